@@ -1,0 +1,63 @@
+# Every target sets up what it needs. `make help` lists them.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+
+PYTHON ?= python3
+PORT ?= 8000
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+
+.PHONY: help demo dev test lint format types check lock browser clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/.runtime ## Embedded Temporal, sample rollouts and the dashboard (PORT=8000)
+	@exec $(BIN)/release-dashboard demo --port $(PORT)
+
+dev: .venv/.runtime ## The same, and the dashboard reloads when a file changes
+	@exec $(BIN)/release-dashboard demo --port $(PORT) --reload
+
+test: .venv/.dev browser ## Every test, with branch coverage
+	@$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+
+lint: .venv/.dev ## Format check, lint and types
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+format: .venv/.dev ## Format the code and mend what the linter can
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+browser: ## Chromium for the browser tests, from Debian's packages where that is possible
+	@command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 || sh tests/browser/install.sh
+
+lock: .venv/.dev ## Renew the lock files from pyproject.toml
+	@$(PIP) install --quiet uv
+	@$(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-header --no-emit-index-url \
+		--upgrade --extra demo --group dev --output-file requirements-dev.lock
+	@$(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-header --no-emit-index-url \
+		--extra demo --group build --constraint requirements-dev.lock --output-file requirements.lock
+
+clean: ## Remove the virtual environment and what was built (the data in var/ stays)
+	@rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .coverage
+
+.venv/bin/python:
+	@echo "Creating .venv"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) -V). Try: make PYTHON=python3.12 demo" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv
+
+# The build backend is in the lock file too, so that nothing unpinned is ever fetched.
+.venv/.runtime: requirements.lock pyproject.toml | .venv/bin/python
+	@echo "Installing the locked requirements"
+	@$(PIP) install --quiet --require-hashes --requirement requirements.lock
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.dev: requirements-dev.lock .venv/.runtime
+	@echo "Installing the locked development requirements"
+	@$(PIP) install --quiet --require-hashes --requirement requirements-dev.lock
+	@touch $@

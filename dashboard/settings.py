@@ -1,0 +1,160 @@
+"""Typed settings from the environment and `.env`; a wrong one stops the start and names itself."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError, field_validator
+
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+Secret = Annotated[SecretStr, Field(min_length=32)]
+
+# What a setting takes, in the words of the message that refuses a wrong value. The same words stand in
+# `.env.example`; a test holds the two together.
+TAKES = {
+    "DATA_DIR": "a folder that can be written",
+    "LISTEN_HOST": "an address to listen on, such as 127.0.0.1 or 0.0.0.0",
+    "PORT": "a whole number from 1 to 65535",
+    "SECRET_KEY": "at least 32 characters",
+    "JWT_SECRET": "at least 32 characters",
+    "DATABASE_URL": "a SQLAlchemy URL, such as postgresql+psycopg://user@host/name",
+    "ACCESS_TOKEN_MINUTES": "a whole number from 1 to 1440",
+    "API_CORS_ORIGINS": "origins such as https://ci.example.com, separated by commas",
+    "TRUSTED_PROXIES": "a whole number from 0 to 10",
+    "RELEASE_WORKFLOW_TYPE": "the name of a workflow type, without quotes or backslashes",
+    "RELEASE_FILTER": "a visibility query, such as WorkflowType = 'ReleaseWorkflow'",
+    "TEMPORAL_TIMEOUT": "seconds from 0.2 to 30",
+    "LOG_LEVEL": "DEBUG, INFO, WARNING or ERROR",
+    "DEBUG": "true or false",
+}
+
+SECRETS = frozenset({"SECRET_KEY", "JWT_SECRET", "DATABASE_URL"})
+
+
+class SettingsError(Exception):
+    """A setting has a value that cannot be used. The text names the setting, what it got and what it takes."""
+
+
+class Settings(BaseModel):
+    """All that a deployment chooses. Field names in capitals are the names in the environment."""
+
+    model_config = ConfigDict(frozen=True)
+
+    data_dir: Path = Path("var")
+    listen_host: Annotated[str, StringConstraints(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    secret_key: Secret | None = None
+    jwt_secret: Secret | None = None
+    database_url: SecretStr | None = None
+    access_token_minutes: Annotated[int, Field(ge=1, le=1440)] = 60
+    api_cors_origins: tuple[str, ...] = ()
+    trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
+    release_workflow_type: Annotated[str, StringConstraints(pattern=r"^[^'\"\\\x00-\x1f]+$")] = "ReleaseWorkflow"
+    release_filter: str | None = None
+    temporal_timeout: Annotated[float, Field(ge=0.2, le=30)] = 2.0
+    log_level: LogLevel = "INFO"
+    debug: bool = False
+    # The standard TEMPORAL_* names, left to `temporalio.envconfig` to understand.
+    temporal_environment: Mapping[str, str] = Field(default_factory=dict, repr=False)
+
+    @field_validator("api_cors_origins", mode="before")
+    @classmethod
+    def _origins(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        origins = tuple(origin.strip().rstrip("/") for origin in value.strip("[] ").split(","))
+        origins = tuple(origin.strip("\"'") for origin in origins if origin)
+        if not all(origin == "*" or origin.startswith(("http://", "https://")) for origin in origins):
+            raise ValueError("not an origin")
+        return origins
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _level(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @property
+    def release_query(self) -> str:
+        """The visibility query that says which executions are releases."""
+        return self.release_filter or f"WorkflowType = '{self.release_workflow_type}'"
+
+    @property
+    def accounts_url(self) -> str:
+        """The SQLAlchemy URL of the accounts: DATABASE_URL, else a SQLite file in the data folder."""
+        if self.database_url:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.data_dir.resolve() / 'accounts.db'}"
+
+
+def load_settings(environ: Mapping[str, str] | None = None, env_file: Path | None = None) -> Settings:
+    """Read the settings; the environment wins over the file, and an empty value counts as not given.
+
+    `environ` defaults to the process's own and `env_file` to `.env` in the current folder.
+    Raises SettingsError, one line for each wrong value.
+    """
+    environ = os.environ if environ is None else environ
+    merged = {**_read_file(env_file or Path(".env")), **environ}
+    given = {name: value for name, value in merged.items() if value.strip()}
+    fields = {name: given[name.upper()] for name in Settings.model_fields if name.upper() in given}
+    try:
+        return Settings.model_validate({**fields, "temporal_environment": _temporal_names(given)})
+    except ValidationError as exc:
+        raise SettingsError("\n".join(_explain(given, str(error["loc"][0])) for error in exc.errors())) from None
+
+
+def _read_file(path: Path) -> dict[str, str]:
+    return {name: value for name, value in dotenv_values(path).items() if value is not None}
+
+
+def _temporal_names(given: Mapping[str, str]) -> dict[str, str]:
+    names = {name: value for name, value in given.items() if name.startswith("TEMPORAL_")}
+    host = names.pop("TEMPORAL_HOST", "").strip()
+    if host and "TEMPORAL_ADDRESS" not in names:
+        # The older name was given with and without the port.
+        names["TEMPORAL_ADDRESS"] = host if ":" in host else f"{host}:7233"
+    return names
+
+
+def _explain(given: Mapping[str, str], field: str) -> str:
+    name = field.upper()
+    value = given.get(name, "")
+    got = f"a value of {len(value)} characters" if name in SECRETS else repr(value)
+    return f"{name}: got {got}, takes {TAKES[name]}"
+
+
+def ensure_secret_key(settings: Settings) -> Settings:
+    """Return the settings with a secret key: the given one, else the one kept in the data folder.
+
+    The kept key is made once, with mode 0600, and the same file serves every process that starts at once.
+    Raises SettingsError if the folder cannot be written.
+    """
+    if settings.secret_key:
+        return settings
+    path = settings.data_dir / "secret_key"
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        key = _kept_key(path)
+    except OSError as exc:
+        raise SettingsError(f"DATA_DIR: got {str(settings.data_dir)!r}, takes {TAKES['DATA_DIR']} ({exc.strerror})") from exc
+    if len(key) < 32:
+        raise SettingsError(f"SECRET_KEY: the key kept in {path} is too short; remove the file to have a new one made")
+    return settings.model_copy(update={"secret_key": SecretStr(key)})
+
+
+def _kept_key(path: Path) -> str:
+    if not path.exists():
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(32))
+        try:
+            # A link either makes the whole file or fails: no process ever reads half a key.
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text().strip()
