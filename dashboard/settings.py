@@ -92,17 +92,24 @@ class Settings(BaseModel):
 def load_settings(environ: Mapping[str, str] | None = None, env_file: Path | None = None) -> Settings:
     """Read the settings; the environment wins over the file, and an empty value counts as not given.
 
-    `environ` defaults to the process's own and `env_file` to `.env` in the current folder.
-    Raises SettingsError, one line for each wrong value.
+    `environ` defaults to the process's own and `env_file` to the one that DASHBOARD_ENV_FILE names there, else `.env`
+    in the current folder. Raises SettingsError, one line for each wrong value.
     """
     environ = os.environ if environ is None else environ
-    merged = {**_read_file(env_file or Path(".env")), **environ}
+    merged = {**_read_file(env_file or _chosen_file(environ)), **environ}
     given = {name: value for name, value in merged.items() if value.strip()}
     fields = {name: given[name.upper()] for name in Settings.model_fields if name.upper() in given}
     try:
         return Settings.model_validate({**fields, "temporal_environment": _temporal_names(given)})
     except ValidationError as exc:
         raise SettingsError("\n".join(_explain(given, str(error["loc"][0])) for error in exc.errors())) from None
+
+
+def _chosen_file(environ: Mapping[str, str]) -> Path:
+    named = environ.get("DASHBOARD_ENV_FILE", "").strip()
+    if named and not Path(named).exists():
+        raise SettingsError(f"DASHBOARD_ENV_FILE: got {named!r}, takes a file of settings that exists")
+    return Path(named or ".env")
 
 
 def _read_file(path: Path) -> dict[str, str]:
@@ -138,7 +145,9 @@ def ensure_secret_key(settings: Settings) -> Settings:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         key = _kept_key(path)
     except OSError as exc:
-        raise SettingsError(f"DATA_DIR: got {str(settings.data_dir)!r}, takes {TAKES['DATA_DIR']} ({exc.strerror})") from exc
+        raise SettingsError(
+            f"DATA_DIR: got {str(settings.data_dir)!r}, takes {TAKES['DATA_DIR']} ({exc.strerror})"
+        ) from exc
     if len(key) < 32:
         raise SettingsError(f"SECRET_KEY: the key kept in {path} is too short; remove the file to have a new one made")
     return settings.model_copy(update={"secret_key": SecretStr(key)})

@@ -1,0 +1,156 @@
+"""What the dashboard knows of a rollout: its entities, its execution, and what Temporal knows of its activities."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import JsonValue
+
+from dashboard.domain.ids import EntityType
+from dashboard.domain.phases import Phase
+from dashboard.domain.problems import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A failure as Temporal keeps it: the error's type and message, and what caused it, outermost first."""
+
+    type: str
+    message: str
+    causes: tuple["Failure", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A pending activity, from `describe`. `maximum` is None where attempts are not limited."""
+
+    activity_id: str
+    number: int
+    maximum: int | None
+    last_failure: Failure | None
+    next_at: datetime | None
+    worker: str | None
+
+    @property
+    def retrying(self) -> bool:
+        """Whether an attempt has failed already."""
+        return self.number > 1 and self.last_failure is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """One row of a rollout with everything below it.
+
+    `state` is the rollout's own word, whole; `phase` is ours. `name` is never empty. `problem` says what is not
+    known about this row. `details` are the fields that the contract does not name, kept as they came.
+    """
+
+    id: str
+    type: EntityType
+    state: str
+    phase: Phase
+    name: str
+    version: str | None = None
+    sequence: int | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    error: str | None = None
+    problem: Problem | None = None
+    attempt: Attempt | None = None
+    details: Mapping[str, JsonValue] = field(default_factory=dict)
+    child_ids: tuple[str, ...] = ()
+    children: tuple["Entity", ...] = ()
+
+    def walk(self) -> Iterator["Entity"]:
+        """Every entity from this one down, parents first, in order."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+
+class Status(StrEnum):
+    """The status of a workflow execution, in the SDK's spelling."""
+
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELED = "CANCELED"
+    TERMINATED = "TERMINATED"
+    CONTINUED_AS_NEW = "CONTINUED_AS_NEW"
+    TIMED_OUT = "TIMED_OUT"
+    PAUSED = "PAUSED"
+    UNKNOWN = "UNKNOWN"
+
+    @property
+    def closed(self) -> bool:
+        """Whether the run has ended. A status that we do not know is not taken for an end."""
+        return self not in {Status.RUNNING, Status.PAUSED, Status.UNKNOWN}
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """A run of a workflow as Temporal describes or lists it.
+
+    `history_length` counts events; a list knows it for closed runs only. `attempts` maps an activity's id to what
+    is pending for it; `closing` is the failure or the reason with which the run ended. A list knows neither.
+    """
+
+    workflow_id: str
+    run_id: str
+    workflow_type: str
+    status: Status
+    started_at: datetime
+    closed_at: datetime | None = None
+    history_length: int | None = None
+    task_queue: str = ""
+    attempts: Mapping[str, Attempt] = field(default_factory=dict)
+    closing: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A release: its execution, and its entity after the truth rules.
+
+    `root.problem` is set where the rollout's own words are not known; then the entity says what the execution says.
+    `said_at` is set where the words are older than the rest: the release was asked and did not answer since.
+    """
+
+    execution: Execution
+    root: Entity
+    said_at: datetime | None = None
+
+    @property
+    def id(self) -> str:
+        """The release id, which is the workflow id."""
+        return self.execution.workflow_id
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseList:
+    """One page of releases. `total` and `counts` (by execution status) are for the whole list."""
+
+    releases: tuple[Release, ...]
+    page: int
+    page_size: int
+    total: int
+    counts: Mapping[Status, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """Where an entity id occurs: in which release, and what it is there. `entity.problem` marks a gap."""
+
+    release: Execution
+    entity: Entity
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrences:
+    """Every occurrence found, newest release first, and how far the search went: `searched` of `total` releases."""
+
+    entity_id: str
+    found: tuple[Occurrence, ...]
+    unanswered: tuple[Occurrence, ...]
+    searched: int
+    total: int

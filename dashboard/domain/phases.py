@@ -1,0 +1,58 @@
+"""Phases: our few words for colour, order and counting, beside the rollout's own word."""
+
+from enum import StrEnum
+
+from dashboard.domain.ids import EntityType
+
+
+class Phase(StrEnum):
+    """What a state amounts to."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TERMINATED = "terminated"
+    TIMED_OUT = "timed_out"
+    PAUSED = "paused"
+    UNKNOWN = "unknown"
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether something in this phase still expects to move."""
+        return self in _UNFINISHED
+
+    @property
+    def broken(self) -> bool:
+        """Whether somebody should look at it."""
+        return self in _BROKEN
+
+
+_UNFINISHED = frozenset({Phase.PENDING, Phase.RUNNING, Phase.PAUSED})
+_BROKEN = frozenset({Phase.FAILED, Phase.TIMED_OUT})
+
+_WORDS: dict[Phase, str] = {
+    Phase.PENDING: "pending queued scheduled waiting created planned not_started",
+    Phase.RUNNING: "in_progress running started starting deploying verifying rolling_back rolling_out retrying "
+    "progressing installing upgrading",
+    Phase.SUCCEEDED: "completed complete succeeded success successful deployed healthy done finished",
+    Phase.FAILED: "failed failure error errored degraded unhealthy",
+    Phase.CANCELLED: "cancelled canceled aborted",
+    Phase.TERMINATED: "terminated",
+    Phase.TIMED_OUT: "timed_out timeout",
+    Phase.PAUSED: "paused awaiting_approval waiting_for_approval blocked on_hold suspended",
+}
+
+_COMMON = {word: phase for phase, words in _WORDS.items() for word in words.split()}
+
+# Where a word means something else at one level: an app that is "running" has been deployed and runs.
+_BY_TYPE: dict[EntityType, dict[str, Phase]] = {
+    EntityType.APP: {"running": Phase.SUCCEEDED},
+}
+
+
+def phase_of(entity_type: EntityType, word: str) -> Phase:
+    """The phase of a rollout's own word. A word that is not known is `unknown`, never an error."""
+    plain = word.strip().lower().replace("-", "_").replace(" ", "_")
+    return _BY_TYPE.get(entity_type, {}).get(plain) or _COMMON.get(plain, Phase.UNKNOWN)

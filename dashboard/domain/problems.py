@@ -1,0 +1,67 @@
+"""Gaps and refusals: what could not be known, and why, in words for people."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ProblemCode(StrEnum):
+    """Why something is not known. The values stand in the JSON."""
+
+    NO_WORKER = "no_worker"
+    QUERY_UNKNOWN = "query_unknown"
+    QUERY_FAILED = "query_failed"
+    QUERY_TIMED_OUT = "query_timed_out"
+    TOO_LARGE = "too_large"
+    MALFORMED = "malformed"
+    MISSING = "missing"
+    UNREADABLE = "unreadable"
+    UNAVAILABLE = "temporal_unavailable"
+    TIMED_OUT = "temporal_timed_out"
+    DENIED = "temporal_permission_denied"
+    NAMESPACE_MISSING = "temporal_namespace_missing"
+    REFUSED = "temporal_refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One gap: a sentence for people, and the source's own text where there is one."""
+
+    code: ProblemCode
+    message: str
+    detail: str | None = None
+
+
+class SourceUnavailable(Exception):
+    """Temporal could not be asked, or did not answer. It says nothing about the release that was asked for."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+class NotFound(LookupError):
+    """What was asked for does not exist. `reason` says what may have happened, in words for people."""
+
+    def __init__(self, entity_id: str, reason: str) -> None:
+        super().__init__(f"{entity_id}: {reason}")
+        self.entity_id = entity_id
+        self.reason = reason
+
+
+class ReleaseNotFound(NotFound):
+    """Temporal knows no execution with this release id."""
+
+    def __init__(self, release_id: str) -> None:
+        super().__init__(
+            release_id,
+            "Temporal knows no release with this id. It may never have started, "
+            "its name may be spelled differently, or it ended longer ago than the namespace keeps (its retention).",
+        )
+
+
+class EntityNotFound(NotFound):
+    """The release has no entity with this id."""
+
+    def __init__(self, release_id: str, entity_id: str) -> None:
+        super().__init__(entity_id, f"The release {release_id} has no entity with this id.")
+        self.release_id = release_id

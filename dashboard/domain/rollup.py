@@ -1,0 +1,120 @@
+"""Roll-ups: how far a part of a release is, and what holds it up. Pure functions over entities."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from dashboard.domain.entities import Entity, Release
+from dashboard.domain.ids import EntityType
+from dashboard.domain.phases import Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many rows stand in each phase. `retrying` are those among them whose activity has failed before."""
+
+    counts: Mapping[Phase, int]
+    retrying: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return sum(self.counts.values())
+
+    def of(self, *phases: Phase) -> int:
+        """How many stand in any of these phases."""
+        return sum(self.counts.get(phase, 0) for phase in phases)
+
+    @property
+    def troubled(self) -> bool:
+        """Whether anything in it has failed or is being tried again."""
+        return bool(self.retrying or self.of(Phase.FAILED, Phase.TIMED_OUT))
+
+
+def add(tallies: Iterable[Tally]) -> Tally:
+    """The sum of tallies."""
+    counts: Counter[Phase] = Counter()
+    retrying = 0
+    for tally in tallies:
+        counts.update(tally.counts)
+        retrying += tally.retrying
+    return Tally(counts, retrying)
+
+
+def tally_apps(entity: Entity) -> Tally:
+    """Count the apps below an entity.
+
+    A row above the apps that has nothing below it, a gap or a bundle still empty, counts once with its own phase:
+    a gap must not make a rollout look further along than it is.
+    """
+    if entity.children:
+        return add(tally_apps(child) for child in entity.children)
+    return tally([entity]) if entity.type is not EntityType.RELEASE else Tally({})
+
+
+def tally(entities: Iterable[Entity]) -> Tally:
+    """Count these entities themselves."""
+    counts: Counter[Phase] = Counter()
+    retrying = 0
+    for entity in entities:
+        counts[entity.phase] += 1
+        retrying += bool(entity.attempt and entity.attempt.retrying)
+    return Tally(counts, retrying)
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """A row that keeps its wave from finishing: the entity, and the apps in it that failed or are being retried."""
+
+    entity: Entity
+    apps: Tally
+    cause: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Blockage:
+    """A wave that waits, and what for. The obstacles are those to look at first."""
+
+    wave: Entity
+    obstacles: tuple[Obstacle, ...]
+
+
+def blockages(release: Release) -> tuple[Blockage, ...]:
+    """What holds up each wave of a release that is not finished; waves that wait for earlier ones are not blocked."""
+    found = []
+    for wave in release.root.children:
+        obstacles = [_obstacle(cluster) for cluster in wave.children if _holds_up(cluster)]
+        if obstacles or wave.phase in {Phase.PAUSED, Phase.FAILED, Phase.TIMED_OUT}:
+            found.append(Blockage(wave, tuple(sorted(obstacles, key=_worst_first))))
+    return tuple(found)
+
+
+def _holds_up(cluster: Entity) -> bool:
+    if cluster.phase in {Phase.FAILED, Phase.TIMED_OUT, Phase.PAUSED} or cluster.problem:
+        return True
+    return any(_troubled(entity) for entity in cluster.walk())
+
+
+def _troubled(entity: Entity) -> bool:
+    retrying = entity.attempt is not None and entity.attempt.retrying
+    return retrying or entity.phase.broken or entity.phase is Phase.PAUSED
+
+
+def _obstacle(cluster: Entity) -> Obstacle:
+    troubled = [entity for entity in cluster.walk() if entity.type is EntityType.APP and _troubled(entity)]
+    cause = next((text for entity in [*troubled, cluster] if (text := cause_of(entity))), None)
+    return Obstacle(cluster, tally(troubled), cause)
+
+
+def cause_of(entity: Entity) -> str | None:
+    """The one line that says why an entity is in trouble: its own words first, else its activity's last failure."""
+    if entity.error:
+        return entity.error
+    if entity.attempt and entity.attempt.last_failure:
+        failure = entity.attempt.last_failure
+        return f"{failure.type}: {failure.message}" if failure.type else failure.message
+    return entity.problem.message if entity.problem else None
+
+
+def _worst_first(obstacle: Obstacle) -> tuple[bool, int]:
+    return (not obstacle.entity.phase.broken, -obstacle.apps.total)
