@@ -1,0 +1,242 @@
+"""Decoding at the border: whatever a query answers becomes entities; a wrong form becomes a row that says so."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from pydantic import JsonValue
+
+from dashboard.domain.entities import Entity
+from dashboard.domain.ids import EntityType, MalformedId, parse_entity_id
+from dashboard.domain.phases import Phase, phase_of
+from dashboard.domain.problems import Problem, ProblemCode
+
+MAX_DETAIL_DEPTH = 12
+CUT = "(cut: nested too deeply)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """How one level of the contract names its parts."""
+
+    type: EntityType
+    parent: str
+    children: str = ""
+    child_ids: str = ""
+    below: "_Level | None" = None
+
+
+_APP = _Level(EntityType.APP, "bundle_id")
+_BUNDLE = _Level(EntityType.BUNDLE, "cluster_id", "apps", "app_ids", _APP)
+_CLUSTER = _Level(EntityType.CLUSTER, "wave_id", "bundle", "bundle_id", _BUNDLE)
+_WAVE = _Level(EntityType.WAVE, "release_id", "clusters", "cluster_ids", _CLUSTER)
+_RELEASE = _Level(EntityType.RELEASE, "workflow_id", "waves", "wave_ids", _WAVE)
+_LEVELS = {level.type: level for level in (_RELEASE, _WAVE, _CLUSTER, _BUNDLE, _APP)}
+
+_NAMED = frozenset({"id", "name", "state", "created_at", "updated_at", "error_message"})
+_NAMED_AT = {EntityType.WAVE: "sequence", EntityType.APP: "version"}
+
+
+class Undecodable(ValueError):
+    """A query's result as a whole has the wrong form. `problem` says how."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+def parse_result(encoding: str, content: bytes) -> JsonValue:
+    """The JSON of a query's result; raises Undecodable."""
+    if encoding != "json/plain" and not (encoding == "binary/null" and not content):
+        text = f"The answer is encoded as {clean_text(encoding) or 'nothing known'}, which this dashboard cannot read."
+        raise Undecodable(Problem(ProblemCode.UNREADABLE, text))
+    if not content:
+        return None
+    try:
+        result: JsonValue = json.loads(content)
+    except (ValueError, RecursionError) as exc:
+        text = "The answer is not JSON that can be read."
+        raise Undecodable(Problem(ProblemCode.MALFORMED, text, clean_text(str(exc)))) from exc
+    return result
+
+
+def decode_release(result: JsonValue, release_id: str, *, whole: bool) -> Entity:
+    """The entity of a release with what the result has below it; raises Undecodable.
+
+    `whole` says that the result should hold everything below: what it lists and does not describe is then a gap.
+    """
+    if not isinstance(result, dict):
+        text = f"The answer is {_kind(result)} where an object was expected."
+        raise Undecodable(Problem(ProblemCode.MALFORMED, text))
+    # The workflow id is the release id, whatever the workflow calls itself.
+    return _decode({**result, "id": release_id}, _RELEASE, _Scope(whole))
+
+
+def decode_entity(result: JsonValue, entity_type: EntityType) -> Entity | None:
+    """One entity as its `get_..._state` query answers it; None for null."""
+    return None if result is None else _decode(result, _LEVELS[entity_type], _Scope(whole=False))
+
+
+@dataclass(slots=True)
+class _Scope:
+    """What holds for one result as a whole: whether it should be complete, and the ids met so far."""
+
+    whole: bool
+    seen: set[str] = field(default_factory=set)
+
+    def repeats(self, entity_id: str) -> bool:
+        """Whether an id has been met before; from now on it has."""
+        met = entity_id in self.seen
+        self.seen.add(entity_id)
+        return met
+
+
+def _decode(value: JsonValue, level: _Level, scope: _Scope) -> Entity:
+    if not isinstance(value, dict):
+        return gap("", level.type, f"This {level.type} is {_kind(value)} where an object was expected.")
+    text = _text(value.get("id"))
+    state = _text(value.get("state"))
+    problem = _check_id(text, level.type) or _check_row(level.type, state, repeated=scope.repeats(text))
+    listed, children, broken = _children(value, level, scope)
+    created, updated = _time(value.get("created_at")), _time(value.get("updated_at"))
+    return Entity(
+        id=text,
+        type=level.type,
+        state=state,
+        phase=phase_of(level.type, state) if state else Phase.UNKNOWN,
+        name=_text(value.get("name")) or text.partition(":")[2] or text or f"{level.type} without an id",
+        version=(_text(value.get("version")) or None) if level is _APP else None,
+        sequence=_whole(value.get("sequence")) if level is _WAVE else None,
+        created_at=created,
+        updated_at=updated,
+        error=_text(value.get("error_message")) or None,
+        problem=problem or broken,
+        details=_details(value, level, created, updated),
+        child_ids=listed,
+        children=children,
+    )
+
+
+def _check_id(text: str, expected: EntityType) -> Problem | None:
+    try:
+        entity_id = parse_entity_id(text)
+    except MalformedId as exc:
+        return Problem(ProblemCode.MALFORMED, f"This {expected} has no proper id: {exc.reason}.")
+    if entity_id.type is not expected:
+        return Problem(ProblemCode.MALFORMED, f"This row stands where a {expected} belongs.")
+    return None
+
+
+def _check_row(expected: EntityType, state: str, *, repeated: bool) -> Problem | None:
+    if repeated:
+        return Problem(ProblemCode.MALFORMED, f"Another row of this release has the same id as this {expected}.")
+    return None if state else Problem(ProblemCode.MALFORMED, f"This {expected} has no state.")
+
+
+def _children(
+    value: Mapping[str, JsonValue], level: _Level, scope: _Scope
+) -> tuple[tuple[str, ...], tuple[Entity, ...], Problem | None]:
+    """The ids that a level lists, the children that it describes, and what is wrong with the lists themselves."""
+    below = level.below
+    if below is None:
+        return (), (), None
+    listed, described = value.get(level.child_ids), value.get(level.children)
+    if below is _BUNDLE:  # a cluster has one bundle, not a list of them
+        listed, described = _as_list(listed), _as_list(described)
+    if not isinstance(listed, list | None) or not isinstance(described, list | None):
+        wrong = level.child_ids if not isinstance(listed, list | None) else level.children
+        return (), (), Problem(ProblemCode.MALFORMED, f"{wrong} of this {level.type} is not a list.")
+    ids = tuple(_text(item) for item in listed or ())
+    if described is None and not scope.whole:
+        return ids, (), None
+    children = [_decode(item, below, scope) for item in described or ()]
+    known = {child.id for child in children}
+    missing = f"The {level.type} lists this {below.type} but does not describe it."
+    children += [gap(child_id, below.type, missing, ProblemCode.MISSING) for child_id in ids if child_id not in known]
+    if all(child.sequence is not None for child in children):
+        children.sort(key=lambda child: child.sequence or 0)
+    return ids or tuple(child.id for child in children), tuple(children), None
+
+
+def gap(entity_id: str, entity_type: EntityType, why: str, code: ProblemCode = ProblemCode.MALFORMED) -> Entity:
+    """A row for what should be there and is not."""
+    return Entity(
+        id=entity_id,
+        type=entity_type,
+        state="",
+        phase=Phase.UNKNOWN,
+        name=entity_id.partition(":")[2] or entity_id or f"{entity_type} without an id",
+        problem=Problem(code, why),
+    )
+
+
+def _details(
+    value: Mapping[str, JsonValue], level: _Level, created: datetime | None, updated: datetime | None
+) -> dict[str, JsonValue]:
+    named = _NAMED | {level.parent, level.children, level.child_ids, _NAMED_AT.get(level.type, "")}
+    details = {key: item for key, item in value.items() if key not in named}
+    # A time that could not be read is not lost: it stays as it came.
+    if created is None and value.get("created_at") is not None:
+        details["created_at"] = value["created_at"]
+    if updated is None and value.get("updated_at") is not None:
+        details["updated_at"] = value["updated_at"]
+    return {clean_text(key): _clean(item) for key, item in details.items()}
+
+
+def _clean(value: JsonValue, depth: int = 0) -> JsonValue:
+    if depth > MAX_DETAIL_DEPTH:
+        return CUT
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, list):
+        return [_clean(item, depth + 1) for item in value]
+    if isinstance(value, dict):
+        return {clean_text(key): _clean(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return str(value)  # JSON has no such numbers
+    return value
+
+
+def clean_text(text: str) -> str:
+    """Text that any page and any JSON can carry: no lone surrogates, no control characters but line ends and tabs."""
+    if text.isprintable():
+        return text
+    return "".join(character if _harmless(character) else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+def _harmless(character: str) -> bool:
+    return character in "\n\t" or not (
+        ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0 or 0xD800 <= ord(character) <= 0xDFFF
+    )
+
+
+def _text(value: JsonValue) -> str:
+    if isinstance(value, str):
+        return clean_text(value)
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
+
+
+def _whole(value: JsonValue) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _time(value: JsonValue) -> datetime | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        time = datetime.fromisoformat(value)
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _as_list(value: JsonValue) -> list[JsonValue] | None:
+    return None if value is None else [value]
+
+
+def _kind(value: JsonValue) -> str:
+    if value is None:
+        return "empty"
+    names = {bool: "true or false", str: "a text", list: "a list"}
+    return names.get(type(value), "a number")

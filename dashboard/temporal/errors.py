@@ -1,0 +1,97 @@
+"""What the SDK's errors mean. Nothing is guessed: a code that is not known is shown as it is."""
+
+import re
+
+from temporalio.client import WorkflowQueryFailedError, WorkflowQueryRejectedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from dashboard.domain.problems import Problem, ProblemCode, SourceUnavailable
+
+# Every error that asking Temporal may end with. The SDK raises a bare RuntimeError when it cannot connect; any other
+# one is a fault of ours and is raised on.
+ASKING_ERRORS = (RPCError, WorkflowQueryFailedError, WorkflowQueryRejectedError, RuntimeError, TimeoutError)
+
+_CONNECT_FAILED = "Failed client connect"
+_UNKNOWN_QUERY = re.compile(r"expected but not found|unknown query ?type", re.IGNORECASE)
+_TOO_LARGE = re.compile(r"blob data size exceeds limit|grpc message too large|larger than max", re.IGNORECASE)
+_NO_POLLER = re.compile(r"no poller", re.IGNORECASE)
+
+_SOURCE = {
+    RPCStatusCode.UNAVAILABLE: (ProblemCode.UNAVAILABLE, "Temporal cannot be reached."),
+    RPCStatusCode.DEADLINE_EXCEEDED: (ProblemCode.TIMED_OUT, "Temporal did not answer in time."),
+    RPCStatusCode.CANCELLED: (ProblemCode.TIMED_OUT, "Temporal did not answer in time."),
+    RPCStatusCode.PERMISSION_DENIED: (
+        ProblemCode.DENIED,
+        "Temporal does not allow this dashboard to read the namespace. Check its API key or certificate.",
+    ),
+    RPCStatusCode.UNAUTHENTICATED: (
+        ProblemCode.DENIED,
+        "Temporal does not accept this dashboard's credentials. Check its API key or certificate.",
+    ),
+    RPCStatusCode.RESOURCE_EXHAUSTED: (ProblemCode.REFUSED, "Temporal is limiting the rate of this dashboard's calls."),
+}
+
+
+def is_not_found(exc: BaseException) -> bool:
+    """Whether Temporal said that the workflow does not exist (and not that the namespace does not)."""
+    return isinstance(exc, RPCError) and exc.status is RPCStatusCode.NOT_FOUND and not _namespace_missing(exc)
+
+
+def unavailable(exc: BaseException) -> SourceUnavailable:
+    """What it means when describe, list or count ended with this error."""
+    return SourceUnavailable(source_problem(exc))
+
+
+def source_problem(exc: BaseException) -> Problem:
+    """Why Temporal itself could not be asked."""
+    if isinstance(exc, RPCError):
+        if _namespace_missing(exc):
+            return Problem(ProblemCode.NAMESPACE_MISSING, "Temporal has no such namespace.", exc.message)
+        refused = (ProblemCode.REFUSED, f"Temporal answered {exc.status.name}.")
+        code, message = _SOURCE.get(exc.status, refused)
+        return Problem(code, message, exc.message)
+    if isinstance(exc, TimeoutError):
+        return Problem(ProblemCode.TIMED_OUT, "Temporal did not answer in time.")
+    if not str(exc).startswith(_CONNECT_FAILED):
+        raise exc
+    return Problem(ProblemCode.UNAVAILABLE, "Temporal cannot be reached.", str(exc))
+
+
+def query_problem(exc: BaseException, query: str, task_queue: str = "") -> Problem:
+    """Why a workflow did not answer a query, though Temporal itself may be well."""
+    if isinstance(exc, WorkflowQueryFailedError):
+        return _failed_query(exc.message, query)
+    if isinstance(exc, WorkflowQueryRejectedError):
+        return Problem(ProblemCode.QUERY_FAILED, f"Temporal rejected the query {query}.", str(exc))
+    if isinstance(exc, RPCError):
+        if exc.status is RPCStatusCode.FAILED_PRECONDITION and _NO_POLLER.search(exc.message):
+            queue = f" {task_queue}" if task_queue else ""
+            text = f"No worker is polling the task queue{queue}: the rollout cannot say how it stands."
+            return Problem(ProblemCode.NO_WORKER, text, exc.message)
+        if _TOO_LARGE.search(exc.message):
+            return _failed_query(exc.message, query)
+        if exc.status is RPCStatusCode.DEADLINE_EXCEEDED:
+            return _slow(query)
+    if isinstance(exc, TimeoutError):
+        return _slow(query)
+    return source_problem(exc)
+
+
+def _failed_query(message: str, query: str) -> Problem:
+    if _TOO_LARGE.search(message):
+        text = f"The answer to {query} is larger than Temporal can carry (2 MB)."
+        return Problem(ProblemCode.TOO_LARGE, text, message)
+    if _UNKNOWN_QUERY.search(message):
+        return Problem(ProblemCode.QUERY_UNKNOWN, f"The workflow does not answer the query {query}.", message)
+    return Problem(ProblemCode.QUERY_FAILED, f"The query {query} failed in the workflow.", message)
+
+
+def _slow(query: str) -> Problem:
+    return Problem(ProblemCode.QUERY_TIMED_OUT, f"The worker did not answer the query {query} in time.")
+
+
+def _namespace_missing(exc: RPCError) -> bool:
+    # The same code as for a workflow that does not exist: only the detail's type tells them apart.
+    return exc.status is RPCStatusCode.NOT_FOUND and any(
+        detail.type_url.endswith("NamespaceNotFoundFailure") for detail in exc.grpc_status.details
+    )

@@ -1,0 +1,55 @@
+"""The classic shape: one workflow per release, which answers queries about itself."""
+
+from hashlib import blake2b
+
+from pydantic import JsonValue
+from temporalio.client import WorkflowHandle
+from temporalio.common import RawValue
+
+from dashboard.domain.entities import Entity
+from dashboard.domain.ids import EntityType
+from dashboard.domain.problems import Problem
+from dashboard.temporal.budget import Budget
+from dashboard.temporal.decode import Undecodable, decode_entity, decode_release, gap, parse_result
+from dashboard.temporal.errors import ASKING_ERRORS, query_problem
+
+HIERARCHY = "get_hierarchy"
+RELEASE_STATE = "get_release_state"
+
+Handle = WorkflowHandle[object, object]
+
+
+async def ask_release(handle: Handle, query: str, budget: Budget, task_queue: str = "") -> tuple[Entity, str] | Problem:
+    """The release as its workflow tells it, with a digest of what it told; else why it did not."""
+    try:
+        encoding, content = await _raw(handle, query, budget)
+        said = decode_release(parse_result(encoding, content), handle.id, whole=query == HIERARCHY)
+    except Undecodable as exc:
+        return exc.problem
+    except ASKING_ERRORS as exc:
+        return query_problem(exc, query, task_queue)
+    return said, blake2b(content, digest_size=12).hexdigest()
+
+
+async def ask_entity(
+    handle: Handle, entity_id: str, entity_type: EntityType, budget: Budget, task_queue: str = ""
+) -> Entity | None:
+    """One entity of a release without its children, None where the release has none; a gap where it did not say."""
+    query = f"get_{entity_type}_state"
+    try:
+        encoding, content = await _raw(handle, query, budget, entity_id)
+        return decode_entity(parse_result(encoding, content), entity_type)
+    except Undecodable as exc:
+        problem = exc.problem
+    except ASKING_ERRORS as exc:
+        problem = query_problem(exc, query, task_queue)
+    return gap(entity_id, entity_type, problem.message, problem.code)
+
+
+async def _raw(handle: Handle, query: str, budget: Budget, *args: JsonValue) -> tuple[str, bytes]:
+    """The encoding and the bytes of a result: what cannot be decoded is for us to say, not for the SDK to raise."""
+    async with budget.bounds():
+        result = await handle.query(query, args=args, result_type=RawValue, rpc_timeout=budget.left)
+    if result is None:
+        return "binary/null", b""
+    return result.payload.metadata.get("encoding", b"").decode("ascii", "replace"), result.payload.data
