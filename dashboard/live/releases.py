@@ -1,0 +1,140 @@
+"""The latest that is known of releases, for any number of viewers. Views ask here and nowhere else."""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+from dashboard.bridge import DeadlineExceeded, LoopThread
+from dashboard.domain.entities import Entity, Occurrence, Occurrences, Release, ReleaseList
+from dashboard.domain.ids import EntityType, parse_entity_id
+from dashboard.domain.problems import Problem, ProblemCode, SourceUnavailable
+from dashboard.domain.source import Reading, ReleaseSource, RunEntity, Search
+from dashboard.domain.truth import judge, settle, unanswered
+from dashboard.live.breaker import Breaker
+from dashboard.live.memory import Memory
+from dashboard.live.snapshots import Snapshot, SnapshotStore, now, version_of
+
+T = TypeVar("T")
+
+# Viewers who ask within this many seconds share one answer, and see how old it is.
+MAX_AGE = 1.0
+# Trees and pages kept at most; a tree of 1,000 entities takes about 1.5 MB.
+KEEP_TREES = 64
+KEEP_PAGES = 256
+# What is remembered of closed releases for lists and searches: small, and it never changes.
+KEEP_STATES = 5_000
+# How many releases a look-up by entity id alone asks, newest first. It says so.
+SEARCH_LIMIT = 50
+# On top of the source's own budget: a source that overruns it is left alone.
+GRACE = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    release: Release
+    reading: Reading
+
+
+class LiveReleases:
+    """Answers from snapshots; asks the source only for what has not just been asked."""
+
+    def __init__(self, source: ReleaseSource, loop: LoopThread, *, timeout: float) -> None:
+        self._source = source
+        self._loop = loop
+        self._timeout = timeout
+        self._breaker = Breaker()
+        self._final: Memory[str, Reading] = Memory(KEEP_STATES)
+        self._last_said: Memory[str, tuple[Reading, datetime]] = Memory(KEEP_STATES)
+        self._final_entities: Memory[RunEntity, Entity | None] = Memory(KEEP_STATES)
+        self._pages = SnapshotStore(self._load_page, max_age=MAX_AGE, keep=KEEP_PAGES)
+        self._trees = SnapshotStore(self._load_tree, max_age=MAX_AGE, keep=KEEP_TREES)
+        self._searches = SnapshotStore(self._load_search, max_age=MAX_AGE, keep=KEEP_PAGES)
+
+    def page(self, page: int, page_size: int) -> Snapshot[ReleaseList]:
+        """One page of the list; raises SourceUnavailable if nothing is known yet."""
+        return self._pages.get((page, page_size))
+
+    def release(self, release_id: str) -> Snapshot[Release]:
+        """A release with its tree; raises ReleaseNotFound, or SourceUnavailable if nothing is known yet."""
+        seen = self._trees.get(release_id)
+        return Snapshot(seen.value.release, seen.as_of, seen.version, seen.stale, seen.reason)
+
+    def occurrences(self, entity_id: str) -> Snapshot[Occurrences]:
+        """Where an entity id occurs, as far as was looked; a release's own id occurs once."""
+        if parse_entity_id(entity_id).type is not EntityType.RELEASE:
+            return self._searches.get(entity_id)
+        seen = self.release(entity_id)
+        found = (Occurrence(seen.value.execution, seen.value.root),)
+        return Snapshot(Occurrences(entity_id, found, (), 1, 1), seen.as_of, seen.version, seen.stale, seen.reason)
+
+    def _load_page(self, key: tuple[int, int], _last: Snapshot[ReleaseList] | None) -> Snapshot[ReleaseList]:
+        as_of = now()
+        listing = self._ask(lambda: self._source.page(*key, self._final, self._timeout))
+        releases = tuple(self._release_of(reading, as_of) for reading in listing.readings)
+        value = ReleaseList(releases, *key, listing.total, listing.counts)
+        return Snapshot(value, as_of, version_of(value))
+
+    def _release_of(self, reading: Reading, as_of: datetime) -> Release:
+        run = reading.execution.run_id
+        if reading.said:
+            if reading.execution.status.closed:
+                self._final.keep(run, reading)
+            else:
+                self._last_said.keep(run, (reading, as_of))
+            return judge(reading.execution, reading.said)
+        problem = reading.problem or Problem(ProblemCode.MISSING, "The release was not asked.")
+        last = self._last_said.get(run)
+        if last is None or last[0].said is None:
+            return unanswered(reading.execution, problem)
+        release = judge(reading.execution, last[0].said)
+        return replace(release, root=replace(release.root, problem=problem), said_at=last[1])
+
+    def _load_tree(self, release_id: str, last: Snapshot[_Seen] | None) -> Snapshot[_Seen]:
+        known = last.value.reading if last and last.value.reading.said else None
+        as_of = now()
+        reading = self._ask(lambda: self._source.read(release_id, known, self._timeout))
+        if reading.said:
+            return _seen(judge(reading.execution, reading.said), reading, as_of)
+        problem = reading.problem or Problem(ProblemCode.MISSING, "The release was not asked.")
+        if last is None or known is None or known.said is None or _other_run(known, reading):
+            return _seen(unanswered(reading.execution, problem), reading, as_of)
+        # The last words stay, under what Temporal knows of the execution now, and marked with their time.
+        stale = _seen(judge(reading.execution, known.said), replace(known, execution=reading.execution), last.as_of)
+        return replace(stale, version=version_of(stale.version, problem.code), stale=True, reason=problem)
+
+    def _load_search(self, entity_id: str, _last: Snapshot[Occurrences] | None) -> Snapshot[Occurrences]:
+        as_of = now()
+        search = self._ask(lambda: self._source.search(entity_id, SEARCH_LIMIT, self._final_entities, self._timeout))
+        for run, entity in search.answers:
+            if run.status.closed and not (entity and entity.problem):
+                self._final_entities.keep((run.run_id, entity_id), entity)
+        value = _occurrences(entity_id, search)
+        return Snapshot(value, as_of, version_of(value))
+
+    def _ask(self, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        with self._breaker.guard():
+            try:
+                return self._loop.call(make, self._timeout + GRACE)
+            except DeadlineExceeded as exc:
+                problem = Problem(ProblemCode.TIMED_OUT, "Temporal did not answer in time.", str(exc))
+                raise SourceUnavailable(problem) from exc
+
+
+def _seen(release: Release, reading: Reading, as_of: datetime) -> Snapshot[_Seen]:
+    # The history's length is left out: an event that changes nothing that is shown makes no new version.
+    execution = replace(reading.execution, history_length=None)
+    version = version_of(execution, reading.digest, reading.problem)
+    return Snapshot(_Seen(release, reading), as_of, version)
+
+
+def _other_run(known: Reading, reading: Reading) -> bool:
+    return known.execution.run_id != reading.execution.run_id
+
+
+def _occurrences(entity_id: str, search: Search) -> Occurrences:
+    seen = [Occurrence(run, settle(run, entity)) for run, entity in search.answers if entity is not None]
+    seen.sort(key=lambda occurrence: occurrence.release.started_at, reverse=True)
+    found = tuple(occurrence for occurrence in seen if occurrence.entity.state)
+    unanswered_by = tuple(occurrence for occurrence in seen if not occurrence.entity.state)
+    return Occurrences(entity_id, found, unanswered_by, len(search.answers), search.total)

@@ -1,0 +1,101 @@
+"""Snapshots: what was known at one moment, shared by all who ask for the same thing."""
+
+import threading
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from hashlib import blake2b
+from time import monotonic
+from typing import Generic, TypeVar
+
+from cachetools import LRUCache
+
+from dashboard.domain.problems import Problem, SourceUnavailable
+
+T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot(Generic[T]):
+    """What was known at `as_of` (UTC). `stale` says that it is not the latest, and `reason` why.
+
+    `version` is a hash of the content, so that two processes that read the same agree on it.
+    """
+
+    value: T
+    as_of: datetime
+    version: str
+    stale: bool = False
+    reason: Problem | None = None
+
+
+def version_of(*parts: object) -> str:
+    """A hash of content; the parts must have a `repr` that says all that matters."""
+    return blake2b(repr(parts).encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()
+
+
+def now() -> datetime:
+    """This moment, in UTC."""
+    return datetime.now(UTC)
+
+
+def outdated(snapshot: Snapshot[T], reason: Problem) -> Snapshot[T]:
+    """The same content, marked as not the latest."""
+    version = version_of(snapshot.version, reason.code)
+    return replace(snapshot, version=version, stale=True, reason=reason)
+
+
+class SnapshotStore(Generic[K, T]):
+    """Loads a snapshot for a key once for all who ask at the same time, and keeps it for `max_age` seconds.
+
+    When the source cannot be asked, the last good snapshot is answered, marked as stale; without one the error is
+    raised. `load` gets the key and the last good snapshot, if there is one.
+    """
+
+    def __init__(self, load: Callable[[K, Snapshot[T] | None], Snapshot[T]], *, max_age: float, keep: int) -> None:
+        self._load = load
+        self._max_age = max_age
+        self._lock = threading.Lock()
+        self._good: LRUCache[K, Snapshot[T]] = LRUCache(keep)
+        self._fresh: LRUCache[K, tuple[float, Snapshot[T]]] = LRUCache(keep)
+        self._flights: dict[K, Future[Snapshot[T]]] = {}
+
+    def get(self, key: K) -> Snapshot[T]:
+        """The snapshot for a key; raises what `load` raises."""
+        with self._lock:
+            kept = self._fresh.get(key)
+            if kept is not None and monotonic() - kept[0] < self._max_age:
+                return kept[1]
+            flight = self._flights.get(key)
+            if flight is None:
+                mine = self._flights[key] = Future()
+            last = self._good.get(key)
+        return flight.result() if flight is not None else self._fly(key, last, mine)
+
+    def _fly(self, key: K, last: Snapshot[T] | None, flight: "Future[Snapshot[T]]") -> Snapshot[T]:
+        started = monotonic()
+        try:
+            snapshot = self._load_or_last(key, last)
+        except BaseException as exc:
+            flight.set_exception(exc)
+            raise
+        else:
+            flight.set_result(snapshot)
+            with self._lock:
+                self._fresh[key] = (started, snapshot)
+                if not snapshot.stale:
+                    self._good[key] = snapshot
+            return snapshot
+        finally:
+            with self._lock:
+                del self._flights[key]
+
+    def _load_or_last(self, key: K, last: Snapshot[T] | None) -> Snapshot[T]:
+        try:
+            return self._load(key, last)
+        except SourceUnavailable as exc:
+            if last is None:
+                raise
+            return outdated(last, exc.problem)

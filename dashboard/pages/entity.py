@@ -1,0 +1,109 @@
+"""One entity of a release, with what is below it and all that Temporal knows of it."""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from pydantic import Field
+
+from dashboard.domain.entities import Entity, Release, Status
+from dashboard.domain.ids import EntityType
+from dashboard.domain.phases import Phase
+from dashboard.domain.problems import EntityNotFound, Problem, SourceUnavailable
+from dashboard.live.snapshots import Snapshot
+from dashboard.pages.base import Model, Page, freshness
+from dashboard.pages.release import ReleaseTree, tree_fields
+from dashboard.pages.rows import (
+    UNFOLDED,
+    AnyRow,
+    Folding,
+    app_row,
+    bundle_row,
+    cluster_row,
+    key_of,
+    wave_row,
+)
+
+
+class Step(Model):
+    """One entity on the way down to the one that is shown."""
+
+    id: str
+    type: EntityType
+    name: str
+
+
+class EntityPage(Page):
+    """One entity of a release. `path` leads to it from the release; `entity` has everything below it."""
+
+    template: ClassVar[str] = "pages/entity.html"
+    fragment: ClassVar[str] = "partials/_entity.html"
+
+    release_id: str
+    release_phase: Phase
+    release_status: Status
+    workflow_id: str
+    run_id: str
+    path: tuple[Step, ...] = Field(description="From the release down to the entity's parent.")
+    entity: ReleaseTree | AnyRow
+
+    @property
+    def live(self) -> bool:
+        """An ended release has no news."""
+        return self.stale or not self.release_status.closed
+
+    @classmethod
+    def of(cls, snapshot: Snapshot[Release], entity_id: str, open_ids: frozenset[str] = frozenset()) -> "EntityPage":
+        """The page of an entity; raises EntityNotFound, or SourceUnavailable where the tree is not known."""
+        release = snapshot.value
+        path = _find(release.root, entity_id)
+        if path is None:
+            raise _missing(release, entity_id)
+        return cls(
+            release_id=release.id,
+            release_phase=release.root.phase,
+            release_status=release.execution.status,
+            workflow_id=release.execution.workflow_id,
+            run_id=release.execution.run_id,
+            path=tuple(Step(id=step.id, type=step.type, name=step.name) for step in path[:-1]),
+            entity=_row(release, path, Folding(open_ids=open_ids)),
+            **freshness(snapshot),
+        )
+
+
+def _find(root: Entity, entity_id: str) -> tuple[Entity, ...] | None:
+    """The entities from the root down to the first with this id."""
+
+    def paths(entity: Entity, above: tuple[Entity, ...]) -> Iterator[tuple[Entity, ...]]:
+        here = (*above, entity)
+        if entity.id == entity_id:
+            yield here
+        for child in entity.children:
+            yield from paths(child, here)
+
+    return next(paths(root, ()), None)
+
+
+def _missing(release: Release, entity_id: str) -> Exception:
+    """A tree that could not be read says nothing about what is in it."""
+    problem: Problem | None = release.root.problem
+    return SourceUnavailable(problem) if problem else EntityNotFound(release.id, entity_id)
+
+
+def _row(release: Release, path: tuple[Entity, ...], folding: Folding) -> ReleaseTree | AnyRow:
+    entity = path[-1]
+    key = ""
+    for parent, step in zip((None, *path), path, strict=False):
+        # The same key as in the tree, so that an open page can be given these rows.
+        position = next((index for index, child in enumerate(parent.children) if child is step), 0) if parent else 0
+        key = key_of(key, step.id, position)
+    parent_id = path[-2].id if len(path) > 1 else ""
+    match entity.type:
+        case EntityType.WAVE:
+            return wave_row(entity, parent_id, folding, key)
+        case EntityType.CLUSTER:
+            return cluster_row(entity, parent_id, UNFOLDED, key)
+        case EntityType.BUNDLE:
+            return bundle_row(entity, parent_id, key)
+        case EntityType.APP:
+            return app_row(entity, parent_id, key)
+    return ReleaseTree(**tree_fields(release, folding))

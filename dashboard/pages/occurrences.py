@@ -1,0 +1,84 @@
+"""An entity wherever it occurs."""
+
+from datetime import datetime
+from typing import ClassVar
+
+from pydantic import Field
+
+from dashboard.domain.entities import Occurrence, Occurrences, Status
+from dashboard.domain.ids import EntityType, parse_entity_id
+from dashboard.domain.phases import Phase
+from dashboard.domain.problems import NotFound
+from dashboard.live.snapshots import Snapshot
+from dashboard.pages.base import Page, freshness
+from dashboard.pages.rows import Row, common, key_of
+
+
+class OccurrenceRow(Row):
+    """The entity as it stands in one release."""
+
+    version: str | None
+    release_id: str
+    release_status: Status
+    release_started_at: datetime
+
+    @classmethod
+    def of(cls, occurrence: Occurrence) -> "OccurrenceRow":
+        """The row of an occurrence."""
+        release = occurrence.release
+        return cls(
+            **common(occurrence.entity, key_of(release.run_id, occurrence.entity.id, 0)),
+            version=occurrence.entity.version,
+            release_id=release.workflow_id,
+            release_status=release.status,
+            release_started_at=release.started_at,
+        )
+
+
+class OccurrencesPage(Page):
+    """Every occurrence found, newest release first. `state` and `phase` are those of the newest."""
+
+    template: ClassVar[str] = "pages/occurrences.html"
+    fragment: ClassVar[str] = "partials/_occurrences.html"
+
+    id: str
+    type: EntityType
+    name: str
+    state: str | None
+    phase: Phase | None
+    release_id: str | None = Field(description="The newest release that has it; null if none is known to.")
+    occurrences: tuple[OccurrenceRow, ...]
+    unanswered: tuple[OccurrenceRow, ...] = Field(description="Releases that could not say whether they have it.")
+    searched: int = Field(description="How many releases were asked: the newest ones.")
+    total: int = Field(description="How many releases there are.")
+
+    @classmethod
+    def of(cls, snapshot: Snapshot[Occurrences]) -> "OccurrencesPage":
+        """The page of a snapshot; raises NotFound if every release that was asked said that it has no such entity."""
+        seen = snapshot.value
+        if not seen.found and not seen.unanswered:
+            raise NotFound(seen.entity_id, _nowhere(seen))
+        newest = seen.found[0] if seen.found else None
+        entity_id = parse_entity_id(seen.entity_id)
+        return cls(
+            id=seen.entity_id,
+            type=entity_id.type,
+            name=newest.entity.name if newest else entity_id.identifier,
+            state=newest.entity.state if newest else None,
+            phase=newest.entity.phase if newest else None,
+            release_id=newest.release.workflow_id if newest else None,
+            occurrences=tuple(OccurrenceRow.of(occurrence) for occurrence in seen.found),
+            unanswered=tuple(OccurrenceRow.of(occurrence) for occurrence in seen.unanswered),
+            searched=seen.searched,
+            total=seen.total,
+            **freshness(snapshot),
+        )
+
+
+def _nowhere(seen: Occurrences) -> str:
+    if seen.searched < seen.total:
+        return (
+            f"None of the newest {seen.searched} releases (of {seen.total}) has an entity with this id. "
+            "Older releases were not asked: open the release and look there."
+        )
+    return "No release has an entity with this id."

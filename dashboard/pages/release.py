@@ -1,0 +1,173 @@
+"""A release: its facts, what blocks it, and its tree."""
+
+from datetime import datetime
+from typing import Any, ClassVar, Self
+
+from pydantic import Field
+
+from dashboard.domain.entities import Entity, Release, Status
+from dashboard.domain.phases import Phase
+from dashboard.domain.rollup import Blockage, Obstacle, blockages, tally, tally_apps
+from dashboard.live.snapshots import Snapshot
+from dashboard.pages.base import Model, Page, freshness
+from dashboard.pages.rows import UNFOLDED, Folding, Progress, Row, WaveRow, common, key_of, wave_row
+
+# Clusters that are opened because something in them failed; past these a page would be all failures and no overview.
+OPEN_AT_FIRST = 12
+# Obstacles named in the line that says what a wave waits for; the rest is counted.
+NAMED_OBSTACLES = 3
+
+
+class ObstacleView(Model):
+    """A cluster that holds up its wave, and why: apps that failed, apps that are being retried, or its own word."""
+
+    id: str
+    name: str
+    why: str
+    cause: str | None
+    failed: int
+    retrying: int
+
+    @classmethod
+    def of(cls, obstacle: Obstacle) -> "ObstacleView":
+        """The view of an obstacle."""
+        failed = obstacle.apps.of(Phase.FAILED, Phase.TIMED_OUT)
+        parts = [_apps(failed, "failed"), _apps(obstacle.apps.retrying, "retrying")]
+        return cls(
+            id=obstacle.entity.id,
+            name=obstacle.entity.name,
+            why=", ".join(part for part in parts if part) or obstacle.entity.state or "not known",
+            cause=obstacle.cause,
+            failed=failed,
+            retrying=obstacle.apps.retrying,
+        )
+
+
+class BlockageView(Model):
+    """A wave that is held up: by these obstacles and `more` like them, or by its own word where there is none."""
+
+    id: str
+    name: str
+    word: str
+    over: bool = Field(description="Whether the release has ended, so that nobody waits any more.")
+    obstacles: tuple[ObstacleView, ...]
+    more: int
+
+    @classmethod
+    def of(cls, blockage: Blockage, *, over: bool) -> "BlockageView":
+        """The view of a blockage."""
+        named = blockage.obstacles[:NAMED_OBSTACLES]
+        return cls(
+            id=blockage.wave.id,
+            name=blockage.wave.name,
+            word=blockage.wave.state,
+            over=over,
+            obstacles=tuple(ObstacleView.of(obstacle) for obstacle in named),
+            more=len(blockage.obstacles) - len(named),
+        )
+
+
+class ReleaseTree(Row):
+    """A release with its waves: what Temporal knows of its execution beside what it says of itself."""
+
+    workflow_id: str
+    run_id: str
+    workflow_type: str
+    task_queue: str
+    status: Status
+    started_at: datetime
+    closed_at: datetime | None
+    changed_at: datetime = Field(description="The newest time that any part of the release gives for a change.")
+    wave_ids: tuple[str, ...]
+    progress: Progress
+    cluster_progress: Progress
+    waves: tuple[WaveRow, ...]
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Its waves."""
+        return self.waves
+
+
+class _TreePage(Page, ReleaseTree):
+    fragment: ClassVar[str] = "partials/_release.html"
+
+    blocked_by: tuple[BlockageView, ...]
+
+    @property
+    def troubled(self) -> bool:
+        """Whether anything failed or is being retried; a release that only waits for somebody is not in trouble."""
+        return bool(self.progress.broken or self.progress.retrying or self.phase.broken)
+
+    @property
+    def live(self) -> bool:
+        """An ended release has no news, once it has been read whole."""
+        return self.stale or self.problem is not None or not self.status.closed
+
+    @classmethod
+    def _of(cls, snapshot: Snapshot[Release], folding: Folding) -> Self:
+        over = snapshot.value.execution.status.closed
+        blocked = tuple(BlockageView.of(blockage, over=over) for blockage in blockages(snapshot.value))
+        return cls(**tree_fields(snapshot.value, folding), **freshness(snapshot), blocked_by=blocked)
+
+
+class ReleasePage(_TreePage):
+    """The release, its waves with progress, and what blocks it. Clusters are closed unless something failed in them."""
+
+    template: ClassVar[str] = "pages/release.html"
+
+    @classmethod
+    def of(cls, snapshot: Snapshot[Release], open_ids: frozenset[str] = frozenset()) -> Self:
+        """The page of a snapshot, with these clusters open as well."""
+        return cls._of(snapshot, Folding(open_ids=open_ids | _open_at_first(snapshot.value.root)))
+
+
+class HierarchyPage(_TreePage):
+    """The whole tree, nothing folded."""
+
+    template: ClassVar[str] = "pages/hierarchy.html"
+
+    @classmethod
+    def of(cls, snapshot: Snapshot[Release]) -> Self:
+        """The page of a snapshot."""
+        return cls._of(snapshot, UNFOLDED)
+
+
+def tree_fields(release: Release, folding: Folding) -> dict[str, Any]:
+    """The fields of a ReleaseTree."""
+    execution, root = release.execution, release.root
+    key = key_of("", execution.workflow_id, 0)
+    return {
+        **common(root, key),
+        "workflow_id": execution.workflow_id,
+        "run_id": execution.run_id,
+        "workflow_type": execution.workflow_type,
+        "task_queue": execution.task_queue,
+        "status": execution.status,
+        "started_at": execution.started_at,
+        "closed_at": execution.closed_at,
+        "changed_at": _last_change(release),
+        "wave_ids": root.child_ids,
+        "progress": Progress.of(tally_apps(root)),
+        "cluster_progress": Progress.of(tally(cluster for wave in root.children for cluster in wave.children)),
+        "waves": tuple(
+            wave_row(wave, root.id, folding, key_of(key, wave.id, position))
+            for position, wave in enumerate(root.children)
+        ),
+    }
+
+
+def _open_at_first(root: Entity) -> frozenset[str]:
+    clusters = (cluster for wave in root.children for cluster in wave.children)
+    troubled = [cluster.id for cluster in clusters if cluster.phase.broken or tally_apps(cluster).troubled]
+    return frozenset(troubled[:OPEN_AT_FIRST])
+
+
+def _last_change(release: Release) -> datetime:
+    times = [entity.updated_at for entity in release.root.walk() if entity.updated_at]
+    known = [release.execution.started_at, *times]
+    return max([*known, release.execution.closed_at] if release.execution.closed_at else known)
+
+
+def _apps(count: int, word: str) -> str:
+    return f"{count} app{'' if count == 1 else 's'} {word}" if count else ""
