@@ -1,0 +1,89 @@
+"""Puts the dashboard together. The only place that knows all the rooms."""
+
+import logging
+import sys
+
+import structlog
+from flask import Flask
+from jinja2 import StrictUndefined
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from dashboard.accounts.store import Accounts
+from dashboard.accounts.tokens import Tokens
+from dashboard.bridge import LoopThread
+from dashboard.domain.source import ReleaseSource
+from dashboard.live.releases import LiveReleases
+from dashboard.settings import Settings, SettingsError, ensure_secret_key, load_settings
+from dashboard.temporal.connection import Connection, ConnectionSettingsError
+from dashboard.temporal.gateway import TemporalGateway
+from dashboard.web import assets, errors, health, login, routes, security
+from dashboard.web.converters import IdConverter
+from dashboard.web.formats import FILTERS
+
+MAX_BODY = 64 * 1024
+
+
+def create_app(
+    settings: Settings | None = None, *, releases: LiveReleases | None = None, accounts: Accounts | None = None
+) -> Flask:
+    """The dashboard as a WSGI app. Connects to nothing: Temporal is asked when the first page needs it.
+
+    Raises SettingsError for settings that cannot be used.
+    """
+    settings = ensure_secret_key(settings or load_settings())
+    _log_to_stderr(settings.log_level)
+    accounts = accounts or Accounts(settings.accounts_url)
+    accounts.create_tables()
+    app = _flask(settings)
+    app.extensions["releases"] = releases or LiveReleases(
+        _source(settings), LoopThread(), timeout=settings.temporal_timeout
+    )
+    errors.init_app(app)
+    security.init_app(app, settings)
+    login.init_app(app, accounts, Tokens.of(settings))
+    assets.init_app(app)
+    app.register_blueprint(health.blueprint)
+    app.register_blueprint(routes.blueprint)
+    return app
+
+
+def _flask(settings: Settings) -> Flask:
+    app = Flask(
+        "dashboard", template_folder=str(assets.folder("templates")), static_folder=str(assets.folder("static"))
+    )
+    app.config.update(
+        SECRET_KEY=settings.secret_key.get_secret_value() if settings.secret_key else None,
+        MAX_CONTENT_LENGTH=MAX_BODY,
+        TEMPLATES_AUTO_RELOAD=settings.debug,
+    )
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters.update(FILTERS)
+    app.url_map.converters["id"] = IdConverter
+    # An id may hold two slashes in a row.
+    app.url_map.merge_slashes = False
+    if settings.trusted_proxies:
+        count = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
+    return app
+
+
+def _source(settings: Settings) -> ReleaseSource:
+    try:
+        return TemporalGateway(Connection(settings.temporal_environment), settings.release_query)
+    except ConnectionSettingsError as exc:
+        raise SettingsError(str(exc)) from exc
+
+
+def _log_to_stderr(level: str) -> None:
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+    )

@@ -1,0 +1,185 @@
+"""Errors: one form in JSON, one page in HTML, always with a request id and never with a traceback."""
+
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import structlog
+from flask import Flask, Response, g, make_response, render_template, request
+from pydantic import Field
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from dashboard.domain.ids import MalformedId
+from dashboard.domain.problems import EntityNotFound, NotFound, SourceUnavailable
+from dashboard.pages.base import Model
+
+log = structlog.get_logger()
+
+# Seconds after which asking again makes sense when Temporal does not answer; open pages ask again by themselves.
+RETRY_AFTER = 5
+
+_TITLES = {
+    400: "That request cannot be read",
+    401: "Please log in",
+    403: "Refused",
+    404: "Not found",
+    405: "That is not possible here",
+    413: "That is too large",
+    422: "That cannot be used",
+    500: "Something went wrong here",
+    503: "Temporal does not answer",
+}
+
+
+class FieldError(Model):
+    """Which field of a request is wrong, and what it takes."""
+
+    field: str
+    message: str
+
+
+class ErrorPage(Model):
+    """What an error says, in HTML and in JSON."""
+
+    template: ClassVar[str] = "pages/error.html"
+    fragment: ClassVar[str] = "partials/_error.html"
+
+    code: str
+    message: str
+    request_id: str
+    fields: tuple[FieldError, ...] = ()
+    detail: str | None = None
+    status: int = Field(exclude=True)
+    retry_after: int | None = Field(default=None, exclude=True)
+
+    @property
+    def title(self) -> str:
+        """A few words for the heading."""
+        return _TITLES.get(self.status, "That did not work")
+
+
+class Refused(HTTPException):
+    """An answer other than the page that was asked for: a status, a code for programs, a sentence for people."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        fields: Sequence[FieldError] = (),
+        detail: str | None = None,
+    ) -> None:
+        super().__init__(description=message)
+        self.code = status
+        self.error_code = code
+        self.headers = dict(headers or {})
+        self.fields = tuple(fields)
+        self.detail = detail
+
+
+def invalid_parameter(name: str, message: str) -> Refused:
+    """A query parameter or form field with a value that cannot be used."""
+    return Refused(422, "invalid_parameter", f"{name}: {message}", fields=[FieldError(field=name, message=message)])
+
+
+def init_app(app: Flask) -> None:
+    """Give every request an id and every error its answer."""
+
+    @app.before_request
+    def name_request() -> None:
+        g.request_id = secrets.token_hex(8)
+
+    @app.after_request
+    def tell_request_id(response: Response) -> Response:
+        response.headers["X-Request-ID"] = g.get("request_id", "")
+        return response
+
+    @app.errorhandler(MalformedId)
+    def malformed(exc: MalformedId) -> Response:
+        message = f"“{_shown(exc.text)}” is not an id that can be looked up: {exc.reason}."
+        return answer(Refused(422, "malformed_id", message))
+
+    @app.errorhandler(NotFound)
+    def not_found(exc: NotFound) -> Response:
+        code = "entity_not_found" if isinstance(exc, EntityNotFound) else "not_found"
+        return answer(Refused(404, code, f"{exc.entity_id}: {exc.reason}"))
+
+    @app.errorhandler(SourceUnavailable)
+    def unavailable(exc: SourceUnavailable) -> Response:
+        headers = {"Retry-After": str(RETRY_AFTER)}
+        problem = exc.problem
+        return answer(Refused(503, problem.code, problem.message, headers=headers, detail=problem.detail))
+
+    @app.errorhandler(HTTPException)
+    def http_error(exc: HTTPException) -> Response:
+        if isinstance(exc, InternalServerError):
+            log.error("request_failed", request_id=g.get("request_id"), exc_info=exc.original_exception)
+        return answer(exc)
+
+
+def answer(exc: HTTPException) -> Response:
+    """The response for an error, as JSON under /api, as a fragment for htmx, else as a page."""
+    response = make_response(_body(_page(exc)))
+    response.status_code = exc.code or 500
+    for name, value in (exc.headers if isinstance(exc, Refused) else _kept_headers(exc)).items():
+        response.headers[name] = value
+    if wants_json():
+        response.mimetype = "application/json"
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def wants_json() -> bool:
+    """Whether this request is for the API."""
+    return request.path == "/api" or request.path.startswith("/api/")
+
+
+def wants_fragment() -> bool:
+    """Whether htmx asks for a part of a page."""
+    return request.headers.get("HX-Request") == "true"
+
+
+def _page(exc: HTTPException) -> ErrorPage:
+    status = exc.code or 500
+    retry_after = exc.headers.get("Retry-After") if isinstance(exc, Refused) else None
+    return ErrorPage(
+        code=exc.error_code if isinstance(exc, Refused) else _code(exc),
+        message=_message(exc),
+        request_id=g.get("request_id", ""),
+        fields=exc.fields if isinstance(exc, Refused) else (),
+        detail=exc.detail if isinstance(exc, Refused) else None,
+        status=status,
+        retry_after=int(retry_after) if retry_after else None,
+    )
+
+
+def _body(page: ErrorPage) -> str:
+    if wants_json():
+        return '{"error":' + page.model_dump_json(exclude_defaults=True) + "}"
+    return render_template(page.fragment if wants_fragment() else page.template, page=page)
+
+
+def _message(exc: HTTPException) -> str:
+    if isinstance(exc, InternalServerError):
+        return "The dashboard made a mistake. It has been written to its log under the request id below."
+    if exc.code == 404 and not isinstance(exc, Refused):
+        return "There is no page at this address."
+    return exc.description or "That did not work."
+
+
+def _code(exc: HTTPException) -> str:
+    return re.sub(r"[^a-z]+", "_", exc.name.lower()).strip("_")
+
+
+def _kept_headers(exc: HTTPException) -> dict[str, str]:
+    """The headers that belong to a status, such as Allow for 405."""
+    return {name: value for name, value in exc.get_headers() if name not in {"Content-Type", "Content-Length"}}
+
+
+def _shown(text: str) -> str:
+    """An id from an address as a message can carry it: cut, and without what cannot be printed."""
+    shown = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+    return shown if len(shown) <= 80 else f"{shown[:79]}…"

@@ -1,0 +1,69 @@
+"""How values read on a page."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from pydantic import JsonValue
+
+MAX_LINE = 160
+
+
+def number(value: int) -> str:
+    """1248 as 1,248."""
+    return f"{value:,}"
+
+
+def iso(value: datetime) -> str:
+    """A time for `<time datetime>`: UTC, whole seconds."""
+    return value.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def clock(value: datetime) -> str:
+    """A time for people without JavaScript, who see it in UTC."""
+    return value.strftime("%d %b %H:%M:%S UTC")
+
+
+def line(value: str) -> str:
+    """The first line of a text, cut to what a row has room for."""
+    first = value.strip().partition("\n")[0]
+    return first if len(first) <= MAX_LINE else f"{first[: MAX_LINE - 1]}…"
+
+
+def longer(value: str) -> bool:
+    """Whether `line` leaves anything out."""
+    return line(value) != value.strip()
+
+
+def compact(value: JsonValue) -> str:
+    """A detail's value as one text: strings as they are, the rest as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def plural(count: int, word: str) -> str:
+    """1 app, 2 apps."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
+def duration(start: datetime, end: datetime) -> str:
+    """The time between, in the two units that matter: 41 s, 6 min, 1 h 04 min, 2 d 3 h."""
+    seconds = max(int((end - start).total_seconds()), 0)
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{hours} h {minutes % 60:02} min" if hours < 24 else f"{days} d {hours % 24} h"
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "number": number,
+    "iso": iso,
+    "clock": clock,
+    "line": line,
+    "longer": longer,
+    "compact": compact,
+    "plural": plural,
+    "duration": duration,
+}

@@ -1,0 +1,155 @@
+// Keeps an open page current, keeps what the viewer has opened, and shows times in the viewer's own zone.
+// Everything works without it: a reload shows the latest, disclosures are native, and times stand in UTC.
+
+const live = () => document.getElementById("live");
+const marker = () => document.getElementById("as-of");
+
+// Times
+
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+const dayAndTime = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
+
+/** A span of seconds in the two units that matter. */
+function span(seconds) {
+  const s = Math.max(0, Math.floor(seconds));
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min`;
+  if (s < 86400) return `${Math.floor(s / 3600)} h ${String(Math.floor(s / 60) % 60).padStart(2, "0")} min`;
+  return `${Math.floor(s / 86400)} d ${Math.floor(s / 3600) % 24} h`;
+}
+
+const shown = {
+  clock: (at, now) => (at.toDateString() === now.toDateString() ? clock : dayAndTime).format(at),
+  exact: (at, now) => shown.clock(at, now),
+  day: (at, now) => (at.toDateString() === now.toDateString() ? clock : dayAndTime).format(at),
+  since: (at, now) => span((now - at) / 1000),
+  ago: (at, now) => `${span((now - at) / 1000)} ago`,
+  until: (at, now) => (at > now ? `in ${span((at - now) / 1000 + 1)}` : "now"),
+};
+
+function showTimes(selector) {
+  const now = new Date();
+  for (const element of document.querySelectorAll(selector)) {
+    const at = new Date(element.dateTime);
+    const text = shown[element.dataset.show](at, now);
+    if (element.textContent !== text) element.textContent = text;
+    if (!element.title) element.title = full.format(at);
+  }
+}
+
+const showAllTimes = () => showTimes("time[data-show]");
+setInterval(() => {
+  if (!document.hidden) showTimes("time[data-show=since], time[data-show=ago], time[data-show=until]");
+}, 1000);
+
+// Asking for news
+
+let timer = 0;
+let lostSince = null;
+
+function pulse(name, text) {
+  const element = document.getElementById("pulse");
+  if (!element) return;
+  element.hidden = !name;
+  element.className = `pulse ${name}`;
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function tellState() {
+  if (lostSince) pulse("lost", `not current since ${clock.format(lostSince)}`);
+  else if (marker()?.dataset.stale === "true") pulse("old", "not the latest");
+  else if (marker()?.dataset.live === "true") pulse("on", "live");
+  else pulse("", "");
+}
+
+function schedule() {
+  clearTimeout(timer);
+  // A hidden tab asks nothing; an ended release has no news.
+  if (!live() || document.hidden || marker()?.dataset.live !== "true") return;
+  timer = setTimeout(refresh, Number(live().dataset.every) * 1000);
+}
+
+function refresh() {
+  if (live()) live().dispatchEvent(new CustomEvent("refresh"));
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) clearTimeout(timer);
+  else if (live() && marker()?.dataset.live === "true") refresh();
+});
+
+document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
+  if (ctx.sourceElement !== live()) return;
+  // Clusters that the viewer has opened are part of what is asked for.
+  for (const cluster of document.querySelectorAll("details[data-cluster][open]")) {
+    ctx.request.body.append("open", cluster.dataset.cluster);
+  }
+});
+
+let before = new Map();
+
+function rows() {
+  const states = new Map();
+  for (const row of document.querySelectorAll("#live [data-entity-id]")) {
+    states.set(row.id || row.parentElement.id, row.dataset.state + row.dataset.phase);
+  }
+  return states;
+}
+
+document.addEventListener("htmx:before:swap", () => { before = rows(); });
+
+document.addEventListener("htmx:after:swap", () => {
+  showAllTimes();
+  for (const row of document.querySelectorAll("#live .row[data-entity-id]")) {
+    const old = before.get(row.id || row.parentElement.id);
+    const changed = old !== undefined && old !== row.dataset.state + row.dataset.phase;
+    if (changed) glow(row);
+  }
+});
+
+function glow(row) {
+  row.classList.remove("changed");
+  void row.offsetWidth; // lets the same row glow again
+  row.classList.add("changed");
+}
+
+document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
+  if (ctx.sourceElement !== live()) return;
+  const response = ctx.response;
+  const answered = response && (response.status === 304 || response.status < 300);
+  if (answered) {
+    lostSince = null;
+    const time = marker()?.querySelector("time");
+    const asOf = response.headers.get("As-Of");
+    if (time && asOf) {
+      time.dateTime = asOf;
+      time.removeAttribute("title");
+      showAllTimes();
+    }
+  } else {
+    lostSince ??= new Date(marker()?.querySelector("time")?.dateTime ?? Date.now());
+  }
+  tellState();
+  schedule();
+});
+
+// What the viewer has opened or closed stays so, whatever the server would open by itself.
+htmx.registerExtension("fold", {
+  htmx_before_morph_attr: (element, { attrName }) => !(attrName === "open" && element.matches("details[data-fold]")),
+});
+
+// The rows of a closed cluster are loaded when it is opened.
+document.addEventListener("toggle", ({ target }) => {
+  if (!target.open || !target.matches("details[data-cluster]")) return;
+  const list = target.querySelector(":scope > [data-rows]");
+  if (list?.querySelector(":scope > li > .more")) list.dispatchEvent(new CustomEvent("rows"));
+}, true);
+
+// A page that could not be read asks again by itself.
+const retry = document.querySelector("[data-retry]");
+if (retry) setTimeout(() => location.reload(), Number(retry.dataset.retry) * 1000);
+
+showAllTimes();
+tellState();
+schedule();
