@@ -8,7 +8,7 @@ PORT ?= 8000
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
-.PHONY: help demo dev test lint format types check lock browser clean
+.PHONY: help demo dev test lint format lock bench browser clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ lint: .venv/.dev ## Format check, lint and types
 format: .venv/.dev ## Format the code and mend what the linter can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+bench: .venv/.runtime ## Measure pages beside the bare calls of the SDK
+	@$(BIN)/python -m bench.pages
 
 browser: ## Chromium for the browser tests, from Debian's packages where that is possible
 	@command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 || sh tests/browser/install.sh

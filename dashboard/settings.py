@@ -65,8 +65,9 @@ class Settings(BaseModel):
     def _origins(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        origins = tuple(origin.strip().rstrip("/") for origin in value.strip("[] ").split(","))
-        origins = tuple(origin.strip("\"'") for origin in origins if origin)
+        # Older files hold a JSON list, others names separated by commas.
+        names = (name.strip(" \"'").rstrip("/") for name in value.strip("[] ").split(","))
+        origins = tuple(name for name in names if name)
         if not all(origin == "*" or origin.startswith(("http://", "https://")) for origin in origins):
             raise ValueError("not an origin")
         return origins

@@ -50,7 +50,8 @@ def parse_entity_id(text: str) -> EntityId:
         raise MalformedId(text, "the part after the colon is missing")
     if len(identifier) > MAX_IDENTIFIER:
         raise MalformedId(text, f"the part after the colon has more than {MAX_IDENTIFIER} characters")
-    if any(character.isspace() or not character.isprintable() for character in identifier):
+    # Of all white space only the blank counts as printable.
+    if " " in identifier or not identifier.isprintable():
         raise MalformedId(text, "the part after the colon has white space or characters that cannot be printed")
     return EntityId(EntityType(prefix), identifier)
 

@@ -1,7 +1,6 @@
 """Roll-ups: how far a part of a release is, and what holds it up. Pure functions over entities."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from dashboard.domain.entities import Entity, Release
@@ -31,35 +30,36 @@ class Tally:
         return bool(self.retrying or self.of(Phase.FAILED, Phase.TIMED_OUT))
 
 
-def add(tallies: Iterable[Tally]) -> Tally:
-    """The sum of tallies."""
-    counts: Counter[Phase] = Counter()
-    retrying = 0
-    for tally in tallies:
-        counts.update(tally.counts)
-        retrying += tally.retrying
-    return Tally(counts, retrying)
-
-
 def tally_apps(entity: Entity) -> Tally:
     """Count the apps below an entity.
 
     A row above the apps that has nothing below it, a gap or a bundle still empty, counts once with its own phase:
     a gap must not make a rollout look further along than it is.
     """
-    if entity.children:
-        return add(tally_apps(child) for child in entity.children)
-    return tally([entity]) if entity.type is not EntityType.RELEASE else Tally({})
+    return tally(_leaves(entity))
 
 
 def tally(entities: Iterable[Entity]) -> Tally:
     """Count these entities themselves."""
-    counts: Counter[Phase] = Counter()
+    counts: dict[Phase, int] = {}
     retrying = 0
     for entity in entities:
-        counts[entity.phase] += 1
-        retrying += bool(entity.attempt and entity.attempt.retrying)
+        counts[entity.phase] = counts.get(entity.phase, 0) + 1
+        if entity.attempt and entity.attempt.retrying:
+            retrying += 1
     return Tally(counts, retrying)
+
+
+def _leaves(entity: Entity) -> Iterator[Entity]:
+    if not entity.children:
+        if entity.type is not EntityType.RELEASE:
+            yield entity
+        return
+    for child in entity.children:
+        if child.children:
+            yield from _leaves(child)
+        else:
+            yield child
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,10 @@ class LiveReleases:
         found = (Occurrence(seen.value.execution, seen.value.root),)
         return Snapshot(Occurrences(entity_id, found, (), 1, 1), seen.as_of, seen.version, seen.stale, seen.reason)
 
+    def close(self) -> None:
+        """End the loop's thread and whatever runs on it."""
+        self._loop.stop()
+
     def _load_page(self, key: tuple[int, int], _last: Snapshot[ReleaseList] | None) -> Snapshot[ReleaseList]:
         as_of = now()
         listing = self._ask(lambda: self._source.page(*key, self._final, self._timeout))

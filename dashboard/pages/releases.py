@@ -12,7 +12,7 @@ from dashboard.domain.ids import MalformedId, parse_release_id
 from dashboard.domain.phases import Phase
 from dashboard.domain.truth import phase_of_status
 from dashboard.live.snapshots import Snapshot
-from dashboard.pages.base import Page, ProblemView, freshness
+from dashboard.pages.base import Page, freshness
 from dashboard.pages.rows import Row, common, key_of
 
 
@@ -39,9 +39,9 @@ class ReleaseItem(Row):
 
     @classmethod
     def of(cls, release: Release) -> "ReleaseItem":
-        """The item of a release; an execution whose id is no release id is shown and says so."""
+        """The item of a release."""
         execution = release.execution
-        item = cls(
+        return cls(
             **common(release.root, key_of("", execution.run_id, 0)),
             workflow_id=execution.workflow_id,
             run_id=execution.run_id,
@@ -52,10 +52,6 @@ class ReleaseItem(Row):
             wave_ids=release.root.child_ids,
             said_at=release.said_at,
         )
-        if item.addressable or item.problem:
-            return item
-        text = "The workflow's id is no release id (release:name), so this release has no page of its own."
-        return item.model_copy(update={"problem": ProblemView(code="malformed", message=text)})
 
 
 class ReleasesPage(Page):

@@ -124,7 +124,7 @@ def _check_id(text: str, expected: EntityType) -> Problem | None:
     except MalformedId as exc:
         return Problem(ProblemCode.MALFORMED, f"This {expected} has no proper id: {exc.reason}.")
     if entity_id.type is not expected:
-        return Problem(ProblemCode.MALFORMED, f"This row stands where a {expected} belongs.")
+        return Problem(ProblemCode.MALFORMED, f"The id of this row is not of the type {expected}.")
     return None
 
 

@@ -1,0 +1,185 @@
+"""The open page in real Chromium: what has been opened stays, what changes shows, and it works without JavaScript."""
+
+import re
+import threading
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+from werkzeug.serving import make_server
+
+from tests.browser.conftest import EMAIL, log_in
+from tests.integration.conftest import PASSWORD, Stage
+from tests.rollout_makers import hierarchy
+
+
+@pytest.fixture
+def base_url(stage: Stage) -> Iterator[str]:
+    """The stage's dashboard, served over HTTP on a free port."""
+    server = make_server("127.0.0.1", 0, stage.app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def page(chromium: Browser, base_url: str) -> Iterator[Page]:
+    """A page in which the user has logged in; whatever its console complains of fails the test."""
+    context = chromium.new_context(base_url=base_url)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    log_in(page)
+    yield page
+    context.close()
+    # A request that the test itself let fail is told on the console, and is no complaint.
+    assert [text for text in complaints if "Failed to load" not in text and "Failed to fetch" not in text] == []
+
+
+@pytest.fixture
+def release(stage: Stage) -> str:
+    tree = hierarchy(clusters=3, apps=3)
+    return stage.start("live", {"get_hierarchy": tree, "get_release_state": tree})
+
+
+def set_state(stage: Stage, release: str, state: str, app: int = 0) -> None:
+    """Let the first cluster's app change its state."""
+    tree = hierarchy(clusters=3, apps=3)
+    tree["waves"][0]["clusters"][0]["bundle"]["apps"][app]["state"] = state
+    stage.tell(release, {"get_hierarchy": tree})
+
+
+def test_a_login_leads_to_the_page_that_was_asked_for(chromium: Browser, base_url: str, release: str):
+    context = chromium.new_context(base_url=base_url)
+    page = context.new_page()
+    page.goto(f"/releases/{release}")
+    assert "/login" in page.url
+    page.get_by_label("E-mail").fill(EMAIL)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/releases/{release}")
+    expect(page.locator("h1")).to_contain_text("in_progress")
+    context.close()
+
+
+def test_the_rows_of_a_cluster_are_loaded_when_it_is_opened(page: Page, release: str):
+    page.goto(f"/releases/{release}")
+    cluster = page.locator('details[data-cluster="cluster:c0"]')
+    expect(cluster.locator(".row.app")).to_have_count(0)
+    cluster.locator("> summary").click()
+    expect(cluster.locator(".row.app")).to_have_count(3)
+    expect(page.locator('details[data-cluster="cluster:c1"] .row.app')).to_have_count(0)
+
+
+def test_a_change_shows_by_itself_and_keeps_what_is_open_focused_and_selected(page: Page, stage: Stage, release: str):
+    page.set_viewport_size({"width": 900, "height": 420})
+    page.goto(f"/releases/{release}")
+    cluster = page.locator('details[data-cluster="cluster:c0"]')
+    cluster.locator("> summary").click()
+    app = page.locator('[data-entity-id="app:a0-0"]')
+    expect(app).to_have_attribute("data-state", "deploying")
+    page.locator('details[data-cluster="cluster:c2"] > summary').click()
+    page.locator('details[data-cluster="cluster:c2"] > summary').click()
+    link = app.locator("a.name")
+    link.focus()
+    page.evaluate("window.scrollTo(0, 120)")
+    page.evaluate(
+        "getSelection().selectAllChildren(document.querySelector('[data-entity-id=\"app:a0-1\"] .ver'))"
+    )
+    scrolled = page.evaluate("scrollY")
+    set_state(stage, release, "deployed")
+    expect(app).to_have_attribute("data-state", "deployed", timeout=15_000)
+    expect(app).to_have_attribute("data-phase", "succeeded")
+    expect(cluster).to_have_attribute("open", "")
+    expect(page.locator('details[data-cluster="cluster:c2"]')).not_to_have_attribute("open", "")
+    expect(link).to_be_focused()
+    assert page.evaluate("scrollY") == scrolled
+    assert page.evaluate("getSelection().toString()") == "1.0.0"
+    expect(page.locator("#pulse")).to_have_text("live")
+
+
+def test_what_the_viewer_closed_stays_closed_even_if_it_fails(page: Page, stage: Stage, release: str):
+    set_state(stage, release, "failed")
+    page.goto(f"/releases/{release}")
+    cluster = page.locator('details[data-cluster="cluster:c0"]')
+    expect(cluster).to_have_attribute("open", "")
+    cluster.locator("> summary").click()
+    expect(cluster).not_to_have_attribute("open", "")
+    set_state(stage, release, "failed", app=1)
+    expect(page.locator(".tally .failed dd")).to_have_text("1")
+    expect(page.locator(".notice.blocked")).to_contain_text("c0", timeout=15_000)
+    with page.expect_response(lambda response: f"/releases/{release}" in response.url, timeout=15_000):
+        pass
+    expect(cluster).not_to_have_attribute("open", "")
+
+
+def test_an_unchanged_page_is_answered_with_304_and_says_how_fresh_it_is(page: Page, release: str):
+    page.goto(f"/releases/{release}")
+    moment = page.locator("#as-of time")
+    first = moment.get_attribute("datetime")
+    with page.expect_response(lambda response: response.status == 304, timeout=15_000):
+        pass
+    expect(moment).not_to_have_attribute("datetime", first or "")
+
+
+def test_an_ended_release_is_not_asked_for_again(page: Page, stage: Stage, release: str):
+    page.goto(f"/releases/{release}")
+    stage.end(release, "well")
+    expect(page.locator("h1")).to_contain_text("succeeded", timeout=15_000)
+    expect(page.locator("#pulse")).to_be_hidden()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.wait_for_timeout(3_000)
+    assert asked == []
+
+
+def test_when_the_dashboard_goes_the_page_says_since_when_it_is_not_current(page: Page, release: str):
+    page.goto(f"/releases/{release}")
+    expect(page.locator("#pulse")).to_have_text("live")
+    page.route("**/releases/**", lambda route: route.abort())
+    expect(page.locator("#pulse")).to_have_text(re.compile("not current since"), timeout=15_000)
+    expect(page.locator(".tree .row").first).to_be_visible()
+    page.unroute("**/releases/**")
+    expect(page.locator("#pulse")).to_have_text("live", timeout=15_000)
+
+
+def test_when_the_session_ends_elsewhere_the_open_page_goes_to_the_login(page: Page, release: str):
+    page.goto(f"/releases/{release}")
+    page.context.clear_cookies()
+    page.wait_for_url(re.compile(r"/login\?next=.*releases"), timeout=15_000)
+
+
+def test_it_works_without_javascript(chromium: Browser, base_url: str, release: str):
+    context: BrowserContext = chromium.new_context(base_url=base_url, java_script_enabled=False)
+    page = context.new_page()
+    log_in(page)
+    page.locator(f'a[href="/releases/{release}"]').click()
+    wave = page.locator("details:has(> summary.wave)")
+    expect(page.locator("summary.cluster").first).to_be_visible()
+    wave.locator("> summary").click()
+    expect(page.locator("summary.cluster").first).to_be_hidden()
+    wave.locator("> summary").click()
+    page.locator("summary.cluster").first.click()
+    page.locator("a.more").first.click()
+    expect(page.locator(".row.app")).to_have_count(3)
+    context.close()
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_page_is_wider_than_the_screen(chromium: Browser, base_url: str, release: str, stage: Stage, width: int, theme: str):
+    set_state(stage, release, "failed")
+    context = chromium.new_context(
+        base_url=base_url, viewport={"width": width, "height": 800}, color_scheme="dark" if theme == "dark" else "light"
+    )
+    page = context.new_page()
+    log_in(page)
+    stage.listed("live")
+    for path in ("/releases", f"/releases/{release}", f"/releases/{release}/entities/cluster:c0", "/releases/odd"):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+    context.close()

@@ -1,0 +1,126 @@
+"""The API's answers against the schemas of their page models, and against the form that rollouts use themselves."""
+
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from jsonschema import Draft202012Validator
+
+from dashboard.pages.base import Page
+from dashboard.pages.entity import EntityPage
+from dashboard.pages.occurrences import OccurrencesPage
+from dashboard.pages.release import HierarchyPage, ReleasePage
+from dashboard.pages.releases import ReleasesPage
+from tests.conftest import Rollouts
+
+ERROR = {
+    "type": "object",
+    "required": ["error"],
+    "additionalProperties": False,
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["code", "message", "request_id"],
+            "additionalProperties": False,
+            "properties": {
+                "code": {"type": "string", "pattern": "^[a-z_]+$"},
+                "message": {"type": "string", "minLength": 10},
+                "request_id": {"type": "string", "pattern": "^[0-9a-f]{16}$"},
+                "detail": {"type": "string"},
+                "fields": {
+                    "type": "array",
+                    "items": {"type": "object", "required": ["field", "message"], "additionalProperties": False},
+                },
+            },
+        }
+    },
+}
+ERROR["properties"]["error"]["properties"]["fields"]["items"]["properties"] = {
+    "field": {"type": "string"},
+    "message": {"type": "string"},
+}
+
+
+def conforms(answer: Any, schema: dict[str, Any]) -> None:
+    validator = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
+    assert [error.message for error in validator.iter_errors(answer)] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "model"),
+    [
+        ("/releases", ReleasesPage),
+        ("/releases/{}", ReleasePage),
+        ("/releases/{}/hierarchy", HierarchyPage),
+        ("/releases/{}/entities/wave:canary", EntityPage),
+        ("/releases/{}/entities/cluster:eu-west-1", EntityPage),
+        ("/releases/{}/entities/bundle:web-services-eu-west-1", EntityPage),
+        ("/entities/cluster:eu-west-1", OccurrencesPage),
+    ],
+)
+def test_every_answer_conforms_to_its_model(viewer: FlaskClient, rollouts: Rollouts, path: str, model: type[Page]):
+    schema = model.model_json_schema(mode="serialization")
+    for release_id in sorted(rollouts.ids - {rollouts.thousand}) if "{}" in path else [""]:
+        answer = viewer.get("/api" + path.format(release_id))
+        assert answer.status_code == 200
+        conforms(answer.get_json(), schema)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/releases/release:never", "/releases/odd", "/releases?page=0", "/nowhere", "/entities/app:nowhere"],
+)
+def test_every_error_has_one_form(viewer: FlaskClient, path: str):
+    conforms(viewer.get(f"/api{path}").get_json(), ERROR)
+
+
+def test_a_method_that_is_not_offered_says_which_are(viewer: FlaskClient):
+    answer = viewer.delete("/api/releases")
+    assert answer.status_code == 405
+    assert "GET" in answer.headers["Allow"]
+    conforms(answer.get_json(), ERROR)
+
+
+def test_the_hierarchy_has_the_nested_form_that_rollouts_answer(viewer: FlaskClient, rollouts: Rollouts):
+    tree = viewer.get(f"/api/releases/{rollouts.completed}/hierarchy").get_json()
+    assert {"id", "state", "workflow_id", "created_at", "updated_at", "wave_ids", "error_message"} <= tree.keys()
+    assert [wave["id"] for wave in tree["waves"]] == tree["wave_ids"]
+    assert [wave["sequence"] for wave in tree["waves"]] == sorted(wave["sequence"] for wave in tree["waves"])
+    for wave in tree["waves"]:
+        assert wave["release_id"] == tree["id"]
+        assert [cluster["id"] for cluster in wave["clusters"]] == wave["cluster_ids"]
+        for cluster in wave["clusters"]:
+            bundle = cluster["bundle"]
+            assert (cluster["wave_id"], cluster["bundle_id"]) == (wave["id"], bundle["id"])
+            assert bundle["cluster_id"] == cluster["id"]
+            assert [app["id"] for app in bundle["apps"]] == bundle["app_ids"]
+            assert {app["bundle_id"] for app in bundle["apps"]} == {bundle["id"]}
+            assert all(app["version"] for app in bundle["apps"])
+
+
+def test_times_are_utc_in_iso_8601(viewer: FlaskClient, rollouts: Rollouts):
+    release = viewer.get(f"/api/releases/{rollouts.completed}").get_json()
+    for name in ("as_of", "started_at", "closed_at", "changed_at", "created_at", "updated_at"):
+        assert release[name].endswith("Z"), name
+        assert release[name][10] == "T"
+
+
+def test_the_list_is_paged(viewer: FlaskClient, rollouts: Rollouts):
+    whole = viewer.get("/api/releases").get_json()
+    assert (whole["page"], whole["page_size"]) == (1, 20)
+    assert whole["total"] == len(whole["items"]) == sum(whole["counts"].values())
+    assert {item["id"] for item in whole["items"]} >= rollouts.ids
+    second = viewer.get("/api/releases?page=2&page_size=4").get_json()
+    assert [item["id"] for item in second["items"]] == [item["id"] for item in whole["items"][4:8]]
+    beyond = viewer.get("/api/releases?page=9&page_size=100").get_json()
+    assert (beyond["items"], beyond["total"]) == ([], whole["total"])
+
+
+def test_a_release_of_a_thousand_entities_is_whole(viewer: FlaskClient, rollouts: Rollouts):
+    tree = viewer.get(f"/api/releases/{rollouts.thousand}/hierarchy").get_json()
+    apps = [
+        app for wave in tree["waves"] for cluster in wave["clusters"] for app in cluster["bundle"]["apps"]
+    ]
+    clusters = [cluster for wave in tree["waves"] for cluster in wave["clusters"]]
+    assert 1 + len(tree["waves"]) + 2 * len(clusters) + len(apps) == 1000
+    assert tree["progress"]["total"] == len(apps)

@@ -1,0 +1,163 @@
+"""A stage on the real server: releases that say what a test tells them to, and the dashboard that reads them."""
+
+import os
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from pydantic import SecretStr
+from temporalio.client import Client, WorkflowHandle
+from werkzeug.test import TestResponse
+
+from dashboard.accounts.models import Role
+from dashboard.accounts.store import Accounts
+from dashboard.app import create_app
+from dashboard.bridge import LoopThread
+from dashboard.demo.children import Child, spawn, stop
+from dashboard.settings import Settings
+from tests.waiting import eventually
+
+T = TypeVar("T")
+PASSWORD = "correct horse battery"
+
+
+class Stage:
+    """Releases on one task queue, seen by a dashboard that lists those of this stage only."""
+
+    def __init__(self, address: str, task_queue: str, folder: Path) -> None:
+        self.address = address
+        self.task_queue = task_queue
+        self.prefix = f"release:{uuid4().hex[:8]}"
+        self._loop = LoopThread()
+        self._client: Client | None = None
+        self._folder = folder
+        self.show(f"WorkflowId STARTS_WITH '{self.prefix}'")
+
+    def show(self, release_filter: str) -> None:
+        """Look with a dashboard that lists these releases."""
+        self.app = dashboard_for(self.address, self._folder, release_filter)
+        self.browser = logged_in(self.app)
+
+    def run(self, make: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
+        """Do something with a client of the test's own."""
+
+        async def work() -> T:
+            self._client = self._client or await Client.connect(self.address)
+            return await make(self._client)
+
+        return self._loop.call(work, 30)
+
+    def start(self, name: str, answers: dict[str, Any], *, task_queue: str | None = None, **options: Any) -> str:
+        """Start a release that answers its queries so; returns its id."""
+        release_id = f"{self.prefix}-{name}"
+        queue = task_queue or self.task_queue
+        self.run(
+            lambda client: client.start_workflow("ScriptedRelease", answers, id=release_id, task_queue=queue, **options)
+        )
+        return release_id
+
+    def on(self, release_id: str, act: Callable[[WorkflowHandle[Any, Any]], Coroutine[Any, Any, T]]) -> T:
+        """Do something to a release."""
+        return self.run(lambda client: act(client.get_workflow_handle(release_id)))
+
+    def tell(self, release_id: str, answers: dict[str, Any]) -> None:
+        """Change what a release answers."""
+        self.on(release_id, lambda handle: handle.signal("tell", answers))
+
+    def end(self, release_id: str, how: str) -> None:
+        """Let a release end well or with a failure of this message, and wait until it has."""
+        self.on(release_id, lambda handle: handle.signal("finish", how))
+        self.wait_until_closed(release_id)
+
+    def wait_until_closed(self, release_id: str) -> None:
+        """Wait until Temporal describes the release as closed."""
+        eventually(lambda: self.on(release_id, lambda handle: handle.describe()).close_time is not None, 30)
+
+    def ask(self, path: str) -> TestResponse:
+        """The dashboard's answer."""
+        return self.browser.get(path)
+
+    def json(self, path: str, status: int = 200) -> Any:
+        """The JSON of a twin, with the status that it must have."""
+        answer = self.ask(f"/api{path}")
+        assert answer.status_code == status, answer.text
+        return answer.get_json()
+
+    def listed(self, *names: str) -> dict[str, Any]:
+        """The list's items by name, once visibility has all of these."""
+        found: dict[str, Any] = {}
+
+        def all_there() -> bool:
+            items = self.json("/releases?page_size=100")["items"]
+            found.update({item["id"].removeprefix(f"{self.prefix}-"): item for item in items})
+            return set(names) <= set(found)
+
+        eventually(all_there, 30)
+        return found
+
+    def close(self) -> None:
+        """End the threads of the test's client and the dashboard's."""
+        self._loop.stop()
+        self.app.extensions["releases"].close()
+
+
+def dashboard_for(address: str, folder: Path, release_filter: str, namespace: str = "default") -> Flask:
+    """The dashboard for one Temporal, with a user who may log in."""
+    settings = Settings(
+        data_dir=folder,
+        secret_key=SecretStr("k" * 32),
+        release_filter=release_filter,
+        temporal_environment={
+            "TEMPORAL_ADDRESS": address,
+            "TEMPORAL_NAMESPACE": namespace,
+            "TEMPORAL_CONFIG_FILE": os.devnull,
+        },
+    )
+    accounts = Accounts(settings.accounts_url)
+    accounts.create_tables()
+    accounts.ensure("rita@example.com", PASSWORD, name="Rita", role=Role.viewer)
+    app = create_app(settings, accounts=accounts)
+    app.testing = True
+    return app
+
+
+def logged_in(app: Flask) -> FlaskClient:
+    """A browser in which the user has logged in."""
+    browser = app.test_client()
+    answer = browser.post("/login", data={"username": "rita@example.com", "password": PASSWORD})
+    assert answer.status_code == 303
+    return browser
+
+
+@contextmanager
+def scripted_worker(address: str, task_queue: str, log: Path) -> Iterator[Child]:
+    """A worker for scripted releases, in a process of its own, that polls already."""
+    argv = [sys.executable, "-m", "tests.scripted", address, task_queue]
+    worker = spawn("scripted worker", argv, env=os.environ, log=log)
+    try:
+        eventually(lambda: "ready" in log.read_text() or worker.check(), 60)
+        yield worker
+    finally:
+        stop([worker], 10)
+
+
+@pytest.fixture(scope="session")
+def task_queue(temporal_address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A task queue whose worker runs scripted releases."""
+    name = f"scripted-{uuid4().hex[:8]}"
+    with scripted_worker(temporal_address, name, tmp_path_factory.mktemp("scripted") / "worker.log"):
+        yield name
+
+
+@pytest.fixture
+def stage(temporal_address: str, task_queue: str, tmp_path: Path) -> Iterator[Stage]:
+    stage = Stage(temporal_address, task_queue, tmp_path)
+    yield stage
+    stage.close()
+

@@ -1,0 +1,161 @@
+"""What a page costs Temporal: the calls are counted at the client that makes them."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from temporalio.client import (
+    Client,
+    CountWorkflowsInput,
+    DescribeWorkflowInput,
+    Interceptor,
+    ListWorkflowsInput,
+    OutboundInterceptor,
+    QueryWorkflowInput,
+)
+
+from dashboard.bridge import LoopThread
+from dashboard.live.releases import LiveReleases
+from dashboard.temporal.gateway import TemporalGateway
+from tests.integration.conftest import Stage
+from tests.rollout_makers import hierarchy
+
+TREE = hierarchy()
+STATE = {key: value for key, value in TREE.items() if key != "waves"}
+
+
+class Counting(Interceptor):
+    """Counts calls by kind, and how many queries were under way at once."""
+
+    def __init__(self) -> None:
+        self.calls: Counter[str] = Counter()
+        self.under_way = 0
+        self.most = 0
+
+    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:
+        return _Outbound(next, self)
+
+
+class _Outbound(OutboundInterceptor):
+    def __init__(self, next: OutboundInterceptor, counts: Counting) -> None:
+        super().__init__(next)
+        self._counts = counts
+
+    async def query_workflow(self, input: QueryWorkflowInput) -> Any:
+        counts = self._counts
+        counts.calls["query"] += 1
+        counts.under_way += 1
+        counts.most = max(counts.most, counts.under_way)
+        try:
+            return await super().query_workflow(input)
+        finally:
+            counts.under_way -= 1
+
+    async def describe_workflow(self, input: DescribeWorkflowInput) -> Any:
+        self._counts.calls["describe"] += 1
+        return await super().describe_workflow(input)
+
+    async def count_workflows(self, input: CountWorkflowsInput) -> Any:
+        self._counts.calls["count"] += 1
+        return await super().count_workflows(input)
+
+    def list_workflows(self, input: ListWorkflowsInput) -> Any:
+        self._counts.calls["list"] += 1
+        return super().list_workflows(input)
+
+
+class CountedConnection:
+    """A connection whose calls are counted."""
+
+    namespace = "default"
+
+    def __init__(self, address: str, counts: Counting) -> None:
+        self.address = address
+        self._counts = counts
+        self._client: Client | None = None
+
+    async def client(self) -> Client:
+        self._client = self._client or await Client.connect(self.address, interceptors=[self._counts])
+        return self._client
+
+
+def watched(stage: Stage, act: Callable[[LiveReleases], None]) -> Counting:
+    """The calls that a fresh dashboard makes for what `act` asks of it."""
+    counts = Counting()
+    connection: Any = CountedConnection(stage.address, counts)
+    live = LiveReleases(
+        TemporalGateway(connection, f"WorkflowId STARTS_WITH '{stage.prefix}'"), LoopThread(), timeout=5
+    )
+    try:
+        act(live)
+    finally:
+        live.close()
+    return counts
+
+
+def test_a_cold_list_of_25_running_releases_is_one_list_one_count_and_20_queries_at_once(stage: Stage):
+    names = [f"n{number}" for number in range(25)]
+    for name in names:
+        stage.start(name, {"get_release_state": STATE})
+    stage.listed(*names)
+    counts = watched(stage, lambda live: live.page(1, 20))
+    assert counts.calls == {"list": 1, "count": 1, "query": 20}
+    assert counts.most == 20
+
+
+def test_closed_releases_are_asked_once_and_then_remembered(stage: Stage):
+    for name in ("a", "b", "c"):
+        stage.end(stage.start(name, {"get_release_state": STATE}), "well")
+    running = stage.start("running", {"get_release_state": STATE})
+    items = stage.listed("a", "b", "c", "running")
+    assert items["running"]["id"] == running
+
+    def look_twice(live: LiveReleases) -> None:
+        live.page(1, 20)
+        live.page(1, 19)
+
+    counts = watched(stage, look_twice)
+    assert counts.calls["query"] == 4 + 1
+
+
+def test_a_cold_release_is_described_and_asked_at_the_same_time(stage: Stage):
+    release_id = stage.start("r", {"get_hierarchy": TREE})
+    counts = watched(stage, lambda live: live.release(release_id))
+    assert counts.calls == {"describe": 1, "query": 1}
+
+
+def test_a_release_that_has_not_moved_is_described_and_not_asked_again(stage: Stage):
+    release_id = stage.start("r", {"get_hierarchy": TREE})
+
+    async def look(gateway: TemporalGateway) -> list[bool]:
+        first = await gateway.read(release_id, None, 5)
+        second = await gateway.read(release_id, first, 5)
+        third = await gateway.read(release_id, second, 5)
+        return [first.fingerprint is None, second.fingerprint is not None, third.said is second.said]
+
+    counts = Counting()
+    connection: Any = CountedConnection(stage.address, counts)
+    gateway = TemporalGateway(connection, "")
+    loop = LoopThread()
+    try:
+        assert loop.call(lambda: look(gateway), 30) == [True, True, True]
+    finally:
+        loop.stop()
+    assert counts.calls == {"describe": 3, "query": 2}, "the first answer may be older than what describe counted"
+
+
+def test_a_burst_of_viewers_costs_what_one_costs(stage: Stage):
+    release_id = stage.start("r", {"get_hierarchy": TREE})
+
+    def burst(live: LiveReleases) -> None:
+        async def all_at_once() -> None:
+            await asyncio.gather(*(asyncio.to_thread(live.release, release_id) for _ in range(100)))
+
+        loop = LoopThread()
+        loop.call(all_at_once, 30)
+        loop.stop()
+
+    assert watched(stage, burst).calls == {"describe": 1, "query": 1}
+
+

@@ -1,0 +1,153 @@
+"""What a dashboard shows when something does not answer: a gap with its reason, never a missing row."""
+
+import time
+
+import pytest
+
+from tests.waiting import eventually
+from tests.integration.conftest import Stage, scripted_worker
+from tests.rollout_makers import hierarchy
+
+TREE = hierarchy()
+STATE = {key: value for key, value in TREE.items() if key != "waves"}
+
+
+@pytest.mark.parametrize(
+    ("answers", "code"),
+    [
+        ({}, "query_unknown"),
+        ({"get_hierarchy": {"raise": "KeyError: 'wave-3'"}}, "query_failed"),
+        ({"get_hierarchy": {"raw": "{not json"}}, "malformed"),
+        ({"get_hierarchy": ["a", "list"]}, "malformed"),
+        ({"get_hierarchy": None}, "malformed"),
+        ({"get_hierarchy": {"raw": "\x00\x01", "encoding": "binary/encrypted"}}, "unreadable"),
+        ({"get_hierarchy": {"raw": "[" * 3000 + "]" * 3000}}, "malformed"),
+    ],
+)
+def test_a_release_whose_query_fails_is_there_with_the_reason(stage: Stage, answers: dict, code: str):
+    answers = answers | ({"get_release_state": answers["get_hierarchy"]} if answers else {})
+    release_id = stage.start("faulty", answers)
+    page = stage.json(f"/releases/{release_id}")
+    assert (page["phase"], page["status"], page["waves"]) == ("running", "RUNNING", [])
+    assert page["problem"]["code"] == code
+    html = stage.ask(f"/releases/{release_id}").text
+    assert "Not everything is known" in html
+    item = stage.listed("faulty")["faulty"]
+    assert (item["phase"], item["problem"]["code"]) == ("running", code)
+    refused = stage.json(f"/releases/{release_id}/entities/app:a0-0", 503)
+    assert refused["error"]["code"] == code, "whether it exists is not known"
+
+
+def test_an_answer_that_is_too_large_says_so(stage: Stage):
+    release_id = stage.start("big", {"get_hierarchy": {"repeat": 2_200_000}})
+    page = stage.json(f"/releases/{release_id}")
+    assert page["problem"]["code"] == "too_large"
+    assert "2 MB" in page["problem"]["message"]
+
+
+def test_one_release_that_fails_does_not_hide_the_others(stage: Stage):
+    stage.start("good", {"get_release_state": STATE})
+    stage.start("bad", {"get_release_state": {"raise": "boom"}})
+    items = stage.listed("good", "bad")
+    assert items["good"]["problem"] is None
+    assert items["bad"]["problem"]["detail"]
+    assert stage.json("/releases")["total"] == 2
+
+
+def test_a_release_that_no_worker_serves_is_shown_with_what_temporal_knows(stage: Stage):
+    release_id = stage.start("alone", {"get_hierarchy": TREE}, task_queue="nobody-polls-this")
+    started = time.monotonic()
+    page = stage.json(f"/releases/{release_id}")
+    assert time.monotonic() - started < 2.5
+    assert page["problem"]["code"] in {"no_worker", "query_timed_out"}
+    item = stage.listed("alone")["alone"]
+    assert item["phase"] == "running"
+    assert item["problem"]["code"] in {"no_worker", "query_timed_out"}
+
+
+def test_when_the_worker_goes_the_last_known_tree_stays_and_says_since_when(stage: Stage, tmp_path):
+    queue = f"{stage.prefix}-queue"
+    with scripted_worker(stage.address, queue, tmp_path / "worker.log"):
+        release_id = stage.start("orphan", {"get_hierarchy": TREE, "get_release_state": STATE}, task_queue=queue)
+        good = stage.json(f"/releases/{release_id}")
+        assert stage.listed("orphan")["orphan"]["state"] == "in_progress"
+    stage.tell(release_id, {})  # the history grows, so that there is something to ask
+    eventually(lambda: stage.json(f"/releases/{release_id}")["stale"], 10)
+    stale = stage.json(f"/releases/{release_id}")
+    assert stale["waves"] == good["waves"]
+    assert stale["reason"]["code"] in {"no_worker", "query_timed_out"}
+    assert stale["as_of"] < stage.ask("/api/releases").get_json()["as_of"]
+    assert "Not the latest" in stage.ask(f"/releases/{release_id}").text
+    eventually(lambda: stage.listed("orphan")["orphan"]["said_at"], 10)
+    item = stage.listed("orphan")["orphan"]
+    assert (item["state"], item["problem"]["code"]) == ("in_progress", stale["reason"]["code"])
+    stage.on(release_id, lambda handle: handle.terminate(reason="gave up"))
+    eventually(lambda: stage.json(f"/releases/{release_id}")["phase"] == "terminated", 10)
+    ended = stage.json(f"/releases/{release_id}/hierarchy")
+    assert ended["stale"]
+    assert {wave["phase"] for wave in ended["waves"]} == {"terminated"}, "no dead release is shown as running"
+    with scripted_worker(stage.address, queue, tmp_path / "again.log"):
+        eventually(lambda: not stage.json(f"/releases/{release_id}")["stale"], 10)
+
+
+def test_an_execution_whose_id_is_no_release_id_is_listed_and_says_so(stage: Stage):
+    stage.prefix = stage.prefix.replace("release:", "deploy-")
+    stage.show(f"WorkflowId STARTS_WITH '{stage.prefix}'")
+    stage.start("x", {"get_release_state": STATE})
+    item = stage.listed("x")["x"]
+    assert item["problem"]["code"] == "malformed"
+    html = stage.ask("/releases").text
+    assert "no proper id" in html
+    assert f"/releases/{item['id']}" not in html, "it has no page of its own"
+
+
+def test_hostile_words_are_text_on_the_page(stage: Stage):
+    evil = '"><img src=x onerror=alert(1)><script>alert(2)</script>{{ 7*7 }}'
+    tree = hierarchy(clusters=1, apps=1)
+    tree |= {"state": evil, "error_message": evil, evil: evil}
+    tree["waves"][0] |= {"state": evil, "name": evil}
+    tree["waves"][0]["clusters"][0] |= {"state": evil, "error_message": evil, "name": evil}
+    release_id = stage.start("evil", {"get_hierarchy": tree, "get_release_state": tree})
+    stage.listed("evil")
+    for path in (f"/releases/{release_id}", f"/releases/{release_id}/hierarchy", "/releases"):
+        html = stage.ask(path).text
+        assert "<img" not in html
+        assert "alert(2)</script>" not in html
+        assert "49" not in html.split("<main")[1].split("</h1>")[0]
+    assert stage.json(f"/releases/{release_id}")["state"] == evil, "the JSON keeps the whole word"
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/releases/release:never", 404, "not_found"),
+        ("/releases/never", 422, "malformed_id"),
+        ("/releases/wave:one", 422, "malformed_id"),
+        ("/releases/release:two%20words", 422, "malformed_id"),
+        ("/releases/release:nul%00", 422, "malformed_id"),
+        ("/releases/release:never/entities/planet:x", 422, "malformed_id"),
+        ("/entities/nothing", 422, "malformed_id"),
+        ("/releases?page=0", 422, "invalid_parameter"),
+        ("/releases?page=one", 422, "invalid_parameter"),
+        ("/releases?page_size=101", 422, "invalid_parameter"),
+        ("/releases?page_size=-1", 422, "invalid_parameter"),
+        ("/releases?page=51", 422, "invalid_parameter"),
+        ("/releases?page=٣", 422, "invalid_parameter"),
+        ("/nowhere", 404, "not_found"),
+    ],
+)
+def test_what_cannot_be_answered_says_why_in_both_forms(stage: Stage, path: str, status: int, code: str):
+    error = stage.json(path, status)["error"]
+    assert error["code"] == code
+    page = stage.ask(path)
+    assert page.status_code == status
+    assert 'id="main"' in page.text
+    assert page.headers["X-Request-ID"] in page.text
+    assert "Traceback" not in page.text
+
+
+def test_an_entity_that_a_known_tree_has_not_is_not_found(stage: Stage):
+    release_id = stage.start("known", {"get_hierarchy": TREE})
+    error = stage.json(f"/releases/{release_id}/entities/app:nowhere", 404)["error"]
+    assert error["code"] == "entity_not_found"
+    assert "app:nowhere" in error["message"]

@@ -1,0 +1,101 @@
+"""A rollout that says whatever a test tells it to: run as a worker of its own, on a task queue of its own.
+
+    python -m tests.scripted ADDRESS TASK_QUEUE
+"""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from temporalio import activity, workflow
+from temporalio.api.common.v1 import Payload
+from temporalio.client import Client
+from temporalio.common import RawValue, RetryPolicy
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+
+@activity.defn
+async def stumble(cause: str) -> None:
+    """Fail with a cause, so that attempts pile up."""
+    try:
+        raise ConnectionError(f"connect timeout to {cause}")
+    except ConnectionError as exc:
+        raise ApplicationError("image pull back-off", type="ImagePullError") from exc
+
+
+@workflow.defn(name="ScriptedRelease")
+class ScriptedRelease:
+    """Answers each query with what it was last told for it: JSON, or raw text of any encoding, or an error."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Any] = {}
+        self.end: str | None = None
+        self.stumbling: list[asyncio.Task[None]] = []
+
+    @workflow.run
+    async def run(self, answers: dict[str, Any]) -> None:
+        self.answers |= answers
+        await workflow.wait_condition(lambda: self.end is not None)
+        if self.end == "again":
+            workflow.continue_as_new(self.answers)
+        if self.end != "well":
+            raise ApplicationError(self.end or "", type="RolloutFailed")
+
+    @workflow.signal
+    def tell(self, answers: dict[str, Any]) -> None:
+        self.answers |= answers
+
+    @workflow.signal
+    def finish(self, end: str) -> None:
+        self.end = end
+
+    @workflow.signal
+    def retry(self, activity_id: str) -> None:
+        policy = RetryPolicy(initial_interval=timedelta(milliseconds=50), backoff_coefficient=1.0, maximum_attempts=500)
+        task = workflow.execute_activity(
+            stumble,
+            "registry.example.com",
+            activity_id=activity_id,
+            start_to_close_timeout=timedelta(seconds=5),
+            retry_policy=policy,
+        )
+        self.stumbling.append(asyncio.ensure_future(task))
+
+    @workflow.query(dynamic=True)
+    def answer(self, name: str, args: Sequence[RawValue]) -> RawValue:
+        if name not in self.answers:
+            raise ValueError(f"Query handler for '{name}' expected but not found, known queries: []")
+        found = self.answers[name]
+        if isinstance(found, dict) and "raise" in found:
+            raise ValueError(found["raise"])
+        if isinstance(found, dict) and "raw" in found:
+            encoding = found.get("encoding", "json/plain").encode()
+            return RawValue(Payload(metadata={"encoding": encoding}, data=found["raw"].encode("latin-1")))
+        if isinstance(found, dict) and "repeat" in found:
+            found = "x" * found["repeat"]
+        if isinstance(found, dict) and "by_id" in found:
+            found = found["by_id"].get(json.loads(args[0].payload.data))
+        return RawValue(Payload(metadata={"encoding": b"json/plain"}, data=json.dumps(found).encode()))
+
+
+async def main(address: str, task_queue: str) -> None:
+    client = await Client.connect(address)
+    worker = Worker(
+        client,
+        task_queue=task_queue,
+        workflows=[ScriptedRelease],
+        activities=[stumble],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    )
+    print("ready", flush=True)
+    await worker.run()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
+    os._exit(0)

@@ -1,0 +1,140 @@
+"""Who may import whom, what templates may read, and what is vendored: held by reading the code."""
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import jinja2
+import pytest
+from jinja2 import meta
+
+from dashboard.web.formats import FILTERS
+
+pytestmark = pytest.mark.unit
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "dashboard"
+
+# For each room, what it must not import.
+FORBIDDEN = {
+    "domain": ("flask", "temporalio", "asyncio", "sqlalchemy", "dashboard."),
+    "pages": ("flask", "temporalio", "asyncio", "sqlalchemy", "dashboard."),
+    "temporal": ("flask", "sqlalchemy", "dashboard.web", "dashboard.pages", "dashboard.live", "dashboard.app"),
+    "live": ("flask", "temporalio", "dashboard.web", "dashboard.pages", "dashboard.temporal", "dashboard.app"),
+    "web": ("temporalio", "asyncio", "dashboard.temporal", "dashboard.bridge", "dashboard.app", "dashboard.demo"),
+    "accounts": ("flask", "temporalio", "asyncio", "dashboard.web", "dashboard.live", "dashboard.app"),
+}
+# What a room may import of those all the same.
+ALLOWED = {
+    "domain": ("dashboard.domain",),
+    "pages": ("dashboard.domain", "dashboard.pages", "dashboard.live.snapshots"),
+}
+APP_MAY_BE_IMPORTED_BY = {"wsgi.py", "dashboard/serve.py", "dashboard/cli.py"}
+
+TEMPLATE_NAMES = {"page", "url_for", "request", "g", "session", "config", "get_flashed_messages", "current_user"}
+
+VENDORED = {
+    "htmx-4.0.1.min.js": "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130",
+    "hx-ptag-4.0.1.min.js": "1993b23e86553100e4f45eed1b756eb8cf53c5b2244caf98e58662dfde9ca069",
+}
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The modules that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def is_in(module: str, names: tuple[str, ...]) -> bool:
+    """Whether a module is one of these or below one of them."""
+    return any(module == name.rstrip(".") or module.startswith(f"{name.rstrip('.')}.") for name in names)
+
+
+@pytest.mark.parametrize("room", sorted(FORBIDDEN))
+def test_a_room_imports_only_what_its_place_allows(room: str):
+    files = list((PACKAGE / room).rglob("*.py"))
+    assert files
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {module}"
+        for path in files
+        for module in imports(path)
+        if is_in(module, FORBIDDEN[room]) and not is_in(module, ALLOWED.get(room, ())) and module != "dashboard"
+    ]
+    assert wrong == []
+
+
+def test_temporalio_is_imported_by_temporal_and_demo_only():
+    users = {
+        path.relative_to(PACKAGE).parts[0]
+        for path in PACKAGE.rglob("*.py")
+        if any(is_in(module, ("temporalio",)) for module in imports(path))
+    }
+    assert users == {"temporal", "demo"}
+
+
+def test_nobody_imports_the_app_but_those_who_start_it():
+    users = {
+        str(path.relative_to(ROOT))
+        for path in [*PACKAGE.rglob("*.py"), ROOT / "wsgi.py"]
+        if any(is_in(module, ("dashboard.app",)) for module in imports(path))
+    }
+    assert users <= APP_MAY_BE_IMPORTED_BY
+
+
+def templates() -> jinja2.Environment:
+    """The templates, as an environment that only parses."""
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(ROOT / "templates"), autoescape=True)
+    environment.filters.update(FILTERS)
+    return environment
+
+
+@pytest.mark.parametrize("name", sorted(templates().list_templates()))
+def test_a_template_reads_the_page_and_flasks_own_names_only(name: str):
+    environment = templates()
+    source = (ROOT / "templates" / name).read_text()
+    given = GIVEN_BY_INCLUDE.get(name, set())
+    assert meta.find_undeclared_variables(environment.parse(source)) <= TEMPLATE_NAMES | given
+
+
+# What a partial is given by the `with` of those who include it.
+GIVEN_BY_INCLUDE = {
+    "partials/_details.html": {"details", "key"},
+    "partials/_failure_line.html": {"message", "calm"},
+    "partials/_problem.html": {"problem"},
+}
+
+
+def test_no_template_marks_text_as_safe_or_writes_scripts_or_styles_inline():
+    for name in templates().list_templates():
+        source = (ROOT / "templates" / name).read_text()
+        for wrong in ("|safe", "| safe", "Markup", "style=", "<style", "onclick", "hx-on", "javascript:", "autoescape"):
+            assert wrong not in source, f"{name}: {wrong}"
+        assert source.count("<script") == source.count("<script defer src="), name
+
+
+def test_what_is_vendored_is_what_was_published_and_keeps_its_licence():
+    folder = ROOT / "static" / "vendor" / "htmx"
+    found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("*.js")}
+    assert found == VENDORED
+    assert "Zero-Clause BSD" in (folder / "LICENSE").read_text()
+
+
+def test_pages_load_nothing_from_elsewhere():
+    for path in [*(ROOT / "templates").rglob("*.html"), *(ROOT / "static").rglob("*.css")]:
+        text = path.read_text().replace("http://www.w3.org/", "")
+        assert "http://" not in text, path
+        assert "https://" not in text, path
+
+
+def test_the_lock_files_pin_everything_with_hashes_and_name_no_host():
+    for name in ("requirements.lock", "requirements-dev.lock"):
+        text = (ROOT / name).read_text()
+        pins = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
+        assert all("==" in line for line in pins)
+        assert text.count("--hash=sha256:") >= len(pins)
+        assert "://" not in text

@@ -1,0 +1,103 @@
+"""Every page and its JSON say the same: the two trees of every registered twin are compared, on the sample rollouts."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bs4 import BeautifulSoup
+from flask.testing import FlaskClient
+
+from dashboard.web.routes import twins
+from tests.conftest import Rollouts
+from tests.integration.conftest import dashboard_for, logged_in
+
+pytestmark = pytest.mark.web
+
+Row = tuple[str, str, str]
+
+
+@pytest.fixture(scope="module")
+def browser(rollouts: Rollouts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
+    app = dashboard_for(rollouts.address, tmp_path_factory.mktemp("twins"), "WorkflowType = 'ReleaseWorkflow'")
+    yield logged_in(app)
+    app.extensions["releases"].close()
+
+
+def addresses(rollouts: Rollouts) -> dict[str, list[str]]:
+    """Real addresses for every registered twin, by its name."""
+    ids = sorted(rollouts.ids)
+    return {
+        "releases": ["/releases", "/releases?page_size=3&page=2", "/releases?page=50"],
+        "release": [f"/releases/{release_id}" for release_id in ids] + ["/releases/release:never", "/releases/odd"],
+        "hierarchy": [f"/releases/{release_id}/hierarchy" for release_id in ids],
+        "entity": [
+            f"/releases/{release_id}/entities/{entity_id}"
+            for release_id in ids
+            for entity_id in (release_id, "cluster:eu-west-1", "app:nowhere")
+        ],
+        "occurrences": ["/entities/cluster:eu-west-1", "/entities/app:nowhere", f"/entities/{rollouts.failed}"],
+    }
+
+
+def rows_of_json(value: Any) -> Iterator[Row]:
+    """The rows of a twin's JSON, parents first, in order."""
+    if isinstance(value, dict):
+        if {"id", "state", "phase"} <= value.keys():
+            yield value["id"], value["state"] or "", value["phase"] or ""
+        for key, item in value.items():
+            if key != "details":
+                yield from rows_of_json(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from rows_of_json(item)
+
+
+def rows_of_html(text: str) -> list[Row]:
+    """The rows of a page, in order."""
+    marked = BeautifulSoup(text, "html.parser").select("[data-entity-id]")
+    return [(str(row["data-entity-id"]), str(row["data-state"]), str(row["data-phase"])) for row in marked]
+
+
+def same_moment(browser: FlaskClient, address: str) -> tuple[Any, Any]:
+    """The page and its twin from one snapshot: a release that moves may change between the two."""
+    for _ in range(20):
+        page, twin = browser.get(address), browser.get(f"/api{address}")
+        if page.headers.get("As-Of") == twin.headers.get("As-Of"):
+            return page, twin
+    raise AssertionError(f"{address}: no two answers from the same moment")
+
+
+def test_every_registered_twin_says_the_same_in_both_renderings(browser: FlaskClient, rollouts: Rollouts):
+    examples = addresses(rollouts)
+    assert set(examples) == set(twins.rules), "a new twin needs its addresses here"
+    compared = 0
+    for address in (address for group in examples.values() for address in group):
+        page, twin = same_moment(browser, address)
+        assert page.status_code == twin.status_code, address
+        assert page.mimetype == "text/html"
+        assert twin.mimetype == "application/json"
+        said = list(rows_of_json(twin.get_json()))
+        assert rows_of_html(page.text) == said, address
+        compared += len(said)
+    assert compared > 2_000, "the rollout of 1,000 entities is among them, twice"
+
+
+def test_every_page_names_its_twin(browser: FlaskClient, rollouts: Rollouts):
+    for address in ("/releases?page_size=3", f"/releases/{rollouts.failed}"):
+        link = BeautifulSoup(browser.get(address).text, "html.parser").select_one("link[rel=alternate]")
+        assert link is not None
+        assert link["href"] == f"/api{address}"
+
+
+def test_a_fragment_is_a_part_of_the_page_and_says_when_nothing_is_new(browser: FlaskClient, rollouts: Rollouts):
+    address = f"/releases/{rollouts.completed}"
+    fragment = browser.get(address, headers={"HX-Request": "true"})
+    assert "<html" not in fragment.text
+    assert rows_of_html(fragment.text) == rows_of_html(browser.get(address).text)
+    tag = fragment.headers["HX-PTag"]
+    again = browser.get(address, headers={"HX-Request": "true", "HX-PTag": tag})
+    assert (again.status_code, again.data) == (304, b"")
+    assert again.headers["As-Of"]
+    opened = browser.get(f"{address}?open=cluster:eu-west-1", headers={"HX-Request": "true", "HX-PTag": tag})
+    assert opened.status_code == 200, "what is asked for is part of what is named"

@@ -1,0 +1,134 @@
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from dashboard.settings import SECRETS, TAKES, Settings, SettingsError, ensure_secret_key, load_settings
+
+NO_FILE = Path(os.devnull)
+
+
+def load(**environ: str) -> Settings:
+    return load_settings(environ, NO_FILE)
+
+
+def test_nothing_needs_to_be_set():
+    settings = load()
+    assert (settings.port, settings.listen_host, settings.log_level, settings.debug) == (8000, "127.0.0.1", "INFO", False)
+    assert settings.release_query == "WorkflowType = 'ReleaseWorkflow'"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "http"),
+        ("PORT", "0"),
+        ("PORT", "70000"),
+        ("SECRET_KEY", "short"),
+        ("JWT_SECRET", "short"),
+        ("ACCESS_TOKEN_MINUTES", "-1"),
+        ("API_CORS_ORIGINS", "example.com"),
+        ("TRUSTED_PROXIES", "all"),
+        ("RELEASE_WORKFLOW_TYPE", "x' OR 1=1"),
+        ("TEMPORAL_TIMEOUT", "soon"),
+        ("LOG_LEVEL", "LOUD"),
+        ("DEBUG", "perhaps"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_it_takes(name: str, value: str):
+    with pytest.raises(SettingsError) as refused:
+        load(**{name: value})
+    text = str(refused.value)
+    assert text.startswith(f"{name}: got ")
+    assert TAKES[name] in text
+    assert (value in text) is (name not in SECRETS)
+
+
+def test_every_wrong_value_is_named_at_once():
+    with pytest.raises(SettingsError) as refused:
+        load(PORT="x", DEBUG="y")
+    assert {line.partition(":")[0] for line in str(refused.value).splitlines()} == {"PORT", "DEBUG"}
+
+
+def test_an_empty_value_counts_as_not_given():
+    assert load(PORT="", LOG_LEVEL=" ").port == 8000
+
+
+def test_names_of_the_older_system_keep_working():
+    secret = "j" * 40
+    settings = load(
+        TEMPORAL_HOST="temporal.internal",
+        JWT_SECRET=secret,
+        API_CORS_ORIGINS='["https://a.example", "https://b.example/"]',
+        LOG_LEVEL="debug",
+        DEBUG="1",
+    )
+    assert settings.temporal_environment == {"TEMPORAL_ADDRESS": "temporal.internal:7233"}
+    assert settings.jwt_secret is not None
+    assert settings.jwt_secret.get_secret_value() == secret
+    assert settings.api_cors_origins == ("https://a.example", "https://b.example")
+    assert (settings.log_level, settings.debug) == ("DEBUG", True)
+
+
+def test_the_standard_name_wins_over_the_older_one():
+    settings = load(TEMPORAL_HOST="old:7233", TEMPORAL_ADDRESS="new:7233", TEMPORAL_NAMESPACE="prod")
+    assert settings.temporal_environment == {"TEMPORAL_ADDRESS": "new:7233", "TEMPORAL_NAMESPACE": "prod"}
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path):
+    file = tmp_path / ".env"
+    file.write_text("PORT=9000\nLOG_LEVEL=ERROR\nTEMPORAL_NAMESPACE=staging\n")
+    settings = load_settings({"PORT": "9001"}, file)
+    assert (settings.port, settings.log_level) == (9001, "ERROR")
+    assert settings.temporal_environment["TEMPORAL_NAMESPACE"] == "staging"
+
+
+def test_secrets_are_not_in_what_is_printed():
+    secret = "s" * 40
+    settings = load(SECRET_KEY=secret, JWT_SECRET=secret, DATABASE_URL="postgresql://u:pw@h/d", TEMPORAL_API_KEY=secret)
+    assert secret not in repr(settings)
+    assert "pw" not in repr(settings)
+
+
+def test_a_secret_key_is_made_once_and_kept_for_the_owner_alone(tmp_path: Path):
+    settings = Settings(data_dir=tmp_path / "var")
+    keys = set()
+
+    def ensure() -> None:
+        key = ensure_secret_key(settings).secret_key
+        assert key is not None
+        keys.add(key.get_secret_value())
+
+    threads = [threading.Thread(target=ensure) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(keys) == 1
+    path = tmp_path / "var" / "secret_key"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [file.name for file in path.parent.iterdir()] == ["secret_key"]
+
+
+def test_a_data_folder_that_cannot_be_written_is_named(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingsError, match="DATA_DIR"):
+        ensure_secret_key(Settings(data_dir=tmp_path / "file" / "var"))
+
+
+def test_a_kept_key_that_was_cut_is_refused(tmp_path: Path):
+    (tmp_path / "secret_key").write_text("abc")
+    with pytest.raises(SettingsError, match="too short"):
+        ensure_secret_key(Settings(data_dir=tmp_path))
+
+
+def test_the_example_documents_every_setting_and_what_it_takes():
+    example = (Path(__file__).parents[2] / ".env.example").read_text()
+    documented = {line.lstrip("# ").partition("=")[0] for line in example.splitlines() if "=" in line}
+    fields = {name.upper() for name in Settings.model_fields} - {"TEMPORAL_ENVIRONMENT"}
+    assert fields <= documented
+    assert fields == set(TAKES)
+    assert {"TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE", "TEMPORAL_API_KEY", "TEMPORAL_HOST"} <= documented
+    assert [name for name, takes in TAKES.items() if takes not in example] == []

@@ -1,0 +1,97 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from dashboard.domain.problems import Problem, ProblemCode, SourceUnavailable
+from dashboard.live import snapshots
+from dashboard.live.snapshots import Snapshot, SnapshotStore, now, outdated, version_of
+
+DOWN = Problem(ProblemCode.UNAVAILABLE, "Temporal cannot be reached.")
+
+
+def snapshot(value: str) -> Snapshot[str]:
+    return Snapshot(value, now(), version_of(value))
+
+
+class Source:
+    """Counts its loads; answers or fails as told."""
+
+    def __init__(self) -> None:
+        self.loads = 0
+        self.down = False
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def load(self, key: str, _last: Snapshot[str] | None) -> Snapshot[str]:
+        self.loads += 1
+        assert self.gate.wait(10)
+        if self.down:
+            raise SourceUnavailable(DOWN)
+        return snapshot(f"{key} {self.loads}")
+
+
+def test_a_burst_of_viewers_makes_the_load_of_one():
+    source = Source()
+    store = SnapshotStore(source.load, max_age=0, keep=4)
+    source.gate.clear()
+    with ThreadPoolExecutor(50) as pool:
+        answers = [pool.submit(store.get, "a") for _ in range(50)]
+        while len(store._flights) < 1:
+            pass
+        source.gate.set()
+        values = {answer.result().value for answer in answers}
+    assert "a 1" in values
+    assert source.loads < 50
+
+
+def test_viewers_who_come_soon_after_share_the_answer():
+    source = Source()
+    store = SnapshotStore(source.load, max_age=60, keep=4)
+    assert store.get("a") is store.get("a")
+    assert source.loads == 1
+
+
+def test_an_answer_that_is_too_old_is_asked_for_again():
+    source = Source()
+    store = SnapshotStore(source.load, max_age=0, keep=4)
+    assert [store.get("a").value, store.get("a").value] == ["a 1", "a 2"]
+
+
+def test_what_was_last_known_stays_and_is_marked():
+    source = Source()
+    store = SnapshotStore(source.load, max_age=0, keep=4)
+    good = store.get("a")
+    source.down = True
+    stale = store.get("a")
+    assert (stale.value, stale.as_of, stale.stale, stale.reason) == (good.value, good.as_of, True, DOWN)
+    assert stale.version != good.version, "an open page must hear of it"
+    assert store.get("a").version == stale.version
+    source.down = False
+    assert not store.get("a").stale
+
+
+def test_without_anything_known_the_error_is_told_to_all():
+    source = Source()
+    source.down = True
+    store = SnapshotStore(source.load, max_age=0, keep=4)
+    with pytest.raises(SourceUnavailable):
+        store.get("a")
+    source.down = False
+    assert store.get("a").value == "a 2"
+
+
+def test_only_so_many_are_kept():
+    source = Source()
+    store = SnapshotStore(source.load, max_age=60, keep=2)
+    for key in "abc":
+        store.get(key)
+    store.get("a")
+    assert source.loads == 4
+
+
+def test_a_version_is_the_same_for_the_same_content():
+    assert version_of("a", 1, Problem(ProblemCode.MISSING, "x")) == version_of("a", 1, Problem(ProblemCode.MISSING, "x"))
+    assert version_of("a") != version_of("b")
+    assert outdated(snapshot("a"), DOWN).version == outdated(snapshot("a"), DOWN).version
+    assert snapshots.now().tzinfo is not None
