@@ -1,0 +1,1 @@
+"""Sample rollouts, and the stack that runs them: what `make demo` shows."""

@@ -7,12 +7,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.integration.conftest import PASSWORD, stage, task_queue
+from tests.stage import EMAIL, PASSWORD
 
-EMAIL = "rita@example.com"
 ARGUMENTS = ["--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
-
-__all__ = ["stage", "task_queue"]
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from werkzeug.serving import make_server
 
-from tests.browser.conftest import EMAIL, log_in
-from tests.integration.conftest import PASSWORD, Stage
+from tests.browser.conftest import log_in
 from tests.rollout_makers import hierarchy
+from tests.stage import EMAIL, PASSWORD, Stage
 
 
 @pytest.fixture
@@ -87,9 +87,7 @@ def test_a_change_shows_by_itself_and_keeps_what_is_open_focused_and_selected(pa
     link = app.locator("a.name")
     link.focus()
     page.evaluate("window.scrollTo(0, 120)")
-    page.evaluate(
-        "getSelection().selectAllChildren(document.querySelector('[data-entity-id=\"app:a0-1\"] .ver'))"
-    )
+    page.evaluate("getSelection().selectAllChildren(document.querySelector('[data-entity-id=\"app:a0-1\"] .ver'))")
     scrolled = page.evaluate("scrollY")
     set_state(stage, release, "deployed")
     expect(app).to_have_attribute("data-state", "deployed", timeout=15_000)
@@ -171,7 +169,9 @@ def test_it_works_without_javascript(chromium: Browser, base_url: str, release: 
 
 @pytest.mark.parametrize("width", [390, 1440])
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_no_page_is_wider_than_the_screen(chromium: Browser, base_url: str, release: str, stage: Stage, width: int, theme: str):
+def test_no_page_is_wider_than_the_screen(
+    chromium: Browser, base_url: str, release: str, stage: Stage, width: int, theme: str
+):
     set_state(stage, release, "failed")
     context = chromium.new_context(
         base_url=base_url, viewport={"width": width, "height": 800}, color_scheme="dark" if theme == "dark" else "light"

@@ -18,8 +18,8 @@ from temporalio.client import (
 from dashboard.bridge import LoopThread
 from dashboard.live.releases import LiveReleases
 from dashboard.temporal.gateway import TemporalGateway
-from tests.integration.conftest import Stage
 from tests.rollout_makers import hierarchy
+from tests.stage import Stage
 
 TREE = hierarchy()
 STATE = {key: value for key, value in TREE.items() if key != "waves"}
@@ -157,5 +157,3 @@ def test_a_burst_of_viewers_costs_what_one_costs(stage: Stage):
         loop.stop()
 
     assert watched(stage, burst).calls == {"describe": 1, "query": 1}
-
-

@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from tests.waiting import eventually
-from tests.integration.conftest import Stage, scripted_worker
 from tests.rollout_makers import hierarchy
+from tests.stage import Stage, scripted_worker
+from tests.waiting import eventually
 
 TREE = hierarchy()
 STATE = {key: value for key, value in TREE.items() if key != "waves"}

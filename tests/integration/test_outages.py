@@ -11,8 +11,8 @@ import pytest
 
 from dashboard import ports
 from dashboard.demo.server import EmbeddedTemporal
-from tests.integration.conftest import Stage, dashboard_for, logged_in, scripted_worker
 from tests.rollout_makers import hierarchy
+from tests.stage import Stage, dashboard_for, logged_in, scripted_worker
 from tests.waiting import eventually
 
 TREE = hierarchy()

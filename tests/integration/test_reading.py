@@ -1,12 +1,13 @@
 """What a dashboard reads of releases that answer well: on the real server, through the whole app."""
 
+import html
 from datetime import timedelta
 
 import pytest
 
-from tests.waiting import eventually
-from tests.integration.conftest import Stage
 from tests.rollout_makers import hierarchy
+from tests.stage import Stage
+from tests.waiting import eventually
 
 
 def answers(**changes):
@@ -27,12 +28,14 @@ def phases(tree):
 def test_a_release_is_shown_as_it_tells_itself(stage: Stage):
     release_id = stage.start("plain", answers(owner="checkout team"))
     tree = stage.json(f"/releases/{release_id}/hierarchy")
-    assert (tree["id"], tree["state"], tree["phase"], tree["status"]) == (release_id, "in_progress", "running", "RUNNING")
+    assert (tree["id"], tree["state"]) == (release_id, "in_progress")
+    assert (tree["phase"], tree["status"]) == ("running", "RUNNING")
     assert tree["details"] == {"owner": "checkout team"}
     assert tree["progress"]["running"] == tree["progress"]["total"] == 4
     assert (tree["stale"], tree["reason"], tree["problem"]) == (False, None, None)
     app = tree["waves"][0]["clusters"][1]["bundle"]["apps"][0]
-    assert (app["id"], app["bundle_id"], app["version"], app["state"]) == ("app:a1-0", "bundle:b1", "1.0.0", "deploying")
+    assert (app["id"], app["bundle_id"]) == ("app:a1-0", "bundle:b1")
+    assert (app["version"], app["state"]) == ("1.0.0", "deploying")
 
 
 def test_a_change_is_shown_and_an_unchanged_release_is_answered_with_304(stage: Stage):
@@ -128,9 +131,9 @@ def test_what_temporal_knows_of_an_activity_stands_on_the_row_with_its_id(stage:
     page = stage.json(f"/releases/{release_id}")
     assert page["blocked_by"][0]["obstacles"][0]["id"] == "cluster:c1"
     assert [cluster["open"] for cluster in page["waves"][0]["clusters"]] == [False, True]
-    html = stage.ask(f"/releases/{release_id}").text
-    assert "1 app retrying" in html
-    assert "image pull back-off" in html
+    text = stage.ask(f"/releases/{release_id}").text
+    assert "1 app retrying" in text
+    assert "image pull back-off" in text
 
 
 def test_a_release_that_the_list_does_not_show_yet_is_there(stage: Stage):
@@ -151,7 +154,7 @@ def test_ids_with_slashes_tildes_and_letters_of_all_kinds_are_found_by_the_pages
     assert stage.ask(release_path).get_json()["id"] == release_id
     page = stage.ask(path.removeprefix("/api"))
     assert page.status_code == 200
-    assert odd in page.text.replace("&#39;", "'").replace("&#34;", '"').replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    assert odd in html.unescape(page.text)
     assert "<b>" not in page.text.split("<h1>")[1].split("</h1>")[0]
 
 
@@ -176,9 +179,10 @@ def test_an_entity_is_found_in_every_release_that_has_it_newest_first(stage: Sta
 def test_an_entity_of_an_ended_release_is_not_shown_as_running(stage: Stage):
     state = {"by_id": {"app:a": {"id": "app:a", "state": "deploying"}}}
     ended = stage.start("ended", {"get_app_state": state})
+    eventually(lambda: stage.listed("ended") and stage.json("/entities/app:a")["state"] == "deploying")
     stage.on(ended, lambda handle: handle.terminate())
     eventually(lambda: stage.listed("ended")["ended"]["status"] == "TERMINATED")
-    assert stage.json("/entities/app:a")["phase"] == "terminated"
+    eventually(lambda: stage.json("/entities/app:a")["phase"] == "terminated")
 
 
 def test_an_entity_that_no_release_has_is_not_found(stage: Stage):

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
-import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from pydantic import SecretStr
@@ -24,6 +23,7 @@ from dashboard.settings import Settings
 from tests.waiting import eventually
 
 T = TypeVar("T")
+EMAIL = "rita@example.com"
 PASSWORD = "correct horse battery"
 
 
@@ -121,7 +121,7 @@ def dashboard_for(address: str, folder: Path, release_filter: str, namespace: st
     )
     accounts = Accounts(settings.accounts_url)
     accounts.create_tables()
-    accounts.ensure("rita@example.com", PASSWORD, name="Rita", role=Role.viewer)
+    accounts.ensure(EMAIL, PASSWORD, name="Rita", role=Role.viewer)
     app = create_app(settings, accounts=accounts)
     app.testing = True
     return app
@@ -130,7 +130,7 @@ def dashboard_for(address: str, folder: Path, release_filter: str, namespace: st
 def logged_in(app: Flask) -> FlaskClient:
     """A browser in which the user has logged in."""
     browser = app.test_client()
-    answer = browser.post("/login", data={"username": "rita@example.com", "password": PASSWORD})
+    answer = browser.post("/login", data={"username": EMAIL, "password": PASSWORD})
     assert answer.status_code == 303
     return browser
 
@@ -145,19 +145,3 @@ def scripted_worker(address: str, task_queue: str, log: Path) -> Iterator[Child]
         yield worker
     finally:
         stop([worker], 10)
-
-
-@pytest.fixture(scope="session")
-def task_queue(temporal_address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A task queue whose worker runs scripted releases."""
-    name = f"scripted-{uuid4().hex[:8]}"
-    with scripted_worker(temporal_address, name, tmp_path_factory.mktemp("scripted") / "worker.log"):
-        yield name
-
-
-@pytest.fixture
-def stage(temporal_address: str, task_queue: str, tmp_path: Path) -> Iterator[Stage]:
-    stage = Stage(temporal_address, task_queue, tmp_path)
-    yield stage
-    stage.close()
-

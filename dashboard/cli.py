@@ -1,0 +1,85 @@
+"""The command `release-dashboard`."""
+
+import sys
+from functools import partial
+from typing import NoReturn
+
+import click
+
+from dashboard import __version__
+from dashboard.settings import Settings, SettingsError, load_settings
+
+port_type = click.IntRange(1, 65535)
+
+
+class Commands(click.Group):
+    """Loads `users` and what it needs only when it is asked for: the other commands start without it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all commands."""
+        return sorted([*super().list_commands(ctx), "users"])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name."""
+        if cmd_name != "users":
+            return super().get_command(ctx, cmd_name)
+        from dashboard.accounts.commands import users
+
+        return users
+
+
+@click.group(cls=Commands)
+@click.version_option(__version__, prog_name="release-dashboard")
+def main() -> None:
+    """See what is rolling out on Temporal."""
+
+
+@main.command()
+@click.option("--host", help="Address to listen on (LISTEN_HOST, else 127.0.0.1).")
+@click.option("--port", type=port_type, help="Port to listen on (PORT, else 8000).")
+def serve(host: str | None, port: int | None) -> None:
+    """Serve the pages and the API, reading Temporal as the settings say."""
+    settings = _settings()
+    host, port = host or settings.listen_host, port or settings.port
+    from dashboard.app import create_app
+    from dashboard.ports import PortBusy, PortRefused
+    from dashboard.serve import serve as serve_app
+
+    try:
+        serve_app(partial(create_app, settings), host, port)
+    except SettingsError as exc:
+        _refuse(str(exc))
+    except PortBusy as exc:
+        _refuse(f"{exc}. Choose another with PORT or --port.")
+    except PortRefused as exc:
+        _refuse(str(exc))
+
+
+@main.command()
+@click.option("--port", type=port_type, help="Port of the dashboard (PORT, else 8000).")
+@click.option("--temporal-port", type=port_type, help="Port of the embedded Temporal (else a free one).")
+@click.option("--fresh", is_flag=True, help="Forget the releases and accounts of earlier runs first.")
+@click.option("--reload", is_flag=True, help="Restart the dashboard when one of its files changes.")
+def demo(port: int | None, temporal_port: int | None, fresh: bool, reload: bool) -> None:
+    """Run an embedded Temporal, sample rollouts and the dashboard, for this machine only."""
+    settings = _settings()
+    from dashboard.demo.stack import Options, run
+
+    options = Options(settings.data_dir, port or settings.port, temporal_port, fresh=fresh, reload=reload)
+    sys.exit(run(options))
+
+
+def _settings() -> Settings:
+    try:
+        return load_settings()
+    except SettingsError as exc:
+        _refuse(str(exc))
+
+
+def _refuse(text: str) -> NoReturn:
+    click.echo(text, err=True)
+    sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

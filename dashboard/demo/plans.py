@@ -1,0 +1,90 @@
+"""What a sample rollout is told to do: waves, clusters, apps, how fast, and what goes wrong."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+
+@dataclass(frozen=True)
+class App:
+    """An app and the version that the release brings."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True)
+class Wave:
+    """Clusters that are rolled out together; with `approval`, not before somebody has said so."""
+
+    name: str
+    clusters: list[str]
+    approval: bool = False
+
+
+@dataclass(frozen=True)
+class Tempo:
+    """Seconds that an app takes on average, and how many apps are in hand at a time.
+
+    `rest` is the pause of a lane between two apps. The first `head_start` apps of a release take no time at all.
+    """
+
+    deploy: float
+    verify: float = 0.0
+    rest: float = 0.0
+    lanes: int = 3
+    head_start: int = 0
+
+    def at(self, pace: float) -> "Tempo":
+        """The same with every duration multiplied by `pace`; what is then too short for a timer is left out."""
+        deploy, verify, rest = (seconds * pace for seconds in (self.deploy, self.verify, self.rest))
+        return replace(self, deploy=deploy, verify=_timer(verify), rest=_timer(rest))
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What goes wrong with one app: its first `failures` attempts, of at most `maximum`, end in this error."""
+
+    error: str
+    message: str
+    failures: int
+    maximum: int
+    retry_seconds: float = 1.0
+
+
+@dataclass(frozen=True)
+class ReleasePlan:
+    """The input of `ReleaseWorkflow`: every cluster gets the same bundle of apps. `faults` are by app id."""
+
+    bundle: str
+    apps: list[App]
+    waves: list[Wave]
+    tempo: Tempo
+    faults: dict[str, Fault] = field(default_factory=dict)
+
+    def app_ids(self) -> Iterator[str]:
+        """The ids of all apps, in the order in which they are taken in hand."""
+        for wave in self.waves:
+            for cluster in wave.clusters:
+                for app in self.apps:
+                    yield app_id(app.name, cluster)
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """The input of the activity that deploys one app."""
+
+    app: str
+    version: str
+    cluster: str
+    seconds: float
+    fault: Fault | None = None
+
+
+def _timer(seconds: float) -> float:
+    # However short, a timer takes Temporal about a second.
+    return seconds if seconds >= 0.1 else 0.0
+
+
+def app_id(app: str, cluster: str) -> str:
+    """The id of an app in a cluster; unique within a release."""
+    return f"app:{app}-{cluster}"

@@ -1,0 +1,37 @@
+"""Tells when a file of the dashboard has changed."""
+
+import time
+from pathlib import Path
+
+import dashboard
+
+LOOK_AGAIN_SECONDS = 0.5
+
+
+class Watch:
+    """Compares the files' times with those of the last look, at most twice a second."""
+
+    def __init__(self) -> None:
+        package = Path(dashboard.__file__).parent
+        # In a checkout, templates and static files stand beside the package; in an installed wheel, inside.
+        self._folders = [package, package.parent / "templates", package.parent / "static"]
+        self._seen = self._look()
+        self._looked = time.monotonic()
+
+    def changed(self) -> bool:
+        """Whether a file was changed, added or removed since this was last asked."""
+        if time.monotonic() - self._looked < LOOK_AGAIN_SECONDS:
+            return False
+        before, self._seen, self._looked = self._seen, self._look(), time.monotonic()
+        return before != self._seen
+
+    def _look(self) -> dict[Path, int]:
+        files = (path for folder in self._folders for path in folder.rglob("*") if "__pycache__" not in path.parts)
+        times = {}
+        for path in files:
+            try:
+                times[path] = path.stat().st_mtime_ns
+            except FileNotFoundError:
+                # Editors write another file and rename it; the next look sees that one.
+                continue
+        return times

@@ -1,0 +1,111 @@
+"""Brings the samples to where they are worth a look. Doing it again, or after it was cut short, disturbs nothing."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
+from temporalio.common import WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from dashboard.demo.samples import Ending, Sample, samples
+from dashboard.demo.workflows import ReleaseWorkflow
+
+TASK_QUEUE = "sample-rollouts"
+REASON = "Stopped by the release desk: superseded by a later release of the same apps"
+LOOK_AGAIN_SECONDS = 0.2
+
+Handle = WorkflowHandle[ReleaseWorkflow, str]
+
+
+async def seed(client: Client, pace: float, say: Callable[[str], None]) -> None:
+    """Start all samples, say `started`, bring each to where it belongs, say `settled`, then keep the series going."""
+    running = [(sample, await start(client, sample)) for sample in samples(pace)]
+    say("started")
+    async with asyncio.TaskGroup() as group:
+        for sample, handle in running:
+            group.create_task(settle(sample, handle))
+    say("settled")
+    async with asyncio.TaskGroup() as group:
+        for sample, handle in running:
+            if sample.series:
+                group.create_task(_keep_going(client, sample, handle))
+
+
+async def _keep_going(client: Client, sample: Sample, handle: Handle) -> None:
+    while True:
+        await ended(handle)
+        handle = await start(client, sample)
+
+
+async def start(client: Client, sample: Sample) -> Handle:
+    """Start a sample unless Temporal still knows it."""
+    release_id = await _latest_of_series(client, sample) if sample.series else sample.release_id
+    try:
+        return await client.start_workflow(
+            ReleaseWorkflow.run,
+            sample.plan,
+            id=release_id,
+            task_queue=TASK_QUEUE,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+        )
+    except WorkflowAlreadyStartedError:
+        return client.get_workflow_handle_for(ReleaseWorkflow.run, release_id)
+
+
+async def settle(sample: Sample, handle: Handle) -> None:
+    """Wait until a sample is where its role wants it; end it if it is to be ended by somebody's hand."""
+    if sample.ending is Ending.ITSELF:
+        await ended(handle)
+        return
+    while not await _reached(sample, handle):  # noqa: ASYNC110 - nothing but asking again tells
+        await asyncio.sleep(LOOK_AGAIN_SECONDS)
+    if sample.ending is Ending.OPEN:
+        return
+    try:
+        await (handle.cancel() if sample.ending is Ending.CANCEL else handle.terminate(reason=REASON))
+    except RPCError as exc:
+        # It has ended already, in an earlier run of the demo.
+        if exc.status is not RPCStatusCode.NOT_FOUND:
+            raise
+    await ended(handle)
+
+
+async def ended(handle: Handle) -> None:
+    """Wait until a release has ended, however it ends."""
+    with suppress(WorkflowFailureError):
+        await handle.result()
+
+
+async def _reached(sample: Sample, handle: Handle) -> bool:
+    description = await handle.describe()
+    if description.status is not WorkflowExecutionStatus.RUNNING:
+        return True
+    pending = description.raw_description.pending_activities
+    if sample.plan.faults and not (pending and all(activity.attempt > 1 for activity in pending)):
+        return False
+    kind = sample.landmark.partition(":")[0]
+    try:
+        said = await handle.query(f"get_{kind}_state", sample.landmark)
+    except RPCError as exc:
+        # Under load, or while the worker comes up, a query may go unanswered: it is asked again.
+        if exc.status in {RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.FAILED_PRECONDITION}:
+            return False
+        raise
+    return bool(said["state"] != "pending")
+
+
+async def _latest_of_series(client: Client, sample: Sample) -> str:
+    """The id of the latest release of a series, or of the next one if that has ended.
+
+    Older ones may be past their retention, so that the first number says nothing about the latest.
+    """
+    found = client.list_workflows(f"WorkflowId STARTS_WITH '{sample.release_id}'")
+    numbers = [int(number) async for execution in found if (number := execution.id[len(sample.release_id) :]).isdigit()]
+    if not numbers:
+        return f"{sample.release_id}{sample.series}"
+    # Not the list's own status, which lags behind.
+    latest = client.get_workflow_handle(f"{sample.release_id}{max(numbers)}")
+    ended = (await latest.describe()).status is not WorkflowExecutionStatus.RUNNING
+    return f"{sample.release_id}{max(numbers) + ended}"

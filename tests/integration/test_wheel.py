@@ -1,0 +1,69 @@
+"""A built wheel in an empty environment, run from an empty folder, serves the pages with their styles."""
+
+import os
+import re
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from dashboard import ports
+from dashboard.demo.children import spawn, stop
+from tests.waiting import eventually
+
+ROOT = Path(__file__).parents[2]
+QUIET = ["--disable-pip-version-check", "--no-input", "--quiet"]
+
+
+def run(*argv: str | Path, cwd: Path) -> None:
+    done = subprocess.run([str(word) for word in argv], cwd=cwd, capture_output=True, text=True, timeout=400)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def fetch(url: str) -> tuple[int, str, str]:
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return answer.status, answer.headers.get_content_type(), answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers.get_content_type(), error.read().decode()
+
+
+def answers(url: str) -> bool:
+    try:
+        return fetch(url)[0] == 200
+    except OSError:
+        return False
+
+
+def test_the_wheel_serves_pages_with_their_styles(tmp_path: Path):
+    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, ROOT, cwd=tmp_path)
+    (wheel,) = tmp_path.glob("*.whl")
+    run(sys.executable, "-m", "venv", tmp_path / "venv", cwd=tmp_path)
+    python = tmp_path / "venv" / "bin" / "python"
+    lock = ROOT / "requirements.lock"
+    run(python, "-m", "pip", "install", *QUIET, "--require-hashes", "--requirement", lock, cwd=tmp_path)
+    run(python, "-m", "pip", "install", *QUIET, "--no-deps", wheel, cwd=tmp_path)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    port = ports.find_free()
+    command = [str(python.with_name("release-dashboard")), "serve", "--port", str(port)]
+    env = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
+    log = tmp_path / "serve.log"
+    argv = ["/bin/sh", "-c", 'cd "$0" && exec "$@"', str(empty), *command]
+    server = spawn("dashboard", argv, env=env | {"DATA_DIR": str(empty / "var")}, log=log)
+    base = f"http://127.0.0.1:{port}"
+    try:
+        eventually(lambda: answers(f"{base}/health") or server.check(), 60)
+        status, kind, page = fetch(f"{base}/login")
+        assert (status, kind) == (200, "text/html")
+        style = re.search(r'<link rel="stylesheet" href="([^"]+)"', page)
+        assert style is not None
+        status, kind, sheet = fetch(base + style[1])
+        assert (status, kind) == (200, "text/css")
+        assert "--accent" in sheet
+        for script in re.findall(r'<script defer src="([^"]+)"', page):
+            assert fetch(base + script)[0] == 200
+    finally:
+        stop([server], 10)
+    assert {path.name for path in empty.iterdir()} == {"var"}
