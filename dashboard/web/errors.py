@@ -56,6 +56,8 @@ class ErrorPage(Model):
     @property
     def title(self) -> str:
         """A few words for the heading."""
+        if self.code == "accounts_unavailable":
+            return "The accounts cannot be read"
         return _TITLES.get(self.status, "That did not work")
 
 

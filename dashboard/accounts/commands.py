@@ -1,0 +1,119 @@
+"""`release-dashboard users`: who may come in, from the command line."""
+
+import sys
+
+import click
+
+from dashboard.accounts.models import Role, User
+from dashboard.accounts.passwords import PasswordRefused, check_password_policy
+from dashboard.accounts.store import Accounts, AccountsUnavailable, EmailTaken, UserRefused, UserUnknown
+from dashboard.settings import SettingsError, load_settings
+
+REFUSALS = (PasswordRefused, EmailTaken, UserRefused, UserUnknown, AccountsUnavailable)
+
+
+class WrongSetting(click.ClickException):
+    """A setting that stops the command, with the exit code of wrong usage."""
+
+    exit_code = 2
+
+
+class UsersCommand(click.Command):
+    """A command that shows what it was refused as one line, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except REFUSALS as exc:
+            raise click.ClickException(str(exc)) from exc
+        except SettingsError as exc:
+            raise WrongSetting(str(exc)) from exc
+
+
+class UsersGroup(click.Group):
+    """A group whose commands are of that kind."""
+
+    command_class = UsersCommand
+
+
+@click.group(cls=UsersGroup)
+def users() -> None:
+    """Add, list and disable the users of the dashboard."""
+
+
+email_argument = click.argument("email")
+password_option = click.option("--password-stdin", is_flag=True, help="Read the password from one line of the input.")
+
+
+@users.command()
+@email_argument
+@password_option
+@click.option("--name", help="What the pages call the user.")
+@click.option("--admin", is_flag=True, help="Make the user an admin; without it, a viewer.")
+def add(email: str, password_stdin: bool, name: str | None, admin: bool) -> None:
+    """Add a user."""
+    accounts = _accounts()
+    if found := accounts.by_email(email):
+        raise EmailTaken(found.email)
+    role = Role.admin if admin else Role.viewer
+    user = accounts.add(email, _new_password(password_stdin), name=name, role=role)
+    click.echo(f"Added {user.email} as {user.role}.")
+
+
+@users.command("list")
+def list_() -> None:
+    """List the users: address, name, role, whether enabled, since when."""
+    found = _accounts().all()
+    if not found:
+        click.echo("There are no users yet. Add one: release-dashboard users add EMAIL")
+        return
+    _show_table([("EMAIL", "NAME", "ROLE", "STATE", "CREATED"), *map(_row, found)])
+
+
+@users.command()
+@email_argument
+def disable(email: str) -> None:
+    """Let a user in no more; sessions and tokens end at once."""
+    user = _accounts().disable(email)
+    click.echo(f"Disabled {user.email}.")
+
+
+@users.command()
+@email_argument
+@password_option
+def password(email: str, password_stdin: bool) -> None:
+    """Set a user's password; sessions and tokens end at once."""
+    accounts = _accounts()
+    accounts.known(email)
+    user = accounts.set_password(email, _new_password(password_stdin))
+    click.echo(f"Changed the password of {user.email}." + ("" if user.enabled else " The user is still disabled."))
+
+
+def _accounts() -> Accounts:
+    accounts = Accounts(load_settings().accounts_url)
+    click.get_current_context().call_on_close(accounts.close)
+    accounts.create_tables()
+    return accounts
+
+
+def _new_password(from_stdin: bool) -> str:
+    if from_stdin:
+        given: str = sys.stdin.readline().rstrip("\r\n")
+    elif sys.stdin.isatty():
+        given = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    else:
+        raise click.ClickException("There is no terminal to ask for the password; give it with --password-stdin.")
+    check_password_policy(given)
+    return given
+
+
+def _row(user: User) -> tuple[str, ...]:
+    state = "enabled" if user.enabled else "disabled"
+    return user.email, user.name or "-", user.role, state, f"{user.created_at:%Y-%m-%d %H:%M} UTC"
+
+
+def _show_table(rows: list[tuple[str, ...]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -1,0 +1,62 @@
+"""How passwords are kept and judged: argon2id at OWASP's minimum, and a rule that is about length alone."""
+
+import unicodedata
+from base64 import b64encode
+from threading import BoundedSemaphore
+
+from argon2 import PasswordHasher, Type
+from argon2.exceptions import InvalidHashError, VerificationError
+
+SHORTEST = 12
+LONGEST = 128
+
+
+class PasswordRefused(ValueError):
+    """A password that the rule does not take. The text says the rule, and never the password."""
+
+
+def check_password_policy(password: str) -> None:
+    """Raise PasswordRefused unless the password has 12 to 128 characters."""
+    length = len(password)
+    if not SHORTEST <= length <= LONGEST:
+        raise PasswordRefused(f"A password takes {SHORTEST} to {LONGEST} characters; this one has {length}.")
+
+
+class Passwords:
+    """Hashes and verifies, at most `at_once` at a time: a flood of logins must not take the cores from the pages."""
+
+    def __init__(self, hasher: PasswordHasher | None = None, at_once: int = 2) -> None:
+        self._hasher = hasher or PasswordHasher(
+            time_cost=2, memory_cost=19456, parallelism=1, hash_len=32, salt_len=16, type=Type.ID
+        )
+        self._slots = BoundedSemaphore(at_once)
+        self._nobodys = _unmatchable(self._hasher)
+
+    def hash(self, password: str) -> str:
+        """Return the encoded hash, with its parameters and a new salt."""
+        with self._slots:
+            return self._hasher.hash(_as_bytes(password))
+
+    def matches(self, kept: str | None, password: str) -> bool:
+        """Whether the password is the one kept. None, for nobody, is as much work as somebody."""
+        with self._slots:
+            try:
+                return self._hasher.verify(kept or self._nobodys, _as_bytes(password)) and kept is not None
+            except (VerificationError, InvalidHashError):
+                return False
+
+    def outdated(self, kept: str) -> bool:
+        """Whether the hash was made with other parameters than those of today."""
+        return self._hasher.check_needs_rehash(kept)
+
+
+def _unmatchable(hasher: PasswordHasher) -> str:
+    """Return a hash that costs as much to verify as any other, and that no password has."""
+    salt, digest = (b64encode(bytes(length)).decode().rstrip("=") for length in (hasher.salt_len, hasher.hash_len))
+    costs = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
+    return f"$argon2id$v=19${costs}${salt}${digest}"
+
+
+def _as_bytes(password: str) -> bytes:
+    # Keyboards differ in how they compose an accented letter. A lone surrogate, which JSON can carry, is not an error.
+    return unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")

@@ -1,0 +1,240 @@
+"""The accounts, over SQLAlchemy: a SQLite file by default, any other database by its URL."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from sqlalchemy import URL, Engine, bindparam, create_engine, event, func, literal, make_url, select, update
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+from sqlalchemy.schema import CreateTable
+
+from dashboard.accounts.models import Base, Role, User, UserRow, UtcDateTime
+from dashboard.accounts.passwords import Passwords
+from dashboard.settings import TAKES, SettingsError
+
+BUSY_MILLISECONDS = 5000
+LONGEST_EMAIL = 254
+LONGEST_NAME = 200
+
+# Asked with every request: without the ORM, and built once, it takes a third of the time.
+_USERS = UserRow.__table__
+_BY_ID = select(*(_USERS.c[field.name] for field in fields(User))).where(_USERS.c.id == bindparam("user_id"))
+
+
+class UserRefused(ValueError):
+    """An address or a name that a user cannot have. The text says what they take."""
+
+
+class EmailTaken(Exception):
+    """There is a user with this e-mail address."""
+
+    def __init__(self, email: str) -> None:
+        super().__init__(f"There is a user {email} already.")
+
+
+class UserUnknown(LookupError):
+    """There is no user with this e-mail address."""
+
+    def __init__(self, email: str) -> None:
+        super().__init__(f"There is no user {email}.")
+
+
+class AccountsUnavailable(Exception):
+    """The database of the accounts does not answer as it should."""
+
+    def __init__(self) -> None:
+        super().__init__("The accounts cannot be read at the moment.")
+
+
+def normal_email(text: str) -> str:
+    """Return the address in the one form that is kept and compared. Raises UserRefused."""
+    email = text.strip().casefold()
+    local, at, domain = email.rpartition("@")
+    plain = email.isprintable() and " " not in email and len(email) <= LONGEST_EMAIL
+    if not (plain and at and local and domain) or "@" in local:
+        raise UserRefused("An e-mail address looks like name@example.com, without spaces.")
+    return email
+
+
+def normal_name(text: str | None) -> str | None:
+    """Return the name as it is kept; an empty one is none. Raises UserRefused."""
+    name = (text or "").strip()
+    if len(name) > LONGEST_NAME or not name.isprintable():
+        raise UserRefused(f"A name takes up to {LONGEST_NAME} characters that can be printed.")
+    return name or None
+
+
+class Accounts:
+    """The users. Safe to use from many threads and, on one database, from many processes."""
+
+    def __init__(self, url: str, passwords: Passwords | None = None) -> None:
+        self._url = url
+        self._passwords = passwords or Passwords()
+        self._engine: Engine | None = None
+        self._opening = Lock()
+
+    def create_tables(self) -> None:
+        """Make what is missing, in a private file if the database is one. Raises SettingsError if that cannot be done.
+
+        Leaves no connection open: the process may fork into workers after this, and a connection must not be shared.
+        """
+        try:
+            engine = self._open()
+            with engine.begin() as connection:
+                for table in Base.metadata.sorted_tables:
+                    connection.execute(CreateTable(table, if_not_exists=True))
+            self.close()
+        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as exc:
+            raise SettingsError(f"DATABASE_URL: got a value that opens nothing, takes {TAKES['DATABASE_URL']}") from exc
+        except (OSError, DBAPIError) as exc:
+            reason = exc.orig if isinstance(exc, DBAPIError) else exc.strerror
+            raise SettingsError(f"The accounts in {make_url(self._url)!r} cannot be opened: {reason}") from exc
+
+    def close(self) -> None:
+        """Close the connections; the next question opens new ones."""
+        with self._opening:
+            if self._engine:
+                self._engine.dispose()
+
+    def add(self, email: str, password: str, *, name: str | None = None, role: Role = Role.viewer) -> User:
+        """Add a user. Raises EmailTaken, or UserRefused for an address or a name that cannot be one."""
+        row = UserRow(email=normal_email(email), name=normal_name(name), role=role)
+        row.password_hash = self._passwords.hash(password)
+        try:
+            with self._session() as session:
+                session.add(row)
+        except IntegrityError as exc:
+            raise EmailTaken(row.email) from exc
+        return row.value()
+
+    def ensure(self, email: str, password: str, *, name: str | None = None, role: Role = Role.viewer) -> User:
+        """Return the user with this address, added if there was none; one that is there is left as it is."""
+        try:
+            return self.by_email(email) or self.add(email, password, name=name, role=role)
+        except EmailTaken:
+            # Another process was faster.
+            return self.known(email)
+
+    def by_id(self, user_id: str) -> User | None:
+        """Return the user, disabled or not."""
+        with _failures_told(), self._open().connect() as connection:
+            row = connection.execute(_BY_ID, {"user_id": user_id}).first()
+            return User(*row) if row else None
+
+    def by_email(self, email: str) -> User | None:
+        """Return the user, disabled or not. Raises UserRefused for what cannot be an address."""
+        with self._session() as session:
+            row = _row(session, normal_email(email))
+            return row.value() if row else None
+
+    def known(self, email: str) -> User:
+        """Return the user, disabled or not. Raises UserUnknown, or UserRefused for what cannot be an address."""
+        user = self.by_email(email)
+        if user is None:
+            raise UserUnknown(normal_email(email))
+        return user
+
+    def all(self) -> list[User]:
+        """Return every user, by address."""
+        with self._session() as session:
+            return [row.value() for row in session.scalars(select(UserRow).order_by(UserRow.email))]
+
+    def set_password(self, email: str, password: str) -> User:
+        """Change the password, and end the user's sessions and tokens. Raises UserUnknown."""
+        return self._change(email, password_hash=self._passwords.hash(password))
+
+    def disable(self, email: str) -> User:
+        """Let the user in no more, and end their sessions and tokens. Raises UserUnknown."""
+        now = literal(datetime.now(UTC), UtcDateTime)
+        return self._change(email, disabled_at=func.coalesce(UserRow.disabled_at, now))
+
+    def authenticate(self, email: str, password: str) -> User | None:
+        """Return the enabled user with this password, else None after the same work, whatever the reason."""
+        found = self._kept_hash(email)
+        user, kept = found or (None, None)
+        if not self._passwords.matches(kept, password) or user is None or kept is None or not user.enabled:
+            return None
+        if self._passwords.outdated(kept):
+            self._rehash(user, kept, password)
+        return user
+
+    def _kept_hash(self, email: str) -> tuple[User, str] | None:
+        try:
+            address = normal_email(email)
+        except UserRefused:
+            return None
+        with self._session() as session:
+            row = _row(session, address)
+            return (row.value(), row.password_hash) if row else None
+
+    def _rehash(self, user: User, kept: str, password: str) -> None:
+        # Only over the hash that was verified: the password may have been changed in between.
+        same = update(UserRow).where(UserRow.id == user.id, UserRow.password_hash == kept)
+        renewed = self._passwords.hash(password)
+        with self._session() as session:
+            session.execute(same.values(password_hash=renewed))
+
+    def _change(self, email: str, **values: Any) -> User:  # noqa: ANN401  column values and SQL expressions
+        address = normal_email(email)
+        statement = update(UserRow).where(UserRow.email == address).values(**values, epoch=UserRow.epoch + 1)
+        with self._session() as session:
+            session.execute(statement, execution_options={"synchronize_session": False})
+        return self.known(address)
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        """One transaction; what was changed in it is committed at its end."""
+        with _failures_told(), Session(self._open(), expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def _open(self) -> Engine:
+        with self._opening:
+            if self._engine is None:
+                self._engine = _engine(make_url(self._url))
+            return self._engine
+
+
+@contextmanager
+def _failures_told() -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except (DBAPIError, PoolTimeout, OSError) as exc:
+        raise AccountsUnavailable from exc
+
+
+def _row(session: Session, address: str) -> UserRow | None:
+    return session.scalar(select(UserRow).where(UserRow.email == address))
+
+
+def _engine(url: URL) -> Engine:
+    # Errors are logged, and among the parameters are password hashes.
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
+    if url.database and url.database != ":memory:":
+        _private_file(Path(url.database))
+    engine = create_engine(url, hide_parameters=True)
+    event.listen(engine, "connect", _set_up_sqlite)
+    return engine
+
+
+def _private_file(path: Path) -> None:
+    # SQLite would make it readable for all; its journal files take the mode of this one.
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+
+
+def _set_up_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401  whatever the driver calls a connection
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()

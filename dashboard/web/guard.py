@@ -1,0 +1,180 @@
+"""Who is asking, by session or by token, and the guard that stands before every route."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+from urllib.parse import quote, urlsplit
+
+import structlog
+from flask import Flask, Response, current_app, g, redirect, request, url_for
+from flask_login import LoginManager, current_user
+from werkzeug.exceptions import MethodNotAllowed
+from werkzeug.wrappers import Response as BaseResponse
+
+from dashboard.accounts.models import Role, User
+from dashboard.accounts.store import Accounts, AccountsUnavailable
+from dashboard.accounts.tokens import InvalidToken, Tokens
+from dashboard.web.errors import Refused, answer, wants_fragment, wants_json
+from dashboard.web.security import local_target
+
+log = structlog.get_logger()
+
+# All that anybody may ask for. Everything else, and what does not exist, takes a login.
+PUBLIC = frozenset({"static", "health.health", "login.form", "login.submit", "login.logout", "auth.token"})
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """A user to flask-login and to templates, where it is `current_user`."""
+
+    user: User
+    is_authenticated: ClassVar[bool] = True
+    is_active: ClassVar[bool] = True
+    is_anonymous: ClassVar[bool] = False
+
+    def get_id(self) -> str:
+        """What the session keeps: it fits as long as the user's epoch is the same."""
+        return f"{self.user.id}.{self.user.epoch}"
+
+    @property
+    def id(self) -> str:
+        """The user's id."""
+        return self.user.id
+
+    @property
+    def email(self) -> str:
+        """The user's address."""
+        return self.user.email
+
+    @property
+    def name(self) -> str | None:
+        """What the pages call the user, if a name was given."""
+        return self.user.name
+
+    @property
+    def role(self) -> Role:
+        """What the user may do."""
+        return self.user.role
+
+
+def init_app(app: Flask, accounts: Accounts, tokens: Tokens) -> None:
+    """Guard every route of the app with these accounts."""
+    app.extensions.update(accounts=accounts, tokens=tokens)
+    app.config.update(
+        # It would tie sessions to what X-Forwarded-For claims, and a laptop changes networks.
+        SESSION_PROTECTION=None,
+        # Nothing sets this cookie; under its usual name another site of the same host might.
+        REMEMBER_COOKIE_NAME="release_dashboard_remember",
+    )
+    manager = LoginManager(app)
+    manager.user_loader(_from_session)
+    manager.request_loader(_from_bearer)
+    app.before_request(_guard)
+    app.register_error_handler(AccountsUnavailable, _unavailable)
+
+
+def the_accounts() -> Accounts:
+    """The accounts of the app that answers this request."""
+    accounts: Accounts = current_app.extensions["accounts"]
+    return accounts
+
+
+def the_tokens() -> Tokens:
+    """The tokens of the app that answers this request."""
+    tokens: Tokens = current_app.extensions["tokens"]
+    return tokens
+
+
+def _guard() -> BaseResponse | None:
+    """Let pass who is logged in, and what is public; send the others where they can log in."""
+    if _asked_endpoint() in PUBLIC or current_user.is_authenticated:
+        return None
+    if "accounts_failure" in g:
+        raise g.accounts_failure
+    if wants_json():
+        raise _unauthorized()
+    if wants_fragment():
+        headers = {"HX-Redirect": _login_url(_page_of_fragment())}
+        raise Refused(401, "not_logged_in", "The session has ended. Log in again.", headers=headers)
+    return redirect(_login_url(_asked_page()))
+
+
+def _unauthorized() -> Refused:
+    if _bearer() is None:
+        message = "Log in, or send an access token: Authorization: Bearer ..."
+        return Refused(401, "not_logged_in", message, headers={"WWW-Authenticate": "Bearer"})
+    headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+    return Refused(401, "invalid_token", "The access token is not valid, or not any more.", headers=headers)
+
+
+def _unavailable(exc: AccountsUnavailable) -> Response:
+    log.error("accounts_unavailable", exc_info=exc)
+    return answer(Refused(503, "accounts_unavailable", str(exc), headers={"Retry-After": "5"}))
+
+
+def _asked_endpoint() -> str | None:
+    """The endpoint of this address, also when it does not take this method: that is 405, and no secret."""
+    error = request.routing_exception
+    if not isinstance(error, MethodNotAllowed) or not error.valid_methods:
+        return request.endpoint
+    adapter = current_app.create_url_adapter(request)
+    return adapter.match(method=next(iter(error.valid_methods)))[0] if adapter else None
+
+
+def _login_url(target: str | None) -> str:
+    return url_for("login.form", next=target)
+
+
+def _asked_page() -> str | None:
+    if request.method not in {"GET", "HEAD"}:
+        return None
+    # Quoted again: the path comes decoded, and an id may hold a question mark.
+    path = quote(request.path, safe="/:@!$&'()*+,;=~")
+    query = request.query_string.decode("utf-8", "replace")
+    return f"{path}?{query}" if query else path
+
+
+def _page_of_fragment() -> str | None:
+    """The page that htmx asked from: the one to come back to, where the fragment alone would be bare."""
+    try:
+        url = urlsplit(request.headers.get("HX-Current-URL", ""))
+    except ValueError:
+        return None
+    if url.netloc != request.host:
+        return None
+    return local_target(f"{url.path}?{url.query}" if url.query else url.path)
+
+
+def _from_session(kept: str) -> SignedIn | None:
+    # A token that was sent is the one that counts, so that a script never works by somebody's cookie by chance.
+    if _bearer() is not None:
+        return None
+    user_id, _, epoch = kept.partition(".")
+    return _if_current(user_id, epoch)
+
+
+def _from_bearer(_request: object) -> SignedIn | None:
+    sent = _bearer()
+    if sent is None:
+        return None
+    try:
+        claims = the_tokens().verify(sent)
+    except InvalidToken:
+        return None
+    return _if_current(claims.user_id, str(claims.epoch))
+
+
+def _if_current(user_id: str, epoch: str) -> SignedIn | None:
+    """The user, unless disabled since or with another password."""
+    try:
+        user = the_accounts().by_id(user_id)
+    except AccountsUnavailable as exc:
+        # Told by the guard. Here it would come again when the page of the error asks who is looking at it.
+        g.accounts_failure = exc
+        return None
+    return SignedIn(user) if user and user.enabled and str(user.epoch) == epoch else None
+
+
+def _bearer() -> str | None:
+    """The token sent with a request to the API; pages take none."""
+    scheme, _, sent = request.headers.get("Authorization", "").partition(" ")
+    return sent.strip() if wants_json() and scheme.lower() == "bearer" else None

@@ -1,0 +1,138 @@
+"""What holds for every request, whoever asks: headers, other sites, other origins, and where a login may lead."""
+
+from urllib.parse import urlsplit
+
+from flask import Flask, Request, Response, current_app, request
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
+
+from dashboard.settings import Settings
+from dashboard.web.errors import Refused, wants_json
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+SESSION_COOKIE = "release_dashboard"
+SESSION_SECONDS = 12 * 3600
+LONGEST_TARGET = 2000
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "font-src 'self'",
+        "manifest-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, HEAD, POST",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, If-None-Match",
+    "Access-Control-Max-Age": "600",
+}
+
+
+class Sessions(SecureCookieSessionInterface):
+    """Flask's signed session cookie, for https alone where the login came over https."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        """Plain http is for the demo on one's own machine; behind TLS the cookie never leaves it."""
+        return request.is_secure
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Write the session, but not with static files: flask-login's look at it would mark each as one person's."""
+        if request.endpoint != "static":
+            super().save_session(app, session, response)
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Hold every request and every answer to the rules. Comes before the login: other sites are refused first."""
+    origins = frozenset(settings.api_cors_origins)
+    app.session_interface = Sessions()
+    app.config.update(
+        SESSION_COOKIE_NAME=SESSION_COOKIE,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        # Counted from the login: nothing writes the cookie again later.
+        PERMANENT_SESSION_LIFETIME=SESSION_SECONDS,
+    )
+
+    @app.before_request
+    def refuse_other_sites() -> None:
+        if request.method not in SAFE_METHODS and _from_elsewhere(request) and not _welcome(request, origins):
+            raise Refused(403, "cross_site", "This came from another site, so nothing was done. Open the page itself.")
+
+    @app.before_request
+    def answer_preflight() -> Response | None:
+        asks = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+        return Response(status=204, headers=PREFLIGHT) if asks and _allowed_origin(request, origins) else None
+
+    @app.after_request
+    def add_headers(response: Response) -> Response:
+        response.headers.update(HEADERS)
+        if request.is_secure:
+            response.headers["Strict-Transport-Security"] = "max-age=31536000"
+        response.headers.setdefault("Cache-Control", "private, no-cache")
+        return _share(response, origins)
+
+
+def local_target(value: str | None) -> str:
+    """Return the value if it is a path of this site to go on to after the login, else `/`.
+
+    Browsers read `//host`, `/\\host` and what hides behind control characters as other sites, so all of it goes.
+    """
+    if not value or len(value) > LONGEST_TARGET or not value.isprintable() or "\\" in value:
+        return "/"
+    if not value.startswith("/") or value.startswith("//"):
+        return "/"
+    segments = urlsplit(value).path.split("/")
+    # With `.` or `..` in it, a path is not the one it seems to be.
+    return "/" if segments[1] in {"login", "logout"} or not {".", ".."}.isdisjoint(segments) else value
+
+
+def _from_elsewhere(asked: Request) -> bool:
+    """Whether a browser says that another site made it send this; programs say nothing."""
+    site = asked.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site not in {"same-origin", "none"}
+    # Browsers leave that header out over plain http to another machine.
+    origin = asked.headers.get("Origin")
+    return origin is not None and _host(origin) != _host(f"{asked.scheme}://{asked.host}")
+
+
+def _host(origin: str) -> str:
+    """The host and port of an origin. Not the scheme: a proxy that ends TLS may not tell which one was used."""
+    scheme, _, host = origin.lower().partition("://")
+    return host.removesuffix({"http": ":80", "https": ":443"}.get(scheme, ":"))
+
+
+def _welcome(asked: Request, origins: frozenset[str]) -> bool:
+    """Whether the settings let this origin use the API, and it comes with nobody's session."""
+    cookie = current_app.config["SESSION_COOKIE_NAME"]
+    return bool(_allowed_origin(asked, origins)) and cookie not in asked.cookies
+
+
+def _allowed_origin(asked: Request, origins: frozenset[str]) -> str | None:
+    if not wants_json() or not asked.headers.get("Origin"):
+        return None
+    if "*" in origins:
+        return "*"
+    return asked.headers["Origin"] if asked.headers["Origin"] in origins else None
+
+
+def _share(response: Response, origins: frozenset[str]) -> Response:
+    """Let a page of an allowed origin read this answer. Never with cookies: such pages bring a token."""
+    if origins and "*" not in origins and wants_json():
+        response.vary.add("Origin")
+    if allowed := _allowed_origin(request, origins):
+        response.headers["Access-Control-Allow-Origin"] = allowed
+        response.headers["Access-Control-Expose-Headers"] = "As-Of, ETag, Retry-After, X-Request-ID"
+    return response

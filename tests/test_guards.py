@@ -1,0 +1,108 @@
+"""Every route of the real app, walked: what is not public takes a login."""
+
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from pydantic import SecretStr
+from werkzeug.routing import Rule
+
+from dashboard.app import create_app
+from dashboard.settings import Settings
+
+pytestmark = pytest.mark.web
+
+# All that answers without a login: method, rule, and the status that an empty request gets.
+PUBLIC = {
+    ("GET", "/health"): 200,
+    ("GET", "/static/<path:filename>"): 404,
+    ("GET", "/login"): 200,
+    ("POST", "/login"): 401,
+    ("POST", "/logout"): 303,
+    ("POST", "/api/auth/login"): 422,
+}
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    settings = Settings(data_dir=tmp_path_factory.mktemp("guards"), secret_key=SecretStr("k" * 32))
+    app = create_app(settings)
+    yield app
+    app.extensions["accounts"].close()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+def routes(app: Flask) -> Iterator[tuple[str, Rule, str]]:
+    """Every method of every rule, with an address that leads there."""
+    for rule in app.url_map.iter_rules():
+        values = dict.fromkeys(rule.arguments, "release:x")
+        built = rule.build(values)
+        assert built
+        for method in sorted(rule.methods - {"HEAD", "OPTIONS"}):
+            yield method, rule, built[1]
+
+
+def test_what_is_not_public_takes_a_login(app: Flask, client: FlaskClient):
+    guarded = [(method, rule, path) for method, rule, path in routes(app) if (method, rule.rule) not in PUBLIC]
+    assert len(guarded) > 10
+    for method, rule, path in guarded:
+        answer = client.open(path, method=method)
+        if rule.rule.startswith("/api"):
+            assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer"), (method, rule.rule)
+            assert answer.get_json()["error"]["code"] == "not_logged_in"
+        else:
+            assert answer.status_code == 302, (method, rule.rule)
+            assert answer.location == f"/login?next={quote(path, safe='/:')}"
+
+
+def test_what_is_public_answers(app: Flask, client: FlaskClient):
+    found = {(method, rule.rule): path for method, rule, path in routes(app)}
+    for (method, rule), status in PUBLIC.items():
+        assert client.open(found[method, rule], method=method).status_code == status, (method, rule)
+
+
+def test_every_method_and_htmx_meet_the_same_guard(app: Flask, client: FlaskClient):
+    public = {rule for _, rule in PUBLIC}
+    for _, rule, path in routes(app):
+        if rule.rule in public:
+            continue
+        for method in ("HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"):
+            assert client.open(path, method=method).status_code in {302, 401}, (method, rule.rule)
+        assert client.get(path, headers={"HX-Request": "true"}).status_code == 401, rule.rule
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/api", 401),
+        ("/api/", 401),
+        ("/API/releases", 302),
+        ("//releases", 302),
+        ("//api/releases", 302),
+        ("/api//releases", 401),
+        ("/releases/", 302),
+        ("/./releases", 302),
+        ("/static", 302),
+        ("/static/../releases", 404),
+        ("/static/%2e%2e/releases", 404),
+        ("/static/../../dashboard/settings.py", 404),
+        ("/health/", 302),
+        ("/health/../releases", 302),
+        ("/login/../releases", 302),
+        ("/login/", 302),
+        ("/releases;/login", 302),
+        ("/%72eleases", 302),
+        ("/releases%00", 302),
+        ("/nowhere", 302),
+        ("/api/auth/me/", 401),
+        ("/api/auth/login/x", 401),
+    ],
+)
+def test_no_way_of_writing_an_address_leads_around_it(client: FlaskClient, path: str, status: int):
+    assert client.get(path).status_code == status

@@ -1,0 +1,165 @@
+"""Access tokens: what is in them, and every way in which one is refused."""
+
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+
+import jwt
+import pytest
+import time_machine
+from pydantic import SecretStr
+
+from dashboard.accounts.models import Role, User
+from dashboard.accounts.tokens import InvalidToken, Tokens
+from dashboard.settings import Settings
+
+pytestmark = pytest.mark.unit
+
+NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)
+KEY = b"a key of thirty-two bytes, or so"
+USER = User("u1", "rita@example.com", "Rita", Role.viewer, NOW, None, epoch=3)
+GOOD = {"sub": "u1", "epoch": 3, "jti": "t1", "aud": "release-dashboard", "iat": NOW, "exp": NOW + timedelta(hours=1)}
+
+
+@pytest.fixture
+def tokens() -> Tokens:
+    return Tokens(KEY, timedelta(minutes=60))
+
+
+@pytest.fixture(autouse=True)
+def at_noon():
+    with time_machine.travel(NOW, tick=False) as traveller:
+        yield traveller
+
+
+def signed(claims: dict[str, object], key: bytes = KEY, algorithm: str = "HS256") -> str:
+    return jwt.encode(claims, key, algorithm=algorithm)
+
+
+def test_a_token_names_the_user_and_the_epoch(tokens: Tokens):
+    token, expires_in = tokens.issue(USER)
+    claims = tokens.verify(token)
+
+    assert (claims.user_id, claims.epoch, expires_in) == ("u1", 3, 3600)
+
+
+def test_a_token_carries_every_required_claim_and_nothing_of_the_person(tokens: Tokens):
+    claims = jwt.decode(tokens.issue(USER)[0], options={"verify_signature": False})
+
+    assert set(claims) == {"sub", "epoch", "jti", "aud", "iat", "exp"}
+    assert claims["exp"] - claims["iat"] == 3600
+
+
+def test_every_token_has_its_own_id(tokens: Tokens):
+    assert tokens.verify(tokens.issue(USER)[0]).token_id != tokens.verify(tokens.issue(USER)[0]).token_id
+
+
+def test_a_token_ends_when_it_said(tokens: Tokens, at_noon):
+    token, expires_in = tokens.issue(USER)
+    at_noon.shift(expires_in - 1)
+    tokens.verify(token)
+    at_noon.shift(1)
+
+    with pytest.raises(InvalidToken):
+        tokens.verify(token)
+
+
+def test_a_token_from_a_clock_that_is_ahead_is_good(tokens: Tokens):
+    tokens.verify(signed({**GOOD, "iat": NOW + timedelta(seconds=5)}))
+
+
+@pytest.mark.parametrize("claim", ["sub", "epoch", "jti", "aud", "iat", "exp"])
+def test_a_token_without_a_claim_is_refused(tokens: Tokens, claim: str):
+    tokens.verify(signed(GOOD))
+    with pytest.raises(InvalidToken):
+        tokens.verify(signed({name: value for name, value in GOOD.items() if name != claim}))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"aud": "another"},
+        {"aud": ""},
+        {"sub": 7},
+        {"epoch": "3"},
+        {"epoch": None},
+        {"jti": 1},
+        {"exp": "soon"},
+        {"exp": NOW - timedelta(seconds=1)},
+        {"nbf": NOW + timedelta(hours=1)},
+    ],
+    ids=str,
+)
+def test_a_token_with_a_wrong_claim_is_refused(tokens: Tokens, wrong: dict[str, object]):
+    with pytest.raises(InvalidToken):
+        tokens.verify(_unchecked({**GOOD, **wrong}))
+
+
+def test_a_token_of_another_key_is_refused(tokens: Tokens):
+    with pytest.raises(InvalidToken):
+        tokens.verify(signed(GOOD, key=b"another key of thirty-two bytes!"))
+
+
+@pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
+def test_a_token_of_another_algorithm_is_refused_though_the_key_is_right(tokens: Tokens, algorithm: str):
+    longer = Tokens(KEY * 2, timedelta(minutes=60))
+    longer.verify(signed(GOOD, KEY * 2))
+    with pytest.raises(InvalidToken):
+        longer.verify(signed(GOOD, KEY * 2, algorithm))
+
+
+def test_an_unsigned_token_is_refused(tokens: Tokens):
+    unsigned = jwt.encode(GOOD, None, algorithm="none")
+    header = base64.urlsafe_b64encode(json.dumps({"alg": "none"}).encode()).decode().rstrip("=")
+    body = tokens.issue(USER)[0].split(".")[1]
+
+    for token in (unsigned, f"{header}.{body}.", f"{header}.{body}"):
+        with pytest.raises(InvalidToken):
+            tokens.verify(token)
+
+
+@pytest.mark.parametrize("token", ["", ".", "..", "a.b.c", "Bearer", "ä.ö.ü", "\ud800", "x" * 20_000])
+def test_what_is_no_token_is_refused(tokens: Tokens, token: str):
+    with pytest.raises(InvalidToken):
+        tokens.verify(token)
+
+
+def test_a_changed_token_is_refused(tokens: Tokens):
+    header, body, signature = tokens.issue(USER)[0].split(".")
+    claims = json.loads(base64.urlsafe_b64decode(body + "=="))
+    forged = base64.urlsafe_b64encode(json.dumps({**claims, "sub": "u2"}).encode()).decode().rstrip("=")
+
+    with pytest.raises(InvalidToken):
+        tokens.verify(f"{header}.{forged}.{signature}")
+
+
+def test_the_key_is_jwt_secret_if_there_is_one():
+    secret = "s" * 40
+    token, expires_in = Tokens.of(
+        Settings(secret_key=SecretStr("k" * 32), jwt_secret=SecretStr(secret), access_token_minutes=5)
+    ).issue(USER)
+
+    assert jwt.decode(token, secret, algorithms=["HS256"], audience="release-dashboard")["sub"] == "u1"
+    assert expires_in == 300
+
+
+def test_else_it_is_derived_from_the_secret_key_and_not_that_key_itself():
+    token, _ = Tokens.of(Settings(secret_key=SecretStr("k" * 32))).issue(USER)
+    again = Tokens.of(Settings(secret_key=SecretStr("k" * 32)))
+    other = Tokens.of(Settings(secret_key=SecretStr("l" * 32)))
+
+    assert again.verify(token).user_id == "u1"
+    for refusing in (other, Tokens(b"k" * 32, timedelta(minutes=1))):
+        with pytest.raises(InvalidToken):
+            refusing.verify(token)
+
+
+def test_without_any_key_there_are_no_tokens():
+    with pytest.raises(ValueError, match="secret key"):
+        Tokens.of(Settings())
+
+
+def _unchecked(claims: dict[str, object]) -> str:
+    """A signed token with claims that the library would not encode."""
+    plain = {name: int(value.timestamp()) if isinstance(value, datetime) else value for name, value in claims.items()}
+    return jwt.PyJWS().encode(json.dumps(plain).encode(), KEY, algorithm="HS256")

@@ -1,0 +1,75 @@
+"""The app as it is served, over its test client. Nothing here asks Temporal."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from pydantic import SecretStr
+
+from dashboard.accounts.models import User
+from dashboard.accounts.passwords import Passwords
+from dashboard.accounts.store import Accounts
+from dashboard.app import create_app
+from dashboard.settings import Settings
+
+EMAIL = "rita@example.com"
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path / "var", secret_key=SecretStr("k" * 32))
+
+
+@pytest.fixture
+def open_accounts() -> Iterator[Callable[..., Accounts]]:
+    """Opens accounts as `Accounts` does, and closes them when the test is over."""
+    with ExitStack() as stack:
+
+        def opened(url: str, passwords: Passwords | None = None) -> Accounts:
+            accounts = Accounts(url, passwords)
+            stack.callback(accounts.close)
+            return accounts
+
+        yield opened
+
+
+@pytest.fixture
+def accounts(settings: Settings, open_accounts: Callable[..., Accounts]) -> Accounts:
+    accounts = open_accounts(settings.accounts_url)
+    accounts.create_tables()
+    return accounts
+
+
+@pytest.fixture
+def app(settings: Settings, accounts: Accounts) -> Flask:
+    app = create_app(settings, accounts=accounts)
+    app.testing = True
+    return app
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def user(accounts: Accounts) -> User:
+    return accounts.add(EMAIL, PASSWORD, name="Rita")
+
+
+@pytest.fixture
+def logged_in(app: Flask, user: User) -> FlaskClient:
+    """A second browser, in which the user has logged in."""
+    browser = app.test_client()
+    assert browser.post("/login", data={"username": user.email, "password": PASSWORD}).status_code == 303
+    return browser
+
+
+@pytest.fixture
+def bearer(app: Flask, user: User) -> dict[str, str]:
+    answer = app.test_client().post("/api/auth/login", data={"username": user.email, "password": PASSWORD})
+    return {"Authorization": f"Bearer {answer.get_json()['access_token']}"}
