@@ -21,6 +21,9 @@ dev: .venv/.runtime ## The same, and the dashboard reloads when a file changes
 
 test: .venv/.dev browser ## Every test, with branch coverage
 	@$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+	@test -n "$(ARGS)" || { printf 'Coverage of domain, temporal and web, with branches, in percent: '; \
+		$(BIN)/python -m coverage report --format=total --precision=1 --fail-under=95 \
+		--include='dashboard/domain/*,dashboard/temporal/*,dashboard/web/*'; }
 
 lint: .venv/.dev ## Format check, lint and types
 	@$(BIN)/ruff format --check .

@@ -1,6 +1,6 @@
 """A rollout that says whatever a test tells it to: run as a worker of its own, on a task queue of its own.
 
-    python -m tests.scripted ADDRESS TASK_QUEUE
+python -m tests.scripted ADDRESS TASK_QUEUE
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from asgiref.sync import async_to_sync
 from temporalio import activity, workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.client import Client
@@ -22,10 +23,8 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 @activity.defn
 async def stumble(cause: str) -> None:
     """Fail with a cause, so that attempts pile up."""
-    try:
-        raise ConnectionError(f"connect timeout to {cause}")
-    except ConnectionError as exc:
-        raise ApplicationError("image pull back-off", type="ImagePullError") from exc
+    error = ApplicationError("image pull back-off", type="ImagePullError")
+    raise error from ConnectionError(f"connect timeout to {cause}")
 
 
 @workflow.defn(name="ScriptedRelease")
@@ -92,10 +91,11 @@ async def main(address: str, task_queue: str) -> None:
         activities=[stumble],
         workflow_runner=UnsandboxedWorkflowRunner(),
     )
-    print("ready", flush=True)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     await worker.run()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    async_to_sync(main)(*sys.argv[1:])
     os._exit(0)

@@ -30,7 +30,7 @@ ALLOWED = {
     "domain": ("dashboard.domain",),
     "pages": ("dashboard.domain", "dashboard.pages", "dashboard.live.snapshots"),
 }
-APP_MAY_BE_IMPORTED_BY = {"wsgi.py", "dashboard/serve.py", "dashboard/cli.py"}
+APP_MAY_BE_IMPORTED_BY = {"wsgi.py", "dashboard/cli.py"}
 
 TEMPLATE_NAMES = {"page", "url_for", "request", "g", "session", "config", "get_flashed_messages", "current_user"}
 

@@ -1,7 +1,6 @@
 """Every page and its JSON say the same: the two trees of every registered twin are compared, on the sample rollouts."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,18 +9,10 @@ from flask.testing import FlaskClient
 
 from dashboard.web.routes import twins
 from tests.conftest import Rollouts
-from tests.integration.conftest import dashboard_for, logged_in
 
 pytestmark = pytest.mark.web
 
 Row = tuple[str, str, str]
-
-
-@pytest.fixture(scope="module")
-def browser(rollouts: Rollouts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
-    app = dashboard_for(rollouts.address, tmp_path_factory.mktemp("twins"), "WorkflowType = 'ReleaseWorkflow'")
-    yield logged_in(app)
-    app.extensions["releases"].close()
 
 
 def addresses(rollouts: Rollouts) -> dict[str, list[str]]:
@@ -59,21 +50,21 @@ def rows_of_html(text: str) -> list[Row]:
     return [(str(row["data-entity-id"]), str(row["data-state"]), str(row["data-phase"])) for row in marked]
 
 
-def same_moment(browser: FlaskClient, address: str) -> tuple[Any, Any]:
+def same_moment(viewer: FlaskClient, address: str) -> tuple[Any, Any]:
     """The page and its twin from one snapshot: a release that moves may change between the two."""
     for _ in range(20):
-        page, twin = browser.get(address), browser.get(f"/api{address}")
+        page, twin = viewer.get(address), viewer.get(f"/api{address}")
         if page.headers.get("As-Of") == twin.headers.get("As-Of"):
             return page, twin
     raise AssertionError(f"{address}: no two answers from the same moment")
 
 
-def test_every_registered_twin_says_the_same_in_both_renderings(browser: FlaskClient, rollouts: Rollouts):
+def test_every_registered_twin_says_the_same_in_both_renderings(viewer: FlaskClient, rollouts: Rollouts):
     examples = addresses(rollouts)
     assert set(examples) == set(twins.rules), "a new twin needs its addresses here"
     compared = 0
     for address in (address for group in examples.values() for address in group):
-        page, twin = same_moment(browser, address)
+        page, twin = same_moment(viewer, address)
         assert page.status_code == twin.status_code, address
         assert page.mimetype == "text/html"
         assert twin.mimetype == "application/json"
@@ -83,21 +74,21 @@ def test_every_registered_twin_says_the_same_in_both_renderings(browser: FlaskCl
     assert compared > 2_000, "the rollout of 1,000 entities is among them, twice"
 
 
-def test_every_page_names_its_twin(browser: FlaskClient, rollouts: Rollouts):
+def test_every_page_names_its_twin(viewer: FlaskClient, rollouts: Rollouts):
     for address in ("/releases?page_size=3", f"/releases/{rollouts.failed}"):
-        link = BeautifulSoup(browser.get(address).text, "html.parser").select_one("link[rel=alternate]")
+        link = BeautifulSoup(viewer.get(address).text, "html.parser").select_one("link[rel=alternate]")
         assert link is not None
         assert link["href"] == f"/api{address}"
 
 
-def test_a_fragment_is_a_part_of_the_page_and_says_when_nothing_is_new(browser: FlaskClient, rollouts: Rollouts):
+def test_a_fragment_is_a_part_of_the_page_and_says_when_nothing_is_new(viewer: FlaskClient, rollouts: Rollouts):
     address = f"/releases/{rollouts.completed}"
-    fragment = browser.get(address, headers={"HX-Request": "true"})
+    fragment = viewer.get(address, headers={"HX-Request": "true"})
     assert "<html" not in fragment.text
-    assert rows_of_html(fragment.text) == rows_of_html(browser.get(address).text)
+    assert rows_of_html(fragment.text) == rows_of_html(viewer.get(address).text)
     tag = fragment.headers["HX-PTag"]
-    again = browser.get(address, headers={"HX-Request": "true", "HX-PTag": tag})
+    again = viewer.get(address, headers={"HX-Request": "true", "HX-PTag": tag})
     assert (again.status_code, again.data) == (304, b"")
     assert again.headers["As-Of"]
-    opened = browser.get(f"{address}?open=cluster:eu-west-1", headers={"HX-Request": "true", "HX-PTag": tag})
+    opened = viewer.get(f"{address}?open=cluster:eu-west-1", headers={"HX-Request": "true", "HX-PTag": tag})
     assert opened.status_code == 200, "what is asked for is part of what is named"

@@ -118,9 +118,7 @@ def test_the_list_is_paged(viewer: FlaskClient, rollouts: Rollouts):
 
 def test_a_release_of_a_thousand_entities_is_whole(viewer: FlaskClient, rollouts: Rollouts):
     tree = viewer.get(f"/api/releases/{rollouts.thousand}/hierarchy").get_json()
-    apps = [
-        app for wave in tree["waves"] for cluster in wave["clusters"] for app in cluster["bundle"]["apps"]
-    ]
+    apps = [app for wave in tree["waves"] for cluster in wave["clusters"] for app in cluster["bundle"]["apps"]]
     clusters = [cluster for wave in tree["waves"] for cluster in wave["clusters"]]
     assert 1 + len(tree["waves"]) + 2 * len(clusters) + len(apps) == 1000
     assert tree["progress"]["total"] == len(apps)

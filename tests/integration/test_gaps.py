@@ -113,7 +113,7 @@ def test_hostile_words_are_text_on_the_page(stage: Stage):
         html = stage.ask(path).text
         assert "<img" not in html
         assert "alert(2)</script>" not in html
-        assert "49" not in html.split("<main")[1].split("</h1>")[0]
+        assert "{{ 7*7 }}" in html, "what looks like a template is text as well"
     assert stage.json(f"/releases/{release_id}")["state"] == evil, "the JSON keeps the whole word"
 
 

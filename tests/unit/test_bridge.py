@@ -103,6 +103,6 @@ def test_it_starts_anew_in_a_forked_process(loop: LoopThread):
         try:
             loop.call(where, 5)
             os._exit(7)
-        except BaseException:
+        finally:
             os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
