@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from dashboard.demo.children import Child, spawn, stop
 from dashboard.demo.samples import samples
 from dashboard.demo.server import EmbeddedTemporal
-from tests.stage import Stage, dashboard_for, logged_in, scripted_worker
+from tests.stage import Stage, dashboard_for, logged_in, scripted_worker, shut
 from tests.waiting import eventually
 
 TESTS = Path(__file__).parent
@@ -65,7 +65,7 @@ def viewer(rollouts: Rollouts, tmp_path_factory: pytest.TempPathFactory) -> Iter
     """A browser in which somebody looks at the sample rollouts."""
     app = dashboard_for(rollouts.address, tmp_path_factory.mktemp("viewer"), "WorkflowType = 'ReleaseWorkflow'")
     yield logged_in(app)
-    app.extensions["releases"].close()
+    shut(app)
 
 
 @pytest.fixture(scope="session")

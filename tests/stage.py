@@ -41,6 +41,8 @@ class Stage:
 
     def show(self, release_filter: str) -> None:
         """Look with a dashboard that lists these releases."""
+        if hasattr(self, "app"):
+            shut(self.app)
         self.app = dashboard_for(self.address, self._folder, release_filter)
         self.browser = logged_in(self.app)
 
@@ -104,7 +106,13 @@ class Stage:
     def close(self) -> None:
         """End the threads of the test's client and the dashboard's."""
         self._loop.stop()
-        self.app.extensions["releases"].close()
+        shut(self.app)
+
+
+def shut(app: Flask) -> None:
+    """End what a dashboard keeps open: its loop's thread and its database."""
+    app.extensions["releases"].close()
+    app.extensions["accounts"].close()
 
 
 def dashboard_for(address: str, folder: Path, release_filter: str, namespace: str = "default") -> Flask:

@@ -12,7 +12,7 @@ import pytest
 from dashboard import ports
 from dashboard.demo.server import EmbeddedTemporal
 from tests.rollout_makers import hierarchy
-from tests.stage import Stage, dashboard_for, logged_in, scripted_worker
+from tests.stage import Stage, dashboard_for, logged_in, scripted_worker, shut
 from tests.waiting import eventually
 
 TREE = hierarchy()
@@ -46,7 +46,7 @@ def test_a_dashboard_that_starts_without_temporal_says_so_and_recovers(own_tempo
     own_temporal.wait()
     eventually(lambda: browser.get("/releases").status_code == 200, 10)
     assert browser.get("/api/releases/release:x").status_code == 404
-    app.extensions["releases"].close()
+    shut(app)
 
 
 @pytest.fixture
@@ -110,4 +110,4 @@ def test_a_namespace_that_does_not_exist_is_not_a_release_that_does_not(temporal
     app = dashboard_for(temporal_address, tmp_path, "WorkflowType = 'ReleaseWorkflow'", namespace="nowhere")
     error = logged_in(app).get("/api/releases/release:x")
     assert (error.status_code, error.get_json()["error"]["code"]) == (503, "temporal_namespace_missing")
-    app.extensions["releases"].close()
+    shut(app)

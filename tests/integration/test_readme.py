@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from dashboard.demo.children import spawn, stop
-from tests.stage import dashboard_for, logged_in
+from tests.stage import dashboard_for, logged_in, shut
 from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +30,7 @@ def test_the_example_worker_is_shown_with_all_that_it_deploys(temporal_address: 
         assert [row for row in [tree, *tree["waves"]] if row["problem"]] == []
     finally:
         stop([worker], 10)
-        app.extensions["releases"].close()
+        shut(app)
 
 
 def test_every_make_target_and_file_that_it_names_exists():
