@@ -16,7 +16,8 @@ from dashboard.temporal.budget import Budget
 from dashboard.temporal.connection import Connection
 from dashboard.temporal.errors import ASKING_ERRORS, is_not_found, unavailable
 from dashboard.temporal.executions import decode_closing, decode_description, decode_execution, decode_status
-from dashboard.temporal.query_shape import HIERARCHY, RELEASE_STATE, Handle, ask_entity, ask_release
+from dashboard.temporal.query_shape import RELEASE_STATE, Handle, ask_entity, ask_release
+from dashboard.temporal.shapes import ask_tree
 
 # Kept back from what the queries may take, in seconds, so that those that did answer still make it into the page.
 RESERVE = 0.15
@@ -53,7 +54,7 @@ class TemporalGateway:
         handle = client.get_workflow_handle(release_id, run_id=execution.run_id)
         queries = total.less(RESERVE)
         answer, closing = await asyncio.gather(
-            ask_release(handle, HIERARCHY, queries, execution.task_queue), self._closing(handle, execution, queries)
+            ask_tree(client, handle, queries, execution.task_queue), self._closing(handle, execution, queries)
         )
         return _reading(replace(execution, closing=closing), answer, fingerprint)
 
@@ -78,7 +79,7 @@ class TemporalGateway:
 
     async def _read_together(self, client: Client, release_id: str, total: Budget) -> Reading:
         handle = client.get_workflow_handle(release_id)
-        asking = asyncio.ensure_future(ask_release(handle, HIERARCHY, total.less(RESERVE)))
+        asking = asyncio.ensure_future(ask_tree(client, handle, total.less(RESERVE)))
         try:
             execution = await self._describe(client, release_id, total)
             closing, answer = await asyncio.gather(self._closing(handle, execution, total), asking)
