@@ -66,7 +66,19 @@ def hierarchy(clusters: int = 2, apps: int = 2, state: str = "deploying") -> dic
     }
 
 
-def _cluster(number: int, apps: int, state: str) -> dict[str, Any]:
+def wave(wave_id: str, clusters: int, apps: int, state: str = "deploying") -> dict[str, Any]:
+    """What `get_wave_hierarchy` answers for one wave; ids are unique within the release."""
+    name = wave_id.partition(":")[2]
+    found = [_cluster(f"{name}-{cluster}", apps, state) | {"wave_id": wave_id} for cluster in range(clusters)]
+    return {
+        "id": wave_id,
+        "state": "in_progress",
+        "cluster_ids": [cluster["id"] for cluster in found],
+        "clusters": found,
+    }
+
+
+def _cluster(number: int | str, apps: int, state: str) -> dict[str, Any]:
     names = [f"app:a{number}-{app}" for app in range(apps)]
     return {
         "id": f"cluster:c{number}",

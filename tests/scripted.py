@@ -19,6 +19,8 @@ from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from tests.rollout_makers import wave
+
 
 @activity.defn
 async def stumble(cause: str) -> None:
@@ -77,6 +79,8 @@ class ScriptedRelease:
             return RawValue(Payload(metadata={"encoding": encoding}, data=found["raw"].encode("latin-1")))
         if isinstance(found, dict) and "repeat" in found:
             found = "x" * found["repeat"]
+        if isinstance(found, dict) and "wave_of" in found:
+            found = wave(json.loads(args[0].payload.data), **found["wave_of"])
         if isinstance(found, dict) and "by_id" in found:
             found = found["by_id"].get(json.loads(args[0].payload.data))
         return RawValue(Payload(metadata={"encoding": b"json/plain"}, data=json.dumps(found).encode()))

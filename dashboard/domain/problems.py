@@ -12,6 +12,7 @@ class ProblemCode(StrEnum):
     QUERY_FAILED = "query_failed"
     QUERY_TIMED_OUT = "query_timed_out"
     TOO_LARGE = "too_large"
+    NOT_READ = "not_read_yet"
     MALFORMED = "malformed"
     MISSING = "missing"
     UNREADABLE = "unreadable"

@@ -1,7 +1,8 @@
 """The door to where releases come from: what can be asked of it, and the forms of its answers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from dashboard.domain.entities import Entity, Execution, Status
@@ -23,6 +24,7 @@ class Reading:
 
     Exactly one of `said` and `problem` is set. `digest` stands for the content of `said`. `fingerprint` is set only
     if the execution was described before the release was asked: only then is the answer at least as new as it.
+    `parts` has the waves by id where the release was read wave by wave; those still to be read say so in `said`.
     """
 
     execution: Execution
@@ -30,6 +32,22 @@ class Reading:
     problem: Problem | None = None
     digest: str = ""
     fingerprint: Fingerprint | None = None
+    parts: Mapping[str, "Part"] = field(default_factory=dict)
+
+    @property
+    def whole(self) -> bool:
+        """Whether every part of the release has been read at least once."""
+        return self.said is None or not self.parts or set(self.said.child_ids) <= self.parts.keys()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A wave of a release that is too large to be told in one answer: when it was read, and at which length."""
+
+    wave: Entity
+    digest: str
+    fingerprint: Fingerprint
+    read_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

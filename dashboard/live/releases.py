@@ -26,6 +26,8 @@ KEEP_PAGES = 256
 KEEP_STATES = 5_000
 # How many releases a look-up by entity id alone asks, newest first. It says so.
 SEARCH_LIMIT = 50
+# How often a caller who wants a large release whole looks again for what has not come yet.
+MORE_LOOKS = 1
 # On top of the source's own budget: a source that overruns it is left alone.
 GRACE = 0.3
 
@@ -55,9 +57,17 @@ class LiveReleases:
         """One page of the list; raises SourceUnavailable if nothing is known yet."""
         return self._pages.get((page, page_size))
 
-    def release(self, release_id: str) -> Snapshot[Release]:
-        """A release with its tree; raises ReleaseNotFound, or SourceUnavailable if nothing is known yet."""
+    def release(self, release_id: str, *, whole: bool = False) -> Snapshot[Release]:
+        """A release with its tree; raises ReleaseNotFound, or SourceUnavailable if nothing is known yet.
+
+        A release too large for one answer is read in parts, and a first look shows those that came in a moment; with
+        `whole` the caller waits for the rest, within a bound.
+        """
         seen = self._trees.get(release_id)
+        for _ in range(MORE_LOOKS if whole else 0):
+            if seen.value.reading.whole or seen.stale:
+                break
+            seen = self._trees.get(release_id, anew=True)
         return Snapshot(seen.value.release, seen.as_of, seen.version, seen.stale, seen.reason)
 
     def occurrences(self, entity_id: str) -> Snapshot[Occurrences]:

@@ -62,10 +62,10 @@ class SnapshotStore(Generic[K, T]):
         self._fresh: LRUCache[K, tuple[float, Snapshot[T]]] = LRUCache(keep)
         self._flights: dict[K, Future[Snapshot[T]]] = {}
 
-    def get(self, key: K) -> Snapshot[T]:
-        """The snapshot for a key; raises what `load` raises."""
+    def get(self, key: K, *, anew: bool = False) -> Snapshot[T]:
+        """The snapshot for a key, loaded `anew` even if it is young; raises what `load` raises."""
         with self._lock:
-            kept = self._fresh.get(key)
+            kept = None if anew else self._fresh.get(key)
             if kept is not None and monotonic() - kept[0] < self._max_age:
                 return kept[1]
             flight = self._flights.get(key)

@@ -103,7 +103,7 @@ def _row(release: Release, path: tuple[Entity, ...], folding: Folding) -> Releas
         case EntityType.CLUSTER:
             return cluster_row(entity, parent_id, UNFOLDED, key)
         case EntityType.BUNDLE:
-            return bundle_row(entity, parent_id, key)
+            return bundle_row(entity, parent_id, UNFOLDED, key)
         case EntityType.APP:
             return app_row(entity, parent_id, key)
     return ReleaseTree(**tree_fields(release, folding))

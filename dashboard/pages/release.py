@@ -6,14 +6,18 @@ from typing import Any, ClassVar, Self
 from pydantic import Field
 
 from dashboard.domain.entities import Entity, Release, Status
+from dashboard.domain.narrowing import EVERYTHING, Narrowing
 from dashboard.domain.phases import Phase
+from dashboard.domain.problems import ProblemCode
 from dashboard.domain.rollup import Blockage, Obstacle, blockages, tally, tally_apps
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness
-from dashboard.pages.rows import UNFOLDED, Folding, Progress, Row, WaveRow, common, key_of, wave_row
+from dashboard.pages.rows import Folding, Progress, Row, WaveRow, common, key_of, wave_row
 
 # Clusters that are opened because something in them failed; past these a page would be all failures and no overview.
 OPEN_AT_FIRST = 12
+# With more clusters than this, waves are closed too unless they are at work: a first page has to stay light.
+MANY_CLUSTERS = 120
 # Obstacles named in the line that says what a wave waits for; the rest is counted.
 NAMED_OBSTACLES = 3
 
@@ -93,6 +97,7 @@ class _TreePage(Page, ReleaseTree):
     fragment: ClassVar[str] = "partials/_release.html"
 
     blocked_by: tuple[BlockageView, ...]
+    unread: tuple[str, ...] = Field(description="Waves of a very large release that are still to be read (again).")
 
     @property
     def troubled(self) -> bool:
@@ -102,13 +107,16 @@ class _TreePage(Page, ReleaseTree):
     @property
     def live(self) -> bool:
         """An ended release has no news, once it has been read whole."""
-        return self.stale or self.problem is not None or not self.status.closed
+        return self.stale or self.problem is not None or bool(self.unread) or not self.status.closed
 
     @classmethod
-    def _of(cls, snapshot: Snapshot[Release], folding: Folding) -> Self:
+    def _of(cls, snapshot: Snapshot[Release], folding: Folding, **more: int) -> Self:
         over = snapshot.value.execution.status.closed
         blocked = tuple(BlockageView.of(blockage, over=over) for blockage in blockages(snapshot.value))
-        return cls(**tree_fields(snapshot.value, folding), **freshness(snapshot), blocked_by=blocked)
+        waves = snapshot.value.root.children
+        unread = tuple(wave.id for wave in waves if wave.problem and wave.problem.code is ProblemCode.NOT_READ)
+        tree = tree_fields(snapshot.value, folding)
+        return cls(**tree, **freshness(snapshot), **more, blocked_by=blocked, unread=unread)
 
 
 class ReleasePage(_TreePage):
@@ -118,19 +126,28 @@ class ReleasePage(_TreePage):
 
     @classmethod
     def of(cls, snapshot: Snapshot[Release], open_ids: frozenset[str] = frozenset()) -> Self:
-        """The page of a snapshot, with these clusters open as well."""
-        return cls._of(snapshot, Folding(open_ids=open_ids | _open_at_first(snapshot.value.root)))
+        """The page of a snapshot, with these waves and clusters open as well."""
+        root = snapshot.value.root
+        many = sum(len(wave.children) for wave in root.children) > MANY_CLUSTERS
+        first = _troubled_clusters(root) | (_waves_at_work(root) if many else frozenset())
+        return cls._of(snapshot, Folding(open_ids=open_ids | first, fold_waves=many))
 
 
 class HierarchyPage(_TreePage):
-    """The whole tree, nothing folded."""
+    """The whole tree, nothing folded, or the part of it that was asked for; progress always counts all of it."""
 
     template: ClassVar[str] = "pages/hierarchy.html"
 
+    entities: int = Field(description="How many rows the tree has, the release among them.")
+    left_out: int = Field(description="How many of them `depth` and `phase` leave out.")
+
     @classmethod
-    def of(cls, snapshot: Snapshot[Release]) -> Self:
+    def of(cls, snapshot: Snapshot[Release], narrowing: Narrowing = EVERYTHING) -> Self:
         """The page of a snapshot."""
-        return cls._of(snapshot, UNFOLDED)
+        entities = sum(1 for _ in snapshot.value.root.walk())
+        left_out = entities - narrowing.count(snapshot.value.root)
+        folding = Folding(every=True, narrowing=narrowing)
+        return cls._of(snapshot, folding, entities=entities, left_out=left_out)
 
 
 def tree_fields(release: Release, folding: Folding) -> dict[str, Any]:
@@ -151,13 +168,24 @@ def tree_fields(release: Release, folding: Folding) -> dict[str, Any]:
         "progress": Progress.of(tally_apps(root)),
         "cluster_progress": Progress.of(tally(cluster for wave in root.children for cluster in wave.children)),
         "waves": tuple(
-            wave_row(wave, root.id, folding, key_of(key, wave.id, position))
-            for position, wave in enumerate(root.children)
+            wave_row(wave, root.id, folding, key_of(key, wave.id, position)) for position, wave in folding.below(root)
         ),
     }
 
 
-def _open_at_first(root: Entity) -> frozenset[str]:
+def _waves_at_work(root: Entity) -> frozenset[str]:
+    """The waves that are open at first where there are too many clusters to show: those that move or are in trouble."""
+    found: list[str] = []
+    shown = 0
+    for wave in root.children:
+        at_work = wave.phase in {Phase.RUNNING, Phase.PAUSED} or wave.phase.broken or tally_apps(wave).troubled
+        if at_work and (not found or shown + len(wave.children) <= MANY_CLUSTERS):
+            found.append(wave.id)
+            shown += len(wave.children)
+    return frozenset(found)
+
+
+def _troubled_clusters(root: Entity) -> frozenset[str]:
     clusters = (cluster for wave in root.children for cluster in wave.children)
     troubled = [cluster.id for cluster in clusters if cluster.phase.broken or tally_apps(cluster).troubled]
     return frozenset(troubled[:OPEN_AT_FIRST])

@@ -10,6 +10,7 @@ from pydantic import Field, JsonValue
 
 from dashboard.domain.entities import Attempt, Entity, Failure
 from dashboard.domain.ids import EntityType
+from dashboard.domain.narrowing import EVERYTHING, Narrowing
 from dashboard.domain.phases import Phase, phase_of
 from dashboard.domain.rollup import Tally, tally, tally_apps
 from dashboard.pages.base import Model, ProblemView
@@ -182,7 +183,7 @@ class ClusterRow(Row):
 
 
 class WaveRow(Row):
-    """A wave. `progress` counts apps, `cluster_progress` clusters."""
+    """A wave. `progress` counts apps, `cluster_progress` clusters. While `open` is false its clusters are left out."""
 
     type: Literal[EntityType.WAVE]
     release_id: str
@@ -190,12 +191,14 @@ class WaveRow(Row):
     cluster_ids: tuple[str, ...]
     progress: Progress
     cluster_progress: Progress
-    clusters: tuple[ClusterRow, ...]
+    open: bool
+    clusters: tuple[ClusterRow, ...] | None
+    lazy: bool = Field(exclude=True)
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """Its clusters."""
-        return self.clusters
+        """Its clusters, if it is open."""
+        return self.clusters or ()
 
 
 AnyRow = Annotated[WaveRow | ClusterRow | BundleRow | AppRow, Field(discriminator="type")]
@@ -203,14 +206,25 @@ AnyRow = Annotated[WaveRow | ClusterRow | BundleRow | AppRow, Field(discriminato
 
 @dataclass(frozen=True, slots=True)
 class Folding:
-    """Which clusters show what is below them: all, or those named."""
+    """Which waves and clusters show what is below them: all, or those named; waves always do unless `fold_waves`."""
 
     every: bool = False
     open_ids: frozenset[str] = frozenset()
+    fold_waves: bool = False
+    narrowing: Narrowing = EVERYTHING
 
-    def opens(self, cluster: Entity) -> bool:
+    def opens_wave(self, wave: Entity) -> bool:
+        """Whether this wave is shown with its clusters."""
+        wanted = self.every or not self.fold_waves or wave.id in self.open_ids
+        return wanted and self.narrowing.reaches(EntityType.CLUSTER)
+
+    def opens_cluster(self, cluster: Entity) -> bool:
         """Whether this cluster is shown with its bundle."""
-        return self.every or cluster.id in self.open_ids
+        return (self.every or cluster.id in self.open_ids) and self.narrowing.reaches(EntityType.BUNDLE)
+
+    def below(self, entity: Entity) -> list[tuple[int, Entity]]:
+        """The children that are shown, each with its position among all of them."""
+        return [(position, child) for position, child in enumerate(entity.children) if self.narrowing.shows(child)]
 
 
 UNFOLDED = Folding(every=True)
@@ -227,9 +241,10 @@ def key_of(parent_key: str, entity_id: str, position: int) -> str:
 
 def wave_row(wave: Entity, release_id: str, folding: Folding, key: str) -> WaveRow:
     """The row of a wave with its clusters."""
+    is_open = folding.opens_wave(wave)
     clusters = tuple(
         cluster_row(cluster, wave.id, folding, key_of(key, cluster.id, position))
-        for position, cluster in enumerate(wave.children)
+        for position, cluster in (folding.below(wave) if is_open else ())
     )
     return WaveRow(
         **common(wave, key),
@@ -238,27 +253,29 @@ def wave_row(wave: Entity, release_id: str, folding: Folding, key: str) -> WaveR
         cluster_ids=wave.child_ids,
         progress=Progress.of(tally_apps(wave)),
         cluster_progress=Progress.of(tally(wave.children)),
-        clusters=clusters,
+        open=is_open,
+        clusters=clusters if is_open else None,
+        lazy=folding.fold_waves,
     )
 
 
 def cluster_row(cluster: Entity, wave_id: str, folding: Folding, key: str) -> ClusterRow:
     """The row of a cluster, with its bundle if the folding opens it."""
-    is_open = folding.opens(cluster)
-    bundle = cluster.children[0] if cluster.children and is_open else None
+    is_open = folding.opens_cluster(cluster)
+    bundle = next((bundle for _, bundle in folding.below(cluster)), None) if is_open else None
     return ClusterRow(
         **common(cluster, key),
         wave_id=wave_id,
         bundle_id=cluster.child_ids[0] if cluster.child_ids else None,
         progress=Progress.of(tally_apps(cluster)),
         open=is_open,
-        bundle=bundle_row(bundle, cluster.id, key_of(key, bundle.id, 0)) if bundle else None,
+        bundle=bundle_row(bundle, cluster.id, folding, key_of(key, bundle.id, 0)) if bundle else None,
     )
 
 
-def bundle_row(bundle: Entity, cluster_id: str, key: str) -> BundleRow:
+def bundle_row(bundle: Entity, cluster_id: str, folding: Folding, key: str) -> BundleRow:
     """The row of a bundle with its apps."""
-    apps = tuple(app_row(app, bundle.id, key_of(key, app.id, position)) for position, app in enumerate(bundle.children))
+    apps = tuple(app_row(app, bundle.id, key_of(key, app.id, position)) for position, app in folding.below(bundle))
     return BundleRow(
         **common(bundle, key),
         cluster_id=cluster_id,

@@ -73,6 +73,11 @@ def decode_release(result: JsonValue, release_id: str, *, whole: bool) -> Entity
     return _decode({**result, "id": release_id}, _RELEASE, _Scope(whole))
 
 
+def decode_wave(result: JsonValue) -> Entity | None:
+    """One wave with everything below it, as `get_wave_hierarchy` answers it; None for null."""
+    return None if result is None else _decode(result, _WAVE, _Scope(whole=True))
+
+
 def decode_entity(result: JsonValue, entity_type: EntityType) -> Entity | None:
     """One entity as its `get_..._state` query answers it; None for null."""
     return None if result is None else _decode(result, _LEVELS[entity_type], _Scope(whole=False))

@@ -10,17 +10,20 @@ from temporalio.client import Client, WorkflowHistoryEventFilterType
 
 from dashboard.domain.entities import Entity, Execution, Failure, Status
 from dashboard.domain.ids import parse_entity_id
-from dashboard.domain.problems import Problem, ReleaseNotFound
-from dashboard.domain.source import Fingerprint, Listing, Reading, RunEntity, Search
+from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound
+from dashboard.domain.source import Fingerprint, Listing, Part, Reading, RunEntity, Search
 from dashboard.temporal.budget import Budget
 from dashboard.temporal.connection import Connection
 from dashboard.temporal.errors import ASKING_ERRORS, is_not_found, unavailable
 from dashboard.temporal.executions import decode_closing, decode_description, decode_execution, decode_status
+from dashboard.temporal.parts import ask_in_parts
 from dashboard.temporal.query_shape import RELEASE_STATE, Handle, ask_entity, ask_release
 from dashboard.temporal.shapes import ask_tree
 
 # Kept back from what the queries may take, in seconds, so that those that did answer still make it into the page.
 RESERVE = 0.15
+# How long a first look at a release that is too large for one answer may take for its waves, in seconds.
+FIRST_LOOK = 0.5
 
 ENDED_FOR_A_REASON = frozenset({Status.FAILED, Status.TERMINATED})
 
@@ -48,15 +51,18 @@ class TemporalGateway:
             if known is None:
                 return await self._read_together(client, release_id, total)
             execution = await self._describe(client, release_id, total)
-        fingerprint = Fingerprint(execution.run_id, execution.status, execution.history_length)
+        fingerprint = _fingerprint(execution)
         if known.fingerprint == fingerprint:
             return replace(known, execution=replace(execution, closing=known.execution.closing))
         handle = client.get_workflow_handle(release_id, run_id=execution.run_id)
         queries = total.less(RESERVE)
-        answer, closing = await asyncio.gather(
-            ask_tree(client, handle, queries, execution.task_queue), self._closing(handle, execution, queries)
-        )
-        return _reading(replace(execution, closing=closing), answer, fingerprint)
+        execution = replace(execution, closing=await self._closing(handle, execution, queries))
+        if known.parts and known.execution.run_id == execution.run_id:
+            return await _read_in_parts(handle, execution, known.parts, queries, queries)
+        answer = await ask_tree(client, handle, queries, execution.task_queue)
+        if _too_large(answer):
+            return await _read_in_parts(handle, execution, {}, queries, queries)
+        return _reading(execution, answer, fingerprint)
 
     async def search(
         self, entity_id: str, limit: int, known: Mapping[RunEntity, Entity | None], budget: float
@@ -85,8 +91,13 @@ class TemporalGateway:
             closing, answer = await asyncio.gather(self._closing(handle, execution, total), asking)
         finally:
             asking.cancel()
+        execution = replace(execution, closing=closing)
+        if _too_large(answer):
+            # Somebody waits for a first page: what comes within a moment is shown, the rest at the next look.
+            handle = client.get_workflow_handle(release_id, run_id=execution.run_id)
+            return await _read_in_parts(handle, execution, {}, total.less(RESERVE), Budget.of(FIRST_LOOK))
         # No fingerprint: the query may have been answered before the last event that describe counted.
-        return _reading(replace(execution, closing=closing), answer, None)
+        return _reading(execution, answer, None)
 
     async def _list(self, client: Client, page: int, page_size: int, budget: Budget) -> list[Execution]:
         """The runs of one page by one call: the pages before it are asked for with it and left out here."""
@@ -139,6 +150,25 @@ class TemporalGateway:
             if release_id is not None and is_not_found(exc):
                 raise ReleaseNotFound(release_id) from exc
             raise unavailable(exc) from exc
+
+
+def _too_large(answer: tuple[Entity, str] | Problem) -> bool:
+    return isinstance(answer, Problem) and answer.code is ProblemCode.TOO_LARGE
+
+
+async def _read_in_parts(
+    handle: Handle, execution: Execution, known: Mapping[str, Part], budget: Budget, patience: Budget
+) -> Reading:
+    fingerprint = _fingerprint(execution)
+    told = await ask_in_parts(handle, known, fingerprint, budget, patience)
+    if isinstance(told, Problem):
+        return Reading(execution, problem=told)
+    settled = fingerprint if told.current else None
+    return Reading(execution, said=told.said, digest=told.digest, fingerprint=settled, parts=told.parts)
+
+
+def _fingerprint(execution: Execution) -> Fingerprint:
+    return Fingerprint(execution.run_id, execution.status, execution.history_length)
 
 
 def _reading(execution: Execution, answer: tuple[Entity, str] | Problem, fingerprint: Fingerprint | None) -> Reading:

@@ -8,12 +8,13 @@ from temporalio.common import RawValue
 
 from dashboard.domain.entities import Entity
 from dashboard.domain.ids import EntityType
-from dashboard.domain.problems import Problem
+from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.temporal.budget import Budget
-from dashboard.temporal.decode import Undecodable, decode_entity, decode_release, gap, parse_result
+from dashboard.temporal.decode import Undecodable, decode_entity, decode_release, decode_wave, gap, parse_result
 from dashboard.temporal.errors import ASKING_ERRORS, query_problem
 
 HIERARCHY = "get_hierarchy"
+WAVE_HIERARCHY = "get_wave_hierarchy"
 RELEASE_STATE = "get_release_state"
 
 Handle = WorkflowHandle[object, object]
@@ -29,6 +30,20 @@ async def ask_release(handle: Handle, query: str, budget: Budget, task_queue: st
     except ASKING_ERRORS as exc:
         return query_problem(exc, query, task_queue)
     return said, blake2b(content, digest_size=12).hexdigest()
+
+
+async def ask_wave(handle: Handle, wave_id: str, budget: Budget, task_queue: str = "") -> tuple[Entity, str] | Problem:
+    """One wave with everything below it, and a digest of what was told; else why it is not known."""
+    try:
+        encoding, content = await _raw(handle, WAVE_HIERARCHY, budget, wave_id)
+        wave = decode_wave(parse_result(encoding, content))
+    except Undecodable as exc:
+        return exc.problem
+    except ASKING_ERRORS as exc:
+        return query_problem(exc, WAVE_HIERARCHY, task_queue)
+    if wave is None:
+        return Problem(ProblemCode.MISSING, "The release lists this wave but does not describe it.")
+    return wave, blake2b(content, digest_size=12).hexdigest()
 
 
 async def ask_entity(

@@ -3,7 +3,9 @@
 from flask import Blueprint, current_app, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from dashboard.domain.ids import parse_entity_id, parse_release_id
+from dashboard.domain.ids import EntityType, parse_entity_id, parse_release_id
+from dashboard.domain.narrowing import Narrowing
+from dashboard.domain.phases import Phase
 from dashboard.live.releases import LiveReleases
 from dashboard.pages.base import Page
 from dashboard.pages.entity import EntityPage
@@ -46,7 +48,7 @@ def release(release_id: str) -> Page:
 def hierarchy(release_id: str) -> Page:
     """One release with its whole tree."""
     parse_release_id(release_id)
-    return HierarchyPage.of(_live().release(release_id))
+    return HierarchyPage.of(_live().release(release_id, whole=True), _narrowing())
 
 
 @twins.route("/releases/<id:release_id>/entities/<id:entity_id>")
@@ -86,6 +88,15 @@ def _whole(name: str, default: int, most: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= most):
         raise invalid_parameter(name, f"takes a whole number from 1 to {most}")
     return int(text)
+
+
+def _narrowing() -> Narrowing:
+    """What part of the tree is wanted: `depth` levels from the release down, and rows in these phases alone."""
+    depth = _whole("depth", len(EntityType), len(EntityType))
+    wanted = {name for given in request.args.getlist("phase") for name in given.split(",") if name}
+    if unknown := wanted - set(Phase):
+        raise invalid_parameter("phase", f"takes {', '.join(Phase)}, and not {', '.join(sorted(unknown))}")
+    return Narrowing(depth, frozenset(Phase(name) for name in wanted))
 
 
 def _open_ids() -> frozenset[str]:

@@ -81,9 +81,9 @@ document.addEventListener("visibilitychange", () => {
 
 document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
   if (ctx.sourceElement !== live()) return;
-  // Clusters that the viewer has opened are part of what is asked for.
-  for (const cluster of document.querySelectorAll("details[data-cluster][open]")) {
-    ctx.request.body.append("open", cluster.dataset.cluster);
+  // What the viewer has opened is part of what is asked for.
+  for (const opened of document.querySelectorAll("details[data-lazy][open]")) {
+    ctx.request.body.append("open", opened.dataset.lazy);
   }
 });
 
@@ -139,9 +139,9 @@ htmx.registerExtension("fold", {
   htmx_before_morph_attr: (element, { attrName }) => !(attrName === "open" && element.matches("details[data-fold]")),
 });
 
-// The rows of a closed cluster are loaded when it is opened.
+// The rows of a closed wave or cluster are loaded when it is opened.
 document.addEventListener("toggle", ({ target }) => {
-  if (!target.open || !target.matches("details[data-cluster]")) return;
+  if (!target.open || !target.matches("details[data-lazy]")) return;
   const list = target.querySelector(":scope > [data-rows]");
   if (list?.querySelector(":scope > li > .more")) list.dispatchEvent(new CustomEvent("rows"));
 }, true);

@@ -68,22 +68,22 @@ def test_a_login_leads_to_the_page_that_was_asked_for(chromium: Browser, base_ur
 
 def test_the_rows_of_a_cluster_are_loaded_when_it_is_opened(page: Page, release: str):
     page.goto(f"/releases/{release}")
-    cluster = page.locator('details[data-cluster="cluster:c0"]')
+    cluster = page.locator('details[data-lazy="cluster:c0"]')
     expect(cluster.locator(".row.app")).to_have_count(0)
     cluster.locator("> summary").click()
     expect(cluster.locator(".row.app")).to_have_count(3)
-    expect(page.locator('details[data-cluster="cluster:c1"] .row.app')).to_have_count(0)
+    expect(page.locator('details[data-lazy="cluster:c1"] .row.app')).to_have_count(0)
 
 
 def test_a_change_shows_by_itself_and_keeps_what_is_open_focused_and_selected(page: Page, stage: Stage, release: str):
     page.set_viewport_size({"width": 900, "height": 420})
     page.goto(f"/releases/{release}")
-    cluster = page.locator('details[data-cluster="cluster:c0"]')
+    cluster = page.locator('details[data-lazy="cluster:c0"]')
     cluster.locator("> summary").click()
     app = page.locator('[data-entity-id="app:a0-0"]')
     expect(app).to_have_attribute("data-state", "deploying")
-    page.locator('details[data-cluster="cluster:c2"] > summary').click()
-    page.locator('details[data-cluster="cluster:c2"] > summary').click()
+    page.locator('details[data-lazy="cluster:c2"] > summary').click()
+    page.locator('details[data-lazy="cluster:c2"] > summary').click()
     link = app.locator("a.name")
     link.focus()
     page.evaluate("window.scrollTo(0, 120)")
@@ -93,7 +93,7 @@ def test_a_change_shows_by_itself_and_keeps_what_is_open_focused_and_selected(pa
     expect(app).to_have_attribute("data-state", "deployed", timeout=15_000)
     expect(app).to_have_attribute("data-phase", "succeeded")
     expect(cluster).to_have_attribute("open", "")
-    expect(page.locator('details[data-cluster="cluster:c2"]')).not_to_have_attribute("open", "")
+    expect(page.locator('details[data-lazy="cluster:c2"]')).not_to_have_attribute("open", "")
     expect(link).to_be_focused()
     assert page.evaluate("scrollY") == scrolled
     assert page.evaluate("getSelection().toString()") == "1.0.0"
@@ -103,7 +103,7 @@ def test_a_change_shows_by_itself_and_keeps_what_is_open_focused_and_selected(pa
 def test_what_the_viewer_closed_stays_closed_even_if_it_fails(page: Page, stage: Stage, release: str):
     set_state(stage, release, "failed")
     page.goto(f"/releases/{release}")
-    cluster = page.locator('details[data-cluster="cluster:c0"]')
+    cluster = page.locator('details[data-lazy="cluster:c0"]')
     expect(cluster).to_have_attribute("open", "")
     cluster.locator("> summary").click()
     expect(cluster).not_to_have_attribute("open", "")

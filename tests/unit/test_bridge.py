@@ -82,8 +82,9 @@ def test_the_caller_goes_on_even_if_the_coroutine_will_not_be_cancelled(loop: Lo
 
 
 def test_it_starts_again_after_a_stop(loop: LoopThread):
+    before = set(threading.enumerate())
     loop.call(where, 5)
-    (first,) = (thread for thread in threading.enumerate() if thread.name == "temporal-loop")
+    (first,) = set(threading.enumerate()) - before
     loop.stop()
     assert not first.is_alive()
     assert loop.call(where, 5)

@@ -37,7 +37,7 @@ def test_waves_are_open_and_clusters_closed_unless_something_failed_in_them(view
     waves = page.select("details:has(> summary.wave)")
     assert waves
     assert all(wave.has_attr("open") for wave in waves)
-    clusters = {details["data-cluster"]: details.has_attr("open") for details in page.select("details[data-cluster]")}
+    clusters = {details["data-lazy"]: details.has_attr("open") for details in page.select("details[data-lazy]")}
     broken = {summary["data-entity-id"] for summary in page.select('summary.cluster[data-phase="failed"]')}
     assert broken
     assert {cluster for cluster, is_open in clusters.items() if is_open} == broken
@@ -76,17 +76,17 @@ def test_each_wave_has_a_bar_that_says_the_same_in_words(viewer: FlaskClient, ro
 
 def test_a_closed_cluster_offers_its_rows_without_javascript(viewer: FlaskClient, rollouts: Rollouts):
     page = page_of(viewer, f"/releases/{rollouts.completed}")
-    cluster = page.select_one("details[data-cluster]:not([open])")
+    cluster = page.select_one("details[data-lazy]:not([open])")
     link = cluster.select_one("a.more")
     opened = page_of(viewer, str(link["href"]).partition("#")[0])
-    details = opened.select_one(f'details[data-cluster="{cluster["data-cluster"]}"]')
+    details = opened.select_one(f'details[data-lazy="{cluster["data-lazy"]}"]')
     assert details.has_attr("open")
     assert details.select(".row.app")
 
 
 def test_the_rows_of_a_closed_cluster_are_what_its_own_page_has(viewer: FlaskClient, rollouts: Rollouts):
     page = page_of(viewer, f"/releases/{rollouts.completed}")
-    rows = page.select_one("details[data-cluster]:not([open]) > [data-rows]")
+    rows = page.select_one("details[data-lazy]:not([open]) > [data-rows]")
     fragment = viewer.get(rows["hx-get"], headers={"HX-Request": "true"}).text
     selected = BeautifulSoup(fragment, "html.parser").select(rows["hx-select"])
     assert selected, "what htmx selects is there"
