@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import sys
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -74,6 +75,8 @@ class ScriptedRelease:
         found = self.answers[name]
         if isinstance(found, dict) and "raise" in found:
             raise ValueError(found["raise"])
+        if isinstance(found, dict) and "slow" in found:
+            time.sleep(found["slow"])
         if isinstance(found, dict) and "raw" in found:
             encoding = found.get("encoding", "json/plain").encode()
             return RawValue(Payload(metadata={"encoding": encoding}, data=found["raw"].encode("latin-1")))

@@ -39,11 +39,11 @@ class Stage:
         self._folder = folder
         self.show(f"WorkflowId STARTS_WITH '{self.prefix}'")
 
-    def show(self, release_filter: str) -> None:
+    def show(self, release_filter: str, timeout: float = 2.0) -> None:
         """Look with a dashboard that lists these releases."""
         if hasattr(self, "app"):
             shut(self.app)
-        self.app = dashboard_for(self.address, self._folder, release_filter)
+        self.app = dashboard_for(self.address, self._folder, release_filter, timeout=timeout)
         self.browser = logged_in(self.app)
 
     def run(self, make: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
@@ -115,12 +115,15 @@ def shut(app: Flask) -> None:
     app.extensions["accounts"].close()
 
 
-def dashboard_for(address: str, folder: Path, release_filter: str, namespace: str = "default") -> Flask:
+def dashboard_for(
+    address: str, folder: Path, release_filter: str, namespace: str = "default", timeout: float = 2.0
+) -> Flask:
     """The dashboard for one Temporal, with a user who may log in."""
     settings = Settings(
         data_dir=folder,
         secret_key=SecretStr("k" * 32),
         release_filter=release_filter,
+        temporal_timeout=timeout,
         temporal_environment={
             "TEMPORAL_ADDRESS": address,
             "TEMPORAL_NAMESPACE": namespace,

@@ -41,7 +41,7 @@ class _Seen:
 class LiveReleases:
     """Answers from snapshots; asks the source only for what has not just been asked."""
 
-    def __init__(self, source: ReleaseSource, loop: LoopThread, *, timeout: float) -> None:
+    def __init__(self, source: ReleaseSource, loop: LoopThread, *, timeout: float, max_age: float = MAX_AGE) -> None:
         self._source = source
         self._loop = loop
         self._timeout = timeout
@@ -49,9 +49,9 @@ class LiveReleases:
         self._final: Memory[str, Reading] = Memory(KEEP_STATES)
         self._last_said: Memory[str, tuple[Reading, datetime]] = Memory(KEEP_STATES)
         self._final_entities: Memory[RunEntity, Entity | None] = Memory(KEEP_STATES)
-        self._pages = SnapshotStore(self._load_page, max_age=MAX_AGE, keep=KEEP_PAGES)
-        self._trees = SnapshotStore(self._load_tree, max_age=MAX_AGE, keep=KEEP_TREES)
-        self._searches = SnapshotStore(self._load_search, max_age=MAX_AGE, keep=KEEP_PAGES)
+        self._pages = SnapshotStore(self._load_page, max_age=max_age, keep=KEEP_PAGES)
+        self._trees = SnapshotStore(self._load_tree, max_age=max_age, keep=KEEP_TREES)
+        self._searches = SnapshotStore(self._load_search, max_age=max_age, keep=KEEP_PAGES)
 
     def page(self, page: int, page_size: int) -> Snapshot[ReleaseList]:
         """One page of the list; raises SourceUnavailable if nothing is known yet."""

@@ -151,3 +151,25 @@ def test_an_entity_that_a_known_tree_has_not_is_not_found(stage: Stage):
     error = stage.json(f"/releases/{release_id}/entities/app:nowhere", 404)["error"]
     assert error["code"] == "entity_not_found"
     assert "app:nowhere" in error["message"]
+
+
+def test_numbers_that_are_none_and_halves_of_letters_break_neither_page_nor_json(stage: Stage):
+    raw = '{"state": "deploy\\ud800ing", "cpu": NaN, "load": -Infinity, "waves": [{"id": "wave:a", "state": NaN}]}'
+    release_id = stage.start("odd", {"get_hierarchy": {"raw": raw}})
+    answer = stage.ask(f"/api/releases/{release_id}")
+    assert "NaN" not in answer.text
+    page = answer.get_json()
+    assert page["state"] == "deploy\N{REPLACEMENT CHARACTER}ing"
+    assert page["details"] == {"cpu": "nan", "load": "-inf"}
+    assert stage.ask(f"/releases/{release_id}").status_code == 200
+
+
+def test_a_worker_that_is_slow_costs_nobody_more_than_the_deadline(stage: Stage):
+    release_id = stage.start("slow", {"get_hierarchy": {"slow": 1.5}, "get_release_state": {"slow": 1.5}})
+    stage.show(f"WorkflowId STARTS_WITH '{stage.prefix}'", timeout=0.5)
+    started = time.monotonic()
+    page = stage.json(f"/releases/{release_id}")
+    assert time.monotonic() - started < 2.5
+    assert page["problem"]["code"] == "query_timed_out"
+    assert page["phase"] == "running"
+    assert stage.listed("slow")["slow"]["problem"]["code"] == "query_timed_out"

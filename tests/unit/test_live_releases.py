@@ -1,0 +1,90 @@
+"""What viewers are told when the source changes its mind, with a small source that says what the test wants."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from dashboard.bridge import LoopThread
+from dashboard.domain.entities import Entity, Status
+from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, SourceUnavailable
+from dashboard.domain.source import Listing, Reading, RunEntity, Search
+from dashboard.live.releases import LiveReleases
+from tests.rollout_makers import entity, execution
+
+SAID = entity("release:r", "deploying", entity("wave:a", "in_progress"))
+NO_WORKER = Problem(ProblemCode.NO_WORKER, "No worker is polling.")
+
+
+class Source:
+    """Answers what it is told to, or raises it."""
+
+    def __init__(self) -> None:
+        self.answer: Reading | Exception = Reading(execution(), said=SAID, digest="1")
+
+    async def read(self, release_id: str, known: Reading | None, budget: float) -> Reading:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    async def page(self, page: int, page_size: int, known: Mapping[str, Reading], budget: float) -> Listing:
+        return Listing((await self.read("release:r", None, budget),), {Status.RUNNING: 1})
+
+    async def search(
+        self, entity_id: str, limit: int, known: Mapping[RunEntity, Entity | None], budget: float
+    ) -> Search:
+        raise NotImplementedError
+
+
+@pytest.fixture
+def source() -> Source:
+    return Source()
+
+
+@pytest.fixture
+def live(source: Source) -> Iterator[LiveReleases]:
+    given: Any = source
+    live = LiveReleases(given, LoopThread(), timeout=5, max_age=0)
+    yield live
+    live.close()
+
+
+def test_a_release_past_its_retention_is_gone_even_if_it_was_seen(live: LiveReleases, source: Source):
+    assert live.release("release:r").value.root.state == "deploying"
+    source.answer = ReleaseNotFound("release:r")
+    with pytest.raises(ReleaseNotFound):
+        live.release("release:r")
+
+
+def test_the_last_words_stay_under_what_temporal_knows_now(live: LiveReleases, source: Source):
+    seen = live.release("release:r")
+    source.answer = Reading(execution(Status.TERMINATED), problem=NO_WORKER)
+    stale = live.release("release:r")
+    assert (stale.stale, stale.reason, stale.as_of) == (True, NO_WORKER, seen.as_of)
+    assert {row.phase for row in stale.value.root.walk()} == {"terminated"}
+
+
+def test_the_words_of_an_earlier_run_are_not_shown_for_a_new_one(live: LiveReleases, source: Source):
+    live.release("release:r")
+    source.answer = Reading(execution(run_id="run-2"), problem=NO_WORKER)
+    release = live.release("release:r")
+    assert (release.stale, release.value.root.problem, release.value.root.children) == (False, NO_WORKER, ())
+
+
+def test_a_list_keeps_the_last_words_of_a_release_that_does_not_answer_and_says_as_of_when(
+    live: LiveReleases, source: Source
+):
+    seen = live.page(1, 20)
+    source.answer = Reading(execution(), problem=NO_WORKER)
+    (release,) = live.page(1, 20).value.releases
+    assert (release.root.state, release.root.problem, release.said_at) == ("deploying", NO_WORKER, seen.as_of)
+    source.answer = Reading(execution(), said=replace(SAID, state="completed"), digest="2")
+    (release,) = live.page(1, 20).value.releases
+    assert (release.root.state, release.said_at) == ("completed", None)
+
+
+def test_what_the_source_refuses_is_told_while_nothing_is_known(live: LiveReleases, source: Source):
+    source.answer = SourceUnavailable(Problem(ProblemCode.DENIED, "not allowed"))
+    with pytest.raises(SourceUnavailable, match="not allowed"):
+        live.release("release:r")
