@@ -20,6 +20,11 @@ class Failure:
     message: str
     causes: tuple["Failure", ...] = ()
 
+    @property
+    def line(self) -> str:
+        """Type and message, without the causes."""
+        return f"{self.type}: {self.message}" if self.type else self.message
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:

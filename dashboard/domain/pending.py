@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 from dashboard.domain.entities import Attempt, ChildRun, Entity, Execution
 
-# What may stand between an entity's id and the rest of the id of the workflow that works on it.
-_SEPARATORS = "/:@#.~_-"
+# What may stand between an entity's id and the rest of the id of the workflow that works on it. Names themselves have
+# hyphens and underscores: cluster:eu-west is not a part of cluster:eu.
+_SEPARATORS = "/:@#.~"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ def place(root: Entity, execution: Execution) -> tuple[Entity, tuple[Attempt, ..
 def _by_entity(runs: Iterable[ChildRun], ids: set[str]) -> tuple[dict[str, ChildRun], tuple[ChildRun, ...]]:
     found: dict[str, ChildRun] = {}
     others = []
-    for run in runs:
+    for run in sorted(runs, key=lambda run: run.workflow_id not in ids):
         owner = _owner(run.workflow_id, ids)
         if owner is None or owner in found:
             others.append(run)

@@ -5,12 +5,24 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field
 
-from dashboard.domain.entities import Entity, Release, Status
+from dashboard.domain.entities import Entity, FailingTask, Release, Status
 from dashboard.domain.phases import Phase
-from dashboard.domain.rollup import Blockage, Obstacle, blockages, tally, tally_apps
+from dashboard.domain.rollup import Blockage, Obstacle, blockages, cause_of, tally, tally_apps
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness
-from dashboard.pages.rows import UNFOLDED, Folding, Progress, Row, WaveRow, common, key_of, wave_row
+from dashboard.pages.rows import (
+    UNFOLDED,
+    AttemptView,
+    ChildRunView,
+    FailureView,
+    Folding,
+    Progress,
+    Row,
+    WaveRow,
+    common,
+    key_of,
+    wave_row,
+)
 
 # Clusters that are opened because something in them failed; past these a page would be all failures and no overview.
 OPEN_AT_FIRST = 12
@@ -25,6 +37,7 @@ class ObstacleView(Model):
     name: str
     why: str
     cause: str | None
+    attempt: AttemptView | None = Field(description="The attempts of the first that is being retried.")
     failed: int
     retrying: int
 
@@ -38,8 +51,23 @@ class ObstacleView(Model):
             name=obstacle.entity.name,
             why=", ".join(part for part in parts if part) or obstacle.entity.state or "not known",
             cause=obstacle.cause,
+            attempt=AttemptView.of(obstacle.attempt),
             failed=failed,
             retrying=obstacle.apps.retrying,
+        )
+
+
+class FailingTaskView(Model):
+    """The workflow's own code fails: its task is at attempt `attempt`, and nothing in the release moves on."""
+
+    attempt: int
+    failure: FailureView | None
+
+    @classmethod
+    def of(cls, task: FailingTask | None) -> "FailingTaskView | None":
+        """The view of a failing task, or None for none."""
+        return (
+            cls(attempt=task.attempt, failure=FailureView.of(task.failure) if task.failure else None) if task else None
         )
 
 
@@ -49,6 +77,8 @@ class BlockageView(Model):
     id: str
     name: str
     word: str
+    cause: str | None = Field(description="Why the wave itself is in trouble, if it is.")
+    attempt: AttemptView | None
     over: bool = Field(description="Whether the release has ended, so that nobody waits any more.")
     obstacles: tuple[ObstacleView, ...]
     more: int
@@ -61,6 +91,8 @@ class BlockageView(Model):
             id=blockage.wave.id,
             name=blockage.wave.name,
             word=blockage.wave.state,
+            cause=cause_of(blockage.wave),
+            attempt=AttemptView.of(blockage.wave.attempt),
             over=over,
             obstacles=tuple(ObstacleView.of(obstacle) for obstacle in named),
             more=len(blockage.obstacles) - len(named),
@@ -93,6 +125,9 @@ class _TreePage(Page, ReleaseTree):
     fragment: ClassVar[str] = "partials/_release.html"
 
     blocked_by: tuple[BlockageView, ...]
+    failing_task: FailingTaskView | None = Field(description="Set while the workflow's own code fails.")
+    also_pending: tuple[AttemptView, ...] = Field(description="Activities that belong to no entity of the tree.")
+    other_runs: tuple[ChildRunView, ...] = Field(description="Child workflows that belong to no entity of the tree.")
 
     @property
     def troubled(self) -> bool:
@@ -106,9 +141,16 @@ class _TreePage(Page, ReleaseTree):
 
     @classmethod
     def _of(cls, snapshot: Snapshot[Release], folding: Folding) -> Self:
-        over = snapshot.value.execution.status.closed
-        blocked = tuple(BlockageView.of(blockage, over=over) for blockage in blockages(snapshot.value))
-        return cls(**tree_fields(snapshot.value, folding), **freshness(snapshot), blocked_by=blocked)
+        release = snapshot.value
+        over = release.execution.status.closed
+        return cls(
+            **tree_fields(release, folding),
+            **freshness(snapshot),
+            blocked_by=tuple(BlockageView.of(blockage, over=over) for blockage in blockages(release)),
+            failing_task=FailingTaskView.of(release.execution.failing_task),
+            also_pending=tuple(view for attempt in release.also_pending if (view := AttemptView.of(attempt))),
+            other_runs=tuple(child for run in release.other_runs if (child := ChildRunView.of(run))),
+        )
 
 
 class ReleasePage(_TreePage):
