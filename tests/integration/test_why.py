@@ -3,6 +3,8 @@
 import time
 
 from bs4 import BeautifulSoup
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import PauseActivityRequest
 
 from tests.rollout_makers import hierarchy
 from tests.stage import Stage
@@ -52,6 +54,20 @@ def test_an_activity_tells_attempt_cause_worker_and_heartbeat_on_its_row(stage: 
     assert "1 app retrying" in blocked
     assert "ImagePullError: image pull back-off" in blocked
     assert "of 500" in blocked
+
+
+def test_an_activity_that_somebody_paused_says_so(stage: Stage):
+    release_id = stage.start("paused", answers())
+    retry(stage, release_id, "app:a0-0")
+
+    def pause(client):
+        execution = WorkflowExecution(workflow_id=release_id)
+        request = PauseActivityRequest(namespace="default", execution=execution, id="app:a0-0")
+        return client.workflow_service.pause_activity(request)
+
+    stage.run(pause)
+    eventually(lambda: stage.json(f"/releases/{release_id}/entities/app:a0-0")["entity"]["attempt"]["paused"], 15)
+    assert "paused at attempt" in words(stage, f"/releases/{release_id}")
 
 
 def test_what_belongs_to_no_entity_stands_on_the_release(stage: Stage):
