@@ -18,7 +18,7 @@ from dashboard.temporal.connection import Connection, ConnectionSettingsError
 from dashboard.temporal.gateway import TemporalGateway
 from dashboard.web import assets, errors, health, login, routes, security
 from dashboard.web.converters import IdConverter
-from dashboard.web.formats import FILTERS
+from dashboard.web.formats import FILTERS, segment
 
 MAX_BODY = 64 * 1024
 
@@ -55,6 +55,7 @@ def _flask(settings: Settings) -> Flask:
         SECRET_KEY=settings.secret_key.get_secret_value() if settings.secret_key else None,
         MAX_CONTENT_LENGTH=MAX_BODY,
         TEMPLATES_AUTO_RELOAD=settings.debug,
+        TEMPORAL_UI=_temporal_ui(settings),
     )
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
@@ -69,8 +70,19 @@ def _flask(settings: Settings) -> Flask:
 
 
 def _source(settings: Settings) -> ReleaseSource:
+    return TemporalGateway(_connection(settings), settings.release_query)
+
+
+def _temporal_ui(settings: Settings) -> str:
+    """Where Temporal's own pages show executions of the namespace that is read; empty if nobody said."""
+    if not settings.temporal_ui_url:
+        return ""
+    return f"{settings.temporal_ui_url}/namespaces/{segment(_connection(settings).namespace)}/workflows"
+
+
+def _connection(settings: Settings) -> Connection:
     try:
-        return TemporalGateway(Connection(settings.temporal_environment), settings.release_query)
+        return Connection(settings.temporal_environment)
     except ConnectionSettingsError as exc:
         raise SettingsError(str(exc)) from exc
 

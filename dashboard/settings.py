@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError, field_validator
@@ -27,6 +28,7 @@ TAKES = {
     "RELEASE_WORKFLOW_TYPE": "the name of a workflow type, without quotes or backslashes",
     "RELEASE_FILTER": "a visibility query, such as WorkflowType = 'ReleaseWorkflow'",
     "TEMPORAL_TIMEOUT": "seconds from 0.2 to 30",
+    "TEMPORAL_UI_URL": "an address such as https://temporal.example.com, without a query",
     "LOG_LEVEL": "DEBUG, INFO, WARNING or ERROR",
     "DEBUG": "true or false",
 }
@@ -55,6 +57,7 @@ class Settings(BaseModel):
     release_workflow_type: Annotated[str, StringConstraints(pattern=r"^[^'\"\\\x00-\x1f]+$")] = "ReleaseWorkflow"
     release_filter: str | None = None
     temporal_timeout: Annotated[float, Field(ge=0.2, le=30)] = 2.0
+    temporal_ui_url: str | None = None
     log_level: LogLevel = "INFO"
     debug: bool = False
     # The standard TEMPORAL_* names, left to `temporalio.envconfig` to understand.
@@ -71,6 +74,16 @@ class Settings(BaseModel):
         if not all(origin == "*" or origin.startswith(("http://", "https://")) for origin in origins):
             raise ValueError("not an origin")
         return origins
+
+    @field_validator("temporal_ui_url")
+    @classmethod
+    def _ui_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        url = urlsplit(value.strip())
+        if url.scheme not in {"http", "https"} or not url.hostname or url.query or url.fragment or "@" in url.netloc:
+            raise ValueError("not an address")
+        return url.geturl().rstrip("/")
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -119,6 +132,7 @@ def _read_file(path: Path) -> dict[str, str]:
 
 def _temporal_names(given: Mapping[str, str]) -> dict[str, str]:
     names = {name: value for name, value in given.items() if name.startswith("TEMPORAL_")}
+    names.pop("TEMPORAL_UI_URL", None)
     host = names.pop("TEMPORAL_HOST", "").strip()
     if host and "TEMPORAL_ADDRESS" not in names:
         # The older name was given with and without the port.

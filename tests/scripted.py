@@ -26,6 +26,7 @@ from tests.rollout_makers import wave
 @activity.defn
 async def stumble(cause: str) -> None:
     """Fail with a cause, so that attempts pile up."""
+    activity.heartbeat({"pulled": 3, "of": 7})
     error = ApplicationError("image pull back-off", type="ImagePullError")
     raise error from ConnectionError(f"connect timeout to {cause}")
 
@@ -67,6 +68,16 @@ class ScriptedRelease:
             retry_policy=policy,
         )
         self.stumbling.append(asyncio.ensure_future(task))
+
+    @workflow.signal
+    def trip(self, message: str) -> None:
+        """Fail as code with a mistake in it does: the workflow's task fails and is tried again, the workflow stays."""
+        raise RuntimeError(message)
+
+    @workflow.signal
+    async def bear(self, child_id: str) -> None:
+        """Start a child workflow that waits."""
+        await workflow.start_child_workflow("ScriptedRelease", {}, id=child_id)
 
     @workflow.query(dynamic=True)
     def answer(self, name: str, args: Sequence[RawValue]) -> RawValue:

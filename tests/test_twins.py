@@ -27,6 +27,7 @@ def addresses(rollouts: Rollouts) -> dict[str, list[str]]:
             for release_id in ids
             for entity_id in (release_id, "cluster:eu-west-1", "app:nowhere")
         ],
+        "problems": ["/problems"],
         "occurrences": ["/entities/cluster:eu-west-1", "/entities/app:nowhere", f"/entities/{rollouts.failed}"],
     }
 

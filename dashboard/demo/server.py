@@ -21,13 +21,21 @@ class EmbeddedTemporal:
 
     Its state is in the SQLite file `db`, or only in memory. On a free port if none is given. As a context manager it
     answers on entry and is gone on exit. `keep` are file descriptors that the server holds open while it lives.
+    With `ui`, its own web pages are at `ui_address`.
     """
 
     def __init__(
-        self, *, port: int | None = None, db: Path | None = None, log: Path | None = None, keep: tuple[int, ...] = ()
+        self,
+        *,
+        port: int | None = None,
+        db: Path | None = None,
+        log: Path | None = None,
+        keep: tuple[int, ...] = (),
+        ui: bool = False,
     ) -> None:
         self.port = port or ports.find_free()
         self._http_port = ports.find_free()
+        self._ui_port = ports.find_free() if ui else None
         self._db = db
         self._log = log
         self._keep = keep
@@ -37,6 +45,11 @@ class EmbeddedTemporal:
     def address(self) -> str:
         """Host and port, as Temporal's clients take them."""
         return f"127.0.0.1:{self.port}"
+
+    @property
+    def ui_address(self) -> str:
+        """The address of its web pages; empty without them."""
+        return f"http://127.0.0.1:{self._ui_port}" if self._ui_port else ""
 
     @property
     def alive(self) -> bool:
@@ -56,8 +69,9 @@ class EmbeddedTemporal:
             ports.check("127.0.0.1", self.port)
         except ports.PortRefused as exc:
             raise DemoError(f"{exc}: choose another for Temporal") from exc
-        argv = [_binary(), "server", "start-dev", "--headless", "--ip", "127.0.0.1", "--log-level", "error"]
+        argv = [_binary(), "server", "start-dev", "--ip", "127.0.0.1", "--log-level", "error"]
         argv += ["--port", str(self.port), "--http-port", str(self._http_port), "--disable-config-file"]
+        argv += ["--ui-ip", "127.0.0.1", "--ui-port", str(self._ui_port)] if self._ui_port else ["--headless"]
         if self._db:
             argv += ["--db-filename", str(self._db)]
         # The user's own settings for Temporal are about another server.
@@ -70,6 +84,10 @@ class EmbeddedTemporal:
         if self._child:
             self._child.check()
         return ports.answers(self._http_port, "/api/v1/namespaces/default")
+
+    def shows(self) -> bool:
+        """Whether its web pages are there by now."""
+        return self._ui_port is not None and ports.answers(self._ui_port, "/")
 
     def wait(self, seconds: float = START_SECONDS) -> None:
         """Wait until the server answers. Raises DemoError if it ends or takes longer."""

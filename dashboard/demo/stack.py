@@ -104,7 +104,7 @@ class Stack:
         self._folder = (options.data_dir / "demo").resolve()
         self._logs = self._folder / "logs"
         db, log = self._folder / "temporal.db", self._logs / "temporal.log"
-        self._temporal = EmbeddedTemporal(port=options.temporal_port, db=db, log=log, keep=(lock,))
+        self._temporal = EmbeddedTemporal(port=options.temporal_port, db=db, log=log, keep=(lock,), ui=True)
         self._parts: dict[str, Child] = {}
 
     def run(self) -> int:
@@ -135,6 +135,7 @@ class Stack:
         self._wait(
             {
                 f"Temporal ready on {self._temporal.address}": self._temporal.answers,
+                f"Temporal's own pages on {self._temporal.ui_address}": self._temporal.shows,
                 "Sample releases started": self._samples_started,
                 "Dashboard ready": self._dashboard_answers,
             }
@@ -162,6 +163,7 @@ class Stack:
             "TEMPORAL_ADDRESS": self._temporal.address,
             "TEMPORAL_CONFIG_FILE": os.devnull,
             "TEMPORAL_NAMESPACE": "default",
+            "TEMPORAL_UI_URL": self._temporal.ui_address,
         }
 
     def _wait(self, steps: dict[str, Callable[[], bool]]) -> None:

@@ -20,10 +20,19 @@ class Failure:
     message: str
     causes: tuple["Failure", ...] = ()
 
+    @property
+    def line(self) -> str:
+        """Type and message, without the causes."""
+        return f"{self.type}: {self.message}" if self.type else self.message
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A pending activity, from `describe`. `maximum` is None where attempts are not limited."""
+    """A pending activity, from `describe`. `maximum` is None where attempts are not limited.
+
+    `heartbeat` is what the activity last told of itself, as bounded text. `paused` activities try nothing until
+    somebody unpauses them.
+    """
 
     activity_id: str
     number: int
@@ -31,11 +40,31 @@ class Attempt:
     last_failure: Failure | None
     next_at: datetime | None
     worker: str | None
+    activity_type: str = ""
+    heartbeat: str | None = None
+    paused: bool = False
 
     @property
     def retrying(self) -> bool:
         """Whether an attempt has failed already."""
         return self.number > 1 and self.last_failure is not None
+
+
+@dataclass(frozen=True, slots=True)
+class ChildRun:
+    """A child workflow that has not ended, from its parent's `describe`."""
+
+    workflow_id: str
+    run_id: str
+    workflow_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailingTask:
+    """A workflow task that fails again and again: the workflow's own code raises, and nothing in it moves on."""
+
+    attempt: int
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +87,7 @@ class Entity:
     error: str | None = None
     problem: Problem | None = None
     attempt: Attempt | None = None
+    child_run: ChildRun | None = None
     details: Mapping[str, JsonValue] = field(default_factory=dict)
     child_ids: tuple[str, ...] = ()
     children: tuple["Entity", ...] = ()
@@ -93,7 +123,8 @@ class Execution:
     """A run of a workflow as Temporal describes or lists it.
 
     `history_length` counts events; a list knows it for closed runs only. `attempts` maps an activity's id to what
-    is pending for it; `closing` is the failure or the reason with which the run ended. A list knows neither.
+    is pending for it, `child_runs` are the child workflows that have not ended, and `failing_task` is set if the
+    workflow's own code fails; `closing` is the failure or the reason with which the run ended. A list knows none.
     """
 
     workflow_id: str
@@ -105,6 +136,8 @@ class Execution:
     history_length: int | None = None
     task_queue: str = ""
     attempts: Mapping[str, Attempt] = field(default_factory=dict)
+    child_runs: tuple[ChildRun, ...] = ()
+    failing_task: FailingTask | None = None
     closing: Failure | None = None
 
 
@@ -114,11 +147,14 @@ class Release:
 
     `root.problem` is set where the rollout's own words are not known; then the entity says what the execution says.
     `said_at` is set where the words are older than the rest: the release was asked and did not answer since.
+    `also_pending` and `other_runs` are activities and child workflows that belong to no entity of the tree.
     """
 
     execution: Execution
     root: Entity
     said_at: datetime | None = None
+    also_pending: tuple[Attempt, ...] = ()
+    other_runs: tuple[ChildRun, ...] = ()
 
     @property
     def id(self) -> str:

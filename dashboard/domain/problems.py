@@ -11,6 +11,7 @@ class ProblemCode(StrEnum):
     QUERY_UNKNOWN = "query_unknown"
     QUERY_FAILED = "query_failed"
     QUERY_TIMED_OUT = "query_timed_out"
+    TASK_FAILING = "workflow_task_failing"
     TOO_LARGE = "too_large"
     NOT_READ = "not_read_yet"
     MALFORMED = "malformed"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from dashboard.domain.entities import Entity, Release
+from dashboard.domain.entities import Attempt, Entity, Release
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
 
@@ -64,11 +64,15 @@ def _leaves(entity: Entity) -> Iterator[Entity]:
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """A row that keeps its wave from finishing: the entity, and the apps in it that failed or are being retried."""
+    """A row that keeps its wave from finishing: the entity, and the apps in it that failed or are being retried.
+
+    `attempt` is the first of those that are being retried or stand paused.
+    """
 
     entity: Entity
     apps: Tally
     cause: str | None
+    attempt: Attempt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ def blockages(release: Release) -> tuple[Blockage, ...]:
     found = []
     for wave in release.root.children:
         obstacles = [_obstacle(cluster) for cluster in wave.children if _holds_up(cluster)]
-        if obstacles or wave.phase in {Phase.PAUSED, Phase.FAILED, Phase.TIMED_OUT}:
+        if obstacles or _troubled(wave):
             found.append(Blockage(wave, tuple(sorted(obstacles, key=_worst_first))))
     return tuple(found)
 
@@ -96,14 +100,19 @@ def _holds_up(cluster: Entity) -> bool:
 
 
 def _troubled(entity: Entity) -> bool:
-    retrying = entity.attempt is not None and entity.attempt.retrying
-    return retrying or entity.phase.broken or entity.phase is Phase.PAUSED
+    return _stumbles(entity.attempt) or entity.phase.broken or entity.phase is Phase.PAUSED
+
+
+def _stumbles(attempt: Attempt | None) -> bool:
+    return attempt is not None and (attempt.retrying or attempt.paused)
 
 
 def _obstacle(cluster: Entity) -> Obstacle:
-    troubled = [entity for entity in cluster.walk() if entity.type is EntityType.APP and _troubled(entity)]
+    troubled = [entity for entity in cluster.walk() if _troubled(entity)]
+    troubled.sort(key=lambda entity: entity.type is not EntityType.APP)
     cause = next((text for entity in [*troubled, cluster] if (text := cause_of(entity))), None)
-    return Obstacle(cluster, tally(troubled), cause)
+    attempt = next((entity.attempt for entity in troubled if _stumbles(entity.attempt)), None)
+    return Obstacle(cluster, tally(entity for entity in troubled if entity.type is EntityType.APP), cause, attempt)
 
 
 def cause_of(entity: Entity) -> str | None:
@@ -111,8 +120,7 @@ def cause_of(entity: Entity) -> str | None:
     if entity.error:
         return entity.error
     if entity.attempt and entity.attempt.last_failure:
-        failure = entity.attempt.last_failure
-        return f"{failure.type}: {failure.message}" if failure.type else failure.message
+        return entity.attempt.last_failure.line
     return entity.problem.message if entity.problem else None
 
 

@@ -1,10 +1,10 @@
 """The truth rules: what Temporal knows of an execution beats what the rollout last said of itself."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
-from dashboard.domain.entities import Attempt, Entity, Execution, Release, Status
+from dashboard.domain.entities import Entity, Execution, Release, Status
 from dashboard.domain.ids import EntityType
+from dashboard.domain.pending import place
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem
 
@@ -30,11 +30,11 @@ def phase_of_status(status: Status) -> Phase:
 
 def judge(execution: Execution, said: Entity) -> Release:
     """Join what the rollout said of itself with what Temporal knows of its execution."""
-    children = tuple(_with_attempts(child, execution.attempts) for child in said.children)
-    children = tuple(settle(execution, child) for child in children)
+    said, also_pending, other_runs = place(said, execution)
+    children = tuple(settle(execution, child) for child in said.children)
     error = said.error or (execution.closing.message if execution.closing else None)
     root = replace(said, phase=_release_phase(execution.status, said.phase), children=children, error=error)
-    return Release(execution, root)
+    return Release(execution, root, also_pending=also_pending, other_runs=other_runs)
 
 
 def settle(execution: Execution, entity: Entity) -> Entity:
@@ -58,7 +58,8 @@ def unanswered(execution: Execution, problem: Problem) -> Release:
         error=execution.closing.message if execution.closing else None,
         problem=problem,
     )
-    return Release(execution, root)
+    root, also_pending, other_runs = place(root, execution)
+    return Release(execution, root, also_pending=also_pending, other_runs=other_runs)
 
 
 def _release_phase(status: Status, said: Phase) -> Phase:
@@ -74,13 +75,3 @@ def _ended(entity: Entity, left: Phase) -> Entity:
     phase = left if entity.phase.unfinished else entity.phase
     children = tuple(_ended(child, left) for child in entity.children)
     return replace(entity, phase=phase, children=children)
-
-
-def _with_attempts(entity: Entity, attempts: Mapping[str, Attempt]) -> Entity:
-    if not attempts:
-        return entity
-    children = tuple(_with_attempts(child, attempts) for child in entity.children)
-    attempt = attempts.get(entity.id)
-    if attempt is None and all(new is old for new, old in zip(children, entity.children, strict=True)):
-        return entity
-    return replace(entity, attempt=attempt, children=children)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from dashboard.bridge import DeadlineExceeded, LoopThread
+from dashboard.domain.causes import Problems
 from dashboard.domain.entities import Entity, Occurrence, Occurrences, Release, ReleaseList
 from dashboard.domain.ids import EntityType, parse_entity_id
 from dashboard.domain.problems import Problem, ProblemCode, SourceUnavailable
@@ -13,12 +14,15 @@ from dashboard.domain.source import Reading, ReleaseSource, RunEntity, Search
 from dashboard.domain.truth import judge, settle, unanswered
 from dashboard.live.breaker import Breaker
 from dashboard.live.memory import Memory
+from dashboard.live.problems import ProblemFinder
 from dashboard.live.snapshots import Snapshot, SnapshotStore, now, version_of
 
 T = TypeVar("T")
 
 # Viewers who ask within this many seconds share one answer, and see how old it is.
 MAX_AGE = 1.0
+# What is broken across releases takes many trees, and whoever looks at it asks again every 5 seconds.
+PROBLEMS_AGE = 3.0
 # Trees and pages kept at most; a tree of 1,000 entities takes about 1.5 MB.
 KEEP_TREES = 64
 KEEP_PAGES = 256
@@ -51,6 +55,10 @@ class LiveReleases:
         self._final_entities: Memory[RunEntity, Entity | None] = Memory(KEEP_STATES)
         self._pages = SnapshotStore(self._load_page, max_age=max_age, keep=KEEP_PAGES)
         self._trees = SnapshotStore(self._load_tree, max_age=max_age, keep=KEEP_TREES)
+        self._finder = ProblemFinder(self.page, self.release)
+        self._problems: SnapshotStore[str, Problems] = SnapshotStore(
+            lambda _key, _last: self._finder.find(), max_age=PROBLEMS_AGE, keep=1
+        )
         self._searches = SnapshotStore(self._load_search, max_age=max_age, keep=KEEP_PAGES)
 
     def page(self, page: int, page_size: int) -> Snapshot[ReleaseList]:
@@ -78,8 +86,13 @@ class LiveReleases:
         found = (Occurrence(seen.value.execution, seen.value.root),)
         return Snapshot(Occurrences(entity_id, found, (), 1, 1), seen.as_of, seen.version, seen.stale, seen.reason)
 
+    def problems(self) -> Snapshot[Problems]:
+        """What is broken now, as far as was looked; raises SourceUnavailable if nothing is known yet."""
+        return self._problems.get("all")
+
     def close(self) -> None:
         """End the loop's thread and whatever runs on it."""
+        self._finder.close()
         self._loop.stop()
 
     def _load_page(self, key: tuple[int, int], _last: Snapshot[ReleaseList] | None) -> Snapshot[ReleaseList]:

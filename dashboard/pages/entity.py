@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from dashboard.domain.causes import position_in
 from dashboard.domain.entities import Entity, Release, Status
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
@@ -19,7 +20,7 @@ from dashboard.pages.rows import (
     app_row,
     bundle_row,
     cluster_row,
-    key_of,
+    key_of_path,
     wave_row,
 )
 
@@ -91,11 +92,8 @@ def _missing(release: Release, entity_id: str) -> Exception:
 
 def _row(release: Release, path: tuple[Entity, ...], folding: Folding) -> ReleaseTree | AnyRow:
     entity = path[-1]
-    key = ""
-    for parent, step in zip((None, *path), path, strict=False):
-        # The same key as in the tree, so that an open page can be given these rows.
-        position = next((index for index, child in enumerate(parent.children) if child is step), 0) if parent else 0
-        key = key_of(key, step.id, position)
+    # The same key as in the tree, so that an open page can be given these rows.
+    key = key_of_path((step.id, position_in(parent, step)) for parent, step in zip((None, *path), path, strict=False))
     parent_id = path[-2].id if len(path) > 1 else ""
     match entity.type:
         case EntityType.WAVE:

@@ -5,14 +5,25 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field
 
-from dashboard.domain.entities import Entity, Release, Status
+from dashboard.domain.entities import Entity, FailingTask, Release, Status
 from dashboard.domain.narrowing import EVERYTHING, Narrowing
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import ProblemCode
-from dashboard.domain.rollup import Blockage, Obstacle, blockages, tally, tally_apps
+from dashboard.domain.rollup import Blockage, Obstacle, blockages, cause_of, tally, tally_apps
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness
-from dashboard.pages.rows import Folding, Progress, Row, WaveRow, common, key_of, wave_row
+from dashboard.pages.rows import (
+    AttemptView,
+    ChildRunView,
+    FailureView,
+    Folding,
+    Progress,
+    Row,
+    WaveRow,
+    common,
+    key_of,
+    wave_row,
+)
 
 # Clusters that are opened because something in them failed; past these a page would be all failures and no overview.
 OPEN_AT_FIRST = 12
@@ -29,6 +40,7 @@ class ObstacleView(Model):
     name: str
     why: str
     cause: str | None
+    attempt: AttemptView | None = Field(description="The attempts of the first that is being retried.")
     failed: int
     retrying: int
 
@@ -42,8 +54,23 @@ class ObstacleView(Model):
             name=obstacle.entity.name,
             why=", ".join(part for part in parts if part) or obstacle.entity.state or "not known",
             cause=obstacle.cause,
+            attempt=AttemptView.of(obstacle.attempt),
             failed=failed,
             retrying=obstacle.apps.retrying,
+        )
+
+
+class FailingTaskView(Model):
+    """The workflow's own code fails: its task is at attempt `attempt`, and nothing in the release moves on."""
+
+    attempt: int
+    failure: FailureView | None
+
+    @classmethod
+    def of(cls, task: FailingTask | None) -> "FailingTaskView | None":
+        """The view of a failing task, or None for none."""
+        return (
+            cls(attempt=task.attempt, failure=FailureView.of(task.failure) if task.failure else None) if task else None
         )
 
 
@@ -53,6 +80,8 @@ class BlockageView(Model):
     id: str
     name: str
     word: str
+    cause: str | None = Field(description="Why the wave itself is in trouble, if it is.")
+    attempt: AttemptView | None
     over: bool = Field(description="Whether the release has ended, so that nobody waits any more.")
     obstacles: tuple[ObstacleView, ...]
     more: int
@@ -65,6 +94,8 @@ class BlockageView(Model):
             id=blockage.wave.id,
             name=blockage.wave.name,
             word=blockage.wave.state,
+            cause=cause_of(blockage.wave),
+            attempt=AttemptView.of(blockage.wave.attempt),
             over=over,
             obstacles=tuple(ObstacleView.of(obstacle) for obstacle in named),
             more=len(blockage.obstacles) - len(named),
@@ -98,6 +129,9 @@ class _TreePage(Page, ReleaseTree):
 
     blocked_by: tuple[BlockageView, ...]
     unread: tuple[str, ...] = Field(description="Waves of a very large release that are still to be read (again).")
+    failing_task: FailingTaskView | None = Field(description="Set while the workflow's own code fails.")
+    also_pending: tuple[AttemptView, ...] = Field(description="Activities that belong to no entity of the tree.")
+    other_runs: tuple[ChildRunView, ...] = Field(description="Child workflows that belong to no entity of the tree.")
 
     @property
     def troubled(self) -> bool:
@@ -111,12 +145,19 @@ class _TreePage(Page, ReleaseTree):
 
     @classmethod
     def _of(cls, snapshot: Snapshot[Release], folding: Folding, **more: int) -> Self:
-        over = snapshot.value.execution.status.closed
-        blocked = tuple(BlockageView.of(blockage, over=over) for blockage in blockages(snapshot.value))
-        waves = snapshot.value.root.children
-        unread = tuple(wave.id for wave in waves if wave.problem and wave.problem.code is ProblemCode.NOT_READ)
-        tree = tree_fields(snapshot.value, folding)
-        return cls(**tree, **freshness(snapshot), **more, blocked_by=blocked, unread=unread)
+        release = snapshot.value
+        over = release.execution.status.closed
+        waves = release.root.children
+        return cls(
+            **tree_fields(release, folding),
+            **freshness(snapshot),
+            **more,
+            blocked_by=tuple(BlockageView.of(blockage, over=over) for blockage in blockages(release)),
+            unread=tuple(wave.id for wave in waves if wave.problem and wave.problem.code is ProblemCode.NOT_READ),
+            failing_task=FailingTaskView.of(release.execution.failing_task),
+            also_pending=tuple(view for attempt in release.also_pending if (view := AttemptView.of(attempt))),
+            other_runs=tuple(child for run in release.other_runs if (child := ChildRunView.of(run))),
+        )
 
 
 class ReleasePage(_TreePage):

@@ -1,6 +1,6 @@
 """Rows: entities as pages and JSON show them, nested as the rollout is."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2s
@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue
 
-from dashboard.domain.entities import Attempt, Entity, Failure
+from dashboard.domain.entities import Attempt, ChildRun, Entity, Failure
 from dashboard.domain.ids import EntityType
 from dashboard.domain.narrowing import EVERYTHING, Narrowing
 from dashboard.domain.phases import Phase, phase_of
@@ -32,14 +32,29 @@ class FailureView(Model):
 
 
 class AttemptView(Model):
-    """A pending activity of this row: attempt `number` of `maximum` (null: not limited), and when the next begins."""
+    """A pending activity of this row: attempt `number` of `maximum` (null: not limited), and when the next begins.
 
+    `heartbeat` is what the activity last told of itself: JSON as text, cut where it is long.
+    """
+
+    activity_id: str
+    activity_type: str
     number: int
     maximum: int | None
     retrying: bool
     next_at: datetime | None
     last_failure: FailureView | None
     worker: str | None
+    heartbeat: str | None
+    paused: bool
+
+    @property
+    def cause(self) -> str | None:
+        """The last failure in a line."""
+        failure = self.last_failure
+        if failure is None:
+            return None
+        return f"{failure.type}: {failure.message}" if failure.type else failure.message
 
     @classmethod
     def of(cls, attempt: Attempt | None) -> "AttemptView | None":
@@ -47,13 +62,30 @@ class AttemptView(Model):
         if attempt is None:
             return None
         return cls(
+            activity_id=attempt.activity_id,
+            activity_type=attempt.activity_type,
             number=attempt.number,
             maximum=attempt.maximum,
             retrying=attempt.retrying,
             next_at=attempt.next_at,
             last_failure=FailureView.of(attempt.last_failure) if attempt.last_failure else None,
             worker=attempt.worker,
+            heartbeat=attempt.heartbeat,
+            paused=attempt.paused,
         )
+
+
+class ChildRunView(Model):
+    """A child workflow that has not ended."""
+
+    workflow_id: str
+    run_id: str
+    workflow_type: str
+
+    @classmethod
+    def of(cls, run: ChildRun | None) -> "ChildRunView | None":
+        """The view of a child workflow, or None for none."""
+        return cls(workflow_id=run.workflow_id, run_id=run.run_id, workflow_type=run.workflow_type) if run else None
 
 
 class Progress(Model):
@@ -105,6 +137,7 @@ class Row(Model):
     error_message: str | None
     problem: ProblemView | None
     attempt: AttemptView | None
+    child_run: ChildRunView | None = Field(description="The child workflow that works on this entity, until it ends.")
     details: Mapping[str, JsonValue]
     key: str = Field(exclude=True)
 
@@ -127,10 +160,8 @@ class Row(Model):
     @property
     def cause(self) -> str | None:
         """The line that says why this row is in trouble."""
-        if self.error_message or not (self.attempt and self.attempt.last_failure):
-            return self.error_message or (self.problem.message if self.problem else None)
-        failure = self.attempt.last_failure
-        return f"{failure.type}: {failure.message}" if failure.type else failure.message
+        cause = self.error_message or (self.attempt.cause if self.attempt else None)
+        return cause or (self.problem.message if self.problem else None)
 
     @property
     def addressable(self) -> bool:
@@ -239,6 +270,14 @@ def key_of(parent_key: str, entity_id: str, position: int) -> str:
     return f"r{blake2s(f'{parent_key} {own}'.encode(), digest_size=6).hexdigest()}"
 
 
+def key_of_path(path: Iterable[tuple[str, int]]) -> str:
+    """The key of a row of the tree, from the ids and positions of all entities from the release down to it."""
+    key = ""
+    for entity_id, position in path:
+        key = key_of(key, entity_id, position)
+    return key
+
+
 def wave_row(wave: Entity, release_id: str, folding: Folding, key: str) -> WaveRow:
     """The row of a wave with its clusters."""
     is_open = folding.opens_wave(wave)
@@ -303,6 +342,7 @@ def common(entity: Entity, key: str) -> dict[str, Any]:
         "error_message": entity.error,
         "problem": ProblemView.of(entity.problem),
         "attempt": AttemptView.of(entity.attempt),
+        "child_run": ChildRunView.of(entity.child_run),
         "details": entity.details,
         "key": key,
     }

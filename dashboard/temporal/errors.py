@@ -14,6 +14,7 @@ ASKING_ERRORS = (RPCError, WorkflowQueryFailedError, WorkflowQueryRejectedError,
 _CONNECT_FAILED = "Failed client connect"
 _UNKNOWN_QUERY = re.compile(r"expected but not found|unknown query ?type", re.IGNORECASE)
 _TOO_LARGE = re.compile(r"blob data size exceeds limit|grpc message too large|larger than max", re.IGNORECASE)
+_TASK_FAILING = re.compile(r"workflow task in failed state", re.IGNORECASE)
 _NO_POLLER = re.compile(r"no poller", re.IGNORECASE)
 
 _SOURCE = {
@@ -64,15 +65,23 @@ def query_problem(exc: BaseException, query: str, task_queue: str = "") -> Probl
     if isinstance(exc, WorkflowQueryRejectedError):
         return Problem(ProblemCode.QUERY_FAILED, f"Temporal rejected the query {query}.", str(exc))
     if isinstance(exc, RPCError):
-        if exc.status is RPCStatusCode.FAILED_PRECONDITION and _NO_POLLER.search(exc.message):
-            queue = f" {task_queue}" if task_queue else ""
-            text = f"No worker is polling the task queue{queue}: the rollout cannot say how it stands."
-            return Problem(ProblemCode.NO_WORKER, text, exc.message)
-        if _TOO_LARGE.search(exc.message):
-            return _failed_query(exc.message, query)
-        if exc.status is RPCStatusCode.DEADLINE_EXCEEDED:
-            return _slow(query)
+        return _refused_query(exc, query, task_queue)
     if isinstance(exc, TimeoutError):
+        return _slow(query)
+    return source_problem(exc)
+
+
+def _refused_query(exc: RPCError, query: str, task_queue: str) -> Problem:
+    if exc.status is RPCStatusCode.FAILED_PRECONDITION and _NO_POLLER.search(exc.message):
+        queue = f" {task_queue}" if task_queue else ""
+        text = f"No worker is polling the task queue{queue}: the rollout cannot say how it stands."
+        return Problem(ProblemCode.NO_WORKER, text, exc.message)
+    if _TASK_FAILING.search(exc.message):
+        text = "The workflow's own code fails: until that ends, the rollout cannot say how it stands."
+        return Problem(ProblemCode.TASK_FAILING, text, exc.message)
+    if _TOO_LARGE.search(exc.message):
+        return _failed_query(exc.message, query)
+    if exc.status is RPCStatusCode.DEADLINE_EXCEEDED:
         return _slow(query)
     return source_problem(exc)
 

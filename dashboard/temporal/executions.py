@@ -1,18 +1,22 @@
 """Executions as the SDK gives them, turned into ours."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 
+from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.failure.v1 import Failure as RawFailure
 from temporalio.api.history.v1 import HistoryEvent
-from temporalio.api.workflow.v1 import PendingActivityInfo
+from temporalio.api.workflow.v1 import PendingActivityInfo, PendingChildExecutionInfo
 from temporalio.client import WorkflowExecution, WorkflowExecutionDescription, WorkflowExecutionStatus
 
-from dashboard.domain.entities import Attempt, Execution, Failure, Status
+from dashboard.domain.entities import Attempt, ChildRun, Execution, FailingTask, Failure, Status
 from dashboard.temporal.decode import clean_text
 
 MAX_CAUSES = 20
+# Characters kept of what an activity tells of itself.
+MAX_HEARTBEAT = 2_000
 
 
 def decode_status(status: WorkflowExecutionStatus | str | None) -> Status:
@@ -37,20 +41,19 @@ def decode_execution(execution: WorkflowExecution) -> Execution:
 
 
 def decode_description(description: WorkflowExecutionDescription) -> Execution:
-    """An execution as `describe` gives it, with its pending activities."""
-    plain = decode_execution(description)
-    pending = description.raw_description.pending_activities
-    return Execution(
-        workflow_id=plain.workflow_id,
-        run_id=plain.run_id,
-        workflow_type=plain.workflow_type,
-        status=plain.status,
-        started_at=plain.started_at,
-        closed_at=plain.closed_at,
-        history_length=plain.history_length,
-        task_queue=plain.task_queue,
-        attempts=_attempts(pending),
+    """An execution as `describe` gives it, with what is pending for it."""
+    raw = description.raw_description
+    task_attempt = raw.pending_workflow_task.attempt
+    return replace(
+        decode_execution(description),
+        attempts=_attempts(raw.pending_activities),
+        child_runs=tuple(_child_run(child) for child in raw.pending_children),
+        failing_task=FailingTask(task_attempt) if task_attempt > 1 else None,
     )
+
+
+def _child_run(child: PendingChildExecutionInfo) -> ChildRun:
+    return ChildRun(clean_text(child.workflow_id), child.run_id, clean_text(child.workflow_type_name))
 
 
 def _attempts(pending: Iterable[PendingActivityInfo]) -> dict[str, Attempt]:
@@ -68,7 +71,26 @@ def _attempt(activity: PendingActivityInfo) -> Attempt:
         last_failure=decode_failure(activity.last_failure) if activity.HasField("last_failure") else None,
         next_at=next_at,
         worker=clean_text(activity.last_worker_identity) or None,
+        activity_type=clean_text(activity.activity_type.name),
+        heartbeat=_heartbeat(activity.heartbeat_details.payloads),
+        paused=activity.paused,
     )
+
+
+def _heartbeat(payloads: Iterable[Payload]) -> str | None:
+    """Details as their JSON text, one a line, cut to what a page has room for."""
+    text = "\n".join(_payload_text(payload) for payload in payloads)
+    return (text if len(text) <= MAX_HEARTBEAT else f"{text[: MAX_HEARTBEAT - 1]}…") or None
+
+
+def _payload_text(payload: Payload) -> str:
+    encoding = payload.metadata.get("encoding", b"").decode("ascii", "replace")
+    if encoding == "binary/null":
+        return "null"
+    if not encoding.startswith("json/"):
+        return f"(encoded as {clean_text(encoding) or 'nothing known'})"
+    # No more is decoded than can be shown.
+    return clean_text(payload.data[: 4 * MAX_HEARTBEAT].decode("utf-8", "replace"))
 
 
 def decode_failure(failure: RawFailure) -> Failure:
@@ -95,4 +117,12 @@ def decode_closing(event: HistoryEvent) -> Failure | None:
     if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED:
         reason = clean_text(event.workflow_execution_terminated_event_attributes.reason)
         return Failure("terminated", reason) if reason else None
+    return None
+
+
+def decode_task_failure(events: Iterable[HistoryEvent]) -> Failure | None:
+    """Why a workflow task failed, from the newest events; None where none of them says so."""
+    for event in events:
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
+            return decode_failure(event.workflow_task_failed_event_attributes.failure)
     return None

@@ -19,6 +19,7 @@ from dashboard.temporal.executions import decode_closing, decode_description, de
 from dashboard.temporal.parts import ask_in_parts
 from dashboard.temporal.query_shape import RELEASE_STATE, Handle, ask_entity, ask_release
 from dashboard.temporal.shapes import ask_tree
+from dashboard.temporal.tasks import with_task_failure
 
 # Kept back from what the queries may take, in seconds, so that those that did answer still make it into the page.
 RESERVE = 0.15
@@ -121,7 +122,7 @@ class TemporalGateway:
 
     async def _describe(self, client: Client, release_id: str, budget: Budget) -> Execution:
         description = await client.get_workflow_handle(release_id).describe(rpc_timeout=budget.left)
-        return decode_description(description)
+        return await with_task_failure(client, decode_description(description), budget)
 
     async def _closing(self, handle: Handle, execution: Execution, budget: Budget) -> Failure | None:
         """Why a run ended. One that says so in its last event only, such as a terminated one, has no other words."""

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from pydantic import JsonValue
 
@@ -57,6 +58,11 @@ def duration(start: datetime, end: datetime) -> str:
     return f"{hours} h {minutes % 60:02} min" if hours < 24 else f"{days} d {hours % 24} h"
 
 
+def segment(value: str) -> str:
+    """A text as one part of an address's path, slashes and all."""
+    return quote(value, safe="")
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "number": number,
     "iso": iso,
@@ -66,4 +72,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "compact": compact,
     "plural": plural,
     "duration": duration,
+    "segment": segment,
 }

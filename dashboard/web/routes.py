@@ -10,6 +10,7 @@ from dashboard.live.releases import LiveReleases
 from dashboard.pages.base import Page
 from dashboard.pages.entity import EntityPage
 from dashboard.pages.occurrences import OccurrencesPage
+from dashboard.pages.problems import ProblemsPage
 from dashboard.pages.release import HierarchyPage, ReleasePage
 from dashboard.pages.releases import ReleasesPage
 from dashboard.web.errors import invalid_parameter
@@ -64,6 +65,12 @@ def occurrences(entity_id: str) -> Page:
     """One entity wherever it occurs."""
     parse_entity_id(entity_id)
     return OccurrencesPage.of(_live().occurrences(entity_id))
+
+
+@twins.route("/problems")
+def problems() -> Page:
+    """What is broken now, across releases, grouped by cause."""
+    return ProblemsPage.of(_live().problems())
 
 
 def _live() -> LiveReleases:

@@ -183,3 +183,15 @@ def test_no_page_is_wider_than_the_screen(
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
     context.close()
+
+
+def test_a_problem_leads_to_its_row_with_all_above_it_open(page: Page, stage: Stage, release: str):
+    set_state(stage, release, "failed", app=1)
+    stage.listed("live")
+    page.goto("/problems")
+    row = page.locator('.row.app[data-entity-id="app:a0-1"]')
+    expect(row).to_be_visible(timeout=15_000)
+    row.locator("a.name").click()
+    page.wait_for_url(f"**/releases/{release}?open=*")
+    there = page.locator('.row:target[data-entity-id="app:a0-1"]')
+    expect(there).to_be_in_viewport()

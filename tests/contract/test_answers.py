@@ -9,6 +9,7 @@ from jsonschema import Draft202012Validator
 from dashboard.pages.base import Page
 from dashboard.pages.entity import EntityPage
 from dashboard.pages.occurrences import OccurrencesPage
+from dashboard.pages.problems import ProblemsPage
 from dashboard.pages.release import HierarchyPage, ReleasePage
 from dashboard.pages.releases import ReleasesPage
 from tests.conftest import Rollouts
@@ -56,6 +57,7 @@ def conforms(answer: Any, schema: dict[str, Any]) -> None:
         ("/releases/{}/entities/cluster:eu-west-1", EntityPage),
         ("/releases/{}/entities/bundle:web-services-eu-west-1", EntityPage),
         ("/entities/cluster:eu-west-1", OccurrencesPage),
+        ("/problems", ProblemsPage),
     ],
 )
 def test_every_answer_conforms_to_its_model(viewer: FlaskClient, rollouts: Rollouts, path: str, model: type[Page]):

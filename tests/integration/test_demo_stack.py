@@ -138,6 +138,7 @@ def test_it_works_and_a_second_start_finds_what_the_first_has_left(
     demo = start_demo()
     demo.wait_until_up()
     assert re.search(r"^Temporal ready on 127\.0\.0\.1:\d+ \(\d+\.\d s\)$", demo.output, re.MULTILINE)
+    assert re.search(r"^Temporal's own pages on http://127\.0\.0\.1:\d+ \(\d+\.\d s\)$", demo.output, re.MULTILINE)
     assert f"http://127.0.0.1:{demo.port}" in demo.output
     assert demo.request("GET", "/login")[0] == 200
     eventually(lambda: len(demo.releases()) == 9)

@@ -33,7 +33,7 @@ def test_a_dashboard_that_starts_without_temporal_says_so_and_recovers(own_tempo
     app = dashboard_for(own_temporal.address, tmp_path, "WorkflowType = 'ReleaseWorkflow'")
     browser = logged_in(app)
     assert browser.get("/health").status_code == 200
-    for path in ("/releases", "/releases/release:x", "/entities/app:x"):
+    for path in ("/releases", "/problems", "/releases/release:x", "/entities/app:x"):
         for prefix in ("", "/api"):
             answer = browser.get(prefix + path)
             assert answer.status_code == 503
@@ -86,7 +86,7 @@ def test_a_frozen_temporal_costs_nobody_more_than_the_deadline(own_temporal: Emb
     stage.json(path)
     with frozen(own_temporal):
         slowest = 0.0
-        for asked in (path, "/releases?page_size=100", "/releases/release:unseen", "/health", "/login"):
+        for asked in (path, "/releases?page_size=100", "/problems", "/releases/release:unseen", "/health", "/login"):
             started = time.monotonic()
             assert stage.ask(asked).status_code in {200, 302, 503}
             slowest = max(slowest, time.monotonic() - started)

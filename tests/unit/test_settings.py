@@ -34,6 +34,10 @@ def test_nothing_needs_to_be_set():
         ("TRUSTED_PROXIES", "all"),
         ("RELEASE_WORKFLOW_TYPE", "x' OR 1=1"),
         ("TEMPORAL_TIMEOUT", "soon"),
+        ("TEMPORAL_UI_URL", "temporal.example.com"),
+        ("TEMPORAL_UI_URL", "javascript:alert(1)"),
+        ("TEMPORAL_UI_URL", "https://ui.example.com/?next=x"),
+        ("TEMPORAL_UI_URL", "https://[::1"),
         ("LOG_LEVEL", "LOUD"),
         ("DEBUG", "perhaps"),
     ],
@@ -76,6 +80,12 @@ def test_names_of_the_older_system_keep_working():
 def test_the_standard_name_wins_over_the_older_one():
     settings = load(TEMPORAL_HOST="old:7233", TEMPORAL_ADDRESS="new:7233", TEMPORAL_NAMESPACE="prod")
     assert settings.temporal_environment == {"TEMPORAL_ADDRESS": "new:7233", "TEMPORAL_NAMESPACE": "prod"}
+
+
+def test_the_address_of_temporals_own_pages_is_kept_from_temporals_own_settings():
+    settings = load(TEMPORAL_UI_URL="https://temporal.example.com/ui/", TEMPORAL_NAMESPACE="prod")
+    assert settings.temporal_ui_url == "https://temporal.example.com/ui"
+    assert settings.temporal_environment == {"TEMPORAL_NAMESPACE": "prod"}
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path):

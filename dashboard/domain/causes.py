@@ -1,0 +1,184 @@
+"""What is broken, grouped by why: the same cause in other words is one cause."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import pairwise
+
+from dashboard.domain.entities import Attempt, Entity, Release
+from dashboard.domain.ids import EntityType
+from dashboard.domain.rollup import cause_of
+
+# Stands for whatever differs from one occurrence of a cause to the next.
+BLANK = "…"
+MAX_CAUSE = 500
+# A shorter name would blank out what is no name.
+MIN_NAME = 3
+NOT_TOLD = "No reason is told"
+
+_PATTERNS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"\b[a-z][a-z0-9+.-]{1,15}://\S+",
+        # Quoted names; an apostrophe within a word is none.
+        r"(?<!\w)'[^'\n]+'(?!\w)|\"[^\"\n]+\"|`[^`\n]+`",
+        r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b",
+        # Hosts: of two labels only if they end as public or internal names do, so that a module's name is none.
+        r"\b(?:[a-z0-9-]{1,63}\.){1,8}(?:com|net|org|io|dev|local|internal|svc|cloud|app)\b(?:[:/][^\s,;]*)?",
+        r"\b[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8}:\d[^\s,;]*",
+        # Paths; "and/or" is none.
+        r"(?<![\w…/])(?:/[\w.@%+=~-]+)+/?",
+        r"\b[0-9a-f]{8,}\b",
+        # Whatever has a digit in it: numbers, versions, addresses, the names of pods.
+        r"[\w.+-]*\d[\w.+-]*",
+        r"…(?:[-:/.,@_+ ]{0,2}…)+",
+    )
+)
+# An error's type is no name of anything else, whatever digits it has.
+_TYPE = re.compile(r"[A-Z][A-Za-z0-9_.]*: ")
+
+
+def normalise(text: str, names: Iterable[str] = ()) -> str:
+    """The cause in a text, without what differs from one occurrence to the next, such as these names and numbers.
+
+    Normalising again changes nothing; a text that is not empty never becomes empty.
+    """
+    lines = text[:MAX_CAUSE].strip().splitlines()
+    cause = " ".join(lines[0].split()) if lines else ""
+    met = {name for name in names if len(name) >= MIN_NAME and name in cause and BLANK not in name}
+    known = sorted(met, key=lambda name: (-len(name), name))
+    own = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in known)) if known else None
+    # Each step leaves fewer characters that are not blanks, so that this comes to its end.
+    while (again := _blanked(cause, own)) != cause:
+        cause = again
+    return cause or (BLANK if text else "")
+
+
+def _blanked(text: str, own: re.Pattern[str] | None) -> str:
+    kept = found.group() if (found := _TYPE.match(text)) else ""
+    rest = text[len(kept) :]
+    for pattern in (own, *_PATTERNS) if own else _PATTERNS:
+        rest = pattern.sub(BLANK, rest)
+    return kept + rest
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One entity on the way from a release down; `position` is its place among its siblings."""
+
+    id: str
+    type: EntityType
+    name: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """Something that failed, is being retried or is not known, and why. `entity` is without its children.
+
+    `path` leads from the release down to it. `activity_id` is set for an activity that belongs to no entity of its
+    own: then `entity` is the release.
+    """
+
+    release_id: str
+    run_id: str
+    path: tuple[Step, ...]
+    entity: Entity
+    cause: str
+    at: datetime
+    attempt: Attempt | None = None
+    activity_id: str | None = None
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What a text about it may call it by."""
+        entity = self.entity
+        ids = {step.id for step in self.path} | {step.id.partition(":")[2] for step in self.path}
+        return frozenset({*ids, *(step.name for step in self.path), entity.version or "", self.run_id})
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """All that is broken for one cause, newest first; `example` is the text of the newest as it came."""
+
+    text: str
+    example: str
+    broken: tuple[Broken, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Problems:
+    """What is broken now, newest cause first, and how far was looked.
+
+    `listed` are the newest of all `total` releases, `relevant` those of them that run or failed lately; `read` is how
+    many of these were read, and `unanswered` how many did not answer, or not with their latest.
+    """
+
+    causes: tuple[Cause, ...]
+    total: int
+    listed: int
+    relevant: int
+    read: int
+    unanswered: int
+
+
+def group(broken: Iterable[Broken]) -> tuple[Cause, ...]:
+    """Group by normalised cause."""
+    groups: dict[str, list[Broken]] = {}
+    for item in sorted(broken, key=lambda item: item.at, reverse=True):
+        groups.setdefault(normalise(item.cause, item.names), []).append(item)
+    return tuple(Cause(text, items[0].cause, tuple(items)) for text, items in groups.items())
+
+
+def broken_in(release: Release) -> tuple[Broken, ...]:
+    """What is broken in a release: where it happened, and not again at each level above that repeats it."""
+    found = list(_broken_below((release.root,), release))
+    failing = release.execution.failing_task
+    if failing:
+        failure = f": {failing.failure.line}" if failing.failure else ""
+        tries = Attempt("", failing.attempt, None, failing.failure, None, None)
+        found.append(_of((release.root,), release, f"The workflow's own code fails{failure}", tries, ""))
+    for attempt in release.also_pending:
+        if attempt.retrying and attempt.last_failure:
+            found.append(_of((release.root,), release, attempt.last_failure.line, attempt, attempt.activity_id))
+    return tuple(found)
+
+
+def _broken_below(path: tuple[Entity, ...], release: Release) -> Iterator[Broken]:
+    entity = path[-1]
+    below = [item for child in entity.children for item in _broken_below((*path, child), release)]
+    yield from below
+    retrying = entity.attempt is not None and entity.attempt.retrying
+    if not (entity.phase.broken or retrying or entity.problem):
+        return
+    cause = cause_of(entity)
+    if below and (cause is None or any(item.cause in cause for item in below)):
+        return
+    yield _of(path, release, cause or NOT_TOLD, entity.attempt)
+
+
+def _of(
+    path: tuple[Entity, ...], release: Release, cause: str, attempt: Attempt | None, activity_id: str | None = None
+) -> Broken:
+    entity, execution = path[-1], release.execution
+    steps = (_step(parent, child) for parent, child in pairwise((None, *path)) if child)
+    return Broken(
+        release_id=execution.workflow_id,
+        run_id=execution.run_id,
+        path=tuple(steps),
+        entity=replace(entity, children=(), details={}),
+        cause=cause,
+        at=entity.updated_at or entity.created_at or execution.closed_at or execution.started_at,
+        attempt=attempt,
+        activity_id=activity_id,
+    )
+
+
+def _step(parent: Entity | None, entity: Entity) -> Step:
+    return Step(entity.id, entity.type, entity.name, position_in(parent, entity))
+
+
+def position_in(parent: Entity | None, entity: Entity) -> int:
+    """The place of an entity among its siblings; 0 for the release."""
+    return next((index for index, child in enumerate(parent.children) if child is entity), 0) if parent else 0

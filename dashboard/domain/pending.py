@@ -1,0 +1,59 @@
+"""What is pending for an execution, put on the rows that it belongs to."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from dashboard.domain.entities import Attempt, ChildRun, Entity, Execution
+
+# What may stand between an entity's id and the rest of the id of the workflow that works on it. Names themselves have
+# hyphens and underscores: cluster:eu-west is not a part of cluster:eu.
+_SEPARATORS = "/:@#.~"
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    attempts: Mapping[str, Attempt]
+    runs: Mapping[str, ChildRun]
+
+
+def place(root: Entity, execution: Execution) -> tuple[Entity, tuple[Attempt, ...], tuple[ChildRun, ...]]:
+    """The tree with activities and child workflows on their rows, and those of either that belong to no row.
+
+    An activity belongs to the entity whose id it has; a child workflow to the one whose id its own id is, or begins
+    with.
+    """
+    if not execution.attempts and not execution.child_runs:
+        return root, (), ()
+    ids = {entity.id for entity in root.walk() if entity.id}
+    runs, others = _by_entity(execution.child_runs, ids)
+    also = tuple(attempt for activity_id, attempt in execution.attempts.items() if activity_id not in ids)
+    return _with(root, _Pending(execution.attempts, runs)), also, others
+
+
+def _by_entity(runs: Iterable[ChildRun], ids: set[str]) -> tuple[dict[str, ChildRun], tuple[ChildRun, ...]]:
+    found: dict[str, ChildRun] = {}
+    others = []
+    for run in sorted(runs, key=lambda run: run.workflow_id not in ids):
+        owner = _owner(run.workflow_id, ids)
+        if owner is None or owner in found:
+            others.append(run)
+        else:
+            found[owner] = run
+    return found, tuple(others)
+
+
+def _owner(workflow_id: str, ids: set[str]) -> str | None:
+    """The longest entity id that this workflow id is, or begins with."""
+    if workflow_id in ids:
+        return workflow_id
+    ends = (end for end in range(len(workflow_id) - 1, 0, -1) if workflow_id[end] in _SEPARATORS)
+    return next((workflow_id[:end] for end in ends if workflow_id[:end] in ids), None)
+
+
+def _with(entity: Entity, pending: _Pending) -> Entity:
+    children = tuple(_with(child, pending) for child in entity.children)
+    attempt, run = pending.attempts.get(entity.id), pending.runs.get(entity.id)
+    same = all(new is old for new, old in zip(children, entity.children, strict=True))
+    if same and attempt is None and run is None:
+        return entity
+    return replace(entity, attempt=attempt, child_run=run, children=children)

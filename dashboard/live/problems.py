@@ -1,0 +1,127 @@
+"""What is broken across releases, from the newest of the list and the trees of those that run or failed lately."""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from datetime import datetime, timedelta
+from time import monotonic
+
+from dashboard.domain.causes import Broken, Problems, broken_in, group
+from dashboard.domain.entities import Release, ReleaseList
+from dashboard.domain.ids import MalformedId, parse_release_id
+from dashboard.domain.problems import NotFound, ProblemCode, SourceUnavailable
+from dashboard.live.memory import Memory
+from dashboard.live.snapshots import Snapshot, version_of
+
+# How far the list is looked at, and how many trees of those found are read at most; the page says so.
+LISTED = 50
+READ_AT_MOST = 30
+READ_AT_ONCE = 6
+# An older failure is history, not a problem of now.
+LATELY = timedelta(hours=24)
+# Seconds for all of it.
+DEADLINE = 2.2
+KEEP_ENDED = 500
+
+Found = tuple[Broken, ...]
+
+
+class ProblemFinder:
+    """Reads what is broken. Releases that have ended are read once and remembered.
+
+    `page` and `release` answer as those of LiveReleases, so that a tree that somebody looks at is not read again.
+    """
+
+    def __init__(
+        self, page: Callable[[int, int], Snapshot[ReleaseList]], release: Callable[[str], Snapshot[Release]]
+    ) -> None:
+        self._page = page
+        self._release = release
+        self._ended: Memory[str, Found] = Memory(KEEP_ENDED)
+        self._pool = ThreadPoolExecutor(READ_AT_ONCE, thread_name_prefix="problems")
+
+    def find(self) -> Snapshot[Problems]:
+        """What is broken now; raises SourceUnavailable if not even the list is known."""
+        until = monotonic() + DEADLINE
+        listing = self._page(1, LISTED)
+        relevant = list(_relevant(listing.value.releases, listing.as_of))
+        chosen = relevant[:READ_AT_MOST]
+        remembered = {release.id: self._ended.get(release.execution.run_id) for release in chosen}
+        unknown = [release for release in chosen if remembered[release.id] is None]
+        answers = self._read(unknown, until)
+        latest = sum(not answer.stale and not answer.value.root.problem for answer in answers.values())
+        found = [
+            self._broken(release, answers) if known is None else known
+            for release, known in zip(chosen, remembered.values(), strict=True)
+        ]
+        value = Problems(
+            causes=group(broken for each in found for broken in each),
+            total=listing.value.total,
+            listed=len(listing.value.releases),
+            relevant=len(relevant),
+            read=len(chosen) - len(unknown) + latest,
+            unanswered=len(unknown) - latest,
+        )
+        return Snapshot(value, listing.as_of, version_of(value, listing.stale), listing.stale, listing.reason)
+
+    def close(self) -> None:
+        """Read nothing more."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _read(self, releases: list[Release], until: float) -> dict[str, Snapshot[Release]]:
+        """The trees that are there in time, by release id. A late one is in the store when somebody asks again."""
+        # Those that did not answer the list will hardly answer now: they come last, so that they hold up no other.
+        ordered = sorted(releases, key=lambda release: release.root.problem is not None)
+        reading = {release.id: self._pool.submit(self._release, release.id) for release in ordered}
+        wait(reading.values(), max(until - monotonic(), 0))
+        for late in reading.values():
+            late.cancel()
+        answers = {release_id: _answer(each) for release_id, each in reading.items()}
+        return {release_id: answer for release_id, answer in answers.items() if answer is not None}
+
+    def _broken(self, listed: Release, answers: dict[str, Snapshot[Release]]) -> Found:
+        answer = answers.get(listed.id)
+        if answer is None:
+            return broken_in(listed)
+        release = answer.value
+        found = broken_in(release)
+        if release.execution.status.closed and not answer.stale and _whole(release):
+            self._ended.keep(release.execution.run_id, found)
+        return found
+
+
+def _whole(release: Release) -> bool:
+    """Whether all of it has been read: a very large release comes wave by wave."""
+    rows = (release.root, *release.root.children)
+    return not release.root.problem and not any(
+        row.problem and row.problem.code is ProblemCode.NOT_READ for row in rows
+    )
+
+
+def _answer(reading: "Future[Snapshot[Release]]") -> Snapshot[Release] | None:
+    if not reading.done() or reading.cancelled():
+        return None
+    try:
+        return reading.result()
+    except (SourceUnavailable, NotFound):
+        return None  # It is counted among those that did not answer.
+
+
+def _relevant(releases: Iterable[Release], as_of: datetime) -> Iterable[Release]:
+    """Those that run or failed lately, newest first; of several runs of one id, the newest is the release."""
+    seen: set[str] = set()
+    for release in releases:
+        if release.id in seen or not _addressable(release.id):
+            continue
+        seen.add(release.id)
+        closed_at = release.execution.closed_at
+        lately = closed_at is not None and as_of - closed_at < LATELY
+        if not release.execution.status.closed or (release.root.phase.broken and lately):
+            yield release
+
+
+def _addressable(release_id: str) -> bool:
+    try:
+        parse_release_id(release_id)
+    except MalformedId:
+        return False
+    return True

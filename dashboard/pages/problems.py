@@ -1,0 +1,145 @@
+"""What is broken now, across releases, grouped by cause."""
+
+from collections import Counter
+from datetime import datetime
+from hashlib import blake2s
+from typing import ClassVar
+
+from pydantic import Field
+
+from dashboard.domain.causes import Broken, Cause, Problems
+from dashboard.domain.ids import EntityType
+from dashboard.live.snapshots import Snapshot
+from dashboard.pages.base import Model, Page, freshness
+from dashboard.pages.rows import AttemptView, Row, common, key_of, key_of_path
+
+MAX_GROUPS = 60
+MAX_SHOWN = 40
+
+
+class BrokenRow(Row):
+    """One broken entity where it stands: in which release, and below what. `cause_text` is why, as it came."""
+
+    version: str | None
+    release_id: str
+    release_name: str
+    path: tuple[str, ...] = Field(description="The names from the release's waves down to the entity's parent.")
+    cluster_id: str | None = Field(description="The cluster to open in the release's tree, to see the row there.")
+    activity_id: str | None = Field(description="An activity of the release that belongs to no entity of its own.")
+    cause_text: str
+    at: datetime = Field(description="The last change that the entity tells of.")
+    anchor: str = Field(exclude=True)
+
+    @classmethod
+    def of(cls, broken: Broken) -> "BrokenRow":
+        """The row of something broken."""
+        anchor = key_of_path((step.id, step.position) for step in broken.path)
+        own = anchor if broken.activity_id is None else f"{anchor} activity {broken.activity_id}"
+        fields = common(broken.entity, key_of("problems", own, 0))
+        return cls(
+            **fields | {"attempt": AttemptView.of(broken.attempt)},
+            version=broken.entity.version,
+            release_id=broken.release_id,
+            release_name=broken.path[0].name,
+            path=tuple(step.name for step in broken.path[1:-1]),
+            cluster_id=next((step.id for step in broken.path if step.type is EntityType.CLUSTER), None),
+            activity_id=broken.activity_id,
+            cause_text=broken.cause,
+            at=broken.at,
+            anchor=anchor,
+        )
+
+
+class ProblemGroup(Model):
+    """All that is broken for one cause, newest first; `more` are counted and not shown.
+
+    In `cause` an ellipsis stands for what differs; `example` is one text as it came. `attempt` is the next to come.
+    """
+
+    cause: str
+    example: str
+    what: str
+    count: int
+    releases: int
+    failed: int
+    retrying: int
+    attempt: AttemptView | None
+    at: datetime
+    entities: tuple[BrokenRow, ...]
+    more: int
+    key: str = Field(exclude=True)
+
+    @classmethod
+    def of(cls, cause: Cause) -> "ProblemGroup":
+        """The group of a cause."""
+        shown = tuple(BrokenRow.of(broken) for broken in cause.broken[:MAX_SHOWN])
+        alike = len({broken.cause for broken in cause.broken}) == 1
+        return cls(
+            cause=cause.example if alike else cause.text,
+            example=cause.example,
+            what=_what(cause),
+            count=len(cause.broken),
+            releases=len({broken.release_id for broken in cause.broken}),
+            failed=sum(broken.entity.phase.broken for broken in cause.broken),
+            retrying=sum(broken.attempt is not None and broken.attempt.retrying for broken in cause.broken),
+            attempt=_next_attempt(cause),
+            at=cause.broken[0].at,
+            entities=shown,
+            more=len(cause.broken) - len(shown),
+            key=f"g{blake2s(cause.text.encode(), digest_size=6).hexdigest()}",
+        )
+
+
+class ProblemsPage(Page):
+    """What is broken in releases that run or failed lately, newest cause first, and what was not looked at."""
+
+    template: ClassVar[str] = "pages/problems.html"
+    fragment: ClassVar[str] = "partials/_problems.html"
+
+    groups: tuple[ProblemGroup, ...]
+    more_groups: int
+    broken: int = Field(description="Everything that is broken, shown or not.")
+    total: int = Field(description="How many releases there are.")
+    listed: int = Field(description="How many of them were looked at: the newest.")
+    relevant: int = Field(description="How many of these run, or failed within the last 24 hours.")
+    read: int = Field(description="How many of these were read whole.")
+    unanswered: int = Field(description="How many of these did not answer, or not with their latest.")
+
+    @classmethod
+    def of(cls, snapshot: Snapshot[Problems]) -> "ProblemsPage":
+        """The page of a snapshot."""
+        seen = snapshot.value
+        return cls(
+            groups=tuple(ProblemGroup.of(cause) for cause in seen.causes[:MAX_GROUPS]),
+            more_groups=max(len(seen.causes) - MAX_GROUPS, 0),
+            broken=sum(len(cause.broken) for cause in seen.causes),
+            total=seen.total,
+            listed=seen.listed,
+            relevant=seen.relevant,
+            read=seen.read,
+            unanswered=seen.unanswered,
+            **freshness(snapshot),
+        )
+
+
+def _what(cause: Cause) -> str:
+    """Such as: 42 apps in 7 clusters of 3 releases."""
+    kinds = Counter("activity" if broken.activity_id else broken.entity.type.value for broken in cause.broken)
+    below = [broken for broken in cause.broken if broken.entity.type in {EntityType.BUNDLE, EntityType.APP}]
+    clusters = {(broken.release_id, broken.path[1:-1][:2]) for broken in below}
+    parts = [_plural(count, kind) for kind, count in kinds.items()]
+    what = ", ".join(parts) + (f" in {_plural(len(clusters), 'cluster')}" if clusters else "")
+    releases = len({broken.release_id for broken in cause.broken})
+    return what if set(kinds) == {"release"} else f"{what} of {_plural(releases, 'release')}"
+
+
+def _plural(count: int, word: str) -> str:
+    plural = f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
+    return f"{count:,} {word if count == 1 else plural}"
+
+
+def _next_attempt(cause: Cause) -> AttemptView | None:
+    """Of those being retried, the one whose turn comes next."""
+    attempts = [broken.attempt for broken in cause.broken if broken.attempt]
+    waiting = sorted((attempt for attempt in attempts if attempt.next_at), key=lambda attempt: str(attempt.next_at))
+    return AttemptView.of(next(iter([*waiting, *attempts]), None))
