@@ -3,6 +3,7 @@
 from flask import Blueprint, current_app, redirect, request, url_for
 from werkzeug.wrappers import Response
 
+from dashboard.domain.filters import MalformedFilter
 from dashboard.domain.ids import parse_entity_id, parse_release_id
 from dashboard.live.releases import LiveReleases
 from dashboard.pages.base import Page
@@ -10,12 +11,10 @@ from dashboard.pages.entity import EntityPage
 from dashboard.pages.occurrences import OccurrencesPage
 from dashboard.pages.release import HierarchyPage, ReleasePage
 from dashboard.pages.releases import ReleasesPage
-from dashboard.web.errors import invalid_parameter
+from dashboard.web.errors import answer, invalid_parameter
+from dashboard.web.listing import asked_slice, sealing
 from dashboard.web.twins import Twins
 
-MAX_PAGE_SIZE = 100
-# One visibility call carries at most so many releases: a page further down would take a walk through the namespace.
-REACH = 1_000
 MAX_OPEN = 500
 
 blueprint = Blueprint("web", __name__)
@@ -30,9 +29,9 @@ def home() -> Response:
 
 @twins.route("/releases")
 def releases() -> Page:
-    """The list, paged."""
-    page, page_size = _paging()
-    return ReleasesPage.of(_live().page(page, page_size))
+    """The list, filtered and paged."""
+    asked = asked_slice()
+    return ReleasesPage.of(_live().page(asked), asked.filter, sealing(asked.filter))
 
 
 @twins.route("/releases/<id:release_id>")
@@ -64,28 +63,15 @@ def occurrences(entity_id: str) -> Page:
     return OccurrencesPage.of(_live().occurrences(entity_id))
 
 
+@blueprint.app_errorhandler(MalformedFilter)
+def malformed_filter(exc: MalformedFilter) -> Response:
+    """A filter that cannot be used, as any other parameter."""
+    return answer(invalid_parameter(exc.field, exc.reason))
+
+
 def _live() -> LiveReleases:
     live: LiveReleases = current_app.extensions["releases"]
     return live
-
-
-def _paging() -> tuple[int, int]:
-    page_size = _whole("page_size", 20, MAX_PAGE_SIZE)
-    page = _whole("page", 1, REACH)
-    if page * page_size > REACH:
-        last = REACH // page_size
-        reach = f"the list reaches the newest {REACH:,} releases"
-        raise invalid_parameter("page", f"takes a whole number from 1 to {last} with page_size {page_size}: {reach}")
-    return page, page_size
-
-
-def _whole(name: str, default: int, most: int) -> int:
-    text = request.args.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= most):
-        raise invalid_parameter(name, f"takes a whole number from 1 to {most}")
-    return int(text)
 
 
 def _open_ids() -> frozenset[str]:

@@ -16,6 +16,7 @@ from temporalio.client import (
 )
 
 from dashboard.bridge import LoopThread
+from dashboard.domain.filters import Slice
 from dashboard.live.releases import LiveReleases
 from dashboard.temporal.gateway import TemporalGateway
 from tests.rollout_makers import hierarchy
@@ -99,7 +100,7 @@ def test_a_cold_list_of_25_running_releases_is_one_list_one_count_and_20_queries
     for name in names:
         stage.start(name, {"get_release_state": STATE})
     stage.listed(*names)
-    counts = watched(stage, lambda live: live.page(1, 20))
+    counts = watched(stage, lambda live: live.page(Slice()))
     assert counts.calls == {"list": 1, "count": 1, "query": 20}
     assert counts.most == 20
 
@@ -112,8 +113,8 @@ def test_closed_releases_are_asked_once_and_then_remembered(stage: Stage):
     assert items["running"]["id"] == running
 
     def look_twice(live: LiveReleases) -> None:
-        live.page(1, 20)
-        live.page(1, 19)
+        live.page(Slice())
+        live.page(Slice(19))
 
     counts = watched(stage, look_twice)
     assert counts.calls["query"] == 4 + 1
