@@ -21,14 +21,15 @@ from dashboard.demo.children import spawn, stop
 from dashboard.demo.samples import samples
 from dashboard.demo.server import EmbeddedTemporal
 from dashboard.live import releases as live_releases
+from dashboard.live.releases import LiveReleases
 from dashboard.settings import Settings
 
 ROUNDS = 15
 EMAIL, PASSWORD = "bench@example.com", "correct horse battery"
 
 
-def browser(address: str, folder: Path) -> FlaskClient:
-    """A fresh dashboard that has never asked Temporal, and a user in it."""
+def browser(address: str, folder: Path, releases: LiveReleases | None = None) -> FlaskClient:
+    """A fresh dashboard that has never asked Temporal, and a user in it. `releases` is what answers it."""
     settings = Settings(
         data_dir=folder,
         secret_key=SecretStr("k" * 32),
@@ -38,7 +39,7 @@ def browser(address: str, folder: Path) -> FlaskClient:
     accounts = Accounts(settings.accounts_url)
     accounts.create_tables()
     accounts.ensure(EMAIL, PASSWORD)
-    client = create_app(settings, accounts=accounts).test_client()
+    client = create_app(settings, accounts=accounts, releases=releases).test_client()
     client.post("/login", data={"username": EMAIL, "password": PASSWORD})
     return client
 
