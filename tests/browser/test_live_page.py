@@ -167,6 +167,19 @@ def test_it_works_without_javascript(chromium: Browser, base_url: str, release: 
     context.close()
 
 
+def test_the_list_renews_itself_without_touching_what_is_being_typed(page: Page, stage: Stage, release: str):
+    stage.listed("live")
+    page.goto("/releases?phase=running")
+    search = page.get_by_role("searchbox")
+    search.fill(f"{stage.prefix}-l")
+    with page.expect_response(lambda response: "/releases?phase=running" in response.url, timeout=15_000):
+        pass
+    expect(search).to_have_value(f"{stage.prefix}-l")
+    search.press("Enter")
+    page.wait_for_url(re.compile(r"/releases\?phase=running&q=release%3A"))
+    expect(page.locator(".row.big")).to_have_count(1)
+
+
 @pytest.mark.parametrize("width", [390, 1440])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_no_page_is_wider_than_the_screen(
@@ -179,7 +192,14 @@ def test_no_page_is_wider_than_the_screen(
     page = context.new_page()
     log_in(page)
     stage.listed("live")
-    for path in ("/releases", f"/releases/{release}", f"/releases/{release}/entities/cluster:c0", "/releases/odd"):
+    filtered = "/releases?phase=failed,timed_out,cancelled,terminated&since=7d&q=" + "long" * 50
+    for path in (
+        "/releases",
+        filtered,
+        f"/releases/{release}",
+        f"/releases/{release}/entities/cluster:c0",
+        "/releases/odd",
+    ):
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
     context.close()
