@@ -82,7 +82,8 @@ class LiveReleases:
         counted = self._counts.get(asked.filter)
         known = counted.counts if counted else None
         listing = self._ask(lambda: self._source.page(asked, self._final, known, self._timeout))
-        if counted is None:
+        whole = not (asked.offset or listing.next or asked.filter.phases)
+        if counted is None or whole:
             counted = Counted(listing.counts, as_of)
             self._counts.keep(asked.filter, counted)
         releases = tuple(self._release_of(reading, as_of) for reading in listing.readings)
