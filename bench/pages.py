@@ -29,8 +29,8 @@ ROUNDS = 15
 EMAIL, PASSWORD = "bench@example.com", "correct horse battery"
 
 
-def browser(address: str, folder: Path, max_age: float = MAX_AGE) -> FlaskClient:
-    """A fresh dashboard that has never asked Temporal, and a user in it."""
+def browser(address: str, folder: Path, max_age: float = MAX_AGE, releases: LiveReleases | None = None) -> FlaskClient:
+    """A fresh dashboard that has never asked Temporal, and a user in it. `releases` is what answers it, if given."""
     settings = Settings(
         data_dir=folder,
         secret_key=SecretStr("k" * 32),
@@ -41,7 +41,7 @@ def browser(address: str, folder: Path, max_age: float = MAX_AGE) -> FlaskClient
     accounts.create_tables()
     accounts.ensure(EMAIL, PASSWORD)
     gateway = TemporalGateway(Connection(settings.temporal_environment), settings.release_query)
-    releases = LiveReleases(gateway, LoopThread(), timeout=settings.temporal_timeout, max_age=max_age)
+    releases = releases or LiveReleases(gateway, LoopThread(), timeout=settings.temporal_timeout, max_age=max_age)
     client = create_app(settings, accounts=accounts, releases=releases).test_client()
     client.post("/login", data={"username": EMAIL, "password": PASSWORD})
     return client

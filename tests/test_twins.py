@@ -13,13 +13,22 @@ from tests.conftest import Rollouts
 pytestmark = pytest.mark.web
 
 Row = tuple[str, str, str]
+FILTERED = (
+    "/releases?q=release:&page_size=2",
+    "/releases?phase=failed,terminated&since=7d",
+    "/releases?phase=running&until=2100-01-01",
+    "/releases?q=nowhere",
+    "/releases?phase=paused",
+    "/releases?since=never",
+    "/releases?cursor=made-up",
+)
 
 
 def addresses(rollouts: Rollouts) -> dict[str, list[str]]:
     """Real addresses for every registered twin, by its name."""
     ids = sorted(rollouts.ids)
     return {
-        "releases": ["/releases", "/releases?page_size=3&page=2", "/releases?page=50"],
+        "releases": ["/releases", "/releases?page_size=3&page=2", "/releases?page=50", *FILTERED],
         "release": [f"/releases/{release_id}" for release_id in ids] + ["/releases/release:never", "/releases/odd"],
         "hierarchy": [f"/releases/{release_id}/hierarchy" for release_id in ids],
         "entity": [

@@ -164,13 +164,19 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseList:
-    """One page of releases. `total` and `counts` (by execution status) are for the whole list."""
+    """One page of releases, after `offset` others. `total` is of the filtered list.
+
+    `counts` (by execution status) are without the filter's phases and were taken at `counted_at`, which may be a few
+    seconds before the rest. `next` is the source's token for the page after this one, if there may be one.
+    """
 
     releases: tuple[Release, ...]
-    page: int
+    offset: int
     page_size: int
     total: int
     counts: Mapping[Status, int]
+    counted_at: datetime
+    next: bytes | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from dashboard.domain.entities import Entity, Execution, Status
+from dashboard.domain.filters import Slice
 from dashboard.domain.problems import Problem
 
 
@@ -52,15 +53,14 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A page of readings, newest first, and how many executions of each status the whole list has."""
+    """A page of readings in the source's order, and how many executions of each status its filter finds.
+
+    `counts` are without the filter's phases. `next` is the source's token for the page after it, if there may be one.
+    """
 
     readings: tuple[Reading, ...]
     counts: Mapping[Status, int]
-
-    @property
-    def total(self) -> int:
-        """The number of releases in the whole list."""
-        return sum(self.counts.values())
+    next: bytes | None = None
 
 
 RunEntity = tuple[str, str]
@@ -85,8 +85,13 @@ class ReleaseSource(Protocol):
     asked; a release that could not be asked while others could is a Reading with its problem.
     """
 
-    async def page(self, page: int, page_size: int, known: Mapping[str, Reading], budget: float) -> Listing:
-        """Read one page of the list. `known` has readings by run id that need not be asked again."""
+    async def page(
+        self, asked: Slice, known: Mapping[str, Reading], counts: Mapping[Status, int] | None, budget: float
+    ) -> Listing:
+        """Read one page of the list; raises MalformedFilter for one that the source cannot answer.
+
+        `known` has readings by run id that need not be asked again; `counts`, if given, need not be counted again.
+        """
         ...
 
     async def read(self, release_id: str, known: Reading | None, budget: float) -> Reading:

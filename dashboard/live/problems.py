@@ -28,11 +28,12 @@ Found = tuple[Broken, ...]
 class ProblemFinder:
     """Reads what is broken. Releases that have ended are read once and remembered.
 
-    `page` and `release` answer as those of LiveReleases, so that a tree that somebody looks at is not read again.
+    `page` gives the first so many of the list. It and `release` are those of LiveReleases, so that a tree that somebody
+    looks at is not read again.
     """
 
     def __init__(
-        self, page: Callable[[int, int], Snapshot[ReleaseList]], release: Callable[[str], Snapshot[Release]]
+        self, page: Callable[[int], Snapshot[ReleaseList]], release: Callable[[str], Snapshot[Release]]
     ) -> None:
         self._page = page
         self._release = release
@@ -42,7 +43,7 @@ class ProblemFinder:
     def find(self) -> Snapshot[Problems]:
         """What is broken now; raises SourceUnavailable if not even the list is known."""
         until = monotonic() + DEADLINE
-        listing = self._page(1, LISTED)
+        listing = self._page(LISTED)
         relevant = list(_relevant(listing.value.releases, listing.as_of))
         chosen = relevant[:READ_AT_MOST]
         remembered = {release.id: self._ended.get(release.execution.run_id) for release in chosen}

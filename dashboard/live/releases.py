@@ -8,11 +8,13 @@ from typing import Any, TypeVar
 from dashboard.bridge import DeadlineExceeded, LoopThread
 from dashboard.domain.causes import Problems
 from dashboard.domain.entities import Entity, Occurrence, Occurrences, Release, ReleaseList
+from dashboard.domain.filters import Slice
 from dashboard.domain.ids import EntityType, parse_entity_id
 from dashboard.domain.problems import Problem, ProblemCode, SourceUnavailable
 from dashboard.domain.source import Reading, ReleaseSource, RunEntity, Search
 from dashboard.domain.truth import judge, settle, unanswered
 from dashboard.live.breaker import Breaker
+from dashboard.live.counts import Counted, RecentCounts
 from dashboard.live.memory import Memory
 from dashboard.live.problems import ProblemFinder
 from dashboard.live.snapshots import Snapshot, SnapshotStore, now, version_of
@@ -23,6 +25,8 @@ T = TypeVar("T")
 MAX_AGE = 1.0
 # What is broken across releases takes many trees, and whoever looks at it asks again every 5 seconds.
 PROBLEMS_AGE = 3.0
+# Counts of the list, which cost more the more releases there are, are asked for this seldom.
+COUNT_AGE = 5.0
 # Trees and pages kept at most; a tree of 1,000 entities takes about 1.5 MB.
 KEEP_TREES = 64
 KEEP_PAGES = 256
@@ -45,7 +49,15 @@ class _Seen:
 class LiveReleases:
     """Answers from snapshots; asks the source only for what has not just been asked."""
 
-    def __init__(self, source: ReleaseSource, loop: LoopThread, *, timeout: float, max_age: float = MAX_AGE) -> None:
+    def __init__(
+        self,
+        source: ReleaseSource,
+        loop: LoopThread,
+        *,
+        timeout: float,
+        max_age: float = MAX_AGE,
+        count_age: float = COUNT_AGE,
+    ) -> None:
         self._source = source
         self._loop = loop
         self._timeout = timeout
@@ -53,17 +65,18 @@ class LiveReleases:
         self._final: Memory[str, Reading] = Memory(KEEP_STATES)
         self._last_said: Memory[str, tuple[Reading, datetime]] = Memory(KEEP_STATES)
         self._final_entities: Memory[RunEntity, Entity | None] = Memory(KEEP_STATES)
+        self._counts = RecentCounts(max_age=count_age, keep=KEEP_PAGES)
         self._pages = SnapshotStore(self._load_page, max_age=max_age, keep=KEEP_PAGES)
         self._trees = SnapshotStore(self._load_tree, max_age=max_age, keep=KEEP_TREES)
-        self._finder = ProblemFinder(self.page, self.release)
+        self._finder = ProblemFinder(lambda most: self.page(Slice(page_size=most)), self.release)
         self._problems: SnapshotStore[str, Problems] = SnapshotStore(
             lambda _key, _last: self._finder.find(), max_age=PROBLEMS_AGE, keep=1
         )
         self._searches = SnapshotStore(self._load_search, max_age=max_age, keep=KEEP_PAGES)
 
-    def page(self, page: int, page_size: int) -> Snapshot[ReleaseList]:
+    def page(self, asked: Slice) -> Snapshot[ReleaseList]:
         """One page of the list; raises SourceUnavailable if nothing is known yet."""
-        return self._pages.get((page, page_size))
+        return self._pages.get(asked)
 
     def release(self, release_id: str, *, whole: bool = False) -> Snapshot[Release]:
         """A release with its tree; raises ReleaseNotFound, or SourceUnavailable if nothing is known yet.
@@ -95,12 +108,21 @@ class LiveReleases:
         self._finder.close()
         self._loop.stop()
 
-    def _load_page(self, key: tuple[int, int], _last: Snapshot[ReleaseList] | None) -> Snapshot[ReleaseList]:
+    def _load_page(self, asked: Slice, _last: Snapshot[ReleaseList] | None) -> Snapshot[ReleaseList]:
         as_of = now()
-        listing = self._ask(lambda: self._source.page(*key, self._final, self._timeout))
+        counted = self._counts.get(asked.filter)
+        known = counted.counts if counted else None
+        listing = self._ask(lambda: self._source.page(asked, self._final, known, self._timeout))
+        whole = not (asked.offset or listing.next or asked.filter.phases)
+        if counted is None or whole:
+            counted = Counted(listing.counts, as_of)
+            self._counts.keep(asked.filter, counted)
         releases = tuple(self._release_of(reading, as_of) for reading in listing.readings)
-        value = ReleaseList(releases, *key, listing.total, listing.counts)
-        return Snapshot(value, as_of, version_of(value))
+        # The list may have grown since it was counted.
+        total = max(asked.filter.total_of(listing.counts), asked.offset + len(releases) if releases else 0)
+        value = ReleaseList(releases, asked.offset, asked.page_size, total, listing.counts, counted.at, listing.next)
+        # When it was counted is left out: the same counts again make no new version.
+        return Snapshot(value, as_of, version_of(replace(value, counted_at=as_of.min)))
 
     def _release_of(self, reading: Reading, as_of: datetime) -> Release:
         run = reading.execution.run_id

@@ -1,18 +1,20 @@
 """The list of releases."""
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
 from math import ceil
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field
 
 from dashboard.domain.entities import Release, ReleaseList, Status
+from dashboard.domain.filters import PAGE_SIZE, REACH, TOLD_BY_STATUS, Cursor, ReleaseFilter
 from dashboard.domain.ids import MalformedId, parse_release_id
 from dashboard.domain.phases import Phase
 from dashboard.domain.truth import phase_of_status
 from dashboard.live.snapshots import Snapshot
-from dashboard.pages.base import Page, freshness
+from dashboard.pages.base import Model, Page, freshness
 from dashboard.pages.rows import Row, common, key_of
 
 
@@ -54,8 +56,28 @@ class ReleaseItem(Row):
         )
 
 
+class FilterView(Model):
+    """What the list was asked for, as it was asked; empty where it was not."""
+
+    q: str
+    phase: tuple[Phase, ...]
+    since: str
+    until: str
+
+    @classmethod
+    def of(cls, wanted: ReleaseFilter) -> "FilterView":
+        """The view of a filter."""
+        since, until = (moment.text if moment else "" for moment in (wanted.since, wanted.until))
+        return cls(q=wanted.q, phase=wanted.phases, since=since, until=until)
+
+    @property
+    def parameters(self) -> dict[str, str | tuple[Phase, ...]]:
+        """The filter as it stands in an address."""
+        return {name: value for name, value in self if value}
+
+
 class ReleasesPage(Page):
-    """One page of the list, newest first, with how many releases of each phase the whole list has."""
+    """One page of the list: what runs, newest start first, then what has ended, latest end first."""
 
     template: ClassVar[str] = "pages/releases.html"
     fragment: ClassVar[str] = "partials/_releases.html"
@@ -65,11 +87,19 @@ class ReleasesPage(Page):
     page: int
     page_size: int
     pages: int = Field(description="The number of pages, at least 1.")
-    counts: dict[Phase, int] = Field(description="By the status of the execution, for the whole list.")
+    next: str | None = Field(description="The cursor of the page after this one; that page may turn out empty.")
+    filter: FilterView
+    counts: dict[Phase, int] = Field(
+        description="By the status of the execution, for all that q, since and until find, whatever the phase."
+    )
+    counted_at: datetime = Field(description="When `counts` and `total` were counted, in UTC: seconds before `as_of`.")
+    offset: int = Field(exclude=True)
 
     @classmethod
-    def of(cls, snapshot: Snapshot[ReleaseList]) -> "ReleasesPage":
-        """The page of a snapshot."""
+    def of(
+        cls, snapshot: Snapshot[ReleaseList], wanted: ReleaseFilter, seal: Callable[[Cursor], str]
+    ) -> "ReleasesPage":
+        """The page of a snapshot that this filter gave; `seal` writes a cursor as it stands in an address."""
         listing = snapshot.value
         counts: Counter[Phase] = Counter()
         for status, count in listing.counts.items():
@@ -77,19 +107,61 @@ class ReleasesPage(Page):
         return cls(
             items=tuple(ReleaseItem.of(release) for release in listing.releases),
             total=listing.total,
-            page=listing.page,
+            page=listing.offset // listing.page_size + 1,
             page_size=listing.page_size,
             pages=max(ceil(listing.total / listing.page_size), 1),
+            next=seal(Cursor(listing.next, listing.offset + len(listing.releases))) if listing.next else None,
+            filter=FilterView.of(wanted),
             counts=dict(counts),
+            counted_at=listing.counted_at,
+            offset=listing.offset,
             **freshness(snapshot),
         )
 
     @property
     def first(self) -> int:
         """The number of the first item on this page, from 1."""
-        return (self.page - 1) * self.page_size + 1
+        return self.offset + 1
 
     @property
     def last(self) -> int:
         """The number of the last item on this page."""
         return self.first + len(self.items) - 1
+
+    @property
+    def segments(self) -> tuple[tuple[Phase, int], ...]:
+        """The phases to choose from, with what each would give: those that occur or are chosen, and the usual ones."""
+        usual = {Phase.RUNNING, Phase.SUCCEEDED, Phase.FAILED, *self.filter.phase}
+        return tuple(
+            (phase, self.counts.get(phase, 0)) for phase in TOLD_BY_STATUS if phase in usual or self.counts.get(phase)
+        )
+
+    @property
+    def counted_before(self) -> bool:
+        """Whether the counts are noticeably older than the rows."""
+        return (self.as_of - self.counted_at).total_seconds() >= 1
+
+    @property
+    def newer(self) -> dict[str, Any] | None:
+        """The parameters of the page before this one, where it can be found by number."""
+        number, rest = divmod(self.offset, self.page_size)
+        return self.asking(page=number) if 0 < self.offset <= REACH and not rest else None
+
+    @property
+    def older(self) -> dict[str, Any] | None:
+        """The parameters of the page after this one: by number as far as that reaches, then by cursor."""
+        number, rest = divmod(self.offset + self.page_size, self.page_size)
+        if number * self.page_size < self.total and (number + 1) * self.page_size <= REACH and not rest:
+            return self.asking(page=number + 1)
+        return self.asking(cursor=self.next) if self.next else None
+
+    def asking(self, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - what templates give
+        """The parameters of the first page with some of the filter changed; None or nothing takes one away."""
+        page_size = {} if self.page_size == PAGE_SIZE else {"page_size": self.page_size}
+        return {name: value for name, value in (self.filter.parameters | page_size | changes).items() if value}
+
+    @property
+    def kept(self) -> tuple[tuple[str, str | int], ...]:
+        """What a new search keeps of what was asked for, as the fields of a form."""
+        fields = self.asking(q=None, phase=None).items()
+        return (*fields, *(("phase", str(phase)) for phase in self.filter.phase))

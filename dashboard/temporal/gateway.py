@@ -1,7 +1,6 @@
 """Asks Temporal: list, count, describe and query. Knows the SDK, so that nothing past this folder needs to."""
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -9,17 +8,19 @@ from dataclasses import replace
 from temporalio.client import Client, WorkflowHistoryEventFilterType
 
 from dashboard.domain.entities import Entity, Execution, Failure, Status
+from dashboard.domain.filters import Slice
 from dashboard.domain.ids import parse_entity_id
 from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound
 from dashboard.domain.source import Fingerprint, Listing, Part, Reading, RunEntity, Search
 from dashboard.temporal.budget import Budget
 from dashboard.temporal.connection import Connection
 from dashboard.temporal.errors import ASKING_ERRORS, is_not_found, unavailable
-from dashboard.temporal.executions import decode_closing, decode_description, decode_execution, decode_status
+from dashboard.temporal.executions import decode_closing, decode_description
 from dashboard.temporal.parts import ask_in_parts
 from dashboard.temporal.query_shape import RELEASE_STATE, Handle, ask_entity, ask_release
 from dashboard.temporal.shapes import ask_tree
 from dashboard.temporal.tasks import with_task_failure
+from dashboard.temporal.visibility import Visibility
 
 # Kept back from what the queries may take, in seconds, so that those that did answer still make it into the page.
 RESERVE = 0.15
@@ -34,16 +35,20 @@ class TemporalGateway:
 
     def __init__(self, connection: Connection, release_query: str) -> None:
         self._connection = connection
-        self._query = release_query
+        self._visibility = Visibility(release_query)
 
-    async def page(self, page: int, page_size: int, known: Mapping[str, Reading], budget: float) -> Listing:
-        """One visibility call and one count at once, then the page's releases are asked together."""
+    async def page(
+        self, asked: Slice, known: Mapping[str, Reading], counts: Mapping[Status, int] | None, budget: float
+    ) -> Listing:
+        """One visibility call and at most one count at once, then the page's releases are asked together."""
         total = Budget.of(budget)
         async with self._asking(total) as client:
-            runs, counts = await asyncio.gather(self._list(client, page, page_size, total), self._count(client, total))
+            rows = await self._visibility.page(client, asked, counts, total)
         queries = total.less(RESERVE)
-        readings = await asyncio.gather(*(self._state(client, run, known.get(run.run_id), queries) for run in runs))
-        return Listing(tuple(readings), counts)
+        readings = await asyncio.gather(
+            *(self._state(client, run, known.get(run.run_id), queries) for run in rows.runs)
+        )
+        return Listing(tuple(readings), rows.counts, rows.next)
 
     async def read(self, release_id: str, known: Reading | None, budget: float) -> Reading:
         """Describe a release and ask for its hierarchy: together at first, later only if its history has grown."""
@@ -72,7 +77,7 @@ class TemporalGateway:
         entity_type = parse_entity_id(entity_id).type
         total = Budget.of(budget)
         async with self._asking(total) as client:
-            runs, counts = await asyncio.gather(self._list(client, 1, limit, total), self._count(client, total))
+            rows = await self._visibility.page(client, Slice(page_size=limit), None, total)
         queries = total.less(RESERVE)
 
         async def ask(run: Execution) -> Entity | None:
@@ -81,8 +86,8 @@ class TemporalGateway:
             handle = client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
             return await ask_entity(handle, entity_id, entity_type, queries, run.task_queue)
 
-        answers = await asyncio.gather(*(ask(run) for run in runs))
-        return Search(tuple(zip(runs, answers, strict=True)), sum(counts.values()))
+        answers = await asyncio.gather(*(ask(run) for run in rows.runs))
+        return Search(tuple(zip(rows.runs, answers, strict=True)), sum(rows.counts.values()))
 
     async def _read_together(self, client: Client, release_id: str, total: Budget) -> Reading:
         handle = client.get_workflow_handle(release_id)
@@ -99,20 +104,6 @@ class TemporalGateway:
             return await _read_in_parts(handle, execution, {}, total.less(RESERVE), Budget.of(FIRST_LOOK))
         # No fingerprint: the query may have been answered before the last event that describe counted.
         return _reading(execution, answer, None)
-
-    async def _list(self, client: Client, page: int, page_size: int, budget: Budget) -> list[Execution]:
-        """The runs of one page by one call: the pages before it are asked for with it and left out here."""
-        runs = client.list_workflows(self._query, page_size=page * page_size, rpc_timeout=budget.left)
-        await runs.fetch_next_page()
-        return [decode_execution(run) for run in (runs.current_page or ())[(page - 1) * page_size :]]
-
-    async def _count(self, client: Client, budget: Budget) -> dict[Status, int]:
-        query = f"{self._query} GROUP BY ExecutionStatus"
-        answer = await client.count_workflows(query, rpc_timeout=budget.left)
-        counts: Counter[Status] = Counter()
-        for group in answer.groups:
-            counts[decode_status(str(group.group_values[0]))] += group.count
-        return counts
 
     async def _state(self, client: Client, run: Execution, known: Reading | None, budget: Budget) -> Reading:
         if known is not None:

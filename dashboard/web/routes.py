@@ -3,6 +3,7 @@
 from flask import Blueprint, current_app, redirect, request, url_for
 from werkzeug.wrappers import Response
 
+from dashboard.domain.filters import MalformedFilter
 from dashboard.domain.ids import EntityType, parse_entity_id, parse_release_id
 from dashboard.domain.narrowing import Narrowing
 from dashboard.domain.phases import Phase
@@ -13,12 +14,10 @@ from dashboard.pages.occurrences import OccurrencesPage
 from dashboard.pages.problems import ProblemsPage
 from dashboard.pages.release import HierarchyPage, ReleasePage
 from dashboard.pages.releases import ReleasesPage
-from dashboard.web.errors import invalid_parameter
+from dashboard.web.errors import answer, invalid_parameter
+from dashboard.web.listing import asked_slice, sealing, whole_number
 from dashboard.web.twins import Twins
 
-MAX_PAGE_SIZE = 100
-# One visibility call carries at most so many releases: a page further down would take a walk through the namespace.
-REACH = 1_000
 MAX_OPEN = 500
 
 blueprint = Blueprint("web", __name__)
@@ -33,9 +32,9 @@ def home() -> Response:
 
 @twins.route("/releases")
 def releases() -> Page:
-    """The list, paged."""
-    page, page_size = _paging()
-    return ReleasesPage.of(_live().page(page, page_size))
+    """The list, filtered and paged."""
+    asked = asked_slice()
+    return ReleasesPage.of(_live().page(asked), asked.filter, sealing(asked.filter))
 
 
 @twins.route("/releases/<id:release_id>")
@@ -73,33 +72,20 @@ def problems() -> Page:
     return ProblemsPage.of(_live().problems())
 
 
+@blueprint.app_errorhandler(MalformedFilter)
+def malformed_filter(exc: MalformedFilter) -> Response:
+    """A filter that cannot be used, as any other parameter."""
+    return answer(invalid_parameter(exc.field, exc.reason))
+
+
 def _live() -> LiveReleases:
     live: LiveReleases = current_app.extensions["releases"]
     return live
 
 
-def _paging() -> tuple[int, int]:
-    page_size = _whole("page_size", 20, MAX_PAGE_SIZE)
-    page = _whole("page", 1, REACH)
-    if page * page_size > REACH:
-        last = REACH // page_size
-        reach = f"the list reaches the newest {REACH:,} releases"
-        raise invalid_parameter("page", f"takes a whole number from 1 to {last} with page_size {page_size}: {reach}")
-    return page, page_size
-
-
-def _whole(name: str, default: int, most: int) -> int:
-    text = request.args.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= most):
-        raise invalid_parameter(name, f"takes a whole number from 1 to {most}")
-    return int(text)
-
-
 def _narrowing() -> Narrowing:
     """What part of the tree is wanted: `depth` levels from the release down, and rows in these phases alone."""
-    depth = _whole("depth", len(EntityType), len(EntityType))
+    depth = whole_number("depth", len(EntityType), len(EntityType))
     wanted = {name for given in request.args.getlist("phase") for name in given.split(",") if name}
     if unknown := wanted - set(Phase):
         raise invalid_parameter("phase", f"takes {', '.join(Phase)}, and not {', '.join(sorted(unknown))}")

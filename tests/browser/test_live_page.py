@@ -11,6 +11,7 @@ from werkzeug.serving import make_server
 from tests.browser.conftest import log_in
 from tests.rollout_makers import hierarchy
 from tests.stage import EMAIL, PASSWORD, Stage
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -102,6 +103,7 @@ def test_a_change_shows_by_itself_and_keeps_what_is_open_focused_and_selected(pa
 
 def test_what_the_viewer_closed_stays_closed_even_if_it_fails(page: Page, stage: Stage, release: str):
     set_state(stage, release, "failed")
+    eventually(lambda: stage.json(f"/releases/{release}")["progress"]["failed"])
     page.goto(f"/releases/{release}")
     cluster = page.locator('details[data-lazy="cluster:c0"]')
     expect(cluster).to_have_attribute("open", "")
@@ -167,6 +169,19 @@ def test_it_works_without_javascript(chromium: Browser, base_url: str, release: 
     context.close()
 
 
+def test_the_list_renews_itself_without_touching_what_is_being_typed(page: Page, stage: Stage, release: str):
+    stage.listed("live")
+    page.goto("/releases?phase=running")
+    search = page.get_by_role("searchbox")
+    search.fill(f"{stage.prefix}-l")
+    with page.expect_response(lambda response: "/releases?phase=running" in response.url, timeout=15_000):
+        pass
+    expect(search).to_have_value(f"{stage.prefix}-l")
+    search.press("Enter")
+    page.wait_for_url(re.compile(r"/releases\?phase=running&q=release%3A"))
+    expect(page.locator(".row.big")).to_have_count(1)
+
+
 @pytest.mark.parametrize("width", [390, 1440])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_no_page_is_wider_than_the_screen(
@@ -179,7 +194,14 @@ def test_no_page_is_wider_than_the_screen(
     page = context.new_page()
     log_in(page)
     stage.listed("live")
-    for path in ("/releases", f"/releases/{release}", f"/releases/{release}/entities/cluster:c0", "/releases/odd"):
+    filtered = "/releases?phase=failed,timed_out,cancelled,terminated&since=7d&q=" + "long" * 50
+    for path in (
+        "/releases",
+        filtered,
+        f"/releases/{release}",
+        f"/releases/{release}/entities/cluster:c0",
+        "/releases/odd",
+    ):
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
     context.close()

@@ -51,6 +51,8 @@ def conforms(answer: Any, schema: dict[str, Any]) -> None:
     ("path", "model"),
     [
         ("/releases", ReleasesPage),
+        ("/releases?q=release:&phase=failed,running&since=7d&page_size=2", ReleasesPage),
+        ("/releases?q=nowhere", ReleasesPage),
         ("/releases/{}", ReleasePage),
         ("/releases/{}/hierarchy", HierarchyPage),
         ("/releases/{}/entities/wave:canary", EntityPage),
@@ -70,7 +72,14 @@ def test_every_answer_conforms_to_its_model(viewer: FlaskClient, rollouts: Rollo
 
 @pytest.mark.parametrize(
     "path",
-    ["/releases/release:never", "/releases/odd", "/releases?page=0", "/nowhere", "/entities/app:nowhere"],
+    [
+        "/releases/release:never",
+        "/releases/odd",
+        "/releases?page=0",
+        "/releases?phase=paused",
+        "/nowhere",
+        "/entities/app:nowhere",
+    ],
 )
 def test_every_error_has_one_form(viewer: FlaskClient, path: str):
     conforms(viewer.get(f"/api{path}").get_json(), ERROR)

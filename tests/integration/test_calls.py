@@ -16,6 +16,8 @@ from temporalio.client import (
 )
 
 from dashboard.bridge import LoopThread
+from dashboard.domain.filters import Cursor, ReleaseFilter, Slice
+from dashboard.domain.phases import Phase
 from dashboard.live.releases import LiveReleases
 from dashboard.temporal.gateway import TemporalGateway
 from tests.rollout_makers import hierarchy
@@ -99,9 +101,27 @@ def test_a_cold_list_of_25_running_releases_is_one_list_one_count_and_20_queries
     for name in names:
         stage.start(name, {"get_release_state": STATE})
     stage.listed(*names)
-    counts = watched(stage, lambda live: live.page(1, 20))
+    counts = watched(stage, lambda live: live.page(Slice()))
     assert counts.calls == {"list": 1, "count": 1, "query": 20}
     assert counts.most == 20
+
+
+def test_pages_of_one_filter_share_their_counts_whatever_their_phase(stage: Stage):
+    names = [f"n{number}" for number in range(3)]
+    for name in names:
+        stage.start(name, {"get_release_state": STATE})
+    stage.listed(*names)
+
+    def look_around(live: LiveReleases) -> None:
+        first = live.page(Slice(1)).value
+        failed = live.page(Slice(1, filter=ReleaseFilter(phases=(Phase.FAILED,)))).value
+        deep = live.page(Slice(1, cursor=Cursor(first.next or b"", 1))).value
+        assert (first.total, failed.total, deep.total) == (3, 0, 3)
+        assert first.counted_at == failed.counted_at == deep.counted_at
+        live.page(Slice(1, filter=ReleaseFilter(q=stage.prefix)))
+
+    calls = watched(stage, look_around).calls
+    assert (calls["list"], calls["count"]) == (4, 2)
 
 
 def test_closed_releases_are_asked_once_and_then_remembered(stage: Stage):
@@ -112,8 +132,8 @@ def test_closed_releases_are_asked_once_and_then_remembered(stage: Stage):
     assert items["running"]["id"] == running
 
     def look_twice(live: LiveReleases) -> None:
-        live.page(1, 20)
-        live.page(1, 19)
+        live.page(Slice())
+        live.page(Slice(19))
 
     counts = watched(stage, look_twice)
     assert counts.calls["query"] == 4 + 1

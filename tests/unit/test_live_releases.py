@@ -8,6 +8,7 @@ import pytest
 
 from dashboard.bridge import LoopThread
 from dashboard.domain.entities import Entity, Status
+from dashboard.domain.filters import Slice
 from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, SourceUnavailable
 from dashboard.domain.source import Listing, Reading, RunEntity, Search
 from dashboard.live.releases import LiveReleases
@@ -28,7 +29,9 @@ class Source:
             raise self.answer
         return self.answer
 
-    async def page(self, page: int, page_size: int, known: Mapping[str, Reading], budget: float) -> Listing:
+    async def page(
+        self, asked: Slice, known: Mapping[str, Reading], counts: Mapping[Status, int] | None, budget: float
+    ) -> Listing:
         return Listing((await self.read("release:r", None, budget),), {Status.RUNNING: 1})
 
     async def search(
@@ -75,12 +78,12 @@ def test_the_words_of_an_earlier_run_are_not_shown_for_a_new_one(live: LiveRelea
 def test_a_list_keeps_the_last_words_of_a_release_that_does_not_answer_and_says_as_of_when(
     live: LiveReleases, source: Source
 ):
-    seen = live.page(1, 20)
+    seen = live.page(Slice())
     source.answer = Reading(execution(), problem=NO_WORKER)
-    (release,) = live.page(1, 20).value.releases
+    (release,) = live.page(Slice()).value.releases
     assert (release.root.state, release.root.problem, release.said_at) == ("deploying", NO_WORKER, seen.as_of)
     source.answer = Reading(execution(), said=replace(SAID, state="completed"), digest="2")
-    (release,) = live.page(1, 20).value.releases
+    (release,) = live.page(Slice()).value.releases
     assert (release.root.state, release.said_at) == ("completed", None)
 
 

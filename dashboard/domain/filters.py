@@ -1,0 +1,166 @@
+"""Which releases a list shows, and which part of it one page is. Pure data; what it means is said by `matches`."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from dashboard.domain.entities import Status
+from dashboard.domain.ids import MAX_IDENTIFIER, EntityType
+from dashboard.domain.phases import Phase
+from dashboard.domain.truth import phase_of_status
+
+# How many releases a page has if nothing else is asked for, and how far into the list pages are found by number: one
+# visibility call carries at most so many.
+PAGE_SIZE = 20
+REACH = 1_000
+PREFIX = f"{EntityType.RELEASE}:"
+# What the status of an execution tells. The other phases are words of the rollout, which no store can look for.
+TOLD_BY_STATUS = (
+    Phase.RUNNING,
+    Phase.SUCCEEDED,
+    Phase.FAILED,
+    Phase.CANCELLED,
+    Phase.TERMINATED,
+    Phase.TIMED_OUT,
+)
+FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+_AGO = re.compile(r"([0-9]{1,4})([mhdw])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+class MalformedFilter(ValueError):
+    """A filter that cannot be used. `field` is its parameter; `reason` says what that takes, in words for people."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A time, or how long ago; `text` is how it was asked for."""
+
+    text: str
+    value: datetime | timedelta
+
+    def at(self, now: datetime) -> datetime:
+        """The time that is meant at this moment."""
+        return now - self.value if isinstance(self.value, timedelta) else self.value
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseFilter:
+    """Which releases: by the beginning of the id, by phase as the execution's status tells it, by start.
+
+    `since` is part of what is meant, `until` is not. An empty filter means every release.
+    """
+
+    q: str = ""
+    phases: tuple[Phase, ...] = ()
+    since: Moment | None = None
+    until: Moment | None = None
+
+    @classmethod
+    def parse(cls, q: str, phases: Iterable[str], since: str, until: str) -> "ReleaseFilter":
+        """Read what a person or a script has asked for; raises MalformedFilter."""
+        return cls(_search_text(q), _phases(phases), _moment("since", since), _moment("until", until))
+
+    @property
+    def statuses(self) -> tuple[Status, ...]:
+        """The statuses that the phases stand for; none if every status will do."""
+        return tuple(status for status in Status if phase_of_status(status) in self.phases)
+
+    def matches(self, workflow_id: str) -> bool:
+        """Whether the id, or what follows `release:` in it, begins with the search text.
+
+        Capital letters count as small ones in ASCII, as they do in the SQLite store. Other stores tell them apart.
+        """
+        text, known = _folded(self.q), _folded(workflow_id)
+        return (known if is_whole(text) else known.removeprefix(PREFIX)).startswith(text)
+
+    def total_of(self, counts: Mapping[Status, int]) -> int:
+        """How many of those counted have one of the phases."""
+        return sum(
+            count for status, count in counts.items() if not self.phases or phase_of_status(status) in self.phases
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a page begins: the store's own token for it, and how many releases stand before it."""
+
+    token: bytes
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One page of a filtered list: by its number, or by a cursor, however deep that is."""
+
+    page_size: int = PAGE_SIZE
+    page: int = 1
+    filter: ReleaseFilter = field(default_factory=ReleaseFilter)
+    cursor: Cursor | None = None
+
+    @property
+    def offset(self) -> int:
+        """How many releases of the list stand before this page."""
+        return self.cursor.offset if self.cursor else (self.page - 1) * self.page_size
+
+
+def is_whole(text: str) -> bool:
+    """Whether a search text is the beginning of a whole id, and not of what follows `release:`."""
+    return _folded(text).startswith(PREFIX)
+
+
+def _search_text(text: str) -> str:
+    text = text.strip()
+    if len(text.removeprefix(PREFIX)) > MAX_IDENTIFIER:
+        raise MalformedFilter("q", f"takes at most {MAX_IDENTIFIER} characters after {PREFIX}")
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in text):
+        raise MalformedFilter("q", "takes no control characters: ids have none")
+    return text
+
+
+def _phases(texts: Iterable[str]) -> tuple[Phase, ...]:
+    asked = [word.strip() for text in texts for word in text.split(",") if word.strip()]
+    wrong = next((word for word in asked if word not in TOLD_BY_STATUS), None)
+    if wrong is None:
+        return tuple(phase for phase in TOLD_BY_STATUS if phase in asked)
+    takes = f"takes {', '.join(TOLD_BY_STATUS)}"
+    if wrong in Phase.__members__.values():
+        raise MalformedFilter(
+            "phase", f"{takes}. Only the rollout itself knows whether it is {wrong}: Temporal cannot look for that"
+        )
+    raise MalformedFilter("phase", takes)
+
+
+def _moment(name: str, text: str) -> Moment | None:
+    text = text.strip()
+    if not text:
+        return None
+    ago = _AGO.fullmatch(text)
+    if ago:
+        return Moment(text, timedelta(**{_UNITS[ago[2]]: int(ago[1])}))
+    try:
+        given = datetime.fromisoformat(text)
+        given = given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
+    except (ValueError, OverflowError) as exc:
+        raise _not_a_moment(name) from exc
+    if not FIRST <= given < LAST:
+        raise _not_a_moment(name)
+    return Moment(given.isoformat().replace("+00:00", "Z"), given)
+
+
+def _not_a_moment(name: str) -> MalformedFilter:
+    return MalformedFilter(
+        name, "takes a date or time such as 2026-01-31 or 2026-01-31T09:30:00Z (UTC if no zone is given), or 24h or 7d"
+    )
+
+
+def _folded(text: str) -> str:
+    return "".join(character.lower() if character.isascii() else character for character in text)

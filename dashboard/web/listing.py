@@ -1,0 +1,67 @@
+"""What is asked of the list: its filter and its page, read from the address."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
+from hashlib import sha256
+
+from flask import current_app, request
+from itsdangerous import BadSignature, Signer
+
+from dashboard.domain.filters import PAGE_SIZE, REACH, Cursor, ReleaseFilter, Slice
+from dashboard.web.errors import invalid_parameter
+
+MAX_PAGE_SIZE = 100
+
+
+def asked_slice() -> Slice:
+    """The page of the list that the request is for; raises MalformedFilter, or Refused with 422."""
+    args = request.args
+    wanted = ReleaseFilter.parse(args.get("q", ""), args.getlist("phase"), args.get("since", ""), args.get("until", ""))
+    page_size = whole_number("page_size", PAGE_SIZE, MAX_PAGE_SIZE)
+    sealed = args.get("cursor")
+    if sealed is None:
+        return Slice(page_size, _page(page_size), wanted)
+    if "page" in args:
+        raise invalid_parameter("page", "is not taken together with cursor, which says where the page begins")
+    return Slice(page_size, filter=wanted, cursor=_opened(sealed, wanted))
+
+
+def sealing(wanted: ReleaseFilter) -> Callable[[Cursor], str]:
+    """Writes cursors for this filter's list, as they stand in an address.
+
+    They are signed: the store takes a token that it did not make for a fault of its own, and tries again and again.
+    """
+    signer = _signer(wanted)
+    return lambda cursor: signer.sign(urlsafe_b64encode(b"%d:%b" % (cursor.offset, cursor.token))).decode()
+
+
+def _opened(sealed: str, wanted: ReleaseFilter) -> Cursor:
+    try:
+        offset, _, token = urlsafe_b64decode(_signer(wanted).unsign(sealed.encode())).partition(b":")
+    except (BadSignature, UnicodeEncodeError) as exc:
+        takes = "takes what an answer of this list gave as next, with the same q, phase, since and until"
+        raise invalid_parameter("cursor", takes) from exc
+    return Cursor(token, int(offset))
+
+
+def _signer(wanted: ReleaseFilter) -> Signer:
+    return Signer(current_app.config["SECRET_KEY"], salt=f"list {wanted}", sep=".", digest_method=sha256)
+
+
+def _page(page_size: int) -> int:
+    page = whole_number("page", 1, REACH)
+    if page * page_size > REACH:
+        last = REACH // page_size
+        reach = f"by number the list reaches the first {REACH:,} releases, by cursor all"
+        raise invalid_parameter("page", f"takes a whole number from 1 to {last} with page_size {page_size}: {reach}")
+    return page
+
+
+def whole_number(name: str, default: int, most: int) -> int:
+    """A query parameter from 1 to `most`; raises Refused with 422."""
+    text = request.args.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= most):
+        raise invalid_parameter(name, f"takes a whole number from 1 to {most}")
+    return int(text)
