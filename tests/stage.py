@@ -64,6 +64,14 @@ class Stage:
         )
         return release_id
 
+    def start_tree(self, name: str, *children: dict[str, Any], **options: Any) -> str:
+        """Start a release that answers no query and has these child workflows; returns its id."""
+        release_id = f"{self.prefix}-{name}"
+        options = {"task_queue": self.task_queue} | options
+        plan = {"children": list(children)}
+        self.run(lambda client: client.start_workflow("TreeRelease", plan, id=release_id, **options))
+        return release_id
+
     def on(self, release_id: str, act: Callable[[WorkflowHandle[Any, Any]], Coroutine[Any, Any, T]]) -> T:
         """Do something to a release."""
         return self.run(lambda client: act(client.get_workflow_handle(release_id)))

@@ -43,7 +43,8 @@ class Entity:
     """One row of a rollout with everything below it.
 
     `state` is the rollout's own word, whole; `phase` is ours. `name` is never empty. `problem` says what is not
-    known about this row. `details` are the fields that the contract does not name, kept as they came.
+    known about this row; `overruled`, that Temporal knows better than its last word.
+    `details` are the fields that the contract does not name, kept as they came.
     """
 
     id: str
@@ -57,6 +58,7 @@ class Entity:
     updated_at: datetime | None = None
     error: str | None = None
     problem: Problem | None = None
+    overruled: bool = False
     attempt: Attempt | None = None
     details: Mapping[str, JsonValue] = field(default_factory=dict)
     child_ids: tuple[str, ...] = ()
@@ -93,7 +95,8 @@ class Execution:
     """A run of a workflow as Temporal describes or lists it.
 
     `history_length` counts events; a list knows it for closed runs only. `attempts` maps an activity's id to what
-    is pending for it; `closing` is the failure or the reason with which the run ended. A list knows neither.
+    is pending for it; `closing` is the failure or the reason with which the run ended; `first_run_id` is the run that
+    this one continues, itself if none. A list knows nothing of these, nor whether child workflows are pending.
     """
 
     workflow_id: str
@@ -106,6 +109,8 @@ class Execution:
     task_queue: str = ""
     attempts: Mapping[str, Attempt] = field(default_factory=dict)
     closing: Failure | None = None
+    first_run_id: str = ""
+    children_pending: bool = False
 
 
 @dataclass(frozen=True, slots=True)

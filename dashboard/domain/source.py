@@ -23,6 +23,7 @@ class Reading:
 
     Exactly one of `said` and `problem` is set. `digest` stands for the content of `said`. `fingerprint` is set only
     if the execution was described before the release was asked: only then is the answer at least as new as it.
+    `listed` says that `said` was drawn from the release's child workflows, as it answers no query that tells.
     """
 
     execution: Execution
@@ -30,6 +31,7 @@ class Reading:
     problem: Problem | None = None
     digest: str = ""
     fingerprint: Fingerprint | None = None
+    listed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pydantic import Field, JsonValue
 
 from dashboard.domain.entities import Attempt, Entity, Failure
 from dashboard.domain.ids import EntityType
-from dashboard.domain.phases import Phase, phase_of
+from dashboard.domain.phases import Phase
 from dashboard.domain.rollup import Tally, tally, tally_apps
 from dashboard.pages.base import Model, ProblemView
 
@@ -105,6 +105,7 @@ class Row(Model):
     problem: ProblemView | None
     attempt: AttemptView | None
     details: Mapping[str, JsonValue]
+    overruled: bool = Field(exclude=True)
     key: str = Field(exclude=True)
 
     @property
@@ -112,11 +113,6 @@ class Row(Model):
         """The rollout's own word as a row has room for it."""
         state = self.state or "not known"
         return state if len(state) <= MAX_LABEL else f"{state[: MAX_LABEL - 1]}…"
-
-    @property
-    def overruled(self) -> bool:
-        """Whether Temporal knows better than the rollout's last word."""
-        return bool(self.state) and phase_of(self.type, self.state) is not self.phase
 
     @property
     def label(self) -> str:
@@ -287,5 +283,6 @@ def common(entity: Entity, key: str) -> dict[str, Any]:
         "problem": ProblemView.of(entity.problem),
         "attempt": AttemptView.of(entity.attempt),
         "details": entity.details,
+        "overruled": entity.overruled,
         "key": key,
     }

@@ -50,6 +50,8 @@ def decode_description(description: WorkflowExecutionDescription) -> Execution:
         history_length=plain.history_length,
         task_queue=plain.task_queue,
         attempts=_attempts(pending),
+        first_run_id=description.raw_info.first_run_id,
+        children_pending=bool(description.raw_description.pending_children),
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from temporalio.client import Client, WorkflowHistoryEventFilterType
 
 from dashboard.domain.entities import Entity, Execution, Failure, Status
+from dashboard.domain.entity_map import EntityMap
 from dashboard.domain.ids import parse_entity_id
 from dashboard.domain.problems import Problem, ReleaseNotFound
 from dashboard.domain.source import Fingerprint, Listing, Reading, RunEntity, Search
@@ -17,6 +18,7 @@ from dashboard.temporal.connection import Connection
 from dashboard.temporal.errors import ASKING_ERRORS, is_not_found, unavailable
 from dashboard.temporal.executions import decode_closing, decode_description, decode_execution, decode_status
 from dashboard.temporal.query_shape import RELEASE_STATE, Handle, ask_entity, ask_release
+from dashboard.temporal.reading import ChildReader, Told, alone, is_wordless
 from dashboard.temporal.shapes import ask_tree
 
 # Kept back from what the queries may take, in seconds, so that those that did answer still make it into the page.
@@ -28,9 +30,10 @@ ENDED_FOR_A_REASON = frozenset({Status.FAILED, Status.TERMINATED})
 class TemporalGateway:
     """Reads releases from one namespace. Everything in it runs on one event loop."""
 
-    def __init__(self, connection: Connection, release_query: str) -> None:
+    def __init__(self, connection: Connection, release_query: str, entity_map: EntityMap | None = None) -> None:
         self._connection = connection
         self._query = release_query
+        self._map = entity_map or EntityMap()
 
     async def page(self, page: int, page_size: int, known: Mapping[str, Reading], budget: float) -> Listing:
         """One visibility call and one count at once, then the page's releases are asked together."""
@@ -53,9 +56,14 @@ class TemporalGateway:
             return replace(known, execution=replace(execution, closing=known.execution.closing))
         handle = client.get_workflow_handle(release_id, run_id=execution.run_id)
         queries = total.less(RESERVE)
-        answer, closing = await asyncio.gather(
-            ask_tree(client, handle, queries, execution.task_queue), self._closing(handle, execution, queries)
-        )
+        same = known.execution.run_id == execution.run_id
+        children = ChildReader(client, self._map, queries)
+        if known.listed and same and not (known.said and known.said.problem):
+            told = children.tree(execution)
+        else:
+            asking = ask_tree(client, handle, queries, execution.task_queue)
+            told = children.join(execution, asking, has_told=same and not known.listed)
+        answer, closing = await asyncio.gather(told, self._closing(handle, execution, queries))
         return _reading(replace(execution, closing=closing), answer, fingerprint)
 
     async def search(
@@ -82,7 +90,10 @@ class TemporalGateway:
         asking = asyncio.ensure_future(ask_tree(client, handle, total.less(RESERVE)))
         try:
             execution = await self._describe(client, release_id, total)
-            closing, answer = await asyncio.gather(self._closing(handle, execution, total), asking)
+            children = ChildReader(client, self._map, total.less(RESERVE))
+            closing, answer = await asyncio.gather(
+                self._closing(handle, execution, total), children.join(execution, asking, has_told=False)
+            )
         finally:
             asking.cancel()
         # No fingerprint: the query may have been answered before the last event that describe counted.
@@ -106,7 +117,10 @@ class TemporalGateway:
         if known is not None:
             return known
         handle = client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
-        return _reading(run, await ask_release(handle, RELEASE_STATE, budget, run.task_queue), None)
+        answer = await ask_release(handle, RELEASE_STATE, budget, run.task_queue)
+        if isinstance(answer, Problem) and await is_wordless(handle, answer, budget):
+            answer = alone(run)
+        return _reading(run, answer if isinstance(answer, Problem) else Told(*answer), None)
 
     async def _describe(self, client: Client, release_id: str, budget: Budget) -> Execution:
         description = await client.get_workflow_handle(release_id).describe(rpc_timeout=budget.left)
@@ -141,8 +155,9 @@ class TemporalGateway:
             raise unavailable(exc) from exc
 
 
-def _reading(execution: Execution, answer: tuple[Entity, str] | Problem, fingerprint: Fingerprint | None) -> Reading:
-    if isinstance(answer, Problem):
-        return Reading(execution, problem=answer)
-    said, digest = answer
-    return Reading(execution, said=said, digest=digest, fingerprint=fingerprint)
+def _reading(execution: Execution, told: Told | Problem, fingerprint: Fingerprint | None) -> Reading:
+    if isinstance(told, Problem):
+        return Reading(execution, problem=told)
+    # What moves without the release's own history has no fingerprint: it is read again each time.
+    fingerprint = None if told.moves else fingerprint
+    return Reading(execution, said=told.said, digest=told.digest, fingerprint=fingerprint, listed=told.listed)

@@ -1,0 +1,123 @@
+"""Joins what a release says of itself with what Temporal lists of its child workflows."""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from temporalio.client import Client
+
+from dashboard.domain.children import Children, of_this_release, release_row, release_tree, statuses
+from dashboard.domain.entities import Entity, Execution
+from dashboard.domain.entity_map import EntityMap
+from dashboard.domain.problems import Problem, ProblemCode
+from dashboard.domain.truth import overrule
+from dashboard.temporal.budget import Budget
+from dashboard.temporal.child_shape import digest_of, list_children, queries_of
+from dashboard.temporal.query_shape import HIERARCHY, Handle
+
+# Reasons that say nothing against the release's having child workflows to show instead.
+WORDLESS = frozenset(
+    {ProblemCode.QUERY_UNKNOWN, ProblemCode.QUERY_FAILED, ProblemCode.NO_WORKER, ProblemCode.QUERY_TIMED_OUT}
+)
+# How long after the end of a release Temporal's list may still lack what happened last.
+SETTLED = timedelta(seconds=30)
+
+Answer = tuple[Entity, str] | Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A release with everything below it. `listed` says that its child workflows are its rows.
+
+    `moves` says that its content may change without its own history growing: it has to be read again each time.
+    """
+
+    said: Entity
+    digest: str
+    listed: bool = False
+    moves: bool = False
+
+
+class ChildReader:
+    """Reads the child workflows of releases, where there are some."""
+
+    def __init__(self, client: Client, entity_map: EntityMap, budget: Budget) -> None:
+        self._client = client
+        self._map = entity_map
+        self._budget = budget
+
+    async def join(self, release: Execution, asking: Awaitable[Answer], *, has_told: bool) -> Told | Problem:
+        """What the release answers after the statuses of its child workflows; these alone where it answers nothing.
+
+        `has_told` says that the release is known to answer: then a worker that is away does not make it one of
+        another shape. A release without child workflows costs no call for them.
+        """
+        likely = release.children_pending or self._map.names_children
+        listing = asyncio.ensure_future(self._list(release)) if likely else None
+        try:
+            answer = await asking
+            if isinstance(answer, Problem):
+                return await self._instead(release, answer, listing, has_told=has_told)
+            if listing is None:
+                return Told(*answer)
+            return self._merged(release, *answer, await listing)
+        finally:
+            if listing:
+                listing.cancel()
+
+    async def tree(self, release: Execution) -> Told | Problem:
+        """A release that answers nothing, by its child workflows alone."""
+        children = await self._list(release)
+        return children if isinstance(children, Problem) else self._tree(release, children)
+
+    async def _list(self, release: Execution) -> Children | Problem:
+        return await list_children(self._client, release, self._budget)
+
+    async def _instead(
+        self, release: Execution, problem: Problem, listing: Awaitable[Children | Problem] | None, *, has_told: bool
+    ) -> Told | Problem:
+        """Child workflows instead of an answer. Without any, the release has none yet only if it has no words."""
+        if has_told or problem.code not in WORDLESS:
+            return problem
+        handle = self._client.get_workflow_handle(release.workflow_id, run_id=release.run_id)
+        wordless = await is_wordless(handle, problem, self._budget)
+        if problem.code is ProblemCode.QUERY_FAILED and not wordless:
+            return problem
+        children = await (listing or self._list(release))
+        if isinstance(children, Problem):
+            return children if wordless else problem
+        told = self._tree(release, children)
+        if wordless:
+            return told
+        if not told.said.children:
+            return problem
+        if problem.code is ProblemCode.QUERY_UNKNOWN:
+            return told
+        return replace(told, said=replace(told.said, problem=problem))
+
+    def _tree(self, release: Execution, children: Children) -> Told:
+        said = release_tree(release, children, self._map)
+        closed_at = release.closed_at
+        final = closed_at is not None and said.problem is None and datetime.now(UTC) - closed_at > SETTLED
+        return Told(said, digest_of(children), listed=True, moves=not final)
+
+    def _merged(self, release: Execution, said: Entity, digest: str, children: Children | Problem) -> Told:
+        if isinstance(children, Problem):
+            return Told(replace(said, problem=said.problem or children), digest, moves=True)
+        ended = statuses(release, children, said, self._map)
+        moves = bool(of_this_release(release, children.listed)) and not release.status.closed
+        return Told(overrule(said, ended), f"{digest}-{digest_of(children)}", moves=moves)
+
+
+async def is_wordless(handle: Handle, problem: Problem, budget: Budget) -> bool:
+    """Whether a workflow answers no query at all, by its own word; a query's error alone does not say so."""
+    if problem.code not in {ProblemCode.QUERY_UNKNOWN, ProblemCode.QUERY_FAILED}:
+        return False
+    names = await queries_of(handle, budget)
+    return names is not None and not names & {HIERARCHY, ""} and not any(name.startswith("get_") for name in names)
+
+
+def alone(release: Execution) -> tuple[Entity, str]:
+    """A release that answers no query, as a list shows it: what its execution says is all there is to say."""
+    return release_row(release), ""
