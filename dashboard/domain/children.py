@@ -90,6 +90,12 @@ def release_tree(release: Execution, children: Children, entity_map: EntityMap) 
     return root
 
 
+def find_row(release: Execution, children: Children, entity_id: str, entity_map: EntityMap) -> Entity | None:
+    """The row of one entity among these child workflows, that of its newest run."""
+    rows = (_node(child, entity_map).row for child in of_this_release(release, children.listed))
+    return next((row for row in rows if row.id == entity_id), None)
+
+
 def _node(child: Child, entity_map: EntityMap) -> Node:
     run = child.execution
     entity = entity_map.entity_of(run.workflow_id, run.workflow_type)

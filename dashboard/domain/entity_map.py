@@ -58,6 +58,13 @@ class EntityMap:
         entity_type = self.workflow_types.get(workflow_type)
         return (entity_type, f"{entity_type}:{workflow_id}") if entity_type else None
 
+    def workflow_ids_of(self, entity_id: str) -> list[str]:
+        """The workflow ids that stand for this entity."""
+        parsed = parse_entity_id(entity_id)
+        prefixes = [prefix for prefix, entity_type in self.id_prefixes.items() if entity_type is parsed.type]
+        bare = [parsed.identifier] if parsed.type in self.workflow_types.values() else []
+        return [entity_id, *(f"{prefix}{parsed.identifier}" for prefix in prefixes), *bare]
+
 
 def _type_of(workflow_id: str) -> EntityType | None:
     try:

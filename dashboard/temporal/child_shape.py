@@ -20,9 +20,16 @@ METADATA = "__temporal_workflow_metadata"
 PAGE = 1_000
 
 
-async def list_children(client: Client, release: Execution, budget: Budget) -> Children | Problem:
-    """Every execution below a release, as far as the time and the bound allow; else why none could be listed."""
+async def list_children(
+    client: Client, release: Execution, budget: Budget, only: Sequence[str] = ()
+) -> Children | Problem:
+    """Every execution below a release, as far as the time and the bound allow; else why none could be listed.
+
+    `only` asks for these workflow ids alone.
+    """
     query = _query(release)
+    if only:
+        query += f" AND WorkflowId IN ({', '.join(map(quoted, (release.workflow_id, *only)))})"
     runs = client.list_workflows(query, page_size=PAGE, rpc_timeout=budget.left)
     found: list[Child] = []
     total = 0

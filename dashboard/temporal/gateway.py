@@ -75,12 +75,14 @@ class TemporalGateway:
         async with self._asking(total) as client:
             runs, counts = await asyncio.gather(self._list(client, 1, limit, total), self._count(client, total))
         queries = total.less(RESERVE)
+        children = ChildReader(client, self._map, queries)
 
         async def ask(run: Execution) -> Entity | None:
             if (run.run_id, entity_id) in known:
                 return known[run.run_id, entity_id]
             handle = client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
-            return await ask_entity(handle, entity_id, entity_type, queries, run.task_queue)
+            entity = await ask_entity(handle, entity_id, entity_type, queries, run.task_queue)
+            return await children.find(handle, entity) if entity and entity.problem else entity
 
         answers = await asyncio.gather(*(ask(run) for run in runs))
         return Search(tuple(zip(runs, answers, strict=True)), sum(counts.values()))

@@ -7,13 +7,15 @@ from datetime import UTC, datetime, timedelta
 
 from temporalio.client import Client
 
-from dashboard.domain.children import Children, of_this_release, release_row, release_tree, statuses
+from dashboard.domain.children import Children, find_row, of_this_release, release_row, release_tree, statuses
 from dashboard.domain.entities import Entity, Execution
 from dashboard.domain.entity_map import EntityMap
 from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.domain.truth import overrule
 from dashboard.temporal.budget import Budget
 from dashboard.temporal.child_shape import digest_of, list_children, queries_of
+from dashboard.temporal.errors import ASKING_ERRORS, source_problem
+from dashboard.temporal.executions import decode_description
 from dashboard.temporal.query_shape import HIERARCHY, Handle
 
 # Reasons that say nothing against the release's having child workflows to show instead.
@@ -98,9 +100,8 @@ class ChildReader:
 
     def _tree(self, release: Execution, children: Children) -> Told:
         said = release_tree(release, children, self._map)
-        closed_at = release.closed_at
-        final = closed_at is not None and said.problem is None and datetime.now(UTC) - closed_at > SETTLED
-        return Told(said, digest_of(children), listed=True, moves=not final)
+        moves = said.problem is not None or not _settled(release)
+        return Told(said, digest_of(children), listed=True, moves=moves)
 
     def _merged(self, release: Execution, said: Entity, digest: str, children: Children | Problem) -> Told:
         if isinstance(children, Problem):
@@ -108,6 +109,30 @@ class ChildReader:
         ended = statuses(release, children, said, self._map)
         moves = bool(of_this_release(release, children.listed)) and not release.status.closed
         return Told(overrule(said, ended), f"{digest}-{digest_of(children)}", moves=moves)
+
+    async def find(self, handle: Handle, gap: Entity) -> Entity | None:
+        """One entity by the row that stands in for it: its child workflow, if the release has that and no words."""
+        if gap.problem is None or not await is_wordless(handle, gap.problem, self._budget):
+            return gap
+        try:
+            async with self._budget.bounds():
+                release = decode_description(await handle.describe(rpc_timeout=self._budget.left))
+        except ASKING_ERRORS as exc:
+            return replace(gap, problem=source_problem(exc))
+        names = self._map.workflow_ids_of(gap.id)
+        children = await list_children(self._client, release, self._budget, names)
+        if isinstance(children, Problem):
+            return replace(gap, problem=children)
+        found = find_row(release, children, gap.id, self._map)
+        if release.closed_at is None or _settled(release):
+            return found
+        # Not for good, or what the list has missed would be remembered as the last word on a closed release.
+        text = "The release ended a moment ago, and Temporal's list of its workflows may be some seconds late."
+        return replace(found or gap, problem=Problem(ProblemCode.LAGGING, text))
+
+
+def _settled(release: Execution) -> bool:
+    return release.closed_at is not None and datetime.now(UTC) - release.closed_at > SETTLED
 
 
 async def is_wordless(handle: Handle, problem: Problem, budget: Budget) -> bool:

@@ -149,6 +149,15 @@ def test_missing_levels_and_unknown_types_are_rows_that_say_so(stage: Stage, tag
     assert stage.ask(f"/releases/{release_id}/entities/{stand_in}").status_code == 200
 
 
+def test_an_entity_is_found_by_its_id_alone_in_a_tree_that_answers_no_query(stage: Stage, tag: str):
+    release_id = stage.start_tree("r", chain(tag, end="boom"))
+    eventually(lambda: len(rows(tree(stage, release_id))) == 4)
+    stage.listed("r")
+    found = stage.json(f"/entities/app:a~2F{tag}")
+    assert [(item["release_id"], item["phase"]) for item in found["occurrences"]] == [(release_id, "failed")]
+    stage.json(f"/entities/app:nowhere-{tag}", 404)
+
+
 def test_an_id_with_quotes_and_backslashes_finds_its_own_children(stage: Stage, tag: str):
     release_id = stage.start_tree(r"it's\'odd\\", part(f"wave:w/{tag}"))
     page: Any = {}

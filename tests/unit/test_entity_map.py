@@ -45,6 +45,13 @@ def test_a_child_workflow_is_known_by_its_id_then_its_prefix_then_its_type(tmp_p
     assert entity_map.entity_of("release:inner", "Other") is None, "a release is no part of another"
 
 
+def test_it_knows_which_workflow_ids_may_stand_for_an_entity(tmp_path: Path):
+    entity_map = read(tmp_path, WHOLE)
+    assert entity_map.workflow_ids_of("wave:w") == ["wave:w", "w"]
+    assert entity_map.workflow_ids_of("cluster:c") == ["cluster:c", "deploy-cluster-c"]
+    assert EntityMap().workflow_ids_of("app:a") == ["app:a"]
+
+
 def test_its_words_come_before_those_that_everybody_knows_and_one_type_before_all(tmp_path: Path):
     entity_map = read(tmp_path, WHOLE)
     assert entity_map.phase_of(EntityType.WAVE, "soaking") is Phase.RUNNING
@@ -71,7 +78,7 @@ def test_its_words_come_before_those_that_everybody_knows_and_one_type_before_al
         ('[states]\nfailed = ["x"]\npaused = ["X"]', "states.paused: got 'x'", "stands under failed already"),
         ('[states]\napp = ["x"]', "states.app", "takes a table of phases"),
         ('[states.app]\nasleep = ["x"]', "states.app.asleep", "no such phase"),
-        ("[states", "not TOML", "line 1"),
+        ("[states", "not TOML", "Expected"),
     ],
 )
 def test_a_fault_is_named_with_its_key_and_what_it_takes(tmp_path: Path, text: str, key: str, takes: str):
