@@ -70,7 +70,7 @@ def _flask(settings: Settings) -> Flask:
 
 def _source(settings: Settings) -> ReleaseSource:
     try:
-        return TemporalGateway(Connection(settings.temporal_environment), settings.release_query)
+        return TemporalGateway(Connection(settings.temporal_environment), settings.release_query, settings.entity_map)
     except ConnectionSettingsError as exc:
         raise SettingsError(str(exc)) from exc
 

@@ -19,6 +19,7 @@ from dashboard.accounts.store import Accounts
 from dashboard.app import create_app
 from dashboard.bridge import LoopThread
 from dashboard.demo.children import Child, spawn, stop
+from dashboard.domain.entity_map import EntityMap
 from dashboard.settings import Settings
 from tests.waiting import eventually
 
@@ -39,11 +40,11 @@ class Stage:
         self._folder = folder
         self.show(f"WorkflowId STARTS_WITH '{self.prefix}'")
 
-    def show(self, release_filter: str) -> None:
+    def show(self, release_filter: str, entity_map: EntityMap | None = None) -> None:
         """Look with a dashboard that lists these releases."""
         if hasattr(self, "app"):
             shut(self.app)
-        self.app = dashboard_for(self.address, self._folder, release_filter)
+        self.app = dashboard_for(self.address, self._folder, release_filter, entity_map=entity_map)
         self.browser = logged_in(self.app)
 
     def run(self, make: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
@@ -123,12 +124,19 @@ def shut(app: Flask) -> None:
     app.extensions["accounts"].close()
 
 
-def dashboard_for(address: str, folder: Path, release_filter: str, namespace: str = "default") -> Flask:
+def dashboard_for(
+    address: str,
+    folder: Path,
+    release_filter: str,
+    namespace: str = "default",
+    entity_map: EntityMap | None = None,
+) -> Flask:
     """The dashboard for one Temporal, with a user who may log in."""
     settings = Settings(
         data_dir=folder,
         secret_key=SecretStr("k" * 32),
         release_filter=release_filter,
+        entity_map=entity_map or EntityMap(),
         temporal_environment={
             "TEMPORAL_ADDRESS": address,
             "TEMPORAL_NAMESPACE": namespace,

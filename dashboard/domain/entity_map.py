@@ -2,10 +2,11 @@
 
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
+from dashboard.domain.entities import Entity
 from dashboard.domain.ids import EntityType, MalformedId, parse_entity_id
 from dashboard.domain.phases import Phase, phase_of, plain_word
 
@@ -42,6 +43,13 @@ class EntityMap:
             if plain in words:
                 return words[plain]
         return phase_of(entity_type, word)
+
+    def reword(self, entity: Entity) -> Entity:
+        """What a rollout said, with the phases that this map's words give it."""
+        if not any(self.words.values()):
+            return entity
+        phase = self.phase_of(entity.type, entity.state) if entity.state else entity.phase
+        return replace(entity, phase=phase, children=tuple(self.reword(child) for child in entity.children))
 
     def entity_of(self, workflow_id: str, workflow_type: str) -> tuple[EntityType, str] | None:
         """The type and the entity id of a child workflow, None where nothing tells.

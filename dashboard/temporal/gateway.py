@@ -82,7 +82,9 @@ class TemporalGateway:
                 return known[run.run_id, entity_id]
             handle = client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
             entity = await ask_entity(handle, entity_id, entity_type, queries, run.task_queue)
-            return await children.find(handle, entity) if entity and entity.problem else entity
+            if entity is None or entity.problem is None:
+                return entity and self._map.reword(entity)
+            return await children.find(handle, entity)
 
         answers = await asyncio.gather(*(ask(run) for run in runs))
         return Search(tuple(zip(runs, answers, strict=True)), sum(counts.values()))
@@ -120,9 +122,11 @@ class TemporalGateway:
             return known
         handle = client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
         answer = await ask_release(handle, RELEASE_STATE, budget, run.task_queue)
-        if isinstance(answer, Problem) and await is_wordless(handle, answer, budget):
-            answer = alone(run)
-        return _reading(run, answer if isinstance(answer, Problem) else Told(*answer), None)
+        if not isinstance(answer, Problem):
+            said, digest = answer
+            return _reading(run, Told(self._map.reword(said), digest), None)
+        wordless = await is_wordless(handle, answer, budget)
+        return _reading(run, alone(run) if wordless else answer, None)
 
     async def _describe(self, client: Client, release_id: str, budget: Budget) -> Execution:
         description = await client.get_workflow_handle(release_id).describe(rpc_timeout=budget.left)

@@ -61,9 +61,10 @@ class ChildReader:
             answer = await asking
             if isinstance(answer, Problem):
                 return await self._instead(release, answer, listing, has_told=has_told)
+            said, digest = self._map.reword(answer[0]), answer[1]
             if listing is None:
-                return Told(*answer)
-            return self._merged(release, *answer, await listing)
+                return Told(said, digest)
+            return self._merged(release, said, digest, await listing)
         finally:
             if listing:
                 listing.cancel()
@@ -143,6 +144,6 @@ async def is_wordless(handle: Handle, problem: Problem, budget: Budget) -> bool:
     return names is not None and not names & {HIERARCHY, ""} and not any(name.startswith("get_") for name in names)
 
 
-def alone(release: Execution) -> tuple[Entity, str]:
+def alone(release: Execution) -> Told:
     """A release that answers no query, as a list shows it: what its execution says is all there is to say."""
-    return release_row(release), ""
+    return Told(release_row(release), "", listed=True)

@@ -6,6 +6,9 @@ from uuid import uuid4
 
 import pytest
 
+from dashboard.domain.entity_map import EntityMap
+from dashboard.domain.ids import EntityType
+from dashboard.domain.phases import Phase
 from tests.rollout_makers import hierarchy
 from tests.stage import Stage, scripted_worker
 from tests.waiting import eventually
@@ -147,6 +150,39 @@ def test_missing_levels_and_unknown_types_are_rows_that_say_so(stage: Stage, tag
     assert "No wave: Temporal shows this cluster directly under the release." in html
     stand_in = next(row["id"] for row in rows(tree(stage, release_id)) if row["name"] == "no wave")
     assert stage.ask(f"/releases/{release_id}/entities/{stand_in}").status_code == 200
+
+
+def test_a_map_says_what_the_child_workflows_are(stage: Stage, tag: str):
+    app = part(f"pay-{tag}", workflow_type="InstallApp")
+    cluster = part(f"deploy-cluster-{tag}", part(f"bundle:b/{tag}", app))
+    release_id = stage.start_tree("r", part(f"canary-{tag}", cluster, workflow_type="RolloutWave"))
+    entity_map = EntityMap(
+        {"RolloutWave": EntityType.WAVE, "InstallApp": EntityType.APP}, {"deploy-cluster-": EntityType.CLUSTER}
+    )
+    stage.show(f"WorkflowId STARTS_WITH '{stage.prefix}'", entity_map)
+    eventually(lambda: len(rows(tree(stage, release_id))) == 4)
+    assert [(row["id"], row["problem"]) for row in rows(tree(stage, release_id))] == [
+        (f"wave:canary-{tag}", None),
+        (f"cluster:{tag}", None),
+        (f"bundle:b/{tag}", None),
+        (f"app:pay-{tag}", None),
+    ]
+    stage.listed("r")
+    assert stage.json(f"/entities/cluster:{tag}")["release_id"] == release_id
+
+
+def test_a_map_says_what_words_mean_in_the_tree_the_list_and_the_search(stage: Stage):
+    told = hierarchy(clusters=1, apps=1, state="soaking") | {"state": "soaking"}
+    answers = {"get_hierarchy": told, "get_release_state": {"id": "release:r", "state": "soaking"}}
+    answers["get_app_state"] = told["waves"][0]["clusters"][0]["bundle"]["apps"][0]
+    release_id = stage.start("r", answers)
+    words = {None: {"soaking": Phase.RUNNING}, EntityType.APP: {"soaking": Phase.SUCCEEDED}}
+    stage.show(f"WorkflowId STARTS_WITH '{stage.prefix}'", EntityMap(words=words))
+    page = tree(stage, release_id)
+    assert (page["phase"], rows(page)[-1]["phase"], rows(page)[-1]["state"]) == ("running", "succeeded", "soaking")
+    assert "last said" not in stage.ask(f"/releases/{release_id}/hierarchy").text
+    assert stage.listed("r")["r"]["phase"] == "running"
+    assert stage.json("/entities/app:a0-0")["phase"] == "succeeded"
 
 
 def test_an_entity_is_found_by_its_id_alone_in_a_tree_that_answers_no_query(stage: Stage, tag: str):
