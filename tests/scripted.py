@@ -110,6 +110,11 @@ class ScriptedTree:
         plan = workflow.payload_converter().from_payload(args[0].payload, dict)
         for child in plan.get("children", ()):
             await grow(child)
+        if "stumble" in plan:
+            policy = RetryPolicy(initial_interval=timedelta(milliseconds=50), maximum_attempts=500)
+            await workflow.execute_activity(
+                stumble, "registry", start_to_close_timeout=timedelta(seconds=5), retry_policy=policy
+            )
         self.end = self.end or plan.get("end")
         await workflow.wait_condition(lambda: self.end is not None)
         if self.end == "again":

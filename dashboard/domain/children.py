@@ -1,11 +1,11 @@
 """Child workflows as the rows of a release: which of them belong to it, what each is, and what its status says."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from pydantic import JsonValue
 
-from dashboard.domain.entities import Entity, Execution, Status
+from dashboard.domain.entities import Attempt, Entity, Execution, Status
 from dashboard.domain.entity_map import EntityMap
 from dashboard.domain.graph import Node, grow
 from dashboard.domain.ids import EntityType
@@ -30,10 +30,14 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class Children:
-    """What was listed of a release's child workflows, and how many more there are that were not read."""
+    """What was listed of a release's child workflows, and how many more there are that were not read.
+
+    `attempts` are, by run id, the activities on which some of them wait.
+    """
 
     listed: tuple[Child, ...]
     more: int = 0
+    attempts: Mapping[str, Attempt] = field(default_factory=dict)
 
 
 def of_this_release(release: Execution, listed: Iterable[Child]) -> list[Child]:
@@ -78,7 +82,7 @@ def release_tree(release: Execution, children: Children, entity_map: EntityMap) 
         if newest.setdefault(child.execution.workflow_id, child) is not child:
             older.append(child)
     kept = list(reversed(newest.values()))
-    nodes = [_node(child, entity_map) for child in (*kept, *older)]
+    nodes = [_node(child, entity_map, children.attempts) for child in (*kept, *older)]
     root = grow(release_row(release), release.workflow_id, nodes, limit=MAX_CHILDREN, more=children.more)
     running = sum(not child.execution.status.closed for child in kept)
     if release.status.closed and running:
@@ -96,11 +100,20 @@ def find_row(release: Execution, children: Children, entity_id: str, entity_map:
     return next((row for row in rows if row.id == entity_id), None)
 
 
-def _node(child: Child, entity_map: EntityMap) -> Node:
+def longest_running(release: Execution, children: Children, limit: int) -> list[Execution]:
+    """The child workflows that have been running longest, of those that wait for no child workflow of their own."""
+    running = [child for child in of_this_release(release, children.listed) if not child.execution.status.closed]
+    waiting = {child.parent_id for child in running}
+    leaves = [child.execution for child in reversed(running) if child.execution.workflow_id not in waiting]
+    return leaves[:limit]
+
+
+def _node(child: Child, entity_map: EntityMap, attempts: Mapping[str, Attempt] | None = None) -> Node:
     run = child.execution
     entity = entity_map.entity_of(run.workflow_id, run.workflow_type)
     entity_type, entity_id = entity or (EntityType.APP, run.workflow_id)
-    return Node(run.workflow_id, child.parent_id, _row(run, entity_type, entity_id), known=entity is not None)
+    row = replace(_row(run, entity_type, entity_id), attempt=(attempts or {}).get(run.run_id))
+    return Node(run.workflow_id, child.parent_id, row, known=entity is not None)
 
 
 def _row(run: Execution, entity_type: EntityType, entity_id: str) -> Entity:

@@ -23,7 +23,8 @@ class Reading:
 
     Exactly one of `said` and `problem` is set. `digest` stands for the content of `said`. `fingerprint` is set only
     if the execution was described before the release was asked: only then is the answer at least as new as it.
-    `listed` says that `said` was drawn from the release's child workflows, as it answers no query that tells.
+    `listed` says that `said` was drawn from the release's child workflows, as it answers no query that tells;
+    `has_children`, that it is known to have some, though none may be running now.
     """
 
     execution: Execution
@@ -32,6 +33,7 @@ class Reading:
     digest: str = ""
     fingerprint: Fingerprint | None = None
     listed: bool = False
+    has_children: bool = False
 
 
 @dataclass(frozen=True, slots=True)

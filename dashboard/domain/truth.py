@@ -104,4 +104,4 @@ def _with_attempts(entity: Entity, attempts: Mapping[str, Attempt]) -> Entity:
     attempt = attempts.get(entity.id)
     if attempt is None and all(new is old for new, old in zip(children, entity.children, strict=True)):
         return entity
-    return replace(entity, attempt=attempt, children=children)
+    return replace(entity, attempt=attempt or entity.attempt, children=children)

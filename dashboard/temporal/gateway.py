@@ -62,7 +62,8 @@ class TemporalGateway:
             told = children.tree(execution)
         else:
             asking = ask_tree(client, handle, queries, execution.task_queue)
-            told = children.join(execution, asking, has_told=same and not known.listed)
+            has_told = same and not known.listed
+            told = children.join(execution, asking, has_told=has_told, has_children=same and known.has_children)
         answer, closing = await asyncio.gather(told, self._closing(handle, execution, queries))
         return _reading(replace(execution, closing=closing), answer, fingerprint)
 
@@ -96,7 +97,7 @@ class TemporalGateway:
             execution = await self._describe(client, release_id, total)
             children = ChildReader(client, self._map, total.less(RESERVE))
             closing, answer = await asyncio.gather(
-                self._closing(handle, execution, total), children.join(execution, asking, has_told=False)
+                self._closing(handle, execution, total), children.join(execution, asking)
             )
         finally:
             asking.cancel()
@@ -166,4 +167,11 @@ def _reading(execution: Execution, told: Told | Problem, fingerprint: Fingerprin
         return Reading(execution, problem=told)
     # What moves without the release's own history has no fingerprint: it is read again each time.
     fingerprint = None if told.moves else fingerprint
-    return Reading(execution, said=told.said, digest=told.digest, fingerprint=fingerprint, listed=told.listed)
+    return Reading(
+        execution,
+        said=told.said,
+        digest=told.digest,
+        fingerprint=fingerprint,
+        listed=told.listed,
+        has_children=told.has_children,
+    )

@@ -13,7 +13,7 @@ from dashboard.domain.entity_map import EntityMap
 from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.domain.truth import overrule
 from dashboard.temporal.budget import Budget
-from dashboard.temporal.child_shape import digest_of, list_children, queries_of
+from dashboard.temporal.child_shape import digest_of, list_children, queries_of, with_attempts
 from dashboard.temporal.errors import ASKING_ERRORS, source_problem
 from dashboard.temporal.executions import decode_description
 from dashboard.temporal.query_shape import HIERARCHY, Handle
@@ -33,12 +33,14 @@ class Told:
     """A release with everything below it. `listed` says that its child workflows are its rows.
 
     `moves` says that its content may change without its own history growing: it has to be read again each time.
+    `has_children` says that there are child workflows, whether or not the rows are drawn from them.
     """
 
     said: Entity
     digest: str
     listed: bool = False
     moves: bool = False
+    has_children: bool = False
 
 
 class ChildReader:
@@ -49,13 +51,16 @@ class ChildReader:
         self._map = entity_map
         self._budget = budget
 
-    async def join(self, release: Execution, asking: Awaitable[Answer], *, has_told: bool) -> Told | Problem:
+    async def join(
+        self, release: Execution, asking: Awaitable[Answer], *, has_told: bool = False, has_children: bool = False
+    ) -> Told | Problem:
         """What the release answers after the statuses of its child workflows; these alone where it answers nothing.
 
         `has_told` says that the release is known to answer: then a worker that is away does not make it one of
-        another shape. A release without child workflows costs no call for them.
+        another shape. `has_children` says that child workflows have been seen; a release of which nothing says that
+        it has some costs no call for them.
         """
-        likely = release.children_pending or self._map.names_children
+        likely = has_children or release.children_pending or self._map.names_children
         listing = asyncio.ensure_future(self._list(release)) if likely else None
         try:
             answer = await asking
@@ -72,7 +77,7 @@ class ChildReader:
     async def tree(self, release: Execution) -> Told | Problem:
         """A release that answers nothing, by its child workflows alone."""
         children = await self._list(release)
-        return children if isinstance(children, Problem) else self._tree(release, children)
+        return children if isinstance(children, Problem) else await self._tree(release, children)
 
     async def _list(self, release: Execution) -> Children | Problem:
         return await list_children(self._client, release, self._budget)
@@ -90,7 +95,7 @@ class ChildReader:
         children = await (listing or self._list(release))
         if isinstance(children, Problem):
             return children if wordless else problem
-        told = self._tree(release, children)
+        told = await self._tree(release, children)
         if wordless:
             return told
         if not told.said.children:
@@ -99,17 +104,19 @@ class ChildReader:
             return told
         return replace(told, said=replace(told.said, problem=problem))
 
-    def _tree(self, release: Execution, children: Children) -> Told:
+    async def _tree(self, release: Execution, children: Children) -> Told:
+        children = await with_attempts(self._client, release, children, self._budget)
         said = release_tree(release, children, self._map)
         moves = said.problem is not None or not _settled(release)
         return Told(said, digest_of(children), listed=True, moves=moves)
 
     def _merged(self, release: Execution, said: Entity, digest: str, children: Children | Problem) -> Told:
         if isinstance(children, Problem):
-            return Told(replace(said, problem=said.problem or children), digest, moves=True)
+            return Told(replace(said, problem=said.problem or children), digest, moves=True, has_children=True)
         ended = statuses(release, children, said, self._map)
-        moves = bool(of_this_release(release, children.listed)) and not release.status.closed
-        return Told(overrule(said, ended), f"{digest}-{digest_of(children)}", moves=moves)
+        some = bool(of_this_release(release, children.listed))
+        moves = some and not _settled(release)
+        return Told(overrule(said, ended), f"{digest}-{digest_of(children)}", moves=moves, has_children=some)
 
     async def find(self, handle: Handle, gap: Entity) -> Entity | None:
         """One entity by the row that stands in for it: its child workflow, if the release has that and no words."""

@@ -5,10 +5,15 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from temporalio.client import Client
 
+from dashboard.domain.children import Children
 from dashboard.domain.entity_map import EntityMap
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
+from dashboard.temporal.budget import Budget
+from dashboard.temporal.child_shape import list_children
+from dashboard.temporal.executions import decode_description
 from tests.rollout_makers import hierarchy
 from tests.stage import Stage, scripted_worker
 from tests.waiting import eventually
@@ -69,6 +74,34 @@ def test_a_tree_that_answers_no_query_is_drawn_from_its_child_workflows(stage: S
     assert "last said" not in html, "a running app is no contradiction here"
     item = stage.listed("r")["r"]
     assert (item["phase"], item["problem"]) == ("running", None)
+
+
+def test_an_app_whose_own_activity_is_tried_again_says_so_and_the_release_too(stage: Stage, tag: str):
+    release_id = stage.start_tree("r", chain(tag, stumble=True))
+
+    def attempt() -> Any:
+        found = rows(tree(stage, release_id))
+        return len(found) == 4 and found[-1]["attempt"] and found[-1]["attempt"]["retrying"]
+
+    eventually(attempt)
+    page = tree(stage, release_id)
+    assert rows(page)[-1]["attempt"]["last_failure"]["type"] == "ImagePullError"
+    assert page["progress"]["retrying"] == 1
+    assert page["blocked_by"][0]["obstacles"][0]["id"] == f"cluster:c/{tag}"
+
+
+def test_a_list_that_takes_several_answers_is_read_whole(stage: Stage, tag: str):
+    release_id = stage.start_tree("r", *(part(f"wave:{n}/{tag}") for n in range(6)))
+    eventually(lambda: len(rows(tree(stage, release_id))) == 6)
+
+    async def listed(client: Client) -> Children:
+        description = await client.get_workflow_handle(release_id).describe()
+        found = await list_children(client, decode_description(description), Budget.of(10), page=2)
+        assert isinstance(found, Children)
+        return found
+
+    whole = stage.run(listed)
+    assert (len(whole.listed), whole.more) == (7, 0), "the release itself is listed too"
 
 
 def test_what_happens_far_below_is_seen_though_the_release_has_no_news(stage: Stage, tag: str):
@@ -228,7 +261,12 @@ def test_how_a_child_workflow_ended_beats_the_word_of_its_row_and_of_all_below(s
     release_id = stage.start("r", {"get_hierarchy": told})
     stage.on(release_id, lambda handle: handle.signal("spawn", part(f"cluster:one-{tag}/attempt-2")))
     stage.on(release_id, lambda handle: handle.signal("spawn", part(f"app:lost-{tag}")))
-    stage.on(release_id, lambda handle: handle.signal("spawn", part(f"wave:one/{tag}")))
+
+    def started() -> int:
+        pending = stage.on(release_id, lambda handle: handle.describe()).raw_description.pending_children
+        return sum(bool(child.run_id) for child in pending)
+
+    eventually(lambda: started() == 2)
     before = rows(tree(stage, release_id))
     assert {row["phase"] for row in before} == {"running"}
     stage.on(f"cluster:one-{tag}/attempt-2", lambda handle: handle.terminate())
@@ -238,3 +276,7 @@ def test_how_a_child_workflow_ended_beats_the_word_of_its_row_and_of_all_below(s
     assert after[f"cluster:one-{tag}"] == after["bundle:b0"] == after["app:a0-1"] == "terminated"
     assert after[f"app:lost-{tag}"] == "failed"
     assert after["wave:one"] == after["cluster:c1"] == after["app:a1-1"] == "running"
+    assert started() == 0
+    as_of = tree(stage, release_id)["as_of"]
+    eventually(lambda: tree(stage, release_id)["as_of"] != as_of)
+    assert {row["id"]: row["phase"] for row in rows(tree(stage, release_id))} == after, "also once none is running"
