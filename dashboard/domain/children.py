@@ -112,7 +112,9 @@ def _node(child: Child, entity_map: EntityMap, attempts: Mapping[str, Attempt] |
     run = child.execution
     entity = entity_map.entity_of(run.workflow_id, run.workflow_type)
     entity_type, entity_id = entity or (EntityType.APP, run.workflow_id)
-    row = replace(_row(run, entity_type, entity_id), attempt=(attempts or {}).get(run.run_id))
+    row = _row(run, entity_type, entity_id)
+    if attempts and run.run_id in attempts:
+        row = replace(row, attempt=attempts[run.run_id])
     return Node(run.workflow_id, child.parent_id, row, known=entity is not None)
 
 

@@ -115,7 +115,9 @@ def _plant(node: Node, line: _Line, problem: Problem | None, ids: set[str]) -> _
     """Put a node's row where its level belongs, below the nearest row that may hold it."""
     parent = line[-1]
     row = node.row if node.known else _typed_by_place(node.row, parent)
-    branch = _Branch(replace(row, problem=row.problem or problem), _DEPTH[row.type])
+    branch = _Branch(row, _DEPTH[row.type])
+    if problem:
+        branch.blame(problem.code, problem.message)
     if row.id in ids:
         branch.blame(ProblemCode.MALFORMED, f"Another row of this release has the same id as this {row.type}.")
     ids.add(row.id)
@@ -213,5 +215,7 @@ def _left_out(shown: int, left_out: int) -> Entity:
 
 def _built(branch: _Branch) -> Entity:
     # As deep as a release has levels, and no deeper.
+    if not branch.children:
+        return branch.row
     children = tuple(_built(child) for child in branch.children)
     return replace(branch.row, children=children, child_ids=tuple(child.id for child in children))
