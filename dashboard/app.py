@@ -70,7 +70,7 @@ def _flask(settings: Settings) -> Flask:
 
 
 def _source(settings: Settings) -> ReleaseSource:
-    return TemporalGateway(_connection(settings), settings.release_query)
+    return TemporalGateway(_connection(settings), settings.release_query, settings.entity_map)
 
 
 def _temporal_ui(settings: Settings) -> str:

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError, field_validator
 
+from dashboard.domain.entity_map import EntityMap, EntityMapError, read_entity_map
+
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 Secret = Annotated[SecretStr, Field(min_length=32)]
 
@@ -27,6 +29,7 @@ TAKES = {
     "TRUSTED_PROXIES": "a whole number from 0 to 10",
     "RELEASE_WORKFLOW_TYPE": "the name of a workflow type, without quotes or backslashes",
     "RELEASE_FILTER": "a visibility query, such as WorkflowType = 'ReleaseWorkflow'",
+    "ENTITY_MAP": "the path of a TOML file with tables workflow_types, id_prefixes or states",
     "TEMPORAL_TIMEOUT": "seconds from 0.2 to 30",
     "TEMPORAL_UI_URL": "an address such as https://temporal.example.com, without a query",
     "LOG_LEVEL": "DEBUG, INFO, WARNING or ERROR",
@@ -56,6 +59,7 @@ class Settings(BaseModel):
     trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
     release_workflow_type: Annotated[str, StringConstraints(pattern=r"^[^'\"\\\x00-\x1f]+$")] = "ReleaseWorkflow"
     release_filter: str | None = None
+    entity_map: EntityMap = Field(default_factory=EntityMap)
     temporal_timeout: Annotated[float, Field(ge=0.2, le=30)] = 2.0
     temporal_ui_url: str | None = None
     log_level: LogLevel = "INFO"
@@ -112,11 +116,32 @@ def load_settings(environ: Mapping[str, str] | None = None, env_file: Path | Non
     environ = os.environ if environ is None else environ
     merged = {**_read_file(env_file or _chosen_file(environ)), **environ}
     given = {name: value for name, value in merged.items() if value.strip()}
-    fields = {name: given[name.upper()] for name in Settings.model_fields if name.upper() in given}
+    fields: dict[str, object] = {
+        name: given[name.upper()] for name in Settings.model_fields if name.upper() in given and name != "entity_map"
+    }
+    entity_map, faults = _entity_map(given)
     try:
-        return Settings.model_validate({**fields, "temporal_environment": _temporal_names(given)})
+        settings = Settings.model_validate(
+            {**fields, "entity_map": entity_map, "temporal_environment": _temporal_names(given)}
+        )
     except ValidationError as exc:
-        raise SettingsError("\n".join(_explain(given, str(error["loc"][0])) for error in exc.errors())) from None
+        faults += [_explain(given, str(error["loc"][0])) for error in exc.errors()]
+    if faults:
+        raise SettingsError("\n".join(faults))
+    return settings
+
+
+def _entity_map(given: Mapping[str, str]) -> tuple[EntityMap, list[str]]:
+    """The entity map of the file that is named, and what is wrong with that, a line for each fault."""
+    named = given.get("ENTITY_MAP", "").strip()
+    if not named:
+        return EntityMap(), []
+    if not Path(named).is_file():
+        return EntityMap(), [_explain(given, "entity_map")]
+    try:
+        return read_entity_map(Path(named)), []
+    except EntityMapError as exc:
+        return EntityMap(), [f"ENTITY_MAP: in {named}, {fault}" for fault in str(exc).splitlines()]
 
 
 def _chosen_file(environ: Mapping[str, str]) -> Path:

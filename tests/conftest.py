@@ -12,7 +12,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from dashboard.demo.children import Child, spawn, stop
-from dashboard.demo.samples import samples
+from dashboard.demo.samples import SAMPLES, samples
+from dashboard.demo.seed import TASK_QUEUE
 from dashboard.demo.server import EmbeddedTemporal
 from tests.stage import Stage, dashboard_for, logged_in, scripted_worker, shut
 from tests.waiting import eventually
@@ -38,11 +39,17 @@ class Rollouts:
     cancelled: str
     terminated: str
     thousand: str
+    children: str
 
     @property
     def ids(self) -> set[str]:
         """The ids of all samples."""
         return set(vars(self).values()) - {self.address}
+
+    @property
+    def telling(self) -> set[str]:
+        """The ids of those that answer queries."""
+        return self.ids - {self.children}
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +70,9 @@ def rollouts(temporal_address: str, sample_worker: SampleWorker) -> Iterator[Rol
 @pytest.fixture(scope="session")
 def viewer(rollouts: Rollouts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
     """A browser in which somebody looks at the sample rollouts."""
-    app = dashboard_for(rollouts.address, tmp_path_factory.mktemp("viewer"), "WorkflowType = 'ReleaseWorkflow'")
+    app = dashboard_for(
+        rollouts.address, tmp_path_factory.mktemp("viewer"), f"{SAMPLES} AND TaskQueue = '{TASK_QUEUE}'"
+    )
     yield logged_in(app)
     shut(app)
 

@@ -16,7 +16,7 @@ from asgiref.sync import async_to_sync
 from temporalio import activity, workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.client import Client
-from temporalio.common import RawValue, RetryPolicy
+from temporalio.common import RawValue, RetryPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
@@ -79,6 +79,10 @@ class ScriptedRelease:
         """Start a child workflow that waits."""
         await workflow.start_child_workflow("ScriptedRelease", {}, id=child_id)
 
+    @workflow.signal
+    async def spawn(self, child: dict[str, Any]) -> None:
+        await grow(child)
+
     @workflow.query(dynamic=True)
     def answer(self, name: str, args: Sequence[RawValue]) -> RawValue:
         if name not in self.answers:
@@ -100,12 +104,57 @@ class ScriptedRelease:
         return RawValue(Payload(metadata={"encoding": b"json/plain"}, data=json.dumps(found).encode()))
 
 
+async def grow(child: dict[str, Any]) -> None:
+    """Start a child workflow of any type."""
+    policy = workflow.ParentClosePolicy.ABANDON if child.get("abandoned") else workflow.ParentClosePolicy.TERMINATE
+    await workflow.start_child_workflow(
+        child["type"],
+        child,
+        id=child["id"],
+        parent_close_policy=policy,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+    )
+
+
+@workflow.defn(dynamic=True)
+class ScriptedTree:
+    """A workflow of any other type, which answers no query: it starts its children, then ends as it is told."""
+
+    def __init__(self) -> None:
+        self.end: str | None = None
+
+    @workflow.run
+    async def run(self, args: Sequence[RawValue]) -> None:
+        plan = workflow.payload_converter().from_payload(args[0].payload, dict)
+        for child in plan.get("children", ()):
+            await grow(child)
+        if "stumble" in plan:
+            policy = RetryPolicy(initial_interval=timedelta(milliseconds=50), maximum_attempts=500)
+            await workflow.execute_activity(
+                stumble, "registry", start_to_close_timeout=timedelta(seconds=5), retry_policy=policy
+            )
+        self.end = self.end or plan.get("end")
+        await workflow.wait_condition(lambda: self.end is not None)
+        if self.end == "again":
+            workflow.continue_as_new(plan.get("next", {}))
+        if self.end != "well":
+            raise ApplicationError(self.end or "", type="RolloutFailed")
+
+    @workflow.signal
+    def finish(self, end: str) -> None:
+        self.end = end
+
+    @workflow.signal
+    async def spawn(self, child: dict[str, Any]) -> None:
+        await grow(child)
+
+
 async def main(address: str, task_queue: str) -> None:
     client = await Client.connect(address)
     worker = Worker(
         client,
         task_queue=task_queue,
-        workflows=[ScriptedRelease],
+        workflows=[ScriptedRelease, ScriptedTree],
         activities=[stumble],
         workflow_runner=UnsandboxedWorkflowRunner(),
     )

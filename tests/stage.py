@@ -19,6 +19,7 @@ from dashboard.accounts.store import Accounts
 from dashboard.app import create_app
 from dashboard.bridge import LoopThread
 from dashboard.demo.children import Child, spawn, stop
+from dashboard.domain.entity_map import EntityMap
 from dashboard.settings import Settings
 from tests.waiting import eventually
 
@@ -39,11 +40,11 @@ class Stage:
         self._folder = folder
         self.show(f"WorkflowId STARTS_WITH '{self.prefix}'")
 
-    def show(self, release_filter: str, timeout: float = 2.0) -> None:
+    def show(self, release_filter: str, timeout: float = 2.0, entity_map: EntityMap | None = None) -> None:
         """Look with a dashboard that lists these releases."""
         if hasattr(self, "app"):
             shut(self.app)
-        self.app = dashboard_for(self.address, self._folder, release_filter, timeout=timeout)
+        self.app = dashboard_for(self.address, self._folder, release_filter, timeout=timeout, entity_map=entity_map)
         self.browser = logged_in(self.app)
 
     def run(self, make: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
@@ -62,6 +63,14 @@ class Stage:
         self.run(
             lambda client: client.start_workflow("ScriptedRelease", answers, id=release_id, task_queue=queue, **options)
         )
+        return release_id
+
+    def start_tree(self, name: str, *children: dict[str, Any], **options: Any) -> str:
+        """Start a release that answers no query and has these child workflows; returns its id."""
+        release_id = f"{self.prefix}-{name}"
+        options = {"task_queue": self.task_queue} | options
+        plan = {"children": list(children)}
+        self.run(lambda client: client.start_workflow("TreeRelease", plan, id=release_id, **options))
         return release_id
 
     def on(self, release_id: str, act: Callable[[WorkflowHandle[Any, Any]], Coroutine[Any, Any, T]]) -> T:
@@ -116,7 +125,12 @@ def shut(app: Flask) -> None:
 
 
 def dashboard_for(
-    address: str, folder: Path, release_filter: str, namespace: str = "default", timeout: float = 2.0
+    address: str,
+    folder: Path,
+    release_filter: str,
+    namespace: str = "default",
+    timeout: float = 2.0,
+    entity_map: EntityMap | None = None,
 ) -> Flask:
     """The dashboard for one Temporal, with a user who may log in."""
     settings = Settings(
@@ -124,6 +138,7 @@ def dashboard_for(
         secret_key=SecretStr("k" * 32),
         release_filter=release_filter,
         temporal_timeout=timeout,
+        entity_map=entity_map or EntityMap(),
         temporal_environment={
             "TEMPORAL_ADDRESS": address,
             "TEMPORAL_NAMESPACE": namespace,

@@ -7,6 +7,8 @@ from itertools import islice
 
 from dashboard.demo.plans import App, Fault, ReleasePlan, Tempo, Wave, app_id
 
+# The visibility query that finds them all.
+SAMPLES = "WorkflowType IN ('ReleaseWorkflow', 'TreeRelease')"
 VERSIONS = {
     "payments": "4.18.2",
     "ledger": "2.7.0",
@@ -68,7 +70,7 @@ class Sample:
 
     One that does not end by itself is settled, or ready to be ended, when the entity in `landmark` is no longer
     pending. A `series` is the number of its first release: the id lacks it, and when the latest of the series has
-    ended, the next number follows.
+    ended, the next number follows. A `tree` runs each entity as a workflow of its own; its landmark is one of them.
     """
 
     role: str
@@ -77,6 +79,7 @@ class Sample:
     ending: Ending = Ending.ITSELF
     landmark: str = ""
     series: int | None = None
+    tree: bool = False
 
 
 def samples(pace: float = 1.0) -> Iterator[Sample]:
@@ -94,6 +97,7 @@ def samples(pace: float = 1.0) -> Iterator[Sample]:
     yield _stopped("terminated", "release:catalogue-2026-19", Ending.TERMINATE, "catalogue", "inventory", "search")
     yield _paused(_plan(tempo, "identity", "api-gateway", "fraud-check"))
     yield _retrying(_plan(tempo, "search", "catalogue", "recommendations", "reviews"))
+    yield _children(_plan(tempo, "orders", "shipping", "notifications"))
     yield _moving(Tempo(deploy=8, verify=8, rest=8, lanes=2).at(steady))
 
 
@@ -148,6 +152,15 @@ def _retrying(plan: ReleasePlan) -> Sample:
     }
     plan = replace(plan, faults=faults)
     return Sample("retrying", "release:search-2026-", plan, Ending.OPEN, "app:reviews-ap-southeast-2", series=31)
+
+
+def _children(plan: ReleasePlan) -> Sample:
+    """One whose waves, clusters, bundles and apps are workflows themselves, and answer no query."""
+    message = "Readiness probe failed: GET /healthz: connection refused"
+    fault = Fault("ReadinessTimeout", message, failures=64, maximum=70, retry_seconds=2)
+    landmark = app_id("shipping", "us-east-1")
+    plan = replace(plan, faults={landmark: fault})
+    return Sample("children", "release:orders-2026-17", plan, Ending.OPEN, landmark, tree=True)
 
 
 def _moving(tempo: Tempo) -> Sample:

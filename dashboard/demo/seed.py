@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 from temporalio.common import WorkflowIDReusePolicy
@@ -10,13 +11,14 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from dashboard.demo.samples import Ending, Sample, samples
-from dashboard.demo.workflows import ReleaseWorkflow
+from dashboard.demo.tree import TREE_RELEASE
+from dashboard.demo.workflows import RELEASE
 
 TASK_QUEUE = "sample-rollouts"
 REASON = "Stopped by the release desk: superseded by a later release of the same apps"
 LOOK_AGAIN_SECONDS = 0.2
 
-Handle = WorkflowHandle[ReleaseWorkflow, str]
+Handle = WorkflowHandle[Any, Any]
 
 
 async def seed(client: Client, pace: float, say: Callable[[str], None]) -> None:
@@ -25,7 +27,7 @@ async def seed(client: Client, pace: float, say: Callable[[str], None]) -> None:
     say("started")
     async with asyncio.TaskGroup() as group:
         for sample, handle in running:
-            group.create_task(settle(sample, handle))
+            group.create_task(settle(client, sample, handle))
     say("settled")
     async with asyncio.TaskGroup() as group:
         for sample, handle in running:
@@ -42,24 +44,26 @@ async def _keep_going(client: Client, sample: Sample, handle: Handle) -> None:
 async def start(client: Client, sample: Sample) -> Handle:
     """Start a sample unless Temporal still knows it."""
     release_id = await _latest_of_series(client, sample) if sample.series else sample.release_id
+    workflow_type = TREE_RELEASE if sample.tree else RELEASE
     try:
         return await client.start_workflow(
-            ReleaseWorkflow.run,
+            workflow_type,
             sample.plan,
             id=release_id,
             task_queue=TASK_QUEUE,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
         )
     except WorkflowAlreadyStartedError:
-        return client.get_workflow_handle_for(ReleaseWorkflow.run, release_id)
+        return client.get_workflow_handle(release_id)
 
 
-async def settle(sample: Sample, handle: Handle) -> None:
+async def settle(client: Client, sample: Sample, handle: Handle) -> None:
     """Wait until a sample is where its role wants it; end it if it is to be ended by somebody's hand."""
     if sample.ending is Ending.ITSELF:
         await ended(handle)
         return
-    while not await _reached(sample, handle):  # noqa: ASYNC110 - nothing but asking again tells
+    reached = _tree_reached if sample.tree else _reached
+    while not await reached(client, sample, handle):  # noqa: ASYNC110 - nothing but asking again tells
         await asyncio.sleep(LOOK_AGAIN_SECONDS)
     if sample.ending is Ending.OPEN:
         return
@@ -78,7 +82,22 @@ async def ended(handle: Handle) -> None:
         await handle.result()
 
 
-async def _reached(sample: Sample, handle: Handle) -> bool:
+async def _tree_reached(client: Client, sample: Sample, handle: Handle) -> bool:
+    """Whether the landmark's own workflow has begun to fail, and the list knows it."""
+    if (await handle.describe()).status is not WorkflowExecutionStatus.RUNNING:
+        return True
+    # Visibility lags: what settles here is to be found by whoever looks next.
+    listed = client.list_workflows(f"WorkflowId = '{sample.landmark}'")
+    return any([await _failing(client, execution.id) async for execution in listed])
+
+
+async def _failing(client: Client, workflow_id: str) -> bool:
+    description = await client.get_workflow_handle(workflow_id).describe()
+    pending = description.raw_description.pending_activities
+    return bool(pending) and all(activity.attempt > 1 for activity in pending)
+
+
+async def _reached(_client: Client, sample: Sample, handle: Handle) -> bool:
     description = await handle.describe()
     if description.status is not WorkflowExecutionStatus.RUNNING:
         return True

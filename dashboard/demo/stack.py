@@ -23,6 +23,7 @@ from dashboard.accounts.models import Role
 from dashboard.accounts.store import Accounts
 from dashboard.demo.children import Child, DemoError, spawn, stop
 from dashboard.demo.reload import Watch
+from dashboard.demo.samples import SAMPLES
 from dashboard.demo.server import EmbeddedTemporal
 from dashboard.settings import TAKES, Settings, SettingsError, load_settings
 
@@ -160,6 +161,7 @@ class Stack:
             "DASHBOARD_ENV_FILE": os.devnull,
             "DATA_DIR": str(self._folder),
             "LISTEN_HOST": "127.0.0.1",
+            "RELEASE_FILTER": SAMPLES,
             "TEMPORAL_ADDRESS": self._temporal.address,
             "TEMPORAL_CONFIG_FILE": os.devnull,
             "TEMPORAL_NAMESPACE": "default",

@@ -23,6 +23,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from dashboard.demo.activities import deploy_app
 from dashboard.demo.seed import TASK_QUEUE, seed
+from dashboard.demo.tree import TREE_WORKFLOWS
 from dashboard.demo.workflows import ReleaseWorkflow
 
 CONNECT_SECONDS = 60.0
@@ -38,7 +39,7 @@ async def work(asked_to_stop: Future[None], pace: float) -> None:
     worker = Worker(
         client,
         task_queue=TASK_QUEUE,
-        workflows=[ReleaseWorkflow],
+        workflows=[ReleaseWorkflow, *TREE_WORKFLOWS],
         activities=[deploy_app],
         graceful_shutdown_timeout=GRACE,
         # The sandbox makes a replay, and so the first page after a restart, three times as slow.

@@ -15,9 +15,10 @@ from dashboard.demo.plans import Deployment, Fault, ReleasePlan, Tempo, Wave
 from dashboard.demo.rollout import Node, Rollout
 
 Entity = dict[str, Any]
+RELEASE = "ReleaseWorkflow"
 
 
-@workflow.defn(name="ReleaseWorkflow")
+@workflow.defn(name=RELEASE)
 class ReleaseWorkflow:
     """Deploys a release wave by wave. Its workflow id is the release's id."""
 

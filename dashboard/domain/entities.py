@@ -72,7 +72,8 @@ class Entity:
     """One row of a rollout with everything below it.
 
     `state` is the rollout's own word, whole; `phase` is ours. `name` is never empty. `problem` says what is not
-    known about this row. `details` are the fields that the contract does not name, kept as they came.
+    known about this row; `overruled`, that Temporal knows better than its last word.
+    `details` are the fields that the contract does not name, kept as they came.
     """
 
     id: str
@@ -86,6 +87,7 @@ class Entity:
     updated_at: datetime | None = None
     error: str | None = None
     problem: Problem | None = None
+    overruled: bool = False
     attempt: Attempt | None = None
     child_run: ChildRun | None = None
     details: Mapping[str, JsonValue] = field(default_factory=dict)
@@ -124,7 +126,8 @@ class Execution:
 
     `history_length` counts events; a list knows it for closed runs only. `attempts` maps an activity's id to what
     is pending for it, `child_runs` are the child workflows that have not ended, and `failing_task` is set if the
-    workflow's own code fails; `closing` is the failure or the reason with which the run ended. A list knows none.
+    workflow's own code fails; `closing` is the failure or the reason with which the run ended; `first_run_id` is the
+    run that this one continues, itself if none. A list knows nothing of these, nor whether children are pending.
     """
 
     workflow_id: str
@@ -139,6 +142,8 @@ class Execution:
     child_runs: tuple[ChildRun, ...] = ()
     failing_task: FailingTask | None = None
     closing: Failure | None = None
+    first_run_id: str = ""
+    children_pending: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,4 +56,5 @@ def _with(entity: Entity, pending: _Pending) -> Entity:
     same = all(new is old for new, old in zip(children, entity.children, strict=True))
     if same and attempt is None and run is None:
         return entity
-    return replace(entity, attempt=attempt, child_run=run, children=children)
+    # A row drawn from a child workflow has its own attempt already.
+    return replace(entity, attempt=attempt or entity.attempt, child_run=run, children=children)

@@ -54,5 +54,10 @@ _BY_TYPE: dict[EntityType, dict[str, Phase]] = {
 
 def phase_of(entity_type: EntityType, word: str) -> Phase:
     """The phase of a rollout's own word. A word that is not known is `unknown`, never an error."""
-    plain = word.strip().lower().replace("-", "_").replace(" ", "_")
+    plain = plain_word(word)
     return _BY_TYPE.get(entity_type, {}).get(plain) or _COMMON.get(plain, Phase.UNKNOWN)
+
+
+def plain_word(word: str) -> str:
+    """A word without what makes no difference: case, hyphens and blanks for underscores, blanks around it."""
+    return word.strip().lower().replace("-", "_").replace(" ", "_")

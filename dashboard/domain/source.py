@@ -26,6 +26,8 @@ class Reading:
     Exactly one of `said` and `problem` is set. `digest` stands for the content of `said`. `fingerprint` is set only
     if the execution was described before the release was asked: only then is the answer at least as new as it.
     `parts` has the waves by id where the release was read wave by wave; those still to be read say so in `said`.
+    `listed` says that `said` was drawn from the release's child workflows, as it answers no query that tells;
+    `has_children`, that it is known to have some, though none may be running now.
     """
 
     execution: Execution
@@ -34,6 +36,8 @@ class Reading:
     digest: str = ""
     fingerprint: Fingerprint | None = None
     parts: Mapping[str, "Part"] = field(default_factory=dict)
+    listed: bool = False
+    has_children: bool = False
 
     @property
     def whole(self) -> bool:

@@ -1,5 +1,6 @@
 """The truth rules: what Temporal knows of an execution beats what the rollout last said of itself."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from dashboard.domain.entities import Entity, Execution, Release, Status
@@ -22,6 +23,8 @@ _PHASES = {
 # What becomes of rows that an ended execution left unfinished: nobody will finish them.
 _LEFT_BEHIND = {Status.TERMINATED: Phase.TERMINATED, Status.TIMED_OUT: Phase.TERMINATED}
 
+_ENDED_BADLY = frozenset({Status.FAILED, Status.CANCELED, Status.TERMINATED, Status.TIMED_OUT})
+
 
 def phase_of_status(status: Status) -> Phase:
     """The phase of an execution by its status alone."""
@@ -32,8 +35,9 @@ def judge(execution: Execution, said: Entity) -> Release:
     """Join what the rollout said of itself with what Temporal knows of its execution."""
     said, also_pending, other_runs = place(said, execution)
     children = tuple(settle(execution, child) for child in said.children)
+    phase = _release_phase(execution.status, said.phase)
     error = said.error or (execution.closing.message if execution.closing else None)
-    root = replace(said, phase=_release_phase(execution.status, said.phase), children=children, error=error)
+    root = replace(said, children=children, error=error, phase=phase, overruled=_overrules(said, phase))
     return Release(execution, root, also_pending=also_pending, other_runs=other_runs)
 
 
@@ -42,6 +46,19 @@ def settle(execution: Execution, entity: Entity) -> Entity:
     if not execution.status.closed:
         return entity
     return _ended(entity, _LEFT_BEHIND.get(execution.status, Phase.CANCELLED))
+
+
+def overrule(entity: Entity, ended: Mapping[str, Status]) -> Entity:
+    """A tree after the statuses of the child workflows that run its rows: one that ended badly beats its row's word."""
+    children = tuple(overrule(child, ended) for child in entity.children)
+    if any(new is not old for new, old in zip(children, entity.children, strict=True)):
+        entity = replace(entity, children=children)
+    status = ended.get(entity.id)
+    if status not in _ENDED_BADLY:
+        return entity
+    below = tuple(_ended(child, _LEFT_BEHIND.get(status, Phase.CANCELLED)) for child in entity.children)
+    phase = phase_of_status(status)
+    return replace(entity, children=below, phase=phase, overruled=_overrules(entity, phase))
 
 
 def unanswered(execution: Execution, problem: Problem) -> Release:
@@ -74,4 +91,8 @@ def _release_phase(status: Status, said: Phase) -> Phase:
 def _ended(entity: Entity, left: Phase) -> Entity:
     phase = left if entity.phase.unfinished else entity.phase
     children = tuple(_ended(child, left) for child in entity.children)
-    return replace(entity, phase=phase, children=children)
+    return replace(entity, phase=phase, children=children, overruled=_overrules(entity, phase))
+
+
+def _overrules(entity: Entity, phase: Phase) -> bool:
+    return entity.overruled or (bool(entity.state) and phase is not entity.phase)

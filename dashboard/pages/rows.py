@@ -11,7 +11,7 @@ from pydantic import Field, JsonValue
 from dashboard.domain.entities import Attempt, ChildRun, Entity, Failure
 from dashboard.domain.ids import EntityType
 from dashboard.domain.narrowing import EVERYTHING, Narrowing
-from dashboard.domain.phases import Phase, phase_of
+from dashboard.domain.phases import Phase
 from dashboard.domain.rollup import Tally, tally, tally_apps
 from dashboard.pages.base import Model, ProblemView
 
@@ -139,6 +139,7 @@ class Row(Model):
     attempt: AttemptView | None
     child_run: ChildRunView | None = Field(description="The child workflow that works on this entity, until it ends.")
     details: Mapping[str, JsonValue]
+    overruled: bool = Field(exclude=True)
     key: str = Field(exclude=True)
 
     @property
@@ -146,11 +147,6 @@ class Row(Model):
         """The rollout's own word as a row has room for it."""
         state = self.state or "not known"
         return state if len(state) <= MAX_LABEL else f"{state[: MAX_LABEL - 1]}…"
-
-    @property
-    def overruled(self) -> bool:
-        """Whether Temporal knows better than the rollout's last word."""
-        return bool(self.state) and phase_of(self.type, self.state) is not self.phase
 
     @property
     def label(self) -> str:
@@ -344,5 +340,6 @@ def common(entity: Entity, key: str) -> dict[str, Any]:
         "attempt": AttemptView.of(entity.attempt),
         "child_run": ChildRunView.of(entity.child_run),
         "details": entity.details,
+        "overruled": entity.overruled,
         "key": key,
     }

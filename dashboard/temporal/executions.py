@@ -49,6 +49,8 @@ def decode_description(description: WorkflowExecutionDescription) -> Execution:
         attempts=_attempts(raw.pending_activities),
         child_runs=tuple(_child_run(child) for child in raw.pending_children),
         failing_task=FailingTask(task_attempt) if task_attempt > 1 else None,
+        first_run_id=description.raw_info.first_run_id,
+        children_pending=bool(raw.pending_children),
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from temporalio.client import Client, WorkflowHistoryEventFilterType
 
 from dashboard.domain.entities import Entity, Execution, Failure, Status
+from dashboard.domain.entity_map import EntityMap
 from dashboard.domain.filters import Slice
 from dashboard.domain.ids import parse_entity_id
 from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound
@@ -18,6 +19,7 @@ from dashboard.temporal.errors import ASKING_ERRORS, is_not_found, unavailable
 from dashboard.temporal.executions import decode_closing, decode_description
 from dashboard.temporal.parts import ask_in_parts
 from dashboard.temporal.query_shape import RELEASE_STATE, Handle, ask_entity, ask_release
+from dashboard.temporal.reading import ChildReader, Told, alone, is_wordless
 from dashboard.temporal.shapes import ask_tree
 from dashboard.temporal.tasks import with_task_failure
 from dashboard.temporal.visibility import Visibility
@@ -33,9 +35,10 @@ ENDED_FOR_A_REASON = frozenset({Status.FAILED, Status.TERMINATED})
 class TemporalGateway:
     """Reads releases from one namespace. Everything in it runs on one event loop."""
 
-    def __init__(self, connection: Connection, release_query: str) -> None:
+    def __init__(self, connection: Connection, release_query: str, entity_map: EntityMap | None = None) -> None:
         self._connection = connection
         self._visibility = Visibility(release_query)
+        self._map = entity_map or EntityMap()
 
     async def page(
         self, asked: Slice, known: Mapping[str, Reading], counts: Mapping[Status, int] | None, budget: float
@@ -63,11 +66,18 @@ class TemporalGateway:
         handle = client.get_workflow_handle(release_id, run_id=execution.run_id)
         queries = total.less(RESERVE)
         execution = replace(execution, closing=await self._closing(handle, execution, queries))
-        if known.parts and known.execution.run_id == execution.run_id:
-            return await _read_in_parts(handle, execution, known.parts, queries, queries)
-        answer = await ask_tree(client, handle, queries, execution.task_queue)
+        same = known.execution.run_id == execution.run_id
+        if known.parts and same:
+            return await self._read_in_parts(handle, execution, known.parts, queries, queries)
+        children = ChildReader(client, self._map, queries)
+        if known.listed and same and not (known.said and known.said.problem):
+            answer = await children.tree(execution)
+        else:
+            asking = ask_tree(client, handle, queries, execution.task_queue)
+            has_told = same and not known.listed
+            answer = await children.join(execution, asking, has_told=has_told, has_children=same and known.has_children)
         if _too_large(answer):
-            return await _read_in_parts(handle, execution, {}, queries, queries)
+            return await self._read_in_parts(handle, execution, {}, queries, queries)
         return _reading(execution, answer, fingerprint)
 
     async def search(
@@ -79,12 +89,16 @@ class TemporalGateway:
         async with self._asking(total) as client:
             rows = await self._visibility.page(client, Slice(page_size=limit), None, total)
         queries = total.less(RESERVE)
+        children = ChildReader(client, self._map, queries)
 
         async def ask(run: Execution) -> Entity | None:
             if (run.run_id, entity_id) in known:
                 return known[run.run_id, entity_id]
             handle = client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
-            return await ask_entity(handle, entity_id, entity_type, queries, run.task_queue)
+            entity = await ask_entity(handle, entity_id, entity_type, queries, run.task_queue)
+            if entity is None or entity.problem is None:
+                return entity and self._map.reword(entity)
+            return await children.find(handle, entity)
 
         answers = await asyncio.gather(*(ask(run) for run in rows.runs))
         return Search(tuple(zip(rows.runs, answers, strict=True)), sum(rows.counts.values()))
@@ -94,22 +108,41 @@ class TemporalGateway:
         asking = asyncio.ensure_future(ask_tree(client, handle, total.less(RESERVE)))
         try:
             execution = await self._describe(client, release_id, total)
-            closing, answer = await asyncio.gather(self._closing(handle, execution, total), asking)
+            children = ChildReader(client, self._map, total.less(RESERVE))
+            closing, answer = await asyncio.gather(
+                self._closing(handle, execution, total), children.join(execution, asking)
+            )
         finally:
             asking.cancel()
         execution = replace(execution, closing=closing)
         if _too_large(answer):
             # Somebody waits for a first page: what comes within a moment is shown, the rest at the next look.
             handle = client.get_workflow_handle(release_id, run_id=execution.run_id)
-            return await _read_in_parts(handle, execution, {}, total.less(RESERVE), Budget.of(FIRST_LOOK))
+            return await self._read_in_parts(handle, execution, {}, total.less(RESERVE), Budget.of(FIRST_LOOK))
         # No fingerprint: the query may have been answered before the last event that describe counted.
         return _reading(execution, answer, None)
+
+    async def _read_in_parts(
+        self, handle: Handle, execution: Execution, known: Mapping[str, Part], budget: Budget, patience: Budget
+    ) -> Reading:
+        fingerprint = _fingerprint(execution)
+        told = await ask_in_parts(handle, known, fingerprint, budget, patience)
+        if isinstance(told, Problem):
+            return Reading(execution, problem=told)
+        settled = fingerprint if told.current else None
+        said = self._map.reword(told.said)
+        return Reading(execution, said=said, digest=told.digest, fingerprint=settled, parts=told.parts)
 
     async def _state(self, client: Client, run: Execution, known: Reading | None, budget: Budget) -> Reading:
         if known is not None:
             return known
         handle = client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
-        return _reading(run, await ask_release(handle, RELEASE_STATE, budget, run.task_queue), None)
+        answer = await ask_release(handle, RELEASE_STATE, budget, run.task_queue)
+        if not isinstance(answer, Problem):
+            said, digest = answer
+            return _reading(run, Told(self._map.reword(said), digest), None)
+        wordless = await is_wordless(handle, answer, budget)
+        return _reading(run, alone(run) if wordless else answer, None)
 
     async def _describe(self, client: Client, release_id: str, budget: Budget) -> Execution:
         description = await client.get_workflow_handle(release_id).describe(rpc_timeout=budget.left)
@@ -144,27 +177,24 @@ class TemporalGateway:
             raise unavailable(exc) from exc
 
 
-def _too_large(answer: tuple[Entity, str] | Problem) -> bool:
+def _too_large(answer: Told | Problem) -> bool:
     return isinstance(answer, Problem) and answer.code is ProblemCode.TOO_LARGE
-
-
-async def _read_in_parts(
-    handle: Handle, execution: Execution, known: Mapping[str, Part], budget: Budget, patience: Budget
-) -> Reading:
-    fingerprint = _fingerprint(execution)
-    told = await ask_in_parts(handle, known, fingerprint, budget, patience)
-    if isinstance(told, Problem):
-        return Reading(execution, problem=told)
-    settled = fingerprint if told.current else None
-    return Reading(execution, said=told.said, digest=told.digest, fingerprint=settled, parts=told.parts)
 
 
 def _fingerprint(execution: Execution) -> Fingerprint:
     return Fingerprint(execution.run_id, execution.status, execution.history_length)
 
 
-def _reading(execution: Execution, answer: tuple[Entity, str] | Problem, fingerprint: Fingerprint | None) -> Reading:
-    if isinstance(answer, Problem):
-        return Reading(execution, problem=answer)
-    said, digest = answer
-    return Reading(execution, said=said, digest=digest, fingerprint=fingerprint)
+def _reading(execution: Execution, told: Told | Problem, fingerprint: Fingerprint | None) -> Reading:
+    if isinstance(told, Problem):
+        return Reading(execution, problem=told)
+    # What moves without the release's own history has no fingerprint: it is read again each time.
+    fingerprint = None if told.moves else fingerprint
+    return Reading(
+        execution,
+        said=told.said,
+        digest=told.digest,
+        fingerprint=fingerprint,
+        listed=told.listed,
+        has_children=told.has_children,
+    )

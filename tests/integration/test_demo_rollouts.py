@@ -108,7 +108,7 @@ def test_every_sample_is_where_its_role_wants_it(
 
 
 def test_the_hierarchy_has_the_fields_of_the_contract(temporal: Temporal, rollouts: Any) -> None:
-    for release_id in rollouts.ids:
+    for release_id in rollouts.telling:
         tree = temporal.query(release_id, "get_hierarchy")
         assert set(tree) - OPTIONAL == RELEASE | {"waves"}
         for wave in tree["waves"]:
@@ -136,7 +136,7 @@ def test_parents_and_children_name_each_other(temporal: Temporal, rollouts: Any)
 
 
 def test_states_are_known_words_and_times_are_utc(temporal: Temporal, rollouts: Any) -> None:
-    for release_id in rollouts.ids:
+    for release_id in rollouts.telling:
         tree = temporal.query(release_id, "get_hierarchy")
         apps = apps_of(tree)
         assert {entity["state"] for entity in entities_of(tree) if entity not in apps} <= WORDS
@@ -208,6 +208,17 @@ def test_a_failing_app_is_seen_in_its_activity_under_its_own_id(temporal: Tempor
         assert activity.last_failure.application_failure_info.type == "ImagePullError"
         assert "manifest unknown" in activity.last_failure.message
         assert activity.HasField("next_attempt_schedule_time") or activity.HasField("last_started_time")
+
+
+def test_the_one_of_child_workflows_answers_nothing_and_one_of_its_apps_is_tried_again(
+    temporal: Temporal, rollouts: Any
+) -> None:
+    assert temporal.describe(rollouts.children).workflow_type == "TreeRelease"
+    said = temporal.query(rollouts.children, "__temporal_workflow_metadata")
+    assert all(query.name.startswith("__") for query in said.definition.query_definitions)
+    app = temporal.describe("app:shipping-us-east-1")
+    assert (app.root_id, app.parent_id) == (rollouts.children, "bundle:web-services-us-east-1")
+    assert trying(temporal, "app:shipping-us-east-1")["app:shipping-us-east-1"].attempt > 1
 
 
 def test_the_moving_one_changes(temporal: Temporal, rollouts: Any) -> None:

@@ -141,7 +141,7 @@ def test_it_works_and_a_second_start_finds_what_the_first_has_left(
     assert re.search(r"^Temporal's own pages on http://127\.0\.0\.1:\d+ \(\d+\.\d s\)$", demo.output, re.MULTILINE)
     assert f"http://127.0.0.1:{demo.port}" in demo.output
     assert demo.request("GET", "/login")[0] == 200
-    eventually(lambda: len(demo.releases()) == 9)
+    eventually(lambda: len(demo.releases()) == 10)
     first = demo.releases()
     assert "release:platform-2026-q4" in first
     assert not (tmp_path / "elsewhere.db").exists()
@@ -155,7 +155,7 @@ def test_it_works_and_a_second_start_finds_what_the_first_has_left(
 
     again = start_demo()
     again.wait_until_up()
-    eventually(lambda: len(again.releases()) == 9)
+    eventually(lambda: len(again.releases()) == 10)
     assert {key: item["run_id"] for key, item in again.releases().items()} == {
         key: item["run_id"] for key, item in first.items()
     }

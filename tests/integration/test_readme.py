@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 from dashboard.demo.children import spawn, stop
+from dashboard.domain.entity_map import read_entity_map
+from dashboard.domain.ids import EntityType
 from tests.stage import dashboard_for, logged_in, shut
 from tests.waiting import eventually
 
@@ -31,6 +33,22 @@ def test_the_example_worker_is_shown_with_all_that_it_deploys(temporal_address: 
     finally:
         stop([worker], 10)
         shut(app)
+
+
+def test_the_example_entity_maps_say_what_the_text_beside_them_says(tmp_path: Path):
+    examples = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    maps = []
+    for example in examples:
+        (tmp_path / "map.toml").write_text(example)
+        maps.append(read_entity_map(tmp_path / "map.toml"))
+    names, words = maps
+    assert names.entity_of("canary", "RolloutWave") == ("wave", "wave:canary")
+    assert names.entity_of("deploy-cluster-eu-1", "Any") == ("cluster", "cluster:eu-1")
+    assert words.phase_of(EntityType.WAVE, "Change-Freeze") == "paused"
+    assert (words.phase_of(EntityType.CLUSTER, "soaking"), words.phase_of(EntityType.APP, "soaking")) == (
+        "running",
+        "succeeded",
+    )
 
 
 def test_every_make_target_and_file_that_it_names_exists():

@@ -33,6 +33,7 @@ def test_nothing_needs_to_be_set():
         ("API_CORS_ORIGINS", "example.com"),
         ("TRUSTED_PROXIES", "all"),
         ("RELEASE_WORKFLOW_TYPE", "x' OR 1=1"),
+        ("ENTITY_MAP", "nowhere.toml"),
         ("TEMPORAL_TIMEOUT", "soon"),
         ("TEMPORAL_UI_URL", "temporal.example.com"),
         ("TEMPORAL_UI_URL", "javascript:alert(1)"),
@@ -55,6 +56,21 @@ def test_every_wrong_value_is_named_at_once():
     with pytest.raises(SettingsError) as refused:
         load(PORT="x", DEBUG="perhaps")
     assert {line.partition(":")[0] for line in str(refused.value).splitlines()} == {"PORT", "DEBUG"}
+
+
+def test_what_is_wrong_in_the_entity_map_is_named_with_the_file_and_beside_the_rest(tmp_path: Path):
+    path = tmp_path / "map.toml"
+    path.write_text('[workflow_types]\nDeployWave = "wave"\nX = "galaxy"\n[states]\nasleep = ["zzz"]\n')
+    with pytest.raises(SettingsError) as refused:
+        load(PORT="x", ENTITY_MAP=str(path))
+    lines = str(refused.value).splitlines()
+    assert lines[0] == (
+        f"ENTITY_MAP: in {path}, workflow_types.X: got 'galaxy', takes one of wave, cluster, bundle, app"
+    )
+    assert lines[1].startswith(f"ENTITY_MAP: in {path}, states.asleep: no such phase; takes pending, ")
+    assert lines[2].startswith("PORT: ")
+    path.write_text('[workflow_types]\nDeployWave = "wave"\n')
+    assert load(ENTITY_MAP=str(path)).entity_map.workflow_types == {"DeployWave": "wave"}
 
 
 def test_an_empty_value_counts_as_not_given():

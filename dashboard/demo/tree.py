@@ -1,0 +1,107 @@
+"""A sample rollout in the other shape: a tree of child workflows, none of which answers a query."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+
+from dashboard.demo.activities import deploy_app
+from dashboard.demo.plans import App, Deployment, ReleasePlan, app_id
+
+TREE_RELEASE = "TreeRelease"
+
+
+@dataclass(frozen=True)
+class Part:
+    """The input of a child workflow: the plan, and which part of it is its own."""
+
+    plan: ReleasePlan
+    wave: str
+    cluster: str = ""
+    app: str = ""
+
+
+@workflow.defn(name=TREE_RELEASE)
+class TreeRelease:
+    """A release that only starts its waves, one after another."""
+
+    @workflow.run
+    async def run(self, plan: ReleasePlan) -> str:
+        """Roll the release out."""
+        for wave in plan.waves:
+            await _below(RolloutWave.run, f"wave:{wave.name}", Part(plan, wave.name))
+        return f"{len(plan.waves)} waves are done."
+
+
+@workflow.defn
+class RolloutWave:
+    """Its clusters, all at once."""
+
+    @workflow.run
+    async def run(self, part: Part) -> None:
+        """Roll this wave out."""
+        clusters = next(wave.clusters for wave in part.plan.waves if wave.name == part.wave)
+        await asyncio.gather(
+            *(_below(RolloutCluster.run, f"cluster:{name}", replace(part, cluster=name)) for name in clusters)
+        )
+
+
+@workflow.defn
+class RolloutCluster:
+    """Its bundle."""
+
+    @workflow.run
+    async def run(self, part: Part) -> None:
+        """Roll this cluster out."""
+        await _below(RolloutBundle.run, f"bundle:{part.plan.bundle}-{part.cluster}", part)
+
+
+@workflow.defn
+class RolloutBundle:
+    """Its apps, all at once."""
+
+    @workflow.run
+    async def run(self, part: Part) -> None:
+        """Roll this bundle out."""
+        await asyncio.gather(
+            *(
+                _below(RolloutApp.run, app_id(app.name, part.cluster), replace(part, app=app.name))
+                for app in part.plan.apps
+            )
+        )
+
+
+@workflow.defn
+class RolloutApp:
+    """One app: the activity that deploys it."""
+
+    @workflow.run
+    async def run(self, part: Part) -> None:
+        """Deploy this app."""
+        app: App = next(app for app in part.plan.apps if app.name == part.app)
+        fault = part.plan.faults.get(app_id(app.name, part.cluster))
+        seconds = part.plan.tempo.deploy
+        await workflow.execute_activity(
+            deploy_app,
+            Deployment(app.name, app.version, part.cluster, seconds, fault),
+            activity_id=app_id(app.name, part.cluster),
+            start_to_close_timeout=timedelta(seconds=seconds + 300),
+            heartbeat_timeout=timedelta(seconds=15),
+            retry_policy=RetryPolicy(
+                initial_interval=timedelta(seconds=fault.retry_seconds if fault else 1),
+                maximum_interval=timedelta(minutes=1),
+                maximum_attempts=fault.maximum if fault else 5,
+            ),
+        )
+
+
+TREE_WORKFLOWS = (TreeRelease, RolloutWave, RolloutCluster, RolloutBundle, RolloutApp)
+
+
+async def _below(run: Callable[[Any, Part], Awaitable[None]], entity_id: str, part: Part) -> None:
+    """Run the workflow of one entity, under the entity's id, to its end."""
+    await workflow.execute_child_workflow(run, part, id=entity_id)

@@ -1,0 +1,160 @@
+"""Child workflows as the rows of a release: which of them belong to it, what each is, and what its status says."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from pydantic import JsonValue
+
+from dashboard.domain.entities import Attempt, Entity, Execution, Status
+from dashboard.domain.entity_map import EntityMap
+from dashboard.domain.graph import Node, grow
+from dashboard.domain.ids import EntityType
+from dashboard.domain.problems import Problem, ProblemCode
+from dashboard.domain.truth import phase_of_status
+
+# A longer list would be more than a page, or a person, can take.
+MAX_CHILDREN = 20_000
+
+# What may stand between the entity id with which a workflow id begins and the rest of it.
+BOUNDARIES = "/:@#"
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """An execution below a release, as visibility lists it: with its parent, and the run at the top of its tree."""
+
+    execution: Execution
+    parent_id: str | None
+    root_run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Children:
+    """What was listed of a release's child workflows, and how many more there are that were not read.
+
+    `attempts` are, by run id, the activities on which some of them wait.
+    """
+
+    listed: tuple[Child, ...]
+    more: int = 0
+    attempts: Mapping[str, Attempt] = field(default_factory=dict)
+
+
+def of_this_release(release: Execution, listed: Iterable[Child]) -> list[Child]:
+    """All runs of this release's child workflows, newest first.
+
+    A workflow id may be used again: an earlier release of the same id has other runs at the top of its trees. Runs
+    that continue one another are one release.
+    """
+    everything = sorted(listed, key=lambda child: child.execution.started_at, reverse=True)
+    runs = _runs_of(release, everything)
+    return [
+        child
+        for child in everything
+        if child.root_run_id in runs and child.execution.workflow_id != release.workflow_id
+    ]
+
+
+def _runs_of(release: Execution, newest_first: Sequence[Child]) -> set[str]:
+    runs = {release.run_id}
+    if release.first_run_id in {"", release.run_id}:
+        return runs
+    for child in newest_first:
+        run = child.execution
+        if run.workflow_id != release.workflow_id or run.started_at > release.started_at:
+            continue
+        runs.add(run.run_id)
+        if run.run_id == release.first_run_id:
+            break
+    return runs
+
+
+def release_row(release: Execution) -> Entity:
+    """A release as its execution alone tells it, for one that says nothing of itself."""
+    return _row(release, EntityType.RELEASE, release.workflow_id)
+
+
+def release_tree(release: Execution, children: Children, entity_map: EntityMap) -> Entity:
+    """A release that says nothing of itself, with its child workflows as its rows, in the order of their start."""
+    newest: dict[str, Child] = {}
+    older: list[Child] = []
+    for child in of_this_release(release, children.listed):
+        if newest.setdefault(child.execution.workflow_id, child) is not child:
+            older.append(child)
+    kept = list(reversed(newest.values()))
+    nodes = [_node(child, entity_map, children.attempts) for child in (*kept, *older)]
+    root = grow(release_row(release), release.workflow_id, nodes, limit=MAX_CHILDREN, more=children.more)
+    running = sum(not child.execution.status.closed for child in kept)
+    if release.status.closed and running:
+        text = (
+            f"The release has ended, and Temporal still lists {running:,} of its workflows as running: "
+            "they were left behind, or the list is some seconds late."
+        )
+        root = replace(root, problem=Problem(ProblemCode.LAGGING, text))
+    return root
+
+
+def find_row(release: Execution, children: Children, entity_id: str, entity_map: EntityMap) -> Entity | None:
+    """The row of one entity among these child workflows, that of its newest run."""
+    rows = (_node(child, entity_map).row for child in of_this_release(release, children.listed))
+    return next((row for row in rows if row.id == entity_id), None)
+
+
+def longest_running(release: Execution, children: Children, limit: int) -> list[Execution]:
+    """The child workflows that have been running longest, of those that wait for no child workflow of their own."""
+    running = [child for child in of_this_release(release, children.listed) if not child.execution.status.closed]
+    waiting = {child.parent_id for child in running}
+    leaves = [child.execution for child in reversed(running) if child.execution.workflow_id not in waiting]
+    return leaves[:limit]
+
+
+def _node(child: Child, entity_map: EntityMap, attempts: Mapping[str, Attempt] | None = None) -> Node:
+    run = child.execution
+    entity = entity_map.entity_of(run.workflow_id, run.workflow_type)
+    entity_type, entity_id = entity or (EntityType.APP, run.workflow_id)
+    row = _row(run, entity_type, entity_id)
+    if attempts and run.run_id in attempts:
+        row = replace(row, attempt=attempts[run.run_id])
+    return Node(run.workflow_id, child.parent_id, row, known=entity is not None)
+
+
+def _row(run: Execution, entity_type: EntityType, entity_id: str) -> Entity:
+    details: dict[str, JsonValue] = {}
+    if entity_type is not EntityType.RELEASE:
+        details = {"workflow_id": run.workflow_id, "workflow_type": run.workflow_type, "run_id": run.run_id}
+    return Entity(
+        id=entity_id,
+        type=entity_type,
+        state=run.status.lower(),
+        phase=phase_of_status(run.status),
+        name=entity_id.partition(":")[2] or entity_id,
+        created_at=run.started_at,
+        updated_at=run.closed_at or run.started_at,
+        details=details,
+    )
+
+
+def statuses(release: Execution, children: Children, said: Entity, entity_map: EntityMap) -> dict[str, Status]:
+    """The status of the newest child workflow of each row that the release told of itself, where there is one."""
+    known = {row.id for row in said.walk() if row.id} - {said.id}
+    found: dict[str, Status] = {}
+    for child in of_this_release(release, children.listed):
+        run = child.execution
+        entity_id = next((name for name in _names(run, release, entity_map) if name in known), None)
+        if entity_id:
+            found.setdefault(entity_id, run.status)
+    return found
+
+
+def _names(run: Execution, release: Execution, entity_map: EntityMap) -> Iterator[str]:
+    """The entity ids that a workflow may stand for, the longest first."""
+    yield run.workflow_id
+    entity = entity_map.entity_of(run.workflow_id, run.workflow_type)
+    text = entity[1] if entity else run.workflow_id
+    yield text
+    # Workflow ids are unique in a namespace, entity ids in their release: many append the release's name.
+    yield text.removesuffix(release.workflow_id.partition(":")[2]).rstrip("-_.")
+    start = text.find(":") + 1
+    for position in range(len(text) - 1, start, -1):
+        if text[position] in BOUNDARIES:
+            yield text[:position]
