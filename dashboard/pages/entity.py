@@ -13,16 +13,7 @@ from dashboard.domain.problems import EntityNotFound, Problem, SourceUnavailable
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness
 from dashboard.pages.release import ReleaseTree, tree_fields
-from dashboard.pages.rows import (
-    UNFOLDED,
-    AnyRow,
-    Folding,
-    app_row,
-    bundle_row,
-    cluster_row,
-    key_of_path,
-    wave_row,
-)
+from dashboard.pages.rows import UNFOLDED, AnyRow, Folding, app_row, bundle_row, cluster_row, key_of_path, wave_row
 
 
 class Step(Model):

@@ -11,7 +11,8 @@ from dashboard.domain.causes import Broken, Cause, Problems
 from dashboard.domain.ids import EntityType
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness
-from dashboard.pages.rows import AttemptView, Row, common, key_of, key_of_path
+from dashboard.pages.rows import Row, common, key_of, key_of_path
+from dashboard.pages.views import AttemptView
 
 MAX_GROUPS = 60
 MAX_SHOWN = 40

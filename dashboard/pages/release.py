@@ -12,18 +12,8 @@ from dashboard.domain.problems import ProblemCode
 from dashboard.domain.rollup import Blockage, Obstacle, blockages, cause_of, tally, tally_apps
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness
-from dashboard.pages.rows import (
-    AttemptView,
-    ChildRunView,
-    FailureView,
-    Folding,
-    Progress,
-    Row,
-    WaveRow,
-    common,
-    key_of,
-    wave_row,
-)
+from dashboard.pages.rows import Folding, Row, WaveRow, common, key_of, wave_row
+from dashboard.pages.views import AttemptView, ChildRunView, FailureView, Progress
 
 # Clusters that are opened because something in them failed; past these a page would be all failures and no overview.
 OPEN_AT_FIRST = 12

@@ -8,120 +8,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue
 
-from dashboard.domain.entities import Attempt, ChildRun, Entity, Failure
+from dashboard.domain.entities import Entity
 from dashboard.domain.ids import EntityType
 from dashboard.domain.narrowing import EVERYTHING, Narrowing
 from dashboard.domain.phases import Phase
-from dashboard.domain.rollup import Tally, tally, tally_apps
+from dashboard.domain.rollup import tally, tally_apps
 from dashboard.pages.base import Model, ProblemView
+from dashboard.pages.views import AttemptView, ChildRunView, Progress
 
 MAX_LABEL = 50
-
-
-class FailureView(Model):
-    """A failure as Temporal keeps it. `causes` are what led to it, outermost first."""
-
-    type: str
-    message: str
-    causes: tuple["FailureView", ...] = ()
-
-    @classmethod
-    def of(cls, failure: Failure) -> "FailureView":
-        """The view of a failure with its causes."""
-        return cls(type=failure.type, message=failure.message, causes=tuple(cls.of(cause) for cause in failure.causes))
-
-
-class AttemptView(Model):
-    """A pending activity of this row: attempt `number` of `maximum` (null: not limited), and when the next begins.
-
-    `heartbeat` is what the activity last told of itself: JSON as text, cut where it is long.
-    """
-
-    activity_id: str
-    activity_type: str
-    number: int
-    maximum: int | None
-    retrying: bool
-    next_at: datetime | None
-    last_failure: FailureView | None
-    worker: str | None
-    heartbeat: str | None
-    paused: bool
-
-    @property
-    def cause(self) -> str | None:
-        """The last failure in a line."""
-        failure = self.last_failure
-        if failure is None:
-            return None
-        return f"{failure.type}: {failure.message}" if failure.type else failure.message
-
-    @classmethod
-    def of(cls, attempt: Attempt | None) -> "AttemptView | None":
-        """The view of an attempt, or None for none."""
-        if attempt is None:
-            return None
-        return cls(
-            activity_id=attempt.activity_id,
-            activity_type=attempt.activity_type,
-            number=attempt.number,
-            maximum=attempt.maximum,
-            retrying=attempt.retrying,
-            next_at=attempt.next_at,
-            last_failure=FailureView.of(attempt.last_failure) if attempt.last_failure else None,
-            worker=attempt.worker,
-            heartbeat=attempt.heartbeat,
-            paused=attempt.paused,
-        )
-
-
-class ChildRunView(Model):
-    """A child workflow that has not ended."""
-
-    workflow_id: str
-    run_id: str
-    workflow_type: str
-
-    @classmethod
-    def of(cls, run: ChildRun | None) -> "ChildRunView | None":
-        """The view of a child workflow, or None for none."""
-        return cls(workflow_id=run.workflow_id, run_id=run.run_id, workflow_type=run.workflow_type) if run else None
-
-
-class Progress(Model):
-    """How many stand in each phase; `retrying` are those among them whose activity has failed before."""
-
-    total: int
-    pending: int = 0
-    running: int = 0
-    succeeded: int = 0
-    failed: int = 0
-    cancelled: int = 0
-    terminated: int = 0
-    timed_out: int = 0
-    paused: int = 0
-    unknown: int = 0
-    retrying: int = 0
-
-    @classmethod
-    def of(cls, counts: Tally) -> "Progress":
-        """The view of a tally."""
-        return cls(total=counts.total, retrying=counts.retrying, **{phase.value: counts.of(phase) for phase in Phase})
-
-    @property
-    def broken(self) -> int:
-        """Failed or timed out."""
-        return self.failed + self.timed_out
-
-    @property
-    def waiting(self) -> int:
-        """Not begun, or paused."""
-        return self.pending + self.paused
-
-    @property
-    def stopped(self) -> int:
-        """Cancelled or terminated."""
-        return self.cancelled + self.terminated
 
 
 class Row(Model):
