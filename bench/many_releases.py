@@ -1,6 +1,7 @@
 """Measures the list of a namespace with many releases beside the bare calls of the SDK, taken in turn in the same run.
 
 python -m bench.many_releases --n 100 1000 10000
+python -m bench.many_releases --n 50000 --db FILE    # keeps the releases in FILE, for another time
 """
 
 import argparse
@@ -53,7 +54,7 @@ class Many:
         self._address = address
         self._client: Client | None = None
         self._folder = folder
-        self.count = 0
+        self.count = self.run(lambda client: client.count_workflows(QUERY)).count
 
     def run(self, make: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
         """Do something with the SDK's client."""
@@ -168,8 +169,13 @@ def main() -> None:
     """Start a server, let it grow, and measure at each size."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--n", type=int, nargs="+", default=[100, 1_000], help="how many releases to measure with")
-    sizes = sorted(parser.parse_args().n)
-    with tempfile.TemporaryDirectory() as name, EmbeddedTemporal(log=Path(name) / "temporal.log") as temporal:
+    parser.add_argument("--db", type=Path, help="a file for the releases, which another run finds there again")
+    asked = parser.parse_args()
+    sizes = sorted(asked.n)
+    with (
+        tempfile.TemporaryDirectory() as name,
+        EmbeddedTemporal(db=asked.db, log=Path(name) / "temporal.log") as temporal,
+    ):
         many = Many(temporal.address, Path(name))
         print(f"{'N':>7}  {'ms':<34}{'bare':>8}{'list':>8}{'json':>8}{'html':>8}{'list/':>8}{'json/':>8}{'html/':>8}")
         for size in sizes:
