@@ -35,14 +35,15 @@ async def stumble(cause: str) -> None:
 class ScriptedRelease:
     """Answers each query with what it was last told for it: JSON, or raw text of any encoding, or an error."""
 
-    def __init__(self) -> None:
-        self.answers: dict[str, Any] = {}
+    @workflow.init
+    def __init__(self, answers: dict[str, Any]) -> None:
+        # Not in `run`: a signal that comes with the first task is handled before it.
+        self.answers = dict(answers)
         self.end: str | None = None
         self.stumbling: list[asyncio.Task[None]] = []
 
     @workflow.run
     async def run(self, answers: dict[str, Any]) -> None:
-        self.answers |= answers
         await workflow.wait_condition(lambda: self.end is not None)
         if self.end == "again":
             workflow.continue_as_new(self.answers)

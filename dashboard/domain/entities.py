@@ -147,12 +147,37 @@ class Execution:
 
 
 @dataclass(frozen=True, slots=True)
+class Runs:
+    """The runs of a workflow id that are known, newest first, and whether there are `more`.
+
+    `listed_at` is when Temporal's list was asked (UTC), None where it could not be: then there may be others.
+    """
+
+    executions: tuple[Execution, ...] = ()
+    more: bool = False
+    listed_at: datetime | None = None
+
+    @property
+    def latest(self) -> Execution:
+        """The newest run. Only once any is known."""
+        return self.executions[0]
+
+    def follows(self, run_id: str) -> bool:
+        """Whether this run continues the one before it, which ended by continuing as new."""
+        for run, before in zip(self.executions, self.executions[1:], strict=False):
+            if run.run_id == run_id:
+                return before.status is Status.CONTINUED_AS_NEW
+        return False
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """A release: its execution, and its entity after the truth rules.
 
     `root.problem` is set where the rollout's own words are not known; then the entity says what the execution says.
     `said_at` is set where the words are older than the rest: the release was asked and did not answer since.
     `also_pending` and `other_runs` are activities and child workflows that belong to no entity of the tree.
+    `runs` are those of its workflow id, as far as a tree was read; a list does not know them.
     """
 
     execution: Execution
@@ -160,6 +185,7 @@ class Release:
     said_at: datetime | None = None
     also_pending: tuple[Attempt, ...] = ()
     other_runs: tuple[ChildRun, ...] = ()
+    runs: Runs = field(default_factory=Runs)
 
     @property
     def id(self) -> str:

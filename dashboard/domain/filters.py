@@ -25,6 +25,7 @@ TOLD_BY_STATUS = (
     Phase.TERMINATED,
     Phase.TIMED_OUT,
 )
+RELEASE_STATUSES = tuple(status for status in Status if status is not Status.CONTINUED_AS_NEW)
 FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 _AGO = re.compile(r"([0-9]{1,4})([mhdw])")
@@ -71,8 +72,11 @@ class ReleaseFilter:
 
     @property
     def statuses(self) -> tuple[Status, ...]:
-        """The statuses that the phases stand for; none if every status will do."""
-        return tuple(status for status in Status if phase_of_status(status) in self.phases)
+        """The statuses that the phases stand for; none if every status will do.
+
+        A run that continued as new is no release of its own, whatever is asked for: the run that it became is.
+        """
+        return tuple(status for status in RELEASE_STATUSES if phase_of_status(status) in self.phases)
 
     def matches(self, workflow_id: str) -> bool:
         """Whether the id, or what follows `release:` in it, begins with the search text.

@@ -69,6 +69,17 @@ class ReleaseNotFound(NotFound):
         )
 
 
+class RunNotFound(NotFound):
+    """Temporal knows no such run of the release."""
+
+    def __init__(self, release_id: str, run_id: str) -> None:
+        super().__init__(
+            release_id,
+            f"Temporal knows no run {run_id} of this release. It may have ended longer ago than the namespace keeps "
+            "(its retention). The release's own address, without a run, shows its latest.",
+        )
+
+
 class EntityNotFound(NotFound):
     """The release has no entity with this id."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from dashboard.domain.entities import Entity, Execution, Status
+from dashboard.domain.entities import Entity, Execution, Runs, Status
 from dashboard.domain.filters import Slice
 from dashboard.domain.problems import Problem
 
@@ -28,6 +28,7 @@ class Reading:
     `parts` has the waves by id where the release was read wave by wave; those still to be read say so in `said`.
     `listed` says that `said` was drawn from the release's child workflows, as it answers no query that tells;
     `has_children`, that it is known to have some, though none may be running now.
+    `runs` are those of its workflow id, the one that was read among them.
     """
 
     execution: Execution
@@ -38,6 +39,7 @@ class Reading:
     parts: Mapping[str, "Part"] = field(default_factory=dict)
     listed: bool = False
     has_children: bool = False
+    runs: Runs = field(default_factory=Runs)
 
     @property
     def whole(self) -> bool:
@@ -98,8 +100,13 @@ class ReleaseSource(Protocol):
         """
         ...
 
-    async def read(self, release_id: str, known: Reading | None, budget: float) -> Reading:
-        """Read a release with its whole tree; raises ReleaseNotFound. `known` is returned anew if nothing moved."""
+    async def read(
+        self, release_id: str, known: Reading | None, budget: float, *, run_id: str | None = None
+    ) -> Reading:
+        """Read a release with its whole tree: its latest run, or the one with this id.
+
+        Raises ReleaseNotFound or RunNotFound. `known` is returned anew if nothing moved.
+        """
         ...
 
     async def search(

@@ -21,7 +21,12 @@ _PHASES = {
 }
 
 # What becomes of rows that an ended execution left unfinished: nobody will finish them.
-_LEFT_BEHIND = {Status.TERMINATED: Phase.TERMINATED, Status.TIMED_OUT: Phase.TERMINATED}
+_LEFT_BEHIND = {
+    Status.TERMINATED: Phase.TERMINATED,
+    Status.TIMED_OUT: Phase.TERMINATED,
+    # The next run goes on with them; this one does not know how.
+    Status.CONTINUED_AS_NEW: Phase.UNKNOWN,
+}
 
 _ENDED_BADLY = frozenset({Status.FAILED, Status.CANCELED, Status.TERMINATED, Status.TIMED_OUT})
 
@@ -82,6 +87,8 @@ def unanswered(execution: Execution, problem: Problem) -> Release:
 def _release_phase(status: Status, said: Phase) -> Phase:
     if status in {Status.RUNNING, Status.UNKNOWN}:
         return said
+    if status is Status.CONTINUED_AS_NEW:
+        return Phase.UNKNOWN if said.unfinished else said
     if status is Status.COMPLETED and not said.unfinished and said is not Phase.UNKNOWN:
         # A workflow may end well and report a failed rollout as its result: that word is its last and stands.
         return said

@@ -78,17 +78,19 @@ class LiveReleases:
         """One page of the list; raises SourceUnavailable if nothing is known yet."""
         return self._pages.get(asked)
 
-    def release(self, release_id: str, *, whole: bool = False) -> Snapshot[Release]:
-        """A release with its tree; raises ReleaseNotFound, or SourceUnavailable if nothing is known yet.
+    def release(self, release_id: str, run_id: str | None = None, *, whole: bool = False) -> Snapshot[Release]:
+        """A release with its tree: its latest run, or the one with this id.
+
+        Raises ReleaseNotFound or RunNotFound, or SourceUnavailable if nothing is known yet.
 
         A release too large for one answer is read in parts, and a first look shows those that came in a moment; with
         `whole` the caller waits for the rest, within a bound.
         """
-        seen = self._trees.get(release_id)
+        seen = self._trees.get((release_id, run_id))
         for _ in range(MORE_LOOKS if whole else 0):
             if seen.value.reading.whole or seen.stale:
                 break
-            seen = self._trees.get(release_id, anew=True)
+            seen = self._trees.get((release_id, run_id), anew=True)
         return Snapshot(seen.value.release, seen.as_of, seen.version, seen.stale, seen.reason)
 
     def occurrences(self, entity_id: str) -> Snapshot[Occurrences]:
@@ -139,17 +141,19 @@ class LiveReleases:
         release = judge(reading.execution, last[0].said)
         return replace(release, root=replace(release.root, problem=problem), said_at=last[1])
 
-    def _load_tree(self, release_id: str, last: Snapshot[_Seen] | None) -> Snapshot[_Seen]:
+    def _load_tree(self, key: tuple[str, str | None], last: Snapshot[_Seen] | None) -> Snapshot[_Seen]:
+        release_id, run_id = key
         known = last.value.reading if last and last.value.reading.said else None
         as_of = now()
-        reading = self._ask(lambda: self._source.read(release_id, known, self._timeout))
+        reading = self._ask(lambda: self._source.read(release_id, known, self._timeout, run_id=run_id))
         if reading.said:
             return _seen(judge(reading.execution, reading.said), reading, as_of)
         problem = reading.problem or Problem(ProblemCode.MISSING, "The release was not asked.")
         if last is None or known is None or known.said is None or _other_run(known, reading):
             return _seen(unanswered(reading.execution, problem), reading, as_of)
         # The last words stay, under what Temporal knows of the execution now, and marked with their time.
-        stale = _seen(judge(reading.execution, known.said), replace(known, execution=reading.execution), last.as_of)
+        kept = replace(known, execution=reading.execution, runs=reading.runs)
+        stale = _seen(judge(reading.execution, known.said), kept, last.as_of)
         return replace(stale, version=version_of(stale.version, problem.code), stale=True, reason=problem)
 
     def _load_search(self, entity_id: str, _last: Snapshot[Occurrences] | None) -> Snapshot[Occurrences]:
@@ -173,8 +177,9 @@ class LiveReleases:
 def _seen(release: Release, reading: Reading, as_of: datetime) -> Snapshot[_Seen]:
     # The history's length is left out: an event that changes nothing that is shown makes no new version.
     execution = replace(reading.execution, history_length=None)
-    version = version_of(execution, reading.digest, reading.problem)
-    return Snapshot(_Seen(release, reading), as_of, version)
+    runs = [(run.run_id, run.status) for run in reading.runs.executions]
+    version = version_of(execution, reading.digest, reading.problem, runs)
+    return Snapshot(_Seen(replace(release, runs=reading.runs), reading), as_of, version)
 
 
 def _other_run(known: Reading, reading: Reading) -> bool:

@@ -14,6 +14,7 @@ from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness
 from dashboard.pages.release import ReleaseTree, tree_fields
 from dashboard.pages.rows import UNFOLDED, AnyRow, Folding, app_row, bundle_row, cluster_row, key_of_path, wave_row
+from dashboard.pages.runs import RunsView
 
 
 class Step(Model):
@@ -35,6 +36,7 @@ class EntityPage(Page):
     release_status: Status
     workflow_id: str
     run_id: str
+    runs: RunsView
     path: tuple[Step, ...] = Field(description="From the release down to the entity's parent.")
     entity: ReleaseTree | AnyRow
 
@@ -56,6 +58,7 @@ class EntityPage(Page):
             release_status=release.execution.status,
             workflow_id=release.execution.workflow_id,
             run_id=release.execution.run_id,
+            runs=RunsView.of(release),
             path=tuple(Step(id=step.id, type=step.type, name=step.name) for step in path[:-1]),
             entity=_row(release, path, Folding(open_ids=open_ids)),
             **freshness(snapshot),

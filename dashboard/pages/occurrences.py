@@ -21,6 +21,12 @@ class OccurrenceRow(Row):
     release_id: str
     release_status: Status
     release_started_at: datetime
+    run_id: str
+
+    @property
+    def run(self) -> str | None:
+        """The run that the row's link names: an ended one may not be the release's latest for ever."""
+        return self.run_id if self.release_status.closed else None
 
     @classmethod
     def of(cls, occurrence: Occurrence) -> "OccurrenceRow":
@@ -32,6 +38,7 @@ class OccurrenceRow(Row):
             release_id=release.workflow_id,
             release_status=release.status,
             release_started_at=release.started_at,
+            run_id=release.run_id,
         )
 
 

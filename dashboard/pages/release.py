@@ -13,6 +13,7 @@ from dashboard.domain.rollup import Blockage, Obstacle, blockages, cause_of, tal
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness
 from dashboard.pages.rows import Folding, Row, WaveRow, common, key_of, wave_row
+from dashboard.pages.runs import RunsView
 from dashboard.pages.views import AttemptView, ChildRunView, FailureView, Progress
 
 # Clusters that are opened because something in them failed; past these a page would be all failures and no overview.
@@ -119,6 +120,7 @@ class _TreePage(Page, ReleaseTree):
 
     blocked_by: tuple[BlockageView, ...]
     unread: tuple[str, ...] = Field(description="Waves of a very large release that are still to be read (again).")
+    runs: RunsView
     failing_task: FailingTaskView | None = Field(description="Set while the workflow's own code fails.")
     also_pending: tuple[AttemptView, ...] = Field(description="Activities that belong to no entity of the tree.")
     other_runs: tuple[ChildRunView, ...] = Field(description="Child workflows that belong to no entity of the tree.")
@@ -144,6 +146,7 @@ class _TreePage(Page, ReleaseTree):
             **more,
             blocked_by=tuple(BlockageView.of(blockage, over=over) for blockage in blockages(release)),
             unread=tuple(wave.id for wave in waves if wave.problem and wave.problem.code is ProblemCode.NOT_READ),
+            runs=RunsView.of(release),
             failing_task=FailingTaskView.of(release.execution.failing_task),
             also_pending=tuple(view for attempt in release.also_pending if (view := AttemptView.of(attempt))),
             other_runs=tuple(child for run in release.other_runs if (child := ChildRunView.of(run))),

@@ -29,6 +29,12 @@ class ReleaseItem(Row):
     closed_at: datetime | None
     wave_ids: tuple[str, ...]
     said_at: datetime | None
+    superseded: bool = Field(description="Whether a newer run of the same id stands on the same page.")
+
+    @property
+    def run(self) -> str | None:
+        """The run that the row's link names: an ended one may not be the release's latest for ever."""
+        return self.run_id if self.status.closed else None
 
     @property
     def addressable(self) -> bool:
@@ -40,7 +46,7 @@ class ReleaseItem(Row):
         return True
 
     @classmethod
-    def of(cls, release: Release) -> "ReleaseItem":
+    def of(cls, release: Release, *, superseded: bool) -> "ReleaseItem":
         """The item of a release."""
         execution = release.execution
         return cls(
@@ -53,6 +59,7 @@ class ReleaseItem(Row):
             closed_at=execution.closed_at,
             wave_ids=release.root.child_ids,
             said_at=release.said_at,
+            superseded=superseded,
         )
 
 
@@ -101,11 +108,17 @@ class ReleasesPage(Page):
     ) -> "ReleasesPage":
         """The page of a snapshot that this filter gave; `seal` writes a cursor as it stands in an address."""
         listing = snapshot.value
+        newest: dict[str, datetime] = {}
+        for release in listing.releases:
+            newest[release.id] = max(release.execution.started_at, newest.get(release.id, release.execution.started_at))
         counts: Counter[Phase] = Counter()
         for status, count in listing.counts.items():
             counts[phase_of_status(status)] += count
         return cls(
-            items=tuple(ReleaseItem.of(release) for release in listing.releases),
+            items=tuple(
+                ReleaseItem.of(release, superseded=release.execution.started_at < newest[release.id])
+                for release in listing.releases
+            ),
             total=listing.total,
             page=listing.offset // listing.page_size + 1,
             page_size=listing.page_size,

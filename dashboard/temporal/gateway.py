@@ -4,14 +4,16 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from temporalio.client import Client, WorkflowHistoryEventFilterType
 
-from dashboard.domain.entities import Entity, Execution, Failure, Status
+from dashboard.domain.entities import Entity, Execution, Failure, Runs, Status
 from dashboard.domain.entity_map import EntityMap
 from dashboard.domain.filters import Slice
 from dashboard.domain.ids import parse_entity_id
-from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound
+from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, RunNotFound
+from dashboard.domain.runs import known_runs
 from dashboard.domain.source import Fingerprint, Listing, Part, Reading, RunEntity, Search
 from dashboard.temporal.budget import Budget
 from dashboard.temporal.connection import Connection
@@ -20,6 +22,7 @@ from dashboard.temporal.executions import decode_closing, decode_description
 from dashboard.temporal.parts import ask_in_parts
 from dashboard.temporal.query_shape import RELEASE_STATE, Handle, ask_entity, ask_release
 from dashboard.temporal.reading import ChildReader, Told, alone, is_wordless
+from dashboard.temporal.runs import list_runs
 from dashboard.temporal.shapes import ask_tree
 from dashboard.temporal.tasks import with_task_failure
 from dashboard.temporal.visibility import Visibility
@@ -28,6 +31,9 @@ from dashboard.temporal.visibility import Visibility
 RESERVE = 0.15
 # How long a first look at a release that is too large for one answer may take for its waves, in seconds.
 FIRST_LOOK = 0.5
+
+# How long a list of a release's runs is used again.
+RUNS_AGE = timedelta(seconds=10)
 
 ENDED_FOR_A_REASON = frozenset({Status.FAILED, Status.TERMINATED})
 
@@ -53,13 +59,38 @@ class TemporalGateway:
         )
         return Listing(tuple(readings), rows.counts, rows.next)
 
-    async def read(self, release_id: str, known: Reading | None, budget: float) -> Reading:
-        """Describe a release and ask for its hierarchy: together at first, later only if its history has grown."""
+    async def read(
+        self, release_id: str, known: Reading | None, budget: float, *, run_id: str | None = None
+    ) -> Reading:
+        """Read a release's tree and, at the same time, which runs its id has."""
         total = Budget.of(budget)
-        async with self._asking(total, release_id) as client:
+        looking = asyncio.ensure_future(self._runs(release_id, known, total, run_id))
+        try:
+            reading = await self._tree(release_id, known, total, run_id)
+            latest, runs = await looking
+        finally:
+            looking.cancel()
+        if known and runs is known.runs and all(run.run_id != reading.execution.run_id for run in runs.executions):
+            async with self._asking(total) as client:
+                runs = await list_runs(client, release_id, total)
+        return replace(reading, runs=known_runs(runs, (latest or reading.execution, reading.execution)))
+
+    async def _runs(
+        self, release_id: str, known: Reading | None, budget: Budget, run_id: str | None
+    ) -> tuple[Execution | None, Runs]:
+        """The latest run, where another is read, and all runs as the list has them, asked for once in a while."""
+        async with self._asking(budget, release_id) as client:
+            latest = await self._describe(client, release_id, budget) if run_id else None
+            if known and known.runs.listed_at and datetime.now(UTC) - known.runs.listed_at < RUNS_AGE:
+                return latest, known.runs
+            return latest, await list_runs(client, release_id, budget)
+
+    async def _tree(self, release_id: str, known: Reading | None, total: Budget, run_id: str | None) -> Reading:
+        """Describe a release and ask for its hierarchy: together at first, later only if its history has grown."""
+        async with self._asking(total, release_id, run_id) as client:
             if known is None:
-                return await self._read_together(client, release_id, total)
-            execution = await self._describe(client, release_id, total)
+                return await self._read_together(client, release_id, total, run_id)
+            execution = await self._describe(client, release_id, total, run_id)
         fingerprint = _fingerprint(execution)
         if known.fingerprint == fingerprint:
             return replace(known, execution=replace(execution, closing=known.execution.closing))
@@ -103,11 +134,11 @@ class TemporalGateway:
         answers = await asyncio.gather(*(ask(run) for run in rows.runs))
         return Search(tuple(zip(rows.runs, answers, strict=True)), sum(rows.counts.values()))
 
-    async def _read_together(self, client: Client, release_id: str, total: Budget) -> Reading:
-        handle = client.get_workflow_handle(release_id)
+    async def _read_together(self, client: Client, release_id: str, total: Budget, run_id: str | None) -> Reading:
+        handle = client.get_workflow_handle(release_id, run_id=run_id)
         asking = asyncio.ensure_future(ask_tree(client, handle, total.less(RESERVE)))
         try:
-            execution = await self._describe(client, release_id, total)
+            execution = await self._describe(client, release_id, total, run_id)
             children = ChildReader(client, self._map, total.less(RESERVE))
             closing, answer = await asyncio.gather(
                 self._closing(handle, execution, total), children.join(execution, asking)
@@ -144,8 +175,9 @@ class TemporalGateway:
         wordless = await is_wordless(handle, answer, budget)
         return _reading(run, alone(run) if wordless else answer, None)
 
-    async def _describe(self, client: Client, release_id: str, budget: Budget) -> Execution:
-        description = await client.get_workflow_handle(release_id).describe(rpc_timeout=budget.left)
+    async def _describe(self, client: Client, release_id: str, budget: Budget, run_id: str | None = None) -> Execution:
+        handle = client.get_workflow_handle(release_id, run_id=run_id)
+        description = await handle.describe(rpc_timeout=budget.left)
         return await with_task_failure(client, decode_description(description), budget)
 
     async def _closing(self, handle: Handle, execution: Execution, budget: Budget) -> Failure | None:
@@ -167,13 +199,15 @@ class TemporalGateway:
         return None
 
     @asynccontextmanager
-    async def _asking(self, budget: Budget, release_id: str | None = None) -> AsyncIterator[Client]:
+    async def _asking(
+        self, budget: Budget, release_id: str | None = None, run_id: str | None = None
+    ) -> AsyncIterator[Client]:
         try:
             async with budget.bounds():
                 yield await self._connection.client()
         except ASKING_ERRORS as exc:
             if release_id is not None and is_not_found(exc):
-                raise ReleaseNotFound(release_id) from exc
+                raise (RunNotFound(release_id, run_id) if run_id else ReleaseNotFound(release_id)) from exc
             raise unavailable(exc) from exc
 
 

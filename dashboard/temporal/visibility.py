@@ -64,6 +64,7 @@ class Visibility:
         counts: Counter[Status] = Counter()
         for group in answer.groups:
             counts[decode_status(str(group.group_values[0]))] += group.count
+        counts.pop(Status.CONTINUED_AS_NEW, None)
         return counts
 
     async def _sifted(self, client: Client, asked: Slice, now: datetime, budget: Budget) -> Rows:
@@ -82,21 +83,28 @@ class Visibility:
 
 def list_query(release_query: str, wanted: ReleaseFilter, now: datetime) -> str:
     """The visibility query for the releases that a filter finds. The deployment's own query stays one condition."""
-    conditions = [f"({release_query})"] if release_query else []
-    if wanted.q:
-        conditions.append(_begins_with(wanted.q))
     if wanted.phases:
-        conditions.append(f"ExecutionStatus IN ({', '.join(_status_literal(status) for status in wanted.statuses)})")
-    if wanted.since:
-        conditions.append(f"StartTime >= {_time_literal(wanted.since.at(now))}")
-    if wanted.until:
-        conditions.append(f"StartTime < {_time_literal(wanted.until.at(now))}")
-    return " AND ".join(conditions)
+        status = f"ExecutionStatus IN ({', '.join(_status_literal(status) for status in wanted.statuses)})"
+    else:
+        # One release, one row: of runs that continue one another, the last stands for all.
+        status = f"ExecutionStatus != {_status_literal(Status.CONTINUED_AS_NEW)}"
+    return " AND ".join([*_conditions(release_query, wanted, now), status])
 
 
 def count_query(release_query: str, wanted: ReleaseFilter, now: datetime) -> str:
     """The query that counts by status what a filter finds, whatever its phases."""
-    return f"{list_query(release_query, replace(wanted, phases=()), now)} GROUP BY ExecutionStatus".lstrip()
+    return f"{' AND '.join(_conditions(release_query, wanted, now))} GROUP BY ExecutionStatus".lstrip()
+
+
+def _conditions(release_query: str, wanted: ReleaseFilter, now: datetime) -> list[str]:
+    conditions = [f"({release_query})"] if release_query else []
+    if wanted.q:
+        conditions.append(_begins_with(wanted.q))
+    if wanted.since:
+        conditions.append(f"StartTime >= {_time_literal(wanted.since.at(now))}")
+    if wanted.until:
+        conditions.append(f"StartTime < {_time_literal(wanted.until.at(now))}")
+    return conditions
 
 
 def literal(text: str) -> str:

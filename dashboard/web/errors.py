@@ -11,7 +11,7 @@ from pydantic import Field
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from dashboard.domain.ids import MalformedId
-from dashboard.domain.problems import EntityNotFound, NotFound, SourceUnavailable
+from dashboard.domain.problems import EntityNotFound, NotFound, RunNotFound, SourceUnavailable
 from dashboard.pages.base import Model
 
 log = structlog.get_logger()
@@ -30,6 +30,9 @@ _TITLES = {
     500: "Something went wrong here",
     503: "Temporal does not answer",
 }
+
+
+_NOT_FOUND: dict[type[NotFound], str] = {EntityNotFound: "entity_not_found", RunNotFound: "run_not_found"}
 
 
 class FieldError(Model):
@@ -106,8 +109,7 @@ def init_app(app: Flask) -> None:
 
     @app.errorhandler(NotFound)
     def not_found(exc: NotFound) -> Response:
-        code = "entity_not_found" if isinstance(exc, EntityNotFound) else "not_found"
-        return answer(Refused(404, code, f"{exc.entity_id}: {exc.reason}"))
+        return answer(Refused(404, _NOT_FOUND.get(type(exc), "not_found"), f"{exc.entity_id}: {exc.reason}"))
 
     @app.errorhandler(SourceUnavailable)
     def unavailable(exc: SourceUnavailable) -> Response:

@@ -1,5 +1,8 @@
 """The pages: each view reads the request and returns a Page."""
 
+from typing import Any
+from uuid import UUID
+
 from flask import Blueprint, current_app, redirect, request, url_for
 from werkzeug.wrappers import Response
 
@@ -19,6 +22,7 @@ from dashboard.web.listing import asked_slice, sealing, whole_number
 from dashboard.web.twins import Twins
 
 MAX_OPEN = 500
+OF_A_RUN = frozenset({"web.release", "web.hierarchy", "web.entity"})
 
 blueprint = Blueprint("web", __name__)
 twins = Twins(blueprint)
@@ -41,14 +45,14 @@ def releases() -> Page:
 def release(release_id: str) -> Page:
     """One release: its facts, what blocks it, and its tree with most clusters closed."""
     parse_release_id(release_id)
-    return ReleasePage.of(_live().release(release_id), _open_ids())
+    return ReleasePage.of(_live().release(release_id, _run_id()), _open_ids())
 
 
 @twins.route("/releases/<id:release_id>/hierarchy")
 def hierarchy(release_id: str) -> Page:
     """One release with its whole tree."""
     parse_release_id(release_id)
-    return HierarchyPage.of(_live().release(release_id, whole=True), _narrowing())
+    return HierarchyPage.of(_live().release(release_id, _run_id(), whole=True), _narrowing())
 
 
 @twins.route("/releases/<id:release_id>/entities/<id:entity_id>")
@@ -56,7 +60,7 @@ def entity(release_id: str, entity_id: str) -> Page:
     """One entity of a release."""
     parse_release_id(release_id)
     parse_entity_id(entity_id)
-    return EntityPage.of(_live().release(release_id), entity_id, _open_ids())
+    return EntityPage.of(_live().release(release_id, _run_id()), entity_id, _open_ids())
 
 
 @twins.route("/entities/<id:entity_id>")
@@ -70,6 +74,14 @@ def occurrences(entity_id: str) -> Page:
 def problems() -> Page:
     """What is broken now, across releases, grouped by cause."""
     return ProblemsPage.of(_live().problems())
+
+
+@blueprint.app_url_defaults
+def stay_with_the_run(endpoint: str, values: dict[str, Any]) -> None:
+    """Links within one run of a release stay with it; `run=None` leads to the latest."""
+    run_id = request.args.get("run") if endpoint in OF_A_RUN else None
+    if run_id and request.view_args and values.get("release_id") == request.view_args.get("release_id"):
+        values.setdefault("run", run_id)
 
 
 @blueprint.app_errorhandler(MalformedFilter)
@@ -90,6 +102,17 @@ def _narrowing() -> Narrowing:
     if unknown := wanted - set(Phase):
         raise invalid_parameter("phase", f"takes {', '.join(Phase)}, and not {', '.join(sorted(unknown))}")
     return Narrowing(depth, frozenset(Phase(name) for name in wanted))
+
+
+def _run_id() -> str | None:
+    """The run that is asked for; the latest if none is."""
+    text = request.args.get("run")
+    if text is None:
+        return None
+    try:
+        return str(UUID(text))
+    except ValueError as exc:
+        raise invalid_parameter("run", "takes a run id, as runs give it, such as 01234567-89ab-cdef-…") from exc
 
 
 def _open_ids() -> frozenset[str]:

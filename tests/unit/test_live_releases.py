@@ -24,7 +24,9 @@ class Source:
     def __init__(self) -> None:
         self.answer: Reading | Exception = Reading(execution(), said=SAID, digest="1")
 
-    async def read(self, release_id: str, known: Reading | None, budget: float) -> Reading:
+    async def read(
+        self, release_id: str, known: Reading | None, budget: float, *, run_id: str | None = None
+    ) -> Reading:
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer

@@ -10,6 +10,7 @@ from dashboard.temporal.visibility import count_query, list_query, literal, saya
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 BASE = "WorkflowType = 'ReleaseWorkflow'"
+LAST_RUNS = "ExecutionStatus != 'ContinuedAsNew'"
 TOKEN = re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)
 
 
@@ -38,7 +39,7 @@ def test_a_literal_is_read_back_as_it_was_whatever_it_holds(text: str):
 )
 def test_a_search_text_never_leaves_its_literals(text: str):
     query = list_query(BASE, asked(text), NOW)
-    bones = TOKEN.sub("?", query).removeprefix("(WorkflowType = ?)")
+    bones = TOKEN.sub("?", query).removeprefix("(WorkflowType = ?)").removesuffix(" AND ExecutionStatus != ?")
     assert bones in {
         "",
         " AND WorkflowId STARTS_WITH ?",
@@ -54,26 +55,27 @@ def test_what_is_sayable_is_the_beginning_of_a_text_without_what_the_server_chan
     assert said == said.strip("'")
 
 
-def test_without_a_filter_it_is_the_deployments_own_query():
-    assert list_query(BASE, asked(), NOW) == f"({BASE})"
+def test_without_a_filter_it_is_the_deployments_own_query_but_for_runs_that_another_continues():
+    assert list_query(BASE, asked(), NOW) == f"({BASE}) AND {LAST_RUNS}"
     assert count_query(BASE, asked(), NOW) == f"({BASE}) GROUP BY ExecutionStatus"
-    assert (list_query("", asked(), NOW), count_query("", asked(), NOW)) == ("", "GROUP BY ExecutionStatus")
+    assert (list_query("", asked(), NOW), count_query("", asked(), NOW)) == (LAST_RUNS, "GROUP BY ExecutionStatus")
 
 
 def test_the_deployments_query_stays_one_condition():
     query = list_query("WorkflowType = 'A' OR WorkflowType = 'B'", asked("release:x"), NOW)
-    assert query == "(WorkflowType = 'A' OR WorkflowType = 'B') AND WorkflowId STARTS_WITH 'release:x'"
+    assert query == f"(WorkflowType = 'A' OR WorkflowType = 'B') AND WorkflowId STARTS_WITH 'release:x' AND {LAST_RUNS}"
 
 
 def test_an_id_without_its_prefix_is_looked_for_in_both_forms():
     assert list_query("", asked("x"), NOW) == (
         "(WorkflowId STARTS_WITH 'release:x' OR (WorkflowId STARTS_WITH 'x' AND WorkflowId NOT STARTS_WITH 'release:'))"
+        f" AND {LAST_RUNS}"
     )
 
 
 def test_phases_are_looked_for_by_status_and_counted_whatever_they_are():
     wanted = asked(phase="running,cancelled,timed_out")
-    statuses = "'Running', 'Canceled', 'ContinuedAsNew', 'TimedOut'"
+    statuses = "'Running', 'Canceled', 'TimedOut'"
     assert list_query("", wanted, NOW) == f"ExecutionStatus IN ({statuses})"
     assert count_query("", wanted, NOW) == "GROUP BY ExecutionStatus"
 
@@ -81,4 +83,5 @@ def test_phases_are_looked_for_by_status_and_counted_whatever_they_are():
 @pytest.mark.parametrize("since", ["7d", "2026-06-08T12:00:00Z", "2026-06-08T14:00:00+02:00"])
 def test_since_is_part_of_what_is_meant_and_until_is_not(since: str):
     query = list_query("", asked(since=since, until="2026-06-15"), NOW)
-    assert query == "StartTime >= '2026-06-08T12:00:00.000000Z' AND StartTime < '2026-06-15T00:00:00.000000Z'"
+    times = "StartTime >= '2026-06-08T12:00:00.000000Z' AND StartTime < '2026-06-15T00:00:00.000000Z'"
+    assert query == f"{times} AND {LAST_RUNS}"

@@ -141,7 +141,8 @@ def test_the_list_has_a_row_for_each_release_with_word_shape_and_link(viewer: Fl
     for item in viewer.get("/api/releases").get_json()["items"]:
         shown = row(page, item["id"])
         assert shown.select_one(f'use[href="#i-{item["phase"]}"]') is not None
-        assert shown.select_one(f'a[href="/releases/{item["id"]}"]') is not None
+        run = f"?run={item['run_id']}" if item["closed_at"] else ""
+        assert shown.select_one(f'a[href="/releases/{item["id"]}{run}"]') is not None
     assert "HealthCheckFailed" in words(row(page, rollouts.failed))
 
 

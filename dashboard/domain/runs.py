@@ -1,0 +1,31 @@
+"""The runs of one workflow id: a release that continues as new has several, and so has an id that is used again."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from dashboard.domain.entities import Execution, Runs, Status
+
+# How many runs of one id are listed; where there are more, a page says so.
+MAX_RUNS = 50
+
+
+def known_runs(listed: Runs, described: Iterable[Execution]) -> Runs:
+    """What a list knew, corrected by what `describe` says of some of the runs: the list is seconds late."""
+    by_id = {run.run_id: run for run in listed.executions}
+    by_id |= {run.run_id: _brief(run) for run in described}
+    newest_first = sorted(by_id.values(), key=lambda run: run.started_at, reverse=True)
+    # Only the newest run of an id can be open: an older one that the list still calls running has ended somehow.
+    ended = (replace(run, status=Status.UNKNOWN) if not run.status.closed else run for run in newest_first[1:])
+    return replace(listed, executions=(*newest_first[:1], *ended))
+
+
+def _brief(run: Execution) -> Execution:
+    """A run as a list would show it: what is pending for it changes all the time and is told elsewhere."""
+    return Execution(
+        workflow_id=run.workflow_id,
+        run_id=run.run_id,
+        workflow_type=run.workflow_type,
+        status=run.status,
+        started_at=run.started_at,
+        closed_at=run.closed_at,
+    )

@@ -1,0 +1,75 @@
+"""The runs of a release's workflow id, and which of them a page shows."""
+
+from datetime import datetime
+
+from pydantic import Field
+
+from dashboard.domain.entities import Execution, Release, Status
+from dashboard.domain.phases import Phase
+from dashboard.domain.truth import phase_of_status
+from dashboard.pages.base import Model
+
+
+class RunView(Model):
+    """One run, as its execution's status tells it."""
+
+    run_id: str
+    status: Status
+    phase: Phase
+    started_at: datetime
+    closed_at: datetime | None
+    continues: bool = Field(description="Whether it goes on with the run before it, which continued as new.")
+
+    @property
+    def word(self) -> str:
+        """The status in words."""
+        return "ended" if self.status is Status.UNKNOWN else self.status.lower().replace("_", " ")
+
+
+class RunsView(Model):
+    """The runs of a workflow id, newest first: it may have continued as new, or have been used again."""
+
+    shown: RunView
+    latest: RunView
+    began_at: datetime = Field(description="The start of the first of the runs that this one continues.")
+    earlier: bool = Field(description="Whether the run that is shown is not the latest.")
+    all: tuple[RunView, ...]
+    more: bool = Field(description="Whether there are older ones that are not listed.")
+    listed: bool = Field(description="Whether Temporal could list them; if not, there may be others.")
+    release_id: str = Field(exclude=True)
+
+    @classmethod
+    def of(cls, release: Release) -> "RunsView":
+        """The view of a release's runs."""
+        runs = release.runs
+        executions = runs.executions or (release.execution,)
+        views = [_view(run, continues=runs.follows(run.run_id)) for run in executions]
+        shown = next(view for view in views if view.run_id == release.execution.run_id)
+        began = shown
+        for view in views[views.index(shown) :]:
+            began = view
+            if not view.continues:
+                break
+        return cls(
+            shown=shown,
+            latest=views[0],
+            began_at=began.started_at,
+            earlier=shown != views[0],
+            all=tuple(views),
+            more=runs.more,
+            listed=runs.listed_at is not None,
+            release_id=release.id,
+        )
+
+
+def _view(run: Execution, *, continues: bool) -> RunView:
+    # That a run continued as new says nothing of how the release fares.
+    phase = Phase.UNKNOWN if run.status is Status.CONTINUED_AS_NEW else phase_of_status(run.status)
+    return RunView(
+        run_id=run.run_id,
+        status=run.status,
+        phase=phase,
+        started_at=run.started_at,
+        closed_at=run.closed_at,
+        continues=continues,
+    )
