@@ -49,6 +49,12 @@ class Row(Model):
         return self.phase.replace("_", " ") if self.overruled else self.word
 
     @property
+    def spoken(self) -> str:
+        """The phase in words for those who do not see its shape; empty where the label says it already."""
+        phase = self.phase.replace("_", " ")
+        return "" if self.label.replace("_", " ").lower() == phase else phase
+
+    @property
     def cause(self) -> str | None:
         """The line that says why this row is in trouble."""
         cause = self.error_message or (self.attempt.cause if self.attempt else None)

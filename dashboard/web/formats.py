@@ -6,9 +6,16 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from markupsafe import Markup
 from pydantic import JsonValue
 
+from dashboard.domain.phases import Phase
+
 MAX_LINE = 160
+_ICONS = {
+    phase: Markup(f'<svg class="icon {phase}" aria-hidden="true"><use href="#i-{phase}"/></svg>')  # noqa: S704 - ours
+    for phase in Phase
+}
 
 
 def number(value: int) -> str:
@@ -24,6 +31,19 @@ def iso(value: datetime) -> str:
 def clock(value: datetime) -> str:
     """A time for people without JavaScript, who see it in UTC."""
     return value.strftime("%d %b %H:%M:%S UTC")
+
+
+def time(value: datetime, kind: str = "clock") -> Markup:
+    """A time as an element that the page's script shows in the viewer's zone and way.
+
+    A function and not a macro, as icons are: a tree has thousands of them, and calling a macro takes ten times as long.
+    """
+    return Markup(f'<time datetime="{iso(value)}" data-show="{kind}">{clock(value)}</time>')  # noqa: S704 - no text in it
+
+
+def icon(phase: Phase) -> Markup:
+    """The shape and colour of a phase; the words beside it say the same."""
+    return _ICONS[phase]
 
 
 def line(value: str) -> str:
@@ -65,8 +85,8 @@ def segment(value: str) -> str:
 
 FILTERS: dict[str, Callable[..., Any]] = {
     "number": number,
-    "iso": iso,
-    "clock": clock,
+    "time": time,
+    "icon": icon,
     "line": line,
     "longer": longer,
     "compact": compact,
