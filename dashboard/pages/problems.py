@@ -16,6 +16,7 @@ from dashboard.pages.views import AttemptView
 
 MAX_GROUPS = 60
 MAX_SHOWN = 40
+MAX_SHARES = 10
 
 
 class BrokenRow(Row):
@@ -51,6 +52,14 @@ class BrokenRow(Row):
         )
 
 
+class Share(Model):
+    """How much of a group one release has."""
+
+    release_id: str
+    name: str
+    count: int
+
+
 class ProblemGroup(Model):
     """All that is broken for one cause, newest first; `more` are counted and not shown.
 
@@ -62,6 +71,7 @@ class ProblemGroup(Model):
     what: str
     count: int
     releases: int
+    shares: tuple[Share, ...] = Field(description="The releases that have most of it.")
     failed: int
     retrying: int
     attempt: AttemptView | None
@@ -81,6 +91,7 @@ class ProblemGroup(Model):
             what=_what(cause),
             count=len(cause.broken),
             releases=len({broken.release_id for broken in cause.broken}),
+            shares=_shares(cause),
             failed=sum(broken.entity.phase.broken for broken in cause.broken),
             retrying=sum(broken.attempt is not None and broken.attempt.retrying for broken in cause.broken),
             attempt=_next_attempt(cause),
@@ -121,6 +132,15 @@ class ProblemsPage(Page):
             unanswered=seen.unanswered,
             **freshness(snapshot),
         )
+
+
+def _shares(cause: Cause) -> tuple[Share, ...]:
+    names = {broken.release_id: broken.path[0].name for broken in cause.broken}
+    counts = Counter(broken.release_id for broken in cause.broken)
+    return tuple(
+        Share(release_id=release_id, name=names[release_id], count=count)
+        for release_id, count in counts.most_common(MAX_SHARES)
+    )
 
 
 def _what(cause: Cause) -> str:

@@ -111,6 +111,7 @@ def test_problems_of_several_releases_are_one_group_that_leads_to_each_row(stage
     assert group["cause"] == "ImagePullError: image pull back-off"
     assert group["what"] == "3 apps in 2 clusters of 2 releases"
     assert (group["retrying"], group["releases"], group["more"]) == (3, 2, 0)
+    assert sorted(share["count"] for share in group["shares"]) == [1, 2]
     assert (page["total"], page["listed"], page["relevant"], page["read"], page["unanswered"]) == (2, 2, 2, 2, 0)
     links = page_of(stage, "/problems").select(".row.app a.name")
     assert len(links) == 3
@@ -120,6 +121,18 @@ def test_problems_of_several_releases_are_one_group_that_leads_to_each_row(stage
         assert there is not None, "the row is shown, with all above it open"
         assert there["data-entity-id"].startswith("app:a0-")
         assert all(details.has_attr("open") for details in there.find_parents("details"))
+
+
+def test_a_cause_that_breaks_very_many_shows_the_newest_and_says_where_the_others_are(stage: Stage):
+    tree = hierarchy(clusters=5, apps=30, state="failed")
+    release_id = stage.start("wide", {"get_hierarchy": tree, "get_release_state": tree})
+    stage.listed("wide")
+    eventually(lambda: stage.json("/problems")["groups"], 15)
+    (group,) = stage.json("/problems")["groups"]
+    assert (group["count"], len(group["entities"]), group["more"]) == (150, 40, 110)
+    last = page_of(stage, "/problems").select(".row.more")[-1]
+    assert "and 110 more" in last.get_text()
+    assert last.select_one("a")["href"] == f"/releases/{release_id}"
 
 
 def test_an_ended_release_is_a_problem_if_it_failed_and_none_if_it_ended_well(stage: Stage):

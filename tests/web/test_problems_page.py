@@ -27,6 +27,7 @@ def cause(page: BeautifulSoup, beginning: str) -> Tag:
 
 def test_it_works(page: BeautifulSoup, rollouts: Rollouts):
     failed = cause(page, "HealthCheckFailed")
+    assert failed.summary.select_one('svg.icon.failed use[href="#i-failed"]') is not None
     assert "1 app in 1 cluster of 1 release" in words(failed.summary)
     assert rollouts.failed.removeprefix("release:") in words(failed)
 
