@@ -19,6 +19,7 @@ from dashboard.temporal.gateway import TemporalGateway
 from dashboard.web import assets, errors, health, login, routes, security
 from dashboard.web.converters import IdConverter
 from dashboard.web.formats import FILTERS, segment
+from dashboard.web.renderings import Renderings
 
 MAX_BODY = 64 * 1024
 
@@ -38,6 +39,7 @@ def create_app(
     app.extensions["releases"] = releases or LiveReleases(
         _source(settings), LoopThread(), timeout=settings.temporal_timeout
     )
+    app.extensions["renderings"] = Renderings()
     errors.init_app(app)
     security.init_app(app, settings)
     login.init_app(app, accounts, Tokens.of(settings))

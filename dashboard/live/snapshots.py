@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -12,6 +11,7 @@ from typing import Generic, TypeVar
 from cachetools import LRUCache
 
 from dashboard.domain.problems import Problem, SourceUnavailable
+from dashboard.flights import Flights
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
@@ -60,37 +60,32 @@ class SnapshotStore(Generic[K, T]):
         self._lock = threading.Lock()
         self._good: LRUCache[K, Snapshot[T]] = LRUCache(keep)
         self._fresh: LRUCache[K, tuple[float, Snapshot[T]]] = LRUCache(keep)
-        self._flights: dict[K, Future[Snapshot[T]]] = {}
+        self._flights: Flights[K, Snapshot[T]] = Flights()
 
     def get(self, key: K, *, anew: bool = False) -> Snapshot[T]:
         """The snapshot for a key, loaded `anew` even if it is young; raises what `load` raises."""
-        with self._lock:
-            kept = None if anew else self._fresh.get(key)
-            if kept is not None and monotonic() - kept[0] < self._max_age:
-                return kept[1]
-            flight = self._flights.get(key)
-            if flight is None:
-                mine = self._flights[key] = Future()
-            last = self._good.get(key)
-        return flight.result() if flight is not None else self._fly(key, last, mine)
+        young = None if anew else self._young(key)
+        return young or self._flights.get(key, lambda: self._fly(key, anew=anew))
 
-    def _fly(self, key: K, last: Snapshot[T] | None, flight: "Future[Snapshot[T]]") -> Snapshot[T]:
+    def _young(self, key: K) -> Snapshot[T] | None:
+        with self._lock:
+            kept = self._fresh.get(key)
+        return kept[1] if kept is not None and monotonic() - kept[0] < self._max_age else None
+
+    def _fly(self, key: K, *, anew: bool) -> Snapshot[T]:
+        # Another may have landed between the look and the take-off.
+        young = None if anew else self._young(key)
+        if young:
+            return young
         started = monotonic()
-        try:
-            snapshot = self._load_or_last(key, last)
-        except BaseException as exc:
-            flight.set_exception(exc)
-            raise
-        else:
-            flight.set_result(snapshot)
-            with self._lock:
-                self._fresh[key] = (started, snapshot)
-                if not snapshot.stale:
-                    self._good[key] = snapshot
-            return snapshot
-        finally:
-            with self._lock:
-                del self._flights[key]
+        with self._lock:
+            last = self._good.get(key)
+        snapshot = self._load_or_last(key, last)
+        with self._lock:
+            self._fresh[key] = (started, snapshot)
+            if not snapshot.stale:
+                self._good[key] = snapshot
+        return snapshot
 
     def _load_or_last(self, key: K, last: Snapshot[T] | None) -> Snapshot[T]:
         try:

@@ -1,5 +1,7 @@
 """What every page says, whatever it shows."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -13,6 +15,9 @@ class Model(BaseModel):
     """A part of a page. Frozen: a page is what was known at one moment."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # Whether it is rendered once for all viewers.
+    shared: ClassVar[bool] = False
 
 
 class ProblemView(Model):
@@ -31,11 +36,14 @@ class ProblemView(Model):
 class Page(Model):
     """A page and its JSON twin: two renderings of this one object.
 
-    `template` is the whole page; `fragment` the part of it that an open page asks for again.
+    `template` is the whole page; `fragment` the part of it that an open page asks for again. `moments` are the fields
+    that move on while the page says the same: they are left out of what is rendered for all who ask.
     """
 
     template: ClassVar[str]
     fragment: ClassVar[str]
+    moments: ClassVar[frozenset[str]] = frozenset({"as_of"})
+    shared: ClassVar[bool] = True
 
     as_of: datetime = Field(description="When this was read from Temporal, in UTC.")
     stale: bool = Field(description="Whether something newer may exist that could not be read.")
@@ -46,6 +54,23 @@ class Page(Model):
     def live(self) -> bool:
         """Whether an open page should ask for news."""
         return True
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a view answers: a snapshot, and how to make the page of it, which is done only if nobody had it made yet.
+
+    `moments` are the values of the page's fields of that name, other than `as_of`.
+    """
+
+    snapshot: Snapshot[Any]
+    make: Callable[[], Page]
+    moments: Mapping[str, datetime] = field(default_factory=dict)
+
+    @property
+    def all_moments(self) -> dict[str, datetime]:
+        """Every moment by name, `as_of` first."""
+        return {"as_of": self.snapshot.as_of, **self.moments}
 
 
 def freshness(snapshot: Snapshot[Any]) -> dict[str, Any]:

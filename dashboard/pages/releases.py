@@ -88,6 +88,7 @@ class ReleasesPage(Page):
 
     template: ClassVar[str] = "pages/releases.html"
     fragment: ClassVar[str] = "partials/_releases.html"
+    moments: ClassVar[frozenset[str]] = frozenset({"as_of", "counted_at"})
 
     items: tuple[ReleaseItem, ...]
     total: int
@@ -148,11 +149,6 @@ class ReleasesPage(Page):
         return tuple(
             (phase, self.counts.get(phase, 0)) for phase in TOLD_BY_STATUS if phase in usual or self.counts.get(phase)
         )
-
-    @property
-    def counted_before(self) -> bool:
-        """Whether the counts are noticeably older than the rows."""
-        return (self.as_of - self.counted_at).total_seconds() >= 1
 
     @property
     def newer(self) -> dict[str, Any] | None:

@@ -83,6 +83,11 @@ def segment(value: str) -> str:
     return quote(value, safe="")
 
 
+def slot(name: str) -> Markup:
+    """What stands in a shared page for something that is put in when it is sent. No text of a rollout reads like it."""
+    return Markup(f"<!--slot:{name}-->")  # noqa: S704 - the templates' own names
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "number": number,
     "time": time,
@@ -93,4 +98,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "plural": plural,
     "duration": duration,
     "segment": segment,
+    "slot": slot,
 }

@@ -1,4 +1,4 @@
-"""The pages: each view reads the request and returns a Page."""
+"""The pages: each view reads the request and returns what is shown: a snapshot, and the page of it."""
 
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ from dashboard.domain.ids import EntityType, parse_entity_id, parse_release_id
 from dashboard.domain.narrowing import Narrowing
 from dashboard.domain.phases import Phase
 from dashboard.live.releases import LiveReleases
-from dashboard.pages.base import Page
+from dashboard.pages.base import Shown
 from dashboard.pages.entity import EntityPage
 from dashboard.pages.occurrences import OccurrencesPage
 from dashboard.pages.problems import ProblemsPage
@@ -35,45 +35,55 @@ def home() -> Response:
 
 
 @twins.route("/releases")
-def releases() -> Page:
+def releases() -> Shown:
     """The list, filtered and paged."""
     asked = asked_slice()
-    return ReleasesPage.of(_live().page(asked), asked.filter, sealing(asked.filter))
+    seen = _live().page(asked)
+    seal = sealing(asked.filter)
+    return Shown(seen, lambda: ReleasesPage.of(seen, asked.filter, seal), {"counted_at": seen.value.counted_at})
 
 
 @twins.route("/releases/<id:release_id>")
-def release(release_id: str) -> Page:
+def release(release_id: str) -> Shown:
     """One release: its facts, what blocks it, and its tree with most clusters closed."""
     parse_release_id(release_id)
-    return ReleasePage.of(_live().release(release_id, _run_id()), _open_ids())
+    opened = _open_ids()
+    seen = _live().release(release_id, _run_id())
+    return Shown(seen, lambda: ReleasePage.of(seen, opened))
 
 
 @twins.route("/releases/<id:release_id>/hierarchy")
-def hierarchy(release_id: str) -> Page:
+def hierarchy(release_id: str) -> Shown:
     """One release with its whole tree."""
     parse_release_id(release_id)
-    return HierarchyPage.of(_live().release(release_id, _run_id(), whole=True), _narrowing())
+    narrowing = _narrowing()
+    seen = _live().release(release_id, _run_id(), whole=True)
+    return Shown(seen, lambda: HierarchyPage.of(seen, narrowing))
 
 
 @twins.route("/releases/<id:release_id>/entities/<id:entity_id>")
-def entity(release_id: str, entity_id: str) -> Page:
+def entity(release_id: str, entity_id: str) -> Shown:
     """One entity of a release."""
     parse_release_id(release_id)
     parse_entity_id(entity_id)
-    return EntityPage.of(_live().release(release_id, _run_id()), entity_id, _open_ids())
+    opened = _open_ids()
+    seen = _live().release(release_id, _run_id())
+    return Shown(seen, lambda: EntityPage.of(seen, entity_id, opened))
 
 
 @twins.route("/entities/<id:entity_id>")
-def occurrences(entity_id: str) -> Page:
+def occurrences(entity_id: str) -> Shown:
     """One entity wherever it occurs."""
     parse_entity_id(entity_id)
-    return OccurrencesPage.of(_live().occurrences(entity_id))
+    seen = _live().occurrences(entity_id)
+    return Shown(seen, lambda: OccurrencesPage.of(seen))
 
 
 @twins.route("/problems")
-def problems() -> Page:
+def problems() -> Shown:
     """What is broken now, across releases, grouped by cause."""
-    return ProblemsPage.of(_live().problems())
+    seen = _live().problems()
+    return Shown(seen, lambda: ProblemsPage.of(seen))
 
 
 @blueprint.app_url_defaults

@@ -1,22 +1,25 @@
 """Twins: one registration gives a page and its JSON; both are renderings of the same object."""
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 from hashlib import blake2b
 from typing import Any
 
-from flask import Blueprint, Response, make_response, render_template, request
+from flask import Blueprint, Response, current_app, make_response, render_template, request
 
 from dashboard import __version__
-from dashboard.pages.base import Page
+from dashboard.pages.base import Shown
 from dashboard.web.errors import wants_fragment
+from dashboard.web.formats import slot
+from dashboard.web.renderings import Renderings, filled
 
-View = Callable[..., Page]
-Renderer = Callable[[Page], str]
+View = Callable[..., Shown]
+Renderer = Callable[[Shown, str], Response]
 
 
 class Twins:
-    """Registers views that return a Page: under the rule as HTML, under `/api` and the rule as JSON."""
+    """Registers views under their rule as HTML, under `/api` and the rule as JSON."""
 
     def __init__(self, blueprint: Blueprint) -> None:
         self._blueprint = blueprint
@@ -35,42 +38,77 @@ class Twins:
         return register
 
 
-def _rendered(view: View, render: Callable[[Page, str], Response]) -> Callable[..., Response]:
+def _rendered(view: View, render: Renderer) -> Callable[..., Response]:
     @wraps(view)
     def respond(**values: Any) -> Response:  # noqa: ANN401 - whatever the rule has
-        page = view(**values)
-        response = render(page, _tag(page))
-        response.headers["As-Of"] = page.as_of.isoformat().replace("+00:00", "Z")
+        shown = view(**values)
+        response = render(shown, _tag(shown))
+        response.headers["As-Of"] = _utc(shown.snapshot.as_of)
         return response
 
     return respond
 
 
-def _tag(page: Page) -> str:
+def _tag(shown: Shown) -> str:
     """Names what an answer says: the same content asked for in the same way by the same dashboard."""
-    asked = f"{page.version} {request.full_path} {__version__}"
+    asked = f"{shown.snapshot.version} {request.full_path} {__version__}"
     return blake2b(asked.encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()
 
 
-def _json(page: Page, tag: str) -> Response:
+def _json(shown: Shown, tag: str) -> Response:
     # Weak: `as_of` moves on while the content stays.
     if request.if_none_match.contains_weak(tag):
         response = make_response("", 304)
     else:
-        response = make_response(page.model_dump_json())
+        response = make_response(_json_text(shown, tag))
         response.mimetype = "application/json"
     response.set_etag(tag, weak=True)
     response.vary.update({"Authorization", "Cookie"})
     return response
 
 
-def _html(page: Page, tag: str) -> Response:
-    if not wants_fragment():
-        response = make_response(render_template(page.template, page=page))
-        response.vary.add("HX-Request")
-        return response
-    unchanged = request.headers.get("HX-PTag") == tag
-    response = make_response("" if unchanged else render_template(page.fragment, page=page), 304 if unchanged else 200)
-    response.headers["HX-PTag"] = tag
+def _json_text(shown: Shown, tag: str) -> bytes:
+    """The moments, then all that is the same for everybody who asks."""
+
+    def render() -> str:
+        page = shown.make()
+        return page.model_dump_json(exclude=set(page.moments))
+
+    moments = ",".join(f'"{name}":"{_utc(moment)}"' for name, moment in shown.all_moments.items())
+    return b"{%b,%b" % (moments.encode(), _renderings().get(tag, "json", render)[1:])
+
+
+def _html(shown: Shown, tag: str) -> Response:
+    response = _fragment(shown, tag) if wants_fragment() else make_response(_whole(shown, tag))
     response.vary.add("HX-Request")
     return response
+
+
+def _fragment(shown: Shown, tag: str) -> Response:
+    unchanged = request.headers.get("HX-PTag") == tag
+    response = make_response("", 304) if unchanged else make_response(_shared(shown, tag, "fragment"))
+    response.headers["HX-PTag"] = tag
+    return response
+
+
+def _whole(shown: Shown, tag: str) -> bytes:
+    """The page with its header, which knows the viewer and is not shared."""
+    header = render_template("partials/_header.html")
+    return _shared(shown, tag, "template").replace(slot("header").encode(), header.encode(), 1)
+
+
+def _shared(shown: Shown, tag: str, form: str) -> bytes:
+    def render() -> str:
+        page = shown.make()
+        return render_template(getattr(page, form), page=page)
+
+    return filled(_renderings().get(tag, form, render), shown.all_moments)
+
+
+def _utc(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def _renderings() -> Renderings:
+    renderings: Renderings = current_app.extensions["renderings"]
+    return renderings

@@ -6,6 +6,7 @@ import pytest
 from dashboard.domain.problems import Problem, ProblemCode, SourceUnavailable
 from dashboard.live import snapshots
 from dashboard.live.snapshots import Snapshot, SnapshotStore, now, outdated, version_of
+from tests.waiting import eventually
 
 DOWN = Problem(ProblemCode.UNAVAILABLE, "Temporal cannot be reached.")
 
@@ -37,8 +38,7 @@ def test_a_burst_of_viewers_makes_the_load_of_one():
     source.gate.clear()
     with ThreadPoolExecutor(50) as pool:
         answers = [pool.submit(store.get, "a") for _ in range(50)]
-        while len(store._flights) < 1:
-            pass
+        eventually(lambda: source.loads)
         source.gate.set()
         values = {answer.result().value for answer in answers}
     assert "a 1" in values

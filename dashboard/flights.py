@@ -1,0 +1,38 @@
+"""One making of a thing at a time, however many want it."""
+
+import threading
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Flights(Generic[K, V]):
+    """Callers who want the same thing while it is being made wait for it, and get it or its error."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._making: dict[K, Future[V]] = {}
+
+    def get(self, key: K, make: Callable[[], V]) -> V:
+        """What `make` gives for this key, made by the first who asks; raises what it raises."""
+        with self._lock:
+            making = self._making.get(key)
+            if making is None:
+                mine = self._making[key] = Future()
+        return self._make(key, make, mine) if making is None else making.result()
+
+    def _make(self, key: K, make: Callable[[], V], mine: "Future[V]") -> V:
+        try:
+            made = make()
+        except BaseException as exc:
+            mine.set_exception(exc)
+            raise
+        else:
+            mine.set_result(made)
+            return made
+        finally:
+            with self._lock:
+                del self._making[key]

@@ -1,0 +1,73 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import pytest
+
+from dashboard.web.formats import slot
+from dashboard.web.renderings import Renderings, filled
+from tests.waiting import eventually
+
+
+class Template:
+    """Counts how often it is rendered."""
+
+    def __init__(self, text: str = "page") -> None:
+        self.text = text
+        self.times = 0
+        self.gate = threading.Event()
+
+    def render(self) -> str:
+        self.times += 1
+        assert self.gate.wait(10)
+        return self.text
+
+
+def test_what_many_ask_for_at_once_is_rendered_once():
+    template, renderings = Template(), Renderings()
+    with ThreadPoolExecutor(20) as pool:
+        answers = [pool.submit(renderings.get, "tag", "html", template.render) for _ in range(20)]
+        eventually(lambda: template.times)
+        template.gate.set()
+        assert {answer.result() for answer in answers} == {b"page"}
+    assert template.times == 1
+
+
+def test_each_version_and_each_form_is_rendered_by_itself():
+    renderings = Renderings()
+    texts = {
+        renderings.get(tag, form, lambda tag=tag, form=form: f"{tag} {form}")
+        for tag in ("one", "two")
+        for form in ("html", "json")
+    }
+    assert len(texts) == 4
+
+
+def test_an_error_is_told_and_not_kept():
+    renderings = Renderings()
+
+    def fail() -> str:
+        raise LookupError("no such row")
+
+    with pytest.raises(LookupError):
+        renderings.get("tag", "html", fail)
+    assert renderings.get("tag", "html", lambda: "page") == b"page"
+
+
+def test_what_is_kept_is_bounded_in_bytes_and_what_is_larger_is_rendered_each_time():
+    template, renderings = Template("x" * 60), Renderings(keep=100)
+    template.gate.set()
+    for tag in ("a", "b", "b", "a"):
+        renderings.get(tag, "html", template.render)
+    assert template.times == 3, "the second made the first go"
+    template.text = "x" * 101
+    for _ in range(2):
+        assert len(renderings.get("large", "html", template.render)) == 101
+    assert template.times == 5
+
+
+def test_moments_are_put_in_when_it_is_sent():
+    text = f"<p>{slot('as_of')}</p>".encode()
+    moment = datetime(2026, 11, 22, 14, 2, tzinfo=UTC)
+    assert b'datetime="2026-11-22T14:02:00Z"' in filled(text, {"as_of": moment})
+    assert filled(b"<p>as_of</p>", {"as_of": moment}) == b"<p>as_of</p>"
