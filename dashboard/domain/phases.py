@@ -1,6 +1,7 @@
 """Phases: our few words for colour, order and counting, beside the rollout's own word."""
 
 from enum import StrEnum
+from functools import lru_cache
 
 from dashboard.domain.ids import EntityType
 
@@ -46,6 +47,9 @@ _WORDS: dict[Phase, str] = {
 
 _COMMON = {word: phase for phase, words in _WORDS.items() for word in words.split()}
 
+# No known word is longer. Those of a rollout are remembered, and must not take much memory.
+LONGEST_WORD = 100
+
 # Where a word means something else at one level: an app that is "running" has been deployed and runs.
 _BY_TYPE: dict[EntityType, dict[str, Phase]] = {
     EntityType.APP: {"running": Phase.SUCCEEDED},
@@ -60,4 +64,9 @@ def phase_of(entity_type: EntityType, word: str) -> Phase:
 
 def plain_word(word: str) -> str:
     """A word without what makes no difference: case, hyphens and blanks for underscores, blanks around it."""
+    return _plain(word[:LONGEST_WORD])
+
+
+@lru_cache(1_000)
+def _plain(word: str) -> str:
     return word.strip().lower().replace("-", "_").replace(" ", "_")

@@ -16,26 +16,33 @@ MAX_DETAIL_DEPTH = 12
 CUT = "(cut: nested too deeply)"
 
 
+# The fields that rows of every type have; the others are details.
+_NAMED = frozenset({"id", "name", "state", "created_at", "updated_at", "error_message"})
+
+
 @dataclass(frozen=True, slots=True)
 class _Level:
-    """How one level of the contract names its parts."""
+    """How one level of the contract names its parts; `own` is a field that no other level has."""
 
     type: EntityType
     parent: str
+    own: str = ""
     children: str = ""
     child_ids: str = ""
     below: "_Level | None" = None
+    named: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        named = _NAMED | {self.parent, self.own, self.children, self.child_ids}
+        object.__setattr__(self, "named", named)
 
 
-_APP = _Level(EntityType.APP, "bundle_id")
-_BUNDLE = _Level(EntityType.BUNDLE, "cluster_id", "apps", "app_ids", _APP)
-_CLUSTER = _Level(EntityType.CLUSTER, "wave_id", "bundle", "bundle_id", _BUNDLE)
-_WAVE = _Level(EntityType.WAVE, "release_id", "clusters", "cluster_ids", _CLUSTER)
-_RELEASE = _Level(EntityType.RELEASE, "workflow_id", "waves", "wave_ids", _WAVE)
+_APP = _Level(EntityType.APP, "bundle_id", "version")
+_BUNDLE = _Level(EntityType.BUNDLE, "cluster_id", "", "apps", "app_ids", _APP)
+_CLUSTER = _Level(EntityType.CLUSTER, "wave_id", "", "bundle", "bundle_id", _BUNDLE)
+_WAVE = _Level(EntityType.WAVE, "release_id", "sequence", "clusters", "cluster_ids", _CLUSTER)
+_RELEASE = _Level(EntityType.RELEASE, "workflow_id", "", "waves", "wave_ids", _WAVE)
 _LEVELS = {level.type: level for level in (_RELEASE, _WAVE, _CLUSTER, _BUNDLE, _APP)}
-
-_NAMED = frozenset({"id", "name", "state", "created_at", "updated_at", "error_message"})
-_NAMED_AT = {EntityType.WAVE: "sequence", EntityType.APP: "version"}
 
 
 class Undecodable(ValueError):
@@ -179,14 +186,13 @@ def gap(entity_id: str, entity_type: EntityType, why: str, code: ProblemCode = P
 def _details(
     value: Mapping[str, JsonValue], level: _Level, created: datetime | None, updated: datetime | None
 ) -> dict[str, JsonValue]:
-    named = _NAMED | {level.parent, level.children, level.child_ids, _NAMED_AT.get(level.type, "")}
-    details = {key: item for key, item in value.items() if key not in named}
+    details = {key: item for key, item in value.items() if key not in level.named}
     # A time that could not be read is not lost: it stays as it came.
     if created is None and value.get("created_at") is not None:
         details["created_at"] = value["created_at"]
     if updated is None and value.get("updated_at") is not None:
         details["updated_at"] = value["updated_at"]
-    return {clean_text(key): _clean(item) for key, item in details.items()}
+    return {clean_text(key): _clean(item) for key, item in details.items()} if details else details
 
 
 def _clean(value: JsonValue, depth: int = 0) -> JsonValue:
