@@ -78,6 +78,21 @@ def wave(wave_id: str, clusters: int, apps: int, state: str = "deploying") -> di
     }
 
 
+def state(entity_id: str, clusters: int, apps: int, state: str = "deploying") -> dict[str, Any] | None:
+    """What the state queries answer of the entities that `wave` makes, each without its children; None for others."""
+    kind, _, name = entity_id.partition(":")
+    if kind == "wave":
+        return {key: value for key, value in wave(entity_id, clusters, 0).items() if key != "clusters"}
+    parts = name[1:].split("-")
+    numbers = [int(part) for part in parts[1:] if part.isdigit()]
+    if not numbers or numbers[0] >= clusters or (numbers[1:] and numbers[1] >= apps):
+        return None
+    cluster = _cluster(f"{parts[0]}-{numbers[0]}", apps, state) | {"wave_id": f"wave:{parts[0]}"}
+    bundle = cluster.pop("bundle")
+    found = {"cluster": cluster, "bundle": bundle} | {app["id"]: app for app in bundle.pop("apps")}
+    return found.get(kind) or found.get(entity_id)
+
+
 def _cluster(number: int | str, apps: int, state: str) -> dict[str, Any]:
     names = [f"app:a{number}-{app}" for app in range(apps)]
     return {

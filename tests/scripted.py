@@ -20,7 +20,7 @@ from temporalio.common import RawValue, RetryPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from tests.rollout_makers import wave
+from tests.rollout_makers import state, wave
 
 
 @activity.defn
@@ -98,11 +98,18 @@ class ScriptedRelease:
             return RawValue(Payload(metadata={"encoding": encoding}, data=found["raw"].encode("latin-1")))
         if isinstance(found, dict) and "repeat" in found:
             found = "x" * found["repeat"]
-        if isinstance(found, dict) and "wave_of" in found:
-            found = wave(json.loads(args[0].payload.data), **found["wave_of"])
-        if isinstance(found, dict) and "by_id" in found:
-            found = found["by_id"].get(json.loads(args[0].payload.data))
+        if isinstance(found, dict) and found.keys() & {"wave_of", "state_of", "by_id"}:
+            found = about(json.loads(args[0].payload.data), found)
         return RawValue(Payload(metadata={"encoding": b"json/plain"}, data=json.dumps(found).encode()))
+
+
+def about(entity_id: str, told: dict[str, Any]) -> Any:
+    """What a query that names an entity answers: made from its id, or told for it."""
+    if "wave_of" in told:
+        return wave(entity_id, **told["wave_of"])
+    if "state_of" in told:
+        return state(entity_id, **told["state_of"])
+    return told["by_id"].get(entity_id)
 
 
 async def grow(child: dict[str, Any]) -> None:

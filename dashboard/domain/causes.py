@@ -112,7 +112,8 @@ class Problems:
     """What is broken now, newest cause first, and how far was looked.
 
     `listed` are the newest of all `total` releases, `relevant` those of them that run or failed lately; `read` is how
-    many of these were read, and `unanswered` how many did not answer, or not with their latest.
+    many of these were read whole, `partly` how many in part, as they are too large for one answer, and `unanswered`
+    how many did not answer, or not with their latest.
     """
 
     causes: tuple[Cause, ...]
@@ -121,6 +122,7 @@ class Problems:
     relevant: int
     read: int
     unanswered: int
+    partly: int = 0
 
 
 def group(broken: Iterable[Broken]) -> tuple[Cause, ...]:
@@ -150,7 +152,8 @@ def _broken_below(path: tuple[Entity, ...], release: Release) -> Iterator[Broken
     below = [item for child in entity.children for item in _broken_below((*path, child), release)]
     yield from below
     retrying = entity.attempt is not None and entity.attempt.retrying
-    if not (entity.phase.broken or retrying or entity.problem):
+    gap = entity.problem is not None and not entity.problem.awaited
+    if not (entity.phase.broken or retrying or gap):
         return
     cause = cause_of(entity)
     if below and (cause is None or any(item.cause in cause for item in below)):

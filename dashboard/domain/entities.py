@@ -73,7 +73,8 @@ class Entity:
 
     `state` is the rollout's own word, whole; `phase` is ours. `name` is never empty. `problem` says what is not
     known about this row; `overruled`, that Temporal knows better than its last word.
-    `details` are the fields that the contract does not name, kept as they came.
+    `details` are the fields that the contract does not name, kept as they came. `parent_id` is what a row that was
+    asked for alone says that it is part of.
     """
 
     id: str
@@ -91,8 +92,14 @@ class Entity:
     attempt: Attempt | None = None
     child_run: ChildRun | None = None
     details: Mapping[str, JsonValue] = field(default_factory=dict)
+    parent_id: str = ""
     child_ids: tuple[str, ...] = ()
     children: tuple["Entity", ...] = ()
+
+    @property
+    def unopened(self) -> bool:
+        """Whether it lists rows below it and none of them was read, as that is done when it is opened."""
+        return bool(self.child_ids) and not self.children
 
     def walk(self) -> Iterator["Entity"]:
         """Every entity from this one down, parents first, in order."""
@@ -171,6 +178,18 @@ class Runs:
 
 
 @dataclass(frozen=True, slots=True)
+class Levels:
+    """How far a release was read that is too large for one answer and tells its entities one at a time.
+
+    `opened` are the ids whose rows were to be read, with those above and below them. `unplaced` are those of them that
+    are not in the tree all the same, and why; None where the release says that it has no such entity.
+    """
+
+    opened: frozenset[str]
+    unplaced: Mapping[str, Problem | None]
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """A release: its execution, and its entity after the truth rules.
 
@@ -178,6 +197,7 @@ class Release:
     `said_at` is set where the words are older than the rest: the release was asked and did not answer since.
     `also_pending` and `other_runs` are activities and child workflows that belong to no entity of the tree.
     `runs` are those of its workflow id, as far as a tree was read; a list does not know them.
+    `levels` is set for a release that is read level by level, as it is opened.
     """
 
     execution: Execution
@@ -186,6 +206,7 @@ class Release:
     also_pending: tuple[Attempt, ...] = ()
     other_runs: tuple[ChildRun, ...] = ()
     runs: Runs = field(default_factory=Runs)
+    levels: Levels | None = None
 
     @property
     def id(self) -> str:

@@ -14,6 +14,7 @@ class ProblemCode(StrEnum):
     TASK_FAILING = "workflow_task_failing"
     TOO_LARGE = "too_large"
     NOT_READ = "not_read_yet"
+    NOT_OPENED = "not_opened"
     MALFORMED = "malformed"
     MISSING = "missing"
     UNREADABLE = "unreadable"
@@ -39,6 +40,11 @@ class Problem:
     code: ProblemCode
     message: str
     detail: str | None = None
+
+    @property
+    def awaited(self) -> bool:
+        """Whether nothing is wrong: it has only not been read so far."""
+        return self.code in {ProblemCode.NOT_READ, ProblemCode.NOT_OPENED}
 
 
 class SourceUnavailable(Exception):

@@ -10,10 +10,14 @@ from dashboard.domain.phases import Phase
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many rows stand in each phase. `retrying` are those among them whose activity has failed before."""
+    """How many rows stand in each phase. `retrying` are those among them whose activity has failed before.
+
+    `unopened` are those that stand for all that is below them, which was not read.
+    """
 
     counts: Mapping[Phase, int]
     retrying: int = 0
+    unopened: int = 0
 
     @property
     def total(self) -> int:
@@ -33,8 +37,8 @@ class Tally:
 def tally_apps(entity: Entity) -> Tally:
     """Count the apps below an entity.
 
-    A row above the apps that has nothing below it, a gap or a bundle still empty, counts once with its own phase:
-    a gap must not make a rollout look further along than it is.
+    A row above the apps that has nothing below it, a gap, a bundle still empty or a row that was not opened, counts
+    once with its own phase: a gap must not make a rollout look further along than it is.
     """
     return tally(_leaves(entity))
 
@@ -42,12 +46,13 @@ def tally_apps(entity: Entity) -> Tally:
 def tally(entities: Iterable[Entity]) -> Tally:
     """Count these entities themselves."""
     counts: dict[Phase, int] = {}
-    retrying = 0
+    retrying = unopened = 0
     for entity in entities:
         counts[entity.phase] = counts.get(entity.phase, 0) + 1
         if entity.attempt and entity.attempt.retrying:
             retrying += 1
-    return Tally(counts, retrying)
+        unopened += entity.unopened
+    return Tally(counts, retrying, unopened)
 
 
 def _leaves(entity: Entity) -> Iterator[Entity]:
@@ -94,7 +99,8 @@ def blockages(release: Release) -> tuple[Blockage, ...]:
 
 
 def _holds_up(cluster: Entity) -> bool:
-    if cluster.phase in {Phase.FAILED, Phase.TIMED_OUT, Phase.PAUSED} or cluster.problem:
+    gap = cluster.problem is not None and not cluster.problem.awaited
+    if cluster.phase in {Phase.FAILED, Phase.TIMED_OUT, Phase.PAUSED} or gap:
         return True
     return any(_troubled(entity) for entity in cluster.walk())
 
@@ -121,7 +127,7 @@ def cause_of(entity: Entity) -> str | None:
         return entity.error
     if entity.attempt and entity.attempt.last_failure:
         return entity.attempt.last_failure.line
-    return entity.problem.message if entity.problem else None
+    return entity.problem.message if entity.problem and not entity.problem.awaited else None
 
 
 def _worst_first(obstacle: Obstacle) -> tuple[bool, int]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from dashboard.domain.entities import Entity, Execution, Runs, Status
+from dashboard.domain.entities import Entity, Execution, Levels, Runs, Status
 from dashboard.domain.filters import Slice
 from dashboard.domain.problems import Problem
 
@@ -25,7 +25,8 @@ class Reading:
 
     Exactly one of `said` and `problem` is set. `digest` stands for the content of `said`. `fingerprint` is set only
     if the execution was described before the release was asked: only then is the answer at least as new as it.
-    `parts` has the waves by id where the release was read wave by wave; those still to be read say so in `said`.
+    `parts` has what a release too large for one answer told in parts: its waves by id where it was read wave by wave,
+    and where `levels` is set, each row alone. What is still to be read says so in `said`.
     `listed` says that `said` was drawn from the release's child workflows, as it answers no query that tells;
     `has_children`, that it is known to have some, though none may be running now.
     `runs` are those of its workflow id, the one that was read among them.
@@ -40,18 +41,25 @@ class Reading:
     listed: bool = False
     has_children: bool = False
     runs: Runs = field(default_factory=Runs)
+    levels: Levels | None = None
 
     @property
     def whole(self) -> bool:
-        """Whether every part of the release has been read at least once."""
-        return self.said is None or not self.parts or set(self.said.child_ids) <= self.parts.keys()
+        """Whether every part of the release that is wanted has been read at least once."""
+        if self.said is None or self.levels:
+            return True
+        return not self.parts or set(self.said.child_ids) <= self.parts.keys()
+
+    def lacks(self, opened: frozenset[str]) -> bool:
+        """Whether some of these were not to be opened when the release was read."""
+        return self.levels is not None and not opened <= self.levels.opened
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A wave of a release that is too large to be told in one answer: when it was read, and at which length."""
+    """A part of a release that is too large to be told in one answer: when it was read, and at which length."""
 
-    wave: Entity
+    row: Entity
     digest: str
     fingerprint: Fingerprint
     read_at: datetime
@@ -101,11 +109,18 @@ class ReleaseSource(Protocol):
         ...
 
     async def read(
-        self, release_id: str, known: Reading | None, budget: float, *, run_id: str | None = None
+        self,
+        release_id: str,
+        known: Reading | None,
+        budget: float,
+        *,
+        run_id: str | None = None,
+        opened: frozenset[str] = frozenset(),
     ) -> Reading:
         """Read a release with its whole tree: its latest run, or the one with this id.
 
-        Raises ReleaseNotFound or RunNotFound. `known` is returned anew if nothing moved.
+        Raises ReleaseNotFound or RunNotFound. `known` is returned anew if nothing moved. `opened` matters only where
+        the release tells its entities one at a time: the ids whose children are wanted.
         """
         ...
 

@@ -8,7 +8,7 @@ from time import monotonic
 from dashboard.domain.causes import Broken, Problems, broken_in, group
 from dashboard.domain.entities import Release, ReleaseList
 from dashboard.domain.ids import MalformedId, parse_release_id
-from dashboard.domain.problems import NotFound, ProblemCode, SourceUnavailable
+from dashboard.domain.problems import NotFound, SourceUnavailable
 from dashboard.live.memory import Memory
 from dashboard.live.snapshots import Snapshot, version_of
 
@@ -49,7 +49,8 @@ class ProblemFinder:
         remembered = {release.id: self._ended.get(release.execution.run_id) for release in chosen}
         unknown = [release for release in chosen if remembered[release.id] is None]
         answers = self._read(unknown, until)
-        latest = sum(not answer.stale and not answer.value.root.problem for answer in answers.values())
+        latest = [answer.value for answer in answers.values() if not answer.stale and not answer.value.root.problem]
+        whole = sum(_whole(release) for release in latest)
         found = [
             self._broken(release, answers) if known is None else known
             for release, known in zip(chosen, remembered.values(), strict=True)
@@ -59,8 +60,9 @@ class ProblemFinder:
             total=listing.value.total,
             listed=len(listing.value.releases),
             relevant=len(relevant),
-            read=len(chosen) - len(unknown) + latest,
-            unanswered=len(unknown) - latest,
+            read=len(chosen) - len(unknown) + whole,
+            unanswered=len(unknown) - len(latest),
+            partly=len(latest) - whole,
         )
         return Snapshot(value, listing.as_of, version_of(value, listing.stale), listing.stale, listing.reason)
 
@@ -91,11 +93,10 @@ class ProblemFinder:
 
 
 def _whole(release: Release) -> bool:
-    """Whether all of it has been read: a very large release comes wave by wave."""
-    rows = (release.root, *release.root.children)
-    return not release.root.problem and not any(
-        row.problem and row.problem.code is ProblemCode.NOT_READ for row in rows
-    )
+    """Whether all of it has been read: a very large release comes wave by wave, or as far as it was opened."""
+    if release.levels or release.root.problem:
+        return False
+    return not any(wave.problem and wave.problem.awaited for wave in release.root.children)
 
 
 def _answer(reading: "Future[Snapshot[Release]]") -> Snapshot[Release] | None:

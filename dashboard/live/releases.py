@@ -18,6 +18,7 @@ from dashboard.live.counts import Counted, RecentCounts
 from dashboard.live.memory import Memory
 from dashboard.live.problems import ProblemFinder
 from dashboard.live.snapshots import Snapshot, SnapshotStore, now, version_of
+from dashboard.live.wanted import Wanted
 
 T = TypeVar("T")
 
@@ -36,6 +37,12 @@ KEEP_STATES = 5_000
 SEARCH_LIMIT = 50
 # How often a caller who wants a large release whole looks again for what has not come yet.
 MORE_LOOKS = 1
+# How often a caller who wants what is not open looks again: a look that somebody else has begun may not know of it.
+LOOKS_TO_OPEN = 2
+# For how many seconds after somebody last asked for it what was opened in a large release is kept up with, and how
+# much of one release at most.
+KEEP_OPEN = 30.0
+MAX_OPEN = 1_000
 # On top of the source's own budget: a source that overruns it is left alone.
 GRACE = 0.3
 
@@ -66,6 +73,7 @@ class LiveReleases:
         self._last_said: Memory[str, tuple[Reading, datetime]] = Memory(KEEP_STATES)
         self._final_entities: Memory[RunEntity, Entity | None] = Memory(KEEP_STATES)
         self._counts = RecentCounts(max_age=count_age, keep=KEEP_PAGES)
+        self._wanted = Wanted(seconds=KEEP_OPEN, releases=KEEP_TREES, ids=MAX_OPEN)
         self._pages = SnapshotStore(self._load_page, max_age=max_age, keep=KEEP_PAGES)
         self._trees = SnapshotStore(self._load_tree, max_age=max_age, keep=KEEP_TREES)
         self._finder = ProblemFinder(lambda most: self.page(Slice(page_size=most)), self.release)
@@ -78,19 +86,33 @@ class LiveReleases:
         """One page of the list; raises SourceUnavailable if nothing is known yet."""
         return self._pages.get(asked)
 
-    def release(self, release_id: str, run_id: str | None = None, *, whole: bool = False) -> Snapshot[Release]:
+    def release(
+        self,
+        release_id: str,
+        run_id: str | None = None,
+        *,
+        whole: bool = False,
+        opened: frozenset[str] = frozenset(),
+    ) -> Snapshot[Release]:
         """A release with its tree: its latest run, or the one with this id.
 
         Raises ReleaseNotFound or RunNotFound, or SourceUnavailable if nothing is known yet.
 
         A release too large for one answer is read in parts, and a first look shows those that came in a moment; with
-        `whole` the caller waits for the rest, within a bound.
+        `whole` the caller waits for the rest, within a bound. One that is read level by level has what is below those
+        that are `opened` now, or were lately by anybody.
         """
-        seen = self._trees.get((release_id, run_id))
+        key = (release_id, run_id)
+        self._wanted.note(key, opened)
+        seen = self._trees.get(key)
+        for _ in range(LOOKS_TO_OPEN):
+            if seen.stale or not seen.value.reading.lacks(opened):
+                break
+            seen = self._trees.get(key, anew=True)
         for _ in range(MORE_LOOKS if whole else 0):
             if seen.value.reading.whole or seen.stale:
                 break
-            seen = self._trees.get((release_id, run_id), anew=True)
+            seen = self._trees.get(key, anew=True)
         return Snapshot(seen.value.release, seen.as_of, seen.version, seen.stale, seen.reason)
 
     def occurrences(self, entity_id: str) -> Snapshot[Occurrences]:
@@ -145,15 +167,18 @@ class LiveReleases:
         release_id, run_id = key
         known = last.value.reading if last and last.value.reading.said else None
         as_of = now()
-        reading = self._ask(lambda: self._source.read(release_id, known, self._timeout, run_id=run_id))
+        opened = self._wanted.of(key)
+        reading = self._ask(lambda: self._source.read(release_id, known, self._timeout, run_id=run_id, opened=opened))
         if reading.said:
-            return _seen(judge(reading.execution, reading.said), reading, as_of)
+            release = replace(judge(reading.execution, reading.said), levels=reading.levels)
+            return _seen(release, reading, as_of)
         problem = reading.problem or Problem(ProblemCode.MISSING, "The release was not asked.")
         if last is None or known is None or known.said is None or _other_run(known, reading):
             return _seen(unanswered(reading.execution, problem), reading, as_of)
         # The last words stay, under what Temporal knows of the execution now, and marked with their time.
         kept = replace(known, execution=reading.execution, runs=reading.runs)
-        stale = _seen(judge(reading.execution, known.said), kept, last.as_of)
+        release = replace(judge(reading.execution, known.said), levels=known.levels)
+        stale = _seen(release, kept, last.as_of)
         return replace(stale, version=version_of(stale.version, problem.code), stale=True, reason=problem)
 
     def _load_search(self, entity_id: str, _last: Snapshot[Occurrences] | None) -> Snapshot[Occurrences]:

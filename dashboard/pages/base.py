@@ -26,11 +26,14 @@ class ProblemView(Model):
     code: str
     message: str
     detail: str | None = None
+    awaited: bool = Field(default=False, exclude=True)
 
     @classmethod
     def of(cls, problem: Problem | None) -> "ProblemView | None":
         """The view of a problem, or None for none."""
-        return cls(code=problem.code, message=problem.message, detail=problem.detail) if problem else None
+        if problem is None:
+            return None
+        return cls(code=problem.code, message=problem.message, detail=problem.detail, awaited=problem.awaited)
 
 
 class Page(Model):

@@ -9,12 +9,25 @@ from dashboard.domain.causes import position_in
 from dashboard.domain.entities import Entity, Release, Status
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
-from dashboard.domain.problems import EntityNotFound, Problem, SourceUnavailable
+from dashboard.domain.problems import EntityNotFound, Problem, ProblemCode, SourceUnavailable
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness
 from dashboard.pages.release import ReleaseTree, tree_fields
 from dashboard.pages.rows import UNFOLDED, AnyRow, Folding, app_row, bundle_row, cluster_row, key_of_path, wave_row
 from dashboard.pages.runs import RunsView
+
+NOT_LOOKED_FOR = Problem(ProblemCode.NOT_READ, "This part of the release has not been read yet.")
+UNREAD = frozenset(
+    {
+        ProblemCode.NOT_READ,
+        ProblemCode.QUERY_UNKNOWN,
+        ProblemCode.QUERY_FAILED,
+        ProblemCode.QUERY_TIMED_OUT,
+        ProblemCode.NO_WORKER,
+        ProblemCode.TASK_FAILING,
+        ProblemCode.TOO_LARGE,
+    }
+)
 
 
 class Step(Model):
@@ -39,11 +52,12 @@ class EntityPage(Page):
     runs: RunsView
     path: tuple[Step, ...] = Field(description="From the release down to the entity's parent.")
     entity: ReleaseTree | AnyRow
+    unread: bool = Field(exclude=True)
 
     @property
     def live(self) -> bool:
-        """An ended release has no news."""
-        return self.stale or not self.release_status.closed
+        """An ended release has no news, once what is shown has been read."""
+        return self.stale or self.unread or not self.release_status.closed
 
     @classmethod
     def of(cls, snapshot: Snapshot[Release], entity_id: str, open_ids: frozenset[str] = frozenset()) -> "EntityPage":
@@ -51,7 +65,7 @@ class EntityPage(Page):
         release = snapshot.value
         path = _find(release.root, entity_id)
         if path is None:
-            raise _missing(release, entity_id)
+            raise _missing(snapshot, entity_id)
         return cls(
             release_id=release.id,
             release_phase=release.root.phase,
@@ -60,7 +74,8 @@ class EntityPage(Page):
             run_id=release.execution.run_id,
             runs=RunsView.of(release),
             path=tuple(Step(id=step.id, type=step.type, name=step.name) for step in path[:-1]),
-            entity=_row(release, path, Folding(open_ids=open_ids)),
+            unread=any(row.problem and row.problem.code is ProblemCode.NOT_READ for row in path[-1].walk()),
+            entity=_row(release, path, Folding(open_ids=open_ids | {entity_id}, fold_waves=release.levels is not None)),
             **freshness(snapshot),
         )
 
@@ -78,10 +93,19 @@ def _find(root: Entity, entity_id: str) -> tuple[Entity, ...] | None:
     return next(paths(root, ()), None)
 
 
-def _missing(release: Release, entity_id: str) -> Exception:
-    """A tree that could not be read says nothing about what is in it."""
-    problem: Problem | None = release.root.problem
+def _missing(snapshot: Snapshot[Release], entity_id: str) -> Exception:
+    """A tree that could not be read, or not as far as this, says nothing about what is in it."""
+    release = snapshot.value
+    if release.levels:
+        problem = snapshot.reason or release.levels.unplaced.get(entity_id, NOT_LOOKED_FOR)
+    else:
+        problem = release.root.problem or next((wave.problem for wave in release.root.children if _unread(wave)), None)
     return SourceUnavailable(problem) if problem else EntityNotFound(release.id, entity_id)
+
+
+def _unread(wave: Entity) -> bool:
+    """Whether a wave of a large release could not be read, so that nobody knows what is in it."""
+    return wave.problem is not None and not wave.children and wave.problem.code in UNREAD
 
 
 def _row(release: Release, path: tuple[Entity, ...], folding: Folding) -> ReleaseTree | AnyRow:

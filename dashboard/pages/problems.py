@@ -115,6 +115,7 @@ class ProblemsPage(Page):
     listed: int = Field(description="How many of them were looked at: the newest.")
     relevant: int = Field(description="How many of these run, or failed within the last 24 hours.")
     read: int = Field(description="How many of these were read whole.")
+    partly: int = Field(description="How many of these were read in part: they are too large for one answer.")
     unanswered: int = Field(description="How many of these did not answer, or not with their latest.")
 
     @classmethod
@@ -129,6 +130,7 @@ class ProblemsPage(Page):
             listed=seen.listed,
             relevant=seen.relevant,
             read=seen.read,
+            partly=seen.partly,
             unanswered=seen.unanswered,
             **freshness(snapshot),
         )

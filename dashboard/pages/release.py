@@ -107,6 +107,7 @@ class ReleaseTree(Row):
     wave_ids: tuple[str, ...]
     progress: Progress
     cluster_progress: Progress
+    wave_progress: Progress
     waves: tuple[WaveRow, ...]
 
     @property
@@ -119,7 +120,12 @@ class _TreePage(Page, ReleaseTree):
     fragment: ClassVar[str] = "partials/_release.html"
 
     blocked_by: tuple[BlockageView, ...]
-    unread: tuple[str, ...] = Field(description="Waves of a very large release that are still to be read (again).")
+    unread: tuple[str, ...] = Field(description="Rows of a very large release that are still to be read (again).")
+    unopened: tuple[str, ...] = Field(
+        description="Rows of a very large release below which nothing was read. Ask for it with `?open=` and the id, "
+        "repeated for several, or at that entity's own address."
+    )
+    by_levels: bool = Field(exclude=True)
     runs: RunsView
     failing_task: FailingTaskView | None = Field(description="Set while the workflow's own code fails.")
     also_pending: tuple[AttemptView, ...] = Field(description="Activities that belong to no entity of the tree.")
@@ -139,13 +145,15 @@ class _TreePage(Page, ReleaseTree):
     def _of(cls, snapshot: Snapshot[Release], folding: Folding, **more: int) -> Self:
         release = snapshot.value
         over = release.execution.status.closed
-        waves = release.root.children
+        far = tuple(release.root.walk()) if release.levels else release.root.children
         return cls(
             **tree_fields(release, folding),
             **freshness(snapshot),
             **more,
             blocked_by=tuple(BlockageView.of(blockage, over=over) for blockage in blockages(release)),
-            unread=tuple(wave.id for wave in waves if wave.problem and wave.problem.code is ProblemCode.NOT_READ),
+            unread=tuple(row.id for row in far if row.problem and row.problem.code is ProblemCode.NOT_READ),
+            unopened=tuple(row.id for row in far if row.unopened),
+            by_levels=release.levels is not None,
             runs=RunsView.of(release),
             failing_task=FailingTaskView.of(release.execution.failing_task),
             also_pending=tuple(view for attempt in release.also_pending if (view := AttemptView.of(attempt))),
@@ -154,25 +162,32 @@ class _TreePage(Page, ReleaseTree):
 
 
 class ReleasePage(_TreePage):
-    """The release, its waves with progress, and what blocks it. Clusters are closed unless something failed in them."""
+    """The release, its waves with progress, and what blocks it. Clusters are closed unless something failed in them.
+
+    Of a release that is read as it is opened, waves are open only if that was asked for.
+    """
 
     template: ClassVar[str] = "pages/release.html"
 
     @classmethod
     def of(cls, snapshot: Snapshot[Release], open_ids: frozenset[str] = frozenset()) -> Self:
         """The page of a snapshot, with these waves and clusters open as well."""
-        root = snapshot.value.root
+        root, by_levels = snapshot.value.root, snapshot.value.levels is not None
         many = sum(len(wave.children) for wave in root.children) > MANY_CLUSTERS
-        first = _troubled_clusters(root) | (_waves_at_work(root) if many else frozenset())
-        return cls._of(snapshot, Folding(open_ids=open_ids | first, fold_waves=many))
+        first = _troubled_clusters(root) | (_waves_at_work(root) if many and not by_levels else frozenset())
+        opened = open_ids | first | _waves_above(root, open_ids)
+        return cls._of(snapshot, Folding(open_ids=opened, fold_waves=many or by_levels))
 
 
 class HierarchyPage(_TreePage):
-    """The whole tree, nothing folded, or the part of it that was asked for; progress always counts all of it."""
+    """The whole tree, nothing folded, or the part of it that was asked for; progress always counts all of it.
+
+    Of a release that is read as it is opened, it is the tree as far as that: `unopened` says what it leaves out.
+    """
 
     template: ClassVar[str] = "pages/hierarchy.html"
 
-    entities: int = Field(description="How many rows the tree has, the release among them.")
+    entities: int = Field(description="How many rows were read, the release among them.")
     left_out: int = Field(description="How many of them `depth` and `phase` leave out.")
 
     @classmethod
@@ -180,7 +195,7 @@ class HierarchyPage(_TreePage):
         """The page of a snapshot."""
         entities = sum(1 for _ in snapshot.value.root.walk())
         left_out = entities - narrowing.count(snapshot.value.root)
-        folding = Folding(every=True, narrowing=narrowing)
+        folding = Folding(every=True, fold_waves=snapshot.value.levels is not None, narrowing=narrowing)
         return cls._of(snapshot, folding, entities=entities, left_out=left_out)
 
 
@@ -201,6 +216,7 @@ def tree_fields(release: Release, folding: Folding) -> dict[str, Any]:
         "wave_ids": root.child_ids,
         "progress": Progress.of(tally_apps(root)),
         "cluster_progress": Progress.of(tally(cluster for wave in root.children for cluster in wave.children)),
+        "wave_progress": Progress.of(tally(root.children)),
         "waves": tuple(
             wave_row(wave, root.id, folding, key_of(key, wave.id, position)) for position, wave in folding.below(root)
         ),
@@ -217,6 +233,11 @@ def _waves_at_work(root: Entity) -> frozenset[str]:
             found.append(wave.id)
             shown += len(wave.children)
     return frozenset(found)
+
+
+def _waves_above(root: Entity, open_ids: frozenset[str]) -> frozenset[str]:
+    """The waves of the clusters that are to be open."""
+    return frozenset(wave.id for wave in root.children if any(row.id in open_ids for row in wave.children))
 
 
 def _troubled_clusters(root: Entity) -> frozenset[str]:

@@ -12,6 +12,7 @@ from dashboard.domain.entities import Entity
 from dashboard.domain.ids import EntityType
 from dashboard.domain.narrowing import EVERYTHING, Narrowing
 from dashboard.domain.phases import Phase
+from dashboard.domain.problems import ProblemCode
 from dashboard.domain.rollup import tally, tally_apps
 from dashboard.pages.base import Model, ProblemView
 from dashboard.pages.views import AttemptView, ChildRunView, Progress
@@ -35,6 +36,7 @@ class Row(Model):
     child_run: ChildRunView | None = Field(description="The child workflow that works on this entity, until it ends.")
     details: Mapping[str, JsonValue]
     overruled: bool = Field(exclude=True)
+    unread_below: bool = Field(exclude=True)
     key: str = Field(exclude=True)
 
     @property
@@ -56,9 +58,17 @@ class Row(Model):
 
     @property
     def cause(self) -> str | None:
-        """The line that says why this row is in trouble."""
+        """The line that says why this row is in trouble, or that it is still to be read."""
         cause = self.error_message or (self.attempt.cause if self.attempt else None)
-        return cause or (self.problem.message if self.problem else None)
+        if cause or self.problem is None or self.problem.code == ProblemCode.NOT_OPENED:
+            return cause
+        return self.problem.message
+
+    @property
+    def calm(self) -> bool:
+        """Whether its cause is no trouble."""
+        trouble = self.error_message or (self.attempt and self.attempt.cause)
+        return not trouble and self.problem is not None and self.problem.awaited
 
     @property
     def addressable(self) -> bool:
@@ -134,7 +144,10 @@ AnyRow = Annotated[WaveRow | ClusterRow | BundleRow | AppRow, Field(discriminato
 
 @dataclass(frozen=True, slots=True)
 class Folding:
-    """Which waves and clusters show what is below them: all, or those named; waves always do unless `fold_waves`."""
+    """Which waves and clusters show what is below them: all, or those named; waves always do unless `fold_waves`.
+
+    What was not read is never shown as open.
+    """
 
     every: bool = False
     open_ids: frozenset[str] = frozenset()
@@ -144,11 +157,12 @@ class Folding:
     def opens_wave(self, wave: Entity) -> bool:
         """Whether this wave is shown with its clusters."""
         wanted = self.every or not self.fold_waves or wave.id in self.open_ids
-        return wanted and self.narrowing.reaches(EntityType.CLUSTER)
+        return wanted and not wave.unopened and self.narrowing.reaches(EntityType.CLUSTER)
 
     def opens_cluster(self, cluster: Entity) -> bool:
         """Whether this cluster is shown with its bundle."""
-        return (self.every or cluster.id in self.open_ids) and self.narrowing.reaches(EntityType.BUNDLE)
+        wanted = self.every or cluster.id in self.open_ids
+        return wanted and not cluster.unopened and self.narrowing.reaches(EntityType.BUNDLE)
 
     def below(self, entity: Entity) -> list[tuple[int, Entity]]:
         """The children that are shown, each with its position among all of them."""
@@ -242,5 +256,6 @@ def common(entity: Entity, key: str) -> dict[str, Any]:
         "child_run": ChildRunView.of(entity.child_run),
         "details": entity.details,
         "overruled": entity.overruled,
+        "unread_below": entity.unopened,
         "key": key,
     }

@@ -79,7 +79,10 @@ class ChildRunView(Model):
 
 
 class Progress(Model):
-    """How many stand in each phase; `retrying` are those among them whose activity has failed before."""
+    """How many stand in each phase; `retrying` are those among them whose activity has failed before.
+
+    `unopened` are those that are no apps: each stands once, with its own phase, for all below it, which was not read.
+    """
 
     total: int
     pending: int = 0
@@ -92,11 +95,13 @@ class Progress(Model):
     paused: int = 0
     unknown: int = 0
     retrying: int = 0
+    unopened: int = 0
 
     @classmethod
     def of(cls, counts: Tally) -> "Progress":
         """The view of a tally."""
-        return cls(total=counts.total, retrying=counts.retrying, **{phase.value: counts.of(phase) for phase in Phase})
+        phases = {phase.value: counts.of(phase) for phase in Phase}
+        return cls(total=counts.total, retrying=counts.retrying, unopened=counts.unopened, **phases)
 
     @property
     def broken(self) -> int:

@@ -109,7 +109,7 @@ def _decode(value: JsonValue, level: _Level, scope: _Scope) -> Entity:
         return gap("", level.type, f"This {level.type} is {_kind(value)} where an object was expected.")
     text = _text(value.get("id"))
     state = _text(value.get("state"))
-    problem = _check_id(text, level.type) or _check_row(level.type, state, repeated=scope.repeats(text))
+    problem = check_id(text, level.type) or _check_row(level.type, state, repeated=scope.repeats(text))
     listed, children, broken = _children(value, level, scope)
     created, updated = _time(value.get("created_at")), _time(value.get("updated_at"))
     return Entity(
@@ -125,12 +125,14 @@ def _decode(value: JsonValue, level: _Level, scope: _Scope) -> Entity:
         error=_text(value.get("error_message")) or None,
         problem=problem or broken,
         details=_details(value, level, created, updated),
+        parent_id=_text(value.get(level.parent)),
         child_ids=listed,
         children=children,
     )
 
 
-def _check_id(text: str, expected: EntityType) -> Problem | None:
+def check_id(text: str, expected: EntityType) -> Problem | None:
+    """What is wrong with an id where one of this type is expected, if anything."""
     try:
         entity_id = parse_entity_id(text)
     except MalformedId as exc:

@@ -14,7 +14,7 @@ from dashboard.domain.filters import Slice
 from dashboard.domain.ids import parse_entity_id
 from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, RunNotFound
 from dashboard.domain.runs import known_runs
-from dashboard.domain.source import Fingerprint, Listing, Part, Reading, RunEntity, Search
+from dashboard.domain.source import Fingerprint, Listing, Reading, RunEntity, Search
 from dashboard.temporal.budget import Budget
 from dashboard.temporal.connection import Connection
 from dashboard.temporal.errors import ASKING_ERRORS, is_not_found, unavailable
@@ -60,13 +60,19 @@ class TemporalGateway:
         return Listing(tuple(readings), rows.counts, rows.next)
 
     async def read(
-        self, release_id: str, known: Reading | None, budget: float, *, run_id: str | None = None
+        self,
+        release_id: str,
+        known: Reading | None,
+        budget: float,
+        *,
+        run_id: str | None = None,
+        opened: frozenset[str] = frozenset(),
     ) -> Reading:
         """Read a release's tree and, at the same time, which runs its id has."""
         total = Budget.of(budget)
         looking = asyncio.ensure_future(self._runs(release_id, known, total, run_id))
         try:
-            reading = await self._tree(release_id, known, total, run_id)
+            reading = await self._tree(release_id, known, total, run_id, opened)
             latest, runs = await looking
         finally:
             looking.cancel()
@@ -85,21 +91,23 @@ class TemporalGateway:
                 return latest, known.runs
             return latest, await list_runs(client, release_id, budget)
 
-    async def _tree(self, release_id: str, known: Reading | None, total: Budget, run_id: str | None) -> Reading:
+    async def _tree(
+        self, release_id: str, known: Reading | None, total: Budget, run_id: str | None, opened: frozenset[str]
+    ) -> Reading:
         """Describe a release and ask for its hierarchy: together at first, later only if its history has grown."""
         async with self._asking(total, release_id, run_id) as client:
             if known is None:
-                return await self._read_together(client, release_id, total, run_id)
+                return await self._read_together(client, release_id, total, run_id, opened)
             execution = await self._describe(client, release_id, total, run_id)
         fingerprint = _fingerprint(execution)
-        if known.fingerprint == fingerprint:
+        if known.fingerprint == fingerprint and not known.lacks(opened):
             return replace(known, execution=replace(execution, closing=known.execution.closing))
         handle = client.get_workflow_handle(release_id, run_id=execution.run_id)
         queries = total.less(RESERVE)
         execution = replace(execution, closing=await self._closing(handle, execution, queries))
         same = known.execution.run_id == execution.run_id
-        if known.parts and same:
-            return await self._read_in_parts(handle, execution, known.parts, queries, queries)
+        if (known.parts or known.levels) and same:
+            return await self._read_in_parts(handle, execution, known, opened, queries, queries)
         children = ChildReader(client, self._map, queries)
         if known.listed and same and not (known.said and known.said.problem):
             answer = await children.tree(execution)
@@ -108,7 +116,7 @@ class TemporalGateway:
             has_told = same and not known.listed
             answer = await children.join(execution, asking, has_told=has_told, has_children=same and known.has_children)
         if _too_large(answer):
-            return await self._read_in_parts(handle, execution, {}, queries, queries)
+            return await self._read_in_parts(handle, execution, None, opened, queries, queries)
         return _reading(execution, answer, fingerprint)
 
     async def search(
@@ -134,7 +142,9 @@ class TemporalGateway:
         answers = await asyncio.gather(*(ask(run) for run in rows.runs))
         return Search(tuple(zip(rows.runs, answers, strict=True)), sum(rows.counts.values()))
 
-    async def _read_together(self, client: Client, release_id: str, total: Budget, run_id: str | None) -> Reading:
+    async def _read_together(
+        self, client: Client, release_id: str, total: Budget, run_id: str | None, opened: frozenset[str]
+    ) -> Reading:
         handle = client.get_workflow_handle(release_id, run_id=run_id)
         asking = asyncio.ensure_future(ask_tree(client, handle, total.less(RESERVE)))
         try:
@@ -149,20 +159,32 @@ class TemporalGateway:
         if _too_large(answer):
             # Somebody waits for a first page: what comes within a moment is shown, the rest at the next look.
             handle = client.get_workflow_handle(release_id, run_id=execution.run_id)
-            return await self._read_in_parts(handle, execution, {}, total.less(RESERVE), Budget.of(FIRST_LOOK))
+            patience = Budget.of(FIRST_LOOK)
+            return await self._read_in_parts(handle, execution, None, opened, total.less(RESERVE), patience)
         # No fingerprint: the query may have been answered before the last event that describe counted.
         return _reading(execution, answer, None)
 
     async def _read_in_parts(
-        self, handle: Handle, execution: Execution, known: Mapping[str, Part], budget: Budget, patience: Budget
+        self,
+        handle: Handle,
+        execution: Execution,
+        known: Reading | None,
+        opened: frozenset[str],
+        budget: Budget,
+        patience: Budget,
     ) -> Reading:
         fingerprint = _fingerprint(execution)
-        told = await ask_in_parts(handle, known, fingerprint, budget, patience)
+        told = await ask_in_parts(handle, known, opened, fingerprint, budget, patience)
         if isinstance(told, Problem):
             return Reading(execution, problem=told)
-        settled = fingerprint if told.current else None
-        said = self._map.reword(told.said)
-        return Reading(execution, said=said, digest=told.digest, fingerprint=settled, parts=told.parts)
+        return Reading(
+            execution,
+            said=self._map.reword(told.said),
+            digest=told.digest,
+            fingerprint=fingerprint if told.current else None,
+            parts=told.parts,
+            levels=told.levels,
+        )
 
     async def _state(self, client: Client, run: Execution, known: Reading | None, budget: Budget) -> Reading:
         if known is not None:

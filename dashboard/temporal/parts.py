@@ -1,18 +1,19 @@
-"""Reads a release that is too large for one answer wave by wave, as far as the time allows."""
+"""Reads a release that is too large for one answer in parts: wave by wave, else level by level as it is opened."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from hashlib import blake2b
 
 from dashboard.domain.entities import Entity
 from dashboard.domain.ids import EntityType
 from dashboard.domain.problems import Problem, ProblemCode
-from dashboard.domain.source import Fingerprint, Part
+from dashboard.domain.source import Fingerprint, Part, Reading
 from dashboard.temporal.budget import Budget
 from dashboard.temporal.decode import gap
-from dashboard.temporal.query_shape import RELEASE_STATE, WAVE_HIERARCHY, Handle, ask_entity, ask_release, ask_wave
+from dashboard.temporal.levels import ask_levels
+from dashboard.temporal.query_shape import RELEASE_STATE, Handle, ask_release, ask_wave
+from dashboard.temporal.told import Told, digest_of
 
 # Waves asked for at once: one worker answers them one after the other anyway.
 AT_ONCE = 4
@@ -22,30 +23,34 @@ TOO_LARGE = (
     f"and it does not answer {RELEASE_STATE}, so that it cannot be read in parts either."
 )
 NOT_READ = "This wave has not been read yet: the release is too large for one answer and is read wave by wave."
-NOT_ANSWERED = (
-    f"The release is too large for one answer and does not answer {WAVE_HIERARCHY}, "
-    "so what is below this wave is not shown."
-)
 
 Answer = tuple[Entity, str] | Problem
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What is known of a release after reading it in parts. `current` says that no part is older than the rest."""
-
-    said: Entity
-    parts: Mapping[str, Part]
-    digest: str
-    current: bool
-
-
 async def ask_in_parts(
-    handle: Handle, known: Mapping[str, Part], fingerprint: Fingerprint, budget: Budget, patience: Budget
+    handle: Handle,
+    known: Reading | None,
+    opened: frozenset[str],
+    fingerprint: Fingerprint,
+    budget: Budget,
+    patience: Budget,
 ) -> Told | Problem:
+    """Read a release in the parts in which it was read before; a first look finds out which it tells."""
+    if known and known.levels:
+        return await ask_levels(handle, known.parts, known.levels.opened, opened, fingerprint, budget)
+    told = await _ask_waves(handle, known.parts if known else {}, fingerprint, budget, patience)
+    if isinstance(told, Part):
+        return await ask_levels(handle, {handle.id: told}, frozenset(), opened, fingerprint, budget)
+    return told
+
+
+async def _ask_waves(
+    handle: Handle, known: Mapping[str, Part], fingerprint: Fingerprint, budget: Budget, patience: Budget
+) -> Told | Part | Problem:
     """Read the release's own state, then its waves until `patience` ends; what was read before stays.
 
-    A wave that was read when the history was as long as it is now is not asked for again.
+    A wave that was read when the history was as long as it is now is not asked for again. If waves cannot be asked for
+    whole, the release's own state is all that is told.
     """
     release = await ask_release(handle, RELEASE_STATE, budget)
     if isinstance(release, Problem):
@@ -62,8 +67,8 @@ async def ask_in_parts(
             problems[wave_id] = answer
         else:
             parts[wave_id] = Part(*answer, fingerprint, datetime.now(UTC))
-    if any(problem.code is ProblemCode.QUERY_UNKNOWN for problem in problems.values()):
-        return await _without_waves(handle, entity, digest, budget)
+    if _unknown(problems.values()):
+        return Part(entity, digest, fingerprint, datetime.now(UTC))
     return _told(entity, digest, parts, problems, fingerprint)
 
 
@@ -78,7 +83,8 @@ async def _waves(handle: Handle, wanted: Sequence[str], budget: Budget, patience
 
     async def ask(wave_id: str) -> None:
         async with gate:
-            answers[wave_id] = await ask_wave(handle, wave_id, budget)
+            if not _unknown(answers.values()):
+                answers[wave_id] = await ask_wave(handle, wave_id, budget)
 
     tasks = [asyncio.ensure_future(ask(wave_id)) for wave_id in wanted]
     try:
@@ -90,6 +96,11 @@ async def _waves(handle: Handle, wanted: Sequence[str], budget: Budget, patience
         for task in tasks:
             task.cancel()
     return answers
+
+
+def _unknown(answers: Iterable[Answer]) -> bool:
+    """Whether the release has no query for a wave, so that asking for another is of no use."""
+    return any(isinstance(answer, Problem) and answer.code is ProblemCode.QUERY_UNKNOWN for answer in answers)
 
 
 def _told(
@@ -104,7 +115,7 @@ def _told(
     )
     told = [digest, *(f"{wave.id} {_part_digest(parts.get(wave.id))} {wave.problem}" for wave in waves)]
     current = all(_current(parts.get(wave_id), fingerprint) for wave_id in entity.child_ids)
-    return Told(replace(entity, children=waves), parts, _digest(told), current)
+    return Told(replace(entity, children=waves), parts, digest_of(told), current)
 
 
 def _wave(wave_id: str, part: Part | None, problem: Problem | None, fingerprint: Fingerprint) -> Entity:
@@ -115,26 +126,8 @@ def _wave(wave_id: str, part: Part | None, problem: Problem | None, fingerprint:
         moment = part.read_at.strftime("%H:%M:%S UTC")
         text = f"This wave is as of {moment}: the release has moved on since, and the wave has not been read again yet."
         problem = Problem(ProblemCode.NOT_READ, text)
-    return replace(part.wave, problem=problem or part.wave.problem)
-
-
-async def _without_waves(handle: Handle, entity: Entity, digest: str, budget: Budget) -> Told:
-    """The waves alone, each saying that what is below it cannot be read."""
-    gate = asyncio.Semaphore(AT_ONCE)
-
-    async def ask(wave_id: str) -> Entity:
-        async with gate:
-            wave = await ask_entity(handle, wave_id, EntityType.WAVE, budget)
-        wave = wave or gap(wave_id, EntityType.WAVE, "The release lists this wave but does not describe it.")
-        return replace(wave, problem=wave.problem or Problem(ProblemCode.TOO_LARGE, NOT_ANSWERED))
-
-    waves = tuple(await asyncio.gather(*(ask(wave_id) for wave_id in entity.child_ids)))
-    return Told(replace(entity, children=waves), {}, _digest([digest, repr(waves)]), current=True)
+    return replace(part.row, problem=problem or part.row.problem)
 
 
 def _part_digest(part: Part | None) -> str:
     return part.digest if part else "-"
-
-
-def _digest(told: Sequence[str]) -> str:
-    return blake2b("\n".join(told).encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()

@@ -50,15 +50,25 @@ async def ask_entity(
     handle: Handle, entity_id: str, entity_type: EntityType, budget: Budget, task_queue: str = ""
 ) -> Entity | None:
     """One entity of a release without its children, None where the release has none; a gap where it did not say."""
+    answer = await ask_state(handle, entity_id, entity_type, budget, task_queue)
+    if isinstance(answer, Problem):
+        return gap(entity_id, entity_type, answer.message, answer.code)
+    return answer[0]
+
+
+async def ask_state(
+    handle: Handle, entity_id: str, entity_type: EntityType, budget: Budget, task_queue: str = ""
+) -> tuple[Entity | None, str] | Problem:
+    """One entity without its children, None where the release has none, and a digest of what was told; else why not."""
     query = f"get_{entity_type}_state"
     try:
         encoding, content = await _raw(handle, query, budget, entity_id)
-        return decode_entity(parse_result(encoding, content), entity_type)
+        entity = decode_entity(parse_result(encoding, content), entity_type)
     except Undecodable as exc:
-        problem = exc.problem
+        return exc.problem
     except ASKING_ERRORS as exc:
-        problem = query_problem(exc, query, task_queue)
-    return gap(entity_id, entity_type, problem.message, problem.code)
+        return query_problem(exc, query, task_queue)
+    return entity, blake2b(content, digest_size=12).hexdigest()
 
 
 async def _raw(handle: Handle, query: str, budget: Budget, *args: JsonValue) -> tuple[str, bytes]:

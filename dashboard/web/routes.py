@@ -48,16 +48,16 @@ def release(release_id: str) -> Shown:
     """One release: its facts, what blocks it, and its tree with most clusters closed."""
     parse_release_id(release_id)
     opened = _open_ids()
-    seen = _live().release(release_id, _run_id())
+    seen = _live().release(release_id, _run_id(), opened=opened)
     return Shown(seen, lambda: ReleasePage.of(seen, opened))
 
 
 @twins.route("/releases/<id:release_id>/hierarchy")
 def hierarchy(release_id: str) -> Shown:
-    """One release with its whole tree."""
+    """One release with its whole tree, or as far as one is opened that is too large for that."""
     parse_release_id(release_id)
     narrowing = _narrowing()
-    seen = _live().release(release_id, _run_id(), whole=True)
+    seen = _live().release(release_id, _run_id(), whole=True, opened=_open_ids())
     return Shown(seen, lambda: HierarchyPage.of(seen, narrowing))
 
 
@@ -67,7 +67,7 @@ def entity(release_id: str, entity_id: str) -> Shown:
     parse_release_id(release_id)
     parse_entity_id(entity_id)
     opened = _open_ids()
-    seen = _live().release(release_id, _run_id())
+    seen = _live().release(release_id, _run_id(), opened=opened | {entity_id})
     return Shown(seen, lambda: EntityPage.of(seen, entity_id, opened))
 
 
@@ -126,7 +126,7 @@ def _run_id() -> str | None:
 
 
 def _open_ids() -> frozenset[str]:
-    """The clusters that the viewer has opened: `open` may stand in the address any number of times."""
+    """The rows that the viewer has opened: `open` may stand in the address any number of times."""
     ids = request.args.getlist("open")
     if len(ids) > MAX_OPEN:
         raise invalid_parameter("open", f"takes at most {MAX_OPEN} ids")

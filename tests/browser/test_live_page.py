@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from werkzeug.serving import make_server
 
 from tests.browser.conftest import log_in
+from tests.integration.test_levels import answers, start
 from tests.rollout_makers import hierarchy
 from tests.stage import EMAIL, PASSWORD, Stage
 from tests.waiting import eventually
@@ -217,3 +218,25 @@ def test_a_problem_leads_to_its_row_with_all_above_it_open(page: Page, stage: St
     page.wait_for_url(f"**/releases/{release}?open=*")
     there = page.locator('.row:target[data-entity-id="app:a0-1"]')
     expect(there).to_be_in_viewport()
+
+
+def test_a_wave_of_a_release_too_large_for_one_answer_is_read_when_it_is_opened_and_stays_open(
+    page: Page, stage: Stage
+):
+    said = answers(["wave:a", "wave:b"], clusters=3, apps=2)
+    release = start(stage, "large", said)
+    page.goto(f"/releases/{release}")
+    wave = page.locator('details[data-lazy="wave:a"]')
+    expect(wave).not_to_have_attribute("open", "")
+    wave.locator("> summary").click()
+    expect(wave.locator(".row.cluster")).to_have_count(3)
+    cluster = wave.locator('details[data-lazy="cluster:ca-1"]')
+    cluster.locator("> summary").click()
+    expect(cluster.locator('.row.app[data-state="deploying"]')).to_have_count(2)
+    moved = {"state_of": {"clusters": 3, "apps": 2, "state": "deployed"}}
+    stage.tell(release, {"get_app_state": moved})
+    expect(cluster.locator('.row.app[data-state="deployed"]')).to_have_count(2, timeout=15_000)
+    expect(wave).to_have_attribute("open", "")
+    expect(cluster).to_have_attribute("open", "")
+    expect(page.locator('details[data-lazy="wave:b"] .row.cluster')).to_have_count(0)
+    expect(page.locator("#pulse")).to_have_text("live")

@@ -28,10 +28,11 @@ STATE = {key: value for key, value in TREE.items() if key != "waves"}
 
 
 class Counting(Interceptor):
-    """Counts calls by kind, and how many queries were under way at once."""
+    """Counts calls by kind, queries by name, and how many of these were under way at once."""
 
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
+        self.queries: Counter[str] = Counter()
         self.under_way = 0
         self.most = 0
 
@@ -47,6 +48,7 @@ class _Outbound(OutboundInterceptor):
     async def query_workflow(self, input: QueryWorkflowInput) -> Any:
         counts = self._counts
         counts.calls["query"] += 1
+        counts.queries[input.query] += 1
         counts.under_way += 1
         counts.most = max(counts.most, counts.under_way)
         try:
@@ -82,9 +84,9 @@ class CountedConnection:
         return self._client
 
 
-def watched(stage: Stage, act: Callable[[LiveReleases], None]) -> Counting:
+def watched(stage: Stage, act: Callable[[LiveReleases], None], counts: Counting | None = None) -> Counting:
     """The calls that a fresh dashboard makes for what `act` asks of it."""
-    counts = Counting()
+    counts = counts or Counting()
     connection: Any = CountedConnection(stage.address, counts)
     live = LiveReleases(
         TemporalGateway(connection, f"WorkflowId STARTS_WITH '{stage.prefix}'"), LoopThread(), timeout=5

@@ -71,16 +71,7 @@ def test_a_wave_that_fails_to_answer_is_a_row_that_says_so(stage: Stage):
     release_id = stage.start("faulty", answers)
     (wave,) = stage.json(f"/releases/{release_id}")["waves"]
     assert wave["problem"]["code"] == "query_failed"
-
-
-def test_a_large_release_that_cannot_be_read_wave_by_wave_shows_its_waves_and_says_what_is_missing(stage: Stage):
-    alone = {wave: {"id": wave, "state": "in_progress", "cluster_ids": ["cluster:x"]} for wave in ("wave:a", "wave:b")}
-    answers = TOO_LARGE | {"get_release_state": state(list(alone)), "get_wave_state": {"by_id": alone}}
-    release_id = stage.start("mute", answers)
-    page = stage.json(f"/releases/{release_id}")
-    assert [(wave["id"], wave["state"]) for wave in page["waves"]] == [(wave, "in_progress") for wave in alone]
-    assert {wave["problem"]["code"] for wave in page["waves"]} == {"too_large"}
-    assert "get_wave_hierarchy" in stage.ask(f"/releases/{release_id}").text
+    assert stage.json(f"/releases/{release_id}/entities/app:x", 503), "nobody knows what is in that wave"
 
 
 def test_a_hierarchy_can_be_narrowed_and_still_counts_everything(stage: Stage, twelve_thousand: str):

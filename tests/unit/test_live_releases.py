@@ -25,7 +25,13 @@ class Source:
         self.answer: Reading | Exception = Reading(execution(), said=SAID, digest="1")
 
     async def read(
-        self, release_id: str, known: Reading | None, budget: float, *, run_id: str | None = None
+        self,
+        release_id: str,
+        known: Reading | None,
+        budget: float,
+        *,
+        run_id: str | None = None,
+        opened: frozenset[str] = frozenset(),
     ) -> Reading:
         if isinstance(self.answer, Exception):
             raise self.answer

@@ -1,0 +1,38 @@
+"""Which ids viewers have opened lately, in each release."""
+
+import threading
+from collections.abc import Callable, Hashable, Iterable
+from time import monotonic
+
+from cachetools import LRUCache
+
+
+class Wanted:
+    """Remembers for `seconds` what was wanted; of so many releases, and so many ids of each, the latest."""
+
+    def __init__(self, *, seconds: float, releases: int, ids: int, clock: Callable[[], float] = monotonic) -> None:
+        self._seconds = seconds
+        self._ids = ids
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._wanted: LRUCache[Hashable, dict[str, float]] = LRUCache(releases)
+
+    def note(self, release: Hashable, ids: Iterable[str]) -> None:
+        """These are wanted now."""
+        moment = self._clock()
+        with self._lock:
+            wanted = self._wanted.get(release, {})
+            for entity_id in ids:
+                wanted.pop(entity_id, None)
+                wanted[entity_id] = moment
+            while len(wanted) > self._ids:
+                del wanted[next(iter(wanted))]
+            if wanted:
+                self._wanted[release] = wanted
+
+    def of(self, release: Hashable) -> frozenset[str]:
+        """What of a release has been wanted lately."""
+        since = self._clock() - self._seconds
+        with self._lock:
+            wanted = self._wanted.get(release, {})
+            return frozenset(entity_id for entity_id, moment in wanted.items() if moment >= since)

@@ -1,0 +1,244 @@
+"""Reads a release that is too large for one answer, and for one of each wave too, level by level as it is opened."""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import pairwise
+
+from dashboard.domain.entities import Entity, Levels
+from dashboard.domain.ids import EntityType, MalformedId, parse_entity_id
+from dashboard.domain.problems import Problem, ProblemCode
+from dashboard.domain.source import Fingerprint, Part
+from dashboard.temporal.budget import Budget
+from dashboard.temporal.decode import check_id, gap
+from dashboard.temporal.query_shape import RELEASE_STATE, Handle, ask_release, ask_state
+from dashboard.temporal.told import Told, digest_of
+
+# Entities asked for at once. While a workflow moves on, Temporal holds one query for it at a time and refuses others,
+# and the SDK waits longer each time before it tries again: beside 5 signals a second, 94 answers took 1.2 s one by one
+# and more than 1.7 s two at a time.
+AT_ONCE = 1
+# Seconds kept back, so that a row that was still asked for when the time was up is one to come, and not a failed one.
+SETTLING = 0.1
+
+LEVELS = (EntityType.WAVE, EntityType.CLUSTER, EntityType.BUNDLE, EntityType.APP)
+BELOW = dict(pairwise(LEVELS))
+ABOVE = {below: above for above, below in BELOW.items()}
+
+NOT_OPENED = Problem(
+    ProblemCode.NOT_OPENED,
+    "The release is too large for one answer: what is below this row is read when it is opened. "
+    "A script asks for it with ?open= and this id, or at this entity's own address.",
+)
+LATE = Problem(ProblemCode.NOT_READ, "This row could not be read in time; it comes at one of the next looks.")
+
+
+async def ask_levels(
+    handle: Handle,
+    known: Mapping[str, Part],
+    kept: frozenset[str],
+    opened: frozenset[str],
+    fingerprint: Fingerprint,
+    budget: Budget,
+) -> Told | Problem:
+    """Read the release's own state, its waves, and what is below those that are `opened`, as far as the time allows.
+
+    An entity that was read when the history was as long as it is now is not asked for again. What had been opened
+    before (`kept`) stays for as long as it costs nothing; past that, somebody has to want it.
+    """
+    look = _Look(handle, known, fingerprint, budget)
+    wanted = opened | kept if look.current(handle.id) else opened
+    problem = await look.ask_release()
+    if problem:
+        return problem
+    await look.read(wanted)
+    return look.told(opened, wanted)
+
+
+class _Look:
+    """One look at a release; what it reads is in `_parts`, beside what was known before."""
+
+    def __init__(self, handle: Handle, known: Mapping[str, Part], fingerprint: Fingerprint, budget: Budget) -> None:
+        self._handle = handle
+        self._fingerprint = fingerprint
+        self._budget = budget
+        self._gate = asyncio.Semaphore(AT_ONCE)
+        self._parts = dict(known)
+        self._listed = {
+            child: above
+            for above, part in known.items()
+            for child in part.row.child_ids
+            if part.row.type in BELOW and not check_id(child, BELOW[part.row.type])
+        }
+        self._asked: dict[str, asyncio.Future[None]] = {}
+        self._problems: dict[str, Problem] = {}
+        self._open: set[str] = set()
+        self._met: set[str] = set()
+        self._complete = False
+
+    def current(self, entity_id: str) -> bool:
+        """Whether nothing newer can be told of this entity."""
+        part = self._parts.get(entity_id)
+        return part is not None and part.fingerprint == self._fingerprint
+
+    async def ask_release(self) -> Problem | None:
+        """Read what the release says of itself; a problem if it does not."""
+        if self.current(self._handle.id):
+            return None
+        answer = await ask_release(self._handle, RELEASE_STATE, self._budget)
+        if isinstance(answer, Problem):
+            return answer
+        self._keep(self._handle.id, *answer)
+        return None
+
+    async def read(self, wanted: Collection[str]) -> None:
+        """Read each level that is open from the top down; last, find the way to what was not met on it."""
+        tops = [self._open_with_listed(entity_id) for entity_id in wanted]
+        strangers = [top for top in tops if _type_of(top) in ABOVE]
+        try:
+            async with self._budget.less(SETTLING).bounds():
+                await self._descend()
+                await asyncio.gather(*(self._climb(entity_id) for entity_id in strangers))
+                if strangers:
+                    await self._descend()
+                self._complete = True
+        except TimeoutError:
+            pass  # What has not come by now is asked for at the next look.
+        finally:
+            for asked in self._asked.values():
+                asked.cancel()
+
+    async def _climb(self, entity_id: str) -> None:
+        """Open what an entity says itself to be part of, and so on up to its wave."""
+        while (entity_type := _type_of(entity_id)) and entity_type in ABOVE:
+            await self._ask(entity_id, entity_type)
+            part = self._parts.get(entity_id)
+            if part is None or check_id(part.row.parent_id, ABOVE[entity_type]):
+                return
+            entity_id = self._open_with_listed(part.row.parent_id)
+
+    def _open_with_listed(self, entity_id: str) -> str:
+        """Open an entity and what is known to be above it; the topmost of these."""
+        self._open.add(entity_id)
+        while entity_id in self._listed:
+            entity_id = self._listed[entity_id]
+            self._open.add(entity_id)
+        return entity_id
+
+    async def _descend(self) -> None:
+        ids: Sequence[str] = self._parts[self._handle.id].row.child_ids
+        for entity_type in LEVELS:
+            proper = [entity_id for entity_id in dict.fromkeys(ids) if not check_id(entity_id, entity_type)]
+            # Those that were never read come first, then the one that has waited longest.
+            proper.sort(key=lambda entity_id: part.read_at.timestamp() if (part := self._parts.get(entity_id)) else 0)
+            await asyncio.gather(*(self._ask(entity_id, entity_type) for entity_id in proper))
+            read = [self._parts[entity_id].row for entity_id in proper if entity_id in self._parts]
+            ids = [child for row in read if self._opens(row) for child in row.child_ids]
+
+    def _opens(self, row: Entity) -> bool:
+        # A cluster has one bundle, which is opened with it.
+        return row.type is EntityType.BUNDLE or row.id in self._open
+
+    async def _ask(self, entity_id: str, entity_type: EntityType) -> None:
+        """Read one entity unless what is known is current; once in a look, however many ways lead to it."""
+        if self.current(entity_id):
+            return
+        if entity_id not in self._asked:
+            self._asked[entity_id] = asyncio.ensure_future(self._fetch(entity_id, entity_type))
+        await self._asked[entity_id]
+
+    async def _fetch(self, entity_id: str, entity_type: EntityType) -> None:
+        async with self._gate:
+            answer = await ask_state(self._handle, entity_id, entity_type, self._budget)
+        if isinstance(answer, Problem):
+            self._problems[entity_id] = answer
+            return
+        row, digest = answer
+        if row is None:
+            text = f"The release answers that it has no such {entity_type}."
+            row = gap(entity_id, entity_type, text, ProblemCode.MISSING)
+        elif row.id != entity_id:
+            other = f"The release was asked for this {entity_type} and answers with {row.id}."
+            row = gap(entity_id, entity_type, row.problem.message if row.problem else other)
+        self._keep(entity_id, row, digest)
+
+    def _keep(self, entity_id: str, row: Entity, digest: str) -> None:
+        self._parts[entity_id] = Part(row, digest, self._fingerprint, datetime.now(UTC))
+
+    def told(self, opened: frozenset[str], wanted: frozenset[str]) -> Told:
+        """The tree as far as it was read; parts that are neither in it nor `opened` are forgotten."""
+        root = self._parts[self._handle.id].row
+        said = replace(root, children=self._rows(root.child_ids, EntityType.WAVE))
+        there = {row.id for row in said.walk()}
+        parts = {entity_id: part for entity_id, part in self._parts.items() if entity_id in there | opened}
+        unplaced = {
+            entity_id: self._missing(entity_id, there) for entity_id in opened - there if _type_of(entity_id) in LEVELS
+        }
+        lines = [f"{row.id} {parts[row.id].digest if row.id in parts else '-'} {row.problem}" for row in said.walk()]
+        current = self._complete and not self._problems
+        return Told(said, parts, digest_of(lines), current, Levels(opened | (wanted & there), unplaced))
+
+    def _rows(self, ids: Sequence[str], entity_type: EntityType) -> tuple[Entity, ...]:
+        rows = [self._tree(entity_id, entity_type) for entity_id in ids]
+        if all(row.sequence is not None for row in rows):
+            rows.sort(key=lambda row: row.sequence or 0)
+        return tuple(rows)
+
+    def _tree(self, entity_id: str, entity_type: EntityType) -> Entity:
+        """A row with what is below it if it is open; one that is not says so."""
+        row = self._row(entity_id, entity_type)
+        if not row.child_ids:
+            return row
+        if not self._opens(row):
+            return replace(row, problem=row.problem or NOT_OPENED)
+        return replace(row, children=self._rows(row.child_ids, BELOW[entity_type]))
+
+    def _row(self, entity_id: str, entity_type: EntityType) -> Entity:
+        wrong = check_id(entity_id, entity_type)
+        if wrong:
+            return gap(entity_id, entity_type, wrong.message, wrong.code)
+        part, problem = self._parts.get(entity_id), self._problems.get(entity_id)
+        row = part.row if part else replace(gap(entity_id, entity_type, ""), problem=problem or LATE)
+        if entity_id in self._met:
+            text = f"Another row of this release has the same id as this {entity_type}."
+            return replace(row, child_ids=(), problem=Problem(ProblemCode.MALFORMED, text))
+        self._met.add(entity_id)
+        if part and not problem and not self.current(entity_id):
+            problem = _as_of(part)
+        return replace(row, problem=problem or row.problem)
+
+    def _missing(self, entity_id: str, there: Collection[str]) -> Problem | None:
+        """Why an entity that was wanted is not in the tree; None where the release says that it has none."""
+        if _type_of(entity_id) is EntityType.WAVE:
+            return None  # The release tells which waves it has.
+        part = self._parts.get(entity_id)
+        if part is None or not self.current(entity_id):
+            return self._problems.get(entity_id, LATE)
+        row = part.row
+        if row.problem and row.problem.code is ProblemCode.MISSING:
+            return None
+        parent_id = "" if check_id(row.parent_id, ABOVE[row.type]) else row.parent_id
+        above = self._above(parent_id, there) if parent_id else row.problem
+        named = f"says that this {row.type} is part of {parent_id}, but no way leads there from its waves"
+        unnamed = f"does not say what this {row.type} is part of"
+        text = f"The release {named if parent_id else unnamed}, so it cannot be placed."
+        return above or Problem(ProblemCode.ORPHAN, text)
+
+    def _above(self, parent_id: str, there: Collection[str]) -> Problem | None:
+        if parent_id not in there:
+            return self._missing(parent_id, there)
+        return self._problems.get(parent_id) or (None if self.current(parent_id) else LATE)
+
+
+def _as_of(part: Part) -> Problem:
+    moment = part.read_at.strftime("%H:%M:%S UTC")
+    text = f"This row is as of {moment}: the release has moved on since, and the row has not been read again yet."
+    return Problem(ProblemCode.NOT_READ, text)
+
+
+def _type_of(entity_id: str) -> EntityType | None:
+    try:
+        return parse_entity_id(entity_id).type
+    except MalformedId:
+        return None

@@ -1,0 +1,23 @@
+"""What viewers have opened lately: remembered for a while, and not without bound."""
+
+from dashboard.live.wanted import Wanted
+
+
+def test_what_was_wanted_is_forgotten_when_nobody_has_asked_for_it_again():
+    moments = iter([100.0, 120.0, 121.0, 140.0, 141.0])
+    wanted = Wanted(seconds=30, releases=2, ids=10, clock=lambda: next(moments))
+    wanted.note("release:r", ["wave:a", "wave:b"])
+    wanted.note("release:r", ["wave:b"])
+    assert wanted.of("release:r") == {"wave:a", "wave:b"}
+    assert wanted.of("release:r") == {"wave:b"}
+    assert wanted.of("release:other") == frozenset()
+
+
+def test_of_too_many_the_latest_are_remembered():
+    wanted = Wanted(seconds=30, releases=2, ids=3)
+    wanted.note("release:r", ["wave:a", "wave:b", "wave:c"])
+    wanted.note("release:r", ["wave:a", "wave:d"])
+    assert wanted.of("release:r") == {"wave:c", "wave:a", "wave:d"}
+    wanted.note("release:s", ["wave:a"])
+    wanted.note("release:t", ["wave:a"])
+    assert wanted.of("release:r") == frozenset()
