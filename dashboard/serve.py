@@ -9,9 +9,10 @@ from granian.log import LogLevels
 from granian.server import Server
 
 from dashboard import ports
+from dashboard.live.seats import SEATS
 
-# A page waits for Temporal, not for the processor: more threads than cores are of use.
-THREADS = 16
+# A page waits for Temporal, not for the processor: more threads than cores are of use. At most SEATS of them wait.
+THREADS = SEATS + 8
 BACKLOG = 512
 DRAIN_SECONDS = 5
 

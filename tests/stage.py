@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -131,6 +131,7 @@ def dashboard_for(
     namespace: str = "default",
     timeout: float = 2.0,
     entity_map: EntityMap | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Flask:
     """The dashboard for one Temporal, with a user who may log in."""
     settings = Settings(
@@ -143,6 +144,7 @@ def dashboard_for(
             "TEMPORAL_ADDRESS": address,
             "TEMPORAL_NAMESPACE": namespace,
             "TEMPORAL_CONFIG_FILE": os.devnull,
+            **(environment or {}),
         },
     )
     accounts = Accounts(settings.accounts_url)

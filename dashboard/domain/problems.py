@@ -31,6 +31,7 @@ class ProblemCode(StrEnum):
     DENIED = "temporal_permission_denied"
     NAMESPACE_MISSING = "temporal_namespace_missing"
     REFUSED = "temporal_refused"
+    BUSY = "too_many_waiting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +66,15 @@ class NotFound(LookupError):
 
 
 class ReleaseNotFound(NotFound):
-    """Temporal knows no execution with this release id."""
+    """Temporal knows no execution with this release id. `last_seen` says how it stood when it still did."""
 
-    def __init__(self, release_id: str) -> None:
+    def __init__(self, release_id: str, last_seen: str = "") -> None:
+        never = "It may never have started, its name may be spelled differently, or it"
+        why = f"{last_seen} It" if last_seen else never
         super().__init__(
             release_id,
-            "Temporal knows no release with this id. It may never have started, "
-            "its name may be spelled differently, or it ended longer ago than the namespace keeps (its retention).",
+            f"Temporal knows no release with this id. {why} ended longer ago than the namespace keeps (its retention)"
+            f"{', or somebody deleted it' if last_seen else ''}.",
         )
 
 

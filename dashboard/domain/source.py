@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from time import monotonic
 from typing import Protocol
 
 from dashboard.domain.entities import Entity, Execution, Levels, Runs, Status
@@ -30,6 +31,7 @@ class Reading:
     `listed` says that `said` was drawn from the release's child workflows, as it answers no query that tells;
     `has_children`, that it is known to have some, though none may be running now.
     `runs` are those of its workflow id, the one that was read among them.
+    `heard_at` is when the workflow last answered anything, by the monotonic clock.
     """
 
     execution: Execution
@@ -42,6 +44,7 @@ class Reading:
     has_children: bool = False
     runs: Runs = field(default_factory=Runs)
     levels: Levels | None = None
+    heard_at: float = field(default_factory=monotonic, compare=False)
 
     @property
     def whole(self) -> bool:

@@ -19,7 +19,7 @@ READ_AT_ONCE = 6
 # An older failure is history, not a problem of now.
 LATELY = timedelta(hours=24)
 # Seconds for all of it.
-DEADLINE = 2.2
+DEADLINE = 2.0
 KEEP_ENDED = 500
 
 Found = tuple[Broken, ...]

@@ -10,13 +10,15 @@ from dashboard.domain.causes import Problems
 from dashboard.domain.entities import Entity, Occurrence, Occurrences, Release, ReleaseList
 from dashboard.domain.filters import Slice
 from dashboard.domain.ids import EntityType, parse_entity_id
-from dashboard.domain.problems import Problem, ProblemCode, SourceUnavailable
+from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, SourceUnavailable
 from dashboard.domain.source import Reading, ReleaseSource, RunEntity, Search
 from dashboard.domain.truth import judge, settle, unanswered
 from dashboard.live.breaker import Breaker
 from dashboard.live.counts import Counted, RecentCounts
+from dashboard.live.last_seen import LastSeen
 from dashboard.live.memory import Memory
 from dashboard.live.problems import ProblemFinder
+from dashboard.live.seats import Seats
 from dashboard.live.snapshots import Snapshot, SnapshotStore, now, version_of
 from dashboard.live.wanted import Wanted
 
@@ -69,18 +71,20 @@ class LiveReleases:
         self._loop = loop
         self._timeout = timeout
         self._breaker = Breaker()
+        seats = Seats()
         self._final: Memory[str, Reading] = Memory(KEEP_STATES)
         self._last_said: Memory[str, tuple[Reading, datetime]] = Memory(KEEP_STATES)
         self._final_entities: Memory[RunEntity, Entity | None] = Memory(KEEP_STATES)
+        self._last_seen = LastSeen(KEEP_STATES)
         self._counts = RecentCounts(max_age=count_age, keep=KEEP_PAGES)
         self._wanted = Wanted(seconds=KEEP_OPEN, releases=KEEP_TREES, ids=MAX_OPEN)
-        self._pages = SnapshotStore(self._load_page, max_age=max_age, keep=KEEP_PAGES)
-        self._trees = SnapshotStore(self._load_tree, max_age=max_age, keep=KEEP_TREES)
+        self._pages = SnapshotStore(self._load_page, max_age=max_age, keep=KEEP_PAGES, seats=seats)
+        self._trees = SnapshotStore(self._load_tree, max_age=max_age, keep=KEEP_TREES, seats=seats)
         self._finder = ProblemFinder(lambda most: self.page(Slice(page_size=most)), self.release)
         self._problems: SnapshotStore[str, Problems] = SnapshotStore(
-            lambda _key, _last: self._finder.find(), max_age=PROBLEMS_AGE, keep=1
+            lambda _key, _last: self._finder.find(), max_age=PROBLEMS_AGE, keep=1, seats=seats
         )
-        self._searches = SnapshotStore(self._load_search, max_age=max_age, keep=KEEP_PAGES)
+        self._searches = SnapshotStore(self._load_search, max_age=max_age, keep=KEEP_PAGES, seats=seats)
 
     def page(self, asked: Slice) -> Snapshot[ReleaseList]:
         """One page of the list; raises SourceUnavailable if nothing is known yet."""
@@ -142,6 +146,8 @@ class LiveReleases:
             counted = Counted(listing.counts, as_of)
             self._counts.keep(asked.filter, counted)
         releases = tuple(self._release_of(reading, as_of) for reading in listing.readings)
+        for release in releases:
+            self._last_seen.keep(release, as_of)
         # The list may have grown since it was counted.
         total = max(asked.filter.total_of(listing.counts), asked.offset + len(releases) if releases else 0)
         value = ReleaseList(releases, asked.offset, asked.page_size, total, listing.counts, counted.at, listing.next)
@@ -168,18 +174,15 @@ class LiveReleases:
         known = last.value.reading if last and last.value.reading.said else None
         as_of = now()
         opened = self._wanted.of(key)
-        reading = self._ask(lambda: self._source.read(release_id, known, self._timeout, run_id=run_id, opened=opened))
-        if reading.said:
-            release = replace(judge(reading.execution, reading.said), levels=reading.levels)
-            return _seen(release, reading, as_of)
-        problem = reading.problem or Problem(ProblemCode.MISSING, "The release was not asked.")
-        if last is None or known is None or known.said is None or _other_run(known, reading):
-            return _seen(unanswered(reading.execution, problem), reading, as_of)
-        # The last words stay, under what Temporal knows of the execution now, and marked with their time.
-        kept = replace(known, execution=reading.execution, runs=reading.runs)
-        release = replace(judge(reading.execution, known.said), levels=known.levels)
-        stale = _seen(release, kept, last.as_of)
-        return replace(stale, version=version_of(stale.version, problem.code), stale=True, reason=problem)
+        try:
+            reading = self._ask(
+                lambda: self._source.read(release_id, known, self._timeout, run_id=run_id, opened=opened)
+            )
+        except ReleaseNotFound as exc:
+            raise ReleaseNotFound(release_id, self._last_seen.words(release_id)) from exc
+        seen = _seen_or_last(reading, known, last, as_of)
+        self._last_seen.keep(seen.value.release, as_of)
+        return seen
 
     def _load_search(self, entity_id: str, _last: Snapshot[Occurrences] | None) -> Snapshot[Occurrences]:
         as_of = now()
@@ -199,12 +202,28 @@ class LiveReleases:
                 raise SourceUnavailable(problem) from exc
 
 
+def _seen_or_last(
+    reading: Reading, known: Reading | None, last: Snapshot[_Seen] | None, as_of: datetime
+) -> Snapshot[_Seen]:
+    """What was read; where the release did not answer, its last words, under what Temporal knows of it now."""
+    if reading.said:
+        return _seen(judge(reading.execution, reading.said), reading, as_of)
+    problem = reading.problem or Problem(ProblemCode.MISSING, "The release was not asked.")
+    if last is None or known is None or known.said is None or _other_run(known, reading):
+        return _seen(unanswered(reading.execution, problem), reading, as_of)
+    # The last words are marked with their time.
+    kept = replace(known, execution=reading.execution, runs=reading.runs)
+    stale = _seen(judge(reading.execution, known.said), kept, last.as_of)
+    return replace(stale, version=version_of(stale.version, problem.code), stale=True, reason=problem)
+
+
 def _seen(release: Release, reading: Reading, as_of: datetime) -> Snapshot[_Seen]:
     # The history's length is left out: an event that changes nothing that is shown makes no new version.
     execution = replace(reading.execution, history_length=None)
     runs = [(run.run_id, run.status) for run in reading.runs.executions]
     version = version_of(execution, reading.digest, reading.problem, runs)
-    return Snapshot(_Seen(replace(release, runs=reading.runs), reading), as_of, version)
+    release = replace(release, runs=reading.runs, levels=reading.levels)
+    return Snapshot(_Seen(release, reading), as_of, version)
 
 
 def _other_run(known: Reading, reading: Reading) -> bool:

@@ -10,11 +10,14 @@ from typing import Generic, TypeVar
 
 from cachetools import LRUCache
 
-from dashboard.domain.problems import Problem, SourceUnavailable
+from dashboard.domain.problems import Problem, ProblemCode, SourceUnavailable
 from dashboard.flights import Flights
+from dashboard.live.seats import Seats
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
+
+BUSY = Problem(ProblemCode.BUSY, "Too many requests are waiting for Temporal already.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +54,20 @@ class SnapshotStore(Generic[K, T]):
     """Loads a snapshot for a key once for all who ask at the same time, and keeps it for `max_age` seconds.
 
     When the source cannot be asked, the last good snapshot is answered, marked as stale; without one the error is
-    raised. `load` gets the key and the last good snapshot, if there is one.
+    raised. `load` gets the key and the last good snapshot, if there is one. Whoever has to wait needs one of the
+    `seats`; where there is none, it is the same as if the source could not be asked.
     """
 
-    def __init__(self, load: Callable[[K, Snapshot[T] | None], Snapshot[T]], *, max_age: float, keep: int) -> None:
+    def __init__(
+        self,
+        load: Callable[[K, Snapshot[T] | None], Snapshot[T]],
+        *,
+        max_age: float,
+        keep: int,
+        seats: Seats | None = None,
+    ) -> None:
         self._load = load
+        self._seats = seats or Seats()
         self._max_age = max_age
         self._lock = threading.Lock()
         self._good: LRUCache[K, Snapshot[T]] = LRUCache(keep)
@@ -65,7 +77,21 @@ class SnapshotStore(Generic[K, T]):
     def get(self, key: K, *, anew: bool = False) -> Snapshot[T]:
         """The snapshot for a key, loaded `anew` even if it is young; raises what `load` raises."""
         young = None if anew else self._young(key)
-        return young or self._flights.get(key, lambda: self._fly(key, anew=anew))
+        if young:
+            return young
+        if not self._seats.take():
+            return self._unasked(key)
+        try:
+            return self._flights.get(key, lambda: self._fly(key, anew=anew))
+        finally:
+            self._seats.give()
+
+    def _unasked(self, key: K) -> Snapshot[T]:
+        with self._lock:
+            last = self._good.get(key)
+        if last is None:
+            raise SourceUnavailable(BUSY)
+        return outdated(last, BUSY)
 
     def _young(self, key: K) -> Snapshot[T] | None:
         with self._lock:

@@ -34,6 +34,10 @@ class Connection:
             self._client = await Client.connect(**config, lazy=True)
         return self._client
 
+    def forget(self) -> None:
+        """Connect anew at the next call: a connection that went silent is noticed by the SDK only after 45 s."""
+        self._client = None
+
 
 def _connect_config(environment: Mapping[str, str]) -> ClientConnectConfig:
     try:

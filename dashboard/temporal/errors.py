@@ -6,30 +6,36 @@ from temporalio.client import WorkflowQueryFailedError, WorkflowQueryRejectedErr
 from temporalio.service import RPCError, RPCStatusCode
 
 from dashboard.domain.problems import Problem, ProblemCode, SourceUnavailable
+from dashboard.temporal.decode import clean_text
 
 # Every error that asking Temporal may end with. The SDK raises a bare RuntimeError when it cannot connect; any other
 # one is a fault of ours and is raised on.
 ASKING_ERRORS = (RPCError, WorkflowQueryFailedError, WorkflowQueryRejectedError, RuntimeError, TimeoutError)
 
 _CONNECT_FAILED = "Failed client connect"
+# Who is refused at the SDK's first call hears it in this form only: there is no RPCError then.
+_CONNECT_REFUSED = re.compile(r'Status \{ code: (\w+), message: "((?:[^"\\]|\\.)*)"')
 _UNKNOWN_QUERY = re.compile(r"expected but not found|unknown query ?type", re.IGNORECASE)
 _TOO_LARGE = re.compile(r"blob data size exceeds limit|grpc message too large|larger than max", re.IGNORECASE)
 _TASK_FAILING = re.compile(r"workflow task in failed state", re.IGNORECASE)
 _NO_POLLER = re.compile(r"no poller", re.IGNORECASE)
 
 _SOURCE = {
-    RPCStatusCode.UNAVAILABLE: (ProblemCode.UNAVAILABLE, "Temporal cannot be reached."),
-    RPCStatusCode.DEADLINE_EXCEEDED: (ProblemCode.TIMED_OUT, "Temporal did not answer in time."),
-    RPCStatusCode.CANCELLED: (ProblemCode.TIMED_OUT, "Temporal did not answer in time."),
-    RPCStatusCode.PERMISSION_DENIED: (
+    RPCStatusCode.UNAVAILABLE.name: (ProblemCode.UNAVAILABLE, "Temporal cannot be reached."),
+    RPCStatusCode.DEADLINE_EXCEEDED.name: (ProblemCode.TIMED_OUT, "Temporal did not answer in time."),
+    RPCStatusCode.CANCELLED.name: (ProblemCode.TIMED_OUT, "Temporal did not answer in time."),
+    RPCStatusCode.PERMISSION_DENIED.name: (
         ProblemCode.DENIED,
         "Temporal does not allow this dashboard to read the namespace. Check its API key or certificate.",
     ),
-    RPCStatusCode.UNAUTHENTICATED: (
+    RPCStatusCode.UNAUTHENTICATED.name: (
         ProblemCode.DENIED,
         "Temporal does not accept this dashboard's credentials. Check its API key or certificate.",
     ),
-    RPCStatusCode.RESOURCE_EXHAUSTED: (ProblemCode.REFUSED, "Temporal is limiting the rate of this dashboard's calls."),
+    RPCStatusCode.RESOURCE_EXHAUSTED.name: (
+        ProblemCode.REFUSED,
+        "Temporal is limiting the rate of this dashboard's calls.",
+    ),
 }
 
 
@@ -47,15 +53,20 @@ def source_problem(exc: BaseException) -> Problem:
     """Why Temporal itself could not be asked."""
     if isinstance(exc, RPCError):
         if _namespace_missing(exc):
-            return Problem(ProblemCode.NAMESPACE_MISSING, "Temporal has no such namespace.", exc.message)
-        refused = (ProblemCode.REFUSED, f"Temporal answered {exc.status.name}.")
-        code, message = _SOURCE.get(exc.status, refused)
-        return Problem(code, message, exc.message)
+            return _told(ProblemCode.NAMESPACE_MISSING, "Temporal has no such namespace.", exc.message)
+        return _of_status(exc.status.name, exc.message)
     if isinstance(exc, TimeoutError):
         return Problem(ProblemCode.TIMED_OUT, "Temporal did not answer in time.")
     if not str(exc).startswith(_CONNECT_FAILED):
         raise exc
-    return Problem(ProblemCode.UNAVAILABLE, "Temporal cannot be reached.", str(exc))
+    if refusal := _CONNECT_REFUSED.search(str(exc)):
+        return _of_status(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", refusal[1]).upper(), refusal[2])
+    return _told(ProblemCode.UNAVAILABLE, "Temporal cannot be reached.", str(exc))
+
+
+def _of_status(name: str, detail: str) -> Problem:
+    code, message = _SOURCE.get(name, (ProblemCode.REFUSED, f"Temporal answered {name}."))
+    return _told(code, message, detail)
 
 
 def query_problem(exc: BaseException, query: str, task_queue: str = "") -> Problem:
@@ -63,7 +74,7 @@ def query_problem(exc: BaseException, query: str, task_queue: str = "") -> Probl
     if isinstance(exc, WorkflowQueryFailedError):
         return _failed_query(exc.message, query)
     if isinstance(exc, WorkflowQueryRejectedError):
-        return Problem(ProblemCode.QUERY_FAILED, f"Temporal rejected the query {query}.", str(exc))
+        return _told(ProblemCode.QUERY_FAILED, f"Temporal rejected the query {query}.", str(exc))
     if isinstance(exc, RPCError):
         return _refused_query(exc, query, task_queue)
     if isinstance(exc, TimeoutError):
@@ -75,10 +86,10 @@ def _refused_query(exc: RPCError, query: str, task_queue: str) -> Problem:
     if exc.status is RPCStatusCode.FAILED_PRECONDITION and _NO_POLLER.search(exc.message):
         queue = f" {task_queue}" if task_queue else ""
         text = f"No worker is polling the task queue{queue}: the rollout cannot say how it stands."
-        return Problem(ProblemCode.NO_WORKER, text, exc.message)
+        return _told(ProblemCode.NO_WORKER, text, exc.message)
     if _TASK_FAILING.search(exc.message):
         text = "The workflow's own code fails: until that ends, the rollout cannot say how it stands."
-        return Problem(ProblemCode.TASK_FAILING, text, exc.message)
+        return _told(ProblemCode.TASK_FAILING, text, exc.message)
     if _TOO_LARGE.search(exc.message):
         return _failed_query(exc.message, query)
     if exc.status is RPCStatusCode.DEADLINE_EXCEEDED:
@@ -89,14 +100,19 @@ def _refused_query(exc: RPCError, query: str, task_queue: str) -> Problem:
 def _failed_query(message: str, query: str) -> Problem:
     if _TOO_LARGE.search(message):
         text = f"The answer to {query} is larger than Temporal can carry (2 MB)."
-        return Problem(ProblemCode.TOO_LARGE, text, message)
+        return _told(ProblemCode.TOO_LARGE, text, message)
     if _UNKNOWN_QUERY.search(message):
-        return Problem(ProblemCode.QUERY_UNKNOWN, f"The workflow does not answer the query {query}.", message)
-    return Problem(ProblemCode.QUERY_FAILED, f"The query {query} failed in the workflow.", message)
+        return _told(ProblemCode.QUERY_UNKNOWN, f"The workflow does not answer the query {query}.", message)
+    return _told(ProblemCode.QUERY_FAILED, f"The query {query} failed in the workflow.", message)
 
 
 def _slow(query: str) -> Problem:
     return Problem(ProblemCode.QUERY_TIMED_OUT, f"The worker did not answer the query {query} in time.")
+
+
+def _told(code: ProblemCode, message: str, said: str) -> Problem:
+    """A problem with the source's own text, which may quote anything that a workflow raised."""
+    return Problem(code, message, clean_text(said))
 
 
 def _namespace_missing(exc: RPCError) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 
 from temporalio.client import Client, WorkflowHistoryEventFilterType
 
@@ -20,7 +21,7 @@ from dashboard.temporal.connection import Connection
 from dashboard.temporal.errors import ASKING_ERRORS, is_not_found, unavailable
 from dashboard.temporal.executions import decode_closing, decode_description
 from dashboard.temporal.parts import ask_in_parts
-from dashboard.temporal.query_shape import RELEASE_STATE, Handle, ask_entity, ask_release
+from dashboard.temporal.query_shape import RELEASE_STATE, Handle, ask_entity, ask_release, ask_whether_there
 from dashboard.temporal.reading import ChildReader, Told, alone, is_wordless
 from dashboard.temporal.runs import list_runs
 from dashboard.temporal.shapes import ask_tree
@@ -31,6 +32,8 @@ from dashboard.temporal.visibility import Visibility
 RESERVE = 0.15
 # How long a first look at a release that is too large for one answer may take for its waves, in seconds.
 FIRST_LOOK = 0.5
+# How long an answer shows that a release has a worker, in seconds.
+HEARD = 5.0
 
 # How long a list of a release's runs is used again.
 RUNS_AGE = timedelta(seconds=10)
@@ -101,7 +104,8 @@ class TemporalGateway:
             execution = await self._describe(client, release_id, total, run_id)
         fingerprint = _fingerprint(execution)
         if known.fingerprint == fingerprint and not known.lacks(opened):
-            return replace(known, execution=replace(execution, closing=known.execution.closing))
+            unmoved = replace(known, execution=replace(execution, closing=known.execution.closing))
+            return await self._unmoved(client, unmoved, total.less(RESERVE))
         handle = client.get_workflow_handle(release_id, run_id=execution.run_id)
         queries = total.less(RESERVE)
         execution = replace(execution, closing=await self._closing(handle, execution, queries))
@@ -163,6 +167,15 @@ class TemporalGateway:
             return await self._read_in_parts(handle, execution, None, opened, total.less(RESERVE), patience)
         # No fingerprint: the query may have been answered before the last event that describe counted.
         return _reading(execution, answer, None)
+
+    async def _unmoved(self, client: Client, known: Reading, budget: Budget) -> Reading:
+        """The same again. Its words still hold, but a worker that has gone would never change them: ask for it."""
+        run = known.execution
+        if run.status.closed or known.listed or monotonic() - known.heard_at < HEARD:
+            return known
+        handle = client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
+        problem = await ask_whether_there(handle, budget, run.task_queue)
+        return Reading(run, problem=problem) if problem else replace(known, heard_at=monotonic())
 
     async def _read_in_parts(
         self,
@@ -230,7 +243,10 @@ class TemporalGateway:
         except ASKING_ERRORS as exc:
             if release_id is not None and is_not_found(exc):
                 raise (RunNotFound(release_id, run_id) if run_id else ReleaseNotFound(release_id)) from exc
-            raise unavailable(exc) from exc
+            refusal = unavailable(exc)
+            if refusal.problem.code in {ProblemCode.TIMED_OUT, ProblemCode.UNAVAILABLE}:
+                self._connection.forget()
+            raise refusal from exc
 
 
 def _too_large(answer: Told | Problem) -> bool:

@@ -17,6 +17,8 @@ HIERARCHY = "get_hierarchy"
 WAVE_HIERARCHY = "get_wave_hierarchy"
 RELEASE_STATE = "get_release_state"
 
+_NOBODY = frozenset({ProblemCode.NO_WORKER, ProblemCode.QUERY_TIMED_OUT, ProblemCode.TASK_FAILING})
+
 Handle = WorkflowHandle[object, object]
 
 
@@ -69,6 +71,16 @@ async def ask_state(
     except ASKING_ERRORS as exc:
         return query_problem(exc, query, task_queue)
     return entity, blake2b(content, digest_size=12).hexdigest()
+
+
+async def ask_whether_there(handle: Handle, budget: Budget, task_queue: str) -> Problem | None:
+    """Why nobody answers for a workflow; None where somebody does, whatever the answer is."""
+    try:
+        await _raw(handle, RELEASE_STATE, budget)
+    except ASKING_ERRORS as exc:
+        problem = query_problem(exc, RELEASE_STATE, task_queue)
+        return problem if problem.code in _NOBODY else None
+    return None
 
 
 async def _raw(handle: Handle, query: str, budget: Budget, *args: JsonValue) -> tuple[str, bytes]:

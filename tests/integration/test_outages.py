@@ -3,22 +3,25 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from flask.testing import FlaskClient
 
 from dashboard import ports
 from dashboard.demo.server import EmbeddedTemporal
-from tests.rollout_makers import hierarchy
-from tests.stage import Stage, dashboard_for, logged_in, scripted_worker, shut
+from tests.every_page import ANSWERS, ask_everything, pages_of
+from tests.silence import Relay
+from tests.stage import EMAIL, PASSWORD, Stage, dashboard_for, logged_in, scripted_worker, shut
 from tests.waiting import eventually
 
-TREE = hierarchy()
-STATE = {key: value for key, value in TREE.items() if key != "waves"}
-# An answer may take 2 seconds of asking and a little more of telling, on a busy machine.
-BOUND = 2.5
+# Seconds from the moment at which Temporal answers again until every page is fresh again.
+RECOVERY = 5.0
+# What needs no Temporal is answered in a moment, in seconds.
+MOMENT = 1.0
 
 
 @pytest.fixture
@@ -29,35 +32,56 @@ def own_temporal(tmp_path: Path) -> Iterator[EmbeddedTemporal]:
     server.stop()
 
 
+def all_fresh(stage: Stage, paths: tuple[str, ...]) -> bool:
+    """Whether each of these is answered with its latest."""
+    answers = [stage.ask(f"/api{path}") for path in paths]
+    return all(answer.status_code == 200 and not answer.get_json()["stale"] for answer in answers)
+
+
+def all_stale(stage: Stage, paths: tuple[str, ...]) -> bool:
+    """Whether each of these is answered with what was last known, and says so."""
+    return all(stage.json(path)["stale"] for path in paths)
+
+
+def timed(act: Callable[[], object]) -> float:
+    """How many seconds something takes."""
+    started = time.monotonic()
+    act()
+    return time.monotonic() - started
+
+
+def log_in(browser: FlaskClient) -> None:
+    """A log-in of its own, through the form."""
+    assert browser.get("/login").status_code == 200
+    assert browser.post("/login", data={"username": EMAIL, "password": PASSWORD}).status_code == 303
+
+
 def test_a_dashboard_that_starts_without_temporal_says_so_and_recovers(own_temporal: EmbeddedTemporal, tmp_path: Path):
     app = dashboard_for(own_temporal.address, tmp_path, "WorkflowType = 'ReleaseWorkflow'")
     browser = logged_in(app)
     assert browser.get("/health").status_code == 200
-    for path in ("/releases", "/problems", "/releases/release:x", "/entities/app:x"):
-        for prefix in ("", "/api"):
-            answer = browser.get(prefix + path)
-            assert answer.status_code == 503
-            assert int(answer.headers["Retry-After"]) > 0
-    page = browser.get("/releases")
-    assert "Temporal cannot be reached" in page.text
-    assert "Log out" in page.text, "the shell stays"
-    assert browser.get("/api/releases").get_json()["error"]["code"] == "temporal_unavailable"
+    answers = ask_everything(app, browser, pages_of("release:x"))
+    assert (answers.statuses, answers.codes) == ({503}, {"temporal_unavailable"})
+    for answer in (*answers.pages.values(), *answers.twins.values()):
+        assert int(answer.headers["Retry-After"]) > 0
+        assert "Temporal cannot be reached" in answer.text
     own_temporal.start()
     own_temporal.wait()
-    eventually(lambda: browser.get("/releases").status_code == 200, 10)
+    eventually(lambda: browser.get("/releases").status_code == 200, RECOVERY)
     assert browser.get("/api/releases/release:x").status_code == 404
     shut(app)
 
 
 @pytest.fixture
 def own_stage(own_temporal: EmbeddedTemporal, tmp_path: Path) -> Iterator[Stage]:
-    """A stage on that server, with a release `r` that the dashboard has seen."""
+    """A stage on that server, with a release `r` of which the dashboard has shown every page."""
     own_temporal.start()
     own_temporal.wait()
     with scripted_worker(own_temporal.address, "queue", tmp_path / "worker.log"):
         stage = Stage(own_temporal.address, "queue", tmp_path)
-        stage.start("r", {"get_hierarchy": TREE, "get_release_state": STATE})
+        release_id = stage.start("r", ANSWERS)
         stage.listed("r")
+        eventually(lambda: all_fresh(stage, pages_of(release_id)), 10)
         yield stage
         stage.close()
 
@@ -65,35 +89,51 @@ def own_stage(own_temporal: EmbeddedTemporal, tmp_path: Path) -> Iterator[Stage]
 def test_temporal_killed_midway_leaves_the_last_known_marked_and_comes_back(
     own_temporal: EmbeddedTemporal, own_stage: Stage
 ):
-    stage, path = own_stage, f"/releases/{own_stage.prefix}-r"
-    good = stage.json(path)
-    own_temporal.stop()
-    eventually(lambda: stage.json(path)["stale"], 10)
-    eventually(lambda: stage.json("/releases?page_size=100")["stale"], 10)
-    stale = stage.json(path)
-    assert stale["waves"] == good["waves"]
-    assert stale["reason"]["code"].startswith("temporal_")
-    assert "Not the latest" in stage.ask("/releases?page_size=100").text
+    stage, paths = own_stage, pages_of(f"{own_stage.prefix}-r")
+    good = stage.json(paths[1])
+    own_temporal.stop(seconds=0)
+    eventually(lambda: all_stale(stage, paths), 10)
+    answers = ask_everything(stage.app, stage.browser, paths)
+    assert answers.statuses == {200}
+    for path in paths:
+        twin = answers.twins[path].get_json()
+        assert twin["reason"]["code"].startswith("temporal_")
+        assert twin["as_of"][:19] in answers.pages[path].text, "since when"
+        assert "Not the latest" in answers.pages[path].text
+    assert answers.twins[paths[1]].get_json()["waves"] == good["waves"]
     assert stage.ask("/api/releases/release:other").status_code == 503, "not 404: nobody knows"
     own_temporal.start()
     own_temporal.wait()
-    eventually(lambda: not stage.json(path)["stale"], 15)
-    eventually(lambda: not stage.json("/releases?page_size=100")["stale"], 15)
+    eventually(lambda: all_fresh(stage, paths), RECOVERY)
 
 
 def test_a_frozen_temporal_costs_nobody_more_than_the_deadline(own_temporal: EmbeddedTemporal, own_stage: Stage):
-    stage, path = own_stage, f"/releases/{own_stage.prefix}-r"
-    stage.json(path)
+    stage, seen = own_stage, pages_of(f"{own_stage.prefix}-r")
+    unseen = pages_of("release:unseen", "app:unseen")[1:5]
     with frozen(own_temporal):
-        slowest = 0.0
-        for asked in (path, "/releases?page_size=100", "/problems", "/releases/release:unseen", "/health", "/login"):
-            started = time.monotonic()
-            assert stage.ask(asked).status_code in {200, 302, 503}
-            slowest = max(slowest, time.monotonic() - started)
-        assert slowest < BOUND
-        assert stage.json(path)["stale"]
-        assert stage.json("/releases/release:unseen", 503)["error"]["code"] == "temporal_timed_out"
-    eventually(lambda: not stage.json(path)["stale"], 15)
+        with ThreadPoolExecutor(1) as pool:
+            asking = pool.submit(ask_everything, stage.app, stage.browser, (*seen, *unseen))
+            while not asking.done():
+                assert timed(lambda: stage.app.test_client().get("/health")) < MOMENT
+                assert timed(lambda: log_in(stage.app.test_client())) < MOMENT
+        asking.result()
+        eventually(lambda: all_stale(stage, seen), 10)
+        answers = ask_everything(stage.app, stage.browser, (*seen, *unseen))
+        assert {answers.twins[path].get_json()["error"]["code"] for path in unseen} == {"temporal_timed_out"}
+        assert all("Temporal did not answer in time" in page.text for page in answers.pages.values())
+    eventually(lambda: all_fresh(stage, seen), RECOVERY)
+
+
+def test_a_connection_that_goes_silent_is_replaced(own_temporal: EmbeddedTemporal, own_stage: Stage, tmp_path: Path):
+    paths = pages_of(f"{own_stage.prefix}-r")[:3]
+    with Relay(own_temporal.port) as relay:
+        app = dashboard_for(relay.address, tmp_path, f"WorkflowId STARTS_WITH '{own_stage.prefix}'")
+        own_stage.browser = logged_in(app)
+        assert all_fresh(own_stage, paths)
+        relay.swallow()
+        eventually(lambda: all_stale(own_stage, paths), 10)
+        eventually(lambda: all_fresh(own_stage, paths), RECOVERY)
+        shut(app)
 
 
 @contextmanager
@@ -104,10 +144,3 @@ def frozen(server: EmbeddedTemporal) -> Iterator[None]:
         yield
     finally:
         os.kill(server.pid, signal.SIGCONT)
-
-
-def test_a_namespace_that_does_not_exist_is_not_a_release_that_does_not(temporal_address: str, tmp_path: Path):
-    app = dashboard_for(temporal_address, tmp_path, "WorkflowType = 'ReleaseWorkflow'", namespace="nowhere")
-    error = logged_in(app).get("/api/releases/release:x")
-    assert (error.status_code, error.get_json()["error"]["code"]) == (503, "temporal_namespace_missing")
-    shut(app)

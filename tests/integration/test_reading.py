@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from tests.every_page import ask_everything, pages_of
 from tests.rollout_makers import hierarchy
 from tests.stage import Stage
 from tests.waiting import eventually
@@ -69,17 +70,21 @@ def test_an_event_that_changes_nothing_that_is_shown_makes_no_new_version(stage:
         ("fail", "failed", "cancelled"),
         ("cancel", "cancelled", "cancelled"),
         ("terminate", "terminated", "terminated"),
+        ("expire", "timed_out", "terminated"),
         ("complete", "succeeded", "cancelled"),
     ],
 )
 def test_temporals_status_beats_the_rollouts_last_word(stage: Stage, how: str, phase: str, left: str):
-    release_id = stage.start(how, answers(state="deploying"))
+    options = {"execution_timeout": timedelta(seconds=2)} if how == "expire" else {}
+    app = {"id": "app:a0-0", "state": "deploying"}
+    told = answers(state="deploying") | {"get_app_state": {"by_id": {"app:a0-0": app}}}
+    release_id = stage.start(how, told, **options)
     assert stage.json(f"/releases/{release_id}")["phase"] == "running"
     if how == "cancel":
         stage.on(release_id, lambda handle: handle.cancel())
     elif how == "terminate":
         stage.on(release_id, lambda handle: handle.terminate(reason="operator pulled the plug"))
-    else:
+    elif how != "expire":
         stage.end(release_id, "well" if how == "complete" else "the database said no")
     stage.wait_until_closed(release_id)
     eventually(lambda: stage.json(f"/releases/{release_id}")["phase"] != "running")
@@ -94,14 +99,11 @@ def test_temporals_status_beats_the_rollouts_last_word(stage: Stage, how: str, p
     item = stage.listed(how)[how]
     eventually(lambda: stage.listed(how)[how]["phase"] == phase)
     assert item["state"] == "deploying"
-
-
-def test_a_release_that_ran_out_of_time_is_not_running(stage: Stage):
-    release_id = stage.start("late", answers(), execution_timeout=timedelta(seconds=1))
-    stage.wait_until_closed(release_id)
-    tree = stage.json(f"/releases/{release_id}/hierarchy")
-    assert (tree["phase"], tree["status"]) == ("timed_out", "TIMED_OUT")
-    assert "running" not in phases(tree).values()
+    everything = ask_everything(stage.app, stage.browser, pages_of(release_id))
+    assert everything.statuses == {200}
+    for page, twin in zip(everything.pages.values(), everything.twins.values(), strict=True):
+        assert 'data-phase="running"' not in page.text
+        assert '"phase":"running"' not in twin.text
 
 
 def test_a_release_continued_as_new_is_one_release_and_its_newest_run_is_shown(stage: Stage):

@@ -1,32 +1,58 @@
 """`release-dashboard serve` as a process: it answers without Temporal, and ends when it is told to."""
 
 import http.client
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
 from dashboard import ports
+from dashboard.accounts.models import Role
+from dashboard.accounts.store import Accounts
+from dashboard.demo.server import EmbeddedTemporal
+from tests.every_page import BOUND
+from tests.stage import EMAIL, PASSWORD
 from tests.waiting import eventually
+
+# More viewers at once than the server has threads.
+MANY = 60
+# What needs no Temporal is answered in a moment, in seconds.
+MOMENT = 1.0
 
 
 class Served:
     """A dashboard in a process of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, temporal: str = "127.0.0.1:1") -> None:
         self.port = ports.find_free()
         argv = [sys.executable, "-P", "-m", "dashboard.cli", "serve", "--port", str(self.port)]
-        env = os.environ | {"DATA_DIR": str(folder / "data"), "TEMPORAL_ADDRESS": "127.0.0.1:1"}
+        env = os.environ | {"DATA_DIR": str(folder / "data"), "TEMPORAL_ADDRESS": temporal}
         self.log = folder / "serve.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(argv, cwd=folder, env=env, stdout=log, stderr=log)
         eventually(lambda: ports.answers(self.port, "/health") or self.process.poll() is not None, 60)
         assert self.process.poll() is None, self.log.read_text()
+
+    def ask(self, method: str, path: str, body: str = "", **headers: str) -> tuple[int, str, float]:
+        """The answer's status and text, and how many seconds it took. Each on a connection of its own."""
+        started = time.monotonic()
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request(method, path, body or None, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode(), time.monotonic() - started
+        finally:
+            connection.close()
 
     def end(self) -> int:
         """Tell it to end; return its exit code."""
@@ -34,12 +60,21 @@ class Served:
         return self.process.wait(60)
 
 
+@contextmanager
+def serving(folder: Path, temporal: str = "127.0.0.1:1") -> Iterator[Served]:
+    """A dashboard that has ended when the context ends."""
+    served = Served(folder, temporal)
+    try:
+        yield served
+    finally:
+        if served.process.poll() is None:
+            served.end()
+
+
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
-    served = Served(tmp_path)
-    yield served
-    if served.process.poll() is None:
-        served.end()
+    with serving(tmp_path) as served:
+        yield served
 
 
 def test_it_says_where_and_answers_without_temporal(served: Served) -> None:
@@ -60,3 +95,32 @@ def test_it_ends_well_although_a_client_is_slow(served: Served) -> None:
 def test_a_port_that_it_listens_on_is_busy(served: Served) -> None:
     with pytest.raises(ports.PortBusy):
         ports.check("127.0.0.1", served.port)
+
+
+def test_many_pages_that_wait_for_a_frozen_temporal_hold_up_neither_each_other_nor_the_login(tmp_path: Path) -> None:
+    accounts = Accounts(f"sqlite:///{tmp_path / 'data' / 'accounts.db'}")
+    (tmp_path / "data").mkdir()
+    accounts.create_tables()
+    accounts.ensure(EMAIL, PASSWORD, name="Rita", role=Role.viewer)
+    form = urlencode({"username": EMAIL, "password": PASSWORD})
+    login = ("POST", "/api/auth/login", form)
+    as_form = {"Content-Type": "application/x-www-form-urlencoded"}
+    with EmbeddedTemporal(log=tmp_path / "temporal.log") as temporal, serving(tmp_path, temporal.address) as served:
+        token = json.loads(served.ask(*login, **as_form)[1])["access_token"]
+        bearer = {"Authorization": f"Bearer {token}"}
+        assert served.ask("GET", "/api/releases/release:x", **bearer)[0] == 404
+        os.kill(temporal.pid, signal.SIGSTOP)
+        try:
+            with ThreadPoolExecutor(MANY) as pool:
+                paths = [f"/api/releases/release:n{number}" for number in range(MANY)]
+                waiting = [pool.submit(served.ask, "GET", path, **bearer) for path in paths]
+                quick = []
+                while not all(answer.done() for answer in waiting):
+                    quick += [served.ask("GET", "/health"), served.ask("GET", "/login"), served.ask(*login, **as_form)]
+        finally:
+            os.kill(temporal.pid, signal.SIGCONT)
+        assert {answer.result()[0] for answer in waiting} == {503}
+        assert max(answer.result()[2] for answer in waiting) < BOUND
+        assert {status for status, _, _ in quick} == {200}
+        assert max(seconds for _, _, seconds in quick) < MOMENT
+        eventually(lambda: served.ask("GET", "/api/releases/release:x", **bearer)[0] == 404, 5)

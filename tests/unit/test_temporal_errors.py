@@ -53,6 +53,21 @@ def test_a_connection_that_fails_is_unavailable_and_any_other_fault_is_ours():
 
 
 @pytest.mark.parametrize(
+    ("status", "code", "message"),
+    [
+        ("PermissionDenied", ProblemCode.DENIED, "Request unauthorized."),
+        ("Unauthenticated", ProblemCode.DENIED, r"no \"key\""),
+        ("ResourceExhausted", ProblemCode.REFUSED, "slow down"),
+        ("Unavailable", ProblemCode.UNAVAILABLE, ""),
+    ],
+)
+def test_a_refusal_while_connecting_is_told_by_its_status(status: str, code: ProblemCode, message: str):
+    raw = f'Status {{ code: {status}, message: "{message}", metadata: MetadataMap {{ headers: {{}} }}, source: None }}'
+    problem = source_problem(RuntimeError(f"Failed client connect: `get_system_info` call error: {raw}"))
+    assert (problem.code, problem.detail) == (code, message)
+
+
+@pytest.mark.parametrize(
     ("error", "code"),
     [
         (WorkflowQueryFailedError("Query handler for 'q' expected but not found"), ProblemCode.QUERY_UNKNOWN),

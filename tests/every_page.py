@@ -1,0 +1,88 @@
+"""Asks for every kind of page and its twin at the same moment, as many viewers would, and times each answer."""
+
+import json
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests.rollout_makers import hierarchy
+
+# An answer may take 2 seconds of asking and a little more of telling, on a busy machine.
+BOUND = 2.5
+TREE = hierarchy()
+# What a release answers so that there is something on every page.
+ANSWERS = {
+    "get_hierarchy": TREE,
+    "get_release_state": {key: value for key, value in TREE.items() if key != "waves"},
+    "get_app_state": {"by_id": {"app:a0-0": {"id": "app:a0-0", "state": "deploying"}}},
+}
+
+
+def pages_of(release_id: str, entity_id: str = "app:a0-0") -> tuple[str, ...]:
+    """One path of each kind of page, with this release and this entity in it."""
+    release = f"/releases/{release_id}"
+    return (
+        "/releases?page_size=100",
+        release,
+        f"{release}/hierarchy",
+        f"{release}/entities/{entity_id}",
+        f"/entities/{entity_id}",
+        "/problems",
+    )
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What came for each path: the page and its twin."""
+
+    pages: dict[str, TestResponse]
+    twins: dict[str, TestResponse]
+
+    @property
+    def statuses(self) -> set[int]:
+        """The statuses, once it is sure that page and twin of each path have the same."""
+        assert {path: page.status_code for path, page in self.pages.items()} == {
+            path: twin.status_code for path, twin in self.twins.items()
+        }
+        return {page.status_code for page in self.pages.values()}
+
+    @property
+    def codes(self) -> set[str]:
+        """The codes of the errors."""
+        return {twin.get_json()["error"]["code"] for twin in self.twins.values()}
+
+
+def ask_everything(app: Flask, browser: FlaskClient, paths: Iterable[str]) -> Answers:
+    """Every page and every twin at once, each within the bound, whole, and without a fault of ours."""
+    asked = [(prefix, path) for path in paths for prefix in ("", "/api")]
+    cookie = browser.get_cookie(app.config["SESSION_COOKIE_NAME"])
+    assert cookie is not None
+
+    def ask(address: str) -> tuple[TestResponse, float]:
+        own = app.test_client()
+        own.set_cookie(cookie.key, cookie.value)
+        started = time.monotonic()
+        return own.get(address), time.monotonic() - started
+
+    with ThreadPoolExecutor(len(asked)) as pool:
+        answers = dict(zip(asked, pool.map(ask, [prefix + path for prefix, path in asked]), strict=True))
+    late = {key: seconds for key, (_, seconds) in answers.items() if seconds > BOUND}
+    assert late == {}
+    for (prefix, path), (answer, _) in answers.items():
+        assert answer.status_code in {200, 404, 503}, path
+        _check_whole(answer, is_json=bool(prefix))
+    return Answers(*({path: answers[prefix, path][0] for path in paths} for prefix in ("", "/api")))
+
+
+def _check_whole(answer: TestResponse, *, is_json: bool) -> None:
+    if is_json:
+        json.loads(answer.text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    else:
+        assert answer.text.rstrip().endswith("</html>")
+        assert "Log out" in answer.text, "the shell stays"

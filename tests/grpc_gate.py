@@ -1,0 +1,54 @@
+"""A gate before a Temporal server: it lets calls with the right API key through, unchanged, and refuses all others."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import grpc
+
+from dashboard import ports
+
+# Of the metadata, what the two connections settle between themselves.
+OWN = ("user-agent", "grpc-accept-encoding", "content-type", "te")
+
+
+class Gate(grpc.GenericRpcHandler):
+    """Refuses with `refusal` whatever does not carry `Bearer <key>`; `key` may be changed at any moment."""
+
+    def __init__(self, behind: grpc.Channel, key: str, refusal: grpc.StatusCode) -> None:
+        self.key = key
+        self.address = ""
+        self._behind = behind
+        self._refusal = refusal
+
+    def service(self, details: Any) -> grpc.RpcMethodHandler:
+        """Any method, as bytes."""
+        forward = self._behind.unary_unary(details.method)
+
+        def handle(request: bytes, context: grpc.ServicerContext) -> bytes:
+            given = {key: value for key, value in context.invocation_metadata() if not key.startswith(OWN)}
+            if given.pop("authorization", "") != f"Bearer {self.key}":
+                context.abort(self._refusal, "Request unauthorized.")
+            try:
+                return forward(request, metadata=tuple(given.items()), timeout=context.time_remaining())
+            except grpc.RpcError as exc:
+                context.set_trailing_metadata(exc.trailing_metadata())
+                return context.abort(exc.code(), exc.details())
+
+        return grpc.unary_unary_rpc_method_handler(handle)
+
+
+@contextmanager
+def gate_before(address: str, key: str, refusal: grpc.StatusCode = grpc.StatusCode.PERMISSION_DENIED) -> Iterator[Gate]:
+    """The gate, on a free port, while the context lasts."""
+    with grpc.insecure_channel(address) as behind:
+        gate = Gate(behind, key, refusal)
+        server = grpc.server(ThreadPoolExecutor(16), handlers=[gate])
+        gate.address = f"127.0.0.1:{ports.find_free()}"
+        server.add_insecure_port(gate.address)
+        server.start()
+        try:
+            yield gate
+        finally:
+            server.stop(grace=None).wait()
