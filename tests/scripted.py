@@ -119,6 +119,7 @@ async def grow(child: dict[str, Any]) -> None:
         child["type"],
         child,
         id=child["id"],
+        task_queue=child.get("task_queue"),
         parent_close_policy=policy,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
     )
@@ -157,12 +158,49 @@ class ScriptedTree:
         await grow(child)
 
 
+@workflow.defn(name="TellingPart")
+class TellingPart:
+    """A part of a tree that answers for itself, with what it was last told; it starts no activity."""
+
+    def __init__(self) -> None:
+        self.says: dict[str, Any] = {}
+        self.end: str | None = None
+
+    @workflow.run
+    async def run(self, plan: dict[str, Any]) -> None:
+        self.says |= plan.get("says", {"state": "deploying"})
+        for child in plan.get("children", ()):
+            await grow(child)
+        self.end = self.end or plan.get("end")
+        await workflow.wait_condition(lambda: self.end is not None)
+        if self.end != "well":
+            raise ApplicationError(self.end or "", type="RolloutFailed")
+
+    @workflow.signal
+    def tell(self, says: dict[str, Any]) -> None:
+        self.says |= says
+
+    @workflow.signal
+    def finish(self, end: str) -> None:
+        self.end = end
+
+    @workflow.query
+    def get_app_state(self, entity_id: str) -> dict[str, Any] | None:
+        if "raise" in self.says:
+            raise ValueError(self.says["raise"])
+        return {"id": entity_id, **self.says}
+
+    @workflow.query
+    def get_release_state(self) -> dict[str, Any]:
+        return {"id": workflow.info().workflow_id, **self.says}
+
+
 async def main(address: str, task_queue: str) -> None:
     client = await Client.connect(address)
     worker = Worker(
         client,
         task_queue=task_queue,
-        workflows=[ScriptedRelease, ScriptedTree],
+        workflows=[ScriptedRelease, ScriptedTree, TellingPart],
         activities=[stumble],
         workflow_runner=UnsandboxedWorkflowRunner(),
     )

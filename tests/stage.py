@@ -65,12 +65,12 @@ class Stage:
         )
         return release_id
 
-    def start_tree(self, name: str, *children: dict[str, Any], **options: Any) -> str:
-        """Start a release that answers no query and has these child workflows; returns its id."""
+    def start_tree(self, name: str, *children: dict[str, Any], kind: str = "TreeRelease", **options: Any) -> str:
+        """Start a release that has these child workflows and, but for some kinds, answers no query; returns its id."""
         release_id = f"{self.prefix}-{name}"
         options = {"task_queue": self.task_queue} | options
         plan = {"children": list(children)}
-        self.run(lambda client: client.start_workflow("TreeRelease", plan, id=release_id, **options))
+        self.run(lambda client: client.start_workflow(kind, plan, id=release_id, **options))
         return release_id
 
     def on(self, release_id: str, act: Callable[[WorkflowHandle[Any, Any]], Coroutine[Any, Any, T]]) -> T:

@@ -1,72 +1,23 @@
 """Child workflows as the rows of a release: which of them belong to it, what each is, and what its status says."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
 
-from dashboard.domain.entities import Attempt, Entity, Execution, Status
+from dashboard.domain.child_runs import Child, Children, of_this_release
+from dashboard.domain.entities import Entity, Execution, Status
 from dashboard.domain.entity_map import EntityMap
 from dashboard.domain.graph import Node, grow
 from dashboard.domain.ids import EntityType
 from dashboard.domain.problems import Problem, ProblemCode
-from dashboard.domain.truth import phase_of_status
+from dashboard.domain.truth import phase_of_status, with_word
 
 # A longer list would be more than a page, or a person, can take.
 MAX_CHILDREN = 20_000
 
 # What may stand between the entity id with which a workflow id begins and the rest of it.
 BOUNDARIES = "/:@#"
-
-
-@dataclass(frozen=True, slots=True)
-class Child:
-    """An execution below a release, as visibility lists it: with its parent, and the run at the top of its tree."""
-
-    execution: Execution
-    parent_id: str | None
-    root_run_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Children:
-    """What was listed of a release's child workflows, and how many more there are that were not read.
-
-    `attempts` are, by run id, the activities on which some of them wait.
-    """
-
-    listed: tuple[Child, ...]
-    more: int = 0
-    attempts: Mapping[str, Attempt] = field(default_factory=dict)
-
-
-def of_this_release(release: Execution, listed: Iterable[Child]) -> list[Child]:
-    """All runs of this release's child workflows, newest first.
-
-    A workflow id may be used again: an earlier release of the same id has other runs at the top of its trees. Runs
-    that continue one another are one release.
-    """
-    everything = sorted(listed, key=lambda child: child.execution.started_at, reverse=True)
-    runs = _runs_of(release, everything)
-    return [
-        child
-        for child in everything
-        if child.root_run_id in runs and child.execution.workflow_id != release.workflow_id
-    ]
-
-
-def _runs_of(release: Execution, newest_first: Sequence[Child]) -> set[str]:
-    runs = {release.run_id}
-    if release.first_run_id in {"", release.run_id}:
-        return runs
-    for child in newest_first:
-        run = child.execution
-        if run.workflow_id != release.workflow_id or run.started_at > release.started_at:
-            continue
-        runs.add(run.run_id)
-        if run.run_id == release.first_run_id:
-            break
-    return runs
 
 
 def release_row(release: Execution) -> Entity:
@@ -82,8 +33,9 @@ def release_tree(release: Execution, children: Children, entity_map: EntityMap) 
         if newest.setdefault(child.execution.workflow_id, child) is not child:
             older.append(child)
     kept = list(reversed(newest.values()))
-    nodes = [_node(child, entity_map, children.attempts) for child in (*kept, *older)]
-    root = grow(release_row(release), release.workflow_id, nodes, limit=MAX_CHILDREN, more=children.more)
+    nodes = [_node(child, entity_map, children) for child in (*kept, *older)]
+    top = _worded(release_row(release), release, children)
+    root = grow(top, release.workflow_id, nodes, limit=MAX_CHILDREN, more=children.more)
     running = sum(not child.execution.status.closed for child in kept)
     if release.status.closed and running:
         text = (
@@ -108,14 +60,39 @@ def longest_running(release: Execution, children: Children, limit: int) -> list[
     return leaves[:limit]
 
 
-def _node(child: Child, entity_map: EntityMap, attempts: Mapping[str, Attempt] | None = None) -> Node:
+@dataclass(frozen=True, slots=True)
+class Teller:
+    """A run that may say of itself how its entity stands."""
+
+    run: Execution
+    type: EntityType
+    entity_id: str
+
+
+def tellers(release: Execution, children: Children, entity_map: EntityMap) -> list[Teller]:
+    """The release and the newest run of each child workflow of which it is known what entity it is."""
+    found = {release.workflow_id: Teller(release, EntityType.RELEASE, release.workflow_id)}
+    for child in of_this_release(release, children.listed):
+        run = child.execution
+        entity = entity_map.entity_of(run.workflow_id, run.workflow_type)
+        if entity:
+            found.setdefault(run.workflow_id, Teller(run, *entity))
+    return list(found.values())
+
+
+def _node(child: Child, entity_map: EntityMap, children: Children | None = None) -> Node:
     run = child.execution
     entity = entity_map.entity_of(run.workflow_id, run.workflow_type)
     entity_type, entity_id = entity or (EntityType.APP, run.workflow_id)
     row = _row(run, entity_type, entity_id)
-    if attempts and run.run_id in attempts:
-        row = replace(row, attempt=attempts[run.run_id])
+    if children:
+        row = _worded(replace(row, attempt=children.attempts.get(run.run_id)), run, children)
     return Node(run.workflow_id, child.parent_id, row, known=entity is not None)
+
+
+def _worded(row: Entity, run: Execution, children: Children) -> Entity:
+    word = children.words.get(run.run_id)
+    return with_word(row, word.said, run.status) if word and word.said else row
 
 
 def _row(run: Execution, entity_type: EntityType, entity_id: str) -> Entity:

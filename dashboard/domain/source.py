@@ -6,6 +6,7 @@ from datetime import datetime
 from time import monotonic
 from typing import Protocol
 
+from dashboard.domain.child_runs import Children
 from dashboard.domain.entities import Entity, Execution, Levels, Runs, Status
 from dashboard.domain.filters import Slice
 from dashboard.domain.problems import Problem
@@ -29,7 +30,8 @@ class Reading:
     `parts` has what a release too large for one answer told in parts: its waves by id where it was read wave by wave,
     and where `levels` is set, each row alone. What is still to be read says so in `said`.
     `listed` says that `said` was drawn from the release's child workflows, as it answers no query that tells;
-    `has_children`, that it is known to have some, though none may be running now.
+    `has_children`, that it is known to have some, though none may be running now. `children` is what has been listed
+    of them, so that the next look need not list it all again.
     `runs` are those of its workflow id, the one that was read among them.
     `heard_at` is when the workflow last answered anything, by the monotonic clock.
     """
@@ -42,6 +44,7 @@ class Reading:
     parts: Mapping[str, "Part"] = field(default_factory=dict)
     listed: bool = False
     has_children: bool = False
+    children: Children | None = None
     runs: Runs = field(default_factory=Runs)
     levels: Levels | None = None
     heard_at: float = field(default_factory=monotonic, compare=False)

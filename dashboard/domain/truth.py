@@ -40,7 +40,7 @@ def judge(execution: Execution, said: Entity) -> Release:
     """Join what the rollout said of itself with what Temporal knows of its execution."""
     said, also_pending, other_runs = place(said, execution)
     children = tuple(settle(execution, child) for child in said.children)
-    phase = _release_phase(execution.status, said.phase)
+    phase = _phase_after(execution.status, said.phase)
     error = said.error or (execution.closing.message if execution.closing else None)
     root = replace(said, children=children, error=error, phase=phase, overruled=_overrules(said, phase))
     return Release(execution, root, also_pending=also_pending, other_runs=other_runs)
@@ -66,6 +66,25 @@ def overrule(entity: Entity, ended: Mapping[str, Status]) -> Entity:
     return replace(entity, children=below, phase=phase, overruled=_overrules(entity, phase))
 
 
+def with_word(row: Entity, word: Entity, status: Status) -> Entity:
+    """A row drawn from a child workflow, with what that says of itself as far as its status bears it out."""
+    row = replace(
+        row,
+        name=word.name if word.id else row.name,
+        version=word.version,
+        sequence=word.sequence,
+        created_at=word.created_at or row.created_at,
+        updated_at=(None if status.closed else word.updated_at) or row.updated_at,
+        error=word.error,
+        problem=word.problem,
+        details={**word.details, **row.details},
+    )
+    if not word.state:
+        return row
+    phase = _phase_after(status, word.phase)
+    return replace(row, state=word.state, phase=phase, overruled=_overrules(word, phase))
+
+
 def unanswered(execution: Execution, problem: Problem) -> Release:
     """A release whose own words are not known: it shows what Temporal knows, and why there is no more."""
     name = execution.workflow_id.partition(":")[2] or execution.workflow_id
@@ -84,7 +103,7 @@ def unanswered(execution: Execution, problem: Problem) -> Release:
     return Release(execution, root, also_pending=also_pending, other_runs=other_runs)
 
 
-def _release_phase(status: Status, said: Phase) -> Phase:
+def _phase_after(status: Status, said: Phase) -> Phase:
     if status in {Status.RUNNING, Status.UNKNOWN}:
         return said
     if status is Status.CONTINUED_AS_NEW:

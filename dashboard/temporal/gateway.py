@@ -17,6 +17,7 @@ from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, Run
 from dashboard.domain.runs import known_runs
 from dashboard.domain.source import Fingerprint, Listing, Reading, RunEntity, Search
 from dashboard.temporal.budget import Budget
+from dashboard.temporal.child_words import ChildWords
 from dashboard.temporal.connection import Connection
 from dashboard.temporal.errors import ASKING_ERRORS, is_not_found, unavailable
 from dashboard.temporal.executions import decode_closing, decode_description
@@ -48,6 +49,7 @@ class TemporalGateway:
         self._connection = connection
         self._visibility = Visibility(release_query)
         self._map = entity_map or EntityMap()
+        self._words = ChildWords(self._map)
 
     async def page(
         self, asked: Slice, known: Mapping[str, Reading], counts: Mapping[Status, int] | None, budget: float
@@ -110,17 +112,19 @@ class TemporalGateway:
         queries = total.less(RESERVE)
         execution = replace(execution, closing=await self._closing(handle, execution, queries))
         same = known.execution.run_id == execution.run_id
+        children = self._children(client, queries)
         if (known.parts or known.levels) and same:
-            return await self._read_in_parts(handle, execution, known, opened, queries, queries)
-        children = ChildReader(client, self._map, queries)
-        if known.listed and same and not (known.said and known.said.problem):
-            answer = await children.tree(execution)
+            return await self._read_in_parts(handle, execution, known, opened, children, queries, queries)
+        listed = known.children if same else None
+        problem = known.said.problem if known.said else None
+        if known.listed and same and (problem is None or _too_large(problem)):
+            answer = await children.tree(execution, listed, problem)
         else:
             asking = ask_tree(client, handle, queries, execution.task_queue)
-            has_told = same and not known.listed
-            answer = await children.join(execution, asking, has_told=has_told, has_children=same and known.has_children)
+            has_told, likely = same and not known.listed, not same or known.has_children
+            answer = await children.join(execution, asking, has_told=has_told, likely=likely, known=listed)
         if _too_large(answer):
-            return await self._read_in_parts(handle, execution, None, opened, queries, queries)
+            return await self._read_in_parts(handle, execution, None, opened, children, queries, queries)
         return _reading(execution, answer, fingerprint)
 
     async def search(
@@ -132,7 +136,7 @@ class TemporalGateway:
         async with self._asking(total) as client:
             rows = await self._visibility.page(client, Slice(page_size=limit), None, total)
         queries = total.less(RESERVE)
-        children = ChildReader(client, self._map, queries)
+        children = self._children(client, queries)
 
         async def ask(run: Execution) -> Entity | None:
             if (run.run_id, entity_id) in known:
@@ -153,7 +157,7 @@ class TemporalGateway:
         asking = asyncio.ensure_future(ask_tree(client, handle, total.less(RESERVE)))
         try:
             execution = await self._describe(client, release_id, total, run_id)
-            children = ChildReader(client, self._map, total.less(RESERVE))
+            children = self._children(client, total.less(RESERVE))
             closing, answer = await asyncio.gather(
                 self._closing(handle, execution, total), children.join(execution, asking)
             )
@@ -163,8 +167,8 @@ class TemporalGateway:
         if _too_large(answer):
             # Somebody waits for a first page: what comes within a moment is shown, the rest at the next look.
             handle = client.get_workflow_handle(release_id, run_id=execution.run_id)
-            patience = Budget.of(FIRST_LOOK)
-            return await self._read_in_parts(handle, execution, None, opened, total.less(RESERVE), patience)
+            queries, patience = total.less(RESERVE), Budget.of(FIRST_LOOK)
+            return await self._read_in_parts(handle, execution, None, opened, children, queries, patience)
         # No fingerprint: the query may have been answered before the last event that describe counted.
         return _reading(execution, answer, None)
 
@@ -177,19 +181,24 @@ class TemporalGateway:
         problem = await ask_whether_there(handle, budget, run.task_queue)
         return Reading(run, problem=problem) if problem else replace(known, heard_at=monotonic())
 
+    def _children(self, client: Client, budget: Budget) -> ChildReader:
+        return ChildReader(client, self._map, budget, self._words)
+
     async def _read_in_parts(
         self,
         handle: Handle,
         execution: Execution,
         known: Reading | None,
         opened: frozenset[str],
+        children: ChildReader,
         budget: Budget,
         patience: Budget,
     ) -> Reading:
         fingerprint = _fingerprint(execution)
         told = await ask_in_parts(handle, known, opened, fingerprint, budget, patience)
         if isinstance(told, Problem):
-            return Reading(execution, problem=told)
+            # What cannot be told at all may still be seen from outside.
+            return _reading(execution, await children.instead_of_large(execution, told), fingerprint)
         return Reading(
             execution,
             said=self._map.reword(told.said),
@@ -269,4 +278,5 @@ def _reading(execution: Execution, told: Told | Problem, fingerprint: Fingerprin
         fingerprint=fingerprint,
         listed=told.listed,
         has_children=told.has_children,
+        children=told.children,
     )

@@ -7,13 +7,16 @@ from datetime import UTC, datetime, timedelta
 
 from temporalio.client import Client
 
-from dashboard.domain.children import Children, find_row, of_this_release, release_row, release_tree, statuses
+from dashboard.domain.child_runs import Children, of_this_release
+from dashboard.domain.children import find_row, release_row, release_tree, statuses, tellers
 from dashboard.domain.entities import Entity, Execution
 from dashboard.domain.entity_map import EntityMap
 from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.domain.truth import overrule
 from dashboard.temporal.budget import Budget
-from dashboard.temporal.child_shape import digest_of, list_children, queries_of, with_attempts
+from dashboard.temporal.child_list import ChildList
+from dashboard.temporal.child_shape import attempts_of, digest_of, queries_of
+from dashboard.temporal.child_words import ChildWords
 from dashboard.temporal.errors import ASKING_ERRORS, source_problem
 from dashboard.temporal.executions import decode_description
 from dashboard.temporal.query_shape import HIERARCHY, Handle
@@ -33,7 +36,8 @@ class Told:
     """A release with everything below it. `listed` says that its child workflows are its rows.
 
     `moves` says that its content may change without its own history growing: it has to be read again each time.
-    `has_children` says that there are child workflows, whether or not the rows are drawn from them.
+    `has_children` says that there are, or may be, child workflows, whether or not the rows are drawn from them;
+    `children` is what has been listed of them.
     """
 
     said: Entity
@@ -41,27 +45,36 @@ class Told:
     listed: bool = False
     moves: bool = False
     has_children: bool = False
+    children: Children | None = None
 
 
 class ChildReader:
     """Reads the child workflows of releases, where there are some."""
 
-    def __init__(self, client: Client, entity_map: EntityMap, budget: Budget) -> None:
+    def __init__(self, client: Client, entity_map: EntityMap, budget: Budget, words: ChildWords) -> None:
         self._client = client
         self._map = entity_map
         self._budget = budget
+        self._words = words
+        self._lists = ChildList(client, budget)
 
     async def join(
-        self, release: Execution, asking: Awaitable[Answer], *, has_told: bool = False, has_children: bool = False
+        self,
+        release: Execution,
+        asking: Awaitable[Answer],
+        *,
+        has_told: bool = False,
+        likely: bool = True,
+        known: Children | None = None,
     ) -> Told | Problem:
         """What the release answers after the statuses of its child workflows; these alone where it answers nothing.
 
         `has_told` says that the release is known to answer: then a worker that is away does not make it one of
-        another shape. `has_children` says that child workflows have been seen; a release of which nothing says that
-        it has some costs no call for them.
+        another shape. A release that is not `likely` to have child workflows, by what is known of it, costs no call
+        for them. `known` is what was listed of this run before.
         """
-        likely = has_children or release.children_pending or self._map.names_children
-        listing = asyncio.ensure_future(self._list(release)) if likely else None
+        likely = likely or release.children_pending or self._map.names_children
+        listing = asyncio.ensure_future(self._lists.of(release, known)) if likely else None
         try:
             answer = await asking
             if isinstance(answer, Problem):
@@ -69,18 +82,27 @@ class ChildReader:
             said, digest = self._map.reword(answer[0]), answer[1]
             if listing is None:
                 return Told(said, digest)
-            return self._merged(release, said, digest, await listing)
+            return self._merged(release, Told(said, digest), await listing, known)
         finally:
             if listing:
                 listing.cancel()
 
-    async def tree(self, release: Execution) -> Told | Problem:
-        """A release that answers nothing, by its child workflows alone."""
-        children = await self._list(release)
-        return children if isinstance(children, Problem) else await self._tree(release, children)
+    async def tree(
+        self, release: Execution, known: Children | None = None, problem: Problem | None = None
+    ) -> Told | Problem:
+        """A release by its child workflows alone, `problem` being why it does not tell of them itself."""
+        children = await self._lists.of(release, known)
+        if isinstance(children, Problem):
+            return children
+        told = await self._tree(release, children)
+        return _because(told, problem) if problem else told
 
-    async def _list(self, release: Execution) -> Children | Problem:
-        return await list_children(self._client, release, self._budget)
+    async def instead_of_large(self, release: Execution, problem: Problem) -> Told | Problem:
+        """A release too large to tell of itself by its child workflows; the problem alone where that is another."""
+        if problem.code is not ProblemCode.TOO_LARGE:
+            return problem
+        told = await self.tree(release, problem=problem)
+        return told if isinstance(told, Told) and told.said.children else problem
 
     async def _instead(
         self, release: Execution, problem: Problem, listing: Awaitable[Children | Problem] | None, *, has_told: bool
@@ -92,7 +114,9 @@ class ChildReader:
         wordless = await is_wordless(handle, problem, self._budget)
         if problem.code is ProblemCode.QUERY_FAILED and not wordless:
             return problem
-        children = await (listing or self._list(release))
+        if problem.code in {ProblemCode.NO_WORKER, ProblemCode.QUERY_TIMED_OUT}:
+            self._words.leave_alone(release.task_queue)
+        children = await (listing or self._lists.of(release))
         if isinstance(children, Problem):
             return children if wordless else problem
         told = await self._tree(release, children)
@@ -102,21 +126,31 @@ class ChildReader:
             return problem
         if problem.code is ProblemCode.QUERY_UNKNOWN:
             return told
-        return replace(told, said=replace(told.said, problem=problem))
+        return _because(told, problem)
 
     async def _tree(self, release: Execution, children: Children) -> Told:
-        children = await with_attempts(self._client, release, children, self._budget)
+        attempts, words = await asyncio.gather(
+            attempts_of(self._client, release, children, self._budget),
+            self._words.ask(self._client, tellers(release, children, self._map), children.words, self._budget),
+        )
+        children = replace(children, attempts=attempts, words=words)
         said = release_tree(release, children, self._map)
         moves = said.problem is not None or not _settled(release)
-        return Told(said, digest_of(children), listed=True, moves=moves)
+        return Told(said, digest_of(children), listed=True, moves=moves, has_children=True, children=children)
 
-    def _merged(self, release: Execution, said: Entity, digest: str, children: Children | Problem) -> Told:
-        if isinstance(children, Problem):
-            return Told(replace(said, problem=said.problem or children), digest, moves=True, has_children=True)
-        ended = statuses(release, children, said, self._map)
-        some = bool(of_this_release(release, children.listed))
-        moves = some and not _settled(release)
-        return Told(overrule(said, ended), f"{digest}-{digest_of(children)}", moves=moves, has_children=some)
+    def _merged(self, release: Execution, told: Told, listed: Children | Problem, known: Children | None) -> Told:
+        children = known if isinstance(listed, Problem) else listed
+        some = children is not None and bool(of_this_release(release, children.listed))
+        if children is not None and some:
+            ended = statuses(release, children, told.said, self._map)
+            told = replace(told, said=overrule(told.said, ended), digest=f"{told.digest}-{digest_of(children)}")
+        if isinstance(listed, Problem):
+            # How those ended that are known stays true; of the others it is not known.
+            told = _because(told, told.said.problem or listed)
+            return replace(told, moves=True, has_children=True, children=known)
+        if not some:
+            return told
+        return replace(told, moves=not _settled(release), has_children=True, children=listed)
 
     async def find(self, handle: Handle, gap: Entity) -> Entity | None:
         """One entity by the row that stands in for it: its child workflow, if the release has that and no words."""
@@ -128,7 +162,7 @@ class ChildReader:
         except ASKING_ERRORS as exc:
             return replace(gap, problem=source_problem(exc))
         names = self._map.workflow_ids_of(gap.id)
-        children = await list_children(self._client, release, self._budget, names)
+        children = await self._lists.some(release, names)
         if isinstance(children, Problem):
             return replace(gap, problem=children)
         found = find_row(release, children, gap.id, self._map)
@@ -137,6 +171,11 @@ class ChildReader:
         # Not for good, or what the list has missed would be remembered as the last word on a closed release.
         text = "The release ended a moment ago, and Temporal's list of its workflows may be some seconds late."
         return replace(found or gap, problem=Problem(ProblemCode.LAGGING, text))
+
+
+def _because(told: Told, problem: Problem) -> Told:
+    """The same with what is not known of the release itself, which changes what is shown."""
+    return replace(told, said=replace(told.said, problem=problem), digest=f"{told.digest}-{problem.code}")
 
 
 def _settled(release: Execution) -> bool:

@@ -101,9 +101,9 @@ def _conditions(release_query: str, wanted: ReleaseFilter, now: datetime) -> lis
     if wanted.q:
         conditions.append(_begins_with(wanted.q))
     if wanted.since:
-        conditions.append(f"StartTime >= {_time_literal(wanted.since.at(now))}")
+        conditions.append(f"StartTime >= {time_literal(wanted.since.at(now))}")
     if wanted.until:
-        conditions.append(f"StartTime < {_time_literal(wanted.until.at(now))}")
+        conditions.append(f"StartTime < {time_literal(wanted.until.at(now))}")
     return conditions
 
 
@@ -134,7 +134,8 @@ def _status_literal(status: Status) -> str:
     return literal("".join(word.capitalize() for word in status.split("_")))
 
 
-def _time_literal(moment: datetime) -> str:
+def time_literal(moment: datetime) -> str:
+    """A time of the visibility language."""
     return literal(moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"))
 
 

@@ -141,10 +141,10 @@ def test_closed_releases_are_asked_once_and_then_remembered(stage: Stage):
     assert counts.calls["query"] == 4 + 1
 
 
-def test_a_cold_release_is_described_and_asked_at_the_same_time(stage: Stage):
+def test_a_cold_release_is_described_and_asked_at_the_same_time_and_its_children_listed(stage: Stage):
     release_id = stage.start("r", {"get_hierarchy": TREE})
     counts = watched(stage, lambda live: live.release(release_id))
-    assert counts.calls == {"describe": 1, "query": 1, "list": 1}, "the list is that of its runs"
+    assert counts.calls == {"describe": 1, "query": 1, "list": 2}, "one list of its runs, one of its child workflows"
 
 
 def test_a_release_that_has_not_moved_is_described_and_not_asked_again(stage: Stage):
@@ -164,7 +164,7 @@ def test_a_release_that_has_not_moved_is_described_and_not_asked_again(stage: St
         assert loop.call(lambda: look(gateway), 30) == [True, True, True]
     finally:
         loop.stop()
-    assert counts.calls == {"describe": 3, "query": 2, "list": 1}, (
+    assert counts.calls == {"describe": 3, "query": 2, "list": 2}, (
         "the first answer may be older than what describe counted"
     )
 
@@ -180,4 +180,4 @@ def test_a_burst_of_viewers_costs_what_one_costs(stage: Stage):
         loop.call(all_at_once, 30)
         loop.stop()
 
-    assert watched(stage, burst).calls == {"describe": 1, "query": 1, "list": 1}
+    assert watched(stage, burst).calls == {"describe": 1, "query": 1, "list": 2}

@@ -7,12 +7,12 @@ from uuid import uuid4
 import pytest
 from temporalio.client import Client
 
-from dashboard.domain.children import Children
+from dashboard.domain.child_runs import Children
 from dashboard.domain.entity_map import EntityMap
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
 from dashboard.temporal.budget import Budget
-from dashboard.temporal.child_shape import list_children
+from dashboard.temporal.child_list import ChildList
 from dashboard.temporal.executions import decode_description
 from tests.rollout_makers import hierarchy
 from tests.stage import Stage, scripted_worker
@@ -96,7 +96,7 @@ def test_a_list_that_takes_several_answers_is_read_whole(stage: Stage, tag: str)
 
     async def listed(client: Client) -> Children:
         description = await client.get_workflow_handle(release_id).describe()
-        found = await list_children(client, decode_description(description), Budget.of(10), page=2)
+        found = await ChildList(client, Budget.of(10), page=2).of(decode_description(description))
         assert isinstance(found, Children)
         return found
 

@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from dashboard.domain.children import Child, Children, longest_running, release_tree, statuses
+from dashboard.domain.child_runs import Child, Children
+from dashboard.domain.children import longest_running, release_tree, statuses
 from dashboard.domain.entities import Status
 from dashboard.domain.entity_map import EntityMap
 from tests.rollout_makers import STARTED, entity, execution

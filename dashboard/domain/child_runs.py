@@ -1,0 +1,111 @@
+"""The executions below a release as they have been listed, and how a later list joins an earlier one."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from dashboard.domain.entities import Attempt, Entity, Execution, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """An execution below a release, as visibility lists it: with its parent, and the run at the top of its tree."""
+
+    execution: Execution
+    parent_id: str | None
+    root_run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What a run said of itself; None if it was asked and said nothing that holds now.
+
+    `asked_at` is by the reader's own clock. `final` words are those of a run that had closed: they never change.
+    """
+
+    said: Entity | None
+    asked_at: float
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Children:
+    """What was listed of a release's child workflows, and how many more there are that were not read.
+
+    `attempts` are, by run id, the activities on which some of them wait; `words` what runs said of themselves.
+    `whole_at` says when all of them were listed at once, by the reader's own clock.
+    """
+
+    listed: tuple[Child, ...]
+    more: int = 0
+    attempts: Mapping[str, Attempt] = field(default_factory=dict)
+    words: Mapping[str, Word] = field(default_factory=dict)
+    whole_at: float = 0.0
+
+    @property
+    def tally(self) -> Counter[Status]:
+        """How many runs there are of each status."""
+        return Counter(child.execution.status for child in self.listed)
+
+    @property
+    def newest(self) -> datetime:
+        """The latest start or end of them all, by the server's clock."""
+        return max(child.execution.closed_at or child.execution.started_at for child in self.listed)
+
+
+def merge(known: Iterable[Child], newer: Iterable[Child]) -> tuple[Child, ...]:
+    """All runs of both lists, each once. The newer record counts, but no run that has closed runs again."""
+    runs = {child.execution.run_id: child for child in known}
+    for child in newer:
+        before = runs.get(child.execution.run_id)
+        if before is None or child.execution.status.closed or not before.execution.status.closed:
+            runs[child.execution.run_id] = child
+    return tuple(runs.values())
+
+
+def lacks(children: Children, counted: Mapping[Status, int]) -> bool:
+    """Whether something that has been counted is not among them in that state, or in a later one.
+
+    They may be ahead of the count by what happened after it. What closes never changes again, so that no status
+    of an end can have been counted more often than it is found.
+    """
+    found = children.tally
+    ends = any(number > found[status] for status, number in counted.items() if status.closed)
+    return ends or sum(counted.values()) > len(children.listed)
+
+
+def has_lost(children: Children, counted: Mapping[Status, int]) -> bool:
+    """Whether a later count finds less than these were: some have been deleted, or the count is an older one."""
+    ends = any(number > counted.get(status, 0) for status, number in children.tally.items() if status.closed)
+    return ends or sum(counted.values()) < len(children.listed)
+
+
+def of_this_release(release: Execution, listed: Iterable[Child]) -> list[Child]:
+    """All runs of this release's child workflows, newest first.
+
+    A workflow id may be used again: an earlier release of the same id has other runs at the top of its trees. Runs
+    that continue one another are one release.
+    """
+    # The run id decides between equal times: the order must not depend on that in which they were listed.
+    everything = sorted(listed, key=lambda child: (child.execution.started_at, child.execution.run_id), reverse=True)
+    runs = _runs_of(release, everything)
+    return [
+        child
+        for child in everything
+        if child.root_run_id in runs and child.execution.workflow_id != release.workflow_id
+    ]
+
+
+def _runs_of(release: Execution, newest_first: Sequence[Child]) -> set[str]:
+    runs = {release.run_id}
+    if release.first_run_id in {"", release.run_id}:
+        return runs
+    for child in newest_first:
+        run = child.execution
+        if run.workflow_id != release.workflow_id or run.started_at > release.started_at:
+            continue
+        runs.add(run.run_id)
+        if run.run_id == release.first_run_id:
+            break
+    return runs
