@@ -132,9 +132,10 @@ class Execution:
     """A run of a workflow as Temporal describes or lists it.
 
     `history_length` counts events; a list knows it for closed runs only. `attempts` maps an activity's id to what
-    is pending for it, `child_runs` are the child workflows that have not ended, and `failing_task` is set if the
-    workflow's own code fails; `closing` is the failure or the reason with which the run ended; `first_run_id` is the
-    run that this one continues, itself if none. A list knows nothing of these, nor whether children are pending.
+    is pending for it, `child_runs` are the child workflows that have not ended, `failing_task` is set if the workflow's
+    own code fails, and `waiting_since` (UTC) if its next step has waited for a worker for too long; `closing` is the
+    failure or the reason with which the run ended; `first_run_id` is the run that this one continues, itself if none.
+    A list knows nothing of these, nor whether children are pending.
     """
 
     workflow_id: str
@@ -148,6 +149,7 @@ class Execution:
     attempts: Mapping[str, Attempt] = field(default_factory=dict)
     child_runs: tuple[ChildRun, ...] = ()
     failing_task: FailingTask | None = None
+    waiting_since: datetime | None = None
     closing: Failure | None = None
     first_run_id: str = ""
     children_pending: bool = False

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from time import monotonic
 from typing import Protocol
 
 from dashboard.domain.child_runs import Children
@@ -33,7 +32,6 @@ class Reading:
     `has_children`, that it is known to have some, though none may be running now. `children` is what has been listed
     of them, so that the next look need not list it all again.
     `runs` are those of its workflow id, the one that was read among them.
-    `heard_at` is when the workflow last answered anything, by the monotonic clock.
     """
 
     execution: Execution
@@ -47,7 +45,6 @@ class Reading:
     children: Children | None = None
     runs: Runs = field(default_factory=Runs)
     levels: Levels | None = None
-    heard_at: float = field(default_factory=monotonic, compare=False)
 
     @property
     def whole(self) -> bool:

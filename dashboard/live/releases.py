@@ -3,6 +3,7 @@
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import datetime
+from time import monotonic
 from typing import Any, TypeVar
 
 from dashboard.bridge import DeadlineExceeded, LoopThread
@@ -37,10 +38,10 @@ KEEP_PAGES = 256
 KEEP_STATES = 5_000
 # How many releases a look-up by entity id alone asks, newest first. It says so.
 SEARCH_LIMIT = 50
-# How often a caller who wants a large release whole looks again for what has not come yet.
-MORE_LOOKS = 1
-# How often a caller who wants what is not open looks again: a look that somebody else has begun may not know of it.
-LOOKS_TO_OPEN = 2
+# How often a caller who wants more of a large release than has come looks again, within the time of one answer: a look
+# that somebody else has begun may not know of it. With less time than this left, in seconds, nothing more would come.
+MORE_LOOKS = 2
+TOO_LITTLE = 0.3
 # For how many seconds after somebody last asked for it what was opened in a large release is kept up with, and how
 # much of one release at most.
 KEEP_OPEN = 30.0
@@ -82,7 +83,7 @@ class LiveReleases:
         self._trees = SnapshotStore(self._load_tree, max_age=max_age, keep=KEEP_TREES, seats=seats)
         self._finder = ProblemFinder(lambda most: self.page(Slice(page_size=most)), self.release)
         self._problems: SnapshotStore[str, Problems] = SnapshotStore(
-            lambda _key, _last: self._finder.find(), max_age=PROBLEMS_AGE, keep=1, seats=seats
+            lambda _key, _last, _seconds: self._finder.find(), max_age=PROBLEMS_AGE, keep=1, seats=seats
         )
         self._searches = SnapshotStore(self._load_search, max_age=max_age, keep=KEEP_PAGES, seats=seats)
 
@@ -108,15 +109,14 @@ class LiveReleases:
         """
         key = (release_id, run_id)
         self._wanted.note(key, opened)
+        until = monotonic() + self._timeout
         seen = self._trees.get(key)
-        for _ in range(LOOKS_TO_OPEN):
-            if seen.stale or not seen.value.reading.lacks(opened):
+        for _ in range(MORE_LOOKS):
+            reading, left = seen.value.reading, until - monotonic()
+            enough = not reading.lacks(opened) and (reading.whole or not whole)
+            if enough or seen.stale or left < TOO_LITTLE:
                 break
-            seen = self._trees.get(key, anew=True)
-        for _ in range(MORE_LOOKS if whole else 0):
-            if seen.value.reading.whole or seen.stale:
-                break
-            seen = self._trees.get(key, anew=True)
+            seen = self._trees.get(key, anew=True, seconds=left)
         return Snapshot(seen.value.release, seen.as_of, seen.version, seen.stale, seen.reason)
 
     def occurrences(self, entity_id: str) -> Snapshot[Occurrences]:
@@ -136,7 +136,9 @@ class LiveReleases:
         self._finder.close()
         self._loop.stop()
 
-    def _load_page(self, asked: Slice, _last: Snapshot[ReleaseList] | None) -> Snapshot[ReleaseList]:
+    def _load_page(
+        self, asked: Slice, _last: Snapshot[ReleaseList] | None, _seconds: float | None
+    ) -> Snapshot[ReleaseList]:
         as_of = now()
         counted = self._counts.get(asked.filter)
         known = counted.counts if counted else None
@@ -169,22 +171,25 @@ class LiveReleases:
         release = judge(reading.execution, last[0].said)
         return replace(release, root=replace(release.root, problem=problem), said_at=last[1])
 
-    def _load_tree(self, key: tuple[str, str | None], last: Snapshot[_Seen] | None) -> Snapshot[_Seen]:
+    def _load_tree(
+        self, key: tuple[str, str | None], last: Snapshot[_Seen] | None, seconds: float | None
+    ) -> Snapshot[_Seen]:
         release_id, run_id = key
         known = last.value.reading if last and last.value.reading.said else None
         as_of = now()
         opened = self._wanted.of(key)
+        budget = seconds or self._timeout
         try:
-            reading = self._ask(
-                lambda: self._source.read(release_id, known, self._timeout, run_id=run_id, opened=opened)
-            )
+            reading = self._ask(lambda: self._source.read(release_id, known, budget, run_id=run_id, opened=opened))
         except ReleaseNotFound as exc:
             raise ReleaseNotFound(release_id, self._last_seen.words(release_id)) from exc
         seen = _seen_or_last(reading, known, last, as_of)
         self._last_seen.keep(seen.value.release, as_of)
         return seen
 
-    def _load_search(self, entity_id: str, _last: Snapshot[Occurrences] | None) -> Snapshot[Occurrences]:
+    def _load_search(
+        self, entity_id: str, _last: Snapshot[Occurrences] | None, _seconds: float | None
+    ) -> Snapshot[Occurrences]:
         as_of = now()
         search = self._ask(lambda: self._source.search(entity_id, SEARCH_LIMIT, self._final_entities, self._timeout))
         for run, entity in search.answers:

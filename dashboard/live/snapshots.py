@@ -54,13 +54,14 @@ class SnapshotStore(Generic[K, T]):
     """Loads a snapshot for a key once for all who ask at the same time, and keeps it for `max_age` seconds.
 
     When the source cannot be asked, the last good snapshot is answered, marked as stale; without one the error is
-    raised. `load` gets the key and the last good snapshot, if there is one. Whoever has to wait needs one of the
+    raised. `load` gets the key, the last good snapshot, if there is one, and how many seconds it may take, None for as
+    many as usual. Whoever has to wait needs one of the
     `seats`; where there is none, it is the same as if the source could not be asked.
     """
 
     def __init__(
         self,
-        load: Callable[[K, Snapshot[T] | None], Snapshot[T]],
+        load: Callable[[K, Snapshot[T] | None, float | None], Snapshot[T]],
         *,
         max_age: float,
         keep: int,
@@ -74,15 +75,18 @@ class SnapshotStore(Generic[K, T]):
         self._fresh: LRUCache[K, tuple[float, Snapshot[T]]] = LRUCache(keep)
         self._flights: Flights[K, Snapshot[T]] = Flights()
 
-    def get(self, key: K, *, anew: bool = False) -> Snapshot[T]:
-        """The snapshot for a key, loaded `anew` even if it is young; raises what `load` raises."""
+    def get(self, key: K, *, anew: bool = False, seconds: float | None = None) -> Snapshot[T]:
+        """The snapshot for a key, loaded `anew` even if it is young, within so many seconds; raises what `load` raises.
+
+        Whoever comes while another's load is under way waits for that one, however long it may take.
+        """
         young = None if anew else self._young(key)
         if young:
             return young
         if not self._seats.take():
             return self._unasked(key)
         try:
-            return self._flights.get(key, lambda: self._fly(key, anew=anew))
+            return self._flights.get(key, lambda: self._fly(key, seconds, anew=anew))
         finally:
             self._seats.give()
 
@@ -98,7 +102,7 @@ class SnapshotStore(Generic[K, T]):
             kept = self._fresh.get(key)
         return kept[1] if kept is not None and monotonic() - kept[0] < self._max_age else None
 
-    def _fly(self, key: K, *, anew: bool) -> Snapshot[T]:
+    def _fly(self, key: K, seconds: float | None, *, anew: bool) -> Snapshot[T]:
         # Another may have landed between the look and the take-off.
         young = None if anew else self._young(key)
         if young:
@@ -106,16 +110,16 @@ class SnapshotStore(Generic[K, T]):
         started = monotonic()
         with self._lock:
             last = self._good.get(key)
-        snapshot = self._load_or_last(key, last)
+        snapshot = self._load_or_last(key, last, seconds)
         with self._lock:
             self._fresh[key] = (started, snapshot)
             if not snapshot.stale:
                 self._good[key] = snapshot
         return snapshot
 
-    def _load_or_last(self, key: K, last: Snapshot[T] | None) -> Snapshot[T]:
+    def _load_or_last(self, key: K, last: Snapshot[T] | None, seconds: float | None) -> Snapshot[T]:
         try:
-            return self._load(key, last)
+            return self._load(key, last, seconds)
         except SourceUnavailable as exc:
             if last is None:
                 raise

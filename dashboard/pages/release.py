@@ -128,6 +128,9 @@ class _TreePage(Page, ReleaseTree):
     by_levels: bool = Field(exclude=True)
     runs: RunsView
     failing_task: FailingTaskView | None = Field(description="Set while the workflow's own code fails.")
+    waiting_since: datetime | None = Field(
+        description="Since when the workflow's next step waits for a worker, if that is unusually long."
+    )
     also_pending: tuple[AttemptView, ...] = Field(description="Activities that belong to no entity of the tree.")
     other_runs: tuple[ChildRunView, ...] = Field(description="Child workflows that belong to no entity of the tree.")
 
@@ -156,6 +159,7 @@ class _TreePage(Page, ReleaseTree):
             by_levels=release.levels is not None,
             runs=RunsView.of(release),
             failing_task=FailingTaskView.of(release.execution.failing_task),
+            waiting_since=release.execution.waiting_since,
             also_pending=tuple(view for attempt in release.also_pending if (view := AttemptView.of(attempt))),
             other_runs=tuple(child for run in release.other_runs if (child := ChildRunView.of(run))),
         )

@@ -2,19 +2,21 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from temporalio.api.common.v1 import Payload
-from temporalio.api.enums.v1 import EventType
+from temporalio.api.enums.v1 import EventType, PendingWorkflowTaskState
 from temporalio.api.failure.v1 import Failure as RawFailure
 from temporalio.api.history.v1 import HistoryEvent
-from temporalio.api.workflow.v1 import PendingActivityInfo, PendingChildExecutionInfo
+from temporalio.api.workflow.v1 import PendingActivityInfo, PendingChildExecutionInfo, PendingWorkflowTaskInfo
 from temporalio.client import WorkflowExecution, WorkflowExecutionDescription, WorkflowExecutionStatus
 
 from dashboard.domain.entities import Attempt, ChildRun, Execution, FailingTask, Failure, Status
 from dashboard.temporal.decode import clean_text
 
 MAX_CAUSES = 20
+# A worker that polls takes a step up within milliseconds; a busy one may need seconds.
+TOO_LONG = timedelta(seconds=5)
 # Characters kept of what an activity tells of itself.
 MAX_HEARTBEAT = 2_000
 
@@ -49,9 +51,18 @@ def decode_description(description: WorkflowExecutionDescription) -> Execution:
         attempts=_attempts(raw.pending_activities),
         child_runs=tuple(_child_run(child) for child in raw.pending_children),
         failing_task=FailingTask(task_attempt) if task_attempt > 1 else None,
+        waiting_since=_waiting_since(raw.pending_workflow_task),
         first_run_id=description.raw_info.first_run_id,
         children_pending=bool(raw.pending_children),
     )
+
+
+def _waiting_since(task: PendingWorkflowTaskInfo) -> datetime | None:
+    """Since when a workflow's next step lies there for a worker to take it up, if that is longer than usual."""
+    if task.state != PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED:
+        return None
+    since = task.scheduled_time.ToDatetime(tzinfo=UTC)
+    return since if datetime.now(UTC) - since > TOO_LONG else None
 
 
 def _child_run(child: PendingChildExecutionInfo) -> ChildRun:

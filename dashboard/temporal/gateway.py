@@ -5,11 +5,10 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from time import monotonic
 
-from temporalio.client import Client, WorkflowHistoryEventFilterType
+from temporalio.client import Client
 
-from dashboard.domain.entities import Entity, Execution, Failure, Runs, Status
+from dashboard.domain.entities import Entity, Execution, Runs, Status
 from dashboard.domain.entity_map import EntityMap
 from dashboard.domain.filters import Slice
 from dashboard.domain.ids import parse_entity_id
@@ -20,26 +19,22 @@ from dashboard.temporal.budget import Budget
 from dashboard.temporal.child_words import ChildWords
 from dashboard.temporal.connection import Connection
 from dashboard.temporal.errors import ASKING_ERRORS, is_not_found, unavailable
-from dashboard.temporal.executions import decode_closing, decode_description
+from dashboard.temporal.executions import decode_description
+from dashboard.temporal.history import closing_of, with_task_failure
 from dashboard.temporal.parts import ask_in_parts
-from dashboard.temporal.query_shape import RELEASE_STATE, Handle, ask_entity, ask_release, ask_whether_there
+from dashboard.temporal.presence import Presence
+from dashboard.temporal.query_shape import RELEASE_STATE, Handle, ask_entity, ask_release
 from dashboard.temporal.reading import ChildReader, Told, alone, is_wordless
 from dashboard.temporal.runs import list_runs
 from dashboard.temporal.shapes import ask_tree
-from dashboard.temporal.tasks import with_task_failure
 from dashboard.temporal.visibility import Visibility
 
 # Kept back from what the queries may take, in seconds, so that those that did answer still make it into the page.
 RESERVE = 0.15
 # How long a first look at a release that is too large for one answer may take for its waves, in seconds.
 FIRST_LOOK = 0.5
-# How long an answer shows that a release has a worker, in seconds.
-HEARD = 5.0
-
 # How long a list of a release's runs is used again.
 RUNS_AGE = timedelta(seconds=10)
-
-ENDED_FOR_A_REASON = frozenset({Status.FAILED, Status.TERMINATED})
 
 
 class TemporalGateway:
@@ -50,6 +45,7 @@ class TemporalGateway:
         self._visibility = Visibility(release_query)
         self._map = entity_map or EntityMap()
         self._words = ChildWords(self._map)
+        self._presence = Presence()
 
     async def page(
         self, asked: Slice, known: Mapping[str, Reading], counts: Mapping[Status, int] | None, budget: float
@@ -84,6 +80,8 @@ class TemporalGateway:
         if known and runs is known.runs and all(run.run_id != reading.execution.run_id for run in runs.executions):
             async with self._asking(total) as client:
                 runs = await list_runs(client, release_id, total)
+        if reading.said and not reading.listed and (known is None or reading.said is not known.said):
+            self._presence.heard(reading.execution.task_queue)
         return replace(reading, runs=known_runs(runs, (latest or reading.execution, reading.execution)))
 
     async def _runs(
@@ -105,12 +103,13 @@ class TemporalGateway:
                 return await self._read_together(client, release_id, total, run_id, opened)
             execution = await self._describe(client, release_id, total, run_id)
         fingerprint = _fingerprint(execution)
-        if known.fingerprint == fingerprint and not known.lacks(opened):
-            unmoved = replace(known, execution=replace(execution, closing=known.execution.closing))
-            return await self._unmoved(client, unmoved, total.less(RESERVE))
         handle = client.get_workflow_handle(release_id, run_id=execution.run_id)
         queries = total.less(RESERVE)
-        execution = replace(execution, closing=await self._closing(handle, execution, queries))
+        if known.fingerprint == fingerprint and not known.lacks(opened):
+            unmoved = replace(known, execution=replace(execution, closing=known.execution.closing))
+            problem = await self._presence.missing(handle, unmoved, queries)
+            return Reading(execution, problem=problem) if problem else unmoved
+        execution = replace(execution, closing=await closing_of(handle, execution, queries))
         same = known.execution.run_id == execution.run_id
         children = self._children(client, queries)
         if (known.parts or known.levels) and same:
@@ -159,7 +158,7 @@ class TemporalGateway:
             execution = await self._describe(client, release_id, total, run_id)
             children = self._children(client, total.less(RESERVE))
             closing, answer = await asyncio.gather(
-                self._closing(handle, execution, total), children.join(execution, asking)
+                closing_of(handle, execution, total), children.join(execution, asking)
             )
         finally:
             asking.cancel()
@@ -171,15 +170,6 @@ class TemporalGateway:
             return await self._read_in_parts(handle, execution, None, opened, children, queries, patience)
         # No fingerprint: the query may have been answered before the last event that describe counted.
         return _reading(execution, answer, None)
-
-    async def _unmoved(self, client: Client, known: Reading, budget: Budget) -> Reading:
-        """The same again. Its words still hold, but a worker that has gone would never change them: ask for it."""
-        run = known.execution
-        if run.status.closed or known.listed or monotonic() - known.heard_at < HEARD:
-            return known
-        handle = client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
-        problem = await ask_whether_there(handle, budget, run.task_queue)
-        return Reading(run, problem=problem) if problem else replace(known, heard_at=monotonic())
 
     def _children(self, client: Client, budget: Budget) -> ChildReader:
         return ChildReader(client, self._map, budget, self._words)
@@ -223,24 +213,6 @@ class TemporalGateway:
         handle = client.get_workflow_handle(release_id, run_id=run_id)
         description = await handle.describe(rpc_timeout=budget.left)
         return await with_task_failure(client, decode_description(description), budget)
-
-    async def _closing(self, handle: Handle, execution: Execution, budget: Budget) -> Failure | None:
-        """Why a run ended. One that says so in its last event only, such as a terminated one, has no other words."""
-        if execution.status not in ENDED_FOR_A_REASON:
-            return None
-        events = handle.fetch_history_events(
-            page_size=1,
-            event_filter_type=WorkflowHistoryEventFilterType.CLOSE_EVENT,
-            skip_archival=True,
-            rpc_timeout=budget.left,
-        )
-        try:
-            async with budget.bounds():
-                async for event in events:
-                    return decode_closing(event)
-        except ASKING_ERRORS:
-            return None  # The reason adds to what describe said; without it the release is still shown as ended.
-        return None
 
     @asynccontextmanager
     async def _asking(

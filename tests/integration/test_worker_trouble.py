@@ -133,3 +133,30 @@ def test_a_worker_that_goes_is_noticed_within_10_seconds_and_its_return_within_5
     with scripted_worker(stage.address, queue, tmp_path / "again.log"):
         eventually(lambda: not stage.json(path)["stale"], 5)
         eventually(lambda: stage.listed("orphan")["orphan"]["problem"] is None, 5)
+
+
+def test_a_release_that_is_too_large_and_slow_costs_nobody_more_than_the_deadline(stage: Stage, tmp_path):
+    waves = [f"wave:w{number}" for number in range(6)]
+    answers = {
+        "get_hierarchy": {"repeat": 2_200_000},
+        "get_release_state": {"state": "in_progress", "wave_ids": waves},
+        "get_wave_hierarchy": {"slow": 0.4, "wave_of": {"clusters": 1, "apps": 1}},
+    }
+    queue = f"{stage.prefix}-slow"
+    with scripted_worker(stage.address, queue, tmp_path / "worker.log"):
+        release_id = stage.start("large", answers, task_queue=queue)
+        found = asked(stage, release_id)
+        twin = found.twins[f"/releases/{release_id}/hierarchy"].get_json()
+        assert [wave["id"] for wave in twin["waves"]] == waves
+        assert twin["unread"], "it says which waves are still to come"
+        eventually(lambda: not stage.json(f"/releases/{release_id}")["unread"])
+
+
+def test_a_step_that_no_worker_takes_up_is_told_with_its_task_queue(stage: Stage):
+    release_id = stage.start("waiting", ANSWERS, task_queue="nobody-polls-this")
+    path = f"/releases/{release_id}"
+    assert stage.json(path)["waiting_since"] is None, "a moment is nothing unusual"
+    eventually(lambda: stage.json(path)["waiting_since"], 15)
+    page = stage.ask(path).text
+    assert "No worker takes up the next step" in page
+    assert "nobody-polls-this" in page

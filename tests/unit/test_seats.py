@@ -39,7 +39,7 @@ def test_a_server_has_threads_left_when_every_seat_is_taken():
 def test_without_a_seat_what_was_last_known_is_told_and_marked():
     seats = Seats(1, patience=0)
     store: SnapshotStore[str, str] = SnapshotStore(
-        lambda key, _last: Snapshot(key, now(), "v"), max_age=0, keep=4, seats=seats
+        lambda key, _last, _seconds: Snapshot(key, now(), "v"), max_age=0, keep=4, seats=seats
     )
     good = store.get("seen")
     assert seats.take()
@@ -56,7 +56,7 @@ def test_without_a_seat_what_was_last_known_is_told_and_marked():
 def test_a_seat_is_given_back_by_a_load_that_fails():
     seats = Seats(1, patience=0)
 
-    def fail(_key: str, _last: Snapshot[str] | None) -> Snapshot[str]:
+    def fail(_key: str, _last: Snapshot[str] | None, _seconds: float | None) -> Snapshot[str]:
         raise SourceUnavailable(Problem(ProblemCode.TIMED_OUT, "late"))
 
     store: SnapshotStore[str, str] = SnapshotStore(fail, max_age=0, keep=4, seats=seats)

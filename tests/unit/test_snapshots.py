@@ -24,7 +24,7 @@ class Source:
         self.gate = threading.Event()
         self.gate.set()
 
-    def load(self, key: str, _last: Snapshot[str] | None) -> Snapshot[str]:
+    def load(self, key: str, _last: Snapshot[str] | None, _seconds: float | None) -> Snapshot[str]:
         self.loads += 1
         assert self.gate.wait(10)
         if self.down:

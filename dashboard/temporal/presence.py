@@ -1,0 +1,42 @@
+"""Whether a release still has a worker: while its history stands still, nothing else would tell that it has gone."""
+
+from cachetools import TTLCache
+
+from dashboard.domain.phases import Phase
+from dashboard.domain.problems import Problem
+from dashboard.domain.source import Reading
+from dashboard.temporal.budget import Budget
+from dashboard.temporal.query_shape import Handle, ask_whether_there
+
+# How long an answer shows that somebody polls a task queue, in seconds.
+HEARD = 5.0
+# Task queues remembered at most.
+KEEP = 1_000
+
+
+class Presence:
+    """Remembers the task queues from which an answer came lately; the others are asked one small query at a time."""
+
+    def __init__(self) -> None:
+        self._heard: TTLCache[str, bool] = TTLCache(KEEP, HEARD)
+
+    def heard(self, task_queue: str) -> None:
+        """An answer has come from this task queue."""
+        self._heard[task_queue] = True
+
+    async def missing(self, handle: Handle, known: Reading, budget: Budget) -> Problem | None:
+        """Why nobody would answer for a release that has not moved; None where somebody does or nobody has to.
+
+        A release that has ended, that waits for a person, or that Temporal alone tells about needs no worker now.
+        """
+        run, said = known.execution, known.said
+        if run.status.closed or known.listed or said is None or said.phase is Phase.PAUSED:
+            return None
+        if run.task_queue in self._heard:
+            return None
+        # Releases that are looked at in the same moment need not all ask.
+        self.heard(run.task_queue)
+        problem = await ask_whether_there(handle, budget, run.task_queue)
+        if problem:
+            self._heard.pop(run.task_queue, None)
+        return problem
