@@ -1,7 +1,6 @@
 """Lists the executions below a release: all of them, or what has changed since the last look."""
 
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -15,8 +14,8 @@ from dashboard.domain.problems import Problem
 from dashboard.temporal.budget import Budget
 from dashboard.temporal.decode import clean_text
 from dashboard.temporal.errors import ASKING_ERRORS, source_problem
-from dashboard.temporal.executions import decode_execution, decode_status
-from dashboard.temporal.visibility import literal, time_literal
+from dashboard.temporal.executions import decode_execution
+from dashboard.temporal.visibility import count_by_status, literal, time_literal
 
 # The most that Temporal gives in one answer.
 PAGE = 1_000
@@ -81,13 +80,7 @@ class ChildList:
 
     async def _counted(self, query: str) -> Mapping[Status, int]:
         async with self._budget.bounds():
-            answer = await self._client.count_workflows(
-                f"{query} GROUP BY ExecutionStatus", rpc_timeout=self._budget.left
-            )
-        counts: Counter[Status] = Counter()
-        for group in answer.groups:
-            counts[decode_status(str(group.group_values[0]))] += group.count
-        return counts
+            return await count_by_status(self._client, f"{query} GROUP BY ExecutionStatus", self._budget)
 
     async def _whole(self, query: str) -> Children | Problem:
         runs = self._client.list_workflows(query, page_size=self._page, rpc_timeout=self._budget.left)

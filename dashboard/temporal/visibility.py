@@ -60,10 +60,7 @@ class Visibility:
         return Rows(runs, {}, found.next_page_token or None)
 
     async def _count(self, client: Client, wanted: ReleaseFilter, now: datetime, budget: Budget) -> dict[Status, int]:
-        answer = await client.count_workflows(count_query(self._query, wanted, now), rpc_timeout=budget.left)
-        counts: Counter[Status] = Counter()
-        for group in answer.groups:
-            counts[decode_status(str(group.group_values[0]))] += group.count
+        counts = await count_by_status(client, count_query(self._query, wanted, now), budget)
         counts.pop(Status.CONTINUED_AS_NEW, None)
         return counts
 
@@ -79,6 +76,15 @@ class Visibility:
         shown = [run for run in found if not asked.filter.phases or run.status in asked.filter.statuses]
         page = shown[asked.offset : asked.offset + asked.page_size]
         return Rows(tuple(page), Counter(run.status for run in found))
+
+
+async def count_by_status(client: Client, query: str, budget: Budget) -> Counter[Status]:
+    """How many runs of each status a query with GROUP BY ExecutionStatus finds, in one call."""
+    answer = await client.count_workflows(query, rpc_timeout=budget.left)
+    counts: Counter[Status] = Counter()
+    for group in answer.groups:
+        counts[decode_status(str(group.group_values[0]))] += group.count
+    return counts
 
 
 def list_query(release_query: str, wanted: ReleaseFilter, now: datetime) -> str:
