@@ -60,7 +60,7 @@ class Settings(BaseModel):
     release_workflow_type: Annotated[str, StringConstraints(pattern=r"^[^'\"\\\x00-\x1f]+$")] = "ReleaseWorkflow"
     release_filter: str | None = None
     entity_map: EntityMap = Field(default_factory=EntityMap)
-    temporal_timeout: Annotated[float, Field(ge=0.2, le=30)] = 2.0
+    temporal_timeout: Annotated[float, Field(ge=0.2, le=30)] = 1.8
     temporal_ui_url: str | None = None
     log_level: LogLevel = "INFO"
     debug: bool = False

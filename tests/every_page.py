@@ -73,7 +73,7 @@ def ask_everything(app: Flask, browser: FlaskClient, paths: Iterable[str]) -> An
     with ThreadPoolExecutor(len(asked)) as pool:
         answers = dict(zip(asked, pool.map(ask, [prefix + path for prefix, path in asked]), strict=True))
     late = {key: seconds for key, (_, seconds) in answers.items() if seconds > BOUND}
-    assert late == {}
+    assert late == {}, f"later than {BOUND} s: {late}"
     for (prefix, path), (answer, _) in answers.items():
         assert answer.status_code in {200, 404, 503}, path
         _check_whole(answer, is_json=bool(prefix))

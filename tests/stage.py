@@ -25,6 +25,7 @@ from tests.waiting import eventually
 
 T = TypeVar("T")
 EMAIL = "rita@example.com"
+TIMEOUT = Settings().temporal_timeout
 PASSWORD = "correct horse battery"
 
 
@@ -40,7 +41,7 @@ class Stage:
         self._folder = folder
         self.show(f"WorkflowId STARTS_WITH '{self.prefix}'")
 
-    def show(self, release_filter: str, timeout: float = 2.0, entity_map: EntityMap | None = None) -> None:
+    def show(self, release_filter: str, timeout: float = TIMEOUT, entity_map: EntityMap | None = None) -> None:
         """Look with a dashboard that lists these releases."""
         if hasattr(self, "app"):
             shut(self.app)
@@ -129,7 +130,7 @@ def dashboard_for(
     folder: Path,
     release_filter: str,
     namespace: str = "default",
-    timeout: float = 2.0,
+    timeout: float = TIMEOUT,
     entity_map: EntityMap | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Flask:

@@ -18,31 +18,33 @@ READ_AT_MOST = 30
 READ_AT_ONCE = 6
 # An older failure is history, not a problem of now.
 LATELY = timedelta(hours=24)
-# Seconds for all of it.
-DEADLINE = 2.0
 KEEP_ENDED = 500
 
 Found = tuple[Broken, ...]
 
 
 class ProblemFinder:
-    """Reads what is broken. Releases that have ended are read once and remembered.
+    """Reads what is broken, within so many `seconds`. Releases that have ended are read once and remembered.
 
     `page` gives the first so many of the list. It and `release` are those of LiveReleases, so that a tree that somebody
     looks at is not read again.
     """
 
     def __init__(
-        self, page: Callable[[int], Snapshot[ReleaseList]], release: Callable[[str], Snapshot[Release]]
+        self,
+        page: Callable[[int], Snapshot[ReleaseList]],
+        release: Callable[[str], Snapshot[Release]],
+        seconds: float,
     ) -> None:
         self._page = page
+        self._seconds = seconds
         self._release = release
         self._ended: Memory[str, Found] = Memory(KEEP_ENDED)
         self._pool = ThreadPoolExecutor(READ_AT_ONCE, thread_name_prefix="problems")
 
     def find(self) -> Snapshot[Problems]:
         """What is broken now; raises SourceUnavailable if not even the list is known."""
-        until = monotonic() + DEADLINE
+        until = monotonic() + self._seconds
         listing = self._page(LISTED)
         relevant = list(_relevant(listing.value.releases, listing.as_of))
         chosen = relevant[:READ_AT_MOST]

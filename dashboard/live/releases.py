@@ -81,7 +81,7 @@ class LiveReleases:
         self._wanted = Wanted(seconds=KEEP_OPEN, releases=KEEP_TREES, ids=MAX_OPEN)
         self._pages = SnapshotStore(self._load_page, max_age=max_age, keep=KEEP_PAGES, seats=seats)
         self._trees = SnapshotStore(self._load_tree, max_age=max_age, keep=KEEP_TREES, seats=seats)
-        self._finder = ProblemFinder(lambda most: self.page(Slice(page_size=most)), self.release)
+        self._finder = ProblemFinder(lambda most: self.page(Slice(page_size=most)), self.release, timeout)
         self._problems: SnapshotStore[str, Problems] = SnapshotStore(
             lambda _key, _last, _seconds: self._finder.find(), max_age=PROBLEMS_AGE, keep=1, seats=seats
         )
