@@ -272,9 +272,10 @@ def common(entity: Entity, place: str) -> dict[str, Any]:
         "created_at": entity.created_at,
         "updated_at": entity.updated_at,
         "error_message": entity.error,
-        "problem": ProblemView.of(entity.problem),
-        "attempt": AttemptView.of(entity.attempt),
-        "child_run": ChildRunView.of(entity.child_run),
+        # Asked for here: most rows have none of these, and there are thousands.
+        "problem": ProblemView.of(entity.problem) if entity.problem else None,
+        "attempt": AttemptView.of(entity.attempt) if entity.attempt else None,
+        "child_run": ChildRunView.of(entity.child_run) if entity.child_run else None,
         "details": entity.details,
         "overruled": entity.overruled,
         "unread_below": entity.unopened,
