@@ -1,9 +1,10 @@
 """What every page says, whatever it shows."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, ClassVar, TypeVar, dataclass_transform
+from functools import cache
+from typing import Any, ClassVar, Protocol, TypeVar, dataclass_transform
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -60,6 +61,10 @@ class Page(Model):
     fragment: ClassVar[str]
     moments: ClassVar[frozenset[str]] = frozenset({"as_of"})
     shared: ClassVar[bool] = True
+    # What the fragment has besides its lines, by the names of partials; each stands in an element `part-` and its name.
+    parts: ClassVar[tuple[str, ...]] = ()
+    # The macro that draws one of its lines: template and name.
+    line: ClassVar[tuple[str, str]] = ("", "")
 
     as_of: datetime = Field(description="When this was read from Temporal, in UTC.")
     stale: bool = Field(description="Whether something newer may exist that could not be read.")
@@ -70,6 +75,33 @@ class Page(Model):
     def live(self) -> bool:
         """Whether an open page should ask for news."""
         return True
+
+    @property
+    def owner(self) -> str:
+        """The id that the links of its lines begin with; empty where they need none."""
+        return ""
+
+    @property
+    def frame(self) -> tuple[object, ...]:
+        """What the fragment says outside of its parts and lines."""
+        return ()
+
+    def lines(self) -> "Iterator[Line]":
+        """What can change by itself, in order."""
+        return iter(())
+
+
+class Line(Protocol):
+    """A line of a page that can be drawn alone: its HTML id, what stands around and below it, and what it says."""
+
+    @property
+    def line_id(self) -> str: ...
+
+    @property
+    def frame(self) -> tuple[object, ...]: ...
+
+    @property
+    def said(self) -> tuple[object, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +119,10 @@ class Shown:
     def all_moments(self) -> dict[str, datetime]:
         """Every moment by name, `as_of` first."""
         return {"as_of": self.snapshot.as_of, **self.moments}
+
+    def made_once(self) -> "Shown":
+        """The same, which makes the page at most once."""
+        return replace(self, make=cache(self.make))
 
 
 def freshness(snapshot: Snapshot[Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """One entity of a release, with what is below it and all that Temporal knows of it."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import ClassVar
 
 from pydantic import Field
@@ -13,7 +14,17 @@ from dashboard.domain.problems import EntityNotFound, Problem, ProblemCode, Sour
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness
 from dashboard.pages.release import ReleaseTree, tree_fields
-from dashboard.pages.rows import UNFOLDED, AnyRow, Folding, app_row, bundle_row, cluster_row, place_of_path, wave_row
+from dashboard.pages.rows import (
+    UNFOLDED,
+    AnyRow,
+    Folding,
+    Row,
+    app_row,
+    bundle_row,
+    cluster_row,
+    place_of_path,
+    wave_row,
+)
 from dashboard.pages.runs import RunsView
 
 NOT_LOOKED_FOR = Problem(ProblemCode.NOT_READ, "This part of the release has not been read yet.")
@@ -43,6 +54,8 @@ class EntityPage(Page):
 
     template: ClassVar[str] = "pages/entity.html"
     fragment: ClassVar[str] = "partials/_entity.html"
+    parts: ClassVar[tuple[str, ...]] = ("entity_head", "entity_foot")
+    line: ClassVar[tuple[str, str]] = ("macros/tree.html", "line")
 
     release_id: str
     release_phase: Phase
@@ -58,6 +71,20 @@ class EntityPage(Page):
     def live(self) -> bool:
         """An ended release has no news, once what is shown has been read."""
         return self.stale or self.unread or not self.release_status.closed
+
+    @property
+    def owner(self) -> str:
+        """The release, which all rows are below."""
+        return self.release_id
+
+    @property
+    def frame(self) -> tuple[object, ...]:
+        """What names the list of the rows below the entity, or stands in their place."""
+        return self.entity.key, self.entity.type, self.entity.name, self.entity.problem is None
+
+    def lines(self) -> Iterator[Row]:
+        """The rows below the entity."""
+        return chain.from_iterable(row.walk() for row in self.entity.rows)
 
     @classmethod
     def of(cls, snapshot: Snapshot[Release], entity_id: str, open_ids: frozenset[str] = frozenset()) -> "EntityPage":

@@ -1,5 +1,6 @@
 """An entity wherever it occurs."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import ClassVar
 
@@ -49,6 +50,8 @@ class OccurrencesPage(Page):
 
     template: ClassVar[str] = "pages/occurrences.html"
     fragment: ClassVar[str] = "partials/_occurrences.html"
+    parts: ClassVar[tuple[str, ...]] = ("occurrences_head",)
+    line: ClassVar[tuple[str, str]] = ("macros/items.html", "occurrence")
 
     id: str
     type: EntityType
@@ -82,6 +85,15 @@ class OccurrencesPage(Page):
             total=seen.total,
             **freshness(snapshot),
         )
+
+    @property
+    def owner(self) -> str:
+        """The entity, which every link leads to."""
+        return self.id
+
+    def lines(self) -> Iterator[Row]:
+        """Where it was found, then where that is not known."""
+        return iter(self.occurrences + self.unanswered)
 
 
 def _nowhere(seen: Occurrences) -> str:

@@ -1,6 +1,7 @@
 """What is broken now, across releases, grouped by cause."""
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime
 from hashlib import blake2s
 from typing import ClassVar
@@ -10,7 +11,7 @@ from pydantic import Field
 from dashboard.domain.causes import Broken, Cause, Problems
 from dashboard.domain.ids import EntityType
 from dashboard.live.snapshots import Snapshot
-from dashboard.pages.base import Model, Page, freshness
+from dashboard.pages.base import Line, Model, Page, freshness
 from dashboard.pages.rows import Row, common, key_of, place_of, place_of_path
 from dashboard.pages.views import AttemptView
 
@@ -32,10 +33,11 @@ class BrokenRow(Model, Row):
     cause_text: str
     at: datetime = Field(description="The last change that the entity tells of.")
     anchor: str = Field(exclude=True)
+    tells_cause: bool = Field(exclude=True)
 
     @classmethod
-    def of(cls, broken: Broken) -> "BrokenRow":
-        """The row of something broken."""
+    def of(cls, broken: Broken, group: str) -> "BrokenRow":
+        """The row of something broken, in a group of this cause."""
         anchor = key_of(place_of_path((step.id, step.position) for step in broken.path))
         own = anchor if broken.activity_id is None else f"{anchor} activity {broken.activity_id}"
         fields = common(broken.entity, place_of("problems", own, 0))
@@ -51,6 +53,7 @@ class BrokenRow(Model, Row):
             cause_text=broken.cause,
             at=broken.at,
             anchor=anchor,
+            tells_cause=broken.cause != group,
         )
 
 
@@ -85,10 +88,11 @@ class ProblemGroup(Model):
     @classmethod
     def of(cls, cause: Cause) -> "ProblemGroup":
         """The group of a cause."""
-        shown = tuple(BrokenRow.of(broken) for broken in cause.broken[:MAX_SHOWN])
         alike = len({broken.cause for broken in cause.broken}) == 1
+        text = cause.example if alike else cause.text
+        shown = tuple(BrokenRow.of(broken, text) for broken in cause.broken[:MAX_SHOWN])
         return cls(
-            cause=cause.example if alike else cause.text,
+            cause=text,
             example=cause.example,
             what=_what(cause),
             count=len(cause.broken),
@@ -103,12 +107,29 @@ class ProblemGroup(Model):
             key=f"g{blake2s(cause.text.encode(), digest_size=6).hexdigest()}",
         )
 
+    @property
+    def line_id(self) -> str:
+        """The HTML id of the line that names the cause."""
+        return f"{self.key}-line"
+
+    @property
+    def frame(self) -> tuple[object, ...]:
+        """What stands above and below the rows."""
+        return self.key, self.cause, self.example, self.more, self.shares, self.releases
+
+    @property
+    def said(self) -> tuple[object, ...]:
+        """All that the line says."""
+        return self.cause, self.example, self.what, self.failed, self.retrying, self.attempt, self.at
+
 
 class ProblemsPage(Page):
     """What is broken in releases that run or failed lately, newest cause first, and what was not looked at."""
 
     template: ClassVar[str] = "pages/problems.html"
     fragment: ClassVar[str] = "partials/_problems.html"
+    parts: ClassVar[tuple[str, ...]] = ("problems_head",)
+    line: ClassVar[tuple[str, str]] = ("macros/items.html", "problem")
 
     groups: tuple[ProblemGroup, ...]
     more_groups: int
@@ -136,6 +157,17 @@ class ProblemsPage(Page):
             unanswered=seen.unanswered,
             **freshness(snapshot),
         )
+
+    @property
+    def frame(self) -> tuple[object, ...]:
+        """What stands below the causes."""
+        return (self.more_groups,)
+
+    def lines(self) -> Iterator[Line]:
+        """Each cause and what is broken for it."""
+        for group in self.groups:
+            yield group
+            yield from group.entities
 
 
 def _shares(cause: Cause) -> tuple[Share, ...]:

@@ -1,6 +1,8 @@
 """A release: its facts, what blocks it, and its tree."""
 
+from collections.abc import Iterator
 from datetime import datetime
+from itertools import chain
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field
@@ -123,6 +125,8 @@ class ReleaseTree(Row):
 
 class _TreePage(Page, ReleaseTree):
     fragment: ClassVar[str] = "partials/_release.html"
+    parts: ClassVar[tuple[str, ...]] = ("release_head", "release_notices", "release_foot")
+    line: ClassVar[tuple[str, str]] = ("macros/tree.html", "line")
 
     blocked_by: tuple[BlockageView, ...]
     unread: tuple[str, ...] = Field(description="Rows of a very large release that are still to be read (again).")
@@ -148,6 +152,20 @@ class _TreePage(Page, ReleaseTree):
     def live(self) -> bool:
         """An ended release has no news, once it has been read whole."""
         return self.stale or self.problem is not None or bool(self.unread) or not self.status.closed
+
+    @property
+    def owner(self) -> str:
+        """The release, which all its rows are below."""
+        return self.id
+
+    @property
+    def frame(self) -> tuple[object, ...]:
+        """What names the tree."""
+        return (self.name,)
+
+    def lines(self) -> Iterator[Row]:
+        """The rows of the tree."""
+        return chain.from_iterable(row.walk() for row in self.rows)
 
     @classmethod
     def _of(cls, snapshot: Snapshot[Release], folding: Folding, **more: int) -> Self:

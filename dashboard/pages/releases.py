@@ -1,7 +1,7 @@
 """The list of releases."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from math import ceil
 from typing import Any, ClassVar
@@ -91,6 +91,8 @@ class ReleasesPage(Page):
     template: ClassVar[str] = "pages/releases.html"
     fragment: ClassVar[str] = "partials/_releases.html"
     moments: ClassVar[frozenset[str]] = frozenset({"as_of", "counted_at"})
+    parts: ClassVar[tuple[str, ...]] = ("releases_head", "releases_foot")
+    line: ClassVar[tuple[str, str]] = ("macros/items.html", "release")
 
     items: tuple[ReleaseItem, ...]
     total: int
@@ -133,6 +135,15 @@ class ReleasesPage(Page):
             offset=listing.offset,
             **freshness(snapshot),
         )
+
+    @property
+    def frame(self) -> tuple[object, ...]:
+        """Where the list begins."""
+        return (self.offset,)
+
+    def lines(self) -> Iterator[Row]:
+        """The releases."""
+        return iter(self.items)
 
     @property
     def first(self) -> int:

@@ -1,6 +1,6 @@
 """Rows: entities as pages and JSON show them, nested as the rollout is."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2s
@@ -18,6 +18,8 @@ from dashboard.pages.base import ProblemView, part
 from dashboard.pages.views import AttemptView, ChildRunView, Progress
 
 MAX_LABEL = 50
+# What a row's own line does not show.
+_NOT_OWN = frozenset({"details", "waves", "clusters", "bundle", "apps", "cluster_ids", "app_ids"})
 
 
 @part
@@ -89,6 +91,27 @@ class Row:
         """The rows below this one."""
         return ()
 
+    @property
+    def line_id(self) -> str:
+        """The HTML id of the row's own line."""
+        return self.key
+
+    @property
+    def frame(self) -> tuple[object, ...]:
+        """What stands around the line and in place of what is below it."""
+        return (self.place,)
+
+    @property
+    def said(self) -> tuple[object, ...]:
+        """All that the line says, for telling whether it changed; hashable."""
+        return tuple([value for name, value in vars(self).items() if name not in _NOT_OWN])
+
+    def walk(self) -> Iterator["Row"]:
+        """Every row from this one down, parents first, in order."""
+        yield self
+        for row in self.rows:
+            yield from row.walk()
+
 
 @part
 class AppRow(Row):
@@ -100,7 +123,22 @@ class AppRow(Row):
 
 
 @part
-class BundleRow(Row):
+class Branch(Row):
+    """A row with rows below it: its line is a part of what its key names."""
+
+    @property
+    def line_id(self) -> str:
+        """The HTML id of the row's own line."""
+        return f"{self.key}-line"
+
+    @property
+    def frame(self) -> tuple[object, ...]:
+        """What stands around the line and in place of what is below it."""
+        return self.place, self.name, len(self.rows), self.problem is None, self.addressable
+
+
+@part
+class BundleRow(Branch):
     """The bundle of a cluster."""
 
     type: Literal["bundle"]
@@ -116,7 +154,7 @@ class BundleRow(Row):
 
 
 @part
-class ClusterRow(Row):
+class ClusterRow(Branch):
     """A cluster. While `open` is false its bundle is left out (null): ask the hierarchy, or this entity."""
 
     type: Literal["cluster"]
@@ -131,9 +169,14 @@ class ClusterRow(Row):
         """Its bundle, if it is open and has one."""
         return (self.bundle,) if self.bundle else ()
 
+    @property
+    def frame(self) -> tuple[object, ...]:
+        """Whether what is below it is shown, too."""
+        return *super().frame, self.open
+
 
 @part
-class WaveRow(Row):
+class WaveRow(Branch):
     """A wave. `progress` counts apps, `cluster_progress` clusters. While `open` is false its clusters are left out."""
 
     type: Literal["wave"]
@@ -150,6 +193,11 @@ class WaveRow(Row):
     def rows(self) -> tuple[Row, ...]:
         """Its clusters, if it is open."""
         return self.clusters or ()
+
+    @property
+    def frame(self) -> tuple[object, ...]:
+        """Whether what is below it is shown, or is read when it is opened, too."""
+        return *super().frame, self.open, self.lazy
 
 
 AnyRow = Annotated[WaveRow | ClusterRow | BundleRow | AppRow, Field(discriminator="type")]

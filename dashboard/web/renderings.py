@@ -12,6 +12,9 @@ from dashboard.web.formats import slot, time
 # Bytes kept at most. A tree of 1,000 entities takes 0.5 MB as HTML and 0.4 MB as JSON.
 KEEP = 64 * 1024 * 1024
 
+# What each of them takes besides its text.
+OVERHEAD = 300
+
 Key = tuple[str, str]
 
 
@@ -20,21 +23,29 @@ class Renderings:
 
     def __init__(self, keep: int = KEEP) -> None:
         self._lock = threading.Lock()
-        self._kept: LRUCache[Key, bytes] = LRUCache(keep, getsizeof=len)
+        self._kept: LRUCache[Key, bytes] = LRUCache(keep, getsizeof=_size)
         self._flights: Flights[Key, bytes] = Flights()
 
-    def get(self, tag: str, form: str, render: Callable[[], str]) -> bytes:
-        """The text with this tag in this form, rendered by the first who asks."""
+    def kept(self, tag: str, form: str) -> bytes | None:
+        """The text with this tag in this form, if it is kept."""
         with self._lock:
-            kept = self._kept.get((tag, form))
-        return kept or self._flights.get((tag, form), lambda: self._keep((tag, form), render()))
+            return self._kept.get((tag, form))
 
-    def _keep(self, key: Key, text: str) -> bytes:
-        rendered = text.encode("utf-8", "replace")
+    def get(self, tag: str, form: str, render: Callable[[], str | bytes]) -> bytes:
+        """The text with this tag in this form, rendered by the first who asks."""
+        kept = self.kept(tag, form)
+        return self._flights.get((tag, form), lambda: self._keep((tag, form), render())) if kept is None else kept
+
+    def _keep(self, key: Key, text: str | bytes) -> bytes:
+        rendered = text.encode("utf-8", "replace") if isinstance(text, str) else text
         with self._lock:
-            if len(rendered) <= self._kept.maxsize:
+            if _size(rendered) <= self._kept.maxsize:
                 self._kept[key] = rendered
         return rendered
+
+
+def _size(text: bytes) -> int:
+    return len(text) + OVERHEAD
 
 
 def filled(text: bytes, moments: Mapping[str, datetime]) -> bytes:

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, current_app, make_response, render_templa
 
 from dashboard import __version__
 from dashboard.pages.base import Shown
+from dashboard.web.changes import drawn, outline
 from dashboard.web.errors import wants_fragment
 from dashboard.web.formats import slot
 from dashboard.web.renderings import Renderings, filled
@@ -41,7 +42,7 @@ class Twins:
 def _rendered(view: View, render: Renderer) -> Callable[..., Response]:
     @wraps(view)
     def respond(**values: Any) -> Response:  # noqa: ANN401 - whatever the rule has
-        shown = view(**values)
+        shown = view(**values).made_once()
         response = render(shown, _tag(shown))
         response.headers["As-Of"] = _utc(shown.snapshot.as_of)
         return response
@@ -85,19 +86,42 @@ def _html(shown: Shown, tag: str) -> Response:
 
 
 def _fragment(shown: Shown, tag: str) -> Response:
-    unchanged = request.headers.get("HX-PTag") == tag
-    response = make_response("", 304) if unchanged else make_response(_shared(shown, tag, "fragment"))
+    # Who selects from an answer has another part of a page to renew than the open page has.
+    known = request.headers.get("HX-PTag") if request.headers.get("HX-Request-Type") != "full" else None
+    if known == tag or (known and _outline(shown, tag) == _renderings().kept(known, "outline")):
+        response = make_response("", 304)
+    else:
+        response = make_response(_changes(shown, known, tag) or _shared(shown, tag, "fragment"))
     response.headers["HX-PTag"] = tag
     return response
 
 
+def _changes(shown: Shown, known: str | None, tag: str) -> bytes:
+    """What is new to somebody who has the page with the known tag; empty where that takes the whole."""
+    renderings, new = _renderings(), _outline(shown, tag)
+    old = renderings.kept(known, "outline") if known else None
+    if old is None:
+        return b""
+    return filled(renderings.get(f"{known} {tag}", "changes", lambda: drawn(shown.make(), old, new)), shown.all_moments)
+
+
+def _outline(shown: Shown, tag: str) -> bytes:
+    return _renderings().get(tag, "outline", lambda: outline(shown.make()))
+
+
 def _whole(shown: Shown, tag: str) -> bytes:
     """The page with its header, which knows the viewer and is not shared."""
-    header = render_template("partials/_header.html")
-    return _shared(shown, tag, "template").replace(slot("header").encode(), header.encode(), 1)
+    slots = {"header": render_template("partials/_header.html"), "tag": tag}
+    text = _shared(shown, tag, "template")
+    for name, value in slots.items():
+        text = text.replace(slot(name).encode(), value.encode(), 1)
+    return text
 
 
 def _shared(shown: Shown, tag: str, form: str) -> bytes:
+    # Taken down while this version is at hand: the answer to the next version tells what has changed since.
+    _outline(shown, tag)
+
     def render() -> str:
         page = shown.make()
         return render_template(getattr(page, form), page=page)

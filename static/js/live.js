@@ -92,17 +92,21 @@ let before = new Map();
 function rows() {
   const states = new Map();
   for (const row of document.querySelectorAll("#live [data-entity-id]")) {
-    states.set(row.id || row.parentElement.id, row.dataset.state + row.dataset.phase);
+    states.set(row.id, row.dataset.state + row.dataset.phase);
   }
   return states;
 }
 
-document.addEventListener("htmx:before:swap", () => { before = rows(); });
+document.addEventListener("htmx:before:swap", ({ detail: { ctx, tasks } }) => {
+  before = rows();
+  // What has changed here is not here: the next answer has to be the whole.
+  if (ctx.sourceElement === live() && tasks.some(({ target }) => !target)) delete live()._htmx.ptag;
+});
 
 document.addEventListener("htmx:after:swap", () => {
   showAllTimes();
   for (const row of document.querySelectorAll("#live .row[data-entity-id]")) {
-    const old = before.get(row.id || row.parentElement.id);
+    const old = before.get(row.id);
     const changed = old !== undefined && old !== row.dataset.state + row.dataset.phase;
     if (changed) glow(row);
   }

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from dashboard.web.formats import slot
-from dashboard.web.renderings import Renderings, filled
+from dashboard.web.renderings import OVERHEAD, Renderings, filled
 from tests.waiting import eventually
 
 
@@ -55,7 +55,7 @@ def test_an_error_is_told_and_not_kept():
 
 
 def test_what_is_kept_is_bounded_in_bytes_and_what_is_larger_is_rendered_each_time():
-    template, renderings = Template("x" * 60), Renderings(keep=100)
+    template, renderings = Template("x" * 60), Renderings(keep=100 + OVERHEAD)
     template.gate.set()
     for tag in ("a", "b", "b", "a"):
         renderings.get(tag, "html", template.render)
@@ -64,6 +64,15 @@ def test_what_is_kept_is_bounded_in_bytes_and_what_is_larger_is_rendered_each_ti
     for _ in range(2):
         assert len(renderings.get("large", "html", template.render)) == 101
     assert template.times == 5
+
+
+def test_an_empty_text_is_kept_and_takes_its_share_too():
+    template, renderings = Template(""), Renderings(keep=2 * OVERHEAD)
+    template.gate.set()
+    for tag in ("a", "a", "b", "c", "a"):
+        assert renderings.get(tag, "changes", template.render) == b""
+    assert template.times == 4, "the third made the first go"
+    assert renderings.kept("b", "changes") is None
 
 
 def test_moments_are_put_in_when_it_is_sent():

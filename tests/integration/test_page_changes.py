@@ -1,0 +1,111 @@
+"""An open page over HTTP: what it is sent when its release changes, on the real server."""
+
+import re
+
+from werkzeug.test import TestResponse
+
+from tests.open_page import OpenPage, parsed
+from tests.rollout_makers import hierarchy
+from tests.stage import Stage, logged_in
+from tests.waiting import eventually
+
+MOMENT = re.compile(r"<time datetime=[^>]*data-show=\"exact\"[^<]*</time>")
+
+
+def start(stage: Stage, clusters: int = 3, apps: int = 3) -> str:
+    tree = hierarchy(clusters=clusters, apps=apps)
+    return stage.start("open", {"get_hierarchy": tree, "get_release_state": tree})
+
+
+def change(stage: Stage, release: str, state: str, clusters: int = 3, apps: int = 3) -> None:
+    """Let one app change, and wait until the dashboard knows."""
+    tree = hierarchy(clusters=clusters, apps=apps)
+    tree["waves"][0]["clusters"][0]["bundle"]["apps"][0]["state"] = state
+    stage.tell(release, {"get_hierarchy": tree})
+
+    def known() -> bool:
+        said = stage.json(f"/releases/{release}/hierarchy")
+        return bool(said["waves"][0]["clusters"][0]["bundle"]["apps"][0]["state"] == state)
+
+    eventually(known)
+
+
+def poll(stage: Stage, path: str, tag: str = "", **headers: str) -> TestResponse:
+    """What an open page asks; `tag` names the version that it shows."""
+    asked = {"HX-Request": "true", **({"HX-PTag": tag} if tag else {}), **headers}
+    return stage.browser.get(path, headers=asked)
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two fragments say the same, whenever they were read."""
+    return MOMENT.sub("", one) == MOMENT.sub("", other)
+
+
+def test_an_open_page_is_sent_what_has_changed_and_then_nothing(stage: Stage):
+    release = start(stage)
+    for path in (f"/releases/{release}/hierarchy", f"/releases/{release}/entities/cluster:c0"):
+        change(stage, release, "deploying")
+        first = poll(stage, path)
+        open_page = OpenPage(first.text)
+        for state in ("deployed", "failed", "odd"):
+            change(stage, release, state)
+            answer = poll(stage, path, first.headers["HX-PTag"])
+            assert "<hx-partial" in answer.text
+            assert "app:a0-1" not in answer.text
+            assert answer.headers["As-Of"]
+            assert "<!--slot" not in answer.text
+            open_page.take(answer.text)
+            whole = poll(stage, path)
+            assert same(str(open_page), parsed(whole.text))
+            assert whole.headers["HX-PTag"] == answer.headers["HX-PTag"]
+            first = answer
+            assert poll(stage, path, first.headers["HX-PTag"]).status_code == 304
+
+
+def test_every_viewer_of_a_version_is_sent_the_same_bytes(stage: Stage):
+    release = start(stage)
+    path = f"/releases/{release}/hierarchy"
+    tag = poll(stage, path).headers["HX-PTag"]
+    change(stage, release, "deployed")
+    first = poll(stage, path, tag).text
+    stage.browser = logged_in(stage.app)
+    assert "<hx-partial" in first
+    assert same(first, poll(stage, path, tag).text)
+
+
+def test_whoever_has_an_unknown_version_or_selects_is_sent_the_whole(stage: Stage):
+    release = start(stage)
+    path = f"/releases/{release}"
+    tag = poll(stage, path).headers["HX-PTag"]
+    other = poll(stage, "/releases").headers["HX-PTag"]
+    for known in ("made-up", "", other):
+        assert "<h1>" in poll(stage, path, known).text
+        assert "<hx-partial" not in poll(stage, path, known).text
+    selecting = {"HX-Request-Type": "full"}
+    assert "<h1>" in poll(stage, path, tag, **selecting).text
+    change(stage, release, "deployed")
+    assert "<hx-partial" not in poll(stage, path, tag, **selecting).text
+
+
+def test_a_page_carries_the_version_that_it_shows_also_when_it_names_what_it_has_open(stage: Stage):
+    release = start(stage)
+    change(stage, release, "failed")
+    page = stage.ask(f"/releases/{release}").text
+    tag = re.search(r'hx-ptag="([0-9a-f]+)"', page)[1]
+    assert poll(stage, f"/releases/{release}", tag).status_code == 304
+    # The cluster with the failed app is open from the start, and an open page says so.
+    asked = poll(stage, f"/releases/{release}?open=cluster:c0", tag)
+    assert asked.status_code == 304
+    assert asked.headers["HX-PTag"] != tag
+    opened = poll(stage, f"/releases/{release}?open=cluster:c0&open=cluster:c1", asked.headers["HX-PTag"])
+    assert "<h1>" in opened.text, "rows came"
+
+
+def test_one_change_in_a_thousand_rows_takes_a_twentieth_of_the_bytes_of_the_tree(stage: Stage):
+    release = start(stage, clusters=48, apps=19)
+    path = f"/releases/{release}/hierarchy"
+    whole = poll(stage, path)
+    change(stage, release, "deployed", clusters=48, apps=19)
+    answer = poll(stage, path, whole.headers["HX-PTag"])
+    assert "<hx-partial" in answer.text
+    assert len(answer.data) * 20 <= len(whole.data)

@@ -1,0 +1,36 @@
+"""An open page, as far as what htmx puts into it goes: a model of a browser that tests read."""
+
+from bs4 import BeautifulSoup, Tag
+
+
+class OpenPage:
+    """What stands in the live element of an open page, and what becomes of it with each answer."""
+
+    def __init__(self, fragment: str) -> None:
+        self._page = BeautifulSoup(fragment, "html.parser")
+
+    def take(self, answer: str) -> None:
+        """Put an answer in its place: partial by partial, or as a whole."""
+        new = BeautifulSoup(answer, "html.parser")
+        partials = new.find_all("hx-partial")
+        if not partials:
+            self._page = new
+        for partial in partials:
+            self._put(partial)
+
+    def _put(self, partial: Tag) -> None:
+        (target,) = self._page.select(str(partial["hx-target"]))
+        if partial["hx-swap"] == "innerMorph":
+            target.clear()
+            target.extend(list(partial.contents))
+        else:
+            (element,) = partial.contents
+            target.replace_with(element)
+
+    def __str__(self) -> str:
+        return str(self._page)
+
+
+def parsed(fragment: str) -> str:
+    """A fragment as an open page would hold it."""
+    return str(BeautifulSoup(fragment, "html.parser"))

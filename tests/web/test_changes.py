@@ -1,0 +1,242 @@
+"""For any sequence of versions, the answers applied to the old page give exactly the new page."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask, render_template
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from dashboard.app import create_app
+from dashboard.domain.causes import Problems, broken_in, group
+from dashboard.domain.entities import ChildRun, Entity, Occurrence, Occurrences, Release, ReleaseList, Runs, Status
+from dashboard.domain.filters import ReleaseFilter
+from dashboard.domain.phases import phase_of
+from dashboard.domain.problems import Problem, ProblemCode
+from dashboard.domain.truth import judge
+from dashboard.live.snapshots import Snapshot, outdated
+from dashboard.pages.base import Page
+from dashboard.pages.entity import EntityPage
+from dashboard.pages.occurrences import OccurrencesPage
+from dashboard.pages.problems import ProblemsPage
+from dashboard.pages.release import HierarchyPage, ReleasePage
+from dashboard.pages.releases import ReleasesPage
+from dashboard.settings import Settings
+from dashboard.web.changes import MANY, drawn, outline
+from tests.open_page import OpenPage, parsed
+from tests.rollout_makers import STARTED, entity, execution, retrying
+
+GAP = Problem(ProblemCode.QUERY_FAILED, "It did not answer.", "rpc error")
+LATER = STARTED + timedelta(minutes=3)
+EDITS = {
+    "state": lambda row, n: replace(
+        row,
+        state=["pending", "deploying", "deployed", "failed", "odd"][n],
+        phase=phase_of(row.type, ["pending", "deploying", "deployed", "failed", "odd"][n]),
+    ),
+    "error": lambda row, n: replace(row, error=[None, "no", "<b>no & never</b>\nat all", "x" * 300, "{{ 1 }}"][n]),
+    "attempt": lambda row, n: replace(row, attempt=retrying("app:a", n) if n else None),
+    "version": lambda row, n: replace(row, version=f"1.{n}" if n else None),
+    "name": lambda row, n: replace(row, name=f"name {n}"),
+    "times": lambda row, n: replace(row, created_at=STARTED, updated_at=STARTED + timedelta(minutes=n)),
+    "problem": lambda row, n: replace(row, problem=GAP if n % 2 else None),
+    "child run": lambda row, n: replace(row, child_run=ChildRun(f"c{n}", "r", "T") if n else None),
+    "details": lambda row, n: replace(row, details={"n": n}),
+    "overruled": lambda row, n: replace(row, overruled=bool(n % 2)),
+    "sequence": lambda row, n: replace(row, sequence=n or None),
+    "dropped": lambda row, n: replace(row, children=row.children[:n]),
+    "turned": lambda row, n: replace(row, children=row.children[::-1]),
+    "doubled": lambda row, n: replace(row, children=row.children + row.children[:1]),
+}
+OPEN = frozenset({"cluster:c0"})
+edits = st.tuples(st.integers(0, 40), st.sampled_from(sorted(EDITS)), st.integers(0, 4))
+opened = st.sampled_from([OPEN, OPEN, OPEN | {"cluster:c3"}])
+steps = st.lists(st.tuples(st.lists(edits, max_size=3), opened, st.booleans()), min_size=1, max_size=4)
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    folder: Path = tmp_path_factory.mktemp("changes")
+    app = create_app(Settings(data_dir=folder, secret_key=SecretStr("k" * 32)))
+    yield app
+    app.extensions["accounts"].close()
+
+
+def tree() -> Entity:
+    """A release of two waves of two clusters, with two apps each but for the last, which has none."""
+    clusters = [
+        entity(
+            f"cluster:c{n}",
+            "in_progress",
+            entity(
+                f"bundle:b{n}",
+                "in_progress",
+                *(entity(f"app:a{n}-{app}", "deploying", version="1") for app in range(2 * (n < 3))),
+            ),
+        )
+        for n in range(4)
+    ]
+    waves = [entity(f"wave:w{n}", "in_progress", *clusters[2 * n : 2 * n + 2], sequence=n) for n in range(2)]
+    return entity("release:r", "in_progress", *waves)
+
+
+def edited(root: Entity, place: int, edit: str, number: int) -> Entity:
+    """The tree with its row at this place (of those that there are) edited."""
+    rows = list(root.walk())
+    wanted = rows[place % len(rows)]
+
+    def walk(row: Entity) -> Entity:
+        if row is wanted:
+            return EDITS[edit](row, number)
+        return replace(row, children=tuple(walk(child) for child in row.children))
+
+    return walk(root)
+
+
+def release_of(root: Entity, *, status: Status = Status.RUNNING, number: int = 0) -> Release:
+    """The release as it stands in Temporal."""
+    run = execution(status, run_id=f"run-{number}", workflow_id=f"release:r{number}" if number else "release:r")
+    return replace(judge(run, root), runs=Runs((run,)))
+
+
+def pages(root: Entity, opened: frozenset[str], *, stale: bool) -> Iterator[tuple[str, Page]]:
+    """Every page that shows this tree, and its address."""
+    release = release_of(root)
+    seen = Snapshot(release, STARTED, "v")
+    asked = "&".join(f"open={entity_id}" for entity_id in sorted(opened))
+    yield f"/releases/release:r?{asked}", ReleasePage.of(outdated(seen, GAP) if stale else seen, opened)
+    yield "/releases/release:r/hierarchy", HierarchyPage.of(seen)
+    ids = {row.id for row in root.walk()}
+    for entity_id in {"release:r", "wave:w0", "cluster:c0", "app:a0-0"} & ids:
+        yield f"/releases/release:r/entities/{entity_id}", EntityPage.of(seen, entity_id, opened)
+    others = [release_of(replace(row, children=()), number=n) for n, row in enumerate(root.children, start=1)]
+    listed = ReleaseList((release, *others), 0, 20, 3, {Status.RUNNING: 3}, STARTED, None)
+    yield "/releases", ReleasesPage.of(Snapshot(listed, STARTED, "v"), ReleaseFilter(), lambda _: "")
+    found = tuple(Occurrence(release_of(root, number=n).execution, row) for n, row in enumerate(root.children))
+    everywhere = Occurrences("wave:w0", found[:1], found[1:], 2, 2)
+    if found:
+        yield "/entities/wave:w0", OccurrencesPage.of(Snapshot(everywhere, STARTED, "v"))
+    broken = Problems(group(broken_in(release)), 1, 1, 1, 1, 0)
+    yield "/problems", ProblemsPage.of(Snapshot(broken, STARTED, "v"))
+
+
+class Viewer:
+    """Has every page open, and compares each with what a new viewer would see."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._shown: dict[str, tuple[OpenPage, bytes, str]] = {}
+        self.partly = 0
+
+    def look(self, root: Entity, opened: frozenset[str] = OPEN, *, stale: bool = False) -> None:
+        """Take what is new of each page; it must then be the page of this tree."""
+        for address, page in pages(root, opened, stale=stale):
+            with self._app.test_request_context(address):
+                path, new, whole = address.partition("?")[0], outline(page), render_template(page.fragment, page=page)
+                open_page, old, before = self._shown.get(path, (OpenPage(whole), new, whole))
+                if old != new:
+                    answer = drawn(page, old, new)
+                    self.partly += bool(answer)
+                    open_page.take(answer or whole)
+                assert whole == before or str(open_page) == parsed(whole), path
+                self._shown[path] = open_page, new, whole
+
+
+@given(steps=steps)
+@settings(max_examples=15, deadline=None)
+def test_answers_applied_to_an_open_page_give_the_new_page(app: Flask, steps: list[tuple[list, frozenset[str], bool]]):
+    viewer, root = Viewer(app), tree()
+    viewer.look(root)
+    for changes, opened, stale in steps:
+        for change in changes:
+            root = edited(root, *change)
+        viewer.look(root, opened, stale=stale)
+
+
+@pytest.mark.parametrize("edit", sorted(EDITS))
+def test_no_page_misses_a_field_of_a_row(app: Flask, edit: str):
+    viewer = Viewer(app)
+    # One row after another, so that no other change brings the whole page with it.
+    for entity_id in ("app:a0-0", "bundle:b0", "bundle:b3", "cluster:c0", "cluster:c1", "wave:w0", "release:r"):
+        viewer.look(tree())
+        for number in (0, 3):
+            viewer.look(edited(tree(), place_of(entity_id), edit, number))
+    assert viewer.partly or edit == "details"
+
+
+def changed(app: Flask, place: int, edit: str, number: int) -> str:
+    """What the open page of the whole tree is sent after this edit."""
+    root = tree()
+    after = edited(root, place, edit, number)
+    with app.test_request_context("/releases/release:r/hierarchy"):
+        old, page = (HierarchyPage.of(Snapshot(release_of(root), STARTED, "v")) for root in (root, after))
+        return drawn(page, outline(old), outline(page))
+
+
+def targets(answer: str) -> list[str]:
+    """What the partials of an answer are for."""
+    return [piece.partition('"')[0] for piece in answer.split('hx-target="')[1:]]
+
+
+def place_of(entity_id: str) -> int:
+    return [row.id for row in tree().walk()].index(entity_id)
+
+
+def test_one_changed_app_brings_its_line_those_above_it_and_the_head(app: Flask):
+    answer = changed(app, place_of("app:a0-0"), "state", 2)
+    assert len(targets(answer)) == 5, "the head, the wave, the cluster, the bundle, the app"
+    assert 'data-entity-id="app:a0-0"' in answer
+    assert "app:a0-1" not in answer
+    assert "cluster:c1" not in answer
+
+
+def test_a_field_that_a_page_does_not_show_brings_nothing(app: Flask):
+    root = tree()
+    after = edited(root, place_of("app:a0-0"), "details", 1)
+    with app.test_request_context("/releases/release:r/hierarchy"):
+        old, new = (outline(HierarchyPage.of(Snapshot(release_of(root), STARTED, "v"))) for root in (root, after))
+    assert old == new
+
+
+@pytest.mark.parametrize("edit", ["dropped", "turned", "doubled"])
+def test_where_rows_come_go_or_move_the_whole_is_due(app: Flask, edit: str):
+    assert changed(app, place_of("bundle:b0"), edit, 1) == ""
+
+
+def test_where_an_id_stands_twice_the_whole_is_due(app: Flask):
+    root = edited(tree(), place_of("bundle:b0"), "doubled", 0)
+    after = edited(root, place_of("app:a0-1"), "state", 2)
+    with app.test_request_context("/releases/release:r/hierarchy"):
+        old, page = (HierarchyPage.of(Snapshot(release_of(root), STARTED, "v")) for root in (root, after))
+        assert drawn(page, outline(old), outline(page)) == ""
+
+
+def test_with_many_changes_the_whole_is_due(app: Flask):
+    apps = [entity(f"app:{n}", "deploying") for n in range(MANY + 1)]
+    wave = entity("wave:w", "", entity("cluster:c", "", entity("bundle:b", "", *apps)))
+    roots = [entity("release:r", "in_progress", wave)] * 2
+    for place in range(4, MANY + 5):
+        roots[1] = edited(roots[1], place, "version", 2)
+    with app.test_request_context("/releases/release:r/hierarchy"):
+        old, page = (HierarchyPage.of(Snapshot(release_of(root), STARTED, "v")) for root in roots)
+        assert drawn(page, outline(old), outline(page)) == ""
+
+
+def test_the_version_of_another_page_or_of_another_run_is_no_version_of_this(app: Flask):
+    page = HierarchyPage.of(Snapshot(release_of(tree()), STARTED, "v"))
+    outlines = []
+    for asked in ("/hierarchy", "/hierarchy?run=01234567-89ab-cdef-0123-456789abcdef", "?open=wave:w0"):
+        with app.test_request_context(f"/releases/release:r{asked}"):
+            outlines.append(outline(page))
+            assert all(drawn(page, outlines[-1], other) == "" for other in outlines[:-1])
+    assert len(set(outlines)) == 3
+
+
+def test_an_outline_takes_eight_bytes_for_each_row(app: Flask):
+    page = HierarchyPage.of(Snapshot(release_of(tree()), STARTED, "v"))
+    with app.test_request_context("/releases/release:r/hierarchy"):
+        assert len(outline(page)) == 8 * (1 + len(page.parts) + len(list(tree().walk())) - 1)
