@@ -125,7 +125,7 @@ def test_when_the_session_ends_the_stream_says_so_and_closes(
     listener.close()
 
 
-def test_told_to_stop_it_first_says_so_then_finishes_everything(tmp_path: Path, stage: Stage, release: str) -> None:
+def test_told_to_stop_it_first_says_so_then_finishes_everything(tmp_path: Path) -> None:
     account(tmp_path).close()
     with EmbeddedTemporal(log=tmp_path / "temporal.log") as temporal, serving(tmp_path, temporal.address) as served:
         cookie = {"Cookie": served.login()}
