@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import threading
 
 import structlog
 from flask import Flask
@@ -16,7 +17,7 @@ from dashboard.live.releases import LiveReleases
 from dashboard.settings import Settings, SettingsError, ensure_secret_key, load_settings
 from dashboard.temporal.connection import Connection, ConnectionSettingsError
 from dashboard.temporal.gateway import TemporalGateway
-from dashboard.web import assets, errors, health, login, routes, security
+from dashboard.web import assets, errors, health, login, routes, security, streams
 from dashboard.web.converters import IdConverter
 from dashboard.web.formats import FILTERS, segment
 from dashboard.web.renderings import Renderings
@@ -40,12 +41,14 @@ def create_app(
         _source(settings), LoopThread(), timeout=settings.temporal_timeout
     )
     app.extensions["renderings"] = Renderings()
+    app.extensions["draining"] = threading.Event()
     errors.init_app(app)
     security.init_app(app, settings)
     login.init_app(app, accounts, Tokens.of(settings))
     assets.init_app(app)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(routes.blueprint)
+    app.register_blueprint(streams.blueprint)
     return app
 
 

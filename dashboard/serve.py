@@ -1,42 +1,129 @@
-"""Runs the dashboard on granian, a WSGI server that slow clients cannot block and that drains when it is stopped."""
+"""Runs the dashboard on uvicorn: streams of news and slow clients cost no threads, and a stop drops nothing."""
 
+import asyncio
+import os
+import resource
+import signal
+import socket
+import sys
+import threading
 from collections.abc import Callable
+from functools import partial
+from types import FrameType
 
 import click
+import uvicorn
+import uvloop
 from flask import Flask
-from granian.constants import Interfaces
-from granian.log import LogLevels
-from granian.server import Server
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from dashboard import ports
+from dashboard import polled, ports
+from dashboard.asgi import AsgiDashboard
 from dashboard.live.seats import SEATS
 
 # A page waits for Temporal, not for the processor: more threads than cores are of use. At most SEATS of them wait.
 THREADS = SEATS + 8
-BACKLOG = 512
-DRAIN_SECONDS = 5
+BACKLOG = 2_048
+# Each open page and each silent client takes one.
+FILE_DESCRIPTORS = 65_536
+# A request's headers have to come within this many seconds.
+HEADERS_SECONDS = 20.0
+# Longer than proxies keep a connection for the next request, so that it is they who close it.
+KEEP_ALIVE_SECONDS = 75
+# How long `/ready` says that this process goes while it still takes everything: balancers ask about once a second.
+NOTICE_SECONDS = 1.0
+# After that, what is under way has this long to finish.
+DRAIN_SECONDS = 20
 
 
 def serve(make_app: Callable[[], Flask], host: str, port: int) -> None:
-    """Serve until SIGTERM or SIGINT, then answer what is under way and return.
+    """Serve until SIGTERM or SIGINT, then finish what is under way and end the process.
 
-    The app is made once here, so that settings that it refuses stop the start, and again in the process that serves.
-    Raises what `make_app` raises, or PortRefused, before anything listens; SystemExit if the serving process dies.
+    Raises what `make_app` raises, or PortRefused, before anything listens; SystemExit if the port is taken after all.
     """
     address = ports.check(host, port)
-    make_app()
-    server = Server(
-        "dashboard",
-        address=address,
-        port=port,
-        interface=Interfaces.WSGI,
-        blocking_threads=THREADS,
-        backlog=BACKLOG,
-        websockets=False,
-        # Its own lines are about its processes; at a lower level it warns of THREADS at every start.
-        log_level=LogLevels.error,
-        workers_kill_timeout=DRAIN_SECONDS,
-    )
+    app = make_app()
+    _allow_many_clients()
     shown = f"[{host}]" if ":" in host else host
-    server.on_startup(lambda: click.echo(f"Serving on http://{shown}:{port}"))
-    server.serve(target_loader=make_app, wrap_loader=False)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(app, address, port, f"Serving on http://{shown}:{port}"))
+        # A process that has used Temporal's client may crash in the interpreter's own shutdown, after all is done.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+
+
+async def _serve(app: Flask, address: str, port: int, greeting: str) -> None:
+    dashboard = AsgiDashboard(app, partial(polled.subscribe, app.extensions["releases"]), threads=THREADS)
+    config = uvicorn.Config(
+        dashboard,
+        host=address,
+        port=port,
+        http=_Impatient,
+        ws="none",
+        lifespan="off",
+        backlog=BACKLOG,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # The app reads them itself, from as many proxies as the settings trust.
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+    await _Server(config, app.extensions["draining"], dashboard.end_streams, greeting).serve()
+
+
+class _Server(uvicorn.Server):
+    """Says that it goes, for a moment, before it takes nobody any more."""
+
+    def __init__(
+        self, config: uvicorn.Config, draining: threading.Event, end_streams: Callable[[], None], greeting: str
+    ) -> None:
+        super().__init__(config)
+        self._draining = draining
+        self._end_streams = end_streams
+        self._greeting = greeting
+        self._loop = asyncio.get_running_loop()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say where."""
+        await super().startup(sockets)
+        click.echo(self._greeting)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Drain; the second time, stop at once."""
+        if self._draining.is_set():
+            self.should_exit = self.force_exit = True
+        self._draining.set()
+        # Whoever presses Ctrl-C has no balancer that would have to be told.
+        notice = 0.0 if sig == signal.SIGINT else NOTICE_SECONDS
+        self._loop.call_soon_threadsafe(self._loop.call_later, notice, self._stop)
+
+    def _stop(self) -> None:
+        self._end_streams()
+        self.should_exit = True
+
+
+class _Impatient(HttpToolsProtocol):
+    """Closes a connection on which no request, or only a part of its headers, has come in time."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait."""
+        super().connection_made(transport)
+        self._wait_for_headers()
+
+    def data_received(self, data: bytes) -> None:
+        """Wait on where this was not all."""
+        super().data_received(data)
+        if self.timeout_keep_alive_task is None and (self.cycle is None or self.cycle.response_complete):
+            self._wait_for_headers()
+
+    def _wait_for_headers(self) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(HEADERS_SECONDS, self.timeout_keep_alive_handler)
+
+
+def _allow_many_clients() -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILE_DESCRIPTORS if most == resource.RLIM_INFINITY else min(FILE_DESCRIPTORS, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.web
 # All that answers without a login: method, rule, and the status that an empty request gets.
 PUBLIC = {
     ("GET", "/health"): 200,
+    ("GET", "/ready"): 200,
     ("GET", "/static/<path:filename>"): 404,
     ("GET", "/login"): 200,
     ("POST", "/login"): 401,
@@ -56,6 +57,8 @@ def test_what_is_not_public_takes_a_login(app: Flask, client: FlaskClient):
         if rule.rule.startswith("/api"):
             assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer"), (method, rule.rule)
             assert answer.get_json()["error"]["code"] == "not_logged_in"
+        elif rule.rule.startswith("/live"):
+            assert answer.status_code == 401, (method, rule.rule)
         else:
             assert answer.status_code == 302, (method, rule.rule)
             assert answer.location == f"/login?next={quote(path, safe='/:')}"

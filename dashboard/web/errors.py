@@ -146,6 +146,11 @@ def wants_fragment() -> bool:
     return request.headers.get("HX-Request") == "true"
 
 
+def wants_stream() -> bool:
+    """Whether this request is for a page's news as they come."""
+    return request.path.startswith("/live/")
+
+
 def _page(exc: HTTPException) -> ErrorPage:
     status = exc.code or 500
     retry_after = exc.headers.get("Retry-After") if isinstance(exc, Refused) else None

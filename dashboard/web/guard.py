@@ -13,13 +13,17 @@ from werkzeug.wrappers import Response as BaseResponse
 from dashboard.accounts.models import Role, User
 from dashboard.accounts.store import Accounts, AccountsUnavailable
 from dashboard.accounts.tokens import InvalidToken, Tokens
-from dashboard.web.errors import Refused, answer, wants_fragment, wants_json
+from dashboard.web.errors import Refused, answer, wants_fragment, wants_json, wants_stream
 from dashboard.web.security import local_target
 
 log = structlog.get_logger()
 
 # All that anybody may ask for. Everything else, and what does not exist, takes a login.
-PUBLIC = frozenset({"static", "health.health", "login.form", "login.submit", "login.logout", "auth.token"})
+PUBLIC = frozenset(
+    {"static", "health.health", "health.ready", "login.form", "login.submit", "login.logout", "auth.token"}
+)
+
+ENDED = "The session has ended. Log in again."
 
 
 @dataclass(frozen=True)
@@ -92,9 +96,11 @@ def _guard() -> BaseResponse | None:
         raise g.accounts_failure
     if wants_json():
         raise _unauthorized()
+    if wants_stream():
+        raise Refused(401, "not_logged_in", ENDED)
     if wants_fragment():
         headers = {"HX-Redirect": _login_url(_page_of_fragment())}
-        raise Refused(401, "not_logged_in", "The session has ended. Log in again.", headers=headers)
+        raise Refused(401, "not_logged_in", ENDED, headers=headers)
     return redirect(_login_url(_asked_page()))
 
 

@@ -48,7 +48,7 @@ def release(release_id: str) -> Shown:
     """One release: its facts, what blocks it, and its tree with most clusters closed."""
     parse_release_id(release_id)
     opened = _open_ids()
-    seen = _live().release(release_id, _run_id(), opened=opened)
+    seen = _live().release(release_id, asked_run(), opened=opened)
     return Shown(seen, lambda: ReleasePage.of(seen, opened))
 
 
@@ -57,7 +57,7 @@ def hierarchy(release_id: str) -> Shown:
     """One release with its whole tree, or as far as one is opened that is too large for that."""
     parse_release_id(release_id)
     narrowing = _narrowing()
-    seen = _live().release(release_id, _run_id(), whole=True, opened=_open_ids())
+    seen = _live().release(release_id, asked_run(), whole=True, opened=_open_ids())
     return Shown(seen, lambda: HierarchyPage.of(seen, narrowing))
 
 
@@ -67,7 +67,7 @@ def entity(release_id: str, entity_id: str) -> Shown:
     parse_release_id(release_id)
     parse_entity_id(entity_id)
     opened = _open_ids()
-    seen = _live().release(release_id, _run_id(), opened=opened | {entity_id})
+    seen = _live().release(release_id, asked_run(), opened=opened | {entity_id})
     return Shown(seen, lambda: EntityPage.of(seen, entity_id, opened))
 
 
@@ -114,7 +114,7 @@ def _narrowing() -> Narrowing:
     return Narrowing(depth, frozenset(Phase(name) for name in wanted))
 
 
-def _run_id() -> str | None:
+def asked_run() -> str | None:
     """The run that is asked for; the latest if none is."""
     text = request.args.get("run")
     if text is None:

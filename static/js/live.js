@@ -45,7 +45,11 @@ setInterval(() => {
 
 // Asking for news
 
+const ASK_ANYWAY_SECONDS = 30;
 let timer = 0;
+let asking = false;
+let again = false;
+let hearing = false; // whether news come by themselves: see news.js
 let lostSince = null;
 
 function pulse(name, text) {
@@ -67,11 +71,14 @@ function schedule() {
   clearTimeout(timer);
   // A hidden tab asks nothing; an ended release has no news.
   if (!live() || document.hidden || marker()?.dataset.live !== "true") return;
-  timer = setTimeout(refresh, Number(live().dataset.every) * 1000);
+  // While news come by themselves, asking only makes sure of that, and of the session.
+  timer = setTimeout(refresh, (hearing ? ASK_ANYWAY_SECONDS : Number(live().dataset.every)) * 1000);
 }
 
+/** Ask for what is new; if that is under way, once more after it, as its answer may have been made already. */
 function refresh() {
-  if (live()) live().dispatchEvent(new CustomEvent("refresh"));
+  again = asking;
+  if (!asking && live()) live().dispatchEvent(new CustomEvent("refresh"));
 }
 
 document.addEventListener("visibilitychange", () => {
@@ -81,6 +88,7 @@ document.addEventListener("visibilitychange", () => {
 
 document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
   if (ctx.sourceElement !== live()) return;
+  asking = true;
   // What the viewer has opened is part of what is asked for.
   for (const opened of document.querySelectorAll("details[data-lazy][open]")) {
     ctx.request.body.append("open", opened.dataset.lazy);
@@ -99,8 +107,11 @@ function rows() {
 
 document.addEventListener("htmx:before:swap", ({ detail: { ctx, tasks } }) => {
   before = rows();
-  // What has changed here is not here: the next answer has to be the whole.
-  if (ctx.sourceElement === live() && tasks.some(({ target }) => !target)) delete live()._htmx.ptag;
+  // What has changed is not here: asked for again, the answer is the whole.
+  if (ctx.sourceElement === live() && tasks.some(({ target }) => !target)) {
+    delete live()._htmx.ptag;
+    again = true;
+  }
 });
 
 document.addEventListener("htmx:after:swap", () => {
@@ -120,6 +131,7 @@ function glow(row) {
 
 document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
   if (ctx.sourceElement !== live()) return;
+  asking = false;
   const response = ctx.response;
   const answered = response && (response.status === 304 || response.status < 300);
   if (answered) {
@@ -136,6 +148,7 @@ document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
   }
   tellState();
   schedule();
+  if (again) refresh();
 });
 
 // What the viewer has opened or closed stays so, whatever the server would open by itself.

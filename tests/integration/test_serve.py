@@ -5,22 +5,17 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 
 from dashboard import ports
-from dashboard.accounts.models import Role
-from dashboard.accounts.store import Accounts
 from dashboard.demo.server import EmbeddedTemporal
 from tests.every_page import BOUND
+from tests.served import Served, account, serving
 from tests.stage import EMAIL, PASSWORD
 from tests.waiting import eventually
 
@@ -28,47 +23,6 @@ from tests.waiting import eventually
 MANY = 60
 # What needs no Temporal is answered in a moment, in seconds.
 MOMENT = 1.0
-
-
-class Served:
-    """A dashboard in a process of its own."""
-
-    def __init__(self, folder: Path, temporal: str = "127.0.0.1:1") -> None:
-        self.port = ports.find_free()
-        argv = [sys.executable, "-P", "-m", "dashboard.cli", "serve", "--port", str(self.port)]
-        env = os.environ | {"DATA_DIR": str(folder / "data"), "TEMPORAL_ADDRESS": temporal}
-        self.log = folder / "serve.log"
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(argv, cwd=folder, env=env, stdout=log, stderr=log)
-        eventually(lambda: ports.answers(self.port, "/health") or self.process.poll() is not None, 60)
-        assert self.process.poll() is None, self.log.read_text()
-
-    def ask(self, method: str, path: str, body: str = "", **headers: str) -> tuple[int, str, float]:
-        """The answer's status and text, and how many seconds it took. Each on a connection of its own."""
-        started = time.monotonic()
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        try:
-            connection.request(method, path, body or None, headers)
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode(), time.monotonic() - started
-        finally:
-            connection.close()
-
-    def end(self) -> int:
-        """Tell it to end; return its exit code."""
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(60)
-
-
-@contextmanager
-def serving(folder: Path, temporal: str = "127.0.0.1:1") -> Iterator[Served]:
-    """A dashboard that has ended when the context ends."""
-    served = Served(folder, temporal)
-    try:
-        yield served
-    finally:
-        if served.process.poll() is None:
-            served.end()
 
 
 @pytest.fixture
@@ -98,10 +52,7 @@ def test_a_port_that_it_listens_on_is_busy(served: Served) -> None:
 
 
 def test_many_pages_that_wait_for_a_frozen_temporal_hold_up_neither_each_other_nor_the_login(tmp_path: Path) -> None:
-    accounts = Accounts(f"sqlite:///{tmp_path / 'data' / 'accounts.db'}")
-    (tmp_path / "data").mkdir()
-    accounts.create_tables()
-    accounts.ensure(EMAIL, PASSWORD, name="Rita", role=Role.viewer)
+    account(tmp_path)
     form = urlencode({"username": EMAIL, "password": PASSWORD})
     login = ("POST", "/api/auth/login", form)
     as_form = {"Content-Type": "application/x-www-form-urlencoded"}

@@ -1,0 +1,191 @@
+"""The dashboard for an ASGI server: Flask answers in threads, and streams of news take none."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any, TypeVar
+from urllib.parse import unquote_to_bytes
+
+from a2wsgi.wsgi import build_environ
+from flask import Flask
+
+from dashboard.live.watched import Watched
+from dashboard.streams import Hub, Stream, Subscribe, news
+from dashboard.web.streams import CHANNEL, still_welcome
+
+T = TypeVar("T")
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+# Streams held at once; past that, pages ask from time to time.
+MAX_STREAMS = 4_000
+# More than Flask takes of a body, so that it is Flask that refuses.
+MAX_BODY = 128 * 1024
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What Flask said."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+class Channel:
+    """Takes a stream from the request that asks for it to its end. Its methods may be called in any thread."""
+
+    def __init__(self, hub: Hub, *, full: bool) -> None:
+        self.full = full
+        self.stream = Stream()
+        self.first = ""
+        self._hub = hub
+        self._what: Watched | None = None
+
+    def open(self, what: Watched) -> None:
+        """Hear of what happens to this from now on."""
+        self._what = what
+        self._hub.join(what, self.stream)
+
+    def begin(self, version: str) -> None:
+        """The version that is the latest now."""
+        self.first = version
+
+    def close(self) -> None:
+        """Hear nothing more."""
+        if self._what:
+            self._hub.leave(self._what, self.stream)
+
+
+class AsgiDashboard:
+    """The Flask app as an ASGI app. `threads` is how many requests it answers at once; open streams do not count."""
+
+    def __init__(self, app: Flask, subscribe: Subscribe, *, threads: int, max_streams: int = MAX_STREAMS) -> None:
+        self._app = app
+        self._hub = Hub(subscribe)
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="flask")
+        self._max_streams = max_streams
+        self._streams = 0
+        self._ending = False
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        body = await _body(receive)
+        if body is None:
+            return
+        environ = _environ(scope, body)
+        if scope["method"] == "GET" and scope["path"].startswith("/live/"):
+            await self._stream(environ, receive, send)
+        else:
+            await _say(await self._in_thread(self._answer, environ), send)
+
+    def end_streams(self) -> None:
+        """Tell all streams to come again, and take no more of them."""
+        self._ending = True
+        self._hub.end_all()
+
+    async def _stream(self, environ: dict[str, Any], receive: Receive, send: Send) -> None:
+        channel = Channel(self._hub, full=self._ending or self._streams >= self._max_streams)
+        self._streams += 1
+        try:
+            answer = await self._in_thread(self._answer, environ | {CHANNEL: channel})
+            if answer.status == 200:
+                said = self._news(channel, environ)
+                await _follow(said, answer, channel.stream, receive, send)
+            else:
+                await _say(answer, send)
+        finally:
+            self._streams -= 1
+            await asyncio.shield(self._in_thread(channel.close))
+
+    def _news(self, channel: Channel, environ: dict[str, Any]) -> AsyncIterator[str]:
+        async def welcome() -> bool:
+            return await self._in_thread(still_welcome, self._app, environ)
+
+        if self._ending:
+            channel.stream.end()
+        return news(channel.stream, channel.first, environ.get("HTTP_LAST_EVENT_ID", ""), welcome)
+
+    async def _in_thread(self, act: Callable[..., T], *given: Any) -> T:  # noqa: ANN401 - what `act` takes
+        return await asyncio.get_running_loop().run_in_executor(self._threads, act, *given)
+
+    def _answer(self, environ: dict[str, Any]) -> Answer:
+        """All of Flask's answer at once: the loop and the thread meet once for it, and not for each piece."""
+        told: list[tuple[str, list[tuple[str, str]]]] = []
+
+        def start(status: str, headers: list[tuple[str, str]], _exc_info: object = None, /) -> Callable[[bytes], None]:
+            told.append((status, headers))
+            return _unwritten
+
+        chunks = self._app(environ, start)
+        try:
+            body = b"".join(chunks)
+        finally:
+            _close(chunks)
+        status, headers = told[-1]
+        encoded = [(name.lower().encode("latin1"), value.encode("latin1")) for name, value in headers]
+        return Answer(int(status.split(" ", 1)[0]), encoded, body)
+
+
+def _unwritten(_chunk: bytes) -> None:
+    """The older way to answer, which Flask never takes."""
+    raise NotImplementedError
+
+
+def _close(chunks: Iterable[bytes]) -> None:
+    close = getattr(chunks, "close", None)
+    if close:
+        close()
+
+
+async def _follow(said: AsyncIterator[str], answer: Answer, stream: Stream, receive: Receive, send: Send) -> None:
+    """Send what is said until it ends, or the client goes."""
+    headers = [(name, value) for name, value in answer.headers if name != b"content-length"]
+    leaving = asyncio.create_task(_end_when_gone(stream, receive))
+    try:
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        async for text in said:
+            await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        leaving.cancel()
+
+
+async def _end_when_gone(stream: Stream, receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    stream.end()
+
+
+async def _say(answer: Answer, send: Send) -> None:
+    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """The body, read before a thread is taken, which a slow client would hold; None if the client has gone."""
+    body = bytearray()
+    while len(body) < MAX_BODY:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            break
+    return bytes(body)
+
+
+def _environ(scope: MutableMapping[str, Any], body: bytes) -> dict[str, Any]:
+    # With `_` for `-`, a client could give a second value to a header that a proxy sets.
+    headers = [(name, value) for name, value in scope["headers"] if b"_" not in name]
+    environ: dict[str, Any] = dict(build_environ({**scope, "headers": headers, "query_string": b""}, None))  # type: ignore[typeddict-item, arg-type]
+    # As they came: ids need not be UTF-8 to be told that they cannot be used.
+    environ["PATH_INFO"] = unquote_to_bytes(scope["raw_path"]).decode("latin1")
+    environ["QUERY_STRING"] = scope["query_string"].decode("latin1")
+    environ["wsgi.input"] = BytesIO(body)
+    # A body without a length is here as a whole, too.
+    environ["wsgi.input_terminated"] = True
+    return environ

@@ -1,0 +1,116 @@
+// Hears of changes as they come, as server-sent events, so that an open page need not ask. Where no stream is to be
+// had, or while one is broken, live.js asks from time to time.
+//
+// By fetch, not by EventSource: that one tells no status (is it a login that is missing, or room?), cannot begin with
+// the last version known, and comes again by a clock of its own. The events carry no content, so nothing is swapped here.
+
+// A browser keeps six connections to a host; the rest stays free for pages. Tabs that get none of these ask instead.
+const STREAMS_PER_BROWSER = 3;
+// The server says something every 15 seconds. A stream that is silent for longer is dead, whatever the system thinks.
+const SILENCE_MS = 40_000;
+const LONGEST_WAIT_MS = 60_000;
+
+// Tabs that show the same page tell each other: those without a stream hear it from one that has one.
+const otherTabs = new BroadcastChannel("news");
+const newsAddress = () => `/live${live().getAttribute("hx-get")}`;
+
+const news = { heard: "", retry: 0, stop: () => {}, trying: false, failures: 0, wait: 0, timer: 0, none: false };
+
+/** Whether this tab should hear: a hidden tab holds no connection, an ended release has no news. */
+function wantsNews() {
+  // Without locks, over plain http to another machine, tabs cannot tell how many streams there are: they ask.
+  return Boolean(navigator.locks) && !news.none && live() && !document.hidden && marker()?.dataset.live === "true";
+}
+
+async function hearNews() {
+  clearTimeout(news.timer);
+  if (news.trying || !wantsNews()) return;
+  news.trying = true;
+  let had = false;
+  for (let slot = 0; slot < STREAMS_PER_BROWSER && !had; slot += 1) {
+    await navigator.locks.request(`news ${slot}`, { ifAvailable: true }, async (lock) => {
+      had = Boolean(lock);
+      if (had) await followStream();
+    });
+  }
+  news.trying = false;
+  if (!wantsNews()) return;
+  news.timer = setTimeout(hearNews, had ? nextWait() : 1000);
+  if (had) refresh();
+}
+
+function nextWait() {
+  if (news.wait) return news.wait;
+  news.failures += 1;
+  return Math.min(LONGEST_WAIT_MS, 1000 * 2 ** news.failures) * (0.5 + Math.random() / 2);
+}
+
+async function followStream() {
+  const control = new AbortController();
+  let alarm = 0;
+  const alive = () => { clearTimeout(alarm); alarm = setTimeout(() => control.abort(), SILENCE_MS); };
+  news.stop = () => control.abort();
+  news.wait = 0;
+  try {
+    alive();
+    const headers = { Accept: "text/event-stream", ...(news.heard && { "Last-Event-ID": news.heard }) };
+    const response = await fetch(newsAddress(), { headers, signal: control.signal, cache: "no-store" });
+    if (response.ok) await readEvents(response.body, alive);
+    else refused(response);
+  } catch {
+    // Broken, or stopped by this page: both are told by what happens next.
+  }
+  clearTimeout(alarm);
+  hearing = false;
+}
+
+function refused(response) {
+  news.none = response.status === 501; // this server holds no streams
+  news.wait = 1000 * Number(response.headers.get("Retry-After")) * (1 + Math.random());
+}
+
+async function readEvents(body, alive) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    alive();
+    // Not before something has come: a proxy may keep back what it gets, and the page asks on.
+    if (!hearing) startHearing();
+    const events = (text + value).split("\n\n");
+    text = events.pop();
+    for (const event of events) hearEvent(new Map(event.split("\n").map((line) => line.split(": ", 2))));
+  }
+}
+
+function startHearing() {
+  hearing = true;
+  news.failures = 0;
+  schedule();
+}
+
+function hearEvent(event) {
+  if (event.has("retry")) news.retry = Number(event.get("retry"));
+  if (event.has("id")) news.heard = event.get("id");
+  const name = event.get("event");
+  if (name === "version") refresh(); // the page may have been made before the stream began
+  if (name === "changed") {
+    otherTabs.postMessage(newsAddress());
+    refresh();
+  }
+  if (name === "again") news.wait = news.retry;
+  if (name === "ended") {
+    pulse("lost", "the session has ended");
+    refresh(); // its answer leads to the login
+  }
+}
+
+document.addEventListener("visibilitychange", () => (document.hidden ? news.stop() : hearNews()));
+document.addEventListener("htmx:finally:request", () => { if (hearing && !wantsNews()) news.stop(); });
+otherTabs.addEventListener("message", ({ data }) => { if (wantsNews() && data === newsAddress()) refresh(); });
+// A page that is kept for the way back holds no connection either.
+addEventListener("pagehide", () => news.stop());
+addEventListener("pageshow", ({ persisted }) => { if (persisted) hearNews(); });
+
+hearNews();

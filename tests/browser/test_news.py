@@ -1,0 +1,120 @@
+"""An open page hears of changes in real Chromium: without asking, in many tabs, and again after a stream has broken."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
+
+from tests.browser.conftest import log_in
+from tests.rollout_makers import hierarchy
+from tests.served import Served, account, serving
+from tests.stage import EMAIL, Stage
+from tests.waiting import eventually
+
+STREAMING = "hearing"
+# What a tab does when it is put behind another.
+HIDE = """hidden => {
+    Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+@pytest.fixture
+def served(stage: Stage, tmp_path: Path) -> Iterator[Served]:
+    account(tmp_path).close()
+    with serving(tmp_path, stage.address, RELEASE_FILTER=f"WorkflowId STARTS_WITH '{stage.prefix}'") as served:
+        yield served
+
+
+@pytest.fixture
+def context(chromium: Browser, served: Served) -> Iterator[BrowserContext]:
+    context = chromium.new_context(base_url=f"http://127.0.0.1:{served.port}")
+    log_in(context.new_page())
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def release(stage: Stage) -> str:
+    tree = hierarchy(state="pending")
+    return stage.start("news", {"get_hierarchy": tree, "get_release_state": tree})
+
+
+@pytest.fixture
+def page(context: BrowserContext, release: str) -> Page:
+    """A page that hears."""
+    page = context.new_page()
+    page.goto(f"/releases/{release}")
+    eventually(lambda: page.evaluate(STREAMING))
+    return page
+
+
+def tell(stage: Stage, release: str, state: str) -> None:
+    stage.tell(release, {"get_hierarchy": hierarchy() | {"state": state}})
+
+
+def asked_of(page: Page) -> list[Request]:
+    """The requests of a page from now on."""
+    asked: list[Request] = []
+    page.on("request", lambda request: asked.append(request))
+    return asked
+
+
+def test_a_change_shows_although_nobody_asks_and_nobody_asks_without_one(page: Page, stage: Stage, release: str):
+    page.wait_for_timeout(1_000)
+    asked = asked_of(page)
+    page.wait_for_timeout(6_000)
+    assert asked == []
+    tell(stage, release, "paused")
+    expect(page.locator("h1")).to_contain_text("paused")
+    assert 1 <= len(asked) <= 2
+
+
+def test_many_tabs_show_a_change_and_leave_room_for_another(
+    context: BrowserContext, stage: Stage, release: str, served: Served
+):
+    tabs = [context.new_page() for _ in range(8)]
+    for tab in tabs:
+        tab.goto(f"/releases/{release}")
+    eventually(lambda: tabs[0].evaluate(STREAMING))
+    assert sum(tab.evaluate(STREAMING) for tab in tabs) <= 3
+    tell(stage, release, "paused")
+    for tab in tabs:
+        expect(tab.locator("h1")).to_contain_text("paused")
+    ninth = context.new_page()
+    ninth.goto("/releases", timeout=5_000)
+    expect(ninth.locator("h1")).to_have_text("Releases")
+
+
+def test_a_hidden_tab_costs_nothing_and_hears_again_when_it_is_shown(page: Page, stage: Stage, release: str):
+    page.evaluate(HIDE, True)
+    eventually(lambda: not page.evaluate(STREAMING))
+    asked = asked_of(page)
+    tell(stage, release, "paused")
+    page.wait_for_timeout(4_000)
+    assert asked == []
+    page.evaluate(HIDE, False)
+    expect(page.locator("h1")).to_contain_text("paused")
+    eventually(lambda: page.evaluate(STREAMING))
+
+
+def test_while_the_stream_is_broken_the_page_asks_and_then_hears_again(page: Page, stage: Stage, release: str):
+    page.route("**/live/**", lambda route: route.abort())
+    page.evaluate("news.stop()")
+    eventually(lambda: not page.evaluate(STREAMING))
+    tell(stage, release, "paused")
+    expect(page.locator("h1")).to_contain_text("paused")
+    assert not page.evaluate(STREAMING)
+    page.unroute("**/live/**")
+    eventually(lambda: page.evaluate(STREAMING))
+    tell(stage, release, "in_progress")
+    expect(page.locator("h1")).to_contain_text("in_progress")
+
+
+def test_when_the_session_has_ended_elsewhere_the_page_goes_to_the_login(page: Page, release: str, tmp_path: Path):
+    accounts = account(tmp_path)
+    accounts.disable(EMAIL)
+    accounts.close()
+    page.wait_for_url(re.compile(rf"/login\?next=.*{release.partition(':')[2]}"), timeout=40_000)

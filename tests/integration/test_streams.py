@@ -1,0 +1,191 @@
+"""Streams of news from `release-dashboard serve`: who may hear, what is heard, and how a stream ends."""
+
+import http.client
+import os
+import signal
+import socket
+import statistics
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from dashboard.demo.server import EmbeddedTemporal
+from tests.every_page import ANSWERS
+from tests.rollout_makers import hierarchy
+from tests.served import Listener, Served, account, serving
+from tests.stage import EMAIL, Stage
+from tests.waiting import eventually
+
+
+@pytest.fixture
+def served(stage: Stage, tmp_path: Path) -> Iterator[Served]:
+    account(tmp_path).close()
+    with serving(tmp_path, stage.address, RELEASE_FILTER=f"WorkflowId STARTS_WITH '{stage.prefix}'") as served:
+        yield served
+
+
+@pytest.fixture
+def release(stage: Stage) -> str:
+    return stage.start("heard", ANSWERS)
+
+
+def change(stage: Stage, release: str, state: str) -> None:
+    tree = hierarchy(state=state) | {"state": state}
+    app = {"by_id": {"app:a0-0": {"id": "app:a0-0", "state": state}}}
+    stage.tell(release, {"get_hierarchy": tree, "get_release_state": tree, "get_app_state": app})
+
+
+def test_a_page_hears_of_a_change_and_of_what_is_the_latest_before(served: Served, stage: Stage, release: str) -> None:
+    listener = Listener(served, f"/releases/{release}", Cookie=served.login())
+    assert listener.status == 200
+    assert listener.answer.headers["Content-Type"].startswith("text/event-stream")
+    assert listener.answer.headers["X-Content-Type-Options"] == "nosniff"
+    first = listener.event()
+    assert first is not None
+    assert first[0] == "version"
+    change(stage, release, "deployed")
+    second = listener.event()
+    assert second is not None
+    assert second[0] == "changed"
+    assert second[1] != first[1]
+    listener.close()
+
+
+@pytest.mark.parametrize("path", ["/releases", "/problems", "/entities/app:a0-0"])
+def test_other_pages_hear_too(served: Served, stage: Stage, release: str, path: str) -> None:
+    cookie = served.login()
+    eventually(lambda: release in served.ask("GET", "/releases", Cookie=cookie)[1])
+    listener = Listener(served, path, Cookie=cookie)
+    first = listener.event()
+    assert first is not None
+    assert first[0] == "version"
+    change(stage, release, "failed")
+    second = listener.event()
+    assert second is not None
+    assert second[0] == "changed"
+    listener.close()
+
+
+def test_who_comes_back_hears_only_of_what_they_have_not_heard(served: Served, stage: Stage, release: str) -> None:
+    cookie = served.login()
+    listener = Listener(served, f"/releases/{release}", Cookie=cookie)
+    first = listener.event()
+    assert first is not None
+    listener.close()
+    same = Listener(served, f"/releases/{release}", Cookie=cookie, **{"Last-Event-ID": first[1]})
+    change(stage, release, "deployed")
+    told = same.event()
+    assert told is not None
+    assert (told[0], told[1] != first[1]) == ("changed", True)
+    same.close()
+    late = Listener(served, f"/releases/{release}", Cookie=cookie, **{"Last-Event-ID": first[1]})
+    assert late.event() == told
+    late.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/releases/{release}-nowhere", 404),
+        ("/releases/{release}/entities/app:nowhere", 404),
+        ("/nowhere", 404),
+        ("/releases/nonsense", 422),
+        ("/releases/{release}?run=nonsense", 422),
+        ("/releases?page=0", 422),
+    ],
+)
+def test_a_stream_is_refused_as_its_page_is(served: Served, release: str, path: str, status: int) -> None:
+    cookie = served.login()
+    path = path.format(release=release)
+    assert served.ask("GET", path, Cookie=cookie)[0] == status
+    assert served.ask("GET", f"/live{path}", Cookie=cookie)[0] == status
+
+
+def test_a_stream_takes_a_session(served: Served, release: str) -> None:
+    assert served.ask("GET", f"/live/releases/{release}")[0] == 401
+    assert served.ask("HEAD", f"/live/releases/{release}", Cookie=served.login())[0] == 501
+
+
+def test_when_the_session_ends_the_stream_says_so_and_closes(
+    served: Served, stage: Stage, release: str, tmp_path: Path
+) -> None:
+    listener = Listener(served, f"/releases/{release}", Cookie=served.login())
+    assert listener.event() is not None
+    accounts = account(tmp_path)
+    accounts.disable(EMAIL)
+    accounts.close()
+    told = listener.event()
+    assert told is not None
+    assert told[0] == "ended"
+    assert listener.event() is None
+    listener.close()
+
+
+def test_told_to_stop_it_first_says_so_then_finishes_everything(tmp_path: Path) -> None:
+    account(tmp_path).close()
+    with EmbeddedTemporal(log=tmp_path / "temporal.log") as temporal, serving(tmp_path, temporal.address) as served:
+        cookie = {"Cookie": served.login()}
+        listener = Listener(served, "/releases", **cookie)
+        assert listener.event() is not None
+        half = socket.create_connection(("127.0.0.1", served.port))
+        half.sendall(b"GET /login HTTP/1.1\r\nHost:")
+        assert served.ask("GET", "/ready")[0] == 200
+        os.kill(temporal.pid, signal.SIGSTOP)
+        try:
+            with ThreadPoolExecutor(5) as pool:
+                # Each waits for a Temporal that does not answer.
+                paths = [f"/api/releases/release:slow-{number}" for number in range(5)]
+                waiting = [pool.submit(served.ask, "GET", path, **cookie) for path in paths]
+                served.process.send_signal(signal.SIGTERM)
+                began = time.monotonic()
+                eventually(lambda: served.ask("GET", "/ready")[0] == 503, 5)
+                assert served.ask("GET", "/health")[0] == 200
+                assert served.process.wait(30) == 0
+                assert time.monotonic() - began < 15
+        finally:
+            os.kill(temporal.pid, signal.SIGCONT)
+        assert {answer.result()[0] for answer in waiting} == {503}
+        told = []
+        while event := listener.event():
+            told.append(event[0])
+        assert told[-1] == "again"
+        listener.close()
+        half.close()
+
+
+def test_half_sent_headers_and_silent_sockets_hold_up_nobody(served: Served) -> None:
+    with ExitStack() as sockets:
+        for number in range(1_200):
+            client = sockets.enter_context(socket.create_connection(("127.0.0.1", served.port)))
+            if number < 200:
+                client.sendall(b"GET /login HTTP/1.1\r\nHost: here\r\nX-Slow:")
+        took = [served.ask("GET", "/health")[2] for _ in range(100)]
+        assert statistics.quantiles(took, n=20)[-1] < 1.0
+        assert served.end() == 0
+
+
+def test_a_body_that_does_not_come_holds_no_thread(served: Served) -> None:
+    with ExitStack() as sockets:
+        for _ in range(100):
+            client = sockets.enter_context(socket.create_connection(("127.0.0.1", served.port)))
+            client.sendall(b"POST /login HTTP/1.1\r\nHost: here\r\nContent-Length: 50\r\n\r\nusername")
+        took = [served.ask("GET", "/login")[2] for _ in range(20)]
+        assert max(took) < 1.0
+
+
+def test_an_address_that_is_no_text_and_a_body_without_a_length_are_answered(served: Served) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=30)
+    connection.putrequest("GET", "/login?next=%ff")
+    connection.endheaders()
+    assert connection.getresponse().status == 200
+    connection.close()
+    with socket.create_connection(("127.0.0.1", served.port)) as client:
+        form = b"username=nobody%40example.com&password=wrong"
+        head = b"POST /api/auth/login HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n"
+        client.sendall(head + b"Content-Type: application/x-www-form-urlencoded\r\n\r\n")
+        client.sendall(b"%x\r\n%b\r\n0\r\n\r\n" % (len(form), form))
+        assert client.recv(64).startswith(b"HTTP/1.1 401 ")

@@ -1,0 +1,106 @@
+"""`release-dashboard serve` as a process of its own, with its own accounts, and streams of news from it."""
+
+import http.client
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlencode
+
+from dashboard import ports
+from dashboard.accounts.models import Role
+from dashboard.accounts.store import Accounts
+from tests.stage import EMAIL, PASSWORD
+from tests.waiting import eventually
+
+
+class Served:
+    """A dashboard in a process of its own."""
+
+    def __init__(self, folder: Path, temporal: str, environment: dict[str, str]) -> None:
+        self.port = ports.find_free()
+        argv = [sys.executable, "-P", "-m", "dashboard.cli", "serve", "--port", str(self.port)]
+        env = os.environ | {"DATA_DIR": str(folder / "data"), "TEMPORAL_ADDRESS": temporal} | environment
+        self.log = folder / "serve.log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(argv, cwd=folder, env=env, stdout=log, stderr=log)
+        eventually(lambda: ports.answers(self.port, "/health") or self.process.poll() is not None, 60)
+        assert self.process.poll() is None, self.log.read_text()
+
+    def ask(self, method: str, path: str, body: str = "", **headers: str) -> tuple[int, str, float]:
+        """The answer's status and text, and how many seconds it took. Each on a connection of its own."""
+        started = time.monotonic()
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request(method, path, body or None, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode(), time.monotonic() - started
+        finally:
+            connection.close()
+
+    def login(self) -> str:
+        """The cookie of a new session of the user that `account` makes."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            form = urlencode({"username": EMAIL, "password": PASSWORD})
+            connection.request("POST", "/login", form, {"Content-Type": "application/x-www-form-urlencoded"})
+            answer = connection.getresponse()
+            assert answer.status == 303
+            return answer.headers["Set-Cookie"].partition(";")[0]
+        finally:
+            connection.close()
+
+    def end(self) -> int:
+        """Tell it to end; return its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+
+@contextmanager
+def serving(folder: Path, temporal: str = "127.0.0.1:1", **environment: str) -> Iterator[Served]:
+    """A dashboard that has ended when the context ends."""
+    served = Served(folder, temporal, environment)
+    try:
+        yield served
+    finally:
+        if served.process.poll() is None:
+            served.end()
+
+
+def account(folder: Path) -> Accounts:
+    """The accounts of the dashboard that is served from this folder, with one user."""
+    (folder / "data").mkdir(exist_ok=True)
+    accounts = Accounts(f"sqlite:///{folder / 'data' / 'accounts.db'}")
+    accounts.create_tables()
+    accounts.ensure(EMAIL, PASSWORD, name="Rita", role=Role.viewer)
+    return accounts
+
+
+class Listener:
+    """An open stream of news. `status` is what it was answered with."""
+
+    def __init__(self, served: Served, path: str, **headers: str) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=45)
+        self._connection.request("GET", f"/live{path}", headers={"Accept": "text/event-stream"} | headers)
+        self.answer = self._connection.getresponse()
+        self.status = self.answer.status
+
+    def event(self) -> tuple[str, str] | None:
+        """The next event: its name and its version; None when the stream has ended."""
+        name = ""
+        while line := self.answer.readline().decode():
+            field, _, value = line.rstrip("\n").partition(": ")
+            if field == "event":
+                name = value
+            elif field == "id":
+                return name, value
+        return None
+
+    def close(self) -> None:
+        """Go away."""
+        self.answer.close()
+        self._connection.close()
