@@ -1,0 +1,15 @@
+"""What somebody looks at, as a name that everybody agrees on."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["release", "list", "problems", "occurrences"]
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One thing that is shown. `key` is, by kind: (release id, run id or None); a Slice; ""; an entity id."""
+
+    kind: Kind
+    key: Hashable = ""
