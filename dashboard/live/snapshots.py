@@ -117,6 +117,11 @@ class SnapshotStore(Generic[K, T]):
         late = self._clock() - kept.loaded_at > within and not kept.latest.stale
         return outdated(kept.latest, BEHIND) if late else kept.latest
 
+    def loaded_within(self, key: K, seconds: float) -> bool:
+        """Whether it was loaded so lately that whoever asks for it now is not the only one, or has come again."""
+        kept = self._kept.get(key)
+        return kept is not None and self._clock() - kept.loaded_at < seconds
+
     def _unasked(self, key: K) -> Snapshot[T]:
         kept = self._kept.get(key)
         if kept is None or kept.good is None:

@@ -15,6 +15,7 @@ from dashboard.domain.filters import ReleaseFilter, Slice
 from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, SourceUnavailable
 from dashboard.domain.source import Fingerprint, Listing, Reading, RunEntity, Search
 from dashboard.live.releases import LATE, MAX_AGE, LiveReleases
+from dashboard.live.turns import LINGER
 from dashboard.live.watched import Watched
 from tests.rollout_makers import entity, execution
 from tests.waiting import eventually
@@ -113,6 +114,19 @@ def test_a_viewer_of_what_is_watched_causes_no_look_and_gets_what_the_last_one_f
     assert source.reads == 2, "however many have asked meanwhile"
 
 
+def test_what_is_asked_for_once_is_not_watched_however_much_of_it_there_is(
+    live: LiveReleases, source: Source, clock: Clock
+):
+    for _ in range(2):
+        for number in range(100):
+            live.release(f"release:{number}")
+        clock.now += LINGER
+    assert len(live._watcher) == 0
+    live.release("release:0")
+    live.release("release:0")
+    assert len(live._watcher) == 1
+
+
 def test_what_is_late_is_told_to_be_behind_and_nobody_waits_for_it(live: LiveReleases, source: Source, clock: Clock):
     heard: list[str] = []
     good = live.release("release:r")
@@ -157,6 +171,7 @@ def test_a_release_that_temporal_forgets_is_gone_for_whoever_asks(live: LiveRele
 
 def test_a_release_that_has_ended_is_read_once_more_and_then_let_go(live: LiveReleases, source: Source, clock: Clock):
     source.status = Status.COMPLETED
+    live.release("release:r")
     live.release("release:r")
     clock.now += MAX_AGE
     eventually(lambda: len(live._watcher) == 0)
@@ -212,9 +227,10 @@ def _weight_after(live: LiveReleases, clock: Clock, hour: int) -> tuple[int, int
     for number in range(A_HOUR):
         clock.now += HOUR / A_HOUR
         name = f"{hour}-{number}"
-        live.release(f"release:{name}", opened=frozenset({f"wave:{name}"}))
-        live.page(Slice(filter=ReleaseFilter(q=name)))
-        live.occurrences(f"app:{name}")
+        for _ in range(2):
+            live.release(f"release:{name}", opened=frozenset({f"wave:{name}"}))
+            live.page(Slice(filter=ReleaseFilter(q=name)))
+            live.occurrences(f"app:{name}")
         live.subscribe(Watched("release", (f"release:{name}", None)), str)()
     gc.collect()
     stores = (live._trees, live._pages, live._searches)
