@@ -167,23 +167,25 @@ def _seen_or_last(
 ) -> Snapshot[Seen]:
     """What was read; where the release did not answer, its last words, under what Temporal knows of it now."""
     if reading.said:
-        return _seen(judge(reading.execution, reading.said), reading, as_of)
+        return _seen(judge(reading.execution, reading.said), reading, as_of, last)
     problem = reading.problem or Problem(ProblemCode.MISSING, "The release was not asked.")
     if last is None or known is None or known.said is None or _other_run(known, reading):
-        return _seen(unanswered(reading.execution, problem), reading, as_of)
+        return _seen(unanswered(reading.execution, problem), reading, as_of, None)
     # The last words are marked with their time.
     kept = replace(known, execution=reading.execution, runs=reading.runs)
-    stale = _seen(judge(reading.execution, known.said), kept, last.as_of)
+    stale = _seen(judge(reading.execution, known.said), kept, last.as_of, last)
     return replace(stale, version=version_of(stale.version, problem.code), stale=True, reason=problem)
 
 
-def _seen(release: Release, reading: Reading, as_of: datetime) -> Snapshot[Seen]:
+def _seen(release: Release, reading: Reading, as_of: datetime, last: Snapshot[Seen] | None) -> Snapshot[Seen]:
     # The history's length is left out: an event that changes nothing that is shown makes no new version.
     execution = replace(reading.execution, history_length=None)
     runs = [(run.run_id, run.status) for run in reading.runs.executions]
     version = version_of(execution, reading.digest, reading.problem, runs)
     release = replace(release, runs=reading.runs, levels=reading.levels)
-    return Snapshot(Seen(release, reading, sum(1 for _ in release.root.walk())), as_of, version)
+    unmoved = last is not None and last.value.reading.said is reading.said
+    rows = last.value.rows if last and unmoved else sum(1 for _ in release.root.walk())
+    return Snapshot(Seen(release, reading, rows), as_of, version)
 
 
 def _other_run(known: Reading, reading: Reading) -> bool:

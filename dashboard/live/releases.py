@@ -22,6 +22,8 @@ from dashboard.live.watcher import UNKNOWN, Watcher
 
 # How often what somebody looks at is renewed, in seconds. What is not watched is shared while it is younger than this.
 MAX_AGE = 1.0
+# A release that has moved lately is looked at more often: a change is to be seen within a second.
+LIVELY_AGE = 0.4
 # What is broken across releases takes many trees, and a search asks many releases: they are renewed less often.
 PROBLEMS_AGE = 3.0
 SEARCH_AGE = 3.0
@@ -46,6 +48,7 @@ class _Kind:
 
     store: SnapshotStore[Any, Any]
     every: float
+    lively: float | None = None
 
 
 class LiveReleases:
@@ -85,7 +88,7 @@ class LiveReleases:
             lambda _key, _last, _seconds: self._finder.find(), max_age=PROBLEMS_AGE, keep=1, seats=seats, clock=clock
         )
         self._kinds = {
-            "release": _Kind(self._trees, max_age),
+            "release": _Kind(self._trees, max_age, min(LIVELY_AGE, max_age)),
             "list": _Kind(self._pages, max_age),
             "problems": _Kind(self._problems, PROBLEMS_AGE),
             "occurrences": _Kind(self._searches, max(SEARCH_AGE, max_age)),
@@ -143,7 +146,8 @@ class LiveReleases:
         (any more). Returns what ends the subscription; it may be called from any thread.
         """
         what = _looked_at(what)
-        return self._watcher.subscribe(what, self._kinds[what.kind].every, notify)
+        kind = self._kinds[what.kind]
+        return self._watcher.subscribe(what, kind.every, notify, kind.lively)
 
     def close(self) -> None:
         """End the loop's thread and whatever runs on it."""
@@ -161,7 +165,7 @@ class LiveReleases:
         again = kind.store.loaded_within(what.key, LINGER)
         snapshot = kind.store.get(what.key)
         if self._watching and again and not _over(snapshot):
-            self._watcher.watch(what, kind.every)
+            self._watcher.watch(what, kind.every, kind.lively)
         return snapshot
 
     def _shown(self, what: Watched) -> Snapshot[Any] | None:

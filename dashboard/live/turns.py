@@ -11,6 +11,8 @@ Notify = Callable[[str], None]
 
 # For how many seconds after somebody last asked for it a thing is looked at.
 LINGER = 30.0
+# For how many seconds after it has moved a thing is lively.
+LIVELY = 30.0
 # How seldom, in seconds, it is looked at whether a thing that is over has begun anew, while somebody subscribes to it.
 SELDOM = 10.0
 
@@ -19,14 +21,17 @@ SELDOM = 10.0
 class Watch(Generic[W]):
     """What is known of one thing's turns, by a clock in seconds.
 
-    `due` is when the next is, and `ticket` its place in the queue, 0 while one is under way. `over` things are not
-    renewed: whoever asks for one looks for himself. `told` is the version that its subscribers know.
+    They are `every` so many seconds, or `lively` ones if it has moved lately. `due` is when the next is, and `ticket`
+    its place in the queue, 0 while one is under way. `over` things are not renewed: whoever asks for one looks for
+    himself. `told` is the version that its subscribers know.
     """
 
     what: W
     every: float
+    lively: float
     due: float
     asked_at: float
+    moved_at: float
     ticket: int = 0
     over: bool = False
     told: str = ""
@@ -59,19 +64,19 @@ class Turns(Generic[W]):
         """The watch of a thing, if it has one."""
         return self._watches.get(what)
 
-    def add(self, what: W, every: float, delay: float) -> Watch[W]:
-        """The watch of a thing, which somebody asks for now; a new one's first turn is after a `delay`."""
+    def add(self, what: W, every: float, delay: float, lively: float | None = None) -> Watch[W]:
+        """The watch of a thing, which somebody asks for now. A new one is lively; its first turn is after a `delay`."""
         now = self._clock()
         watch = self._watches.get(what)
         if watch is None:
-            watch = self._watches[what] = Watch(what, every, now + delay, now)
+            watch = self._watches[what] = Watch(what, every, lively or every, now + delay, now, now)
             self._wait(watch)
         watch.asked_at = now
         return watch
 
-    def renew(self, what: W, every: float) -> None:
+    def renew(self, what: W, every: float, lively: float | None = None) -> None:
         """Somebody has just looked at a thing, which is not over: its next turn is after its interval."""
-        watch = self.add(what, every, every)
+        watch = self.add(what, every, every, lively)
         if watch.over and watch.ticket:
             watch.due = self._clock() + every
             self._wait(watch)
@@ -103,6 +108,10 @@ class Turns(Generic[W]):
             watch.due = self._clock() + SELDOM
         self._wait(watch)
 
+    def moved(self, watch: Watch[W]) -> None:
+        """A look has found it changed: it may well change again soon."""
+        watch.moved_at = self._clock()
+
     def spend(self, looks: int) -> None:
         """Take so many looks off the budget; the next turn begins when they are made up for."""
         # A turn that begins a little late does not delay those after it.
@@ -115,7 +124,7 @@ class Turns(Generic[W]):
         return max(self._waiting[0][0] - self._clock(), self._free_at - self._clock(), 0.0)
 
     def _begin(self, watch: Watch[W], now: float) -> Watch[W]:
-        watch.due = now + watch.every
+        watch.due = now + (watch.lively if now - watch.moved_at < LIVELY else watch.every)
         watch.ticket = 0
         self._under_way += 1
         self.spend(1)

@@ -56,21 +56,27 @@ class Watcher:
             watch.asked_at = self._clock()
             return True
 
-    def watch(self, what: Watched, every: float) -> None:
-        """Somebody has just looked at a thing: look at it every so many seconds, for as long as it is asked for."""
+    def watch(self, what: Watched, every: float, lively: float | None = None) -> None:
+        """Somebody has just looked at a thing: look at it every so many seconds, for as long as it is asked for.
+
+        While it is `lively`, because it has moved lately, that may be after fewer seconds.
+        """
         with self._changed:
-            self._turns.renew(what, every)
+            self._turns.renew(what, every, lively)
             self._wake()
 
-    def subscribe(self, what: Watched, every: float, notify: Notify) -> Callable[[], None]:
+    def subscribe(self, what: Watched, every: float, notify: Notify, lively: float | None = None) -> Callable[[], None]:
         """Watch a thing until what is returned is called; `notify` hears its version, at once if it is known.
 
         It hears of each other version that comes, from any thread.
         """
         me = object()
+        version = self._version(what)
         with self._changed:
-            watch = self._turns.add(what, every, 0.0)
+            watch = self._turns.add(what, every, 0.0, lively)
             watch.subscribers[me] = notify
+            # Not the version alone: a turn may have ended since, and have told all but this one.
+            known = watch.told = watch.told or version
             self._wake()
 
         def end() -> None:
@@ -78,11 +84,8 @@ class Watcher:
                 if watch.subscribers.pop(me, None):
                     watch.asked_at = self._clock()
 
-        version = self._version(what)
-        if version != UNKNOWN:
-            with self._changed:
-                watch.told = watch.told or version
-            notify(version)
+        if known != UNKNOWN:
+            notify(known)
         return end
 
     def spend(self, looks: int) -> None:
@@ -156,6 +159,7 @@ class Watcher:
             if version == watch.told:
                 return
             watch.told = version
+            self._turns.moved(watch)
             subscribers = list(watch.subscribers.values())
         for notify in subscribers:
             notify(version)

@@ -18,7 +18,7 @@ from dashboard import ports
 from dashboard.bridge import LoopThread
 from dashboard.demo.server import EmbeddedTemporal
 from dashboard.domain.filters import Slice
-from dashboard.live.releases import LiveReleases
+from dashboard.live.releases import LIVELY_AGE, LiveReleases
 from dashboard.live.watched import Watched
 from dashboard.temporal.connection import Connection
 from dashboard.temporal.gateway import TemporalGateway
@@ -99,7 +99,7 @@ def calls_of(stage: Stage, release_id: str, viewers: int) -> Counting:
 
         started = monotonic()
         eventually(all_ask)
-        assert monotonic() - started > (looks - 1) * 0.9, "about once a second"
+        assert monotonic() - started > (looks - 1) * LIVELY_AGE, "however many ask"
     return counts
 
 
@@ -186,7 +186,7 @@ PRINT_VERSIONS = """
 import os, sys
 from dashboard.bridge import LoopThread
 from dashboard.domain.filters import Slice
-from dashboard.live.releases import LiveReleases
+from dashboard.live.releases import LIVELY_AGE, LiveReleases
 from dashboard.temporal.connection import Connection
 from dashboard.temporal.gateway import TemporalGateway
 

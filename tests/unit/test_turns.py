@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from dashboard.live.turns import LINGER, SELDOM, Turns
+from dashboard.live.turns import LINGER, LIVELY, SELDOM, Turns
 
 
 class Clock:
@@ -39,6 +39,16 @@ def test_each_thing_has_a_turn_in_each_of_its_intervals(clock: Clock):
     turns.add("release", 1.0, 1.0)
     turns.add("problems", 3.0, 3.0)
     assert Counter(play(turns, clock, 12.5)) == {"release": 12, "problems": 4}
+
+
+def test_what_has_moved_lately_has_more_turns_than_what_is_quiet(clock: Clock):
+    turns = turns_of(clock)
+    watch = turns.add("a", 1.0, 0.0, lively=0.5)
+    watch.subscribers[1] = lambda _version: None
+    play(turns, clock, LIVELY)
+    assert len(play(turns, clock, 10.5)) in {10, 11}
+    turns.moved(watch)
+    assert len(play(turns, clock, 10.5)) >= 20
 
 
 def test_what_nobody_has_asked_for_is_let_go(clock: Clock):
