@@ -52,7 +52,7 @@ class _Kind:
 
 
 class LiveReleases:
-    """Answers from snapshots. What somebody looks at is renewed behind his back; the rest is asked for when he asks.
+    """Answers from snapshots. What somebody looks at is renewed in the background, the rest when somebody asks for it.
 
     With a `max_age` of 0 nothing is watched, and each caller asks for himself. `budget` is in looks for each second,
     `memory` in bytes.

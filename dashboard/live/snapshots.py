@@ -7,6 +7,7 @@ from hashlib import blake2b
 from time import monotonic
 from typing import Generic, TypeVar
 
+from dashboard.domain.filters import MalformedFilter
 from dashboard.domain.problems import NotFound, Problem, ProblemCode, SourceUnavailable
 from dashboard.flights import Flights
 from dashboard.live.memory import Memory
@@ -147,8 +148,8 @@ class SnapshotStore(Generic[K, T]):
     def _load_or_last(self, key: K, last: Snapshot[T] | None, seconds: float | None) -> Snapshot[T]:
         try:
             return self._load(key, last, seconds)
-        except NotFound:
-            # It is not to be shown as something that is, whatever was known of it.
+        except (NotFound, MalformedFilter):
+            # It is not to be shown as something that is, or can be asked for, whatever was known of it.
             self._kept.forget(key)
             raise
         except SourceUnavailable as exc:

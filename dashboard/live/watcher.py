@@ -136,11 +136,13 @@ class Watcher:
         except Exception:
             # A mistake of ours. Whoever asks for the thing meets it himself; the others' turns go on.
             log.exception("look_failed", kind=watch.what.kind)
-            going_on = False
+            going_on, version = False, UNKNOWN
+        else:
+            version = self._version(watch.what)
         with self._changed:
             self._turns.done(watch, over=not going_on)
             self._changed.notify()
-        self._tell(watch)
+        self._tell(watch, version)
 
     def _tell_all(self) -> None:
         """Once in a while: what nobody has looked at for long is told to be so by its version."""
@@ -148,13 +150,13 @@ class Watcher:
             if self._clock() < self._check_at:
                 return
             self._check_at = self._clock() + CHECK
-            subscribed = [watch for watch in self._turns if watch.subscribers]
+            # What is over is not late, however long ago it was looked at.
+            subscribed = [watch for watch in self._turns if watch.subscribers and not watch.over]
         for watch in subscribed:
-            self._tell(watch)
+            self._tell(watch, self._version(watch.what))
 
-    def _tell(self, watch: Watch[Watched]) -> None:
+    def _tell(self, watch: Watch[Watched], version: str) -> None:
         """Tell a thing's subscribers its version, if it is another than they were told."""
-        version = self._version(watch.what)
         with self._changed:
             if version == watch.told:
                 return

@@ -21,6 +21,7 @@ class Things:
         self.looks: Counter[Watched] = Counter()
         self.versions: dict[Watched, str] = {}
         self.over = False
+        self.ended: set[Watched] = set()
         self.broken = False
         self.gate = threading.Event()
         self.gate.set()
@@ -31,7 +32,7 @@ class Things:
         assert self.gate.wait(10)
         if self.broken:
             raise RuntimeError("a mistake")
-        return not self.over
+        return not (self.over or what in self.ended)
 
     def looked(self, what: Watched = RELEASE) -> None:
         """Wait for a look that has begun after this."""
@@ -99,11 +100,34 @@ def test_a_version_that_changes_with_time_alone_is_told_too(things: Things):
     eventually(lambda: heard == ["1", "1, behind"])
 
 
+def test_what_is_over_is_not_told_to_be_late(things: Things):
+    ended, late = Watched("release", ("release:ended", None)), RELEASE
+    heard: dict[Watched, list[str]] = {ended: [], late: []}
+    things.ended.add(ended)
+    for what, versions in heard.items():
+        things.versions[what] = "1"
+        things.watcher.subscribe(what, EVERY, versions.append)
+    eventually(lambda: not things.watcher.renews(ended))
+    things.gate.clear()
+    for what in heard:
+        things.versions[what] = "1, behind"
+    eventually(lambda: heard[late] == ["1", "1, behind"])
+    assert heard[ended] == ["1"]
+
+
 def test_what_is_over_is_watched_no_longer(things: Things):
     things.over = True
     things.watcher.watch(RELEASE, EVERY)
     eventually(lambda: len(things.watcher) == 0)
     assert not things.watcher.renews(RELEASE)
+
+
+def test_subscribers_of_a_thing_whose_look_goes_wrong_are_told_to_ask_themselves(things: Things):
+    heard: list[str] = []
+    things.versions[RELEASE] = "1"
+    things.broken = True
+    things.watcher.subscribe(RELEASE, EVERY, heard.append)
+    eventually(lambda: heard == ["1", ""])
 
 
 def test_a_look_that_goes_wrong_ends_the_watch_of_its_thing_alone(things: Things):
