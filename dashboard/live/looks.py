@@ -88,6 +88,11 @@ class Looks:
         self._counts = RecentCounts(max_age=count_age, keep=KEEP_COUNTS)
         self._wanted: Wanted = Wanted(seconds=KEEP_OPEN, releases=OPEN_RELEASES, ids=MAX_OPEN, clock=clock)
 
+    @property
+    def trouble(self) -> Problem | None:
+        """Why the source cannot be asked at present, as far as was found out."""
+        return self._breaker.problem
+
     def open(self, key: RunKey, opened: frozenset[str]) -> None:
         """These rows of a release that is read as it is opened are looked at now."""
         self._wanted.note(key, opened)

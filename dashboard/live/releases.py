@@ -15,7 +15,7 @@ from dashboard.domain.source import ReleaseSource
 from dashboard.live.looks import STATE_BYTES, Looks, Seen
 from dashboard.live.problems import ProblemFinder
 from dashboard.live.seats import Seats
-from dashboard.live.snapshots import Snapshot, SnapshotStore
+from dashboard.live.snapshots import BEHIND, Snapshot, SnapshotStore, outdated
 from dashboard.live.turns import LINGER
 from dashboard.live.watched import Watched
 from dashboard.live.watcher import UNKNOWN, Watcher
@@ -27,8 +27,6 @@ LIVELY_AGE = 0.4
 # What is broken across releases takes many trees, and a search asks many releases: they are renewed less often.
 PROBLEMS_AGE = 3.0
 SEARCH_AGE = 3.0
-# How many seconds later than that a snapshot may come before whoever asks is told that it is behind.
-LATE = 2.0
 # Counts of the list, which cost more the more releases there are, are asked for this seldom.
 COUNT_AGE = 5.0
 # If nobody says otherwise: looks a second that all that is watched takes together, and bytes of all that is kept.
@@ -169,8 +167,11 @@ class LiveReleases:
         return snapshot
 
     def _shown(self, what: Watched) -> Snapshot[Any] | None:
-        kind = self._kinds[what.kind]
-        return kind.store.latest(what.key, kind.every + LATE)
+        """What is known of a thing, marked if its next look is late."""
+        latest = self._kinds[what.kind].store.latest(what.key)
+        if latest is None or latest.stale or not self._watcher.late(what):
+            return latest
+        return outdated(latest, self._looks.trouble or BEHIND)
 
     def _look(self, what: Watched) -> bool:
         try:

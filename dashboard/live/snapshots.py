@@ -110,13 +110,10 @@ class SnapshotStore(Generic[K, T]):
             if seated:
                 self._seats.give()
 
-    def latest(self, key: K, within: float) -> Snapshot[T] | None:
-        """What was loaded last, if anything is kept; marked as behind if that was not within so many seconds."""
+    def latest(self, key: K) -> Snapshot[T] | None:
+        """What was loaded last, if anything is kept."""
         kept = self._kept.get(key)
-        if kept is None:
-            return None
-        late = self._clock() - kept.loaded_at > within and not kept.latest.stale
-        return outdated(kept.latest, BEHIND) if late else kept.latest
+        return kept.latest if kept else None
 
     def loaded_within(self, key: K, seconds: float) -> bool:
         """Whether it was loaded so lately that whoever asks for it now is not the only one, or has come again."""

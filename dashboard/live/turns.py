@@ -13,6 +13,8 @@ Notify = Callable[[str], None]
 LINGER = 30.0
 # For how many seconds after it has moved a thing is lively.
 LIVELY = 30.0
+# How many seconds late a turn may be before its thing is behind.
+LATE = 2.0
 # How seldom, in seconds, it is looked at whether a thing that is over has begun anew, while somebody subscribes to it.
 SELDOM = 10.0
 
@@ -22,8 +24,8 @@ class Watch(Generic[W]):
     """What is known of one thing's turns, by a clock in seconds.
 
     They are `every` so many seconds, or `lively` ones if it has moved lately. `due` is when the next is, and `ticket`
-    its place in the queue, 0 while one is under way. `over` things are not renewed: whoever asks for one looks for
-    himself. `told` is the version that its subscribers know.
+    its place in the queue, 0 while one is under way, `delayed` if that came late. `over` things are not renewed:
+    whoever asks for one looks for himself. `told` is the version that its subscribers know.
     """
 
     what: W
@@ -33,6 +35,7 @@ class Watch(Generic[W]):
     asked_at: float
     moved_at: float
     ticket: int = 0
+    delayed: bool = False
     over: bool = False
     told: str = ""
     subscribers: dict[object, Notify] = field(default_factory=dict)
@@ -101,12 +104,19 @@ class Turns(Generic[W]):
         """Its turn has ended. What is `over` is let go, or looked at seldom while somebody subscribes to it."""
         self._under_way -= 1
         watch.over = over
+        watch.delayed = False
+        # A look that takes longer than the interval does not make the next one late.
+        watch.due = max(watch.due, self._clock())
         if over and not watch.subscribers:
             self._watches.pop(watch.what, None)
             return
         if over:
             watch.due = self._clock() + SELDOM
         self._wait(watch)
+
+    def late(self, watch: Watch[W]) -> bool:
+        """Whether it has had to wait for its turn for too long, and is not renewed yet."""
+        return watch.delayed or (watch.ticket > 0 and not watch.over and self._clock() - watch.due > LATE)
 
     def moved(self, watch: Watch[W]) -> None:
         """A look has found it changed: it may well change again soon."""
@@ -124,6 +134,7 @@ class Turns(Generic[W]):
         return max(self._waiting[0][0] - self._clock(), self._free_at - self._clock(), 0.0)
 
     def _begin(self, watch: Watch[W], now: float) -> Watch[W]:
+        watch.delayed = self.late(watch)
         watch.due = now + (watch.lively if now - watch.moved_at < LIVELY else watch.every)
         watch.ticket = 0
         self._under_way += 1

@@ -56,6 +56,12 @@ class Watcher:
             watch.asked_at = self._clock()
             return True
 
+    def late(self, what: Watched) -> bool:
+        """Whether a thing has had to wait for its turn for too long."""
+        with self._changed:
+            watch = self._turns.get(what)
+            return watch is not None and self._turns.late(watch)
+
     def watch(self, what: Watched, every: float, lively: float | None = None) -> None:
         """Somebody has just looked at a thing: look at it every so many seconds, for as long as it is asked for.
 
@@ -131,18 +137,17 @@ class Watcher:
         self._idle -= 1
 
     def _turn(self, watch: Watch[Watched]) -> None:
+        going_on: bool | None
         try:
             going_on = self._look(watch.what)
         except Exception:
             # A mistake of ours. Whoever asks for the thing meets it himself; the others' turns go on.
             log.exception("look_failed", kind=watch.what.kind)
-            going_on, version = False, UNKNOWN
-        else:
-            version = self._version(watch.what)
+            going_on = None
         with self._changed:
             self._turns.done(watch, over=not going_on)
             self._changed.notify()
-        self._tell(watch, version)
+        self._tell(watch, UNKNOWN if going_on is None else self._version(watch.what))
 
     def _tell_all(self) -> None:
         """Once in a while: what nobody has looked at for long is told to be so by its version."""

@@ -14,8 +14,8 @@ from dashboard.domain.entities import Entity, Status
 from dashboard.domain.filters import ReleaseFilter, Slice
 from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, SourceUnavailable
 from dashboard.domain.source import Fingerprint, Listing, Reading, RunEntity, Search
-from dashboard.live.releases import LATE, MAX_AGE, LiveReleases
-from dashboard.live.turns import LINGER
+from dashboard.live.releases import MAX_AGE, LiveReleases
+from dashboard.live.turns import LATE, LINGER
 from dashboard.live.watched import Watched
 from tests.rollout_makers import entity, execution
 from tests.waiting import eventually
@@ -87,7 +87,7 @@ def clock() -> Clock:
 
 def live_on(source: Source, clock: Clock, **options: Any) -> LiveReleases:
     given: Any = source
-    return LiveReleases(given, LoopThread(), timeout=5, clock=clock, **options)
+    return LiveReleases(given, LoopThread(), timeout=1.5, clock=clock, **options)
 
 
 @pytest.fixture

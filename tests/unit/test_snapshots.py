@@ -6,7 +6,7 @@ import pytest
 from dashboard.domain.filters import MalformedFilter
 from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, SourceUnavailable
 from dashboard.live import snapshots
-from dashboard.live.snapshots import BEHIND, Snapshot, SnapshotStore, now, outdated, version_of
+from dashboard.live.snapshots import Snapshot, SnapshotStore, now, outdated, version_of
 from tests.waiting import eventually
 
 DOWN = Problem(ProblemCode.UNAVAILABLE, "Temporal cannot be reached.")
@@ -110,18 +110,7 @@ def test_what_is_refused_is_not_shown_from_memory(refusal: Exception):
 
     store = SnapshotStore(load, max_age=60, keep=4)
     store.get("a")
-    assert store.latest("a", 60)
+    assert store.latest("a")
     with pytest.raises(type(refusal)):
         store.get("a", anew=True)
-    assert store.latest("a", 60) is None
-
-
-def test_what_was_loaded_too_long_ago_is_marked_as_behind():
-    moments = iter([100.0, 101.0, 104.0, 104.0])
-    store = SnapshotStore(Source().load, max_age=60, keep=4, clock=lambda: next(moments))
-    good = store.get("a")
-    assert store.latest("a", 3) is good
-    late = store.latest("a", 3)
-    assert late
-    assert (late.value, late.as_of, late.stale, late.reason) == (good.value, good.as_of, True, BEHIND)
-    assert store.loaded_within("a", 30)
+    assert store.latest("a") is None

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from dashboard.live.turns import LINGER, LIVELY, SELDOM, Turns
+from dashboard.live.turns import LATE, LINGER, LIVELY, SELDOM, Turns
 
 
 class Clock:
@@ -121,6 +121,23 @@ def test_the_pause_lasts_until_the_next_turn_or_until_the_budget_allows_it(clock
     assert watch
     turns.add("b", 1.0, 0.0)
     assert turns.pause() == 0.25, "two in a second, since it began"
+
+
+def test_what_waits_too_long_for_its_turn_is_late_until_it_has_had_it(clock: Clock):
+    turns = turns_of(clock)
+    watch = turns.add("a", 1.0, 1.0)
+    clock.now += 1 + LATE
+    assert not turns.late(watch)
+    clock.now += 0.1
+    assert turns.late(watch)
+    assert turns.next() is watch
+    clock.now += 5
+    assert turns.late(watch), "it is not renewed yet"
+    turns.done(watch, over=False)
+    assert not turns.late(watch), "however long its turn took"
+    assert turns.next() is watch
+    clock.now += 5
+    assert not turns.late(watch), "a turn that began in time"
 
 
 def test_what_is_over_is_let_go_unless_somebody_subscribes_to_it(clock: Clock):
