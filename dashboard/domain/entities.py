@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from pydantic import JsonValue
 
+from dashboard.domain.frozen import frozen
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem
@@ -67,7 +68,11 @@ class FailingTask:
     failure: Failure | None = None
 
 
-@dataclass(frozen=True, slots=True)
+# Shared by all rows that have none.
+NO_DETAILS: Mapping[str, JsonValue] = {}
+
+
+@frozen
 class Entity:
     """One row of a rollout with everything below it.
 
@@ -91,7 +96,7 @@ class Entity:
     overruled: bool = False
     attempt: Attempt | None = None
     child_run: ChildRun | None = None
-    details: Mapping[str, JsonValue] = field(default_factory=dict)
+    details: Mapping[str, JsonValue] = field(default_factory=lambda: NO_DETAILS)
     parent_id: str = ""
     child_ids: tuple[str, ...] = ()
     children: tuple["Entity", ...] = ()
@@ -103,9 +108,11 @@ class Entity:
 
     def walk(self) -> Iterator["Entity"]:
         """Every entity from this one down, parents first, in order."""
-        yield self
-        for child in self.children:
-            yield from child.walk()
+        waiting = [self]
+        while waiting:
+            entity = waiting.pop()
+            yield entity
+            waiting += reversed(entity.children)
 
 
 class Status(StrEnum):

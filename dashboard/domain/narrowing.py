@@ -16,6 +16,11 @@ class Narrowing:
     depth: int = len(EntityType)
     phases: frozenset[Phase] = frozenset()
 
+    @property
+    def everything(self) -> bool:
+        """Whether nothing is left out."""
+        return self == EVERYTHING
+
     def reaches(self, entity_type: EntityType) -> bool:
         """Whether rows of this type are deep enough to be wanted."""
         return _LEVELS[entity_type] <= self.depth

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from operator import is_
 
 from dashboard.domain.entities import Attempt, ChildRun, Entity, Execution
 
@@ -51,9 +52,9 @@ def _owner(workflow_id: str, ids: set[str]) -> str | None:
 
 
 def _with(entity: Entity, pending: _Pending) -> Entity:
-    children = tuple(_with(child, pending) for child in entity.children)
+    children = tuple([_with(child, pending) for child in entity.children])
     attempt, run = pending.attempts.get(entity.id), pending.runs.get(entity.id)
-    same = all(new is old for new, old in zip(children, entity.children, strict=True))
+    same = all(map(is_, children, entity.children))
     if same and attempt is None and run is None:
         return entity
     # A row drawn from a child workflow has its own attempt already.

@@ -58,13 +58,18 @@ _BY_TYPE: dict[EntityType, dict[str, Phase]] = {
 
 def phase_of(entity_type: EntityType, word: str) -> Phase:
     """The phase of a rollout's own word. A word that is not known is `unknown`, never an error."""
-    plain = plain_word(word)
-    return _BY_TYPE.get(entity_type, {}).get(plain) or _COMMON.get(plain, Phase.UNKNOWN)
+    return _phase(entity_type, word[:LONGEST_WORD])
 
 
 def plain_word(word: str) -> str:
     """A word without what makes no difference: case, hyphens and blanks for underscores, blanks around it."""
     return _plain(word[:LONGEST_WORD])
+
+
+@lru_cache(1_000)
+def _phase(entity_type: EntityType, word: str) -> Phase:
+    plain = _plain(word)
+    return _BY_TYPE.get(entity_type, {}).get(plain) or _COMMON.get(plain, Phase.UNKNOWN)
 
 
 @lru_cache(1_000)

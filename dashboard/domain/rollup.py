@@ -51,20 +51,21 @@ def tally(entities: Iterable[Entity]) -> Tally:
         counts[entity.phase] = counts.get(entity.phase, 0) + 1
         if entity.attempt and entity.attempt.retrying:
             retrying += 1
-        unopened += entity.unopened
+        if entity.child_ids and not entity.children:
+            unopened += 1
     return Tally(counts, retrying, unopened)
 
 
 def _leaves(entity: Entity) -> Iterator[Entity]:
-    if not entity.children:
-        if entity.type is not EntityType.RELEASE:
-            yield entity
-        return
-    for child in entity.children:
-        if child.children:
-            yield from _leaves(child)
-        else:
-            yield child
+    if not entity.children and entity.type is not EntityType.RELEASE:
+        yield entity
+    waiting = [entity]
+    while waiting:
+        for child in waiting.pop().children:
+            if child.children:
+                waiting.append(child)
+            else:
+                yield child
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dashboard.domain.problems import EntityNotFound, Problem, ProblemCode, Sour
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness
 from dashboard.pages.release import ReleaseTree, tree_fields
-from dashboard.pages.rows import UNFOLDED, AnyRow, Folding, app_row, bundle_row, cluster_row, key_of_path, wave_row
+from dashboard.pages.rows import UNFOLDED, AnyRow, Folding, app_row, bundle_row, cluster_row, place_of_path, wave_row
 from dashboard.pages.runs import RunsView
 
 NOT_LOOKED_FOR = Problem(ProblemCode.NOT_READ, "This part of the release has not been read yet.")
@@ -110,16 +110,18 @@ def _unread(wave: Entity) -> bool:
 
 def _row(release: Release, path: tuple[Entity, ...], folding: Folding) -> ReleaseTree | AnyRow:
     entity = path[-1]
-    # The same key as in the tree, so that an open page can be given these rows.
-    key = key_of_path((step.id, position_in(parent, step)) for parent, step in zip((None, *path), path, strict=False))
+    # The same place as in the tree, so that an open page can be given these rows.
+    place = place_of_path(
+        (step.id, position_in(parent, step)) for parent, step in zip((None, *path), path, strict=False)
+    )
     parent_id = path[-2].id if len(path) > 1 else ""
     match entity.type:
         case EntityType.WAVE:
-            return wave_row(entity, parent_id, folding, key)
+            return wave_row(entity, parent_id, folding, place)
         case EntityType.CLUSTER:
-            return cluster_row(entity, parent_id, UNFOLDED, key)
+            return cluster_row(entity, parent_id, UNFOLDED, place)
         case EntityType.BUNDLE:
-            return bundle_row(entity, parent_id, UNFOLDED, key)
+            return bundle_row(entity, parent_id, UNFOLDED, place)
         case EntityType.APP:
-            return app_row(entity, parent_id, key)
+            return app_row(entity, parent_id, place)
     return ReleaseTree(**tree_fields(release, folding))

@@ -10,13 +10,14 @@ from dashboard.domain.ids import EntityType, parse_entity_id
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import NotFound
 from dashboard.live.snapshots import Snapshot
-from dashboard.pages.base import Page, freshness
-from dashboard.pages.rows import Row, common, key_of
+from dashboard.pages.base import Model, Page, freshness
+from dashboard.pages.rows import Row, common, place_of
 
 
-class OccurrenceRow(Row):
+class OccurrenceRow(Model, Row):
     """The entity as it stands in one release."""
 
+    type: EntityType
     version: str | None
     release_id: str
     release_status: Status
@@ -33,7 +34,8 @@ class OccurrenceRow(Row):
         """The row of an occurrence."""
         release = occurrence.release
         return cls(
-            **common(occurrence.entity, key_of(release.run_id, occurrence.entity.id, 0)),
+            **common(occurrence.entity, place_of(release.run_id, occurrence.entity.id, 0)),
+            type=occurrence.entity.type,
             version=occurrence.entity.version,
             release_id=release.workflow_id,
             release_status=release.status,

@@ -11,7 +11,7 @@ from dashboard.domain.causes import Broken, Cause, Problems
 from dashboard.domain.ids import EntityType
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness
-from dashboard.pages.rows import Row, common, key_of, key_of_path
+from dashboard.pages.rows import Row, common, key_of, place_of, place_of_path
 from dashboard.pages.views import AttemptView
 
 MAX_GROUPS = 60
@@ -19,9 +19,10 @@ MAX_SHOWN = 40
 MAX_SHARES = 10
 
 
-class BrokenRow(Row):
+class BrokenRow(Model, Row):
     """One broken entity where it stands: in which release, and below what. `cause_text` is why, as it came."""
 
+    type: EntityType
     version: str | None
     release_id: str
     release_name: str
@@ -35,11 +36,12 @@ class BrokenRow(Row):
     @classmethod
     def of(cls, broken: Broken) -> "BrokenRow":
         """The row of something broken."""
-        anchor = key_of_path((step.id, step.position) for step in broken.path)
+        anchor = key_of(place_of_path((step.id, step.position) for step in broken.path))
         own = anchor if broken.activity_id is None else f"{anchor} activity {broken.activity_id}"
-        fields = common(broken.entity, key_of("problems", own, 0))
+        fields = common(broken.entity, place_of("problems", own, 0))
         return cls(
             **fields | {"attempt": AttemptView.of(broken.attempt)},
+            type=broken.entity.type,
             version=broken.entity.version,
             release_id=broken.release_id,
             release_name=broken.path[0].name,

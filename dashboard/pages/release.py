@@ -1,18 +1,19 @@
 """A release: its facts, what blocks it, and its tree."""
 
 from datetime import datetime
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field
 
 from dashboard.domain.entities import Entity, FailingTask, Release, Status
+from dashboard.domain.ids import EntityType
 from dashboard.domain.narrowing import EVERYTHING, Narrowing
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import ProblemCode
 from dashboard.domain.rollup import Blockage, Obstacle, blockages, cause_of, tally, tally_apps
 from dashboard.live.snapshots import Snapshot
-from dashboard.pages.base import Model, Page, freshness
-from dashboard.pages.rows import Folding, Row, WaveRow, common, key_of, wave_row
+from dashboard.pages.base import Model, Page, freshness, part
+from dashboard.pages.rows import Folding, Row, WaveRow, common, place_of, wave_row
 from dashboard.pages.runs import RunsView
 from dashboard.pages.views import AttemptView, ChildRunView, FailureView, Progress
 
@@ -93,9 +94,11 @@ class BlockageView(Model):
         )
 
 
+@part
 class ReleaseTree(Row):
     """A release with its waves: what Temporal knows of its execution beside what it says of itself."""
 
+    type: EntityType
     workflow_id: str
     run_id: str
     workflow_type: str
@@ -103,7 +106,9 @@ class ReleaseTree(Row):
     status: Status
     started_at: datetime
     closed_at: datetime | None
-    changed_at: datetime = Field(description="The newest time that any part of the release gives for a change.")
+    changed_at: Annotated[
+        datetime, Field(description="The newest time that any part of the release gives for a change.")
+    ]
     wave_ids: tuple[str, ...]
     progress: Progress
     cluster_progress: Progress
@@ -198,7 +203,7 @@ class HierarchyPage(_TreePage):
     def of(cls, snapshot: Snapshot[Release], narrowing: Narrowing = EVERYTHING) -> Self:
         """The page of a snapshot."""
         entities = sum(1 for _ in snapshot.value.root.walk())
-        left_out = entities - narrowing.count(snapshot.value.root)
+        left_out = 0 if narrowing.everything else entities - narrowing.count(snapshot.value.root)
         folding = Folding(every=True, fold_waves=snapshot.value.levels is not None, narrowing=narrowing)
         return cls._of(snapshot, folding, entities=entities, left_out=left_out)
 
@@ -206,9 +211,10 @@ class HierarchyPage(_TreePage):
 def tree_fields(release: Release, folding: Folding) -> dict[str, Any]:
     """The fields of a ReleaseTree."""
     execution, root = release.execution, release.root
-    key = key_of("", execution.workflow_id, 0)
+    place = place_of("", execution.workflow_id, 0)
     return {
-        **common(root, key),
+        **common(root, place),
+        "type": root.type,
         "workflow_id": execution.workflow_id,
         "run_id": execution.run_id,
         "workflow_type": execution.workflow_type,
@@ -222,7 +228,8 @@ def tree_fields(release: Release, folding: Folding) -> dict[str, Any]:
         "cluster_progress": Progress.of(tally(cluster for wave in root.children for cluster in wave.children)),
         "wave_progress": Progress.of(tally(root.children)),
         "waves": tuple(
-            wave_row(wave, root.id, folding, key_of(key, wave.id, position)) for position, wave in folding.below(root)
+            wave_row(wave, root.id, folding, place_of(place, wave.id, position))
+            for position, wave in folding.below(root)
         ),
     }
 

@@ -10,17 +10,18 @@ from pydantic import Field
 
 from dashboard.domain.entities import Release, ReleaseList, Status
 from dashboard.domain.filters import PAGE_SIZE, REACH, TOLD_BY_STATUS, Cursor, ReleaseFilter
-from dashboard.domain.ids import MalformedId, parse_release_id
+from dashboard.domain.ids import EntityType, MalformedId, parse_release_id
 from dashboard.domain.phases import Phase
 from dashboard.domain.truth import phase_of_status
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness
-from dashboard.pages.rows import Row, common, key_of
+from dashboard.pages.rows import Row, common, place_of
 
 
-class ReleaseItem(Row):
+class ReleaseItem(Model, Row):
     """A release in the list, without its tree. `said_at` is set where its words are older than the list."""
 
+    type: EntityType
     workflow_id: str
     run_id: str
     workflow_type: str
@@ -50,7 +51,8 @@ class ReleaseItem(Row):
         """The item of a release."""
         execution = release.execution
         return cls(
-            **common(release.root, key_of("", execution.run_id, 0)),
+            **common(release.root, place_of("", execution.run_id, 0)),
+            type=release.root.type,
             workflow_id=execution.workflow_id,
             run_id=execution.run_id,
             workflow_type=execution.workflow_type,

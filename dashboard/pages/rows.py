@@ -14,17 +14,19 @@ from dashboard.domain.narrowing import EVERYTHING, Narrowing
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import ProblemCode
 from dashboard.domain.rollup import tally, tally_apps
-from dashboard.pages.base import Model, ProblemView
+from dashboard.pages.base import ProblemView, part
 from dashboard.pages.views import AttemptView, ChildRunView, Progress
 
 MAX_LABEL = 50
 
 
-class Row(Model):
+@part
+class Row:
     """One entity. `state` is the rollout's own word, whole; `phase` is one of nine for colour, order and counting."""
 
     id: str
-    type: EntityType
+    # Each kind of row names its own; plain text where there are thousands, as enums take long to be written as JSON.
+    type: str
     name: str
     state: str
     phase: Phase
@@ -33,11 +35,18 @@ class Row(Model):
     error_message: str | None
     problem: ProblemView | None
     attempt: AttemptView | None
-    child_run: ChildRunView | None = Field(description="The child workflow that works on this entity, until it ends.")
+    child_run: Annotated[
+        ChildRunView | None, Field(description="The child workflow that works on this entity, until it ends.")
+    ]
     details: Mapping[str, JsonValue]
-    overruled: bool = Field(exclude=True)
-    unread_below: bool = Field(exclude=True)
-    key: str = Field(exclude=True)
+    overruled: Annotated[bool, Field(exclude=True)]
+    unread_below: Annotated[bool, Field(exclude=True)]
+    place: Annotated[str, Field(exclude=True)]
+
+    @property
+    def key(self) -> str:
+        """An HTML id that stays the same from one rendering to the next. JSON needs none."""
+        return key_of(self.place)
 
     @property
     def word(self) -> str:
@@ -81,18 +90,20 @@ class Row(Model):
         return ()
 
 
+@part
 class AppRow(Row):
     """An app in a bundle."""
 
-    type: Literal[EntityType.APP]
+    type: Literal["app"]
     bundle_id: str
     version: str | None
 
 
+@part
 class BundleRow(Row):
     """The bundle of a cluster."""
 
-    type: Literal[EntityType.BUNDLE]
+    type: Literal["bundle"]
     cluster_id: str
     app_ids: tuple[str, ...]
     progress: Progress
@@ -104,10 +115,11 @@ class BundleRow(Row):
         return self.apps
 
 
+@part
 class ClusterRow(Row):
     """A cluster. While `open` is false its bundle is left out (null): ask the hierarchy, or this entity."""
 
-    type: Literal[EntityType.CLUSTER]
+    type: Literal["cluster"]
     wave_id: str
     bundle_id: str | None
     progress: Progress
@@ -120,10 +132,11 @@ class ClusterRow(Row):
         return (self.bundle,) if self.bundle else ()
 
 
+@part
 class WaveRow(Row):
     """A wave. `progress` counts apps, `cluster_progress` clusters. While `open` is false its clusters are left out."""
 
-    type: Literal[EntityType.WAVE]
+    type: Literal["wave"]
     release_id: str
     sequence: int | None
     cluster_ids: tuple[str, ...]
@@ -131,7 +144,7 @@ class WaveRow(Row):
     cluster_progress: Progress
     open: bool
     clusters: tuple[ClusterRow, ...] | None
-    lazy: bool = Field(exclude=True)
+    lazy: Annotated[bool, Field(exclude=True)]
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -166,38 +179,45 @@ class Folding:
 
     def below(self, entity: Entity) -> list[tuple[int, Entity]]:
         """The children that are shown, each with its position among all of them."""
+        if self.narrowing.everything:
+            return list(enumerate(entity.children))
         return [(position, child) for position, child in enumerate(entity.children) if self.narrowing.shows(child)]
 
 
 UNFOLDED = Folding(every=True)
 
 
-def key_of(parent_key: str, entity_id: str, position: int) -> str:
-    """An HTML id for a row that stays the same from one rendering to the next.
+def place_of(above: str, entity_id: str, position: int) -> str:
+    """Where a row stands: the path of ids, and the position where an id is missing: then nothing else tells rows apart.
 
-    Built from the path of ids, and from the position where an id is missing: then nothing else tells rows apart.
+    No id holds the character between them.
     """
-    own = entity_id or f"#{position}"
-    return f"r{blake2s(f'{parent_key} {own}'.encode(), digest_size=6).hexdigest()}"
+    return f"{above}\0{entity_id or f'#{position}'}"
 
 
-def key_of_path(path: Iterable[tuple[str, int]]) -> str:
-    """The key of a row of the tree, from the ids and positions of all entities from the release down to it."""
-    key = ""
+def place_of_path(path: Iterable[tuple[str, int]]) -> str:
+    """The place of a row of the tree, from the ids and positions of all entities from the release down to it."""
+    place = ""
     for entity_id, position in path:
-        key = key_of(key, entity_id, position)
-    return key
+        place = place_of(place, entity_id, position)
+    return place
 
 
-def wave_row(wave: Entity, release_id: str, folding: Folding, key: str) -> WaveRow:
+def key_of(place: str) -> str:
+    """The HTML id of a row at this place."""
+    return f"r{blake2s(place.encode(), digest_size=6).hexdigest()}"
+
+
+def wave_row(wave: Entity, release_id: str, folding: Folding, place: str) -> WaveRow:
     """The row of a wave with its clusters."""
     is_open = folding.opens_wave(wave)
     clusters = tuple(
-        cluster_row(cluster, wave.id, folding, key_of(key, cluster.id, position))
+        cluster_row(cluster, wave.id, folding, place_of(place, cluster.id, position))
         for position, cluster in (folding.below(wave) if is_open else ())
     )
     return WaveRow(
-        **common(wave, key),
+        **common(wave, place),
+        type="wave",
         release_id=release_id,
         sequence=wave.sequence,
         cluster_ids=wave.child_ids,
@@ -209,25 +229,27 @@ def wave_row(wave: Entity, release_id: str, folding: Folding, key: str) -> WaveR
     )
 
 
-def cluster_row(cluster: Entity, wave_id: str, folding: Folding, key: str) -> ClusterRow:
+def cluster_row(cluster: Entity, wave_id: str, folding: Folding, place: str) -> ClusterRow:
     """The row of a cluster, with its bundle if the folding opens it."""
     is_open = folding.opens_cluster(cluster)
     bundle = next((bundle for _, bundle in folding.below(cluster)), None) if is_open else None
     return ClusterRow(
-        **common(cluster, key),
+        **common(cluster, place),
+        type="cluster",
         wave_id=wave_id,
         bundle_id=cluster.child_ids[0] if cluster.child_ids else None,
         progress=Progress.of(tally_apps(cluster)),
         open=is_open,
-        bundle=bundle_row(bundle, cluster.id, folding, key_of(key, bundle.id, 0)) if bundle else None,
+        bundle=bundle_row(bundle, cluster.id, folding, place_of(place, bundle.id, 0)) if bundle else None,
     )
 
 
-def bundle_row(bundle: Entity, cluster_id: str, folding: Folding, key: str) -> BundleRow:
+def bundle_row(bundle: Entity, cluster_id: str, folding: Folding, place: str) -> BundleRow:
     """The row of a bundle with its apps."""
-    apps = tuple(app_row(app, bundle.id, key_of(key, app.id, position)) for position, app in folding.below(bundle))
+    apps = tuple(app_row(app, bundle.id, place_of(place, app.id, position)) for position, app in folding.below(bundle))
     return BundleRow(
-        **common(bundle, key),
+        **common(bundle, place),
+        type="bundle",
         cluster_id=cluster_id,
         app_ids=bundle.child_ids,
         progress=Progress.of(tally_apps(bundle)),
@@ -235,27 +257,27 @@ def bundle_row(bundle: Entity, cluster_id: str, folding: Folding, key: str) -> B
     )
 
 
-def app_row(app: Entity, bundle_id: str, key: str) -> AppRow:
+def app_row(app: Entity, bundle_id: str, place: str) -> AppRow:
     """The row of an app."""
-    return AppRow(**common(app, key), bundle_id=bundle_id, version=app.version)
+    return AppRow(**common(app, place), type="app", bundle_id=bundle_id, version=app.version)
 
 
-def common(entity: Entity, key: str) -> dict[str, Any]:
+def common(entity: Entity, place: str) -> dict[str, Any]:
     """The fields that rows of every type share."""
     return {
         "id": entity.id,
-        "type": entity.type,
         "name": entity.name,
         "state": entity.state,
         "phase": entity.phase,
         "created_at": entity.created_at,
         "updated_at": entity.updated_at,
         "error_message": entity.error,
-        "problem": ProblemView.of(entity.problem),
-        "attempt": AttemptView.of(entity.attempt),
-        "child_run": ChildRunView.of(entity.child_run),
+        # Asked for here: most rows have none of these, and there are thousands.
+        "problem": ProblemView.of(entity.problem) if entity.problem else None,
+        "attempt": AttemptView.of(entity.attempt) if entity.attempt else None,
+        "child_run": ChildRunView.of(entity.child_run) if entity.child_run else None,
         "details": entity.details,
         "overruled": entity.overruled,
         "unread_below": entity.unopened,
-        "key": key,
+        "place": place,
     }

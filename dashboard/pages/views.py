@@ -3,9 +3,8 @@
 from datetime import datetime
 
 from dashboard.domain.entities import Attempt, ChildRun, Failure
-from dashboard.domain.phases import Phase
 from dashboard.domain.rollup import Tally
-from dashboard.pages.base import Model
+from dashboard.pages.base import Model, part
 
 
 class FailureView(Model):
@@ -78,7 +77,8 @@ class ChildRunView(Model):
         return cls(workflow_id=run.workflow_id, run_id=run.run_id, workflow_type=run.workflow_type) if run else None
 
 
-class Progress(Model):
+@part
+class Progress:
     """How many stand in each phase; `retrying` are those among them whose activity has failed before.
 
     `unopened` are those that are no apps: each stands once, with its own phase, for all below it, which was not read.
@@ -100,7 +100,7 @@ class Progress(Model):
     @classmethod
     def of(cls, counts: Tally) -> "Progress":
         """The view of a tally."""
-        phases = {phase.value: counts.of(phase) for phase in Phase}
+        phases = {phase.value: count for phase, count in counts.counts.items()}
         return cls(total=counts.total, retrying=counts.retrying, unopened=counts.unopened, **phases)
 
     @property

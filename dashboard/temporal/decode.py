@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from pydantic import JsonValue
 
-from dashboard.domain.entities import Entity
-from dashboard.domain.ids import EntityType, MalformedId, parse_entity_id
+from dashboard.domain.entities import NO_DETAILS, Entity
+from dashboard.domain.ids import EntityType, flaw_of
 from dashboard.domain.phases import Phase, phase_of
 from dashboard.domain.problems import Problem, ProblemCode
 
@@ -133,11 +133,9 @@ def _decode(value: JsonValue, level: _Level, scope: _Scope) -> Entity:
 
 def check_id(text: str, expected: EntityType) -> Problem | None:
     """What is wrong with an id where one of this type is expected, if anything."""
-    try:
-        entity_id = parse_entity_id(text)
-    except MalformedId as exc:
-        return Problem(ProblemCode.MALFORMED, f"This {expected} has no proper id: {exc.reason}.")
-    if entity_id.type is not expected:
+    if flaw := flaw_of(text):
+        return Problem(ProblemCode.MALFORMED, f"This {expected} has no proper id: {flaw}.")
+    if not text.startswith(expected):  # no type begins like another
         return Problem(ProblemCode.MALFORMED, f"The id of this row is not of the type {expected}.")
     return None
 
@@ -161,7 +159,7 @@ def _children(
     if not isinstance(listed, list | None) or not isinstance(described, list | None):
         wrong = level.child_ids if not isinstance(listed, list | None) else level.children
         return (), (), Problem(ProblemCode.MALFORMED, f"{wrong} of this {level.type} is not a list.")
-    ids = tuple(_text(item) for item in listed or ())
+    ids = tuple([_text(item) for item in listed or ()])
     if described is None and not scope.whole:
         return ids, (), None
     children = [_decode(item, below, scope) for item in described or ()]
@@ -170,7 +168,7 @@ def _children(
     children += [gap(child_id, below.type, missing, ProblemCode.MISSING) for child_id in ids if child_id not in known]
     if all(child.sequence is not None for child in children):
         children.sort(key=lambda child: child.sequence or 0)
-    return ids or tuple(child.id for child in children), tuple(children), None
+    return ids or tuple([child.id for child in children]), tuple(children), None
 
 
 def gap(entity_id: str, entity_type: EntityType, why: str, code: ProblemCode = ProblemCode.MALFORMED) -> Entity:
@@ -187,14 +185,14 @@ def gap(entity_id: str, entity_type: EntityType, why: str, code: ProblemCode = P
 
 def _details(
     value: Mapping[str, JsonValue], level: _Level, created: datetime | None, updated: datetime | None
-) -> dict[str, JsonValue]:
-    details = {key: item for key, item in value.items() if key not in level.named}
+) -> Mapping[str, JsonValue]:
+    details = {} if value.keys() <= level.named else {key: value[key] for key in value if key not in level.named}
     # A time that could not be read is not lost: it stays as it came.
     if created is None and value.get("created_at") is not None:
         details["created_at"] = value["created_at"]
     if updated is None and value.get("updated_at") is not None:
         details["updated_at"] = value["updated_at"]
-    return {clean_text(key): _clean(item) for key, item in details.items()} if details else details
+    return {clean_text(key): _clean(item) for key, item in details.items()} if details else NO_DETAILS
 
 
 def _clean(value: JsonValue, depth: int = 0) -> JsonValue:
@@ -226,7 +224,9 @@ def _harmless(character: str) -> bool:
 
 def _text(value: JsonValue) -> str:
     if isinstance(value, str):
-        return clean_text(value)
+        return value if value.isprintable() else clean_text(value)
+    if value is None:
+        return ""
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
 
 
@@ -239,7 +239,7 @@ def _time(value: JsonValue) -> datetime | None:
         return None
     try:
         time = datetime.fromisoformat(value)
-        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+        return time if time.tzinfo is UTC else (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 

@@ -23,4 +23,9 @@ class IdConverter(BaseConverter):
 
     def to_url(self, value: str) -> str:
         """The part of an address for an id."""
-        return quote(value.replace("~", "~7E").replace("/", "~2F"), safe=":@!$&()*,;=~")
+        return path_of(value)
+
+
+def path_of(entity_id: str) -> str:
+    """An id as a part of an address."""
+    return quote(entity_id.replace("~", "~7E").replace("/", "~2F"), safe=":@!$&()*,;=~")

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from pydantic import JsonValue
 
 from dashboard.domain.phases import Phase
+from dashboard.web.links import entity_url, opening_url
 
 MAX_LINE = 160
 _ICONS = {
@@ -98,5 +99,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "plural": plural,
     "duration": duration,
     "segment": segment,
+    "entity_url": entity_url,
+    "opening_url": opening_url,
     "slot": slot,
 }

@@ -7,7 +7,7 @@ from dashboard.domain.entities import Entity
 from dashboard.domain.graph import Node, grow
 from dashboard.domain.ids import EntityType
 from dashboard.domain.problems import ProblemCode
-from dashboard.pages.rows import UNFOLDED, key_of, wave_row
+from dashboard.pages.rows import UNFOLDED, place_of, wave_row
 from tests.rollout_makers import entity
 
 ROOT = "release:r"
@@ -64,7 +64,7 @@ def test_ids_are_unique_but_for_those_that_say_so_and_every_row_can_be_shown(pai
     ids = Counter(row.id for row in root.walk() if not (row.problem and row.problem.code == "malformed"))
     assert [entity_id for entity_id, count in ids.items() if count > 1] == []
     for position, wave in enumerate(root.children):
-        wave_row(wave, root.id, UNFOLDED, key_of("", wave.id, position))
+        wave_row(wave, root.id, UNFOLDED, place_of("", wave.id, position))
 
 
 def test_what_is_in_its_place_has_no_problem():
