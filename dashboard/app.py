@@ -37,9 +37,7 @@ def create_app(
     accounts = accounts or Accounts(settings.accounts_url)
     accounts.create_tables()
     app = _flask(settings)
-    app.extensions["releases"] = releases or LiveReleases(
-        _source(settings), LoopThread(), timeout=settings.temporal_timeout
-    )
+    app.extensions["releases"] = releases or _live(settings)
     app.extensions["renderings"] = Renderings()
     app.extensions["draining"] = threading.Event()
     errors.init_app(app)
@@ -72,6 +70,16 @@ def _flask(settings: Settings) -> Flask:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
     return app
+
+
+def _live(settings: Settings) -> LiveReleases:
+    return LiveReleases(
+        _source(settings),
+        LoopThread(),
+        timeout=settings.temporal_timeout,
+        budget=settings.watch_budget,
+        memory=settings.snapshot_memory_mb * 1024 * 1024,
+    )
 
 
 def _source(settings: Settings) -> ReleaseSource:

@@ -8,7 +8,6 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
-from functools import partial
 from types import FrameType
 
 import click
@@ -17,7 +16,7 @@ import uvloop
 from flask import Flask
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from dashboard import polled, ports
+from dashboard import ports
 from dashboard.asgi import AsgiDashboard
 from dashboard.live.seats import SEATS
 
@@ -54,7 +53,7 @@ def serve(make_app: Callable[[], Flask], host: str, port: int) -> None:
 
 
 async def _serve(app: Flask, address: str, port: int, greeting: str) -> None:
-    dashboard = AsgiDashboard(app, partial(polled.subscribe, app.extensions["releases"]), threads=THREADS)
+    dashboard = AsgiDashboard(app, app.extensions["releases"].subscribe, threads=THREADS)
     config = uvicorn.Config(
         dashboard,
         host=address,

@@ -32,6 +32,7 @@ class ProblemCode(StrEnum):
     NAMESPACE_MISSING = "temporal_namespace_missing"
     REFUSED = "temporal_refused"
     BUSY = "too_many_waiting"
+    BEHIND = "behind"
 
 
 @dataclass(frozen=True, slots=True)

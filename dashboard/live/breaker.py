@@ -24,6 +24,11 @@ class Breaker:
         self._try_at = 0.0
         self._trying = False
 
+    @property
+    def problem(self) -> Problem | None:
+        """Why the last call failed; None if it did not."""
+        return self._problem
+
     @contextmanager
     def guard(self) -> Iterator[None]:
         """Run a call; raises SourceUnavailable at once while another call is finding out whether it is back."""

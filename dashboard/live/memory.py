@@ -1,32 +1,48 @@
 """A bounded memory that many threads write and the event loop's thread reads."""
 
 import threading
-from collections.abc import Iterator, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import Generic, TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Memory(Mapping[K, V]):
-    """Keeps the newest entries; the one kept longest ago goes first."""
+class Memory(Mapping[K, V], Generic[K, V]):
+    """Keeps the newest entries, so many or, if they are weighed, so much; the one kept longest ago goes first."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, weigh: Callable[[V], int] = lambda _: 1) -> None:
         self._limit = limit
+        self._weigh = weigh
         self._lock = threading.Lock()
-        self._entries: dict[K, V] = {}
+        self._entries: dict[K, tuple[V, int]] = {}
+        self._weight = 0
+
+    @property
+    def weight(self) -> int:
+        """What all entries weigh."""
+        return self._weight
 
     def keep(self, key: K, value: V) -> None:
-        """Remember a value; it becomes the newest."""
+        """Remember a value; it becomes the newest. One that is heavier than the limit is not remembered at all."""
+        weight = self._weigh(value)
         with self._lock:
-            self._entries.pop(key, None)
-            self._entries[key] = value
-            while len(self._entries) > self._limit:
-                del self._entries[next(iter(self._entries))]
+            self._drop(key)
+            if weight > self._limit:
+                return
+            self._entries[key] = (value, weight)
+            self._weight += weight
+            while self._weight > self._limit:
+                self._drop(next(iter(self._entries)))
+
+    def forget(self, key: K) -> None:
+        """Remember it no longer, if it was."""
+        with self._lock:
+            self._drop(key)
 
     def __getitem__(self, key: K) -> V:
         with self._lock:
-            return self._entries[key]
+            return self._entries[key][0]
 
     def __iter__(self) -> Iterator[K]:
         with self._lock:
@@ -34,3 +50,7 @@ class Memory(Mapping[K, V]):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def _drop(self, key: K) -> None:
+        _, weight = self._entries.pop(key, (None, 0))
+        self._weight -= weight

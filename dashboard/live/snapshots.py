@@ -1,6 +1,5 @@
 """Snapshots: what was known at one moment, shared by all who ask for the same thing."""
 
-import threading
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -8,16 +7,20 @@ from hashlib import blake2b
 from time import monotonic
 from typing import Generic, TypeVar
 
-from cachetools import LRUCache
-
-from dashboard.domain.problems import Problem, ProblemCode, SourceUnavailable
+from dashboard.domain.filters import MalformedFilter
+from dashboard.domain.problems import NotFound, Problem, ProblemCode, SourceUnavailable
 from dashboard.flights import Flights
+from dashboard.live.memory import Memory
 from dashboard.live.seats import Seats
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
 
 BUSY = Problem(ProblemCode.BUSY, "Too many requests are waiting for Temporal already.")
+BEHIND = Problem(
+    ProblemCode.BEHIND,
+    "The next look at Temporal is late: more is watched than may be asked for at once, or Temporal answers slowly.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +53,22 @@ def outdated(snapshot: Snapshot[T], reason: Problem) -> Snapshot[T]:
     return replace(snapshot, version=version, stale=True, reason=reason)
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept(Generic[T]):
+    """What was loaded last, when by the store's clock, and the last that was good: the same, unless it is stale."""
+
+    loaded_at: float
+    latest: Snapshot[T]
+    good: Snapshot[T] | None
+
+
 class SnapshotStore(Generic[K, T]):
     """Loads a snapshot for a key once for all who ask at the same time, and keeps it for `max_age` seconds.
 
     When the source cannot be asked, the last good snapshot is answered, marked as stale; without one the error is
     raised. `load` gets the key, the last good snapshot, if there is one, and how many seconds it may take, None for as
-    many as usual. Whoever has to wait needs one of the
-    `seats`; where there is none, it is the same as if the source could not be asked.
+    many as usual. Of snapshots, those loaded last are kept, as many as `keep`, or as weigh so much. Whoever has to
+    wait needs one of the `seats`; where there is none, it is the same as if the source could not be asked.
     """
 
     def __init__(
@@ -65,62 +77,87 @@ class SnapshotStore(Generic[K, T]):
         *,
         max_age: float,
         keep: int,
+        weigh: Callable[[T], int] = lambda _: 1,
         seats: Seats | None = None,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._load = load
         self._seats = seats or Seats()
         self._max_age = max_age
-        self._lock = threading.Lock()
-        self._good: LRUCache[K, Snapshot[T]] = LRUCache(keep)
-        self._fresh: LRUCache[K, tuple[float, Snapshot[T]]] = LRUCache(keep)
+        self._clock = clock
+        self._kept: Memory[K, _Kept[T]] = Memory(keep, lambda kept: _weight(kept, weigh))
         self._flights: Flights[K, Snapshot[T]] = Flights()
 
-    def get(self, key: K, *, anew: bool = False, seconds: float | None = None) -> Snapshot[T]:
+    @property
+    def weight(self) -> int:
+        """What all that is kept weighs."""
+        return self._kept.weight
+
+    def get(self, key: K, *, anew: bool = False, seconds: float | None = None, seated: bool = True) -> Snapshot[T]:
         """The snapshot for a key, loaded `anew` even if it is young, within so many seconds; raises what `load` raises.
 
-        Whoever comes while another's load is under way waits for that one, however long it may take.
+        Whoever comes while another's load is under way waits for that one, however long it may take. Those whose
+        number is bounded in another way need not be `seated`.
         """
         young = None if anew else self._young(key)
         if young:
             return young
-        if not self._seats.take():
+        if seated and not self._seats.take():
             return self._unasked(key)
         try:
             return self._flights.get(key, lambda: self._fly(key, seconds, anew=anew))
         finally:
-            self._seats.give()
+            if seated:
+                self._seats.give()
+
+    def latest(self, key: K) -> Snapshot[T] | None:
+        """What was loaded last, if anything is kept."""
+        kept = self._kept.get(key)
+        return kept.latest if kept else None
+
+    def loaded_within(self, key: K, seconds: float) -> bool:
+        """Whether it was loaded so lately that whoever asks for it now is not the only one, or has come again."""
+        kept = self._kept.get(key)
+        return kept is not None and self._clock() - kept.loaded_at < seconds
 
     def _unasked(self, key: K) -> Snapshot[T]:
-        with self._lock:
-            last = self._good.get(key)
-        if last is None:
+        kept = self._kept.get(key)
+        if kept is None or kept.good is None:
             raise SourceUnavailable(BUSY)
-        return outdated(last, BUSY)
+        return outdated(kept.good, BUSY)
 
     def _young(self, key: K) -> Snapshot[T] | None:
-        with self._lock:
-            kept = self._fresh.get(key)
-        return kept[1] if kept is not None and monotonic() - kept[0] < self._max_age else None
+        kept = self._kept.get(key)
+        return kept.latest if kept is not None and self._clock() - kept.loaded_at < self._max_age else None
 
     def _fly(self, key: K, seconds: float | None, *, anew: bool) -> Snapshot[T]:
         # Another may have landed between the look and the take-off.
         young = None if anew else self._young(key)
         if young:
             return young
-        started = monotonic()
-        with self._lock:
-            last = self._good.get(key)
-        snapshot = self._load_or_last(key, last, seconds)
-        with self._lock:
-            self._fresh[key] = (started, snapshot)
-            if not snapshot.stale:
-                self._good[key] = snapshot
+        started = self._clock()
+        kept = self._kept.get(key)
+        good = kept.good if kept else None
+        snapshot = self._load_or_last(key, good, seconds)
+        self._kept.keep(key, _Kept(started, snapshot, good if snapshot.stale else snapshot))
         return snapshot
 
     def _load_or_last(self, key: K, last: Snapshot[T] | None, seconds: float | None) -> Snapshot[T]:
         try:
             return self._load(key, last, seconds)
+        except (NotFound, MalformedFilter):
+            # It is not to be shown as something that is, or can be asked for, whatever was known of it.
+            self._kept.forget(key)
+            raise
         except SourceUnavailable as exc:
             if last is None:
                 raise
             return outdated(last, exc.problem)
+
+
+def _weight(kept: _Kept[T], weigh: Callable[[T], int]) -> int:
+    """What a snapshot and the last good one weigh together; they often share what they say."""
+    latest = weigh(kept.latest.value)
+    if kept.good is None or kept.good.value is kept.latest.value:
+        return latest
+    return latest + weigh(kept.good.value)

@@ -4,24 +4,24 @@ import threading
 from collections.abc import Callable, Hashable, Iterable
 from time import monotonic
 
-from cachetools import LRUCache
-
 
 class Wanted:
     """Remembers for `seconds` what was wanted; of so many releases, and so many ids of each, the latest."""
 
     def __init__(self, *, seconds: float, releases: int, ids: int, clock: Callable[[], float] = monotonic) -> None:
         self._seconds = seconds
+        self._releases = releases
         self._ids = ids
         self._clock = clock
         self._lock = threading.Lock()
-        self._wanted: LRUCache[Hashable, dict[str, float]] = LRUCache(releases)
+        self._wanted: dict[Hashable, dict[str, float]] = {}
 
     def note(self, release: Hashable, ids: Iterable[str]) -> None:
         """These are wanted now."""
         moment = self._clock()
         with self._lock:
-            wanted = self._wanted.get(release, {})
+            self._forget(moment - self._seconds)
+            wanted = self._wanted.pop(release, {})
             for entity_id in ids:
                 wanted.pop(entity_id, None)
                 wanted[entity_id] = moment
@@ -29,6 +29,8 @@ class Wanted:
                 del wanted[next(iter(wanted))]
             if wanted:
                 self._wanted[release] = wanted
+            while len(self._wanted) > self._releases:
+                del self._wanted[next(iter(self._wanted))]
 
     def of(self, release: Hashable) -> frozenset[str]:
         """What of a release has been wanted lately."""
@@ -36,3 +38,9 @@ class Wanted:
         with self._lock:
             wanted = self._wanted.get(release, {})
             return frozenset(entity_id for entity_id, moment in wanted.items() if moment >= since)
+
+    def _forget(self, since: float) -> None:
+        """Let go of the releases of which nothing has been wanted for so long."""
+        for release, wanted in list(self._wanted.items()):
+            if wanted[next(reversed(wanted))] < since:
+                del self._wanted[release]

@@ -10,3 +10,18 @@ def test_the_newest_entries_are_kept():
     assert len(memory) == 2
     assert "b" not in memory
     assert memory.get("b") is None
+
+
+def test_what_is_weighed_is_kept_up_to_a_weight():
+    memory: Memory[str, str] = Memory(10, weigh=len)
+    memory.keep("a", "xxxx")
+    memory.keep("b", "xxxxx")
+    memory.keep("a", "xxxxx")
+    assert memory.weight == 10
+    memory.keep("c", "x")
+    assert dict(memory) == {"a": "xxxxx", "c": "x"}, "the one kept longest ago went"
+    memory.keep("a", "x" * 11)
+    assert (dict(memory), memory.weight) == ({"c": "x"}, 1), "and one that is too heavy takes no other's place"
+    memory.forget("c")
+    memory.forget("c")
+    assert (len(memory), memory.weight) == (0, 0)

@@ -39,6 +39,8 @@ def test_nothing_needs_to_be_set():
         ("TEMPORAL_UI_URL", "javascript:alert(1)"),
         ("TEMPORAL_UI_URL", "https://ui.example.com/?next=x"),
         ("TEMPORAL_UI_URL", "https://[::1"),
+        ("WATCH_BUDGET", "0"),
+        ("SNAPSHOT_MEMORY_MB", "8"),
         ("LOG_LEVEL", "LOUD"),
         ("DEBUG", "perhaps"),
     ],

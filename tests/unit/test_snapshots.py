@@ -3,7 +3,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from dashboard.domain.problems import Problem, ProblemCode, SourceUnavailable
+from dashboard.domain.filters import MalformedFilter
+from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, SourceUnavailable
 from dashboard.live import snapshots
 from dashboard.live.snapshots import Snapshot, SnapshotStore, now, outdated, version_of
 from tests.waiting import eventually
@@ -95,3 +96,21 @@ def test_a_version_is_the_same_for_the_same_content():
     assert version_of("a") != version_of("b")
     assert outdated(snapshot("a"), DOWN).version == outdated(snapshot("a"), DOWN).version
     assert snapshots.now().tzinfo is not None
+
+
+@pytest.mark.parametrize("refusal", [ReleaseNotFound("a"), MalformedFilter("q", "too many begin like that")])
+def test_what_is_refused_is_not_shown_from_memory(refusal: Exception):
+    answers: list[Snapshot[str] | Exception] = [snapshot("a"), refusal]
+
+    def load(_key: str, _last: Snapshot[str] | None, _seconds: float | None) -> Snapshot[str]:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    store = SnapshotStore(load, max_age=60, keep=4)
+    store.get("a")
+    assert store.latest("a")
+    with pytest.raises(type(refusal)):
+        store.get("a", anew=True)
+    assert store.latest("a") is None

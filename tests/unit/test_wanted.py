@@ -21,3 +21,11 @@ def test_of_too_many_the_latest_are_remembered():
     wanted.note("release:s", ["wave:a"])
     wanted.note("release:t", ["wave:a"])
     assert wanted.of("release:r") == frozenset()
+
+
+def test_releases_of_which_nothing_was_wanted_lately_leave_nothing_behind():
+    moments = iter([100.0, 110.0, 131.0])
+    wanted = Wanted(seconds=30, releases=9, ids=3, clock=lambda: next(moments))
+    for release in ("release:r", "release:s", "release:t"):
+        wanted.note(release, ["wave:a"])
+    assert list(wanted._wanted) == ["release:s", "release:t"]

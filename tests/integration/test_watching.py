@@ -1,0 +1,221 @@
+"""What is watched on the real server: how soon a change is known, what watching costs, and that it recovers."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from dashboard import ports
+from dashboard.bridge import LoopThread
+from dashboard.demo.server import EmbeddedTemporal
+from dashboard.domain.filters import Slice
+from dashboard.live.releases import LIVELY_AGE, LiveReleases
+from dashboard.live.watched import Watched
+from dashboard.temporal.connection import Connection
+from dashboard.temporal.gateway import TemporalGateway
+from tests.integration.test_calls import CountedConnection, Counting
+from tests.rollout_makers import hierarchy
+from tests.stage import Stage, scripted_worker
+from tests.waiting import eventually
+
+TREE = hierarchy()
+WAITING = hierarchy() | {"state": "awaiting_approval"}
+STATE = {key: value for key, value in TREE.items() if key != "waves"}
+# Seconds within which a change is known, with room for a machine that is busy with other things.
+SOON = 2.0
+RECOVERY = 5.0
+
+
+@contextmanager
+def watching(stage: Stage, counts: Counting | None = None, **options: Any) -> Iterator[LiveReleases]:
+    """A dashboard's live room of its own, whose calls may be counted."""
+    connection: Any = CountedConnection(stage.address, counts) if counts else connection_to(stage.address)
+    gateway = TemporalGateway(connection, f"WorkflowId STARTS_WITH '{stage.prefix}'")
+    live = LiveReleases(gateway, LoopThread(), timeout=1.8, **options)
+    try:
+        yield live
+    finally:
+        live.close()
+
+
+def connection_to(address: str) -> Connection:
+    return Connection({"TEMPORAL_ADDRESS": address, "TEMPORAL_CONFIG_FILE": os.devnull})
+
+
+class Heard:
+    """The versions that a subscriber has heard, and when the last came."""
+
+    def __init__(self) -> None:
+        self.versions: list[str] = []
+        self.at = 0.0
+
+    def __call__(self, version: str) -> None:
+        self.at = monotonic()
+        self.versions.append(version)
+
+
+def test_a_change_is_known_and_told_without_anybody_asking(stage: Stage):
+    release_id = stage.start("r", {"get_hierarchy": TREE, "get_release_state": STATE})
+    stage.listed("r")
+    with watching(stage) as live:
+        of_release, of_list = Heard(), Heard()
+        live.subscribe(Watched("release", (release_id, None)), of_release)
+        live.subscribe(Watched("list", Slice()), of_list)
+        eventually(lambda: of_release.versions and of_list.versions)
+        told = monotonic()
+        changed = {"state": "verifying"}
+        stage.tell(release_id, {"get_hierarchy": TREE | changed, "get_release_state": STATE | changed})
+        eventually(lambda: len(of_release.versions) > 1 and len(of_list.versions) > 1)
+        assert max(of_release.at, of_list.at) - told < SOON
+        assert live.release(release_id).value.root.state == "verifying"
+        assert live.page(Slice()).value.releases[0].root.state == "verifying"
+
+
+def test_a_hundred_viewers_cost_what_one_costs(stage: Stage):
+    release_id = stage.start("r", {"get_hierarchy": TREE})
+    one, hundred = (calls_of(stage, release_id, viewers) for viewers in (1, 100))
+    assert hundred.calls.total() <= 1.2 * one.calls.total() + 1, (one.calls, hundred.calls)
+
+
+def calls_of(stage: Stage, release_id: str, viewers: int) -> Counting:
+    """The calls of so many viewers who ask again and again until a release has been looked at five times."""
+    counts = Counting()
+    with watching(stage, counts) as live, ThreadPoolExecutor(20) as pool:
+        live.release(release_id)
+        looks = 5
+
+        def all_ask() -> bool:
+            list(pool.map(lambda _: live.release(release_id), range(viewers)))
+            return counts.calls["describe"] >= looks
+
+        started = monotonic()
+        eventually(all_ask)
+        assert monotonic() - started > (looks - 1) * LIVELY_AGE, "however many ask"
+    return counts
+
+
+def test_releases_that_wait_for_a_person_are_described_and_never_queried(stage: Stage):
+    ids = [stage.start(f"n{number}", {"get_hierarchy": WAITING}) for number in range(10)]
+    counts = Counting()
+    with watching(stage, counts) as live:
+        ends = [live.subscribe(Watched("release", (release_id, None)), str) for release_id in ids]
+        # The first answer may be older than what was described with it: each is asked once more.
+        eventually(lambda: counts.calls["describe"] >= 30)
+        queried = counts.calls["query"]
+        described = counts.calls["describe"]
+        eventually(lambda: counts.calls["describe"] >= described + 50)
+        assert (queried, counts.calls["query"]) == (20, 20)
+        for end in ends:
+            end()
+
+
+def test_more_than_the_budget_allows_is_behind_and_says_so(stage: Stage):
+    ids = [stage.start(f"n{number}", {"get_hierarchy": WAITING}) for number in range(6)]
+    counts = Counting()
+    with watching(stage, counts, budget=1) as live:
+        show_with(stage, live)
+        for release_id in ids * 2:
+            live.release(release_id)
+        cold = counts.calls["describe"]
+        started = monotonic()
+
+        def some_behind() -> bool:
+            seen = [live.release(release_id) for release_id in ids]
+            assert {each.reason.code for each in seen if each.reason} <= {"behind"}
+            return sum(each.stale for each in seen) >= 2
+
+        eventually(some_behind)
+        assert counts.calls["describe"] - cold <= monotonic() - started + 2
+        eventually(lambda: any(says_behind(stage, release_id) for release_id in ids))
+
+
+def says_behind(stage: Stage, release_id: str) -> bool:
+    """Whether a release's twin says that it is behind and its page says the same in words."""
+    twin, page = stage.json(f"/releases/{release_id}"), stage.ask(f"/releases/{release_id}").text
+    return twin["stale"] and twin["reason"]["code"] == "behind" and twin["reason"]["message"] in page
+
+
+def show_with(stage: Stage, live: LiveReleases) -> None:
+    """Let the stage's pages show what this live room knows."""
+    stage.app.extensions["releases"].close()
+    stage.app.extensions["releases"] = live
+
+
+@pytest.fixture
+def own_temporal(tmp_path: Path) -> Iterator[EmbeddedTemporal]:
+    """A server of this test's own, that it may freeze."""
+    server = EmbeddedTemporal(port=ports.find_free(), db=tmp_path / "temporal.db", log=tmp_path / "temporal.log")
+    server.start()
+    server.wait()
+    yield server
+    server.stop()
+
+
+def test_what_is_watched_goes_stale_with_temporal_and_comes_back_by_itself(
+    own_temporal: EmbeddedTemporal, tmp_path: Path
+):
+    with scripted_worker(own_temporal.address, "queue", tmp_path / "worker.log"):
+        stage = Stage(own_temporal.address, "queue", tmp_path)
+        release_id = stage.start("r", {"get_hierarchy": TREE})
+        with watching(stage) as live:
+            heard = Heard()
+            live.subscribe(Watched("release", (release_id, None)), heard)
+            eventually(lambda: heard.versions)
+            good = heard.versions[0]
+            os.kill(own_temporal.pid, signal.SIGSTOP)
+            try:
+                eventually(lambda: heard.versions[-1] != good)
+                assert live.release(release_id).stale
+            finally:
+                os.kill(own_temporal.pid, signal.SIGCONT)
+            eventually(lambda: heard.versions[-1] == good, RECOVERY)
+            assert not live.release(release_id).stale
+        stage.close()
+
+
+PRINT_VERSIONS = """
+import os, sys
+from dashboard.bridge import LoopThread
+from dashboard.domain.filters import Slice
+from dashboard.live.releases import LIVELY_AGE, LiveReleases
+from dashboard.temporal.connection import Connection
+from dashboard.temporal.gateway import TemporalGateway
+
+address, prefix, release_id = sys.argv[1:]
+connection = Connection({"TEMPORAL_ADDRESS": address, "TEMPORAL_CONFIG_FILE": os.devnull})
+live = LiveReleases(TemporalGateway(connection, f"WorkflowId STARTS_WITH '{prefix}'"), LoopThread(), timeout=10)
+seen = live.release(release_id), live.page(Slice()), live.problems(), live.occurrences("app:a0-0")
+assert not any(each.stale for each in seen)
+print(*(each.version for each in seen), flush=True)
+os._exit(0)
+"""
+
+
+def test_processes_that_read_the_same_give_the_same_versions(stage: Stage):
+    release_id = stage.start("r", {"get_hierarchy": TREE, "get_release_state": STATE})
+    app = TREE["waves"][0]["clusters"][0]["bundle"]["apps"][0]
+    stage.tell(release_id, {"get_app_state": app})
+    other = stage.start("s", {"get_hierarchy": TREE, "get_release_state": STATE, "get_app_state": app})
+    stage.on(other, lambda handle: handle.terminate("no longer wanted"))
+    stage.listed("r", "s")
+    eventually(lambda: stage.listed("s")["s"]["phase"] == "terminated")
+    printed = Counter(versions_in_a_process(stage, release_id, seed) for seed in ("1", "2", "3"))
+    assert len(printed) == 1
+    assert len(set(next(iter(printed)).split())) == 4
+
+
+def versions_in_a_process(stage: Stage, release_id: str, seed: str) -> str:
+    """What a process of its own, with hashes of its own, gives as the versions of four pages."""
+    argv = [sys.executable, "-c", PRINT_VERSIONS, stage.address, stage.prefix, release_id]
+    done = subprocess.run(argv, env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
