@@ -62,7 +62,7 @@ class Settings(BaseModel):
     release_workflow_type: Annotated[str, StringConstraints(pattern=r"^[^'\"\\\x00-\x1f]+$")] = "ReleaseWorkflow"
     release_filter: str | None = None
     entity_map: EntityMap = Field(default_factory=EntityMap)
-    temporal_timeout: Annotated[float, Field(ge=0.2, le=30)] = 1.8
+    temporal_timeout: Annotated[float, Field(ge=0.2, le=30)] = 1.6
     temporal_ui_url: str | None = None
     watch_budget: Annotated[int, Field(ge=1, le=10_000)] = 50
     snapshot_memory_mb: Annotated[int, Field(ge=32, le=65_536)] = 128

@@ -13,8 +13,9 @@ Notify = Callable[[str], None]
 Subscribe = Callable[[Watched, Notify], Callable[[], None]]
 
 # Proxies close what is silent for a minute, some for half of one.
-KEEP_ALIVE_SECONDS = 15.0
-SESSION_SECONDS = 30.0
+KEEP_ALIVE_SECONDS = 10.0
+# How often it is found out whether a stream's session still lasts.
+SESSION_SECONDS = 10.0
 # How long a page waits before it comes again, in milliseconds: not all at the same moment.
 COME_AGAIN = (500, 3_000)
 

@@ -1,11 +1,11 @@
 """Streams of news: one subscription for many pages, and what a page hears when."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
 from dashboard.live.watched import Watched
 from dashboard.streams import Hub, Stream, news
+from tests.waiting import in_a_loop
 
 THING = Watched("release", ("release:r", None))
 
@@ -27,11 +27,6 @@ class Watching:
 
 async def welcome() -> bool:
     return True
-
-
-def in_a_loop(make: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    with asyncio.Runner() as runner:
-        runner.run(make())
 
 
 async def hear(stream: Stream, first: str, heard: str = "") -> list[str]:

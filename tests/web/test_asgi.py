@@ -1,6 +1,5 @@
 """The dashboard as an ASGI app: what comes in reaches Flask as it is, and streams are bounded."""
 
-import asyncio
 from collections.abc import Iterable
 from typing import Any
 
@@ -8,6 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from dashboard.asgi import AsgiDashboard
+from tests.waiting import in_a_loop
 
 
 def ask(app: Flask, path: str, headers: Iterable[tuple[bytes, bytes]] = (), **options: Any) -> tuple[int, bytes]:
@@ -32,8 +32,7 @@ def ask(app: Flask, path: str, headers: Iterable[tuple[bytes, bytes]] = (), **op
     async def go() -> None:
         await AsgiDashboard(app, lambda _what, _notify: lambda: None, threads=1, **options)(scope, receive, send)
 
-    with asyncio.Runner() as runner:
-        runner.run(go())
+    in_a_loop(go)
     return sent[0]["status"], sent[1]["body"]
 
 
