@@ -21,7 +21,7 @@ class EmbeddedTemporal:
 
     Its state is in the SQLite file `db`, or only in memory. On a free port if none is given. As a context manager it
     answers on entry and is gone on exit. `keep` are file descriptors that the server holds open while it lives.
-    With `ui`, its own web pages are at `ui_address`.
+    With `ui`, its own web pages are at `ui_address`; with `metrics`, its counters at `metrics_address` (/metrics).
     """
 
     def __init__(
@@ -32,10 +32,12 @@ class EmbeddedTemporal:
         log: Path | None = None,
         keep: tuple[int, ...] = (),
         ui: bool = False,
+        metrics: bool = False,
     ) -> None:
         self.port = port or ports.find_free()
         self._http_port = ports.find_free()
         self._ui_port = ports.find_free() if ui else None
+        self._metrics_port = ports.find_free() if metrics else None
         self._db = db
         self._log = log
         self._keep = keep
@@ -50,6 +52,11 @@ class EmbeddedTemporal:
     def ui_address(self) -> str:
         """The address of its web pages; empty without them."""
         return f"http://127.0.0.1:{self._ui_port}" if self._ui_port else ""
+
+    @property
+    def metrics_address(self) -> str:
+        """Host and port of its counters; empty without them."""
+        return f"127.0.0.1:{self._metrics_port}" if self._metrics_port else ""
 
     @property
     def alive(self) -> bool:
@@ -72,6 +79,8 @@ class EmbeddedTemporal:
         argv = [_binary(), "server", "start-dev", "--ip", "127.0.0.1", "--log-level", "error"]
         argv += ["--port", str(self.port), "--http-port", str(self._http_port), "--disable-config-file"]
         argv += ["--ui-ip", "127.0.0.1", "--ui-port", str(self._ui_port)] if self._ui_port else ["--headless"]
+        if self._metrics_port:
+            argv += ["--metrics-port", str(self._metrics_port)]
         if self._db:
             argv += ["--db-filename", str(self._db)]
         # The user's own settings for Temporal are about another server.
