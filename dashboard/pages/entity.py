@@ -13,19 +13,9 @@ from dashboard.domain.phases import Phase
 from dashboard.domain.problems import EntityNotFound, Problem, ProblemCode, SourceUnavailable
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness
-from dashboard.pages.release import ReleaseTree, tree_fields
-from dashboard.pages.rows import (
-    UNFOLDED,
-    AnyRow,
-    Folding,
-    Row,
-    app_row,
-    bundle_row,
-    cluster_row,
-    place_of_path,
-    wave_row,
-)
+from dashboard.pages.rows import AnyRow, Row, place_of_path
 from dashboard.pages.runs import RunsView
+from dashboard.pages.tree import UNFOLDED, Folding, ReleaseTree, app_row, bundle_row, cluster_row, tree_fields, wave_row
 
 NOT_LOOKED_FOR = Problem(ProblemCode.NOT_READ, "This part of the release has not been read yet.")
 UNREAD = frozenset(

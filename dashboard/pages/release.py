@@ -3,21 +3,21 @@
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import chain
-from typing import Annotated, Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from pydantic import Field
 
-from dashboard.domain.entities import Entity, FailingTask, Release, Status
-from dashboard.domain.ids import EntityType
+from dashboard.domain.entities import Entity, FailingTask, Release
 from dashboard.domain.narrowing import EVERYTHING, Narrowing
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import ProblemCode
-from dashboard.domain.rollup import Blockage, Obstacle, blockages, cause_of, tally, tally_apps
+from dashboard.domain.rollup import Blockage, Obstacle, blockages, cause_of, tally_apps
 from dashboard.live.snapshots import Snapshot
-from dashboard.pages.base import Model, Page, freshness, part
-from dashboard.pages.rows import Folding, Row, WaveRow, common, place_of, wave_row
+from dashboard.pages.base import Model, Page, freshness
+from dashboard.pages.rows import Row
 from dashboard.pages.runs import RunsView
-from dashboard.pages.views import AttemptView, ChildRunView, FailureView, Progress
+from dashboard.pages.tree import Folding, ReleaseTree, tree_fields
+from dashboard.pages.views import AttemptView, ChildRunView, FailureView
 
 # Clusters that are opened because something in them failed; past these a page would be all failures and no overview.
 OPEN_AT_FIRST = 12
@@ -94,33 +94,6 @@ class BlockageView(Model):
             obstacles=tuple(ObstacleView.of(obstacle) for obstacle in named),
             more=len(blockage.obstacles) - len(named),
         )
-
-
-@part
-class ReleaseTree(Row):
-    """A release with its waves: what Temporal knows of its execution beside what it says of itself."""
-
-    type: EntityType
-    workflow_id: str
-    run_id: str
-    workflow_type: str
-    task_queue: str
-    status: Status
-    started_at: datetime
-    closed_at: datetime | None
-    changed_at: Annotated[
-        datetime, Field(description="The newest time that any part of the release gives for a change.")
-    ]
-    wave_ids: tuple[str, ...]
-    progress: Progress
-    cluster_progress: Progress
-    wave_progress: Progress
-    waves: tuple[WaveRow, ...]
-
-    @property
-    def rows(self) -> tuple[Row, ...]:
-        """Its waves."""
-        return self.waves
 
 
 class _TreePage(Page, ReleaseTree):
@@ -226,32 +199,6 @@ class HierarchyPage(_TreePage):
         return cls._of(snapshot, folding, entities=entities, left_out=left_out)
 
 
-def tree_fields(release: Release, folding: Folding) -> dict[str, Any]:
-    """The fields of a ReleaseTree."""
-    execution, root = release.execution, release.root
-    place = place_of("", execution.workflow_id, 0)
-    return {
-        **common(root, place),
-        "type": root.type,
-        "workflow_id": execution.workflow_id,
-        "run_id": execution.run_id,
-        "workflow_type": execution.workflow_type,
-        "task_queue": execution.task_queue,
-        "status": execution.status,
-        "started_at": execution.started_at,
-        "closed_at": execution.closed_at,
-        "changed_at": _last_change(release),
-        "wave_ids": root.child_ids,
-        "progress": Progress.of(tally_apps(root)),
-        "cluster_progress": Progress.of(tally(cluster for wave in root.children for cluster in wave.children)),
-        "wave_progress": Progress.of(tally(root.children)),
-        "waves": tuple(
-            wave_row(wave, root.id, folding, place_of(place, wave.id, position))
-            for position, wave in folding.below(root)
-        ),
-    }
-
-
 def _waves_at_work(root: Entity) -> frozenset[str]:
     """The waves that are open at first where there are too many clusters to show: those that move or are in trouble."""
     found: list[str] = []
@@ -273,12 +220,6 @@ def _troubled_clusters(root: Entity) -> frozenset[str]:
     clusters = (cluster for wave in root.children for cluster in wave.children)
     troubled = [cluster.id for cluster in clusters if cluster.phase.broken or tally_apps(cluster).troubled]
     return frozenset(troubled[:OPEN_AT_FIRST])
-
-
-def _last_change(release: Release) -> datetime:
-    times = [entity.updated_at for entity in release.root.walk() if entity.updated_at]
-    known = [release.execution.started_at, *times]
-    return max([*known, release.execution.closed_at] if release.execution.closed_at else known)
 
 
 def _apps(count: int, word: str) -> str:

@@ -1,7 +1,6 @@
 """Rows: entities as pages and JSON show them, nested as the rollout is."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2s
 from typing import Annotated, Any, Literal
@@ -9,11 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, JsonValue
 
 from dashboard.domain.entities import Entity
-from dashboard.domain.ids import EntityType
-from dashboard.domain.narrowing import EVERYTHING, Narrowing
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import ProblemCode
-from dashboard.domain.rollup import tally, tally_apps
 from dashboard.pages.base import ProblemView, part
 from dashboard.pages.views import AttemptView, ChildRunView, Progress
 
@@ -203,38 +199,6 @@ class WaveRow(Branch):
 AnyRow = Annotated[WaveRow | ClusterRow | BundleRow | AppRow, Field(discriminator="type")]
 
 
-@dataclass(frozen=True, slots=True)
-class Folding:
-    """Which waves and clusters show what is below them: all, or those named; waves always do unless `fold_waves`.
-
-    What was not read is never shown as open.
-    """
-
-    every: bool = False
-    open_ids: frozenset[str] = frozenset()
-    fold_waves: bool = False
-    narrowing: Narrowing = EVERYTHING
-
-    def opens_wave(self, wave: Entity) -> bool:
-        """Whether this wave is shown with its clusters."""
-        wanted = self.every or not self.fold_waves or wave.id in self.open_ids
-        return wanted and not wave.unopened and self.narrowing.reaches(EntityType.CLUSTER)
-
-    def opens_cluster(self, cluster: Entity) -> bool:
-        """Whether this cluster is shown with its bundle."""
-        wanted = self.every or cluster.id in self.open_ids
-        return wanted and not cluster.unopened and self.narrowing.reaches(EntityType.BUNDLE)
-
-    def below(self, entity: Entity) -> list[tuple[int, Entity]]:
-        """The children that are shown, each with its position among all of them."""
-        if self.narrowing.everything:
-            return list(enumerate(entity.children))
-        return [(position, child) for position, child in enumerate(entity.children) if self.narrowing.shows(child)]
-
-
-UNFOLDED = Folding(every=True)
-
-
 def place_of(above: str, entity_id: str, position: int) -> str:
     """Where a row stands: the path of ids, and the position where an id is missing: then nothing else tells rows apart.
 
@@ -254,60 +218,6 @@ def place_of_path(path: Iterable[tuple[str, int]]) -> str:
 def key_of(place: str) -> str:
     """The HTML id of a row at this place."""
     return f"r{blake2s(place.encode(), digest_size=6).hexdigest()}"
-
-
-def wave_row(wave: Entity, release_id: str, folding: Folding, place: str) -> WaveRow:
-    """The row of a wave with its clusters."""
-    is_open = folding.opens_wave(wave)
-    clusters = tuple(
-        cluster_row(cluster, wave.id, folding, place_of(place, cluster.id, position))
-        for position, cluster in (folding.below(wave) if is_open else ())
-    )
-    return WaveRow(
-        **common(wave, place),
-        type="wave",
-        release_id=release_id,
-        sequence=wave.sequence,
-        cluster_ids=wave.child_ids,
-        progress=Progress.of(tally_apps(wave)),
-        cluster_progress=Progress.of(tally(wave.children)),
-        open=is_open,
-        clusters=clusters if is_open else None,
-        lazy=folding.fold_waves,
-    )
-
-
-def cluster_row(cluster: Entity, wave_id: str, folding: Folding, place: str) -> ClusterRow:
-    """The row of a cluster, with its bundle if the folding opens it."""
-    is_open = folding.opens_cluster(cluster)
-    bundle = next((bundle for _, bundle in folding.below(cluster)), None) if is_open else None
-    return ClusterRow(
-        **common(cluster, place),
-        type="cluster",
-        wave_id=wave_id,
-        bundle_id=cluster.child_ids[0] if cluster.child_ids else None,
-        progress=Progress.of(tally_apps(cluster)),
-        open=is_open,
-        bundle=bundle_row(bundle, cluster.id, folding, place_of(place, bundle.id, 0)) if bundle else None,
-    )
-
-
-def bundle_row(bundle: Entity, cluster_id: str, folding: Folding, place: str) -> BundleRow:
-    """The row of a bundle with its apps."""
-    apps = tuple(app_row(app, bundle.id, place_of(place, app.id, position)) for position, app in folding.below(bundle))
-    return BundleRow(
-        **common(bundle, place),
-        type="bundle",
-        cluster_id=cluster_id,
-        app_ids=bundle.child_ids,
-        progress=Progress.of(tally_apps(bundle)),
-        apps=apps,
-    )
-
-
-def app_row(app: Entity, bundle_id: str, place: str) -> AppRow:
-    """The row of an app."""
-    return AppRow(**common(app, place), type="app", bundle_id=bundle_id, version=app.version)
 
 
 def common(entity: Entity, place: str) -> dict[str, Any]:

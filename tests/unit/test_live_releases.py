@@ -1,74 +1,47 @@
 """What viewers are told when the source changes its mind, with a small source that says what the test wants."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from dashboard.bridge import LoopThread
-from dashboard.domain.entities import Entity, Status
+from dashboard.domain.entities import Status
 from dashboard.domain.filters import Slice
 from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, SourceUnavailable
-from dashboard.domain.source import Listing, Reading, RunEntity, Search
+from dashboard.domain.source import Reading
 from dashboard.live.releases import LiveReleases
+from tests.fake_source import FakeSource
 from tests.rollout_makers import entity, execution
 
 SAID = entity("release:r", "deploying", entity("wave:a", "in_progress"))
 NO_WORKER = Problem(ProblemCode.NO_WORKER, "No worker is polling.")
 
 
-class Source:
-    """Answers what it is told to, or raises it."""
-
-    def __init__(self) -> None:
-        self.answer: Reading | Exception = Reading(execution(), said=SAID, digest="1")
-
-    async def read(
-        self,
-        release_id: str,
-        known: Reading | None,
-        budget: float,
-        *,
-        run_id: str | None = None,
-        opened: frozenset[str] = frozenset(),
-    ) -> Reading:
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
-
-    async def page(
-        self, asked: Slice, known: Mapping[str, Reading], counts: Mapping[Status, int] | None, budget: float
-    ) -> Listing:
-        return Listing((await self.read("release:r", None, budget),), {Status.RUNNING: 1})
-
-    async def search(
-        self, entity_id: str, limit: int, known: Mapping[RunEntity, Entity | None], budget: float
-    ) -> Search:
-        raise NotImplementedError
+@pytest.fixture
+def source() -> FakeSource:
+    source = FakeSource()
+    source.answer = Reading(execution(), said=SAID, digest="1")
+    return source
 
 
 @pytest.fixture
-def source() -> Source:
-    return Source()
-
-
-@pytest.fixture
-def live(source: Source) -> Iterator[LiveReleases]:
+def live(source: FakeSource) -> Iterator[LiveReleases]:
     given: Any = source
     live = LiveReleases(given, LoopThread(), timeout=5, max_age=0)
     yield live
     live.close()
 
 
-def test_a_release_past_its_retention_is_gone_even_if_it_was_seen(live: LiveReleases, source: Source):
+def test_a_release_past_its_retention_is_gone_even_if_it_was_seen(live: LiveReleases, source: FakeSource):
     assert live.release("release:r").value.root.state == "deploying"
     source.answer = ReleaseNotFound("release:r")
     with pytest.raises(ReleaseNotFound):
         live.release("release:r")
 
 
-def test_the_last_words_stay_under_what_temporal_knows_now(live: LiveReleases, source: Source):
+def test_the_last_words_stay_under_what_temporal_knows_now(live: LiveReleases, source: FakeSource):
     seen = live.release("release:r")
     source.answer = Reading(execution(Status.TERMINATED), problem=NO_WORKER)
     stale = live.release("release:r")
@@ -76,7 +49,7 @@ def test_the_last_words_stay_under_what_temporal_knows_now(live: LiveReleases, s
     assert {row.phase for row in stale.value.root.walk()} == {"terminated"}
 
 
-def test_the_words_of_an_earlier_run_are_not_shown_for_a_new_one(live: LiveReleases, source: Source):
+def test_the_words_of_an_earlier_run_are_not_shown_for_a_new_one(live: LiveReleases, source: FakeSource):
     live.release("release:r")
     source.answer = Reading(execution(run_id="run-2"), problem=NO_WORKER)
     release = live.release("release:r")
@@ -84,7 +57,7 @@ def test_the_words_of_an_earlier_run_are_not_shown_for_a_new_one(live: LiveRelea
 
 
 def test_a_list_keeps_the_last_words_of_a_release_that_does_not_answer_and_says_as_of_when(
-    live: LiveReleases, source: Source
+    live: LiveReleases, source: FakeSource
 ):
     seen = live.page(Slice())
     source.answer = Reading(execution(), problem=NO_WORKER)
@@ -95,7 +68,7 @@ def test_a_list_keeps_the_last_words_of_a_release_that_does_not_answer_and_says_
     assert (release.root.state, release.said_at) == ("completed", None)
 
 
-def test_what_the_source_refuses_is_told_while_nothing_is_known(live: LiveReleases, source: Source):
+def test_what_the_source_refuses_is_told_while_nothing_is_known(live: LiveReleases, source: FakeSource):
     source.answer = SourceUnavailable(Problem(ProblemCode.DENIED, "not allowed"))
     with pytest.raises(SourceUnavailable, match="not allowed"):
         live.release("release:r")

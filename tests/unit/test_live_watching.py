@@ -1,26 +1,22 @@
 """What viewers are told of what is watched, with a small source and a clock that the test moves."""
 
 import gc
-import threading
 import tracemalloc
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from dashboard.bridge import LoopThread
-from dashboard.domain.entities import Entity, Status
+from dashboard.domain.entities import Status
 from dashboard.domain.filters import ReleaseFilter, Slice
 from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, SourceUnavailable
-from dashboard.domain.source import Fingerprint, Listing, Reading, RunEntity, Search
 from dashboard.live.releases import MAX_AGE, LiveReleases
 from dashboard.live.turns import LATE, LINGER
 from dashboard.live.watched import Watched
-from tests.rollout_makers import entity, execution
+from tests.fake_source import FakeSource
 from tests.waiting import eventually
 
-ROWS = [entity(f"wave:w{number}", "in_progress") for number in range(10)]
 DOWN = SourceUnavailable(Problem(ProblemCode.UNAVAILABLE, "Temporal cannot be reached."))
 HOUR = 3600.0
 A_HOUR = 30
@@ -34,50 +30,9 @@ class Clock:
         return self.now
 
 
-class Source:
-    """Every release is there, in this state, unless told otherwise."""
-
-    def __init__(self) -> None:
-        self.state = "deploying"
-        self.status = Status.RUNNING
-        self.refusal: Exception | None = None
-        self.reads = 0
-        self.gate = threading.Event()
-        self.gate.set()
-
-    async def read(
-        self,
-        release_id: str,
-        known: Reading | None,
-        budget: float,
-        *,
-        run_id: str | None = None,
-        opened: frozenset[str] = frozenset(),
-    ) -> Reading:
-        self.reads += 1
-        assert self.gate.wait(10)
-        if self.refusal:
-            raise self.refusal
-        run = execution(self.status, workflow_id=release_id, run_id=f"run of {release_id}")
-        said = entity(release_id, self.state, *(replace(row) for row in ROWS))
-        fingerprint = Fingerprint(run.run_id, run.status, run.history_length) if known else None
-        return Reading(run, said=said, digest=self.state, fingerprint=fingerprint)
-
-    async def page(
-        self, asked: Slice, known: Mapping[str, Reading], counts: Mapping[Status, int] | None, budget: float
-    ) -> Listing:
-        return Listing((await self.read(f"release:{asked.filter.q}", None, budget),), {Status.RUNNING: 1})
-
-    async def search(
-        self, entity_id: str, limit: int, known: Mapping[RunEntity, Entity | None], budget: float
-    ) -> Search:
-        reading = await self.read(f"release:with-{entity_id}", None, budget)
-        return Search(((reading.execution, entity(entity_id, self.state)),), 1)
-
-
 @pytest.fixture
-def source() -> Source:
-    return Source()
+def source() -> FakeSource:
+    return FakeSource()
 
 
 @pytest.fixture
@@ -85,13 +40,13 @@ def clock() -> Clock:
     return Clock()
 
 
-def live_on(source: Source, clock: Clock, **options: Any) -> LiveReleases:
+def live_on(source: FakeSource, clock: Clock, **options: Any) -> LiveReleases:
     given: Any = source
     return LiveReleases(given, LoopThread(), timeout=1.5, clock=clock, **options)
 
 
 @pytest.fixture
-def live(source: Source, clock: Clock) -> Iterator[LiveReleases]:
+def live(source: FakeSource, clock: Clock) -> Iterator[LiveReleases]:
     live = live_on(source, clock)
     yield live
     source.gate.set()
@@ -103,7 +58,7 @@ def state_of(live: LiveReleases) -> str:
 
 
 def test_a_viewer_of_what_is_watched_causes_no_look_and_gets_what_the_last_one_found(
-    live: LiveReleases, source: Source, clock: Clock
+    live: LiveReleases, source: FakeSource, clock: Clock
 ):
     assert state_of(live) == "deploying"
     source.state = "completed"
@@ -115,7 +70,7 @@ def test_a_viewer_of_what_is_watched_causes_no_look_and_gets_what_the_last_one_f
 
 
 def test_what_is_asked_for_once_is_not_watched_however_much_of_it_there_is(
-    live: LiveReleases, source: Source, clock: Clock
+    live: LiveReleases, source: FakeSource, clock: Clock
 ):
     for _ in range(2):
         for number in range(100):
@@ -127,7 +82,9 @@ def test_what_is_asked_for_once_is_not_watched_however_much_of_it_there_is(
     assert len(live._watcher) == 1
 
 
-def test_what_is_late_is_told_to_be_behind_and_nobody_waits_for_it(live: LiveReleases, source: Source, clock: Clock):
+def test_what_is_late_is_told_to_be_behind_and_nobody_waits_for_it(
+    live: LiveReleases, source: FakeSource, clock: Clock
+):
     heard: list[str] = []
     good = live.release("release:r")
     live.subscribe(Watched("release", ("release:r", None)), heard.append)
@@ -143,33 +100,37 @@ def test_what_is_late_is_told_to_be_behind_and_nobody_waits_for_it(live: LiveRel
     eventually(lambda: heard == [good.version, behind.version, good.version])
 
 
-def test_an_outage_is_told_and_is_over_by_itself_with_nobody_asking(live: LiveReleases, source: Source, clock: Clock):
+def test_an_outage_is_told_and_is_over_by_itself_with_nobody_asking(
+    live: LiveReleases, source: FakeSource, clock: Clock
+):
     heard: list[str] = []
     good = live.release("release:r").version
     live.subscribe(Watched("release", ("release:r", None)), heard.append)
-    source.refusal = DOWN
+    source.answer = DOWN
     clock.now += MAX_AGE
     eventually(lambda: len(heard) == 2)
     stale = live.release("release:r")
     assert (stale.stale, stale.reason, stale.version) == (True, DOWN.problem, heard[-1])
-    source.refusal = None
+    source.answer = None
     clock.now += MAX_AGE
     eventually(lambda: heard[2:] == [good])
     assert not live.release("release:r").stale
 
 
-def test_a_release_that_temporal_forgets_is_gone_for_whoever_asks(live: LiveReleases, source: Source, clock: Clock):
+def test_a_release_that_temporal_forgets_is_gone_for_whoever_asks(live: LiveReleases, source: FakeSource, clock: Clock):
     heard: list[str] = []
     live.release("release:r")
     live.subscribe(Watched("release", ("release:r", None)), heard.append)
-    source.refusal = ReleaseNotFound("release:r")
+    source.answer = ReleaseNotFound("release:r")
     clock.now += MAX_AGE
     eventually(lambda: heard[-1] == "")
     with pytest.raises(ReleaseNotFound):
         live.release("release:r")
 
 
-def test_a_release_that_has_ended_is_read_once_more_and_then_let_go(live: LiveReleases, source: Source, clock: Clock):
+def test_a_release_that_has_ended_is_read_once_more_and_then_let_go(
+    live: LiveReleases, source: FakeSource, clock: Clock
+):
     source.status = Status.COMPLETED
     live.release("release:r")
     live.release("release:r")
@@ -207,7 +168,7 @@ def test_whatever_is_subscribed_to_is_read_and_told(live: LiveReleases, what: Wa
     end()
 
 
-def test_a_day_in_which_thousands_of_releases_are_looked_at_leaves_nothing_behind(source: Source, clock: Clock):
+def test_a_day_in_which_thousands_of_releases_are_looked_at_leaves_nothing_behind(source: FakeSource, clock: Clock):
     live = live_on(source, clock, memory=MEMORY)
     hours = [_weight_after(live, clock, hour) for hour in range(24)]
     kept = [weight for weight, _ in hours]

@@ -1,0 +1,160 @@
+"""The tree of a release as rows: which of them are open, and what is below those."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from dashboard.domain.entities import Entity, Release, Status
+from dashboard.domain.ids import EntityType
+from dashboard.domain.narrowing import EVERYTHING, Narrowing
+from dashboard.domain.rollup import tally, tally_apps
+from dashboard.pages.base import part
+from dashboard.pages.rows import AppRow, BundleRow, ClusterRow, Row, WaveRow, common, place_of
+from dashboard.pages.views import Progress
+
+
+@part
+class ReleaseTree(Row):
+    """A release with its waves: what Temporal knows of its execution beside what it says of itself."""
+
+    type: EntityType
+    workflow_id: str
+    run_id: str
+    workflow_type: str
+    task_queue: str
+    status: Status
+    started_at: datetime
+    closed_at: datetime | None
+    changed_at: Annotated[
+        datetime, Field(description="The newest time that any part of the release gives for a change.")
+    ]
+    wave_ids: tuple[str, ...]
+    progress: Progress
+    cluster_progress: Progress
+    wave_progress: Progress
+    waves: tuple[WaveRow, ...]
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Its waves."""
+        return self.waves
+
+
+@dataclass(frozen=True, slots=True)
+class Folding:
+    """Which waves and clusters show what is below them: all, or those named; waves always do unless `fold_waves`.
+
+    What was not read is never shown as open.
+    """
+
+    every: bool = False
+    open_ids: frozenset[str] = frozenset()
+    fold_waves: bool = False
+    narrowing: Narrowing = EVERYTHING
+
+    def opens_wave(self, wave: Entity) -> bool:
+        """Whether this wave is shown with its clusters."""
+        wanted = self.every or not self.fold_waves or wave.id in self.open_ids
+        return wanted and not wave.unopened and self.narrowing.reaches(EntityType.CLUSTER)
+
+    def opens_cluster(self, cluster: Entity) -> bool:
+        """Whether this cluster is shown with its bundle."""
+        wanted = self.every or cluster.id in self.open_ids
+        return wanted and not cluster.unopened and self.narrowing.reaches(EntityType.BUNDLE)
+
+    def below(self, entity: Entity) -> list[tuple[int, Entity]]:
+        """The children that are shown, each with its position among all of them."""
+        if self.narrowing.everything:
+            return list(enumerate(entity.children))
+        return [(position, child) for position, child in enumerate(entity.children) if self.narrowing.shows(child)]
+
+
+UNFOLDED = Folding(every=True)
+
+
+def tree_fields(release: Release, folding: Folding) -> dict[str, Any]:
+    """The fields of a ReleaseTree."""
+    execution, root = release.execution, release.root
+    place = place_of("", execution.workflow_id, 0)
+    return {
+        **common(root, place),
+        "type": root.type,
+        "workflow_id": execution.workflow_id,
+        "run_id": execution.run_id,
+        "workflow_type": execution.workflow_type,
+        "task_queue": execution.task_queue,
+        "status": execution.status,
+        "started_at": execution.started_at,
+        "closed_at": execution.closed_at,
+        "changed_at": _last_change(release),
+        "wave_ids": root.child_ids,
+        "progress": Progress.of(tally_apps(root)),
+        "cluster_progress": Progress.of(tally(cluster for wave in root.children for cluster in wave.children)),
+        "wave_progress": Progress.of(tally(root.children)),
+        "waves": tuple(
+            wave_row(wave, root.id, folding, place_of(place, wave.id, position))
+            for position, wave in folding.below(root)
+        ),
+    }
+
+
+def _last_change(release: Release) -> datetime:
+    times = [entity.updated_at for entity in release.root.walk() if entity.updated_at]
+    known = [release.execution.started_at, *times]
+    return max([*known, release.execution.closed_at] if release.execution.closed_at else known)
+
+
+def wave_row(wave: Entity, release_id: str, folding: Folding, place: str) -> WaveRow:
+    """The row of a wave with its clusters."""
+    is_open = folding.opens_wave(wave)
+    clusters = tuple(
+        cluster_row(cluster, wave.id, folding, place_of(place, cluster.id, position))
+        for position, cluster in (folding.below(wave) if is_open else ())
+    )
+    return WaveRow(
+        **common(wave, place),
+        type="wave",
+        release_id=release_id,
+        sequence=wave.sequence,
+        cluster_ids=wave.child_ids,
+        progress=Progress.of(tally_apps(wave)),
+        cluster_progress=Progress.of(tally(wave.children)),
+        open=is_open,
+        clusters=clusters if is_open else None,
+        lazy=folding.fold_waves,
+    )
+
+
+def cluster_row(cluster: Entity, wave_id: str, folding: Folding, place: str) -> ClusterRow:
+    """The row of a cluster, with its bundle if the folding opens it."""
+    is_open = folding.opens_cluster(cluster)
+    bundle = next((bundle for _, bundle in folding.below(cluster)), None) if is_open else None
+    return ClusterRow(
+        **common(cluster, place),
+        type="cluster",
+        wave_id=wave_id,
+        bundle_id=cluster.child_ids[0] if cluster.child_ids else None,
+        progress=Progress.of(tally_apps(cluster)),
+        open=is_open,
+        bundle=bundle_row(bundle, cluster.id, folding, place_of(place, bundle.id, 0)) if bundle else None,
+    )
+
+
+def bundle_row(bundle: Entity, cluster_id: str, folding: Folding, place: str) -> BundleRow:
+    """The row of a bundle with its apps."""
+    apps = tuple(app_row(app, bundle.id, place_of(place, app.id, position)) for position, app in folding.below(bundle))
+    return BundleRow(
+        **common(bundle, place),
+        type="bundle",
+        cluster_id=cluster_id,
+        app_ids=bundle.child_ids,
+        progress=Progress.of(tally_apps(bundle)),
+        apps=apps,
+    )
+
+
+def app_row(app: Entity, bundle_id: str, place: str) -> AppRow:
+    """The row of an app."""
+    return AppRow(**common(app, place), type="app", bundle_id=bundle_id, version=app.version)
