@@ -1,19 +1,22 @@
-"""The dashboard for an ASGI server: Flask answers in threads, and streams of news take none."""
+"""The dashboard for an ASGI server: Flask answers in threads; streams of news, and answers given again, take none."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from io import BytesIO
+from time import monotonic
 from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
 from a2wsgi.wsgi import build_environ
 from flask import Flask
 
+from dashboard.live.releases import LiveReleases
 from dashboard.live.watched import Watched
-from dashboard.streams import Hub, Stream, Subscribe, news
-from dashboard.web.streams import CHANNEL, still_welcome
+from dashboard.repeats import Answer, Mark, Repeats
+from dashboard.streams import Hub, News, Place, Stream, event, news
+from dashboard.web.streams import CHANNEL, latest, still_welcome
+from dashboard.web.told import TOLD
 
 T = TypeVar("T")
 Message = MutableMapping[str, Any]
@@ -22,33 +25,27 @@ Send = Callable[[Message], Awaitable[None]]
 
 # Streams held at once; past that, pages ask from time to time.
 MAX_STREAMS = 4_000
+# How often it is found out whether a session has ended by its age alone.
+SESSION_SECONDS = 60.0
 # More than Flask takes of a body, so that it is Flask that refuses.
 MAX_BODY = 128 * 1024
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What Flask said."""
-
-    status: int
-    headers: list[tuple[bytes, bytes]]
-    body: bytes
 
 
 class Channel:
     """Takes a stream from the request that asks for it to its end. Its methods may be called in any thread."""
 
-    def __init__(self, hub: Hub, *, full: bool) -> None:
+    def __init__(self, hub: Hub, request: dict[str, Any], *, full: bool) -> None:
         self.full = full
         self.stream = Stream()
         self.first = ""
         self._hub = hub
-        self._what: Watched | None = None
+        self._request = request
+        self._place: Place | None = None
 
-    def open(self, what: Watched) -> None:
-        """Hear of what happens to this from now on."""
-        self._what = what
-        self._hub.join(what, self.stream)
+    def open(self, what: Watched, address: str) -> None:
+        """Hear of what happens to this from now on, with all who have this address open."""
+        self._place = Place(what, address, self._request)
+        self._hub.join(self._place, self.stream)
 
     def begin(self, version: str) -> None:
         """The version that is the latest now."""
@@ -56,16 +53,22 @@ class Channel:
 
     def close(self) -> None:
         """Hear nothing more."""
-        if self._what:
-            self._hub.leave(self._what, self.stream)
+        if self._place:
+            self._hub.leave(self._place, self.stream)
 
 
 class AsgiDashboard:
-    """The Flask app as an ASGI app. `threads` is how many requests it answers at once; open streams do not count."""
+    """The Flask app as an ASGI app. `threads` is how many requests it answers at once; open streams do not count.
 
-    def __init__(self, app: Flask, subscribe: Subscribe, *, threads: int, max_streams: int = MAX_STREAMS) -> None:
+    `mark` is what the accounts say of whether anybody has written to them.
+    """
+
+    def __init__(
+        self, app: Flask, releases: LiveReleases, mark: Mark, *, threads: int, max_streams: int = MAX_STREAMS
+    ) -> None:
         self._app = app
-        self._hub = Hub(subscribe)
+        self._hub = Hub(releases.subscribe, self._compose)
+        self._repeats = Repeats(releases.known, mark)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="flask")
         self._max_streams = max_streams
         self._streams = 0
@@ -76,24 +79,34 @@ class AsgiDashboard:
         body = await _body(receive)
         if body is None:
             return
-        environ = _environ(scope, body)
         if scope["method"] == "GET" and scope["path"].startswith("/live/"):
-            await self._stream(environ, receive, send)
+            await self._stream(_environ(scope, body), receive, send)
         else:
-            await _say(await self._in_thread(self._answer, environ), send)
+            await _say(self._repeats.find(scope) or await self._first(scope, body), send)
 
     def end_streams(self) -> None:
         """Tell all streams to come again, and take no more of them."""
         self._ending = True
         self._hub.end_all()
 
+    async def _first(self, scope: MutableMapping[str, Any], body: bytes) -> Answer:
+        """Flask's own answer."""
+        mark, environ = self._repeats.mark(), _environ(scope, body)
+        answer = await self._in_thread(self._answer, environ)
+        self._repeats.keep(scope, answer, environ.get(TOLD), mark)
+        return answer
+
     async def _stream(self, environ: dict[str, Any], receive: Receive, send: Send) -> None:
-        channel = Channel(self._hub, full=self._ending or self._streams >= self._max_streams)
+        full = self._ending or self._streams >= self._max_streams
+        channel, mark = Channel(self._hub, dict(environ), full=full), self._repeats.mark()
         self._streams += 1
         try:
             answer = await self._in_thread(self._answer, environ | {CHANNEL: channel})
             if answer.status == 200:
-                said = self._news(channel, environ)
+                if self._ending:
+                    channel.stream.end()
+                heard = environ.get("HTTP_LAST_EVENT_ID", "")
+                said = news(channel.stream, channel.first, heard, self._welcome(environ, mark))
                 await _follow(said, answer, channel.stream, receive, send)
             else:
                 await _say(answer, send)
@@ -101,13 +114,23 @@ class AsgiDashboard:
             self._streams -= 1
             await asyncio.shield(self._in_thread(channel.close))
 
-    def _news(self, channel: Channel, environ: dict[str, Any]) -> AsyncIterator[str]:
+    def _welcome(self, environ: dict[str, Any], mark: object) -> Callable[[], Awaitable[bool]]:
+        """Whether the session of this request lasts: asked when somebody has written to the accounts, or in time."""
+        vouched, looked = mark, monotonic()
+
         async def welcome() -> bool:
+            nonlocal vouched, looked
+            mark, now = self._repeats.mark(), monotonic()
+            if mark == vouched and now - looked < SESSION_SECONDS:
+                return True
+            vouched, looked = mark, now
             return await self._in_thread(still_welcome, self._app, environ)
 
-        if self._ending:
-            channel.stream.end()
-        return news(channel.stream, channel.first, environ.get("HTTP_LAST_EVENT_ID", ""), welcome)
+        return welcome
+
+    async def _compose(self, place: Place, known: str) -> News:
+        version, texts = await self._in_thread(latest, self._app, place.request, known)
+        return News(version, known, event("rows", version, known, *texts) if texts else b"")
 
     async def _in_thread(self, act: Callable[..., T], *given: Any) -> T:  # noqa: ANN401 - what `act` takes
         return await asyncio.get_running_loop().run_in_executor(self._threads, act, *given)
@@ -141,14 +164,14 @@ def _close(chunks: Iterable[bytes]) -> None:
         close()
 
 
-async def _follow(said: AsyncIterator[str], answer: Answer, stream: Stream, receive: Receive, send: Send) -> None:
+async def _follow(said: AsyncIterator[bytes], answer: Answer, stream: Stream, receive: Receive, send: Send) -> None:
     """Send what is said until it ends, or the client goes."""
     headers = [(name, value) for name, value in answer.headers if name != b"content-length"]
     leaving = asyncio.create_task(_end_when_gone(stream, receive))
     try:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         async for text in said:
-            await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+            await send({"type": "http.response.body", "body": text, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
     finally:
         leaving.cancel()

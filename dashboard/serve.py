@@ -57,7 +57,7 @@ def serve(make_app: Callable[[], Flask], host: str, port: int) -> None:
 
 
 async def _serve(app: Flask, address: str, port: int, greeting: str) -> None:
-    dashboard = AsgiDashboard(app, app.extensions["releases"].subscribe, threads=THREADS)
+    dashboard = AsgiDashboard(app, app.extensions["releases"], app.extensions["accounts"].mark, threads=THREADS)
     config = uvicorn.Config(
         dashboard,
         host=address,

@@ -1,127 +1,184 @@
-"""Streams of news: one subscription for each thing that open pages look at, and any number of pages that hear of it."""
+"""Streams of news: what is new on a page is made once, and sent to all who have that page open."""
 
 import asyncio
 import random
+import re
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from time import monotonic
+from dataclasses import dataclass, field
+from typing import Any
 
 from dashboard.live.watched import Watched
 
 Notify = Callable[[str], None]
 Subscribe = Callable[[Watched, Notify], Callable[[], None]]
 
-# Proxies close what is silent for a minute, some for half of one.
+# Proxies close what is silent for a minute, some for half of one. As often at least it is found out
+# whether a session lasts.
 KEEP_ALIVE_SECONDS = 10.0
-# How often it is found out whether a stream's session still lasts.
-SESSION_SECONDS = 10.0
 # How long a page waits before it comes again, in milliseconds: not all at the same moment.
 COME_AGAIN = (500, 3_000)
+
+_LINE = re.compile(r"\r\n|\r|\n")
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """There is a `version`. With this `event`, who shows the version `known` has it; others have to ask for it."""
+
+    version: str
+    known: str = ""
+    event: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What many have open: their streams of one `address` are told the same. `request` is one that asked for it."""
+
+    what: Watched
+    address: str
+    request: dict[str, Any] = field(compare=False, repr=False)
 
 
 class Stream:
     """What one open page is to hear. Belongs to the event loop."""
 
     def __init__(self) -> None:
-        self.version: str | None = None
         self.ending = False
-        self._news = asyncio.Event()
+        self._news: News | None = None
+        self._there = asyncio.Event()
 
-    def tell(self, version: str) -> None:
-        """Let the page know of a version; where it has not heard of the last one yet, this one comes instead."""
-        self.version = version
-        self._news.set()
+    def tell(self, news: News) -> None:
+        """Let the page have news; where it has not heard the last yet, it has to ask."""
+        self._news = news if self._news is None else News(news.version)
+        self._there.set()
+
+    def take(self) -> News | None:
+        """What the page has not heard yet, once."""
+        news, self._news = self._news, None
+        return news
 
     def end(self) -> None:
         """Let the stream come to its end."""
         self.ending = True
-        self._news.set()
+        self._there.set()
 
     async def wait(self, seconds: float) -> bool:
         """Wait for news or the end; whether either came in so many seconds."""
         try:
             async with asyncio.timeout(seconds):
-                await self._news.wait()
+                await self._there.wait()
         except TimeoutError:
             return False
-        self._news.clear()
+        self._there.clear()
         return True
 
 
-class Hub:
-    """Tells streams of news. To be made in the event loop; streams come and go in any thread."""
+class _Audience:
+    """All streams of one place, the version that they have heard of last, and the latest that there is."""
 
-    def __init__(self, subscribe: Subscribe) -> None:
+    def __init__(self) -> None:
+        self.streams: set[Stream] = set()
+        self.end: Callable[[], None] = lambda: None
+        self.heard: str | None = None
+        self.latest: str | None = None
+        self.telling: asyncio.Task[None] | None = None
+
+
+class Hub:
+    """Tells streams of news. To be made in the event loop; streams come and go in any thread.
+
+    `compose` makes the news of a place for those who know this version.
+    """
+
+    def __init__(self, subscribe: Subscribe, compose: Callable[[Place, str], Awaitable[News]]) -> None:
         self._subscribe = subscribe
+        self._compose = compose
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
-        self._streams: dict[Watched, set[Stream]] = {}
-        self._endings: dict[Watched, Callable[[], None]] = {}
+        self._audiences: dict[Place, _Audience] = {}
 
-    def join(self, what: Watched, stream: Stream) -> None:
+    def join(self, place: Place, stream: Stream) -> None:
         """Tell this stream of every version from now on."""
         with self._lock:
-            self._streams.setdefault(what, set()).add(stream)
-            if what not in self._endings:
-                self._endings[what] = self._subscribe(what, lambda version: self._pass_on(what, version))
+            audience = self._audiences.get(place)
+            if audience is None:
+                audience = self._audiences[place] = _Audience()
+                audience.end = self._subscribe(place.what, lambda version: self._pass_on(place, version))
+            audience.streams.add(stream)
 
-    def leave(self, what: Watched, stream: Stream) -> None:
-        """Tell this stream nothing more; with the last of its streams, a thing is left alone."""
+    def leave(self, place: Place, stream: Stream) -> None:
+        """Tell this stream nothing more; with the last of its streams, a place is left alone."""
         with self._lock:
-            streams = self._streams[what]
-            streams.discard(stream)
-            if streams:
-                return
-            del self._streams[what]
-            end = self._endings.pop(what, None)
-            if end:
-                end()
+            audience = self._audiences[place]
+            audience.streams.discard(stream)
+            if not audience.streams:
+                del self._audiences[place]
+                audience.end()
 
     def end_all(self) -> None:
         """Let every stream come to its end."""
-        for stream in self._all():
+        with self._lock:
+            streams = [stream for audience in self._audiences.values() for stream in audience.streams]
+        for stream in streams:
             stream.end()
 
-    def _all(self) -> list[Stream]:
-        with self._lock:
-            return [stream for streams in self._streams.values() for stream in streams]
-
-    def _pass_on(self, what: Watched, version: str) -> None:
+    def _pass_on(self, place: Place, version: str) -> None:
         # The loop may have ended before the last news.
         with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._tell, what, version)
+            self._loop.call_soon_threadsafe(self._note, place, version)
 
-    def _tell(self, what: Watched, version: str) -> None:
+    def _note(self, place: Place, version: str) -> None:
         # Not under the lock: whoever holds it may be waiting for a subscription.
-        for stream in tuple(self._streams.get(what, ())):
-            stream.tell(version)
+        audience = self._audiences.get(place)
+        if audience is None:
+            return
+        audience.latest = version
+        if audience.telling is None:
+            audience.telling = self._loop.create_task(self._tell(place, audience))
+
+    async def _tell(self, place: Place, audience: _Audience) -> None:
+        """Tell of one version after another; of those that come while one is composed, of the last."""
+        noted: str | None = None
+        while noted != audience.latest:
+            noted, known = audience.latest, audience.heard
+            # The first version is what all have who come; whoever has another finds out as it comes.
+            news = News(noted or "") if known is None else await self._compose(place, known)
+            audience.heard = news.version
+            if news.version != known:
+                for stream in tuple(audience.streams):
+                    stream.tell(news)
+        audience.telling = None
 
 
-async def news(stream: Stream, first: str, heard: str, welcome: Callable[[], Awaitable[bool]]) -> AsyncIterator[str]:
+async def news(stream: Stream, first: str, heard: str, welcome: Callable[[], Awaitable[bool]]) -> AsyncIterator[bytes]:
     """What an open page hears, as server-sent events; `first` is the version now, `heard` the last that it knows.
 
-    `version` says what is the latest at the beginning, `changed` that there is another one since, `ended` that the
-    session has ended, `again` that the server goes and the page shall come again.
+    `version` says what is the latest at the beginning; `rows` brings that version to a page that shows the one which
+    its data name first, and after that the moment and the rows; `changed` says that there is another version since;
+    `ended` that the session has ended; `again` that the server goes and the page shall come again. `welcome` says
+    whether the session lasts, and is asked before each.
     """
-    yield f"retry: {random.randint(*COME_AGAIN)}\n\n"  # noqa: S311 - not a secret
+    yield b"retry: %d\n\n" % random.randint(*COME_AGAIN)  # noqa: S311 - not a secret
     said = first
     if first != heard:
-        yield _event("changed" if heard else "version", first)
-    looked = monotonic()
+        yield event("changed" if heard else "version", first)
     while not stream.ending:
-        if not await stream.wait(KEEP_ALIVE_SECONDS):
-            yield ":\n\n"
-        if monotonic() - looked >= SESSION_SECONDS:
-            looked = monotonic()
-            if not await welcome():
-                yield _event("ended", said)
-                return
-        if stream.version is not None and stream.version != said:
-            said = stream.version
-            yield _event("changed", said)
-    yield _event("again", said)
+        waited = await stream.wait(KEEP_ALIVE_SECONDS)
+        if not await welcome():
+            yield event("ended", said)
+            return
+        if not waited:
+            yield b":\n\n"
+        told = stream.take()
+        if told and told.version != said:
+            yield told.event if told.event and told.known == said else event("changed", told.version)
+            said = told.version
+    yield event("again", said)
 
 
-def _event(name: str, version: str) -> str:
-    return f"event: {name}\nid: {version}\ndata: {version}\n\n"
+def event(name: str, version: str, *texts: str) -> bytes:
+    """A server-sent event: its data are these texts, or the version if there are none."""
+    lines = "".join(f"data: {line}\n" for text in texts or (version,) for line in _LINE.split(text))
+    return f"event: {name}\nid: {version}\n{lines}\n".encode("utf-8", "replace")

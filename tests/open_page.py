@@ -9,17 +9,18 @@ class OpenPage:
     def __init__(self, fragment: str) -> None:
         self._page = BeautifulSoup(fragment, "html.parser")
 
-    def take(self, answer: str) -> None:
-        """Put an answer in its place: partial by partial, or as a whole."""
+    def take(self, answer: str, *, news: bool = False) -> None:
+        """Put an answer in its place: partial by partial, or as a whole. `news` may have more than it has."""
         new = BeautifulSoup(answer, "html.parser")
         partials = new.find_all("hx-partial")
         if not partials:
             self._page = new
         for partial in partials:
-            self._put(partial)
+            targets = self._page.select(str(partial["hx-target"]))
+            if targets or not news:
+                self._put(partial, *targets)
 
-    def _put(self, partial: Tag) -> None:
-        (target,) = self._page.select(str(partial["hx-target"]))
+    def _put(self, partial: Tag, target: Tag) -> None:
         if partial["hx-swap"] == "innerMorph":
             target.clear()
             target.extend(list(partial.contents))

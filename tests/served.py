@@ -90,14 +90,17 @@ class Listener:
         self.status = self.answer.status
 
     def event(self) -> tuple[str, str] | None:
-        """The next event: its name and its version; None when the stream has ended."""
-        name = ""
+        """The next event: its name and its version; None when the stream has ended. `data` has its lines."""
+        fields: dict[str, str] = {}
+        self.data: list[str] = []
         while line := self.answer.readline().decode():
             field, _, value = line.rstrip("\n").partition(": ")
-            if field == "event":
-                name = value
-            elif field == "id":
-                return name, value
+            if field == "data":
+                self.data.append(value)
+            elif field:
+                fields[field] = value
+            elif "event" in fields:
+                return fields["event"], fields["id"]
         return None
 
     def close(self) -> None:

@@ -153,10 +153,15 @@ class LiveReleases:
         self._finder.close()
         self._loop.stop()
 
+    def known(self, what: Watched) -> Snapshot[Any] | None:
+        """What is known of a thing while it is watched: at once, in any thread. None if somebody has to look."""
+        what = _looked_at(what)
+        return self._shown(what) if self._watcher.renews(what) else None
+
     def _latest(self, what: Watched) -> Snapshot[Any]:
         """What is known of a watched thing, at once; else what a look of the caller's own finds."""
         kind = self._kinds[what.kind]
-        kept = self._shown(what) if self._watcher.renews(what) else None
+        kept = self.known(what)
         if kept is not None:
             return kept
         # A script that reads thousands of releases once each leaves the budget to those that somebody looks at.

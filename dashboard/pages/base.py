@@ -1,9 +1,8 @@
 """What every page says, whatever it shows."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any, ClassVar, Protocol, TypeVar, dataclass_transform
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -102,27 +101,6 @@ class Line(Protocol):
 
     @property
     def said(self) -> tuple[object, ...]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What a view answers: a snapshot, and how to make the page of it, which is done only if nobody had it made yet.
-
-    `moments` are the values of the page's fields of that name, other than `as_of`.
-    """
-
-    snapshot: Snapshot[Any]
-    make: Callable[[], Page]
-    moments: Mapping[str, datetime] = field(default_factory=dict)
-
-    @property
-    def all_moments(self) -> dict[str, datetime]:
-        """Every moment by name, `as_of` first."""
-        return {"as_of": self.snapshot.as_of, **self.moments}
-
-    def made_once(self) -> "Shown":
-        """The same, which makes the page at most once."""
-        return replace(self, make=cache(self.make))
 
 
 def freshness(snapshot: Snapshot[Any]) -> dict[str, Any]:

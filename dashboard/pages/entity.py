@@ -77,9 +77,15 @@ class EntityPage(Page):
         return chain.from_iterable(row.walk() for row in self.entity.rows)
 
     @classmethod
-    def of(cls, snapshot: Snapshot[Release], entity_id: str, open_ids: frozenset[str] = frozenset()) -> "EntityPage":
-        """The page of an entity; raises EntityNotFound, or SourceUnavailable where the tree is not known."""
+    def of(
+        cls, snapshot: Snapshot[Release], entity_id: str, open_ids: frozenset[str] = frozenset(), *, every: bool = False
+    ) -> "EntityPage":
+        """The page of an entity, with these rows open as well, or every one.
+
+        Raises EntityNotFound, or SourceUnavailable where the tree is not known.
+        """
         release = snapshot.value
+        folding = Folding(every=every, open_ids=open_ids | {entity_id}, fold_waves=release.levels is not None)
         path = _find(release.root, entity_id)
         if path is None:
             raise _missing(snapshot, entity_id)
@@ -92,7 +98,7 @@ class EntityPage(Page):
             runs=RunsView.of(release),
             path=tuple(Step(id=step.id, type=step.type, name=step.name) for step in path[:-1]),
             unread=any(row.problem and row.problem.code is ProblemCode.NOT_READ for row in path[-1].walk()),
-            entity=_row(release, path, Folding(open_ids=open_ids | {entity_id}, fold_waves=release.levels is not None)),
+            entity=_row(release, path, folding),
             **freshness(snapshot),
         )
 

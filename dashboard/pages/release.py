@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import chain
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import Field
 
@@ -141,7 +141,7 @@ class _TreePage(Page, ReleaseTree):
         return chain.from_iterable(row.walk() for row in self.rows)
 
     @classmethod
-    def _of(cls, snapshot: Snapshot[Release], folding: Folding, **more: int) -> Self:
+    def _of(cls, snapshot: Snapshot[Release], folding: Folding, **more: Any) -> Self:  # noqa: ANN401 - fields of its own
         release = snapshot.value
         over = release.execution.status.closed
         far = tuple(release.root.walk()) if release.levels else release.root.children
@@ -169,14 +169,25 @@ class ReleasePage(_TreePage):
 
     template: ClassVar[str] = "pages/release.html"
 
+    open_at_first: frozenset[str] = Field(exclude=True)
+
+    @property
+    def frame(self) -> tuple[object, ...]:
+        """What names the tree, and which rows are open whatever the viewer has opened."""
+        return *super().frame, self.open_at_first
+
     @classmethod
     def of(cls, snapshot: Snapshot[Release], open_ids: frozenset[str] = frozenset()) -> Self:
         """The page of a snapshot, with these waves and clusters open as well."""
-        root, by_levels = snapshot.value.root, snapshot.value.levels is not None
-        many = sum(len(wave.children) for wave in root.children) > MANY_CLUSTERS
-        first = _troubled_clusters(root) | (_waves_at_work(root) if many and not by_levels else frozenset())
-        opened = open_ids | first | _waves_above(root, open_ids)
-        return cls._of(snapshot, Folding(open_ids=opened, fold_waves=many or by_levels))
+        first, fold_waves = _folded_at_first(snapshot.value)
+        opened = open_ids | first | _waves_above(snapshot.value.root, open_ids)
+        return cls._of(snapshot, Folding(open_ids=opened, fold_waves=fold_waves), open_at_first=first)
+
+    @classmethod
+    def unfolded(cls, snapshot: Snapshot[Release]) -> Self:
+        """The same with every row shown: each row of anybody's page is among these, whatever they have opened."""
+        first, fold_waves = _folded_at_first(snapshot.value)
+        return cls._of(snapshot, Folding(every=True, fold_waves=fold_waves), open_at_first=first)
 
 
 class HierarchyPage(_TreePage):
@@ -197,6 +208,14 @@ class HierarchyPage(_TreePage):
         left_out = 0 if narrowing.everything else entities - narrowing.count(snapshot.value.root)
         folding = Folding(every=True, fold_waves=snapshot.value.levels is not None, narrowing=narrowing)
         return cls._of(snapshot, folding, entities=entities, left_out=left_out)
+
+
+def _folded_at_first(release: Release) -> tuple[frozenset[str], bool]:
+    """The rows that are open whatever the viewer has opened, and whether waves are folded, too."""
+    root, by_levels = release.root, release.levels is not None
+    many = sum(len(wave.children) for wave in root.children) > MANY_CLUSTERS
+    first = _troubled_clusters(root) | (_waves_at_work(root) if many and not by_levels else frozenset())
+    return first, many or by_levels
 
 
 def _waves_at_work(root: Entity) -> frozenset[str]:

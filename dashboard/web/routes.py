@@ -11,7 +11,7 @@ from dashboard.domain.ids import EntityType, parse_entity_id, parse_release_id
 from dashboard.domain.narrowing import Narrowing
 from dashboard.domain.phases import Phase
 from dashboard.live.releases import LiveReleases
-from dashboard.pages.base import Shown
+from dashboard.live.watched import Watched
 from dashboard.pages.entity import EntityPage
 from dashboard.pages.occurrences import OccurrencesPage
 from dashboard.pages.problems import ProblemsPage
@@ -19,6 +19,7 @@ from dashboard.pages.release import HierarchyPage, ReleasePage
 from dashboard.pages.releases import ReleasesPage
 from dashboard.web.errors import answer, invalid_parameter
 from dashboard.web.listing import asked_slice, sealing, whole_number
+from dashboard.web.shown import Shown
 from dashboard.web.twins import Twins
 
 MAX_OPEN = 500
@@ -40,35 +41,42 @@ def releases() -> Shown:
     asked = asked_slice()
     seen = _live().page(asked)
     seal = sealing(asked.filter)
-    return Shown(seen, lambda: ReleasesPage.of(seen, asked.filter, seal), {"counted_at": seen.value.counted_at})
+    return Shown(
+        Watched("list", asked),
+        seen,
+        lambda: ReleasesPage.of(seen, asked.filter, seal),
+        lambda later: {"counted_at": later.value.counted_at},
+    )
 
 
 @twins.route("/releases/<id:release_id>")
 def release(release_id: str) -> Shown:
     """One release: its facts, what blocks it, and its tree with most clusters closed."""
-    parse_release_id(release_id)
-    opened = _open_ids()
+    what, opened = _watched(release_id), _open_ids()
     seen = _live().release(release_id, asked_run(), opened=opened)
-    return Shown(seen, lambda: ReleasePage.of(seen, opened))
+    return Shown(what, seen, lambda: ReleasePage.of(seen, opened), unfolded=lambda: ReleasePage.unfolded(seen))
 
 
 @twins.route("/releases/<id:release_id>/hierarchy")
 def hierarchy(release_id: str) -> Shown:
     """One release with its whole tree, or as far as one is opened that is too large for that."""
-    parse_release_id(release_id)
-    narrowing = _narrowing()
+    what, narrowing = _watched(release_id), _narrowing()
     seen = _live().release(release_id, asked_run(), whole=True, opened=_open_ids())
-    return Shown(seen, lambda: HierarchyPage.of(seen, narrowing))
+    return Shown(what, seen, lambda: HierarchyPage.of(seen, narrowing))
 
 
 @twins.route("/releases/<id:release_id>/entities/<id:entity_id>")
 def entity(release_id: str, entity_id: str) -> Shown:
     """One entity of a release."""
-    parse_release_id(release_id)
+    what, opened = _watched(release_id), _open_ids()
     parse_entity_id(entity_id)
-    opened = _open_ids()
     seen = _live().release(release_id, asked_run(), opened=opened | {entity_id})
-    return Shown(seen, lambda: EntityPage.of(seen, entity_id, opened))
+    return Shown(
+        what,
+        seen,
+        lambda: EntityPage.of(seen, entity_id, opened),
+        unfolded=lambda: EntityPage.of(seen, entity_id, every=True),
+    )
 
 
 @twins.route("/entities/<id:entity_id>")
@@ -76,14 +84,14 @@ def occurrences(entity_id: str) -> Shown:
     """One entity wherever it occurs."""
     parse_entity_id(entity_id)
     seen = _live().occurrences(entity_id)
-    return Shown(seen, lambda: OccurrencesPage.of(seen))
+    return Shown(Watched("occurrences", entity_id), seen, lambda: OccurrencesPage.of(seen))
 
 
 @twins.route("/problems")
 def problems() -> Shown:
     """What is broken now, across releases, grouped by cause."""
     seen = _live().problems()
-    return Shown(seen, lambda: ProblemsPage.of(seen))
+    return Shown(Watched("problems"), seen, lambda: ProblemsPage.of(seen))
 
 
 @blueprint.app_url_defaults
@@ -103,6 +111,12 @@ def malformed_filter(exc: MalformedFilter) -> Response:
 def _live() -> LiveReleases:
     live: LiveReleases = current_app.extensions["releases"]
     return live
+
+
+def _watched(release_id: str) -> Watched:
+    """The release that is asked for, in the run that is; raises MalformedId, or Refused with 422."""
+    parse_release_id(release_id)
+    return Watched("release", (release_id, asked_run()))
 
 
 def _narrowing() -> Narrowing:

@@ -105,13 +105,42 @@ function rows() {
   return states;
 }
 
+/** The version that the page shows: its tag names that, and after a dot what was asked for. */
+const shownVersion = () => live()?._htmx?.ptag?.split(".")[0] ?? "";
+
+/** Take the rows that lead from one version to the next; ask, if the page shows neither of them. */
+async function takeRows(from, to, asOf, text) {
+  if (shownVersion() === to) return;
+  if (asking || shownVersion() !== from) {
+    refresh();
+    return;
+  }
+  live()._htmx.ptag = live()._htmx.ptag.replace(from, to);
+  if (text) await htmx.swap({ text, sourceElement: live(), target: live(), swap: "none", news: true });
+  current(asOf);
+}
+
+/** What the page shows was the latest at this moment. */
+function current(asOf) {
+  lostSince = null;
+  const time = marker()?.querySelector("time");
+  if (time && asOf) {
+    time.dateTime = asOf;
+    time.removeAttribute("title");
+    showAllTimes();
+  }
+  tellState();
+  schedule();
+}
+
 document.addEventListener("htmx:before:swap", ({ detail: { ctx, tasks } }) => {
   before = rows();
+  if (ctx.sourceElement !== live() || tasks.every(({ target }) => target)) return;
+  // News are for all who have the page open: some have a row closed that others have opened.
+  if (ctx.news) return;
   // What has changed is not here: asked for again, the answer is the whole.
-  if (ctx.sourceElement === live() && tasks.some(({ target }) => !target)) {
-    delete live()._htmx.ptag;
-    again = true;
-  }
+  delete live()._htmx.ptag;
+  again = true;
 });
 
 document.addEventListener("htmx:after:swap", () => {
@@ -130,24 +159,20 @@ function glow(row) {
 }
 
 document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
+  // Rows that were loaded are of one version with the page, or the page asks for what they have in common.
+  const loaded = ctx.sourceElement.matches("[data-rows]") && ctx.response?.headers.get("HX-PTag");
+  if (loaded && loaded.split(".")[0] !== shownVersion()) refresh();
   if (ctx.sourceElement !== live()) return;
   asking = false;
   const response = ctx.response;
   const answered = response && (response.status === 304 || response.status < 300);
   if (answered) {
-    lostSince = null;
-    const time = marker()?.querySelector("time");
-    const asOf = response.headers.get("As-Of");
-    if (time && asOf) {
-      time.dateTime = asOf;
-      time.removeAttribute("title");
-      showAllTimes();
-    }
+    current(response.headers.get("As-Of"));
   } else {
     lostSince ??= new Date(marker()?.querySelector("time")?.dateTime ?? Date.now());
+    tellState();
+    schedule();
   }
-  tellState();
-  schedule();
   if (again) refresh();
 });
 

@@ -2,19 +2,20 @@
 // had, or while one is broken, live.js asks from time to time.
 //
 // By fetch, not by EventSource: that one tells no status (is it a login that is missing, or room?), cannot begin with
-// the last version known, and comes again by a clock of its own. The events carry no content, so nothing is swapped here.
+// the version that the page shows, and comes again by a clock of its own.
 
 // A browser keeps six connections to a host; the rest stays free for pages. Tabs that get none of these ask instead.
 const STREAMS_PER_BROWSER = 3;
 // The server says something every 10 seconds. A stream that is silent for longer is dead, whatever the system thinks.
 const SILENCE_MS = 40_000;
 const LONGEST_WAIT_MS = 60_000;
+const SPREAD_MS = 400;
 
 // Tabs that show the same page tell each other: those without a stream hear it from one that has one.
 const otherTabs = new BroadcastChannel("news");
 const newsAddress = () => `/live${live().getAttribute("hx-get")}`;
 
-const news = { heard: "", retry: 0, stop: () => {}, trying: false, failures: 0, wait: 0, timer: 0, none: false };
+const news = { retry: 0, stop: () => {}, trying: false, failures: 0, wait: 0, timer: 0, none: false };
 
 /** Whether this tab should hear: a hidden tab holds no connection, an ended release has no news. */
 function wantsNews() {
@@ -53,7 +54,7 @@ async function followStream() {
   news.wait = 0;
   try {
     alive();
-    const headers = { Accept: "text/event-stream", ...(news.heard && { "Last-Event-ID": news.heard }) };
+    const headers = { Accept: "text/event-stream", "Last-Event-ID": shownVersion() };
     const response = await fetch(newsAddress(), { headers, signal: control.signal, cache: "no-store" });
     if (response.ok) await readEvents(response.body, alive);
     else refused(response);
@@ -80,8 +81,24 @@ async function readEvents(body, alive) {
     if (!hearing) startHearing();
     const events = (text + value).split("\n\n");
     text = events.pop();
-    for (const event of events) hearEvent(new Map(event.split("\n").map((line) => line.split(": ", 2))));
+    for (const event of events) hearEvent(fieldsOf(event));
   }
+}
+
+/** The fields of an event; `data` are lines. */
+function fieldsOf(event) {
+  const fields = { data: [] };
+  for (const line of event.split("\n")) {
+    const [name] = line.split(":", 1);
+    const value = line.slice(name.length + 2);
+    if (name === "data") fields.data.push(value);
+    else fields[name] = value;
+  }
+  return fields;
+}
+
+function stopUnwanted() {
+  if (hearing && !wantsNews()) news.stop();
 }
 
 function startHearing() {
@@ -91,23 +108,26 @@ function startHearing() {
 }
 
 function hearEvent(event) {
-  if (event.has("retry")) news.retry = Number(event.get("retry"));
-  if (event.has("id")) news.heard = event.get("id");
-  const name = event.get("event");
-  if (name === "version") refresh(); // the page may have been made before the stream began
-  if (name === "changed") {
+  if (event.retry) news.retry = Number(event.retry);
+  if (event.event === "rows") {
     otherTabs.postMessage(newsAddress());
-    refresh();
+    const [from, asOf, ...lines] = event.data;
+    takeRows(from, event.id, asOf, lines.join("\n")).then(stopUnwanted);
   }
-  if (name === "again") news.wait = news.retry;
-  if (name === "ended") {
+  if (event.event === "changed") {
+    otherTabs.postMessage(newsAddress());
+    // Everybody hears it at the same moment, and need not ask at the same moment.
+    setTimeout(refresh, Math.random() * SPREAD_MS);
+  }
+  if (event.event === "again") news.wait = news.retry;
+  if (event.event === "ended") {
     pulse("lost", "the session has ended");
     refresh(); // its answer leads to the login
   }
 }
 
 document.addEventListener("visibilitychange", () => (document.hidden ? news.stop() : hearNews()));
-document.addEventListener("htmx:finally:request", () => { if (hearing && !wantsNews()) news.stop(); });
+document.addEventListener("htmx:finally:request", stopUnwanted);
 otherTabs.addEventListener("message", ({ data }) => { if (wantsNews() && data === newsAddress()) refresh(); });
 // A page that is kept for the way back holds no connection either.
 addEventListener("pagehide", () => news.stop());

@@ -1,11 +1,9 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 
 import pytest
 
-from dashboard.web.formats import slot
-from dashboard.web.renderings import OVERHEAD, Renderings, filled
+from dashboard.web.renderings import OVERHEAD, Renderings
 from tests.waiting import eventually
 
 
@@ -17,10 +15,10 @@ class Template:
         self.times = 0
         self.gate = threading.Event()
 
-    def render(self) -> str:
+    def render(self) -> bytes:
         self.times += 1
         assert self.gate.wait(10)
-        return self.text
+        return self.text.encode()
 
 
 def test_what_many_ask_for_at_once_is_rendered_once():
@@ -51,7 +49,7 @@ def test_an_error_is_told_and_not_kept():
 
     with pytest.raises(LookupError):
         renderings.get("tag", "html", fail)
-    assert renderings.get("tag", "html", lambda: "page") == b"page"
+    assert renderings.get("tag", "html", lambda: b"page") == b"page"
 
 
 def test_what_is_kept_is_bounded_in_bytes_and_what_is_larger_is_rendered_each_time():
@@ -73,10 +71,3 @@ def test_an_empty_text_is_kept_and_takes_its_share_too():
         assert renderings.get(tag, "changes", template.render) == b""
     assert template.times == 4, "the third made the first go"
     assert renderings.kept("b", "changes") is None
-
-
-def test_moments_are_put_in_when_it_is_sent():
-    text = f"<p>{slot('as_of')}</p>".encode()
-    moment = datetime(2026, 11, 22, 14, 2, tzinfo=UTC)
-    assert b'datetime="2026-11-22T14:02:00Z"' in filled(text, {"as_of": moment})
-    assert filled(b"<p>as_of</p>", {"as_of": moment}) == b"<p>as_of</p>"

@@ -1,63 +1,123 @@
-"""Streams of news: one subscription for many pages, and what a page hears when."""
+"""Streams of news: one subscription for many pages, news that are made once, and what a page hears when."""
 
 import asyncio
 from collections.abc import Callable
 
 from dashboard.live.watched import Watched
-from dashboard.streams import Hub, Stream, news
+from dashboard.streams import Hub, News, Place, Stream, event, news
 from tests.waiting import in_a_loop
 
 THING = Watched("release", ("release:r", None))
+PLACE = Place(THING, "/releases/release:r", {})
+ELSEWHERE = Place(THING, "/releases/release:r/hierarchy", {})
 
 
 class Watching:
-    """Subscriptions, as they are asked for and ended."""
+    """Subscriptions as they are asked for and ended, and the news that are composed of what is told meanwhile."""
 
     def __init__(self) -> None:
         self.open: list[Watched] = []
-        self.asked = 0
-        self.notify: Callable[[str], None] = lambda _version: None
+        self.composed: list[tuple[str, str]] = []
+        self.latest = "1"
+        self.free = asyncio.Event()
+        self.free.set()
+        self._notified: list[Callable[[str], None]] = []
+        self.hub = Hub(self.subscribe, self.compose)
 
     def subscribe(self, what: Watched, notify: Callable[[str], None]) -> Callable[[], None]:
         self.open.append(what)
-        self.asked += 1
-        self.notify = notify
+        self._notified.append(notify)
+        notify(self.latest)
         return lambda: self.open.remove(what)
+
+    async def compose(self, place: Place, known: str) -> News:
+        self.composed.append((place.address, known))
+        await self.free.wait()
+        return News(self.latest, known, event("rows", self.latest, known, "rows"))
+
+    def move(self, version: str) -> None:
+        """There is another version: told from a thread of its own."""
+        self.latest = version
+        for notify in self._notified:
+            notify(version)
+
+    async def joined(self, count: int, place: Place = PLACE) -> list[Stream]:
+        """So many streams that have heard of the first version."""
+        streams = [Stream() for _ in range(count)]
+        for stream in streams:
+            self.hub.join(place, stream)
+        await settled()
+        for stream in streams:
+            stream.take()
+        return streams
+
+
+async def settled() -> None:
+    """All that can go on has gone on."""
+    for _ in range(10):
+        await asyncio.sleep(0)
 
 
 async def welcome() -> bool:
     return True
 
 
-async def hear(stream: Stream, first: str, heard: str = "") -> list[str]:
+async def hear(stream: Stream, first: str, heard: str = "") -> list[bytes]:
     """All that a page hears, the hint when to come again left out."""
     said = [text async for text in news(stream, first, heard, welcome)]
-    assert said.pop(0).startswith("retry: ")
+    assert said.pop(0).startswith(b"retry: ")
     return said
 
 
-def event(name: str, version: str) -> str:
-    return f"event: {name}\nid: {version}\ndata: {version}\n\n"
-
-
-def test_many_streams_share_one_subscription_which_ends_with_the_last() -> None:
+def test_many_streams_share_one_subscription_and_one_composing_which_end_with_the_last() -> None:
     async def go() -> None:
         watching = Watching()
-        hub = Hub(watching.subscribe)
-        streams = [Stream() for _ in range(3)]
-        for stream in streams:
-            hub.join(THING, stream)
+        streams = await watching.joined(3)
         assert watching.open == [THING]
-        await asyncio.to_thread(watching.notify, "2")
+        await asyncio.to_thread(watching.move, "2")
         assert [await stream.wait(1) for stream in streams] == [True] * 3
-        assert {stream.version for stream in streams} == {"2"}
+        assert {stream.take() for stream in streams} == {News("2", "1", event("rows", "2", "1", "rows"))}
+        assert watching.composed == [(PLACE.address, "1")]
         for stream in streams[:2]:
-            hub.leave(THING, stream)
+            watching.hub.leave(PLACE, stream)
         assert watching.open == [THING]
-        hub.leave(THING, streams[2])
+        watching.hub.leave(PLACE, streams[2])
         assert watching.open == []
-        hub.join(THING, streams[0])
-        assert watching.asked == 2
+        await watching.joined(1)
+        assert watching.open == [THING]
+
+    in_a_loop(go)
+
+
+def test_each_address_has_news_of_its_own() -> None:
+    async def go() -> None:
+        watching = Watching()
+        await watching.joined(2)
+        await watching.joined(2, ELSEWHERE)
+        watching.move("2")
+        await settled()
+        assert sorted(watching.composed) == sorted([(PLACE.address, "1"), (ELSEWHERE.address, "1")])
+
+    in_a_loop(go)
+
+
+def test_of_versions_that_come_while_one_is_composed_the_last_is_told() -> None:
+    async def go() -> None:
+        watching = Watching()
+        (stream,) = await watching.joined(1)
+        watching.free.clear()
+        watching.move("2")
+        await settled()
+        watching.latest = "2"
+        for version in ("3", "4"):
+            watching.move(version)
+        await settled()
+        watching.free.set()
+        await settled()
+        told = stream.take()
+        assert told is not None
+        assert (told.known, told.version) == ("1", "4")
+        assert [known for _, known in watching.composed] == ["1", "4"]
 
     in_a_loop(go)
 
@@ -65,24 +125,34 @@ def test_many_streams_share_one_subscription_which_ends_with_the_last() -> None:
 def test_who_has_left_hears_nothing() -> None:
     async def go() -> None:
         watching = Watching()
-        hub = Hub(watching.subscribe)
-        stays, leaves = Stream(), Stream()
-        hub.join(THING, stays)
-        hub.join(THING, leaves)
-        hub.leave(THING, leaves)
-        watching.notify("2")
+        stays, leaves = await watching.joined(2)
+        watching.hub.leave(PLACE, leaves)
+        watching.move("2")
         assert await stays.wait(1)
-        assert leaves.version is None
+        await settled()
+        assert leaves.take() is None
+
+    in_a_loop(go)
+
+
+def test_who_has_not_heard_the_last_news_has_to_ask() -> None:
+    async def go() -> None:
+        stream = Stream()
+        for number in (2, 3):
+            stream.tell(News(str(number), str(number - 1), b"rows"))
+        hearing = asyncio.create_task(hear(stream, "1", heard="1"))
+        await settled()
+        stream.end()
+        assert await hearing == [event("changed", "3"), event("again", "3")]
 
     in_a_loop(go)
 
 
 def test_when_all_end_each_is_told_to_come_again() -> None:
     async def go() -> None:
-        hub = Hub(Watching().subscribe)
-        stream = Stream()
-        hub.join(THING, stream)
-        hub.end_all()
+        watching = Watching()
+        (stream,) = await watching.joined(1)
+        watching.hub.end_all()
         assert await hear(stream, "1") == [event("version", "1"), event("again", "1")]
 
     in_a_loop(go)
@@ -92,14 +162,12 @@ def test_who_knows_the_latest_hears_only_what_comes_after_it() -> None:
     async def go() -> None:
         stream = Stream()
         hearing = asyncio.create_task(hear(stream, "1", heard="1"))
-        await asyncio.sleep(0)
-        stream.tell("1")
-        await asyncio.sleep(0.01)
-        stream.tell("2")
-        stream.tell("3")
-        await asyncio.sleep(0.01)
+        rows = event("rows", "2", "1", "2026-11-22T14:02:00Z", "<p>\n</p>")
+        for told in (News("1"), News("2", "1", rows), News("4", "3", b"of another version")):
+            stream.tell(told)
+            await settled()
         stream.end()
-        assert await hearing == [event("changed", "3"), event("again", "3")]
+        assert await hearing == [rows, event("changed", "4"), event("again", "4")]
 
     in_a_loop(go)
 
@@ -111,3 +179,23 @@ def test_who_knows_an_older_version_hears_at_once() -> None:
         assert await hear(stream, "2", heard="1") == [event("changed", "2"), event("again", "2")]
 
     in_a_loop(go)
+
+
+def test_nothing_is_told_to_whose_session_has_ended() -> None:
+    async def go() -> None:
+        stream = Stream()
+        stream.tell(News("2", "1", b"secret"))
+
+        async def unwelcome() -> bool:
+            return False
+
+        said = [text async for text in news(stream, "1", "1", unwelcome)]
+        assert said[1:] == [event("ended", "1")]
+
+    in_a_loop(go)
+
+
+def test_whatever_ends_a_line_an_event_stays_one() -> None:
+    assert (
+        event("rows", "2", "a\r\n\r\nb\rc\nd") == b"event: rows\nid: 2\ndata: a\ndata: \ndata: b\ndata: c\ndata: d\n\n"
+    )

@@ -30,7 +30,9 @@ def ask(app: Flask, path: str, headers: Iterable[tuple[bytes, bytes]] = (), **op
         sent.append(message)
 
     async def go() -> None:
-        await AsgiDashboard(app, lambda _what, _notify: lambda: None, threads=1, **options)(scope, receive, send)
+        await AsgiDashboard(app, app.extensions["releases"], app.extensions["accounts"].mark, threads=1, **options)(
+            scope, receive, send
+        )
 
     in_a_loop(go)
     return sent[0]["status"], sent[1]["body"]

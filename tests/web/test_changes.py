@@ -1,8 +1,9 @@
 """For any sequence of versions, the answers applied to the old page give exactly the new page."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -157,6 +158,50 @@ def test_answers_applied_to_an_open_page_give_the_new_page(app: Flask, steps: li
         for change in changes:
             root = edited(root, *change)
         viewer.look(root, opened, stale=stale)
+
+
+def told_all(app: Flask, before: Entity, after: Entity, opened: frozenset[str]) -> int:
+    """How many of a viewer's pages news bring from one tree to the next; each must then be the page of that tree."""
+    partly = 0
+    old, new = (Snapshot(release_of(root), STARTED, "v") for root in (before, after))
+    makes: list[tuple[Callable[..., Page], Callable[..., Page]]] = [
+        (lambda seen: ReleasePage.of(seen, opened), ReleasePage.unfolded),
+    ]
+    if any(row.id == "wave:w0" for row in after.walk()):
+        wave = partial(EntityPage.of, entity_id="wave:w0")
+        makes.append((partial(wave, open_ids=opened), partial(wave, every=True)))
+    for mine, everybodys in makes:
+        with app.test_request_context("/releases/release:r"):
+            shown, wanted = (render_template(mine(seen).fragment, page=mine(seen)) for seen in (old, new))
+            news = drawn(everybodys(new), outline(everybodys(old)), outline(everybodys(new)))
+        if news:
+            page = OpenPage(shown)
+            page.take(news, news=True)
+            assert str(page) == parsed(wanted)
+            partly += 1
+    return partly
+
+
+@given(edits=st.lists(edits, min_size=1, max_size=3), opened=opened | st.just(frozenset[str]()))
+@settings(max_examples=40, deadline=None)
+def test_news_made_for_all_bring_each_viewer_the_new_page_whatever_they_have_opened(
+    app: Flask, edits: list[tuple[int, str, int]], opened: frozenset[str]
+):
+    before = after = tree()
+    for edit in edits:
+        after = edited(after, *edit)
+    told_all(app, before, after, opened)
+
+
+def test_news_of_an_app_reach_who_has_its_cluster_open_and_who_has_not(app: Flask):
+    after = edited(tree(), place_of("app:a0-0"), "version", 2)
+    for opened in (OPEN, frozenset[str]()):
+        assert told_all(app, tree(), after, opened) == 2
+
+
+def test_where_a_cluster_opens_by_itself_there_are_no_news_but_the_whole(app: Flask):
+    failed = edited(tree(), place_of("app:a1-0"), "state", 3)
+    assert told_all(app, tree(), failed, OPEN) == 1, "the page of the wave, where nothing opens by itself"
 
 
 @pytest.mark.parametrize("edit", sorted(EDITS))

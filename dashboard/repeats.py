@@ -1,0 +1,83 @@
+"""Answers that are given again, byte for byte but for their moments, to who asks the same again while they are true."""
+
+import secrets
+from collections.abc import Callable, Hashable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+from cachetools import TTLCache
+
+from dashboard.live.snapshots import Snapshot
+from dashboard.live.watched import Watched
+from dashboard.web.told import Told, utc
+
+Known = Callable[[Watched], Snapshot[Any] | None]
+Mark = Callable[[], object]
+Headers = list[tuple[bytes, bytes]]
+
+# For how many seconds after Flask has given it an answer may be given again. A session that ends by its age alone is
+# noticed that much later; one that somebody ends, at once.
+LAST = 10.0
+# How many are kept. They share their texts.
+KEEP = 8_192
+# What differs from one giving to the next.
+_OWN = frozenset({b"as-of", b"content-length", b"x-request-id"})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status, headers with small names, and a body."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    told: Told
+    mark: object
+    status: int
+    headers: Headers
+
+
+class Repeats:
+    """What was answered lately, by the whole of the request. Belongs to the event loop.
+
+    An answer is true while what it shows is `known` in the same version, and the accounts have the same `mark`.
+    """
+
+    def __init__(self, known: Known, mark: Mark) -> None:
+        self._known = known
+        self.mark = mark
+        self._given: TTLCache[Hashable, _Given] = TTLCache(KEEP, LAST)
+
+    def find(self, scope: MutableMapping[str, Any]) -> Answer | None:
+        """The answer to this request, if it was given lately and is still true."""
+        key = _key(scope)
+        given = self._given.get(key)
+        if given is None:
+            return None
+        snapshot = self._known(given.told.what)
+        if snapshot is None or snapshot.version != given.told.version or given.mark != self.mark():
+            self._given.pop(key, None)
+            return None
+        body = given.told.body(snapshot)
+        own = [
+            (b"as-of", utc(snapshot.as_of).encode()),
+            (b"content-length", b"%d" % len(body)),
+            (b"x-request-id", secrets.token_hex(8).encode()),
+        ]
+        return Answer(given.status, given.headers + own, body)
+
+    def keep(self, scope: MutableMapping[str, Any], answer: Answer, told: Told | None, mark: object) -> None:
+        """Remember what was answered; `mark` is the accounts' from before the answer was made."""
+        if told is None or scope["method"] != "GET" or answer.status not in {200, 304}:
+            return
+        shared = [(name, value) for name, value in answer.headers if name not in _OWN]
+        self._given[_key(scope)] = _Given(told, mark, answer.status, shared)
+
+
+def _key(scope: MutableMapping[str, Any]) -> Hashable:
+    """All that an answer can depend on."""
+    return scope["method"], scope["raw_path"], scope["query_string"], tuple(scope["headers"])

@@ -1,0 +1,45 @@
+"""What a view answers: something that is watched, as it is known now, and how to make a page of it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from dashboard.live.snapshots import Snapshot
+from dashboard.live.watched import Watched
+from dashboard.pages.base import Page
+
+Moments = Mapping[str, datetime]
+
+
+def _none(_snapshot: Snapshot[Any]) -> Moments:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A snapshot of `what`, and how to make the page of it, which is done only if nobody had it made yet.
+
+    `more_moments` gives the values of the page's moments, other than `as_of`, from a snapshot of the same content.
+    `unfolded` makes the page with every row shown, where what a viewer has opened makes a difference.
+    """
+
+    what: Watched
+    snapshot: Snapshot[Any]
+    make: Callable[[], Page]
+    more_moments: Callable[[Snapshot[Any]], Moments] = _none
+    unfolded: Callable[[], Page] | None = None
+
+    def moments(self, snapshot: Snapshot[Any] | None = None) -> Moments:
+        """Every moment by name, `as_of` first: of this snapshot, or of a later one that says the same."""
+        later = snapshot or self.snapshot
+        return {"as_of": later.as_of, **self.more_moments(later)}
+
+    def made_once(self) -> "Shown":
+        """The same, which makes the page at most once."""
+        return replace(self, make=cache(self.make))
+
+    def for_anybody(self) -> "Shown":
+        """The same without regard to what a viewer has opened, which makes the page at most once."""
+        return replace(self, make=cache(self.unfolded or self.make), unfolded=None)
