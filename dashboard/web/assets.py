@@ -7,6 +7,9 @@ from typing import Any
 
 from flask import Flask, Response, request
 
+from dashboard.web.renderings import the_renderings
+from dashboard.web.texts import Compressed, Text
+
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -29,6 +32,25 @@ def init_app(app: Flask) -> None:
         if request.endpoint == "static" and response.status_code == 200 and "v" in request.args:
             response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
         return response
+
+    @app.after_request
+    def compress(response: Response) -> Response:
+        if request.endpoint != "static" or response.status_code != 200:
+            return response
+        response.vary.add("Accept-Encoding")
+        return _compressed(response) if request.accept_encodings["gzip"] else response
+
+
+def _compressed(response: Response) -> Response:
+    """A file as Flask sends it, compressed once for all who ask."""
+    tag, _ = response.get_etag()
+    response.direct_passthrough = False
+    plain = response.get_data()
+    squeezed = the_renderings().get(f"{request.path} {tag}", "static", lambda: Compressed.of(Text((plain,))))
+    response.set_data(squeezed.filled({}))
+    response.set_etag(tag or "", weak=True)
+    response.headers["Content-Encoding"] = "gzip"
+    return response
 
 
 def _version(filename: str, fresh: bool) -> str:

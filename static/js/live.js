@@ -133,8 +133,32 @@ function current(asOf) {
   schedule();
 }
 
+/** What the viewer is at: the row under the pointer, else the one with the focus, else the first that is in sight. */
+function attended() {
+  const pointed = document.querySelector("#live .row[id]:hover") ?? document.activeElement?.closest("#live .row[id]");
+  if (pointed || !scrollY) return pointed;
+  return [...document.querySelectorAll("#live .row[id]")].find((row) => row.getBoundingClientRect().top >= 0);
+}
+
+let held = null;
+
+/** Rows that come or go above do not move what the viewer is at. */
+function hold() {
+  const row = document.getElementById(held?.id ?? "");
+  if (!row) return;
+  const moved = () => row.getBoundingClientRect().top - held.top;
+  scrollBy({ top: moved(), behavior: "instant" });
+  // A page that is too short to be scrolled so far is made longer.
+  if (moved() > 0) {
+    live().style.paddingBottom = `${innerHeight}px`;
+    scrollBy({ top: moved(), behavior: "instant" });
+  }
+}
+
 document.addEventListener("htmx:before:swap", ({ detail: { ctx, tasks } }) => {
   before = rows();
+  const row = attended();
+  held = row && { id: row.id, top: row.getBoundingClientRect().top };
   if (ctx.sourceElement !== live() || tasks.every(({ target }) => target)) return;
   // News are for all who have the page open: some have a row closed that others have opened.
   if (ctx.news) return;
@@ -145,6 +169,7 @@ document.addEventListener("htmx:before:swap", ({ detail: { ctx, tasks } }) => {
 
 document.addEventListener("htmx:after:swap", () => {
   showAllTimes();
+  hold();
   for (const row of document.querySelectorAll("#live .row[data-entity-id]")) {
     const old = before.get(row.id);
     const changed = old !== undefined && old !== row.dataset.state + row.dataset.phase;

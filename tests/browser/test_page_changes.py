@@ -102,15 +102,23 @@ def test_a_page_that_misses_what_has_changed_asks_for_the_whole(page: Page, stag
     expect(page.locator('[data-entity-id="app:a0-0"]')).to_have_attribute("data-state", "deployed", timeout=15_000)
 
 
-def test_the_list_moves_on_row_by_row_and_shows_new_releases(page: Page, stage: Stage, release: str):
+def test_the_list_moves_on_row_by_row_and_shows_new_releases_without_moving_what_is_pointed_at(
+    page: Page, stage: Stage, release: str
+):
     stage.listed("open")
     page.goto("/releases")
     row = page.locator(f'.row.big[data-entity-id="{release}"]')
     row.evaluate("row => { row.marked = true }")
     stage.tell(release, {"get_release_state": told() | {"state": "awaiting_approval"}})
     expect(row).to_have_attribute("data-phase", "paused", timeout=15_000)
+    row.hover()
+    before = row.bounding_box()
     other = stage.start("other", {"get_release_state": told()})
-    expect(page.locator(f'.row.big[data-entity-id="{other}"]')).to_be_visible(timeout=30_000)
+    above = page.locator(f'.row.big[data-entity-id="{other}"]')
+    expect(above).to_be_attached(timeout=30_000)
+    assert row.bounding_box() == before
+    assert page.evaluate("document.querySelector('.row.big:hover').dataset.entityId") == release
+    above.scroll_into_view_if_needed()
     assert row.evaluate("row => row.marked"), "the row is the same element"
 
 

@@ -1,5 +1,6 @@
 """The dashboard as an ASGI app: what comes in reaches Flask as it is, and streams are bounded."""
 
+import gzip
 from collections.abc import Iterable
 from typing import Any
 
@@ -68,3 +69,16 @@ def test_it_is_ready_until_it_drains(app: Flask, client: FlaskClient) -> None:
     app.extensions["draining"].set()
     assert client.get("/ready").status_code == 503
     assert client.get("/health").status_code == 200
+
+
+def test_files_are_compressed_for_who_takes_that(client: FlaskClient) -> None:
+    path = "/static/css/dashboard.css"
+    with client.get(path) as answer:
+        plain = answer.data
+        assert "Content-Encoding" not in answer.headers
+    squeezed = client.get(path, headers={"Accept-Encoding": "br, gzip"}, buffered=True)
+    assert squeezed.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(squeezed.data) == plain
+    assert len(squeezed.data) < len(plain) / 2
+    tag = squeezed.headers["ETag"]
+    assert client.get(path, headers={"Accept-Encoding": "gzip", "If-None-Match": tag}, buffered=True).status_code == 304
