@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
-from msgspec import Meta, MsgspecError, Struct
+from msgspec import Meta, MsgspecError, Raw, Struct
 from msgspec.json import Decoder
 
 from dashboard.domain.entities import NO_DETAILS, Entity
@@ -56,7 +56,8 @@ class _Wave(_Row, forbid_unknown_fields=True, gc=False):
 class _Release(_Row, forbid_unknown_fields=True, gc=False):
     workflow_id: str | None = None
     wave_ids: _Ids = None
-    waves: tuple[_Wave, ...] | None = None
+    # Read one by one: what a wave is read into fits the processor's cache, and is free again for the next.
+    waves: tuple[Raw, ...] | None = None
 
 
 _RELEASES, _WAVES = Decoder(_Release), Decoder(_Wave)
@@ -131,7 +132,7 @@ class _Reading:
         """The release; the workflow id is its id, whatever it calls itself."""
         row.id = release_id
         self._meet(EntityType.RELEASE, [release_id])
-        waves = [self._wave(wave) for wave in row.waves or ()]
+        waves = [self._wave(_WAVES.decode(wave)) for wave in row.waves or ()]
         self._meet(EntityType.WAVE, [wave.id for wave in waves])
         if all(wave.sequence is not None for wave in waves):
             waves.sort(key=lambda wave: wave.sequence or 0)
@@ -193,7 +194,9 @@ class _Reading:
         sequence: int | None = None,
     ) -> Entity:
         described = tuple([child.id for child in children])
-        if listed and listed != described and not set(listed) <= set(described):
+        if listed is None or listed == described:
+            listed = described
+        elif not set(listed) <= set(described):
             raise _OddError
         return Entity(
             id=row.id,
