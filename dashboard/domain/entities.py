@@ -112,7 +112,8 @@ class Entity:
         while waiting:
             entity = waiting.pop()
             yield entity
-            waiting += reversed(entity.children)
+            if entity.children:
+                waiting += entity.children[::-1]
 
 
 class Status(StrEnum):

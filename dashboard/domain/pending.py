@@ -15,6 +15,7 @@ _SEPARATORS = "/:@#.~"
 class _Pending:
     attempts: Mapping[str, Attempt]
     runs: Mapping[str, ChildRun]
+    ids: frozenset[str]
 
 
 def place(root: Entity, execution: Execution) -> tuple[Entity, tuple[Attempt, ...], tuple[ChildRun, ...]]:
@@ -28,7 +29,8 @@ def place(root: Entity, execution: Execution) -> tuple[Entity, tuple[Attempt, ..
     ids = {entity.id for entity in root.walk() if entity.id}
     runs, others = _by_entity(execution.child_runs, ids)
     also = tuple(attempt for activity_id, attempt in execution.attempts.items() if activity_id not in ids)
-    return _with(root, _Pending(execution.attempts, runs)), also, others
+    pending = _Pending(execution.attempts, runs, frozenset([*execution.attempts, *runs]))
+    return _with(root, pending), also, others
 
 
 def _by_entity(runs: Iterable[ChildRun], ids: set[str]) -> tuple[dict[str, ChildRun], tuple[ChildRun, ...]]:
@@ -52,7 +54,10 @@ def _owner(workflow_id: str, ids: set[str]) -> str | None:
 
 
 def _with(entity: Entity, pending: _Pending) -> Entity:
-    children = tuple([_with(child, pending) for child in entity.children])
+    ids = pending.ids
+    children = tuple(
+        [_with(child, pending) if child.children or child.id in ids else child for child in entity.children]
+    )
     attempt, run = pending.attempts.get(entity.id), pending.runs.get(entity.id)
     same = all(map(is_, children, entity.children))
     if same and attempt is None and run is None:

@@ -1,11 +1,16 @@
 """Roll-ups: how far a part of a release is, and what holds it up. Pure functions over entities."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 
 from dashboard.domain.entities import Attempt, Entity, Release
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
+
+_PHASE = attrgetter("phase")
+_TROUBLE = frozenset({Phase.FAILED, Phase.TIMED_OUT, Phase.PAUSED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,29 +48,27 @@ def tally_apps(entity: Entity) -> Tally:
     return tally(_leaves(entity))
 
 
-def tally(entities: Iterable[Entity]) -> Tally:
+def tally(entities: Collection[Entity]) -> Tally:
     """Count these entities themselves."""
-    counts: dict[Phase, int] = {}
-    retrying = unopened = 0
-    for entity in entities:
-        counts[entity.phase] = counts.get(entity.phase, 0) + 1
-        if entity.attempt and entity.attempt.retrying:
-            retrying += 1
-        if entity.child_ids and not entity.children:
-            unopened += 1
-    return Tally(counts, retrying, unopened)
+    # Every row of a tree is counted for each level above it: what most rows have not is looked for without a call.
+    attempts = [entity.attempt for entity in entities if entity.attempt]
+    return Tally(
+        Counter(map(_PHASE, entities)),
+        sum(attempt.retrying for attempt in attempts),
+        len([entity for entity in entities if entity.child_ids and not entity.children]),
+    )
 
 
-def _leaves(entity: Entity) -> Iterator[Entity]:
-    if not entity.children and entity.type is not EntityType.RELEASE:
-        yield entity
-    waiting = [entity]
-    while waiting:
-        for child in waiting.pop().children:
-            if child.children:
-                waiting.append(child)
-            else:
-                yield child
+def _leaves(entity: Entity) -> list[Entity]:
+    if not entity.children:
+        return [] if entity.type is EntityType.RELEASE else [entity]
+    found: list[Entity] = []
+    for child in entity.children:
+        if child.children:
+            found += _leaves(child)
+        else:
+            found.append(child)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,33 +96,35 @@ def blockages(release: Release) -> tuple[Blockage, ...]:
     """What holds up each wave of a release that is not finished; waves that wait for earlier ones are not blocked."""
     found = []
     for wave in release.root.children:
-        obstacles = [_obstacle(cluster) for cluster in wave.children if _holds_up(cluster)]
+        held_up = [(cluster, _troubled_in(cluster)) for cluster in wave.children]
+        obstacles = [_obstacle(cluster, rows) for cluster, rows in held_up if rows or _is_gap(cluster)]
         if obstacles or _troubled(wave):
             found.append(Blockage(wave, tuple(sorted(obstacles, key=_worst_first))))
     return tuple(found)
 
 
-def _holds_up(cluster: Entity) -> bool:
-    gap = cluster.problem is not None and not cluster.problem.awaited
-    if cluster.phase in {Phase.FAILED, Phase.TIMED_OUT, Phase.PAUSED} or gap:
-        return True
-    return any(_troubled(entity) for entity in cluster.walk())
+def _is_gap(entity: Entity) -> bool:
+    return entity.problem is not None and not entity.problem.awaited
+
+
+def _troubled_in(cluster: Entity) -> list[Entity]:
+    # Not `_troubled` for each: a tree has thousands of rows, and few of them an attempt.
+    return [row for row in cluster.walk() if row.phase in _TROUBLE or (row.attempt and _stumbles(row.attempt))]
 
 
 def _troubled(entity: Entity) -> bool:
-    return _stumbles(entity.attempt) or entity.phase.broken or entity.phase is Phase.PAUSED
+    return entity.phase in _TROUBLE or _stumbles(entity.attempt)
 
 
 def _stumbles(attempt: Attempt | None) -> bool:
     return attempt is not None and (attempt.retrying or attempt.paused)
 
 
-def _obstacle(cluster: Entity) -> Obstacle:
-    troubled = [entity for entity in cluster.walk() if _troubled(entity)]
+def _obstacle(cluster: Entity, troubled: list[Entity]) -> Obstacle:
     troubled.sort(key=lambda entity: entity.type is not EntityType.APP)
     cause = next((text for entity in [*troubled, cluster] if (text := cause_of(entity))), None)
     attempt = next((entity.attempt for entity in troubled if _stumbles(entity.attempt)), None)
-    return Obstacle(cluster, tally(entity for entity in troubled if entity.type is EntityType.APP), cause, attempt)
+    return Obstacle(cluster, tally([entity for entity in troubled if entity.type is EntityType.APP]), cause, attempt)
 
 
 def cause_of(entity: Entity) -> str | None:

@@ -91,7 +91,7 @@ def tree_fields(release: Release, folding: Folding) -> dict[str, Any]:
         "changed_at": _last_change(release),
         "wave_ids": root.child_ids,
         "progress": Progress.of(tally_apps(root)),
-        "cluster_progress": Progress.of(tally(cluster for wave in root.children for cluster in wave.children)),
+        "cluster_progress": Progress.of(tally([cluster for wave in root.children for cluster in wave.children])),
         "wave_progress": Progress.of(tally(root.children)),
         "waves": tuple(
             wave_row(wave, root.id, folding, place_of(place, wave.id, position))

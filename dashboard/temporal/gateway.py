@@ -88,6 +88,7 @@ class TemporalGateway:
         self, release_id: str, known: Reading | None, budget: Budget, run_id: str | None
     ) -> tuple[Execution | None, Runs]:
         """The latest run, where another is read, and all runs as the list has them, asked for once in a while."""
+        await asyncio.sleep(0)
         async with self._asking(budget, release_id) as client:
             latest = await self._describe(client, release_id, budget) if run_id else None
             if known and known.runs.listed_at and datetime.now(UTC) - known.runs.listed_at < RUNS_AGE:
@@ -155,6 +156,8 @@ class TemporalGateway:
         handle = client.get_workflow_handle(release_id, run_id=run_id)
         asking = asyncio.ensure_future(ask_tree(client, handle, total.less(RESERVE)))
         try:
+            # The query takes longest, so it is sent first: what is asked beside it waits for one turn of the loop.
+            await asyncio.sleep(0)
             execution = await self._describe(client, release_id, total, run_id)
             children = self._children(client, total.less(RESERVE))
             closing, answer = await asyncio.gather(

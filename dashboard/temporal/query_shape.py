@@ -12,6 +12,7 @@ from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.temporal.budget import Budget
 from dashboard.temporal.decode import Undecodable, decode_entity, decode_release, decode_wave, gap, parse_result
 from dashboard.temporal.errors import ASKING_ERRORS, query_problem
+from dashboard.temporal.plain import plain_release, plain_wave
 
 HIERARCHY = "get_hierarchy"
 WAVE_HIERARCHY = "get_wave_hierarchy"
@@ -26,7 +27,8 @@ async def ask_release(handle: Handle, query: str, budget: Budget, task_queue: st
     """The release as its workflow tells it, with a digest of what it told; else why it did not."""
     try:
         encoding, content = await _raw(handle, query, budget)
-        said = decode_release(parse_result(encoding, content), handle.id, whole=query == HIERARCHY)
+        plain = plain_release(encoding, content, handle.id) if query == HIERARCHY else None
+        said = plain or decode_release(parse_result(encoding, content), handle.id, whole=query == HIERARCHY)
     except Undecodable as exc:
         return exc.problem
     except ASKING_ERRORS as exc:
@@ -38,7 +40,7 @@ async def ask_wave(handle: Handle, wave_id: str, budget: Budget, task_queue: str
     """One wave with everything below it, and a digest of what was told; else why it is not known."""
     try:
         encoding, content = await _raw(handle, WAVE_HIERARCHY, budget, wave_id)
-        wave = decode_wave(parse_result(encoding, content))
+        wave = plain_wave(encoding, content) or decode_wave(parse_result(encoding, content))
     except Undecodable as exc:
         return exc.problem
     except ASKING_ERRORS as exc:

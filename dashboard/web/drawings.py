@@ -1,0 +1,79 @@
+"""What every row of a page has, drawn by functions: a tree has thousands, and a macro takes ten times as long."""
+
+from collections.abc import Callable
+
+from markupsafe import Markup, escape
+
+from dashboard.domain.phases import Phase
+from dashboard.pages.rows import Row
+from dashboard.pages.views import Progress
+from dashboard.web.formats import duration, plural, time
+
+_GOING_ON = frozenset({Phase.RUNNING, Phase.PAUSED})
+_WITHOUT_TIMES = frozenset({Phase.PENDING, Phase.UNKNOWN})
+
+
+def marks(row: Row) -> Markup:
+    """The attributes by which scripts and tests know a row: their values are exactly those of the JSON."""
+    state = escape(row.state)
+    return Markup(f'data-entity-id="{escape(row.id)}" data-state="{state}" data-phase="{row.phase}"')  # noqa: S704
+
+
+def word(row: Row) -> Markup:
+    """A row's state: its label, what its shape says for those who do not see it, and its last word if overruled."""
+    spoken = f'<span class="sr"> ({row.spoken})</span>' if row.spoken else ""
+    last = f'<span class="last-word">last said {escape(row.word)}</span>' if row.overruled else ""
+    label = f'<span class="word {row.phase}" title="{escape(row.state)}">{escape(row.label)}{spoken}</span>'
+    return Markup(label + last)  # noqa: S704 - escaped above
+
+
+def took(row: Row) -> Markup:
+    """How long: until its last change where it has ended; from its start, and counting, while it has not."""
+    began, changed, shown = row.created_at, row.updated_at, ""
+    if began and row.phase in _GOING_ON:
+        shown = time(began, "since")
+    elif began and changed and changed > began and row.phase not in _WITHOUT_TIMES:
+        shown = duration(began, changed)
+    return Markup(f'<span class="took">{shown}</span>')  # noqa: S704 - no text in it
+
+
+def tally(progress: Progress) -> Markup:
+    """How many are done; the bar beside it says so in words."""
+    return Markup(f'<span class="num" aria-hidden="true">{progress.succeeded:,}/{progress.total:,}</span>')  # noqa: S704
+
+
+def bar(progress: Progress, noun: str = "app") -> Markup:
+    """How far something is, as one bar; the words in it say the same."""
+    told = [
+        (progress.broken, "failed"),
+        (progress.running, "running"),
+        (progress.waiting, "waiting"),
+        (progress.stopped, "stopped"),
+        (progress.unknown, "not known"),
+    ]
+    words = f"{progress.succeeded:,} of {plural(progress.total, noun)} done"
+    words += "".join([f", {number:,} {what}" for number, what in told if number])
+    return Markup(  # noqa: S704 - no text in it but ours
+        f'<svg class="bar" role="img" aria-label="{words}" viewBox="0 0 {progress.total or 1} 6" '
+        f'preserveAspectRatio="none"><title>{words}</title>{_rectangles(progress)}</svg>'
+    )
+
+
+def _rectangles(progress: Progress) -> str:
+    widths = {
+        "succeeded": progress.succeeded,
+        "running": progress.running,
+        "paused": progress.paused,
+        "failed": progress.broken,
+        "terminated": progress.stopped,
+        "unknown": progress.unknown,
+    }
+    drawn, at = [], 0
+    for kind, width in widths.items():
+        if width:
+            drawn.append(f'<rect class="{kind}" x="{at}" width="{width}" height="6"/>')
+            at += width
+    return "".join(drawn)
+
+
+FILTERS: dict[str, Callable[..., Markup]] = {"marks": marks, "word": word, "took": took, "tally": tally, "bar": bar}
