@@ -53,7 +53,8 @@ class LiveReleases:
     """Answers from snapshots. What somebody looks at is renewed in the background, the rest when somebody asks for it.
 
     `max_age` is the interval of all that is watched, in seconds, shorter for what moves and longer for what is costly.
-    With 0 nothing is watched, and each caller asks for himself. `budget` is in looks for each second, `memory` in bytes.
+    With 0 nothing is watched, and each caller asks for himself. `budget` is in looks for each second, and `memory` in
+    bytes.
     """
 
     def __init__(
