@@ -21,6 +21,8 @@ from tests.waiting import eventually
 TESTS = Path(__file__).parent
 SESSION = pytest.StashKey[pytest.Session]()
 SETTLE_SECONDS = 180.0
+# How often the dashboard of a stage looks, in seconds.
+QUICK = 0.2
 
 SampleWorker = Callable[..., AbstractContextManager[Child]]
 
@@ -87,7 +89,15 @@ def task_queue(temporal_address: str, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture
 def stage(temporal_address: str, task_queue: str, tmp_path: Path) -> Iterator[Stage]:
-    """Releases that say what the test tells them to, and the dashboard that reads them."""
+    """Releases that say what the test tells them to, and a dashboard that looks so often that nobody waits for it."""
+    stage = Stage(temporal_address, task_queue, tmp_path, max_age=QUICK)
+    yield stage
+    stage.close()
+
+
+@pytest.fixture
+def unhurried_stage(temporal_address: str, task_queue: str, tmp_path: Path) -> Iterator[Stage]:
+    """The same with a dashboard that looks as often as it does in earnest, for tests of how much it takes on."""
     stage = Stage(temporal_address, task_queue, tmp_path)
     yield stage
     stage.close()

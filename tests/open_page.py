@@ -1,5 +1,7 @@
 """An open page, as far as what htmx puts into it goes: a model of a browser that tests read."""
 
+from functools import cached_property, lru_cache
+
 from bs4 import BeautifulSoup, Tag
 
 
@@ -7,7 +9,11 @@ class OpenPage:
     """What stands in the live element of an open page, and what becomes of it with each answer."""
 
     def __init__(self, fragment: str) -> None:
-        self._page = BeautifulSoup(fragment, "html.parser")
+        self._fragment = fragment
+
+    @cached_property
+    def _page(self) -> BeautifulSoup:
+        return BeautifulSoup(self._fragment, "html.parser")
 
     def take(self, answer: str, *, news: bool = False) -> None:
         """Put an answer in its place: partial by partial, or as a whole. `news` may have more than it has."""
@@ -32,6 +38,7 @@ class OpenPage:
         return str(self._page)
 
 
+@lru_cache(maxsize=64)
 def parsed(fragment: str) -> str:
     """A fragment as an open page would hold it."""
     return str(BeautifulSoup(fragment, "html.parser"))

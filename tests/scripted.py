@@ -135,8 +135,7 @@ class ScriptedTree:
     @workflow.run
     async def run(self, args: Sequence[RawValue]) -> None:
         plan = workflow.payload_converter().from_payload(args[0].payload, dict)
-        for child in plan.get("children", ()):
-            await grow(child)
+        await asyncio.gather(*(grow(child) for child in plan.get("children", ())))
         if "stumble" in plan:
             policy = RetryPolicy(initial_interval=timedelta(milliseconds=50), maximum_attempts=500)
             await workflow.execute_activity(
@@ -169,8 +168,7 @@ class TellingPart:
     @workflow.run
     async def run(self, plan: dict[str, Any]) -> None:
         self.says |= plan.get("says", {"state": "deploying"})
-        for child in plan.get("children", ()):
-            await grow(child)
+        await asyncio.gather(*(grow(child) for child in plan.get("children", ())))
         self.end = self.end or plan.get("end")
         await workflow.wait_condition(lambda: self.end is not None)
         if self.end != "well":

@@ -68,7 +68,8 @@ def serving(folder: Path, temporal: str = "127.0.0.1:1", **environment: str) -> 
         yield served
     finally:
         if served.process.poll() is None:
-            served.end()
+            served.process.kill()
+            served.process.wait()
 
 
 def account(folder: Path) -> Accounts:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from pydantic import SecretStr
@@ -15,37 +16,46 @@ from temporalio.client import Client, WorkflowHandle
 from werkzeug.test import TestResponse
 
 from dashboard.accounts.models import Role
+from dashboard.accounts.passwords import Passwords
 from dashboard.accounts.store import Accounts
 from dashboard.app import create_app
 from dashboard.bridge import LoopThread
 from dashboard.demo.children import Child, spawn, stop
 from dashboard.domain.entity_map import EntityMap
+from dashboard.live.releases import MAX_AGE, LiveReleases
 from dashboard.settings import Settings
+from dashboard.temporal.connection import Connection
+from dashboard.temporal.gateway import TemporalGateway
 from tests.waiting import eventually
 
 T = TypeVar("T")
 EMAIL = "rita@example.com"
 TIMEOUT = Settings().temporal_timeout
 PASSWORD = "correct horse battery"
+# Hashes that cost nothing: what they are to cost is for the tests of passwords.
+CHEAP = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 class Stage:
-    """Releases on one task queue, seen by a dashboard that lists those of this stage only."""
+    """Releases on one task queue, seen by a dashboard that lists those of this stage only, every `max_age` seconds."""
 
-    def __init__(self, address: str, task_queue: str, folder: Path) -> None:
+    def __init__(self, address: str, task_queue: str, folder: Path, max_age: float = MAX_AGE) -> None:
         self.address = address
         self.task_queue = task_queue
         self.prefix = f"release:{uuid4().hex[:8]}"
         self._loop = LoopThread()
         self._client: Client | None = None
         self._folder = folder
+        self._max_age = max_age
         self.show(f"WorkflowId STARTS_WITH '{self.prefix}'")
 
     def show(self, release_filter: str, timeout: float = TIMEOUT, entity_map: EntityMap | None = None) -> None:
         """Look with a dashboard that lists these releases."""
         if hasattr(self, "app"):
             shut(self.app)
-        self.app = dashboard_for(self.address, self._folder, release_filter, timeout=timeout, entity_map=entity_map)
+        self.app = dashboard_for(
+            self.address, self._folder, release_filter, timeout=timeout, entity_map=entity_map, max_age=self._max_age
+        )
         self.browser = logged_in(self.app)
 
     def run(self, make: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
@@ -133,6 +143,7 @@ def dashboard_for(
     timeout: float = TIMEOUT,
     entity_map: EntityMap | None = None,
     environment: Mapping[str, str] | None = None,
+    max_age: float = MAX_AGE,
 ) -> Flask:
     """The dashboard for one Temporal, with a user who may log in."""
     settings = Settings(
@@ -148,10 +159,12 @@ def dashboard_for(
             **(environment or {}),
         },
     )
-    accounts = Accounts(settings.accounts_url)
+    accounts = Accounts(settings.accounts_url, CHEAP)
     accounts.create_tables()
     accounts.ensure(EMAIL, PASSWORD, name="Rita", role=Role.viewer)
-    app = create_app(settings, accounts=accounts)
+    gateway = TemporalGateway(Connection(settings.temporal_environment), settings.release_query, settings.entity_map)
+    releases = LiveReleases(gateway, LoopThread(), timeout=timeout, max_age=max_age, count_age=max_age)
+    app = create_app(settings, releases=releases, accounts=accounts)
     app.testing = True
     return app
 

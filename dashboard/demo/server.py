@@ -107,9 +107,9 @@ class EmbeddedTemporal:
             time.sleep(LOOK_AGAIN_SECONDS)
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
-        """Let the server write what it has to, and kill it if that takes too long."""
+        """Let the server write what it has to, and kill it if that takes too long, or if it keeps nothing."""
         if self._child:
-            stop([self._child], seconds)
+            stop([self._child], seconds if self._db else 0.0)
 
     def __enter__(self) -> Self:
         self.start()

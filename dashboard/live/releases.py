@@ -24,9 +24,9 @@ from dashboard.live.watcher import UNKNOWN, Watcher
 MAX_AGE = 1.0
 # A release that has moved lately is looked at more often: a change is to be seen within a second.
 LIVELY_AGE = 0.4
-# What is broken across releases takes many trees, and a search asks many releases: they are renewed less often.
-PROBLEMS_AGE = 3.0
-SEARCH_AGE = 3.0
+# What is broken across releases takes many trees, and a search asks many releases: they are renewed so many times as
+# seldom.
+SELDOM = 3.0
 # Counts of the list, which cost more the more releases there are, are asked for this seldom.
 COUNT_AGE = 5.0
 # If nobody says otherwise: looks a second that all that is watched takes together, and bytes of all that is kept.
@@ -52,8 +52,9 @@ class _Kind:
 class LiveReleases:
     """Answers from snapshots. What somebody looks at is renewed in the background, the rest when somebody asks for it.
 
-    With a `max_age` of 0 nothing is watched, and each caller asks for himself. `budget` is in looks for each second,
-    `memory` in bytes.
+    `max_age` is the interval of all that is watched, in seconds, shorter for what moves and longer for what is costly.
+    With 0 nothing is watched, and each caller asks for himself. `budget` is in looks for each second, and `memory` in
+    bytes.
     """
 
     def __init__(
@@ -83,13 +84,17 @@ class LiveReleases:
         )
         self._finder = ProblemFinder(self._listed, self._tree, timeout)
         self._problems: SnapshotStore[str, Problems] = SnapshotStore(
-            lambda _key, _last, _seconds: self._finder.find(), max_age=PROBLEMS_AGE, keep=1, seats=seats, clock=clock
+            lambda _key, _last, _seconds: self._finder.find(),
+            max_age=SELDOM * max_age,
+            keep=1,
+            seats=seats,
+            clock=clock,
         )
         self._kinds = {
             "release": _Kind(self._trees, max_age, min(LIVELY_AGE, max_age)),
             "list": _Kind(self._pages, max_age),
-            "problems": _Kind(self._problems, PROBLEMS_AGE),
-            "occurrences": _Kind(self._searches, max(SEARCH_AGE, max_age)),
+            "problems": _Kind(self._problems, SELDOM * max_age),
+            "occurrences": _Kind(self._searches, SELDOM * max_age),
         }
         self._watching = max_age > 0
         self._watcher = Watcher(self._look, self._version, budget=budget, clock=clock)

@@ -69,6 +69,26 @@ class _Outbound(OutboundInterceptor):
         return super().list_workflows(input)
 
 
+class SlowLists(Interceptor):
+    """Lets each answer of a list take its time."""
+
+    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:
+        return _Slowly(next)
+
+
+class _Slowly(OutboundInterceptor):
+    def list_workflows(self, input: Any) -> Any:
+        runs = super().list_workflows(input)
+        fetch = runs.fetch_next_page
+
+        async def slowly() -> None:
+            await fetch()
+            await asyncio.sleep(0.02)
+
+        runs.fetch_next_page = slowly
+        return runs
+
+
 class CountedConnection:
     """A connection whose calls are counted."""
 

@@ -1,5 +1,6 @@
 """Child workflows that answer for themselves: their own words are shown, as far as their status bears them out."""
 
+import asyncio
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from temporalio.client import Client
 
 from dashboard.domain.entities import Status
 from dashboard.domain.source import Reading
@@ -112,8 +114,12 @@ def test_each_type_is_asked_once_what_it_answers_and_a_closed_run_once_for_its_w
 def test_no_look_asks_more_than_the_bound_and_in_time_all_are_asked(stage: Stage, tag: str):
     apps = [telling(f"app:a{n}/{tag}", end="well") for n in range(ASKED + 10)]
     release_id = with_apps(stage, tag, *apps)
-    for n in range(ASKED + 10):
-        stage.on(f"app:a{n}/{tag}", lambda handle: handle.signal("finish", "well"))
+
+    async def finish(client: Client) -> None:
+        handles = (client.get_workflow_handle(f"app:a{n}/{tag}") for n in range(ASKED + 10))
+        await asyncio.gather(*(handle.signal("finish", "well") for handle in handles))
+
+    stage.run(finish)
     eventually(lambda: listed(stage, release_id).tally[Status.COMPLETED] == ASKED + 10, 60)
 
     async def look(gateway: TemporalGateway, counts: Counting) -> None:

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -76,6 +77,14 @@ class Demo:
             grown = bool(found)
         return {pid: args for pid, args in family.items() if pid != self.process.pid}
 
+    def kill(self) -> None:
+        """End all of it at once."""
+        family = self.family()
+        self.process.kill()
+        for pid in family:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
     def child(self, word: str) -> int:
         """The id of the process whose command has this word in it; of several, the one started first."""
         return min(pid for pid, args in self.family().items() if word in args)
@@ -126,7 +135,7 @@ def start_demo(tmp_path: Path) -> Iterator[Callable[..., Demo]]:
     yield start
     for demo in started:
         if demo.process.poll() is None:
-            demo.process.terminate()
+            demo.kill()
         demo.wait_until_over()
         assert demo.process.stdout
         demo.process.stdout.close()

@@ -9,6 +9,12 @@ TOO_LARGE = {"get_hierarchy": {"repeat": 2_200_000}}
 WAVES = [f"wave:w{number}" for number in range(12)]
 
 
+@pytest.fixture
+def stage(unhurried_stage: Stage) -> Stage:
+    """What a first look shows is to be the same for a page and its twin."""
+    return unhurried_stage
+
+
 def state(waves: list[str]) -> dict:
     return {"id": "release:r", "state": "in_progress", "wave_ids": waves}
 

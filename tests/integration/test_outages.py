@@ -29,7 +29,7 @@ def own_temporal(tmp_path: Path) -> Iterator[EmbeddedTemporal]:
     """A server of this test's own, that it may stop, freeze and start again."""
     server = EmbeddedTemporal(port=ports.find_free(), db=tmp_path / "temporal.db", log=tmp_path / "temporal.log")
     yield server
-    server.stop()
+    server.stop(seconds=0)
 
 
 def all_fresh(stage: Stage, paths: tuple[str, ...]) -> bool:

@@ -157,7 +157,7 @@ def own_temporal(tmp_path: Path) -> Iterator[EmbeddedTemporal]:
     server.start()
     server.wait()
     yield server
-    server.stop()
+    server.stop(seconds=0)
 
 
 def test_what_is_watched_goes_stale_with_temporal_and_comes_back_by_itself(
@@ -208,7 +208,8 @@ def test_processes_that_read_the_same_give_the_same_versions(stage: Stage):
     stage.on(other, lambda handle: handle.terminate("no longer wanted"))
     stage.listed("r", "s")
     eventually(lambda: stage.listed("s")["s"]["phase"] == "terminated")
-    printed = Counter(versions_in_a_process(stage, release_id, seed) for seed in ("1", "2", "3"))
+    with ThreadPoolExecutor() as pool:
+        printed = Counter(pool.map(lambda seed: versions_in_a_process(stage, release_id, seed), ("1", "2", "3")))
     assert len(printed) == 1
     assert len(set(next(iter(printed)).split())) == 4
 

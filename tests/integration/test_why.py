@@ -1,6 +1,7 @@
 """Why a release is stuck: what Temporal knows of activities, children and workflow tasks, where it belongs."""
 
 import time
+from datetime import timedelta
 
 from bs4 import BeautifulSoup
 from temporalio.api.common.v1 import WorkflowExecution
@@ -87,7 +88,8 @@ def test_what_belongs_to_no_entity_stands_on_the_release(stage: Stage):
 
 
 def test_a_workflow_whose_code_fails_says_so_with_attempt_and_reason(stage: Stage):
-    release_id = stage.start("tripped", answers())
+    # Temporal tries a task again when its time is up, 10 seconds if nobody says otherwise.
+    release_id = stage.start("tripped", answers(), task_timeout=timedelta(seconds=1))
     assert stage.json(f"/releases/{release_id}")["failing_task"] is None
     stage.on(release_id, lambda handle: handle.signal("trip", "no such wave: 'emea'"))
     eventually(lambda: stage.json(f"/releases/{release_id}")["failing_task"], 30)

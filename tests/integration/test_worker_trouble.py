@@ -16,6 +16,12 @@ ODD = {"raw": '{"state": "deploy\\ud800ing", "cpu": NaN, "load": -Infinity, "wav
 EVIL = "</script></details><x-evil>\x00\x1b {{ 7*7 }}\n" + "x" * 3000
 
 
+@pytest.fixture
+def stage(unhurried_stage: Stage) -> Stage:
+    """The bounds that are held here are those of a dashboard that looks as often as it does in earnest."""
+    return unhurried_stage
+
+
 def asked(stage: Stage, release_id: str) -> Answers:
     """Every page of a release that is in the list by now."""
     stage.listed(release_id.removeprefix(f"{stage.prefix}-"))

@@ -170,7 +170,7 @@ def test_a_gap_has_a_name_even_without_an_id():
     assert gap("", EntityType.APP, "why").name == "app without an id"
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(ROLLOUT_JSON)
 def test_any_json_becomes_rows_that_can_be_shown_or_a_reason(answer: Any):
     try:

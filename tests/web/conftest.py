@@ -14,6 +14,7 @@ from dashboard.accounts.passwords import Passwords
 from dashboard.accounts.store import Accounts
 from dashboard.app import create_app
 from dashboard.settings import Settings
+from tests.stage import CHEAP
 
 EMAIL = "rita@example.com"
 PASSWORD = "correct horse battery"
@@ -30,7 +31,7 @@ def open_accounts() -> Iterator[Callable[..., Accounts]]:
     with ExitStack() as stack:
 
         def opened(url: str, passwords: Passwords | None = None) -> Accounts:
-            accounts = Accounts(url, passwords)
+            accounts = Accounts(url, passwords or CHEAP)
             stack.callback(accounts.close)
             return accounts
 

@@ -27,8 +27,10 @@ def database(settings: Settings) -> Path:
 
 
 def test_a_hash_with_older_parameters_is_renewed_at_the_login(
-    settings: Settings, accounts: Accounts, open_accounts: Callable[..., Accounts], database: Path
+    settings: Settings, open_accounts: Callable[..., Accounts], database: Path
 ):
+    accounts = open_accounts(settings.accounts_url, Passwords())
+    accounts.create_tables()
     older = Passwords(PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1))
     user = open_accounts(settings.accounts_url, older).add(EMAIL, PASSWORD)
     assert accounts.authenticate(EMAIL, "wrong") is None

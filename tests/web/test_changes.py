@@ -141,11 +141,12 @@ class Viewer:
                 open_page, old, before = self._shown.get(path, (OpenPage(whole), new, whole))
                 if old == new:
                     assert whole == before, path
-                else:
-                    answer = drawn(page, old, new)
-                    self.partly += bool(answer)
-                    open_page.take(answer or whole)
+                elif answer := drawn(page, old, new):
+                    self.partly += 1
+                    open_page.take(answer)
                     assert str(open_page) == parsed(whole), path
+                else:
+                    open_page = OpenPage(whole)
                 self._shown[path] = open_page, new, whole
 
 
