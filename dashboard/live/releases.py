@@ -24,8 +24,8 @@ from dashboard.live.watcher import UNKNOWN, Watcher
 MAX_AGE = 1.0
 # A release that has moved lately is looked at more often: a change is to be seen within a second.
 LIVELY_AGE = 0.4
-# What is broken across releases takes many trees, and a search asks many releases: they are renewed so many times as
-# seldom.
+# What is broken across releases takes many trees, and a search asks many releases: each is renewed this many times less
+# often.
 SELDOM = 3.0
 # Counts of the list, which cost more the more releases there are, are asked for this seldom.
 COUNT_AGE = 5.0
