@@ -34,8 +34,8 @@ format: .venv/.dev ## Format the code and mend what the linter can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: .venv/.runtime ## Measure pages beside the bare calls of the SDK
-	@$(BIN)/python -m bench.pages
+bench: .venv/.runtime ## Measure the dashboard beside bare calls and a bare server, in 7 minutes (RESULTS=file)
+	@$(BIN)/python -m bench $(if $(RESULTS),--results $(RESULTS))
 
 browser: ## Chromium for the browser tests, from Debian's packages where that is possible
 	@command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 || sh tests/browser/install.sh

@@ -18,25 +18,35 @@ class Viewer(UserMixin):
 
 
 class Nothing:
-    """Nothing happens here that a stream could tell."""
+    """What the server asks for streams and for answers that it may give again: here are none of either."""
 
     def subscribe(self, _what: object, _notify: object) -> Callable[[], None]:
         """Hear of nothing."""
         return lambda: None
+
+    def known(self, _what: object) -> None:
+        """Nothing is known."""
+
+    def mark(self) -> None:
+        """Nobody writes anything."""
 
 
 def make_app() -> Flask:
     """One view that answers so many bytes, one that answers 304, behind a login."""
     app = Flask("bare")
     app.secret_key = "not a secret: this serves nothing"  # noqa: S105
-    app.extensions |= {"draining": threading.Event(), "releases": Nothing()}
-    manager = LoginManager(app)
-    manager.user_loader(Viewer)
+    app.extensions |= {"draining": threading.Event(), "releases": Nothing(), "accounts": Nothing()}
+    LoginManager(app).user_loader(Viewer)
+    _add_views(app)
+    return app
+
+
+def _add_views(app: Flask) -> None:
     texts: dict[int, bytes] = {}
 
-    @app.get("/login")
-    def login() -> str:
-        login_user(Viewer("1"))
+    @app.get("/login/<user_id>")
+    def login(user_id: str) -> str:
+        login_user(Viewer(user_id))
         return "in"
 
     @app.get("/bytes/<int:count>")
@@ -49,8 +59,6 @@ def make_app() -> Flask:
     @login_required
     def unchanged() -> Response:
         return Response(status=304 if "If-None-Match" in request.headers else 200)
-
-    return app
 
 
 if __name__ == "__main__":

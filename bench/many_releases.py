@@ -17,9 +17,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from flask.testing import FlaskClient
+from pydantic import SecretStr
 from temporalio.client import Client
 
-from bench.pages import browser, milliseconds
+from bench.table import milliseconds
+from dashboard.accounts.store import Accounts
+from dashboard.app import create_app
 from dashboard.bridge import LoopThread
 from dashboard.demo.server import EmbeddedTemporal
 from dashboard.domain.entities import Execution
@@ -27,6 +31,7 @@ from dashboard.domain.filters import PAGE_SIZE, REACH, Cursor
 from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.domain.source import Reading
 from dashboard.live.releases import LiveReleases
+from dashboard.settings import Settings
 from dashboard.temporal.budget import Budget
 from dashboard.temporal.connection import Connection
 from dashboard.temporal.gateway import TemporalGateway
@@ -35,6 +40,7 @@ from dashboard.web.listing import asked_slice, sealing
 T = TypeVar("T")
 QUERY = "WorkflowType = 'ReleaseWorkflow'"
 ROUNDS = 15
+EMAIL, PASSWORD = "bench@example.com", "correct horse battery"
 AT_ONCE = 16
 UNASKED = Problem(ProblemCode.NO_WORKER, "Nobody polls this task queue.")
 
@@ -44,6 +50,22 @@ class Unasked(TemporalGateway):
 
     async def _state(self, client: Client, run: Execution, known: Reading | None, budget: Budget) -> Reading:
         return Reading(run, problem=UNASKED)
+
+
+def browser(address: str, folder: Path, releases: LiveReleases) -> FlaskClient:
+    """A dashboard in this process that `releases` answers, and a user in it."""
+    settings = Settings(
+        data_dir=folder,
+        secret_key=SecretStr("k" * 32),
+        log_level="ERROR",
+        temporal_environment={"TEMPORAL_ADDRESS": address, "TEMPORAL_CONFIG_FILE": os.devnull},
+    )
+    accounts = Accounts(settings.accounts_url)
+    accounts.create_tables()
+    accounts.ensure(EMAIL, PASSWORD)
+    client = create_app(settings, accounts=accounts, releases=releases).test_client()
+    client.post("/login", data={"username": EMAIL, "password": PASSWORD})
+    return client
 
 
 class Many:
@@ -124,7 +146,7 @@ class Many:
         live = LiveReleases(
             Unasked(connection, QUERY), LoopThread(), timeout=10, max_age=0, count_age=0 if count else 3600
         )
-        client = browser(self._address, self._folder, releases=live)
+        client = browser(self._address, self._folder, live)
         # Counts are without the phase.
         counting = (QUERY if "phase" in parameters or not query else f"{QUERY} AND {query}") if count else None
         query = f"{QUERY} AND {query}" if query else QUERY
