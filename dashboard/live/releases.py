@@ -22,7 +22,9 @@ from dashboard.live.watcher import UNKNOWN, Watcher
 
 # How often what somebody looks at is renewed, in seconds. What is not watched is shared while it is younger than this.
 MAX_AGE = 1.0
-# A release that has moved lately is looked at more often: a change is to be seen within a second.
+# A release is looked at more often, as a change is to be seen within a second: this share of it, or, when it has moved
+# lately, after so many seconds.
+RELEASE_SHARE = 0.7
 LIVELY_AGE = 0.4
 # What is broken across releases takes many trees, and a search asks many releases: each is renewed this many times less
 # often.
@@ -91,7 +93,7 @@ class LiveReleases:
             clock=clock,
         )
         self._kinds = {
-            "release": _Kind(self._trees, max_age, min(LIVELY_AGE, max_age)),
+            "release": _Kind(self._trees, RELEASE_SHARE * max_age, min(LIVELY_AGE, max_age)),
             "list": _Kind(self._pages, max_age),
             "problems": _Kind(self._problems, SELDOM * max_age),
             "occurrences": _Kind(self._searches, SELDOM * max_age),

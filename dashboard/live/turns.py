@@ -4,6 +4,7 @@ import heapq
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
+from math import inf
 from typing import Generic, TypeVar
 
 W = TypeVar("W", bound=Hashable)
@@ -33,7 +34,7 @@ class Watch(Generic[W]):
     lively: float
     due: float
     asked_at: float
-    moved_at: float
+    moved_at: float = -inf
     ticket: int = 0
     delayed: bool = False
     over: bool = False
@@ -68,11 +69,11 @@ class Turns(Generic[W]):
         return self._watches.get(what)
 
     def add(self, what: W, every: float, delay: float, lively: float | None = None) -> Watch[W]:
-        """The watch of a thing, which somebody asks for now. A new one is lively; its first turn is after a `delay`."""
+        """The watch of a thing, which somebody asks for now. The first turn of a new one is after a `delay`."""
         now = self._clock()
         watch = self._watches.get(what)
         if watch is None:
-            watch = self._watches[what] = Watch(what, every, lively or every, now + delay, now, now)
+            watch = self._watches[what] = Watch(what, every, lively or every, now + delay, now)
             self._wait(watch)
         watch.asked_at = now
         return watch
