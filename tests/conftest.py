@@ -15,6 +15,7 @@ from dashboard.demo.children import Child, spawn, stop
 from dashboard.demo.samples import SAMPLES, samples
 from dashboard.demo.seed import TASK_QUEUE
 from dashboard.demo.server import EmbeddedTemporal
+from tests.served import Served, account, serving
 from tests.stage import Stage, dashboard_for, logged_in, scripted_worker, shut
 from tests.waiting import eventually
 
@@ -93,6 +94,14 @@ def stage(temporal_address: str, task_queue: str, tmp_path: Path) -> Iterator[St
     stage = Stage(temporal_address, task_queue, tmp_path, max_age=QUICK)
     yield stage
     stage.close()
+
+
+@pytest.fixture
+def served(stage: Stage, tmp_path: Path) -> Iterator[Served]:
+    """The shipped server with the stage's releases and one user, in a process of its own."""
+    account(tmp_path).close()
+    with serving(tmp_path, stage.address, RELEASE_FILTER=f"WorkflowId STARTS_WITH '{stage.prefix}'") as served:
+        yield served
 
 
 @pytest.fixture

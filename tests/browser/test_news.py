@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
 from tests.browser.conftest import log_in
 from tests.rollout_makers import hierarchy
-from tests.served import Served, account, serving
+from tests.served import Served, account
 from tests.stage import EMAIL, Stage
 from tests.waiting import eventually
 
@@ -19,13 +19,6 @@ HIDE = """hidden => {
     Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
     document.dispatchEvent(new Event("visibilitychange"));
 }"""
-
-
-@pytest.fixture
-def served(stage: Stage, tmp_path: Path) -> Iterator[Served]:
-    account(tmp_path).close()
-    with serving(tmp_path, stage.address, RELEASE_FILTER=f"WorkflowId STARTS_WITH '{stage.prefix}'") as served:
-        yield served
 
 
 @pytest.fixture

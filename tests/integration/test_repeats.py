@@ -3,23 +3,15 @@
 import gzip
 import http.client
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.every_page import ANSWERS
 from tests.rollout_makers import hierarchy
-from tests.served import Served, account, serving
+from tests.served import Served, account
 from tests.stage import EMAIL, Stage
 from tests.waiting import eventually
-
-
-@pytest.fixture
-def served(stage: Stage, tmp_path: Path) -> Iterator[Served]:
-    account(tmp_path).close()
-    with serving(tmp_path, stage.address, RELEASE_FILTER=f"WorkflowId STARTS_WITH '{stage.prefix}'") as served:
-        yield served
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import signal
 import socket
 import statistics
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,13 +18,6 @@ from tests.rollout_makers import hierarchy
 from tests.served import Listener, Served, account, serving
 from tests.stage import EMAIL, Stage
 from tests.waiting import eventually
-
-
-@pytest.fixture
-def served(stage: Stage, tmp_path: Path) -> Iterator[Served]:
-    account(tmp_path).close()
-    with serving(tmp_path, stage.address, RELEASE_FILTER=f"WorkflowId STARTS_WITH '{stage.prefix}'") as served:
-        yield served
 
 
 @pytest.fixture
