@@ -96,11 +96,20 @@ def stage(temporal_address: str, task_queue: str, tmp_path: Path) -> Iterator[St
     stage.close()
 
 
+@pytest.fixture(scope="module")
+def served(temporal_address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The shipped server in a process of its own, with the releases of all stages and one user."""
+    folder = tmp_path_factory.mktemp("served")
+    account(folder).close()
+    with serving(folder, temporal_address, RELEASE_FILTER="WorkflowType = 'ScriptedRelease'") as served:
+        yield served
+
+
 @pytest.fixture
-def served(stage: Stage, tmp_path: Path) -> Iterator[Served]:
-    """The shipped server with the stage's releases and one user, in a process of its own."""
+def served_alone(temporal_address: str, tmp_path: Path) -> Iterator[Served]:
+    """The same for one test alone, which may do to its process and to its user what it likes."""
     account(tmp_path).close()
-    with serving(tmp_path, stage.address, RELEASE_FILTER=f"WorkflowId STARTS_WITH '{stage.prefix}'") as served:
+    with serving(tmp_path, temporal_address, RELEASE_FILTER="WorkflowType = 'ScriptedRelease'") as served:
         yield served
 
 

@@ -22,6 +22,7 @@ class Served:
     """A dashboard in a process of its own."""
 
     def __init__(self, folder: Path, temporal: str, environment: dict[str, str]) -> None:
+        self.folder = folder
         self.port = ports.find_free()
         argv = [sys.executable, "-P", "-m", "dashboard.cli", "serve", "--port", str(self.port)]
         env = os.environ | {"DATA_DIR": str(folder / "data"), "TEMPORAL_ADDRESS": temporal} | environment
@@ -53,6 +54,12 @@ class Served:
             return answer.headers["Set-Cookie"].partition(";")[0]
         finally:
             connection.close()
+
+    def end_sessions(self) -> None:
+        """End the sessions of the user that `account` makes, as another process does; the password stays the same."""
+        accounts = account(self.folder)
+        accounts.set_password(EMAIL, PASSWORD)
+        accounts.close()
 
     def end(self) -> int:
         """Tell it to end; return its exit code."""

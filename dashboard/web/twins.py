@@ -88,20 +88,15 @@ def _html(shown: Shown, tag: str) -> Response:
 def _fragment(shown: Shown, tag: str) -> Told:
     # Who selects from an answer has another part of a page to renew than the open page has.
     known = request.headers.get("HX-PTag") if request.headers.get("HX-Request-Type") != "full" else None
-    if known == tag:
-        return unchanged(shown)
-    old, new = the_renderings().kept(known or "", "outline"), outline_of(shown, tag)
-    if old == new:
+    # Taken down while this version is at hand: the answer to the next one tells what has changed since.
+    new = the_renderings().get(tag, "outline", lambda: outline(shown.make()))
+    old = the_renderings().kept(known, "outline") if known else None
+    if known == tag or old == new:
         return unchanged(shown)
     changes = f"{known} {tag}"
     if old and (text := the_renderings().get(changes, "changes", lambda: Text.of(drawn(shown.make(), old, new)))):
         return told(shown, changes, "changes", text, exact)
     return told(shown, tag, "fragment", _shared(shown, tag, "fragment"), exact)
-
-
-def outline_of(shown: Shown, tag: str) -> bytes:
-    """What tells this version from others, made once: the answer to the next tells what has changed since."""
-    return the_renderings().get(tag, "outline", lambda: outline(shown.make()))
 
 
 def _whole(shown: Shown, tag: str) -> Told:
@@ -111,9 +106,6 @@ def _whole(shown: Shown, tag: str) -> Told:
 
 
 def _shared(shown: Shown, tag: str, form: str) -> Text:
-    # Taken down while this version is at hand.
-    outline_of(shown, tag)
-
     def render() -> Text:
         page = shown.make()
         return Text.of(render_template(getattr(page, form), page=page))

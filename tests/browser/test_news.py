@@ -2,15 +2,14 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
 from tests.browser.conftest import log_in
 from tests.rollout_makers import hierarchy
-from tests.served import Served, account
-from tests.stage import EMAIL, Stage
+from tests.served import Served
+from tests.stage import Stage
 from tests.waiting import eventually
 
 STREAMING = "hearing"
@@ -58,7 +57,7 @@ def asked_of(page: Page) -> list[Request]:
 def test_a_change_shows_although_nobody_asks_and_nobody_asks_without_one(page: Page, stage: Stage, release: str):
     page.wait_for_timeout(1_000)
     asked = asked_of(page)
-    page.wait_for_timeout(6_000)
+    page.wait_for_timeout(4_500)
     assert asked == []
     tell(stage, release, "paused")
     expect(page.locator("h1")).to_contain_text("paused")
@@ -106,8 +105,6 @@ def test_while_the_stream_is_broken_the_page_asks_and_then_hears_again(page: Pag
     expect(page.locator("h1")).to_contain_text("in_progress")
 
 
-def test_when_the_session_has_ended_elsewhere_the_page_goes_to_the_login(page: Page, release: str, tmp_path: Path):
-    accounts = account(tmp_path)
-    accounts.disable(EMAIL)
-    accounts.close()
+def test_when_the_session_has_ended_elsewhere_the_page_goes_to_the_login(page: Page, release: str, served: Served):
+    served.end_sessions()
     page.wait_for_url(re.compile(rf"/login\?next=.*{release.partition(':')[2]}"), timeout=40_000)

@@ -3,14 +3,13 @@
 import gzip
 import http.client
 import json
-from pathlib import Path
 
 import pytest
 
 from tests.every_page import ANSWERS
 from tests.rollout_makers import hierarchy
-from tests.served import Served, account
-from tests.stage import EMAIL, Stage
+from tests.served import Served
+from tests.stage import Stage
 from tests.waiting import eventually
 
 
@@ -31,7 +30,7 @@ def headers(served: Served, path: str, **sent: str) -> tuple[int, dict[str, str]
 
 
 @pytest.mark.parametrize("sent", [{}, {"Accept-Encoding": "gzip"}], ids=["plain", "compressed"])
-@pytest.mark.parametrize("path", ["/releases", "/api/releases", "/releases/{}", "/api/releases/{}/hierarchy"])
+@pytest.mark.parametrize("path", ["/releases?q={}", "/api/releases?q={}", "/releases/{}", "/api/releases/{}/hierarchy"])
 def test_who_asks_again_is_told_the_same_with_a_later_moment(
     served: Served, release: str, path: str, sent: dict[str, str]
 ) -> None:
@@ -67,14 +66,10 @@ def test_a_changed_release_is_never_told_as_it_was(served: Served, stage: Stage,
         assert set(told) == {state}
 
 
-def test_nothing_is_told_again_to_a_user_who_was_disabled_a_moment_ago(
-    served: Served, release: str, tmp_path: Path
-) -> None:
+def test_nothing_is_told_again_to_a_user_whose_sessions_ended_a_moment_ago(served: Served, release: str) -> None:
     path, cookie = f"/api/releases/{release}", served.login()
     assert {served.ask("GET", path, Cookie=cookie)[0] for _ in range(20)} == {200}
-    accounts = account(tmp_path)
-    accounts.disable(EMAIL)
-    accounts.close()
+    served.end_sessions()
     assert served.ask("GET", path, Cookie=cookie)[0] == 401
 
 

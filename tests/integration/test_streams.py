@@ -16,7 +16,7 @@ from dashboard.demo.server import EmbeddedTemporal
 from tests.every_page import ANSWERS
 from tests.rollout_makers import hierarchy
 from tests.served import Listener, Served, account, serving
-from tests.stage import EMAIL, Stage
+from tests.stage import Stage
 from tests.waiting import eventually
 
 
@@ -105,14 +105,10 @@ def test_a_stream_takes_a_session(served: Served, release: str) -> None:
     assert served.ask("HEAD", f"/live/releases/{release}", Cookie=served.login())[0] == 501
 
 
-def test_when_the_session_ends_the_stream_says_so_and_closes(
-    served: Served, stage: Stage, release: str, tmp_path: Path
-) -> None:
+def test_when_the_session_ends_the_stream_says_so_and_closes(served: Served, stage: Stage, release: str) -> None:
     listener = Listener(served, f"/releases/{release}", Cookie=served.login())
     assert listener.event() is not None
-    accounts = account(tmp_path)
-    accounts.disable(EMAIL)
-    accounts.close()
+    served.end_sessions()
     told = listener.event()
     assert told is not None
     assert told[0] == "ended"
@@ -152,15 +148,15 @@ def test_told_to_stop_it_first_says_so_then_finishes_everything(tmp_path: Path) 
         half.close()
 
 
-def test_half_sent_headers_and_silent_sockets_hold_up_nobody(served: Served) -> None:
+def test_half_sent_headers_and_silent_sockets_hold_up_nobody(served_alone: Served) -> None:
     with ExitStack() as sockets:
         for number in range(1_200):
-            client = sockets.enter_context(socket.create_connection(("127.0.0.1", served.port)))
+            client = sockets.enter_context(socket.create_connection(("127.0.0.1", served_alone.port)))
             if number < 200:
                 client.sendall(b"GET /login HTTP/1.1\r\nHost: here\r\nX-Slow:")
-        took = [served.ask("GET", "/health")[2] for _ in range(100)]
+        took = [served_alone.ask("GET", "/health")[2] for _ in range(100)]
         assert statistics.quantiles(took, n=20)[-1] < 1.0
-        assert served.end() == 0
+        assert served_alone.end() == 0
 
 
 def test_a_body_that_does_not_come_holds_no_thread(served: Served) -> None:
