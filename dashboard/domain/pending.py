@@ -26,7 +26,7 @@ def place(root: Entity, execution: Execution) -> tuple[Entity, tuple[Attempt, ..
     """
     if not execution.attempts and not execution.child_runs:
         return root, (), ()
-    ids = {entity.id for entity in root.walk() if entity.id}
+    ids = {entity.id for entity in root.flattened() if entity.id}
     runs, others = _by_entity(execution.child_runs, ids)
     also = tuple(attempt for activity_id, attempt in execution.attempts.items() if activity_id not in ids)
     pending = _Pending(execution.attempts, runs, frozenset([*execution.attempts, *runs]))

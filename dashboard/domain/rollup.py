@@ -62,13 +62,10 @@ def tally(entities: Collection[Entity]) -> Tally:
 def _leaves(entity: Entity) -> list[Entity]:
     if not entity.children:
         return [] if entity.type is EntityType.RELEASE else [entity]
-    found: list[Entity] = []
-    for child in entity.children:
-        if child.children:
-            found += _leaves(child)
-        else:
-            found.append(child)
-    return found
+    leaves = [child for child in entity.children if not child.children]
+    if len(leaves) < len(entity.children):
+        leaves += [leaf for child in entity.children if child.children for leaf in _leaves(child)]
+    return leaves
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,7 +189,7 @@ def _seen(release: Release, reading: Reading, as_of: datetime, last: Snapshot[Se
     version = version_of(execution, reading.digest, reading.problem, runs)
     release = replace(release, runs=reading.runs, levels=reading.levels)
     unmoved = last is not None and last.value.reading.said is reading.said
-    rows = last.value.rows if last and unmoved else sum(1 for _ in release.root.walk())
+    rows = last.value.rows if last and unmoved else len(release.root.flattened())
     return Snapshot(Seen(release, reading, rows), as_of, version)
 
 

@@ -101,7 +101,7 @@ def tree_fields(release: Release, folding: Folding) -> dict[str, Any]:
 
 
 def _last_change(release: Release) -> datetime:
-    times = [entity.updated_at for entity in release.root.walk() if entity.updated_at]
+    times = [entity.updated_at for entity in release.root.flattened() if entity.updated_at]
     known = [release.execution.started_at, *times]
     return max([*known, release.execution.closed_at] if release.execution.closed_at else known)
 

@@ -67,3 +67,9 @@ def test_a_gap_holds_up_its_wave_and_says_why():
 
 def test_an_entity_without_trouble_has_no_cause():
     assert cause_of(entity("app:a", "deploying")) is None
+
+
+def test_a_tree_flattened_has_every_row_of_it_once():
+    wave = entity("wave:w", "in_progress", cluster("a", entity("app:a"), entity("app:b")), cluster("b"))
+    root = entity("release:r", "in_progress", wave, entity("wave:later"))
+    assert sorted(row.id for row in root.flattened()) == sorted(row.id for row in root.walk())
