@@ -24,7 +24,7 @@ from dashboard.live.watcher import UNKNOWN, Watcher
 MAX_AGE = 1.0
 # A release is looked at more often, as a change is to be seen within a second: this share of it, or, when it has moved
 # lately, after so many seconds.
-RELEASE_SHARE = 0.7
+RELEASE_SHARE = 0.8
 LIVELY_AGE = 0.4
 # What is broken across releases takes many trees, and a search asks many releases: each is renewed this many times less
 # often.
