@@ -1,5 +1,6 @@
 """Static files and templates: where they are, and how long a browser may keep them."""
 
+import re
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
@@ -10,6 +11,8 @@ from flask import Flask, Response, request
 from dashboard.web.renderings import the_renderings
 from dashboard.web.texts import Compressed, Text
 
+# What stands before a file's own name in its address.
+_NAMED = re.compile(r"^v-[0-9a-f]{10}/")
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -20,18 +23,31 @@ def folder(name: str) -> Path:
 
 
 def init_app(app: Flask) -> None:
-    """Name every static file by its content, so that browsers keep it and still see a new one at once."""
+    """Name all static files together by their content, so that browsers keep them and still see new ones at once.
+
+    The name stands before the file's own, so that scripts and styles that name one another by relative paths are of
+    one version.
+    """
 
     @app.url_defaults
     def add_version(endpoint: str, values: dict[str, Any]) -> None:
-        if endpoint == "static" and "v" not in values and (version := _version(values["filename"], app.debug)):
-            values["v"] = version
+        if endpoint == "static" and not _NAMED.match(values["filename"]):
+            values["filename"] = f"v-{_version(app.debug)}/{values['filename']}"
 
     @app.after_request
     def keep(response: Response) -> Response:
-        if request.endpoint == "static" and response.status_code == 200 and "v" in request.args:
+        if (
+            request.endpoint == "static"
+            and response.status_code == 200
+            and f"/v-{_version(app.debug)}/" in request.path
+        ):
             response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
         return response
+
+    def send(filename: str) -> Response:
+        return app.send_static_file(_NAMED.sub("", filename, count=1))
+
+    app.view_functions["static"] = send
 
     @app.after_request
     def compress(response: Response) -> Response:
@@ -53,15 +69,18 @@ def _compressed(response: Response) -> Response:
     return response
 
 
-def _version(filename: str, fresh: bool) -> str:
-    return _digest(filename) if fresh else _remembered(filename)
+def _version(fresh: bool) -> str:
+    return _digest() if fresh else _remembered()
 
 
 @cache
-def _remembered(filename: str) -> str:
-    return _digest(filename)
+def _remembered() -> str:
+    return _digest()
 
 
-def _digest(filename: str) -> str:
-    path = folder("static") / filename
-    return blake2b(path.read_bytes(), digest_size=5).hexdigest() if path.is_file() else ""
+def _digest() -> str:
+    files = sorted(path for path in folder("static").rglob("*") if path.is_file())
+    content = blake2b(digest_size=5)
+    for path in files:
+        content.update(f"{path.relative_to(folder('static'))}\0".encode() + path.read_bytes())
+    return content.hexdigest()

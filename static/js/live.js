@@ -1,47 +1,10 @@
-// Keeps an open page current, keeps what the viewer has opened, and shows times in the viewer's own zone.
-// Everything works without it: a reload shows the latest, disclosures are native, and times stand in UTC.
+// Keeps an open page current, and keeps what the viewer has opened.
+// Everything works without it: a reload shows the latest, and disclosures are native.
 
-const live = () => document.getElementById("live");
-const marker = () => document.getElementById("as-of");
+import { clock, showAllTimes } from "./times.js";
 
-// Times
-
-const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
-const dayAndTime = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
-const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
-
-/** A span of seconds in the two units that matter. */
-function span(seconds) {
-  const s = Math.max(0, Math.floor(seconds));
-  if (s < 60) return `${s} s`;
-  if (s < 3600) return `${Math.floor(s / 60)} min`;
-  if (s < 86400) return `${Math.floor(s / 3600)} h ${String(Math.floor(s / 60) % 60).padStart(2, "0")} min`;
-  return `${Math.floor(s / 86400)} d ${Math.floor(s / 3600) % 24} h`;
-}
-
-const shown = {
-  clock: (at, now) => (at.toDateString() === now.toDateString() ? clock : dayAndTime).format(at),
-  exact: (at, now) => shown.clock(at, now),
-  day: (at, now) => (at.toDateString() === now.toDateString() ? clock : dayAndTime).format(at),
-  since: (at, now) => span((now - at) / 1000),
-  ago: (at, now) => `${span((now - at) / 1000)} ago`,
-  until: (at, now) => (at > now ? `in ${span((at - now) / 1000 + 1)}` : "now"),
-};
-
-function showTimes(selector) {
-  const now = new Date();
-  for (const element of document.querySelectorAll(selector)) {
-    const at = new Date(element.dateTime);
-    const text = shown[element.dataset.show](at, now);
-    if (element.textContent !== text) element.textContent = text;
-    if (!element.title) element.title = full.format(at);
-  }
-}
-
-const showAllTimes = () => showTimes("time[data-show]");
-setInterval(() => {
-  if (!document.hidden) showTimes("time[data-show=since], time[data-show=ago], time[data-show=until]");
-}, 1000);
+export const live = () => document.getElementById("live");
+export const marker = () => document.getElementById("as-of");
 
 // Asking for news
 
@@ -49,10 +12,12 @@ const ASK_ANYWAY_SECONDS = 30;
 let timer = 0;
 let asking = false;
 let again = false;
-let hearing = false; // whether news come by themselves: see news.js
 let lostSince = null;
 
-function pulse(name, text) {
+/** Whether news come by themselves: see news.js. */
+export const isHearing = () => document.documentElement.dataset.hearing === "true";
+
+export function pulse(name, text) {
   const element = document.getElementById("pulse");
   if (!element) return;
   element.hidden = !name;
@@ -67,16 +32,16 @@ function tellState() {
   else pulse("", "");
 }
 
-function schedule() {
+export function schedule() {
   clearTimeout(timer);
   // A hidden tab asks nothing; an ended release has no news.
   if (!live() || document.hidden || marker()?.dataset.live !== "true") return;
   // While news come by themselves, asking only makes sure of that, and of the session.
-  timer = setTimeout(refresh, (hearing ? ASK_ANYWAY_SECONDS : Number(live().dataset.every)) * 1000);
+  timer = setTimeout(refresh, (isHearing() ? ASK_ANYWAY_SECONDS : Number(live().dataset.every)) * 1000);
 }
 
 /** Ask for what is new; if that is under way, once more after it, as its answer may have been made already. */
-function refresh() {
+export function refresh() {
   again = asking;
   if (!asking && live()) live().dispatchEvent(new CustomEvent("refresh"));
 }
@@ -106,10 +71,10 @@ function rows() {
 }
 
 /** The version that the page shows: its tag names that, and after a dot what was asked for. */
-const shownVersion = () => live()?._htmx?.ptag?.split(".")[0] ?? "";
+export const shownVersion = () => live()?._htmx?.ptag?.split(".")[0] ?? "";
 
 /** Take the rows that lead from one version to the next; ask, if the page shows neither of them. */
-async function takeRows(from, to, asOf, text) {
+export async function takeRows(from, to, asOf, text) {
   if (shownVersion() === to) return;
   if (asking || shownVersion() !== from) {
     refresh();

@@ -4,6 +4,8 @@
 // By fetch, not by EventSource: that one tells no status (is it a login that is missing, or room?), cannot begin with
 // the version that the page shows, and comes again by a clock of its own.
 
+import { isHearing, live, marker, pulse, refresh, schedule, shownVersion, takeRows } from "./live.js";
+
 // A browser keeps six connections to a host; the rest stays free for pages. Tabs that get none of these ask instead.
 const STREAMS_PER_BROWSER = 3;
 // The server says something every 10 seconds. A stream that is silent for longer is dead, whatever the system thinks.
@@ -16,6 +18,11 @@ const otherTabs = new BroadcastChannel("news");
 const newsAddress = () => `/live${live().getAttribute("hx-get")}`;
 
 const news = { retry: 0, stop: () => {}, trying: false, failures: 0, wait: 0, timer: 0, none: false };
+
+/** Say whether news come by themselves: pages ask less often then. */
+function setHearing(now) {
+  document.documentElement.dataset.hearing = String(now);
+}
 
 /** Whether this tab should hear: a hidden tab holds no connection, an ended release has no news. */
 function wantsNews() {
@@ -62,7 +69,7 @@ async function followStream() {
     // Broken, or stopped by this page: both are told by what happens next.
   }
   clearTimeout(alarm);
-  hearing = false;
+  setHearing(false);
 }
 
 function refused(response) {
@@ -78,7 +85,7 @@ async function readEvents(body, alive) {
     if (done) return;
     alive();
     // Not before something has come: a proxy may keep back what it gets, and the page asks on.
-    if (!hearing) startHearing();
+    if (!isHearing()) startHearing();
     const events = (text + value).split("\n\n");
     text = events.pop();
     for (const event of events) hearEvent(fieldsOf(event));
@@ -98,11 +105,11 @@ function fieldsOf(event) {
 }
 
 function stopUnwanted() {
-  if (hearing && !wantsNews()) news.stop();
+  if (isHearing() && !wantsNews()) news.stop();
 }
 
 function startHearing() {
-  hearing = true;
+  setHearing(true);
   news.failures = 0;
   schedule();
 }

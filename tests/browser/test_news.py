@@ -12,7 +12,7 @@ from tests.served import Served
 from tests.stage import Stage
 from tests.waiting import eventually
 
-STREAMING = "hearing"
+STREAMING = "document.documentElement.dataset.hearing === 'true'"
 # What a tab does when it is put behind another.
 HIDE = """hidden => {
     Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
@@ -94,7 +94,8 @@ def test_a_hidden_tab_costs_nothing_and_hears_again_when_it_is_shown(page: Page,
 
 def test_while_the_stream_is_broken_the_page_asks_and_then_hears_again(page: Page, stage: Stage, release: str):
     page.route("**/live/**", lambda route: route.abort())
-    page.evaluate("news.stop()")
+    for hidden in (True, False):
+        page.evaluate(HIDE, hidden)
     eventually(lambda: not page.evaluate(STREAMING))
     tell(stage, release, "paused")
     expect(page.locator("h1")).to_contain_text("paused")

@@ -1,0 +1,4 @@
+// All that pages do by script.
+
+import "./live.js";
+import "./news.js";

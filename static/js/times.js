@@ -1,0 +1,40 @@
+// Shows times in the viewer's own zone and way, and lets those that tick tick.
+// Without this they stand in UTC.
+
+export const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+const dayAndTime = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
+
+/** A span of seconds in the two units that matter. */
+function span(seconds) {
+  const s = Math.max(0, Math.floor(seconds));
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min`;
+  if (s < 86400) return `${Math.floor(s / 3600)} h ${String(Math.floor(s / 60) % 60).padStart(2, "0")} min`;
+  return `${Math.floor(s / 86400)} d ${Math.floor(s / 3600) % 24} h`;
+}
+
+const shown = {
+  clock: (at, now) => (at.toDateString() === now.toDateString() ? clock : dayAndTime).format(at),
+  exact: (at, now) => shown.clock(at, now),
+  day: (at, now) => (at.toDateString() === now.toDateString() ? clock : dayAndTime).format(at),
+  since: (at, now) => span((now - at) / 1000),
+  ago: (at, now) => `${span((now - at) / 1000)} ago`,
+  until: (at, now) => (at > now ? `in ${span((at - now) / 1000 + 1)}` : "now"),
+};
+
+/** Write the times that a selector finds as they are to be read now. */
+function showTimes(selector) {
+  const now = new Date();
+  for (const element of document.querySelectorAll(selector)) {
+    const at = new Date(element.dateTime);
+    const text = shown[element.dataset.show](at, now);
+    if (element.textContent !== text) element.textContent = text;
+    if (!element.title) element.title = full.format(at);
+  }
+}
+
+export const showAllTimes = () => showTimes("time[data-show]");
+setInterval(() => {
+  if (!document.hidden) showTimes("time[data-show=since], time[data-show=ago], time[data-show=until]");
+}, 1000);
