@@ -1,7 +1,7 @@
 """The dashboard for an ASGI server: Flask answers in threads; streams of news, and answers given again, take none."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from time import monotonic
@@ -82,26 +82,29 @@ class AsgiDashboard:
         if scope["method"] == "GET" and scope["path"].startswith("/live/"):
             await self._stream(_environ(scope, body), receive, send)
         else:
-            await _say(self._repeats.find(scope) or await self._first(scope, body), send)
+            again = self._repeats.find(scope)
+            await (_say(again, send) if again else self._first(scope, body, send))
 
     def end_streams(self) -> None:
         """Tell all streams to come again, and take no more of them."""
         self._ending = True
         self._hub.end_all()
 
-    async def _first(self, scope: MutableMapping[str, Any], body: bytes) -> Answer:
-        """Flask's own answer."""
+    async def _first(self, scope: MutableMapping[str, Any], body: bytes, send: Send) -> None:
+        """Send Flask's own answer, and then let it do what nobody has to wait for."""
         mark, environ = self._repeats.mark(), _environ(scope, body)
-        answer = await self._in_thread(self._answer, environ)
+        answer, close = await self._in_thread(self._answer, environ)
         self._repeats.keep(scope, answer, environ.get(TOLD), mark)
-        return answer
+        await _say(answer, send)
+        await self._in_thread(close)
 
     async def _stream(self, environ: dict[str, Any], receive: Receive, send: Send) -> None:
         full = self._ending or self._streams >= self._max_streams
         channel, mark = Channel(self._hub, dict(environ), full=full), self._repeats.mark()
         self._streams += 1
         try:
-            answer = await self._in_thread(self._answer, environ | {CHANNEL: channel})
+            answer, close = await self._in_thread(self._answer, environ | {CHANNEL: channel})
+            close()
             if answer.status == 200:
                 if self._ending:
                     channel.stream.end()
@@ -135,8 +138,8 @@ class AsgiDashboard:
     async def _in_thread(self, act: Callable[..., T], *given: Any) -> T:  # noqa: ANN401 - what `act` takes
         return await asyncio.get_running_loop().run_in_executor(self._threads, act, *given)
 
-    def _answer(self, environ: dict[str, Any]) -> Answer:
-        """All of Flask's answer at once: the loop and the thread meet once for it, and not for each piece."""
+    def _answer(self, environ: dict[str, Any]) -> tuple[Answer, Callable[[], object]]:
+        """All of Flask's answer at once, so that the loop and the thread do not meet for each piece; and its end."""
         told: list[tuple[str, list[tuple[str, str]]]] = []
 
         def start(status: str, headers: list[tuple[str, str]], _exc_info: object = None, /) -> Callable[[bytes], None]:
@@ -144,13 +147,15 @@ class AsgiDashboard:
             return _unwritten
 
         chunks = self._app(environ, start)
+        close = getattr(chunks, "close", _nothing)
         try:
             body = b"".join(chunks)
-        finally:
-            _close(chunks)
+        except BaseException:
+            close()
+            raise
         status, headers = told[-1]
         encoded = [(name.lower().encode("latin1"), value.encode("latin1")) for name, value in headers]
-        return Answer(int(status.split(" ", 1)[0]), encoded, body)
+        return Answer(int(status.split(" ", 1)[0]), encoded, body), close
 
 
 def _unwritten(_chunk: bytes) -> None:
@@ -158,10 +163,8 @@ def _unwritten(_chunk: bytes) -> None:
     raise NotImplementedError
 
 
-def _close(chunks: Iterable[bytes]) -> None:
-    close = getattr(chunks, "close", None)
-    if close:
-        close()
+def _nothing() -> None:
+    """What has to be done at the end of most answers."""
 
 
 async def _follow(said: AsyncIterator[bytes], answer: Answer, stream: Stream, receive: Receive, send: Send) -> None:

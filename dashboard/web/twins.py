@@ -1,11 +1,11 @@
 """Twins: one registration gives a page and its JSON; both are renderings of the same object."""
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from hashlib import blake2b
 from typing import Any
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, copy_current_request_context, render_template, request
 
 from dashboard import __version__
 from dashboard.web.changes import drawn, outline
@@ -81,6 +81,9 @@ def _html(shown: Shown, tag: str) -> Response:
     response = answer(_fragment(shown, tag) if wants_fragment() else _whole(shown, tag), shown.snapshot)
     if wants_fragment():
         response.headers["HX-PTag"] = tag
+    elif the_renderings().kept(tag, "outline") is None:
+        # Nobody has to wait for it: a first page takes a tenth longer with it.
+        response.call_on_close(copy_current_request_context(partial(outline_of, shown, tag)))
     response.vary.add("HX-Request")
     return response
 
@@ -88,8 +91,7 @@ def _html(shown: Shown, tag: str) -> Response:
 def _fragment(shown: Shown, tag: str) -> Told:
     # Who selects from an answer has another part of a page to renew than the open page has.
     known = request.headers.get("HX-PTag") if request.headers.get("HX-Request-Type") != "full" else None
-    # Taken down while this version is at hand: the answer to the next one tells what has changed since.
-    new = the_renderings().get(tag, "outline", lambda: outline(shown.make()))
+    new = outline_of(shown, tag)
     old = the_renderings().kept(known, "outline") if known else None
     if known == tag or old == new:
         return unchanged(shown)
@@ -97,6 +99,11 @@ def _fragment(shown: Shown, tag: str) -> Told:
     if old and (text := the_renderings().get(changes, "changes", lambda: Text.of(drawn(shown.make(), old, new)))):
         return told(shown, changes, "changes", text, exact)
     return told(shown, tag, "fragment", _shared(shown, tag, "fragment"), exact)
+
+
+def outline_of(shown: Shown, tag: str) -> bytes:
+    """Taken down while this version is at hand: the answer to the next one tells what has changed since."""
+    return the_renderings().get(tag, "outline", lambda: outline(shown.make()))
 
 
 def _whole(shown: Shown, tag: str) -> Told:

