@@ -6,10 +6,13 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from temporalio.client import WorkflowQueryFailedError
+from temporalio.service import RPCError
 
 from dashboard import ports
 from dashboard.demo.server import EmbeddedTemporal
@@ -18,7 +21,7 @@ from tests.silence import Relay
 from tests.stage import EMAIL, PASSWORD, Stage, dashboard_for, logged_in, scripted_worker, shut
 from tests.waiting import eventually
 
-# Seconds from the moment at which Temporal answers again until every page is fresh again.
+# Seconds from the moment at which Temporal, and through it the worker, answers again until every page is fresh again.
 RECOVERY = 5.0
 # What needs no Temporal is answered in a moment, in seconds.
 MOMENT = 1.0
@@ -41,6 +44,15 @@ def all_fresh(stage: Stage, paths: tuple[str, ...]) -> bool:
 def all_stale(stage: Stage, paths: tuple[str, ...]) -> bool:
     """Whether each of these is answered with what was last known, and says so."""
     return all(stage.json(path)["stale"] for path in paths)
+
+
+def worker_is_back(stage: Stage, release: str) -> bool:
+    """Whether the release answers again: its worker takes its own time to come back after a server that was away."""
+    try:
+        stage.on(release, lambda handle: handle.query("get_release_state", rpc_timeout=timedelta(seconds=2)))
+    except (RPCError, WorkflowQueryFailedError):
+        return False
+    return True
 
 
 def timed(act: Callable[[], object]) -> float:
@@ -104,6 +116,7 @@ def test_temporal_killed_midway_leaves_the_last_known_marked_and_comes_back(
     assert stage.ask("/api/releases/release:other").status_code == 503, "not 404: nobody knows"
     own_temporal.start()
     own_temporal.wait()
+    eventually(lambda: worker_is_back(stage, f"{own_stage.prefix}-r"), 60)
     eventually(lambda: all_fresh(stage, paths), RECOVERY)
 
 
