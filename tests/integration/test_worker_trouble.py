@@ -124,6 +124,7 @@ def test_a_worker_that_goes_is_noticed_within_10_seconds_and_its_return_within_5
     gone = time.monotonic()
     # Nothing happens in the release: that nobody works for it has to be found out all the same.
     eventually(lambda: stage.json(path)["stale"], 10 - (time.monotonic() - gone))
+    eventually(lambda: stage.listed("orphan")["orphan"]["problem"], 10 - (time.monotonic() - gone))
     found = ask_everything(stage.app, stage.browser, pages_of(release_id))
     assert found.statuses == {200}
     for path in pages_of(release_id)[1:4]:
