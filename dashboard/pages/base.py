@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Protocol, TypeVar, dataclass_transform
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem
 from dashboard.live.snapshots import Snapshot
 
@@ -69,6 +70,16 @@ class Page(Model):
     stale: bool = Field(description="Whether something newer may exist that could not be read.")
     reason: ProblemView | None = Field(description="Why it is stale.")
     version: str = Field(exclude=True)
+
+    @property
+    def title(self) -> str:
+        """What the browser's tab says."""
+        raise NotImplementedError
+
+    @property
+    def worst(self) -> Phase | None:
+        """The phase that the tab's icon shows: what one has to know first of all that the page shows."""
+        return None
 
     @property
     def live(self) -> bool:

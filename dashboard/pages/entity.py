@@ -58,6 +58,16 @@ class EntityPage(Page):
     unread: bool = Field(exclude=True)
 
     @property
+    def title(self) -> str:
+        """What the browser's tab says."""
+        return f"{self.entity.name}: {self.entity.label}"
+
+    @property
+    def worst(self) -> Phase | None:
+        """The entity's own."""
+        return self.entity.phase
+
+    @property
     def live(self) -> bool:
         """An ended release has no news, once what is shown has been read."""
         return self.stale or self.unread or not self.release_status.closed

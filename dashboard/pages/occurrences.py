@@ -64,6 +64,16 @@ class OccurrencesPage(Page):
     searched: int = Field(description="How many releases were asked: the newest ones.")
     total: int = Field(description="How many releases there are.")
 
+    @property
+    def title(self) -> str:
+        """What the browser's tab says."""
+        return f"{self.name} across releases"
+
+    @property
+    def worst(self) -> Phase | None:
+        """The newest one's."""
+        return self.phase
+
     @classmethod
     def of(cls, snapshot: Snapshot[Occurrences]) -> "OccurrencesPage":
         """The page of a snapshot; raises NotFound if every release that was asked said that it has no such entity."""

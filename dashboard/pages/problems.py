@@ -10,6 +10,7 @@ from pydantic import Field
 
 from dashboard.domain.causes import Broken, Cause, Problems
 from dashboard.domain.ids import EntityType
+from dashboard.domain.phases import Phase
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Line, Model, Page, freshness
 from dashboard.pages.rows import Row, common, key_of, place_of, place_of_path
@@ -140,6 +141,16 @@ class ProblemsPage(Page):
     read: int = Field(description="How many of these were read whole.")
     partly: int = Field(description="How many of these were read in part: they are too large for one answer.")
     unanswered: int = Field(description="How many of these did not answer, or not with their latest.")
+
+    @property
+    def title(self) -> str:
+        """What the browser's tab says."""
+        return f"{self.broken:,} broken" if self.groups else "Problems"
+
+    @property
+    def worst(self) -> Phase | None:
+        """Failed while anything is broken."""
+        return Phase.FAILED if self.groups else None
 
     @classmethod
     def of(cls, snapshot: Snapshot[Problems]) -> "ProblemsPage":

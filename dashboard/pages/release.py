@@ -117,6 +117,16 @@ class _TreePage(Page, ReleaseTree):
     other_runs: tuple[ChildRunView, ...] = Field(description="Child workflows that belong to no entity of the tree.")
 
     @property
+    def title(self) -> str:
+        """What the browser's tab says."""
+        return f"{self.name}: {self.phase.replace('_', ' ')}"
+
+    @property
+    def worst(self) -> Phase | None:
+        """Failed as soon as anything in it is, or is being tried again."""
+        return Phase.FAILED if self.troubled else self.phase
+
+    @property
     def troubled(self) -> bool:
         """Whether anything failed or is being retried; a release that only waits for somebody is not in trouble."""
         return bool(self.progress.broken or self.progress.retrying or self.phase.broken)
@@ -200,6 +210,11 @@ class HierarchyPage(_TreePage):
 
     entities: int = Field(description="How many rows were read, the release among them.")
     left_out: int = Field(description="How many of them `depth` and `phase` leave out.")
+
+    @property
+    def title(self) -> str:
+        """What the browser's tab says."""
+        return f"{self.name}, whole tree: {self.phase.replace('_', ' ')}"
 
     @classmethod
     def of(cls, snapshot: Snapshot[Release], narrowing: Narrowing = EVERYTHING) -> Self:

@@ -137,6 +137,18 @@ class ReleasesPage(Page):
         )
 
     @property
+    def title(self) -> str:
+        """What the browser's tab says: how many of those on this page wait for somebody, if any does."""
+        waiting = sum(1 for item in self.items if item.phase is Phase.PAUSED)
+        return f"Releases: {waiting} waiting" if waiting else "Releases"
+
+    @property
+    def worst(self) -> Phase | None:
+        """Of what has not ended on this page: what ended badly long ago is no news."""
+        going_on = {item.phase for item in self.items if item.phase.unfinished}
+        return next((phase for phase in (Phase.PAUSED, Phase.RUNNING) if phase in going_on), None)
+
+    @property
     def frame(self) -> tuple[object, ...]:
         """Where the list begins."""
         return (self.offset,)

@@ -9,6 +9,8 @@ export const marker = () => document.getElementById("as-of");
 // Asking for news
 
 const ASK_ANYWAY_SECONDS = 30;
+// Phases that have an icon of their own for the tab.
+const TABS = new Set(["failed", "timed_out", "paused", "running", "succeeded"]);
 let timer = 0;
 let asking = false;
 let again = false;
@@ -25,7 +27,18 @@ export function pulse(name, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** The browser's tab tells the worst, also while it is not looked at. */
+function tellTab() {
+  const { title, worst } = marker()?.dataset ?? {};
+  if (!title) return;
+  document.title = lostSince ? `not current: ${title}` : title;
+  const icon = document.querySelector("link[rel=icon]");
+  const href = icon.href.replace(/favicon[a-z_-]*\.svg/, TABS.has(worst) ? `favicon-${worst}.svg` : "favicon.svg");
+  if (icon.href !== href) icon.href = href;
+}
+
 function tellState() {
+  tellTab();
   if (lostSince) pulse("lost", `not current since ${clock.format(lostSince)}`);
   else if (marker()?.dataset.stale === "true") pulse("old", "not the latest");
   else if (marker()?.dataset.live === "true") pulse("on", "live");

@@ -64,6 +64,15 @@ def test_a_change_shows_although_nobody_asks_and_nobody_asks_without_one(page: P
     assert asked == []
 
 
+def test_the_tab_tells_the_worst_by_its_title_and_icon(page: Page, stage: Stage, release: str):
+    icon = page.locator("link[rel=icon]")
+    for state, shown in (("failed", "failed"), ("paused", "paused"), ("in_progress", "running")):
+        tell(stage, release, state)
+        expect(page).to_have_title(re.compile(f": {shown}$"))
+        expect(icon).to_have_attribute("href", re.compile(f"favicon-{shown}.svg$"))
+    assert page.request.get(icon.get_attribute("href") or "").ok
+
+
 def test_many_tabs_show_a_change_and_leave_room_for_another(
     context: BrowserContext, stage: Stage, release: str, served: Served
 ):
