@@ -1,7 +1,7 @@
 """How values read on a page."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -89,6 +89,12 @@ def slot(name: str) -> Markup:
     return Markup(f"<!--slot:{name}-->")  # noqa: S704 - the templates' own names
 
 
+def theme(cookies: Mapping[str, str]) -> str:
+    """What the viewer has chosen: light, dark, or auto, which is the system's own."""
+    chosen = cookies.get("theme", "")
+    return chosen if chosen in {"light", "dark"} else "auto"
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "number": number,
     "time": time,
@@ -102,4 +108,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "entity_url": entity_url,
     "opening_url": opening_url,
     "slot": slot,
+    "theme": theme,
 }

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, copy_current_request_context, render_temp
 from dashboard import __version__
 from dashboard.web.changes import drawn, outline
 from dashboard.web.errors import wants_fragment
+from dashboard.web.formats import theme
 from dashboard.web.renderings import the_renderings
 from dashboard.web.shown import Shown
 from dashboard.web.texts import Text
@@ -108,7 +109,8 @@ def outline_of(shown: Shown, tag: str) -> bytes:
 
 def _whole(shown: Shown, tag: str) -> Told:
     """The page with its header, which knows the viewer and is not shared."""
-    values = {"header": render_template("partials/_header.html").encode(), "tag": tag.encode()}
+    header = render_template("partials/_header.html").encode()
+    values = {"header": header, "tag": tag.encode(), "theme": theme(request.cookies).encode()}
     return told(shown, tag, "template", _shared(shown, tag, "template"), exact, values)
 
 

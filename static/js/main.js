@@ -1,4 +1,6 @@
 // All that pages do by script.
 
+import "./keys.js";
 import "./live.js";
 import "./news.js";
+import "./theme.js";
