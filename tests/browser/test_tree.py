@@ -1,0 +1,111 @@
+"""The tree in real Chromium: one stop for the tab key, arrows within, and what it says to those who do not see it."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.browser.test_live_page import base_url as base_url
+from tests.browser.test_live_page import page as page
+from tests.rollout_makers import hierarchy
+from tests.stage import Stage
+
+
+@pytest.fixture
+def release(stage: Stage) -> str:
+    tree = hierarchy(clusters=3, apps=3)
+    return stage.start("tree", {"get_hierarchy": tree, "get_release_state": tree})
+
+
+@pytest.fixture
+def other(chromium: Browser, base_url: str) -> Iterator[Page]:
+    """Another person's browser."""
+    context = chromium.new_context(base_url=base_url)
+    page = context.new_page()
+    yield page
+    context.close()
+
+
+def set_states(stage: Stage, release: str, states: dict[str, str]) -> None:
+    """Let these apps of the first cluster change their states."""
+    tree = hierarchy(clusters=3, apps=3)
+    for app in tree["waves"][0]["clusters"][0]["bundle"]["apps"]:
+        app["state"] = states.get(app["id"], app["state"])
+    stage.tell(release, {"get_hierarchy": tree})
+
+
+def row(page: Page, entity_id: str) -> Locator:
+    return page.locator(f'.tree .row[data-entity-id="{entity_id}"]')
+
+
+def walk(page: Page, *keys: str) -> None:
+    for key in keys:
+        page.keyboard.press(key)
+
+
+def walk_to_first_app(page: Page) -> Locator:
+    """By keyboard alone, from the tree's one stop to the first app of the first cluster."""
+    expect(row(page, "wave:one")).to_have_attribute("tabindex", "0")
+    row(page, "wave:one").focus()
+    walk(page, "ArrowRight", "ArrowRight")
+    expect(row(page, "bundle:b0")).to_be_visible()
+    walk(page, "ArrowRight", "ArrowRight")
+    return row(page, "app:a0-0")
+
+
+def test_the_keyboard_alone_leads_down_to_an_app_and_to_its_page(page: Page, release: str):
+    page.goto(f"/releases/{release}")
+    app = walk_to_first_app(page)
+    expect(app).to_be_focused()
+    walk(page, "End")
+    expect(row(page, "cluster:c2")).to_be_focused()
+    walk(page, "Home", "*")
+    expect(row(page, "wave:one")).to_be_focused()
+    walk(page, "ArrowDown", "ArrowDown", "a", "0", "-", "2")
+    expect(row(page, "app:a0-2")).to_be_focused()
+    walk(page, "ArrowLeft", "ArrowLeft")
+    expect(row(page, "bundle:b0")).to_have_attribute("aria-expanded", "false")
+    walk(page, "Space", "ArrowDown")
+    expect(app).to_be_focused()
+    walk(page, "Enter")
+    page.wait_for_url(f"**/releases/{release}/entities/app:a0-0")
+
+
+def test_the_tab_key_stops_at_the_tree_once(page: Page, release: str):
+    page.goto(f"/releases/{release}")
+    walk_to_first_app(page)
+    stops = page.locator('.tree [tabindex="0"], .tree a:not([tabindex="-1"]), .tree summary:not([tabindex])')
+    expect(stops.filter(visible=True)).to_have_count(1)
+    walk(page, "Tab")
+    assert page.evaluate("document.activeElement.closest('.tree')") is None
+
+
+def test_each_row_says_where_it_stands_and_still_does_after_a_change(page: Page, stage: Stage, release: str):
+    page.goto(f"/releases/{release}")
+    app = walk_to_first_app(page)
+    said = {"role": "treeitem", "aria-level": "4", "aria-posinset": "1", "aria-setsize": "3", "aria-selected": "true"}
+    for name, value in said.items():
+        expect(app).to_have_attribute(name, value)
+    set_states(stage, release, {"app:a0-0": "failed", "app:a0-1": "deployed"})
+    expect(app).to_have_attribute("data-state", "failed", timeout=15_000)
+    expect(app).to_be_focused()
+    for name, value in said.items():
+        expect(app).to_have_attribute(name, value)
+    expect(row(page, "cluster:c0")).to_have_attribute("aria-expanded", "true")
+    expect(row(page, "cluster:c1")).to_have_attribute("aria-expanded", "false")
+    expect(row(page, "cluster:c1")).to_have_attribute("aria-level", "2")
+    expect(page.locator("ul.tree")).to_have_attribute("role", "tree")
+    expect(page.locator('.tree .row:not(a):not([role="treeitem"])')).to_have_count(0)
+
+
+def test_rows_that_come_and_go_are_counted_anew_and_the_focus_stays_near(page: Page, stage: Stage, release: str):
+    page.goto(f"/releases/{release}")
+    walk_to_first_app(page)
+    walk(page, "ArrowDown", "ArrowDown")
+    expect(row(page, "app:a0-2")).to_be_focused()
+    tree = hierarchy(clusters=3, apps=2)
+    stage.tell(release, {"get_hierarchy": tree})
+    expect(row(page, "app:a0-2")).to_have_count(0, timeout=15_000)
+    expect(row(page, "app:a0-1")).to_have_attribute("aria-setsize", "2")
+    expect(row(page, "bundle:b0")).to_be_focused()
+    expect(page.locator('.tree [tabindex="0"]')).to_have_count(1)
