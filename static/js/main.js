@@ -1,5 +1,6 @@
 // All that pages do by script.
 
+import "./announce.js";
 import "./live.js";
 import "./news.js";
 import "./tree.js";

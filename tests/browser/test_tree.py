@@ -109,3 +109,29 @@ def test_rows_that_come_and_go_are_counted_anew_and_the_focus_stays_near(page: P
     expect(row(page, "app:a0-1")).to_have_attribute("aria-setsize", "2")
     expect(row(page, "bundle:b0")).to_be_focused()
     expect(page.locator('.tree [tabindex="0"]')).to_have_count(1)
+
+
+def test_what_changed_is_told_in_bulk_the_worst_first_and_nothing_at_first(page: Page, stage: Stage, release: str):
+    page.goto(f"/releases/{release}")
+    told = page.locator("#told")
+    expect(told).to_have_attribute("aria-live", "polite")
+    expect(page.locator("#pulse")).to_have_text("live")
+    expect(told).to_be_empty()
+    set_states(stage, release, {"app:a0-0": "failed", "app:a0-1": "deployed", "app:a0-2": "failed"})
+    expect(told).to_have_text("2 apps failed in cluster c0; 1 app done in cluster c0.", timeout=15_000)
+
+
+def test_messages_are_two_seconds_apart(page: Page, stage: Stage, release: str):
+    page.goto(f"/releases/{release}")
+    page.evaluate("""() => {
+      window.toldAt = [];
+      new MutationObserver(() => window.toldAt.push(performance.now()))
+        .observe(document.getElementById("told"), { childList: true });
+    }""")
+    told = page.locator("#told")
+    set_states(stage, release, {"app:a0-0": "deployed"})
+    expect(told).to_have_text("1 app done in cluster c0.", timeout=15_000)
+    set_states(stage, release, {"app:a0-0": "deployed", "app:a0-1": "failed"})
+    expect(told).to_have_text("1 app failed in cluster c0.", timeout=15_000)
+    first, second = page.evaluate("window.toldAt")
+    assert second - first >= 1_990
