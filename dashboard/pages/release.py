@@ -7,22 +7,19 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field
 
-from dashboard.domain.entities import Entity, FailingTask, Release
+from dashboard.domain.entities import FailingTask, Release
 from dashboard.domain.narrowing import EVERYTHING, Narrowing
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import ProblemCode
-from dashboard.domain.rollup import Blockage, Obstacle, blockages, cause_of, tally_apps
+from dashboard.domain.rollup import Blockage, Obstacle, blockages, cause_of
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness
+from dashboard.pages.opening import AtFirst, at_first, waves_above
 from dashboard.pages.rows import Row
 from dashboard.pages.runs import RunsView
 from dashboard.pages.tree import Folding, ReleaseTree, tree_fields
 from dashboard.pages.views import AttemptView, ChildRunView, FailureView
 
-# Clusters that are opened because something in them failed; past these a page would be all failures and no overview.
-OPEN_AT_FIRST = 12
-# With more clusters than this, waves are closed too unless they are at work: a first page has to stay light.
-MANY_CLUSTERS = 120
 # Obstacles named in the line that says what a wave waits for; the rest is counted.
 NAMED_OBSTACLES = 3
 
@@ -127,6 +124,11 @@ class _TreePage(Page, ReleaseTree):
         return self.stale or self.problem is not None or bool(self.unread) or not self.status.closed
 
     @property
+    def opens(self) -> tuple[str, ...] | None:
+        """The rows that are open by themselves, as the address names what differs; None where it names nothing."""
+        return None
+
+    @property
     def owner(self) -> str:
         """The release, which all its rows are below."""
         return self.id
@@ -169,25 +171,33 @@ class ReleasePage(_TreePage):
 
     template: ClassVar[str] = "pages/release.html"
 
-    open_at_first: frozenset[str] = Field(exclude=True)
+    at_first: AtFirst = Field(exclude=True)
 
     @property
     def frame(self) -> tuple[object, ...]:
         """What names the tree, and which rows are open whatever the viewer has opened."""
-        return *super().frame, self.open_at_first
+        return *super().frame, self.at_first
+
+    @property
+    def opens(self) -> tuple[str, ...]:
+        """The waves and clusters that are open whatever the viewer has opened."""
+        waves = () if self.at_first.fold_waves else (wave.id for wave in self.waves if wave.addressable)
+        return (*waves, *sorted(self.at_first.ids))
 
     @classmethod
-    def of(cls, snapshot: Snapshot[Release], open_ids: frozenset[str] = frozenset()) -> Self:
-        """The page of a snapshot, with these waves and clusters open as well."""
-        first, fold_waves = _folded_at_first(snapshot.value)
-        opened = open_ids | first | _waves_above(snapshot.value.root, open_ids)
-        return cls._of(snapshot, Folding(open_ids=opened, fold_waves=fold_waves), open_at_first=first)
+    def of(
+        cls, snapshot: Snapshot[Release], open_ids: frozenset[str] = frozenset(), shut: frozenset[str] = frozenset()
+    ) -> Self:
+        """The page of a snapshot, with these waves and clusters open as well, and these closed unless they are both."""
+        first = at_first(snapshot.value, open_ids, shut)
+        opened = open_ids | (first.ids | waves_above(snapshot.value.root, open_ids)) - shut
+        return cls._of(snapshot, Folding(open_ids=opened, fold_waves=first.fold_waves, shut=shut), at_first=first)
 
     @classmethod
     def unfolded(cls, snapshot: Snapshot[Release]) -> Self:
         """The same with every row shown: each row of anybody's page is among these, whatever they have opened."""
-        first, fold_waves = _folded_at_first(snapshot.value)
-        return cls._of(snapshot, Folding(every=True, fold_waves=fold_waves), open_at_first=first)
+        first = at_first(snapshot.value)
+        return cls._of(snapshot, Folding(every=True, fold_waves=first.fold_waves), at_first=first)
 
 
 class HierarchyPage(_TreePage):
@@ -208,37 +218,6 @@ class HierarchyPage(_TreePage):
         left_out = 0 if narrowing.everything else entities - narrowing.count(snapshot.value.root)
         folding = Folding(every=True, fold_waves=snapshot.value.levels is not None, narrowing=narrowing)
         return cls._of(snapshot, folding, entities=entities, left_out=left_out)
-
-
-def _folded_at_first(release: Release) -> tuple[frozenset[str], bool]:
-    """The rows that are open whatever the viewer has opened, and whether waves are folded, too."""
-    root, by_levels = release.root, release.levels is not None
-    many = sum(len(wave.children) for wave in root.children) > MANY_CLUSTERS
-    first = _troubled_clusters(root) | (_waves_at_work(root) if many and not by_levels else frozenset())
-    return first, many or by_levels
-
-
-def _waves_at_work(root: Entity) -> frozenset[str]:
-    """The waves that are open at first where there are too many clusters to show: those that move or are in trouble."""
-    found: list[str] = []
-    shown = 0
-    for wave in root.children:
-        at_work = wave.phase in {Phase.RUNNING, Phase.PAUSED} or wave.phase.broken or tally_apps(wave).troubled
-        if at_work and (not found or shown + len(wave.children) <= MANY_CLUSTERS):
-            found.append(wave.id)
-            shown += len(wave.children)
-    return frozenset(found)
-
-
-def _waves_above(root: Entity, open_ids: frozenset[str]) -> frozenset[str]:
-    """The waves of the clusters that are to be open."""
-    return frozenset(wave.id for wave in root.children if any(row.id in open_ids for row in wave.children))
-
-
-def _troubled_clusters(root: Entity) -> frozenset[str]:
-    clusters = (cluster for wave in root.children for cluster in wave.children)
-    troubled = [cluster.id for cluster in clusters if cluster.phase.broken or tally_apps(cluster).troubled]
-    return frozenset(troubled[:OPEN_AT_FIRST])
 
 
 def _apps(count: int, word: str) -> str:

@@ -14,6 +14,7 @@ from dashboard.live.releases import LiveReleases
 from dashboard.live.watched import Watched
 from dashboard.pages.entity import EntityPage
 from dashboard.pages.occurrences import OccurrencesPage
+from dashboard.pages.opening import WORDS
 from dashboard.pages.problems import ProblemsPage
 from dashboard.pages.release import HierarchyPage, ReleasePage
 from dashboard.pages.releases import ReleasesPage
@@ -52,23 +53,23 @@ def releases() -> Shown:
 @twins.route("/releases/<id:release_id>")
 def release(release_id: str) -> Shown:
     """One release: its facts, what blocks it, and its tree with most clusters closed."""
-    what, opened = _watched(release_id), _open_ids()
-    seen = _live().release(release_id, asked_run(), opened=opened)
-    return Shown(what, seen, lambda: ReleasePage.of(seen, opened), unfolded=lambda: ReleasePage.unfolded(seen))
+    what, opened, shut = _watched(release_id), _ids("open"), _ids("shut")
+    seen = _live().release(release_id, asked_run(), opened=opened - WORDS)
+    return Shown(what, seen, lambda: ReleasePage.of(seen, opened, shut), unfolded=lambda: ReleasePage.unfolded(seen))
 
 
 @twins.route("/releases/<id:release_id>/hierarchy")
 def hierarchy(release_id: str) -> Shown:
     """One release with its whole tree, or as far as one is opened that is too large for that."""
     what, narrowing = _watched(release_id), _narrowing()
-    seen = _live().release(release_id, asked_run(), whole=True, opened=_open_ids())
+    seen = _live().release(release_id, asked_run(), whole=True, opened=_ids("open"))
     return Shown(what, seen, lambda: HierarchyPage.of(seen, narrowing))
 
 
 @twins.route("/releases/<id:release_id>/entities/<id:entity_id>")
 def entity(release_id: str, entity_id: str) -> Shown:
     """One entity of a release."""
-    what, opened = _watched(release_id), _open_ids()
+    what, opened = _watched(release_id), _ids("open")
     parse_entity_id(entity_id)
     seen = _live().release(release_id, asked_run(), opened=opened | {entity_id})
     return Shown(
@@ -139,9 +140,9 @@ def asked_run() -> str | None:
         raise invalid_parameter("run", "takes a run id, as runs give it, such as 01234567-89ab-cdef-…") from exc
 
 
-def _open_ids() -> frozenset[str]:
-    """The rows that the viewer has opened: `open` may stand in the address any number of times."""
-    ids = request.args.getlist("open")
+def _ids(name: str) -> frozenset[str]:
+    """The rows that the viewer has opened (`open`) or closed (`shut`): each may stand in the address many times."""
+    ids = request.args.getlist(name)
     if len(ids) > MAX_OPEN:
-        raise invalid_parameter("open", f"takes at most {MAX_OPEN} ids")
+        raise invalid_parameter(name, f"takes at most {MAX_OPEN} ids")
     return frozenset(ids)

@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException
 from dashboard.domain.problems import NotFound, SourceUnavailable
 from dashboard.live.watched import Watched
 from dashboard.web import routes
-from dashboard.web.changes import drawn, outline
+from dashboard.web.changes import FOLDING, drawn, outline
 from dashboard.web.errors import Refused
 from dashboard.web.renderings import the_renderings
 from dashboard.web.shown import Shown
@@ -109,8 +109,8 @@ def _outline(shown: Shown) -> bytes:
 
 
 def _address() -> str:
-    """What is asked for, but for what a viewer has opened: all who ask for the same are told the same."""
-    asked = sorted((name, value) for name, value in request.args.items(multi=True) if name != "open")
+    """What is asked for, but for what a viewer has opened or closed: all who ask for the same are told the same."""
+    asked = sorted((name, value) for name, value in request.args.items(multi=True) if name not in FOLDING)
     return f"{request.path} {asked}"
 
 

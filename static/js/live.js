@@ -1,6 +1,7 @@
 // Keeps an open page current, and keeps what the viewer has opened.
 // Everything works without it: a reload shows the latest, and disclosures are native.
 
+import { openIds } from "./address.js";
 import { clock, showAllTimes } from "./times.js";
 
 export const live = () => document.getElementById("live");
@@ -55,9 +56,7 @@ document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
   if (ctx.sourceElement !== live()) return;
   asking = true;
   // What the viewer has opened is part of what is asked for.
-  for (const opened of document.querySelectorAll("details[data-lazy][open]")) {
-    ctx.request.body.append("open", opened.dataset.lazy);
-  }
+  for (const id of openIds()) ctx.request.body.append("open", id);
 });
 
 let before = new Map();

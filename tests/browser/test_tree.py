@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from tests.browser.test_live_page import base_url as base_url
 from tests.browser.test_live_page import page as page
 from tests.rollout_makers import hierarchy
-from tests.stage import Stage
+from tests.stage import EMAIL, PASSWORD, Stage
 
 
 @pytest.fixture
@@ -135,3 +135,34 @@ def test_messages_are_two_seconds_apart(page: Page, stage: Stage, release: str):
     expect(told).to_have_text("1 app failed in cluster c0.", timeout=15_000)
     first, second = page.evaluate("window.toldAt")
     assert second - first >= 1_990
+
+
+def test_the_address_shows_another_person_what_is_open_and_what_was_closed(
+    page: Page, other: Page, stage: Stage, release: str
+):
+    set_states(stage, release, {"app:a0-0": "failed"})
+    page.goto(f"/releases/{release}")
+    expect(row(page, "app:a0-0")).to_have_attribute("data-state", "failed", timeout=15_000)
+    expect(row(page, "cluster:c0")).to_have_attribute("aria-expanded", "true")
+    assert page.url.endswith(f"/releases/{release}"), "what is open by itself need not be named"
+    row(page, "cluster:c0").click()
+    row(page, "cluster:c2").click()
+    page.wait_for_url(f"**/releases/{release}?open=cluster:c2&shut=cluster:c0")
+    other.goto(page.url)
+    log_in_there(other)
+    other.wait_for_url(page.url)
+    expect(row(other, "app:a2-0")).to_be_visible()
+    expect(row(other, "cluster:c0")).to_have_attribute("aria-expanded", "false")
+    row(page, "wave:one").click()
+    page.wait_for_url("**&shut=wave:one&shut=cluster:c0")
+    other.goto(page.url)
+    expect(row(other, "wave:one")).to_have_attribute("aria-expanded", "false")
+    row(other, "wave:one").click()
+    expect(row(other, "cluster:c1")).to_be_visible()
+
+
+def log_in_there(page: Page) -> None:
+    """Log in on the page that stands in the way."""
+    page.get_by_label("E-mail").fill(EMAIL)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
