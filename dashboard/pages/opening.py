@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from dashboard.domain.entities import Entity, Release
+from dashboard.domain.narrowing import EVERYTHING, Narrowing
 from dashboard.domain.phases import Phase
 from dashboard.domain.rollup import tally_apps
 
@@ -29,15 +30,20 @@ class AtFirst:
     left_closed: int = 0
 
 
-def at_first(release: Release, open_ids: frozenset[str] = frozenset(), shut: frozenset[str] = frozenset()) -> AtFirst:
-    """The rows that are open whatever the viewer has opened by its id."""
+def at_first(
+    release: Release,
+    open_ids: frozenset[str] = frozenset(),
+    shut: frozenset[str] = frozenset(),
+    narrowing: Narrowing = EVERYTHING,
+) -> AtFirst:
+    """The rows that are open whatever the viewer has opened by its id; what is looked for, as far as there is room."""
     if ALL in shut:
         return AtFirst(frozenset(), fold_waves=True)
-    if ALL in open_ids:
-        return _bounded(release.root, [row for wave in release.root.children for row in wave.children])
     root, by_levels = release.root, release.levels is not None
     if FAILURES in open_ids:
-        return _bounded(root, _troubled(root))
+        return _bounded(root, _troubled(root), narrowing)
+    if ALL in open_ids or narrowing.picks:
+        return _bounded(root, [row for wave in root.children for row in wave.children], narrowing)
     many = sum(len(wave.children) for wave in root.children) > MANY_CLUSTERS
     first = frozenset(row.id for row in _troubled(root)[:OPEN_AT_FIRST])
     if many and not by_levels:
@@ -50,9 +56,9 @@ def waves_above(root: Entity, open_ids: frozenset[str]) -> frozenset[str]:
     return frozenset(wave.id for wave in root.children if any(row.id in open_ids for row in wave.children))
 
 
-def _bounded(root: Entity, clusters: list[Entity]) -> AtFirst:
-    """These clusters and their waves, in order, as far as there is room."""
-    room, wanted, opened = MOST_ROWS, {row.id for row in clusters}, set[str]()
+def _bounded(root: Entity, clusters: list[Entity], narrowing: Narrowing) -> AtFirst:
+    """Of these clusters and their waves those that are shown, in order, as far as there is room."""
+    room, wanted, opened = MOST_ROWS, {row.id for row in clusters if narrowing.shows(row)}, set[str]()
     left = sum(wave.unopened for wave in root.children)
     for wave in root.children:
         inside = [row for row in wave.children if row.id in wanted]
@@ -62,7 +68,7 @@ def _bounded(root: Entity, clusters: list[Entity]) -> AtFirst:
         opened.add(wave.id)
         room -= len(wave.children)
         for cluster in inside:
-            rows = len(cluster.flattened()) - 1
+            rows = narrowing.count(cluster) - 1
             if cluster.unopened or rows > room:
                 left += 1
             else:

@@ -95,9 +95,15 @@ class BlockageView(Model):
 
 class _TreePage(Page, ReleaseTree):
     fragment: ClassVar[str] = "partials/_release.html"
-    parts: ClassVar[tuple[str, ...]] = ("release_head", "release_notices", "release_foot")
+    parts: ClassVar[tuple[str, ...]] = ("release_head", "release_notices", "tree_count", "release_foot")
     line: ClassVar[tuple[str, str]] = ("macros/tree.html", "line")
 
+    view: ClassVar[str]
+
+    entities: int = Field(description="How many rows were read, the release among them.")
+    left_out: int = Field(description="How many of them `depth`, `phase`, `q` and `changed` leave out.")
+    matched: int = Field(description="How many rows below the release match these; those above them are shown, too.")
+    picked: bool = Field(exclude=True)
     blocked_by: tuple[BlockageView, ...]
     unread: tuple[str, ...] = Field(description="Rows of a very large release that are still to be read (again).")
     unopened: tuple[str, ...] = Field(
@@ -129,14 +135,19 @@ class _TreePage(Page, ReleaseTree):
         return None
 
     @property
+    def left_closed(self) -> int:
+        """How many rows were to be open and are not, as the page has no room for what is in them."""
+        return 0
+
+    @property
     def owner(self) -> str:
         """The release, which all its rows are below."""
         return self.id
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """What names the tree."""
-        return (self.name,)
+        """What names the tree, and whether there is one to look through."""
+        return self.name, self.entities > 1
 
     def lines(self) -> Iterator[Row]:
         """The rows of the tree."""
@@ -144,13 +155,18 @@ class _TreePage(Page, ReleaseTree):
 
     @classmethod
     def _of(cls, snapshot: Snapshot[Release], folding: Folding, **more: Any) -> Self:  # noqa: ANN401 - fields of its own
-        release = snapshot.value
+        release, narrowing = snapshot.value, folding.narrowing
+        entities = len(release.root.flattened())
         over = release.execution.status.closed
         far = tuple(release.root.walk()) if release.levels else release.root.children
         return cls(
             **tree_fields(release, folding),
             **freshness(snapshot),
             **more,
+            entities=entities,
+            left_out=0 if narrowing.everything else entities - narrowing.count(release.root),
+            matched=entities - 1 if narrowing.everything else narrowing.matching(release.root),
+            picked=narrowing.picks,
             blocked_by=tuple(BlockageView.of(blockage, over=over) for blockage in blockages(release)),
             unread=tuple(row.id for row in far if row.problem and row.problem.code is ProblemCode.NOT_READ),
             unopened=tuple(row.id for row in far if row.unopened),
@@ -170,6 +186,7 @@ class ReleasePage(_TreePage):
     """
 
     template: ClassVar[str] = "pages/release.html"
+    view: ClassVar[str] = "web.release"
 
     at_first: AtFirst = Field(exclude=True)
 
@@ -184,20 +201,30 @@ class ReleasePage(_TreePage):
         waves = () if self.at_first.fold_waves else (wave.id for wave in self.waves if wave.addressable)
         return (*waves, *sorted(self.at_first.ids))
 
-    @classmethod
-    def of(
-        cls, snapshot: Snapshot[Release], open_ids: frozenset[str] = frozenset(), shut: frozenset[str] = frozenset()
-    ) -> Self:
-        """The page of a snapshot, with these waves and clusters open as well, and these closed unless they are both."""
-        first = at_first(snapshot.value, open_ids, shut)
-        opened = open_ids | (first.ids | waves_above(snapshot.value.root, open_ids)) - shut
-        return cls._of(snapshot, Folding(open_ids=opened, fold_waves=first.fold_waves, shut=shut), at_first=first)
+    @property
+    def left_closed(self) -> int:
+        """How many rows were to be open and are not, as the page has no room for what is in them."""
+        return self.at_first.left_closed
 
     @classmethod
-    def unfolded(cls, snapshot: Snapshot[Release]) -> Self:
+    def of(
+        cls,
+        snapshot: Snapshot[Release],
+        open_ids: frozenset[str] = frozenset(),
+        shut: frozenset[str] = frozenset(),
+        narrowing: Narrowing = EVERYTHING,
+    ) -> Self:
+        """The page of a snapshot, with these waves and clusters open as well, and these closed unless they are both."""
+        first = at_first(snapshot.value, open_ids, shut, narrowing)
+        opened = open_ids | (first.ids | waves_above(snapshot.value.root, open_ids)) - shut
+        folding = Folding(open_ids=opened, fold_waves=first.fold_waves, shut=shut, narrowing=narrowing)
+        return cls._of(snapshot, folding, at_first=first)
+
+    @classmethod
+    def unfolded(cls, snapshot: Snapshot[Release], narrowing: Narrowing = EVERYTHING) -> Self:
         """The same with every row shown: each row of anybody's page is among these, whatever they have opened."""
-        first = at_first(snapshot.value)
-        return cls._of(snapshot, Folding(every=True, fold_waves=first.fold_waves), at_first=first)
+        first = at_first(snapshot.value, narrowing=narrowing)
+        return cls._of(snapshot, Folding(every=True, fold_waves=first.fold_waves, narrowing=narrowing), at_first=first)
 
 
 class HierarchyPage(_TreePage):
@@ -207,17 +234,13 @@ class HierarchyPage(_TreePage):
     """
 
     template: ClassVar[str] = "pages/hierarchy.html"
-
-    entities: int = Field(description="How many rows were read, the release among them.")
-    left_out: int = Field(description="How many of them `depth` and `phase` leave out.")
+    view: ClassVar[str] = "web.hierarchy"
 
     @classmethod
     def of(cls, snapshot: Snapshot[Release], narrowing: Narrowing = EVERYTHING) -> Self:
         """The page of a snapshot."""
-        entities = sum(1 for _ in snapshot.value.root.walk())
-        left_out = 0 if narrowing.everything else entities - narrowing.count(snapshot.value.root)
         folding = Folding(every=True, fold_waves=snapshot.value.levels is not None, narrowing=narrowing)
-        return cls._of(snapshot, folding, entities=entities, left_out=left_out)
+        return cls._of(snapshot, folding)
 
 
 def _apps(count: int, word: str) -> str:

@@ -84,7 +84,8 @@ def latest(app: Flask, environ: dict[str, Any], known: str) -> tuple[str, tuple[
     with app.request_context(environ):
         try:
             shown = VIEWS[str(request.endpoint).rpartition(".")[2]](**(request.view_args or {})).for_anybody()
-            rows = _rows(shown, known)
+            # What changed lately is for each page to ask: what it shows may be older than the known version's rows.
+            rows = None if shown.since else _rows(shown, known)
         except (NotFound, SourceUnavailable, HTTPException):
             return "", ()
     return shown.snapshot.version, () if rows is None else (utc(shown.snapshot.as_of), rows)

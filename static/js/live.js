@@ -53,6 +53,12 @@ document.addEventListener("visibilitychange", () => {
 });
 
 document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
+  // What was looked for is looked for in rows that are loaded, too.
+  if (ctx.sourceElement.matches(".tree [data-rows]")) {
+    for (const [name, value] of new URLSearchParams(location.search)) {
+      if (["q", "phase", "changed"].includes(name)) ctx.request.body.append(name, value);
+    }
+  }
   if (ctx.sourceElement !== live()) return;
   asking = true;
   // What the viewer has opened is part of what is asked for.
