@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests.browser.conftest import log_in
 from tests.browser.test_live_page import base_url as base_url
 from tests.browser.test_live_page import page as page
 from tests.rollout_makers import hierarchy
@@ -166,3 +167,53 @@ def log_in_there(page: Page) -> None:
     page.get_by_label("E-mail").fill(EMAIL)
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
+
+
+def test_a_filtered_tree_stays_filtered_and_current(page: Page, stage: Stage, release: str):
+    page.goto(f"/releases/{release}")
+    page.get_by_role("searchbox").fill("a0")
+    page.get_by_label("State of a row").select_option("failed")
+    page.get_by_role("button", name="Filter").click()
+    page.wait_for_url("**q=a0&phase=failed*")
+    expect(page.get_by_role("heading", name="Nothing matches")).to_be_visible()
+    set_states(stage, release, {"app:a0-1": "failed"})
+    expect(row(page, "app:a0-1")).to_be_visible(timeout=15_000)
+    expect(page.locator(".tree-count")).to_contain_text("1 of 16 rows matches")
+    expect(page.locator(".tree .row.app")).to_have_count(1)
+    expect(page.locator(".tree .row.cluster")).to_have_count(1)
+    expect(row(page, "app:a0-1")).to_have_attribute("aria-setsize", "1")
+    page.get_by_role("link", name="Show all").click()
+    expect(page.locator(".tree .row.cluster")).to_have_count(3)
+
+
+def test_without_javascript_it_is_filtered_opened_and_closed(
+    chromium: Browser, base_url: str, stage: Stage, release: str
+):
+    set_states(stage, release, {"app:a0-1": "failed"})
+    context = chromium.new_context(base_url=base_url, java_script_enabled=False)
+    page = context.new_page()
+    log_in(page)
+    page.goto(f"/releases/{release}")
+    expect(page.locator("[role=treeitem]")).to_have_count(0)
+    page.get_by_role("link", name="Expand all").click()
+    expect(page.locator(".row.app")).to_have_count(9)
+    page.get_by_role("link", name="Expand to failures").click()
+    expect(page.locator(".row.app")).to_have_count(3)
+    page.get_by_role("link", name="Collapse all").click()
+    expect(page.locator(".row.wave")).to_be_visible()
+    expect(page.locator(".row.cluster")).to_have_count(0)
+    page.get_by_role("searchbox").fill("A2-1")
+    page.keyboard.press("Enter")
+    expect(page.locator(".row.app")).to_have_count(1)
+    expect(row(page, "app:a2-1")).to_be_visible()
+    context.close()
+
+
+def test_opening_and_closing_a_whole_tree_stands_in_the_address_with_what_differs(page: Page, release: str):
+    page.goto(f"/releases/{release}")
+    page.get_by_role("link", name="Expand all").click()
+    expect(page.locator(".row.app")).to_have_count(9)
+    row(page, "cluster:c1").click()
+    page.wait_for_url(f"**/releases/{release}?open=all&shut=cluster:c1")
+    page.reload()
+    expect(page.locator(".row.app")).to_have_count(6)
