@@ -9,8 +9,8 @@ const WORDS = new Set(["all", "failures"]);
 const tree = () => document.querySelector("#live .tree[data-opens]");
 const idOf = (disclosure) => disclosure.firstElementChild.dataset.entityId;
 
-/** The ids of what the viewer has open. */
-export const openIds = () => [...document.querySelectorAll("#live details[data-lazy][open]")].slice(0, MOST).map((opened) => opened.dataset.lazy);
+/** The ids of what the viewer has open; none where all is shown whatever is open. */
+export const openIds = () => [...document.querySelectorAll("#live .tree:not([data-whole]) details[data-lazy][open]")].slice(0, MOST).map((opened) => opened.dataset.lazy);
 
 /** What the address should name, from what stands open. */
 function differing(root, named) {
