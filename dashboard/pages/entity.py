@@ -1,6 +1,7 @@
 """One entity of a release, with what is below it and all that Temporal knows of it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 from typing import ClassVar
 
@@ -9,13 +10,14 @@ from pydantic import Field
 from dashboard.domain.causes import position_in
 from dashboard.domain.entities import Entity, Release, Status
 from dashboard.domain.ids import EntityType
+from dashboard.domain.narrowing import EVERYTHING, Narrowing
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import EntityNotFound, Problem, ProblemCode, SourceUnavailable
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness
 from dashboard.pages.rows import AnyRow, Row, place_of_path
 from dashboard.pages.runs import RunsView
-from dashboard.pages.tree import UNFOLDED, Folding, ReleaseTree, app_row, bundle_row, cluster_row, tree_fields, wave_row
+from dashboard.pages.tree import Folding, ReleaseTree, app_row, bundle_row, cluster_row, tree_fields, wave_row
 
 NOT_LOOKED_FOR = Problem(ProblemCode.NOT_READ, "This part of the release has not been read yet.")
 UNREAD = frozenset(
@@ -80,7 +82,7 @@ class EntityPage(Page):
     @property
     def frame(self) -> tuple[object, ...]:
         """What names the list of the rows below the entity, or stands in their place."""
-        return self.entity.key, self.entity.type, self.entity.name, self.entity.problem is None
+        return self.entity.key, self.entity.type, self.entity.name, self.entity.listed, self.entity.problem is None
 
     def lines(self) -> Iterator[Row]:
         """The rows below the entity."""
@@ -88,14 +90,20 @@ class EntityPage(Page):
 
     @classmethod
     def of(
-        cls, snapshot: Snapshot[Release], entity_id: str, open_ids: frozenset[str] = frozenset(), *, every: bool = False
+        cls,
+        snapshot: Snapshot[Release],
+        entity_id: str,
+        open_ids: frozenset[str] = frozenset(),
+        *,
+        every: bool = False,
+        narrowing: Narrowing = EVERYTHING,
     ) -> "EntityPage":
-        """The page of an entity, with these rows open as well, or every one.
+        """The page of an entity, with these rows open as well, or every one, and what of it is wanted below.
 
         Raises EntityNotFound, or SourceUnavailable where the tree is not known.
         """
         release = snapshot.value
-        folding = Folding(every=every, open_ids=open_ids | {entity_id}, fold_waves=release.levels is not None)
+        folding = Folding(every, open_ids | {entity_id}, fold_waves=release.levels is not None, narrowing=narrowing)
         path = _find(release.root, entity_id)
         if path is None:
             raise _missing(snapshot, entity_id)
@@ -152,9 +160,9 @@ def _row(release: Release, path: tuple[Entity, ...], folding: Folding) -> Releas
         case EntityType.WAVE:
             return wave_row(entity, parent_id, folding, place)
         case EntityType.CLUSTER:
-            return cluster_row(entity, parent_id, UNFOLDED, place)
+            return cluster_row(entity, parent_id, replace(folding, every=True), place)
         case EntityType.BUNDLE:
-            return bundle_row(entity, parent_id, UNFOLDED, place)
+            return bundle_row(entity, parent_id, folding, place)
         case EntityType.APP:
             return app_row(entity, parent_id, place)
     return ReleaseTree(**tree_fields(release, folding))

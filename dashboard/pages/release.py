@@ -7,22 +7,19 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field
 
-from dashboard.domain.entities import Entity, FailingTask, Release
+from dashboard.domain.entities import FailingTask, Release
 from dashboard.domain.narrowing import EVERYTHING, Narrowing
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import ProblemCode
-from dashboard.domain.rollup import Blockage, Obstacle, blockages, cause_of, tally_apps
+from dashboard.domain.rollup import Blockage, Obstacle, blockages, cause_of
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness
+from dashboard.pages.opening import AtFirst, at_first, waves_above
 from dashboard.pages.rows import Row
 from dashboard.pages.runs import RunsView
 from dashboard.pages.tree import Folding, ReleaseTree, tree_fields
 from dashboard.pages.views import AttemptView, ChildRunView, FailureView
 
-# Clusters that are opened because something in them failed; past these a page would be all failures and no overview.
-OPEN_AT_FIRST = 12
-# With more clusters than this, waves are closed too unless they are at work: a first page has to stay light.
-MANY_CLUSTERS = 120
 # Obstacles named in the line that says what a wave waits for; the rest is counted.
 NAMED_OBSTACLES = 3
 
@@ -98,9 +95,15 @@ class BlockageView(Model):
 
 class _TreePage(Page, ReleaseTree):
     fragment: ClassVar[str] = "partials/_release.html"
-    parts: ClassVar[tuple[str, ...]] = ("release_head", "release_notices", "release_foot")
+    parts: ClassVar[tuple[str, ...]] = ("release_head", "release_notices", "tree_count", "release_foot")
     line: ClassVar[tuple[str, str]] = ("macros/tree.html", "line")
 
+    view: ClassVar[str]
+
+    entities: int = Field(description="How many rows were read, the release among them.")
+    left_out: int = Field(description="How many of them `depth`, `phase`, `q` and `changed` leave out.")
+    matched: int = Field(description="How many rows below the release match these; those above them are shown, too.")
+    picked: bool = Field(exclude=True)
     blocked_by: tuple[BlockageView, ...]
     unread: tuple[str, ...] = Field(description="Rows of a very large release that are still to be read (again).")
     unopened: tuple[str, ...] = Field(
@@ -137,14 +140,24 @@ class _TreePage(Page, ReleaseTree):
         return self.stale or self.problem is not None or bool(self.unread) or not self.status.closed
 
     @property
+    def opens(self) -> tuple[str, ...] | None:
+        """The rows that are open by themselves, as the address names what differs; None where it names nothing."""
+        return None
+
+    @property
+    def left_closed(self) -> int:
+        """How many rows were to be open and are not, as the page has no room for what is in them."""
+        return 0
+
+    @property
     def owner(self) -> str:
         """The release, which all its rows are below."""
         return self.id
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """What names the tree."""
-        return (self.name,)
+        """What names the tree, and whether there is one to look through."""
+        return self.name, self.entities > 1
 
     def lines(self) -> Iterator[Row]:
         """The rows of the tree."""
@@ -152,13 +165,18 @@ class _TreePage(Page, ReleaseTree):
 
     @classmethod
     def _of(cls, snapshot: Snapshot[Release], folding: Folding, **more: Any) -> Self:  # noqa: ANN401 - fields of its own
-        release = snapshot.value
+        release, narrowing = snapshot.value, folding.narrowing
+        entities = len(release.root.flattened())
         over = release.execution.status.closed
         far = tuple(release.root.walk()) if release.levels else release.root.children
         return cls(
             **tree_fields(release, folding),
             **freshness(snapshot),
             **more,
+            entities=entities,
+            left_out=0 if narrowing.everything else entities - narrowing.count(release.root),
+            matched=entities - 1 if narrowing.everything else narrowing.matching(release.root),
+            picked=narrowing.picks,
             blocked_by=tuple(BlockageView.of(blockage, over=over) for blockage in blockages(release)),
             unread=tuple(row.id for row in far if row.problem and row.problem.code is ProblemCode.NOT_READ),
             unopened=tuple(row.id for row in far if row.unopened),
@@ -178,26 +196,45 @@ class ReleasePage(_TreePage):
     """
 
     template: ClassVar[str] = "pages/release.html"
+    view: ClassVar[str] = "web.release"
 
-    open_at_first: frozenset[str] = Field(exclude=True)
+    at_first: AtFirst = Field(exclude=True)
 
     @property
     def frame(self) -> tuple[object, ...]:
         """What names the tree, and which rows are open whatever the viewer has opened."""
-        return *super().frame, self.open_at_first
+        return *super().frame, self.at_first
+
+    @property
+    def opens(self) -> tuple[str, ...]:
+        """The waves and clusters that are open whatever the viewer has opened."""
+        waves = () if self.at_first.fold_waves else (wave.id for wave in self.waves if wave.addressable)
+        return (*waves, *sorted(self.at_first.ids))
+
+    @property
+    def left_closed(self) -> int:
+        """How many rows were to be open and are not, as the page has no room for what is in them."""
+        return self.at_first.left_closed
 
     @classmethod
-    def of(cls, snapshot: Snapshot[Release], open_ids: frozenset[str] = frozenset()) -> Self:
-        """The page of a snapshot, with these waves and clusters open as well."""
-        first, fold_waves = _folded_at_first(snapshot.value)
-        opened = open_ids | first | _waves_above(snapshot.value.root, open_ids)
-        return cls._of(snapshot, Folding(open_ids=opened, fold_waves=fold_waves), open_at_first=first)
+    def of(
+        cls,
+        snapshot: Snapshot[Release],
+        open_ids: frozenset[str] = frozenset(),
+        shut: frozenset[str] = frozenset(),
+        narrowing: Narrowing = EVERYTHING,
+    ) -> Self:
+        """The page of a snapshot, with these waves and clusters open as well, and these closed unless they are both."""
+        first = at_first(snapshot.value, open_ids, shut, narrowing)
+        opened = open_ids | (first.ids | waves_above(snapshot.value.root, open_ids)) - shut
+        folding = Folding(open_ids=opened, fold_waves=first.fold_waves, shut=shut, narrowing=narrowing)
+        return cls._of(snapshot, folding, at_first=first)
 
     @classmethod
-    def unfolded(cls, snapshot: Snapshot[Release]) -> Self:
+    def unfolded(cls, snapshot: Snapshot[Release], narrowing: Narrowing = EVERYTHING) -> Self:
         """The same with every row shown: each row of anybody's page is among these, whatever they have opened."""
-        first, fold_waves = _folded_at_first(snapshot.value)
-        return cls._of(snapshot, Folding(every=True, fold_waves=fold_waves), open_at_first=first)
+        first = at_first(snapshot.value, narrowing=narrowing)
+        return cls._of(snapshot, Folding(every=True, fold_waves=first.fold_waves, narrowing=narrowing), at_first=first)
 
 
 class HierarchyPage(_TreePage):
@@ -207,9 +244,7 @@ class HierarchyPage(_TreePage):
     """
 
     template: ClassVar[str] = "pages/hierarchy.html"
-
-    entities: int = Field(description="How many rows were read, the release among them.")
-    left_out: int = Field(description="How many of them `depth` and `phase` leave out.")
+    view: ClassVar[str] = "web.hierarchy"
 
     @property
     def title(self) -> str:
@@ -219,41 +254,8 @@ class HierarchyPage(_TreePage):
     @classmethod
     def of(cls, snapshot: Snapshot[Release], narrowing: Narrowing = EVERYTHING) -> Self:
         """The page of a snapshot."""
-        entities = sum(1 for _ in snapshot.value.root.walk())
-        left_out = 0 if narrowing.everything else entities - narrowing.count(snapshot.value.root)
         folding = Folding(every=True, fold_waves=snapshot.value.levels is not None, narrowing=narrowing)
-        return cls._of(snapshot, folding, entities=entities, left_out=left_out)
-
-
-def _folded_at_first(release: Release) -> tuple[frozenset[str], bool]:
-    """The rows that are open whatever the viewer has opened, and whether waves are folded, too."""
-    root, by_levels = release.root, release.levels is not None
-    many = sum(len(wave.children) for wave in root.children) > MANY_CLUSTERS
-    first = _troubled_clusters(root) | (_waves_at_work(root) if many and not by_levels else frozenset())
-    return first, many or by_levels
-
-
-def _waves_at_work(root: Entity) -> frozenset[str]:
-    """The waves that are open at first where there are too many clusters to show: those that move or are in trouble."""
-    found: list[str] = []
-    shown = 0
-    for wave in root.children:
-        at_work = wave.phase in {Phase.RUNNING, Phase.PAUSED} or wave.phase.broken or tally_apps(wave).troubled
-        if at_work and (not found or shown + len(wave.children) <= MANY_CLUSTERS):
-            found.append(wave.id)
-            shown += len(wave.children)
-    return frozenset(found)
-
-
-def _waves_above(root: Entity, open_ids: frozenset[str]) -> frozenset[str]:
-    """The waves of the clusters that are to be open."""
-    return frozenset(wave.id for wave in root.children if any(row.id in open_ids for row in wave.children))
-
-
-def _troubled_clusters(root: Entity) -> frozenset[str]:
-    clusters = (cluster for wave in root.children for cluster in wave.children)
-    troubled = [cluster.id for cluster in clusters if cluster.phase.broken or tally_apps(cluster).troubled]
-    return frozenset(troubled[:OPEN_AT_FIRST])
+        return cls._of(snapshot, folding)
 
 
 def _apps(count: int, word: str) -> str:

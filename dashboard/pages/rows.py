@@ -16,6 +16,8 @@ from dashboard.pages.views import AttemptView, ChildRunView, Progress
 MAX_LABEL = 50
 # What a row's own line does not show.
 _NOT_OWN = frozenset({"details", "waves", "clusters", "bundle", "apps", "cluster_ids", "app_ids"})
+# Where a row names those below it.
+_NAMED_IN = {"release": "wave_ids", "wave": "cluster_ids", "cluster": "bundle_id", "bundle": "app_ids"}
 
 
 @part
@@ -88,6 +90,11 @@ class Row:
         return ()
 
     @property
+    def listed(self) -> bool:
+        """Whether it names rows below it, shown or not."""
+        return bool(vars(self).get(_NAMED_IN.get(self.type, "")))
+
+    @property
     def line_id(self) -> str:
         """The HTML id of the row's own line."""
         return self.key
@@ -130,7 +137,7 @@ class Branch(Row):
     @property
     def frame(self) -> tuple[object, ...]:
         """What stands around the line and in place of what is below it."""
-        return self.place, self.name, len(self.rows), self.problem is None, self.addressable
+        return self.place, self.name, len(self.rows), self.listed, self.problem is None, self.addressable
 
 
 @part

@@ -46,17 +46,22 @@ class ReleaseTree(Row):
 class Folding:
     """Which waves and clusters show what is below them: all, or those named; waves always do unless `fold_waves`.
 
-    What was not read is never shown as open.
+    `shut` are waves that show nothing all the same. What was not read is never shown as open.
     """
 
     every: bool = False
     open_ids: frozenset[str] = frozenset()
     fold_waves: bool = False
+    shut: frozenset[str] = frozenset()
     narrowing: Narrowing = EVERYTHING
+
+    def folds(self, wave: Entity) -> bool:
+        """Whether this wave is closed unless it is opened."""
+        return self.fold_waves or wave.id in self.shut
 
     def opens_wave(self, wave: Entity) -> bool:
         """Whether this wave is shown with its clusters."""
-        wanted = self.every or not self.fold_waves or wave.id in self.open_ids
+        wanted = self.every or not self.folds(wave) or wave.id in self.open_ids
         return wanted and not wave.unopened and self.narrowing.reaches(EntityType.CLUSTER)
 
     def opens_cluster(self, cluster: Entity) -> bool:
@@ -123,7 +128,7 @@ def wave_row(wave: Entity, release_id: str, folding: Folding, place: str) -> Wav
         cluster_progress=Progress.of(tally(wave.children)),
         open=is_open,
         clusters=clusters if is_open else None,
-        lazy=folding.fold_waves,
+        lazy=folding.folds(wave),
     )
 
 

@@ -12,6 +12,8 @@ from dashboard.pages.base import Line, Page
 
 # With more changes than this an answer is no longer small, and the page is morphed in one go instead of place by place.
 MANY = 60
+# What a viewer has opened and closed: it makes no other page.
+FOLDING = frozenset({"open", "shut"})
 
 
 def outline(page: Page) -> bytes:
@@ -22,7 +24,7 @@ def outline(page: Page) -> bytes:
     lines = tuple(page.lines())
     # Where an id stands twice, nothing can be put in its place by its id: no version is like another.
     single = len({line.line_id for line in lines}) == len(lines) or token_hex()
-    asked = {name: values for name, values in request.args.lists() if name != "open"}
+    asked = {name: values for name, values in request.args.lists() if name not in FOLDING}
     frame = hash((request.path, repr(asked), page.template, page.frame, single, *(line.frame for line in lines)))
     parts = (hash(_part(page, name)) for name in page.parts)
     return array("q", (frame, *parts, *(hash(line.said) for line in lines))).tobytes()

@@ -7,18 +7,18 @@ from flask import Blueprint, current_app, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from dashboard.domain.filters import MalformedFilter
-from dashboard.domain.ids import EntityType, parse_entity_id, parse_release_id
-from dashboard.domain.narrowing import Narrowing
-from dashboard.domain.phases import Phase
+from dashboard.domain.ids import parse_entity_id, parse_release_id
 from dashboard.live.releases import LiveReleases
 from dashboard.live.watched import Watched
 from dashboard.pages.entity import EntityPage
 from dashboard.pages.occurrences import OccurrencesPage
+from dashboard.pages.opening import WORDS
 from dashboard.pages.problems import ProblemsPage
 from dashboard.pages.release import HierarchyPage, ReleasePage
 from dashboard.pages.releases import ReleasesPage
 from dashboard.web.errors import answer, invalid_parameter
-from dashboard.web.listing import asked_slice, sealing, whole_number
+from dashboard.web.listing import asked_slice, sealing
+from dashboard.web.narrowed import asked_narrowing
 from dashboard.web.shown import Shown
 from dashboard.web.twins import Twins
 
@@ -51,31 +51,38 @@ def releases() -> Shown:
 
 @twins.route("/releases/<id:release_id>")
 def release(release_id: str) -> Shown:
-    """One release: its facts, what blocks it, and its tree with most clusters closed."""
-    what, opened = _watched(release_id), _open_ids()
-    seen = _live().release(release_id, asked_run(), opened=opened)
-    return Shown(what, seen, lambda: ReleasePage.of(seen, opened), unfolded=lambda: ReleasePage.unfolded(seen))
+    """One release: its facts, what blocks it, and its tree with most clusters closed, or what of it matches."""
+    what, opened, shut, narrowing = _watched(release_id), _ids("open"), _ids("shut"), asked_narrowing()
+    seen = _live().release(release_id, asked_run(), whole=narrowing.picks, opened=opened - WORDS)
+    return Shown(
+        what,
+        seen,
+        lambda: ReleasePage.of(seen, opened, shut, narrowing),
+        unfolded=lambda: ReleasePage.unfolded(seen, narrowing),
+        since=narrowing.since,
+    )
 
 
 @twins.route("/releases/<id:release_id>/hierarchy")
 def hierarchy(release_id: str) -> Shown:
     """One release with its whole tree, or as far as one is opened that is too large for that."""
-    what, narrowing = _watched(release_id), _narrowing()
-    seen = _live().release(release_id, asked_run(), whole=True, opened=_open_ids())
-    return Shown(what, seen, lambda: HierarchyPage.of(seen, narrowing))
+    what, narrowing = _watched(release_id), asked_narrowing()
+    seen = _live().release(release_id, asked_run(), whole=True, opened=_ids("open"))
+    return Shown(what, seen, lambda: HierarchyPage.of(seen, narrowing), since=narrowing.since)
 
 
 @twins.route("/releases/<id:release_id>/entities/<id:entity_id>")
 def entity(release_id: str, entity_id: str) -> Shown:
     """One entity of a release."""
-    what, opened = _watched(release_id), _open_ids()
+    what, opened, narrowing = _watched(release_id), _ids("open"), asked_narrowing()
     parse_entity_id(entity_id)
     seen = _live().release(release_id, asked_run(), opened=opened | {entity_id})
     return Shown(
         what,
         seen,
-        lambda: EntityPage.of(seen, entity_id, opened),
-        unfolded=lambda: EntityPage.of(seen, entity_id, every=True),
+        lambda: EntityPage.of(seen, entity_id, opened, narrowing=narrowing),
+        unfolded=lambda: EntityPage.of(seen, entity_id, every=True, narrowing=narrowing),
+        since=narrowing.since,
     )
 
 
@@ -119,15 +126,6 @@ def _watched(release_id: str) -> Watched:
     return Watched("release", (release_id, asked_run()))
 
 
-def _narrowing() -> Narrowing:
-    """What part of the tree is wanted: `depth` levels from the release down, and rows in these phases alone."""
-    depth = whole_number("depth", len(EntityType), len(EntityType))
-    wanted = {name for given in request.args.getlist("phase") for name in given.split(",") if name}
-    if unknown := wanted - set(Phase):
-        raise invalid_parameter("phase", f"takes {', '.join(Phase)}, and not {', '.join(sorted(unknown))}")
-    return Narrowing(depth, frozenset(Phase(name) for name in wanted))
-
-
 def asked_run() -> str | None:
     """The run that is asked for; the latest if none is."""
     text = request.args.get("run")
@@ -139,9 +137,9 @@ def asked_run() -> str | None:
         raise invalid_parameter("run", "takes a run id, as runs give it, such as 01234567-89ab-cdef-…") from exc
 
 
-def _open_ids() -> frozenset[str]:
-    """The rows that the viewer has opened: `open` may stand in the address any number of times."""
-    ids = request.args.getlist("open")
+def _ids(name: str) -> frozenset[str]:
+    """The rows that the viewer has opened (`open`) or closed (`shut`): each may stand in the address many times."""
+    ids = request.args.getlist(name)
     if len(ids) > MAX_OPEN:
-        raise invalid_parameter("open", f"takes at most {MAX_OPEN} ids")
+        raise invalid_parameter(name, f"takes at most {MAX_OPEN} ids")
     return frozenset(ids)

@@ -22,7 +22,8 @@ class Shown:
     """A snapshot of `what`, and how to make the page of it, which is done only if nobody had it made yet.
 
     `more_moments` gives the values of the page's moments, other than `as_of`, from a snapshot of the same content.
-    `unfolded` makes the page with every row shown, where what a viewer has opened makes a difference.
+    `unfolded` makes the page with every row shown, where what a viewer has opened makes a difference. `since` is set
+    where the page says something else as time goes by, of the same snapshot: what changed since then.
     """
 
     what: Watched
@@ -30,6 +31,7 @@ class Shown:
     make: Callable[[], Page]
     more_moments: Callable[[Snapshot[Any]], Moments] = _none
     unfolded: Callable[[], Page] | None = None
+    since: datetime | None = None
 
     def moments(self, snapshot: Snapshot[Any] | None = None) -> Moments:
         """Every moment by name, `as_of` first: of this snapshot, or of a later one that says the same."""

@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException
 from dashboard.domain.problems import NotFound, SourceUnavailable
 from dashboard.live.watched import Watched
 from dashboard.web import routes
-from dashboard.web.changes import drawn, outline
+from dashboard.web.changes import FOLDING, drawn, outline
 from dashboard.web.errors import Refused
 from dashboard.web.renderings import the_renderings
 from dashboard.web.shown import Shown
@@ -84,7 +84,8 @@ def latest(app: Flask, environ: dict[str, Any], known: str) -> tuple[str, tuple[
     with app.request_context(environ):
         try:
             shown = VIEWS[str(request.endpoint).rpartition(".")[2]](**(request.view_args or {})).for_anybody()
-            rows = _rows(shown, known)
+            # What changed lately is for each page to ask: what it shows may be older than the known version's rows.
+            rows = None if shown.since else _rows(shown, known)
         except (NotFound, SourceUnavailable, HTTPException):
             return "", ()
     return shown.snapshot.version, () if rows is None else (utc(shown.snapshot.as_of), rows)
@@ -109,8 +110,8 @@ def _outline(shown: Shown) -> bytes:
 
 
 def _address() -> str:
-    """What is asked for, but for what a viewer has opened: all who ask for the same are told the same."""
-    asked = sorted((name, value) for name, value in request.args.items(multi=True) if name != "open")
+    """What is asked for, but for what a viewer has opened or closed: all who ask for the same are told the same."""
+    asked = sorted((name, value) for name, value in request.args.items(multi=True) if name not in FOLDING)
     return f"{request.path} {asked}"
 
 

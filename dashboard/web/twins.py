@@ -14,7 +14,7 @@ from dashboard.web.formats import theme
 from dashboard.web.renderings import the_renderings
 from dashboard.web.shown import Shown
 from dashboard.web.texts import Text
-from dashboard.web.told import Told, answer, exact, told, unchanged
+from dashboard.web.told import TOLD, Told, answer, exact, told, unchanged
 
 View = Callable[..., Shown]
 Renderer = Callable[[Shown, str], Response]
@@ -44,14 +44,18 @@ def _rendered(view: View, render: Renderer) -> Callable[..., Response]:
     @wraps(view)
     def respond(**values: Any) -> Response:  # noqa: ANN401 - whatever the rule has
         shown = view(**values).made_once()
-        return render(shown, tag_of(shown))
+        response = render(shown, tag_of(shown))
+        if shown.since:
+            # While nothing happens, this answer becomes untrue all the same: it is given once.
+            request.environ.pop(TOLD, None)
+        return response
 
     return respond
 
 
 def tag_of(shown: Shown) -> str:
     """Names what an answer says: the version, and after a dot in which way it was asked for, of which dashboard."""
-    asked = f"{request.full_path} {__version__}".encode("utf-8", "backslashreplace")
+    asked = f"{request.full_path} {shown.since} {__version__}".encode("utf-8", "backslashreplace")
     return f"{shown.snapshot.version}.{blake2b(asked, digest_size=6).hexdigest()}"
 
 

@@ -1,6 +1,7 @@
 // Keeps an open page current, and keeps what the viewer has opened.
 // Everything works without it: a reload shows the latest, and disclosures are native.
 
+import { openIds } from "./address.js";
 import { clock, showAllTimes } from "./times.js";
 
 export const live = () => document.getElementById("live");
@@ -65,23 +66,17 @@ document.addEventListener("visibilitychange", () => {
 });
 
 document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
+  // What was looked for is looked for in rows that are loaded, too.
+  if (ctx.sourceElement.matches(".tree [data-rows]")) {
+    for (const [name, value] of new URLSearchParams(location.search)) {
+      if (["q", "phase", "changed"].includes(name)) ctx.request.body.append(name, value);
+    }
+  }
   if (ctx.sourceElement !== live()) return;
   asking = true;
   // What the viewer has opened is part of what is asked for.
-  for (const opened of document.querySelectorAll("details[data-lazy][open]")) {
-    ctx.request.body.append("open", opened.dataset.lazy);
-  }
+  for (const id of openIds()) ctx.request.body.append("open", id);
 });
-
-let before = new Map();
-
-function rows() {
-  const states = new Map();
-  for (const row of document.querySelectorAll("#live [data-entity-id]")) {
-    states.set(row.id, row.dataset.state + row.dataset.phase);
-  }
-  return states;
-}
 
 /** The version that the page shows: its tag names that, and after a dot what was asked for. */
 export const shownVersion = () => live()?._htmx?.ptag?.split(".")[0] ?? "";
@@ -134,7 +129,6 @@ function hold() {
 }
 
 document.addEventListener("htmx:before:swap", ({ detail: { ctx, tasks } }) => {
-  before = rows();
   const row = attended();
   held = row && { id: row.id, top: row.getBoundingClientRect().top };
   if (ctx.sourceElement !== live() || tasks.every(({ target }) => target)) return;
@@ -148,17 +142,20 @@ document.addEventListener("htmx:before:swap", ({ detail: { ctx, tasks } }) => {
 document.addEventListener("htmx:after:swap", () => {
   showAllTimes();
   hold();
-  for (const row of document.querySelectorAll("#live .row[data-entity-id]")) {
-    const old = before.get(row.id);
-    const changed = old !== undefined && old !== row.dataset.state + row.dataset.phase;
-    if (changed) glow(row);
-  }
 });
 
 function glow(row) {
   row.classList.remove("changed");
   void row.offsetWidth; // lets the same row glow again
   row.classList.add("changed");
+}
+
+// Told by the browser itself: there may be thousands of rows, and few of them change.
+if (live()) {
+  new MutationObserver((records) => {
+    const changed = records.filter(({ target, attributeName, oldValue }) => oldValue !== null && target.getAttribute(attributeName) !== oldValue);
+    new Set(changed.map(({ target }) => target)).forEach((row) => row.matches(".row") && glow(row));
+  }).observe(live(), { subtree: true, attributes: true, attributeOldValue: true, attributeFilter: ["data-state", "data-phase"] });
 }
 
 document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {

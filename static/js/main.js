@@ -1,6 +1,8 @@
 // All that pages do by script.
 
+import "./announce.js";
 import "./keys.js";
 import "./live.js";
 import "./news.js";
 import "./theme.js";
+import "./tree.js";

@@ -1,0 +1,94 @@
+"""What a release's page has open before its viewer opens anything, or where all of it is to be opened or closed."""
+
+from dataclasses import dataclass
+
+from dashboard.domain.entities import Entity, Release
+from dashboard.domain.narrowing import EVERYTHING, Narrowing
+from dashboard.domain.phases import Phase
+from dashboard.domain.rollup import tally_apps
+
+# Clusters that are opened because something in them failed; past these a page would be all failures and no overview.
+OPEN_AT_FIRST = 12
+# With more clusters than this, waves are closed too unless they are at work: a first page has to stay light.
+MANY_CLUSTERS = 120
+# Rows that a page may have because all of them were to be opened.
+MOST_ROWS = 2_000
+# What may stand in place of an id: `open=all`, `open=failures`, `shut=all`.
+ALL, FAILURES = "all", "failures"
+WORDS = frozenset({ALL, FAILURES})
+
+
+@dataclass(frozen=True, slots=True)
+class AtFirst:
+    """The rows that are open by themselves, and whether waves are closed unless they are among them.
+
+    `left_closed` are those that were to be opened, for which the page has no room, or that were not read.
+    """
+
+    ids: frozenset[str]
+    fold_waves: bool
+    left_closed: int = 0
+
+
+def at_first(
+    release: Release,
+    open_ids: frozenset[str] = frozenset(),
+    shut: frozenset[str] = frozenset(),
+    narrowing: Narrowing = EVERYTHING,
+) -> AtFirst:
+    """The rows that are open whatever the viewer has opened by its id; what is looked for, as far as there is room."""
+    if ALL in shut:
+        return AtFirst(frozenset(), fold_waves=True)
+    root, by_levels = release.root, release.levels is not None
+    if FAILURES in open_ids:
+        return _bounded(root, _troubled(root), narrowing)
+    if ALL in open_ids or narrowing.picks:
+        return _bounded(root, [row for wave in root.children for row in wave.children], narrowing)
+    many = sum(len(wave.children) for wave in root.children) > MANY_CLUSTERS
+    first = frozenset(row.id for row in _troubled(root)[:OPEN_AT_FIRST])
+    if many and not by_levels:
+        first |= _waves_at_work(root)
+    return AtFirst(first, many or by_levels)
+
+
+def waves_above(root: Entity, open_ids: frozenset[str]) -> frozenset[str]:
+    """The waves of the clusters that are to be open."""
+    return frozenset(wave.id for wave in root.children if any(row.id in open_ids for row in wave.children))
+
+
+def _bounded(root: Entity, clusters: list[Entity], narrowing: Narrowing) -> AtFirst:
+    """Of these clusters and their waves those that are shown, in order, as far as there is room."""
+    room, wanted, opened = MOST_ROWS, {row.id for row in clusters if narrowing.shows(row)}, set[str]()
+    left = sum(wave.unopened for wave in root.children)
+    for wave in root.children:
+        inside = [row for row in wave.children if row.id in wanted]
+        if not inside or len(wave.children) > room:
+            left += len(inside)
+            continue
+        opened.add(wave.id)
+        room -= len(wave.children)
+        for cluster in inside:
+            rows = narrowing.count(cluster) - 1
+            if cluster.unopened or rows > room:
+                left += 1
+            else:
+                opened.add(cluster.id)
+                room -= rows
+    return AtFirst(frozenset(opened), fold_waves=True, left_closed=left)
+
+
+def _waves_at_work(root: Entity) -> frozenset[str]:
+    """The waves that are open at first where there are too many clusters to show: those that move or are in trouble."""
+    found: list[str] = []
+    shown = 0
+    for wave in root.children:
+        at_work = wave.phase in {Phase.RUNNING, Phase.PAUSED} or wave.phase.broken or tally_apps(wave).troubled
+        if at_work and (not found or shown + len(wave.children) <= MANY_CLUSTERS):
+            found.append(wave.id)
+            shown += len(wave.children)
+    return frozenset(found)
+
+
+def _troubled(root: Entity) -> list[Entity]:
+    clusters = (cluster for wave in root.children for cluster in wave.children)
+    return [cluster for cluster in clusters if cluster.phase.broken or tally_apps(cluster).troubled]

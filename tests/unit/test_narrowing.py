@@ -1,0 +1,78 @@
+"""What of a tree is shown when part of it is asked for."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.domain.entities import Entity
+from dashboard.domain.narrowing import EVERYTHING, Narrowing
+from dashboard.domain.phases import Phase
+from tests.rollout_makers import STARTED, entity
+
+pytestmark = pytest.mark.unit
+
+
+def cluster(name: str, state: str, minutes: int) -> Entity:
+    changed = STARTED + timedelta(minutes=minutes)
+    app = entity(f"app:{name}-Shop", state, version=f"1.{minutes}", updated_at=changed)
+    return entity(f"cluster:{name}", "in_progress", entity(f"bundle:{name}", "in_progress", app))
+
+
+WAVE = entity("wave:w", "in_progress", cluster("eu", "failed", 1), cluster("us", "deployed", 9))
+ROOT = entity("release:r", "in_progress", WAVE)
+
+narrowings = st.builds(
+    Narrowing,
+    depth=st.integers(1, 5),
+    phases=st.frozensets(st.sampled_from(Phase), max_size=2),
+    text=st.sampled_from(["", "eu", "SHOP", "1.9", "nowhere"]),
+    since=st.none() | st.integers(0, 10).map(lambda minutes: STARTED + timedelta(minutes=minutes)),
+)
+
+
+def shown(narrowing: Narrowing) -> list[str]:
+    """The ids of the rows that are shown below the release."""
+
+    def below(row: Entity) -> list[str]:
+        return [one for child in row.children if narrowing.shows(child) for one in (child.id, *below(child))]
+
+    return below(ROOT)
+
+
+@pytest.mark.parametrize("text", ["shop", "SHOP", "app:eu-shop", "-Sh"])
+def test_a_text_is_looked_for_in_names_and_ids_whatever_its_capital_letters(text: str):
+    assert "app:eu-Shop" in shown(Narrowing(text=text))
+
+
+def test_a_text_is_looked_for_in_versions():
+    assert shown(Narrowing(text="1.9")) == ["wave:w", "cluster:us", "bundle:us", "app:us-Shop"]
+
+
+def test_rows_that_changed_since_then_are_shown_and_those_that_give_no_time_are_not():
+    narrowing = Narrowing(since=STARTED + timedelta(minutes=5))
+    assert shown(narrowing) == ["wave:w", "cluster:us", "bundle:us", "app:us-Shop"]
+    assert narrowing.matching(ROOT) == 1
+
+
+def test_all_that_is_asked_for_has_to_hold_of_one_row():
+    assert shown(Narrowing(text="us", phases=frozenset({Phase.FAILED}))) == []
+    assert shown(Narrowing(text="eu", phases=frozenset({Phase.FAILED})))[-1] == "app:eu-Shop"
+
+
+@given(narrowing=narrowings)
+def test_what_matches_is_shown_with_all_above_it_and_nothing_else_is(narrowing: Narrowing):
+    wanted = {row.id for row in ROOT.walk() if row is not ROOT and narrowing.matches(row)}
+    seen = shown(narrowing)
+    assert wanted <= set(seen)
+    assert narrowing.matching(ROOT) == len(wanted)
+    assert narrowing.count(ROOT) == 1 + len(seen)
+    for row in (row for row in ROOT.walk() if row.id in seen):
+        assert narrowing.matches(row) or any(child.id in seen for child in row.children)
+
+
+def test_nothing_asked_for_is_everything():
+    assert EVERYTHING.everything
+    assert not EVERYTHING.picks
+    assert EVERYTHING.count(ROOT) == len(list(ROOT.walk()))
