@@ -16,6 +16,7 @@ from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness
 from dashboard.pages.rows import Row
 from dashboard.pages.runs import RunsView
+from dashboard.pages.strip import MOST_ABOVE_TREE, Strip
 from dashboard.pages.tree import Folding, ReleaseTree, tree_fields
 from dashboard.pages.views import AttemptView, ChildRunView, FailureView
 
@@ -98,8 +99,9 @@ class BlockageView(Model):
 
 class _TreePage(Page, ReleaseTree):
     fragment: ClassVar[str] = "partials/_release.html"
-    parts: ClassVar[tuple[str, ...]] = ("release_head", "release_notices", "release_foot")
+    parts: ClassVar[tuple[str, ...]] = ("release_head", "release_notices", "strip", "release_foot")
     line: ClassVar[tuple[str, str]] = ("macros/tree.html", "line")
+    strip_alone: ClassVar[bool] = False
 
     blocked_by: tuple[BlockageView, ...]
     unread: tuple[str, ...] = Field(description="Rows of a very large release that are still to be read (again).")
@@ -108,6 +110,7 @@ class _TreePage(Page, ReleaseTree):
         "repeated for several, or at that entity's own address."
     )
     by_levels: bool = Field(exclude=True)
+    strip: Strip = Field(exclude=True)
     runs: RunsView
     failing_task: FailingTaskView | None = Field(description="Set while the workflow's own code fails.")
     waiting_since: datetime | None = Field(
@@ -153,6 +156,7 @@ class _TreePage(Page, ReleaseTree):
             unread=tuple(row.id for row in far if row.problem and row.problem.code is ProblemCode.NOT_READ),
             unopened=tuple(row.id for row in far if row.unopened),
             by_levels=release.levels is not None,
+            strip=Strip.of(release, MOST_ABOVE_TREE),
             runs=RunsView.of(release),
             failing_task=FailingTaskView.of(release.execution.failing_task),
             waiting_since=release.execution.waiting_since,

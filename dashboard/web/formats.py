@@ -92,6 +92,7 @@ def slot(name: str) -> Markup:
 FILTERS: dict[str, Callable[..., Any]] = {
     "number": number,
     "time": time,
+    "clock": clock,
     "icon": icon,
     "line": line,
     "longer": longer,
