@@ -90,6 +90,11 @@ class OverviewView(Model):
         )
 
     @property
+    def whole(self) -> bool:
+        """Whether no release that matters here stands on a later page."""
+        return self.open_whole and self.ended_whole
+
+    @property
     def ended_count(self) -> int:
         """How many have ended since then."""
         return sum(self.ended.values())
