@@ -133,6 +133,11 @@ class LiveReleases:
             seen = self._trees.get(key, anew=True, seconds=left)
         return _release(seen)
 
+    def glance(self, release_id: str, run_id: str | None = None) -> Snapshot[Release]:
+        """The same for whoever does not stay: it is not watched for that, and not longer than it is anyhow."""
+        self._watcher.spend(1)
+        return _release(self._trees.get((release_id, run_id)))
+
     def occurrences(self, entity_id: str) -> Snapshot[Occurrences]:
         """Where an entity id occurs, as far as was looked; a release's own id occurs once."""
         if parse_entity_id(entity_id).type is not EntityType.RELEASE:

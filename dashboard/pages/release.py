@@ -17,6 +17,7 @@ from dashboard.pages.base import Model, Page, freshness
 from dashboard.pages.opening import AtFirst, at_first, waves_above
 from dashboard.pages.rows import Row
 from dashboard.pages.runs import RunsView
+from dashboard.pages.strip import MOST_ABOVE_TREE, Strip
 from dashboard.pages.tree import Folding, ReleaseTree, tree_fields
 from dashboard.pages.views import AttemptView, ChildRunView, FailureView
 
@@ -95,8 +96,9 @@ class BlockageView(Model):
 
 class _TreePage(Page, ReleaseTree):
     fragment: ClassVar[str] = "partials/_release.html"
-    parts: ClassVar[tuple[str, ...]] = ("release_head", "release_notices", "tree_count", "release_foot")
+    parts: ClassVar[tuple[str, ...]] = ("release_head", "release_notices", "strip", "tree_count", "release_foot")
     line: ClassVar[tuple[str, str]] = ("macros/tree.html", "line")
+    strip_alone: ClassVar[bool] = False
 
     view: ClassVar[str]
 
@@ -111,6 +113,7 @@ class _TreePage(Page, ReleaseTree):
         "repeated for several, or at that entity's own address."
     )
     by_levels: bool = Field(exclude=True)
+    strip: Strip = Field(exclude=True)
     runs: RunsView
     failing_task: FailingTaskView | None = Field(description="Set while the workflow's own code fails.")
     waiting_since: datetime | None = Field(
@@ -181,6 +184,7 @@ class _TreePage(Page, ReleaseTree):
             unread=tuple(row.id for row in far if row.problem and row.problem.code is ProblemCode.NOT_READ),
             unopened=tuple(row.id for row in far if row.unopened),
             by_levels=release.levels is not None,
+            strip=Strip.of(release, MOST_ABOVE_TREE),
             runs=RunsView.of(release),
             failing_task=FailingTaskView.of(release.execution.failing_task),
             waiting_since=release.execution.waiting_since,

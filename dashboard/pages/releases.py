@@ -15,6 +15,7 @@ from dashboard.domain.phases import Phase
 from dashboard.domain.truth import phase_of_status
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness
+from dashboard.pages.overview import OverviewView
 from dashboard.pages.rows import Row, common, place_of
 
 
@@ -91,7 +92,7 @@ class ReleasesPage(Page):
     template: ClassVar[str] = "pages/releases.html"
     fragment: ClassVar[str] = "partials/_releases.html"
     moments: ClassVar[frozenset[str]] = frozenset({"as_of", "counted_at"})
-    parts: ClassVar[tuple[str, ...]] = ("releases_head", "releases_foot")
+    parts: ClassVar[tuple[str, ...]] = ("releases_overview", "releases_head", "releases_foot")
     line: ClassVar[tuple[str, str]] = ("macros/items.html", "release")
 
     items: tuple[ReleaseItem, ...]
@@ -105,6 +106,7 @@ class ReleasesPage(Page):
         description="By the status of the execution, for all that q, since and until find, whatever the phase."
     )
     counted_at: datetime = Field(description="When `counts` and `total` were counted, in UTC: seconds before `as_of`.")
+    overview: OverviewView | None = Field(description="Of the first page of the whole list; null elsewhere.")
     offset: int = Field(exclude=True)
 
     @classmethod
@@ -116,6 +118,7 @@ class ReleasesPage(Page):
         newest: dict[str, datetime] = {}
         for release in listing.releases:
             newest[release.id] = max(release.execution.started_at, newest.get(release.id, release.execution.started_at))
+        first = wanted == ReleaseFilter() and not listing.offset
         counts: Counter[Phase] = Counter()
         for status, count in listing.counts.items():
             counts[phase_of_status(status)] += count
@@ -132,6 +135,7 @@ class ReleasesPage(Page):
             filter=FilterView.of(wanted),
             counts=dict(counts),
             counted_at=listing.counted_at,
+            overview=OverviewView.of(snapshot) if first and listing.releases else None,
             offset=listing.offset,
             **freshness(snapshot),
         )

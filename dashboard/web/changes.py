@@ -44,7 +44,6 @@ def _changed(old: bytes, new: bytes) -> Iterator[int]:
 
 
 def _pieces(page: Page, places: Iterable[int]) -> Iterator[Markup]:
-    draw = get_template_attribute(*page.line)
     lines: tuple[Line, ...] = tuple(page.lines())
     for place in places:
         at = place - 1 - len(page.parts)
@@ -52,6 +51,7 @@ def _pieces(page: Page, places: Iterable[int]) -> Iterator[Markup]:
             name = page.parts[place - 1]
             yield _piece(f"part-{name}", "innerMorph", _part(page, name))
         else:
+            draw = get_template_attribute(*page.line)
             yield _piece(lines[at].line_id, "outerMorph", draw(lines[at], page.owner).strip())
 
 

@@ -98,6 +98,7 @@ def theme(cookies: Mapping[str, str]) -> str:
 FILTERS: dict[str, Callable[..., Any]] = {
     "number": number,
     "time": time,
+    "clock": clock,
     "icon": icon,
     "line": line,
     "longer": longer,

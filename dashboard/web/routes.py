@@ -3,11 +3,12 @@
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, current_app, redirect, request, url_for
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from dashboard.domain.filters import MalformedFilter
 from dashboard.domain.ids import parse_entity_id, parse_release_id
+from dashboard.domain.problems import NotFound, SourceUnavailable
 from dashboard.live.releases import LiveReleases
 from dashboard.live.watched import Watched
 from dashboard.pages.entity import EntityPage
@@ -16,6 +17,7 @@ from dashboard.pages.opening import WORDS
 from dashboard.pages.problems import ProblemsPage
 from dashboard.pages.release import HierarchyPage, ReleasePage
 from dashboard.pages.releases import ReleasesPage
+from dashboard.pages.strip import SmallStrip, StripPage
 from dashboard.web.errors import answer, invalid_parameter
 from dashboard.web.listing import asked_slice, sealing
 from dashboard.web.narrowed import asked_narrowing
@@ -23,7 +25,7 @@ from dashboard.web.shown import Shown
 from dashboard.web.twins import Twins
 
 MAX_OPEN = 500
-OF_A_RUN = frozenset({"web.release", "web.hierarchy", "web.entity"})
+OF_A_RUN = frozenset({"web.release", "web.hierarchy", "web.entity", "web.strip"})
 
 blueprint = Blueprint("web", __name__)
 twins = Twins(blueprint)
@@ -69,6 +71,27 @@ def hierarchy(release_id: str) -> Shown:
     what, narrowing = _watched(release_id), asked_narrowing()
     seen = _live().release(release_id, asked_run(), whole=True, opened=_ids("open"))
     return Shown(what, seen, lambda: HierarchyPage.of(seen, narrowing), since=narrowing.since)
+
+
+@twins.route("/releases/<id:release_id>/strip")
+def strip(release_id: str) -> Shown:
+    """One release as a strip of waves and clusters."""
+    what = _watched(release_id)
+    seen = _live().release(release_id, asked_run())
+    return Shown(what, seen, lambda: StripPage.of(seen))
+
+
+@blueprint.get("/releases/<id:release_id>/strip/small")
+def small_strip(release_id: str) -> str:
+    """The same for a row of the list, which says in its place why there is none."""
+    _watched(release_id)
+    try:
+        small = SmallStrip.of(_live().glance(release_id, asked_run()))
+    except SourceUnavailable as exc:
+        small = SmallStrip.missing(exc.problem.message)
+    except NotFound as exc:
+        small = SmallStrip.missing(exc.reason)
+    return render_template("partials/_strip_small.html", page=small)
 
 
 @twins.route("/releases/<id:release_id>/entities/<id:entity_id>")

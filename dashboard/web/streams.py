@@ -32,6 +32,7 @@ VIEWS: Mapping[str, Callable[..., Shown]] = {
     "release": routes.release,
     "hierarchy": routes.hierarchy,
     "entity": routes.entity,
+    "strip": routes.strip,
     "occurrences": routes.occurrences,
     "problems": routes.problems,
 }

@@ -4,5 +4,6 @@ import "./announce.js";
 import "./keys.js";
 import "./live.js";
 import "./news.js";
+import "./strips.js";
 import "./theme.js";
 import "./tree.js";

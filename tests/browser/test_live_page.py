@@ -208,6 +208,7 @@ def test_no_page_is_wider_than_the_screen(
         "/releases",
         filtered,
         f"/releases/{release}",
+        f"/releases/{release}/strip",
         f"/releases/{release}/entities/cluster:c0",
         "/releases/odd",
     ):

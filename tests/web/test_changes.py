@@ -26,6 +26,7 @@ from dashboard.pages.occurrences import OccurrencesPage
 from dashboard.pages.problems import ProblemsPage
 from dashboard.pages.release import HierarchyPage, ReleasePage
 from dashboard.pages.releases import ReleasesPage
+from dashboard.pages.strip import StripPage
 from dashboard.settings import Settings
 from dashboard.web.changes import MANY, drawn, outline
 from tests.open_page import OpenPage, parsed
@@ -111,6 +112,7 @@ def pages(root: Entity, opened: frozenset[str], *, stale: bool) -> Iterator[tupl
     asked = "&".join(f"open={entity_id}" for entity_id in sorted(opened))
     yield f"/releases/release:r?{asked}", ReleasePage.of(outdated(seen, GAP) if stale else seen, opened)
     yield "/releases/release:r/hierarchy", HierarchyPage.of(seen)
+    yield "/releases/release:r/strip", StripPage.of(outdated(seen, GAP) if stale else seen)
     ids = {row.id for row in root.walk()}
     for entity_id in {"release:r", "wave:w0", "cluster:c0", "app:a0-0"} & ids:
         yield f"/releases/release:r/entities/{entity_id}", EntityPage.of(seen, entity_id, opened)
@@ -236,10 +238,10 @@ def place_of(entity_id: str) -> int:
 
 def test_one_changed_app_brings_its_line_those_above_it_and_the_head(app: Flask):
     answer = changed(app, place_of("app:a0-0"), "state", 2)
-    assert len(targets(answer)) == 5, "the head, the wave, the cluster, the bundle, the app"
+    assert len(targets(answer)) == 6, "the head, the strip, the wave, the cluster, the bundle, the app"
     assert 'data-entity-id="app:a0-0"' in answer
     assert "app:a0-1" not in answer
-    assert "cluster:c1" not in answer
+    assert 'data-entity-id="cluster:c1"' not in answer
 
 
 def test_a_field_that_a_page_does_not_show_brings_nothing(app: Flask):

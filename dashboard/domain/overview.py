@@ -1,0 +1,82 @@
+"""What the first page of the list says at a glance: who needs somebody, who waits, what moves, what has ended lately.
+
+Pure functions over what the list knows already; nothing is asked for it.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from dashboard.domain.entities import Release, ReleaseList
+from dashboard.domain.phases import Phase
+
+# What has ended longer ago is history.
+LATELY = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The releases of a page of the list by what they ask of whoever reads it; of several runs of one id, the newest.
+
+    `listed` of them were looked at, which is `open_whole` if those were all that have not ended. `ended` counts by
+    phase what has ended since that moment, which is `ended_whole` if no other did.
+    """
+
+    listed: int
+    open_whole: bool
+    needy: tuple[Release, ...]
+    waiting: tuple[Release, ...]
+    moving: tuple[Release, ...]
+    since: datetime
+    ended: Mapping[Phase, int]
+    ended_whole: bool
+
+
+def overview(found: ReleaseList, as_of: datetime) -> Overview:
+    """Of the first page of the whole list, which has what runs before what has ended, latest end first."""
+    # Whole minutes, so that it says the same for a while.
+    since = (as_of - LATELY).replace(second=0, microsecond=0)
+    rows = found.releases
+    whole = found.next is None and len(rows) >= found.total
+    unended = [release for release in _newest(rows) if not release.execution.status.closed]
+    ended = [release for release in rows if _ended_since(release, since)]
+    needy = [release for release in _newest(rows) if release.root.phase.broken and _matters(release, since)]
+    return Overview(
+        listed=len(rows),
+        open_whole=whole or any(release.execution.status.closed for release in rows),
+        needy=tuple(needy),
+        waiting=tuple(release for release in unended if release.root.phase is Phase.PAUSED),
+        moving=tuple(release for release in unended if not _stands(release)),
+        since=since,
+        ended=Counter(release.root.phase for release in ended),
+        ended_whole=whole or any(_ended_before(release, since) for release in rows),
+    )
+
+
+def _newest(rows: tuple[Release, ...]) -> list[Release]:
+    """The newest run of each id."""
+    newest: dict[str, Release] = {}
+    for release in rows:
+        known = newest.get(release.id)
+        if known is None or release.execution.started_at > known.execution.started_at:
+            newest[release.id] = release
+    return list(newest.values())
+
+
+def _ended_since(release: Release, since: datetime) -> bool:
+    closed_at = release.execution.closed_at
+    return closed_at is not None and closed_at >= since
+
+
+def _ended_before(release: Release, since: datetime) -> bool:
+    closed_at = release.execution.closed_at
+    return closed_at is not None and closed_at < since
+
+
+def _matters(release: Release, since: datetime) -> bool:
+    return not release.execution.status.closed or _ended_since(release, since)
+
+
+def _stands(release: Release) -> bool:
+    return release.root.phase.broken or release.root.phase is Phase.PAUSED

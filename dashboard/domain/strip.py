@@ -1,0 +1,65 @@
+"""A whole release as one strip: its waves in order, each with its clusters. Pure functions over entities."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dashboard.domain.entities import Entity
+from dashboard.domain.phases import Phase
+from dashboard.domain.rollup import Tally, tally, tally_apps
+
+_AT_WORK = frozenset({Phase.RUNNING, Phase.PAUSED})
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cluster of a strip, with its position in the wave and its apps counted."""
+
+    cluster: Entity
+    position: int
+    apps: Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A wave of a strip, with its position in the release.
+
+    `current` is set where the release is at work. `cells` is None where the clusters are only counted, or were not
+    read.
+    """
+
+    wave: Entity
+    position: int
+    current: bool
+    clusters: Tally
+    cells: tuple[Cell, ...] | None
+
+    @property
+    def read(self) -> bool:
+        """Whether it is known which clusters the wave has."""
+        return bool(self.wave.children) or not (self.wave.child_ids or self.wave.problem)
+
+
+def segments(root: Entity, most: int) -> Iterator[Segment]:
+    """The waves of a release; with so many clusters or more, these are counted and have no cells."""
+    merged = count_clusters(root) >= most
+    for position, wave in enumerate(root.children):
+        yield Segment(wave, position, is_current(wave), tally(wave.children), None if merged else _cells(wave))
+
+
+def count_clusters(root: Entity) -> int:
+    """How many clusters were read."""
+    return sum(len(wave.children) for wave in root.children)
+
+
+def is_current(wave: Entity) -> bool:
+    """Whether the release is at work in this wave, by its own word or that of one of its clusters.
+
+    Of an ended release no row is unfinished any more, so that no wave of it is current.
+    """
+    return wave.phase in _AT_WORK or any(cluster.phase in _AT_WORK for cluster in wave.children)
+
+
+def _cells(wave: Entity) -> tuple[Cell, ...] | None:
+    if not wave.children and (wave.child_ids or wave.problem):
+        return None
+    return tuple(Cell(cluster, position, tally_apps(cluster)) for position, cluster in enumerate(wave.children))

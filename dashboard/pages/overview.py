@@ -1,0 +1,112 @@
+"""Four cards above the list: what needs somebody, what waits for somebody, what moves, what has ended lately."""
+
+from datetime import datetime
+
+from pydantic import Field
+
+from dashboard.domain.entities import Release, ReleaseList
+from dashboard.domain.ids import MalformedId, parse_release_id
+from dashboard.domain.overview import Overview, overview
+from dashboard.domain.phases import Phase
+from dashboard.live.snapshots import Snapshot
+from dashboard.pages.base import Model
+
+# Releases named on a card; the rest is counted.
+NAMED = 3
+
+
+class Named(Model):
+    """A release on a card: its own `word`, since when it says so, and why it is in trouble, if it is."""
+
+    release_id: str
+    run_id: str | None = Field(description="The run, of a release that has ended.")
+    name: str
+    word: str
+    since: datetime | None
+    cause: str | None
+    addressable: bool = Field(exclude=True)
+
+    @classmethod
+    def of(cls, release: Release) -> "Named":
+        """The view of a release."""
+        execution, root = release.execution, release.root
+        return cls(
+            release_id=release.id,
+            run_id=execution.run_id if execution.status.closed else None,
+            name=root.name,
+            word=(root.phase if root.overruled else root.state or "not known").replace("_", " "),
+            since=execution.closed_at or root.updated_at,
+            cause=root.error,
+            addressable=_addressable(release.id),
+        )
+
+
+class Card(Model):
+    """How many releases are so, and the first of them."""
+
+    count: int
+    named: tuple[Named, ...]
+    more: int
+
+    @classmethod
+    def of(cls, releases: tuple[Release, ...]) -> "Card":
+        """The card of these releases."""
+        named = tuple(Named.of(release) for release in releases[:NAMED])
+        return cls(count=len(releases), named=named, more=len(releases) - len(named))
+
+
+class OverviewView(Model):
+    """What the first page of the whole list says at a glance, of the releases on it.
+
+    Attempts that failed inside of a release are not known to the list: `/problems` has those.
+    """
+
+    listed: int = Field(description="How many releases were looked at: the first of the list.")
+    open_whole: bool = Field(description="Whether these are all that have not ended.")
+    needs_somebody: Card = Field(description="Failed since `ended_since`, or failed and still running.")
+    waits_for_somebody: Card
+    moves: Card
+    moving_waves: int = Field(description="How many waves those have that move, as far as they have told.")
+    untold: int = Field(description="How many of those did not tell how they stand, but run as far as Temporal knows.")
+    ended_since: datetime = Field(description="24 hours before this was read.")
+    ended: dict[Phase, int] = Field(description="What has ended since then, by phase.")
+    ended_whole: bool = Field(description="Whether nothing else has ended since then.")
+
+    @classmethod
+    def of(cls, snapshot: Snapshot[ReleaseList]) -> "OverviewView":
+        """The overview of the first page of the whole list."""
+        seen = overview(snapshot.value, snapshot.as_of)
+        return cls(
+            listed=seen.listed,
+            open_whole=seen.open_whole,
+            needs_somebody=Card.of(seen.needy),
+            waits_for_somebody=Card.of(seen.waiting),
+            moves=Card.of(seen.moving),
+            moving_waves=sum(len(release.root.child_ids) for release in seen.moving),
+            untold=_untold(seen),
+            ended_since=seen.since,
+            ended={phase: seen.ended[phase] for phase in Phase if seen.ended.get(phase)},
+            ended_whole=seen.ended_whole,
+        )
+
+    @property
+    def whole(self) -> bool:
+        """Whether no release that matters here stands on a later page."""
+        return self.open_whole and self.ended_whole
+
+    @property
+    def ended_count(self) -> int:
+        """How many have ended since then."""
+        return sum(self.ended.values())
+
+
+def _untold(seen: Overview) -> int:
+    return sum(release.root.problem is not None or release.said_at is not None for release in seen.moving)
+
+
+def _addressable(release_id: str) -> bool:
+    try:
+        parse_release_id(release_id)
+    except MalformedId:
+        return False
+    return True

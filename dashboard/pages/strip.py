@@ -1,0 +1,216 @@
+"""A release as one strip of waves, each with its clusters as cells: alone, above the tree, and in the list."""
+
+from datetime import datetime
+from typing import Annotated, ClassVar, Self
+
+from pydantic import Field
+
+from dashboard.domain.entities import Entity, Release, Status
+from dashboard.domain.ids import EntityType
+from dashboard.domain.phases import Phase
+from dashboard.domain.rollup import tally_apps
+from dashboard.domain.strip import Cell, Segment, count_clusters, segments
+from dashboard.live.snapshots import Snapshot
+from dashboard.pages.base import Model, Page, freshness, part
+from dashboard.pages.rows import Row, common, key_of, place_of
+from dashboard.pages.views import Progress
+
+# From so many clusters on a strip counts them: above the tree, where it is sent anew with each change, and alone.
+MOST_ABOVE_TREE = 400
+MOST = 2_000
+# With more cells than these they get narrower, and again.
+WIDE, NARROW = 120, 500
+
+
+@part
+class StripCell:
+    """A cluster. `state` is its own word, `progress` counts its apps."""
+
+    id: str
+    name: str
+    state: str
+    phase: Phase
+    progress: Progress
+    label: Annotated[str, Field(exclude=True)]
+    key: Annotated[str, Field(exclude=True)]
+    addressable: Annotated[bool, Field(exclude=True)]
+
+    @classmethod
+    def of(cls, cell: Cell, wave_place: str) -> "StripCell":
+        """The view of a cell of the wave at this place."""
+        cluster = cell.cluster
+        word = cluster.phase if cluster.overruled else cluster.state or "not known"
+        return cls(
+            id=cluster.id,
+            name=cluster.name,
+            state=cluster.state,
+            phase=cluster.phase,
+            progress=Progress.of(cell.apps),
+            label=word.replace("_", " "),
+            key=key_of(place_of(wave_place, cluster.id, cell.position)),
+            addressable=bool(cluster.id) and not (cluster.problem and cluster.problem.code == "malformed"),
+        )
+
+    @property
+    def told(self) -> str:
+        """All that the cell says, in words."""
+        if self.progress.unopened:
+            return f"{self.name}: {self.label}, apps not read"
+        retrying = f", {self.progress.retrying:,} retrying" if self.progress.retrying else ""
+        broken = f", {self.progress.broken:,} failed" if self.progress.broken else ""
+        done = f"{self.progress.succeeded:,} of {self.progress.total:,} apps done"
+        return f"{self.name}: {self.label}, {done}{broken}{retrying}"
+
+
+@part
+class StripWave:
+    """A wave. `cells` is null where clusters are only counted, in `cluster_progress`, or where `read` is false."""
+
+    id: str
+    name: str
+    state: str
+    phase: Phase
+    sequence: int | None
+    current: bool
+    read: bool
+    cluster_progress: Progress
+    cells: tuple[StripCell, ...] | None
+    label: Annotated[str, Field(exclude=True)]
+    why: Annotated[str, Field(exclude=True)]
+
+    @classmethod
+    def of(cls, segment: Segment, release_place: str) -> "StripWave":
+        """The view of a segment of the release at this place."""
+        wave = segment.wave
+        place = place_of(release_place, wave.id, segment.position)
+        cells = None if segment.cells is None else tuple(StripCell.of(cell, place) for cell in segment.cells)
+        return cls(
+            id=wave.id,
+            name=wave.name,
+            state=wave.state,
+            phase=wave.phase,
+            sequence=wave.sequence,
+            current=segment.current,
+            read=segment.read,
+            cluster_progress=Progress.of(segment.clusters),
+            cells=cells,
+            label=(wave.phase if wave.overruled else wave.state or "not known").replace("_", " "),
+            why=_why_unread(wave),
+        )
+
+    @property
+    def told(self) -> str:
+        """How far it is, in words."""
+        if not self.read:
+            return f"{self.name}: {self.label}, clusters not read"
+        counted = self.cluster_progress
+        broken = f", {counted.broken:,} failed" if counted.broken else ""
+        return f"{self.name}: {self.label}, {counted.succeeded:,} of {counted.total:,} clusters done{broken}"
+
+
+@part
+class Strip:
+    """The waves of a release. With `merged` the clusters are too many to be drawn one by one, and are counted."""
+
+    waves: tuple[StripWave, ...]
+    clusters: Annotated[int, Field(description="How many clusters were read.")]
+    merged: bool
+
+    @classmethod
+    def of(cls, release: Release, most: int) -> "Strip":
+        """The strip of a release, which counts clusters if it has so many."""
+        place = place_of("", release.execution.workflow_id, 0)
+        clusters = count_clusters(release.root)
+        waves = tuple(StripWave.of(segment, place) for segment in segments(release.root, most))
+        return cls(waves=waves, clusters=clusters, merged=clusters >= most)
+
+    @property
+    def width(self) -> str:
+        """How wide its cells are."""
+        return "wide" if self.clusters <= WIDE else "narrow" if self.clusters <= NARROW else "thin"
+
+    @property
+    def unread(self) -> int:
+        """How many waves were not read."""
+        return sum(not wave.read for wave in self.waves)
+
+    @property
+    def told(self) -> str:
+        """The waves in words."""
+        return "; ".join(wave.told for wave in self.waves)
+
+
+class StripPage(Page, Row):
+    """A release as one strip, fit for a wall: its waves, and each cluster as a cell."""
+
+    template: ClassVar[str] = "pages/strip.html"
+    fragment: ClassVar[str] = "partials/_strip_page.html"
+    parts: ClassVar[tuple[str, ...]] = ("strip_head", "strip")
+
+    type: EntityType
+    workflow_id: str
+    run_id: str
+    status: Status
+    started_at: datetime
+    closed_at: datetime | None
+    progress: Progress
+    strip: Strip
+    # Above the tree, cells are no rows of the page.
+    strip_alone: ClassVar[bool] = True
+
+    @property
+    def live(self) -> bool:
+        """An ended release has no news, once it has been read."""
+        return self.stale or self.problem is not None or bool(self.strip.unread) or not self.status.closed
+
+    @property
+    def frame(self) -> tuple[object, ...]:
+        """Nothing: the parts are all of it."""
+        return ()
+
+    @classmethod
+    def of(cls, snapshot: Snapshot[Release]) -> Self:
+        """The page of a snapshot."""
+        release = snapshot.value
+        execution, root = release.execution, release.root
+        return cls(
+            **common(root, place_of("", execution.workflow_id, 0)),
+            **freshness(snapshot),
+            type=root.type,
+            workflow_id=execution.workflow_id,
+            run_id=execution.run_id,
+            status=execution.status,
+            started_at=execution.started_at,
+            closed_at=execution.closed_at,
+            progress=Progress.of(tally_apps(root)),
+            strip=Strip.of(release, MOST),
+        )
+
+
+class SmallStrip(Model):
+    """A strip as a row of the list has it: as a picture, or why there is none."""
+
+    strip: Strip | None
+    as_of: datetime | None
+    why: str | None
+
+    @classmethod
+    def of(cls, snapshot: Snapshot[Release]) -> "SmallStrip":
+        """The strip of a snapshot, which may not be the latest."""
+        release, reason = snapshot.value, snapshot.reason
+        problem = release.root.problem
+        if not release.root.children:
+            return cls.missing(problem.message if problem else "The release has not told of any wave.")
+        late = (reason.message if reason else "Temporal could not be asked.") if snapshot.stale else None
+        gap = problem.message if problem and not problem.awaited else None
+        return cls(strip=Strip.of(release, MOST), as_of=snapshot.as_of, why=late or gap)
+
+    @classmethod
+    def missing(cls, why: str) -> "SmallStrip":
+        """No strip, for this reason."""
+        return cls(strip=None, as_of=None, why=why)
+
+
+def _why_unread(wave: Entity) -> str:
+    """Why no cluster of a wave is known; empty where nothing is wrong."""
+    return wave.problem.message if wave.problem else "Its clusters were not read."

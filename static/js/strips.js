@@ -1,0 +1,65 @@
+// Strips: arrow keys walk the cells, a click opens the cluster in a tree that is here already, and the rows of the list
+// get their small strips after the page is there, a few at a time. Without it, cells are links and rows have no strip.
+
+// One renewal in so many seconds for each row in sight, sooner if the row says something new; never more at a time.
+const RENEW_MS = 30_000;
+const LEAST_MS = 5_000;
+const AT_ONCE = 2;
+
+document.addEventListener("keydown", (event) => {
+  const cell = event.target.closest?.("a.cell");
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (!cell || !step) return;
+  const cells = [...cell.closest(".strip").querySelectorAll("a.cell")];
+  cells[cells.indexOf(cell) + step]?.focus();
+  event.preventDefault();
+});
+
+document.addEventListener("click", (event) => {
+  const cell = event.target.closest?.("a.cell");
+  const branch = cell && document.getElementById(cell.hash.slice(1));
+  if (!branch || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  for (let part = branch; part; part = part.parentElement.closest("details")) part.open = true;
+  location.hash = cell.hash;
+});
+
+const had = new WeakMap();
+const inSight = new WeakSet();
+
+function due(slot) {
+  const last = had.get(slot);
+  if (!last) return true;
+  const age = Date.now() - last.at;
+  if (last.said !== slot.dataset.said) return age > LEAST_MS;
+  // An ended release has no news, once its strip has been had.
+  const open = slot.dataset.over === "false" || !slot.querySelector(".strip-of:not(.late)");
+  return open && age > RENEW_MS;
+}
+
+function fill() {
+  if (document.hidden) return;
+  let underWay = document.querySelectorAll(".strip-slot.htmx-request").length;
+  for (const slot of document.querySelectorAll(".strip-slot")) {
+    sight.observe(slot);
+    if (underWay >= AT_ONCE || !inSight.has(slot) || !due(slot)) continue;
+    underWay += 1;
+    had.set(slot, { said: slot.dataset.said, at: Date.now() });
+    slot.dispatchEvent(new CustomEvent("strip"));
+  }
+}
+
+const sight = new IntersectionObserver((seen) => {
+  for (const { target, isIntersecting } of seen) inSight[isIntersecting ? "add" : "delete"](target);
+  fill();
+});
+
+document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
+  if (ctx.sourceElement.matches(".strip-slot")) setTimeout(fill);
+});
+
+// By then htmx knows the slots.
+document.addEventListener("DOMContentLoaded", () => {
+  if (document.getElementById("part-releases_foot")) setInterval(fill, 1000);
+  fill();
+});
