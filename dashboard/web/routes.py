@@ -17,13 +17,14 @@ from dashboard.pages.occurrences import OccurrencesPage
 from dashboard.pages.problems import ProblemsPage
 from dashboard.pages.release import HierarchyPage, ReleasePage
 from dashboard.pages.releases import ReleasesPage
+from dashboard.pages.timeline import TimelinePage
 from dashboard.web.errors import answer, invalid_parameter
 from dashboard.web.listing import asked_slice, sealing, whole_number
 from dashboard.web.shown import Shown
 from dashboard.web.twins import Twins
 
 MAX_OPEN = 500
-OF_A_RUN = frozenset({"web.release", "web.hierarchy", "web.entity"})
+OF_A_RUN = frozenset({"web.release", "web.hierarchy", "web.timeline", "web.entity"})
 
 blueprint = Blueprint("web", __name__)
 twins = Twins(blueprint)
@@ -63,6 +64,14 @@ def hierarchy(release_id: str) -> Shown:
     what, narrowing = _watched(release_id), _narrowing()
     seen = _live().release(release_id, asked_run(), whole=True, opened=_open_ids())
     return Shown(what, seen, lambda: HierarchyPage.of(seen, narrowing))
+
+
+@twins.route("/releases/<id:release_id>/timeline")
+def timeline(release_id: str) -> Shown:
+    """One release over time, and an estimate of the rest."""
+    what, opened = _watched(release_id), _open_ids()
+    seen = _live().release(release_id, asked_run(), whole=True, opened=opened)
+    return Shown(what, seen, lambda: TimelinePage.of(seen, opened), unfolded=lambda: TimelinePage.of(seen, every=True))
 
 
 @twins.route("/releases/<id:release_id>/entities/<id:entity_id>")

@@ -2,3 +2,4 @@
 
 import "./live.js";
 import "./news.js";
+import "./timeline.js";
