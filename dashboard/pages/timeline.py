@@ -109,7 +109,7 @@ class EstimateView(Model):
         if estimate is None:
             return None
         waves = f"{estimate.waves_done:,} wave{'' if estimate.waves_done == 1 else 's'} done"
-        basis = f"from {waves}" + (" and the pace of the one at work, which is slower" if estimate.slower_now else "")
+        basis = f"from {waves}" + (" and the slower one at work" if estimate.slower_now else "")
         left = round((estimate.ends_at - estimate.since).total_seconds())
         ends_at = estimate.since + timedelta(seconds=left)
         return cls(since=estimate.since, ends_at=ends_at, seconds_left=left, basis=basis)
