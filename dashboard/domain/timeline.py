@@ -144,7 +144,9 @@ def _known(entity: Entity, at_work: bool) -> _Known:
     last = max(lasts, default=None)
     if begun and entity.created_at and (at_work or "run_id" in entity.details):
         return _Known(min([entity.created_at, *firsts]), last, exact=True)
-    return _Known(min(firsts, default=entity.updated_at if begun else None), last, exact=False)
+    # Of what was not read below it, the last change says nothing about the first.
+    alone = entity.updated_at if begun and not entity.unopened else None
+    return _Known(min(firsts, default=alone), last, exact=False)
 
 
 def _made_as_work_comes(root: Entity) -> bool:

@@ -10,6 +10,7 @@ from pydantic import Field
 from dashboard.domain.entities import Release
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
+from dashboard.domain.problems import ProblemCode
 from dashboard.domain.rollup import cause_of, tally
 from dashboard.domain.timeline import Bar, Estimate, Mark, Timeline, timeline
 from dashboard.live.snapshots import Snapshot
@@ -134,8 +135,9 @@ class TimelinePage(Page, Row):
 
     @property
     def live(self) -> bool:
-        """An ended release has no news."""
-        return self.stale or self.problem is not None or self.to_at is None or any(row.problem for row in self.waves)
+        """An ended release has no news, once it has been read whole."""
+        unread = any(row.problem and row.problem.code == ProblemCode.NOT_READ for row in self._spans())
+        return self.stale or self.problem is not None or self.to_at is None or unread
 
     @property
     def rows(self) -> tuple[WaveSpan, ...]:

@@ -23,7 +23,8 @@ def axis(page: TimelinePage) -> Markup:
     step = (ticks[1] - ticks[0]).total_seconds() if len(ticks) > 1 else 60.0
     labels = [_label(_at(page, tick), _tick(tick, step)) for tick in ticks if _at(page, tick) < 95]
     if page.to_at is None:
-        labels.append(_label(_at(page, page.changed_at), '<span>now</span>', ' class="now" data-grows'))
+        text = "<span>as of</span>" if page.stale else "<span>now</span>"
+        labels.append(_label(_at(page, page.changed_at), text, ' class="now" data-grows'))
     return _plot("axis", "".join(labels))
 
 

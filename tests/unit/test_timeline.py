@@ -94,6 +94,13 @@ def test_what_an_ended_release_left_at_work_ended_with_it_and_what_it_left_waiti
     assert (three.span, three.begun) == (None, False)
 
 
+def test_what_was_not_read_has_no_begin():
+    unread = entity("wave:two", "in_progress", created_at=at(0), updated_at=at(20))
+    unread = replace(unread, child_ids=("cluster:c",))
+    bar = drawn(plan()[0], unread).bars[1]
+    assert (bar.span, bar.begun, bar.changed_at) == (None, True, at(20))
+
+
 def test_failures_stand_where_the_first_happened_and_retries_where_it_is_now():
     broken = cluster("a", ("failed", 3), ("failed", 2), ("deploying", 4), word="in_progress")
     bundle = broken.children[0]
