@@ -206,7 +206,13 @@ def _steady(release: Release) -> bool:
         return False
     rows = (row for wave in root.children for row in (wave, *wave.children))
     gaps = any(row.problem or row.unopened for row in root.flattened())
-    return not gaps and all(row.phase not in _HELD for row in rows)
+    return not gaps and not _stuck(root) and all(row.phase not in _HELD for row in rows)
+
+
+def _stuck(root: Entity) -> bool:
+    """Whether all that is at work is only tried again and again."""
+    at_work = [row for row in root.flattened() if row.phase is Phase.RUNNING and not row.children]
+    return bool(at_work) and all(row.attempt and row.attempt.retrying for row in at_work)
 
 
 def _worked(bars: Sequence[Bar], until: datetime) -> float:

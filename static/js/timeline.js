@@ -18,6 +18,11 @@ function grow() {
     if (element.localName === "rect") element.setAttribute("width", `${Math.max(now - begins, 0.4)}%`);
     else element.setAttribute("x", `${now}%`);
   }
+  // What was expected and is late is told in words; a bar of it would stand in the past.
+  for (const element of chart.querySelectorAll(".expected")) {
+    const ends = parseFloat(element.getAttribute("x")) + parseFloat(element.getAttribute("width"));
+    element.classList.toggle("late", ends < now);
+  }
   let span = length;
   while (span < (known - from) * 1.02) span *= 1.25;
   if (span > length && chart.dataset.span !== String(span)) squeeze(chart, from, length, span);

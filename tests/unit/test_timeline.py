@@ -127,6 +127,12 @@ def test_a_wave_at_work_that_is_slower_makes_the_estimate_longer():
     assert (estimate.ends_at, estimate.slower_now) == (at(34 + 40), True)
 
 
+def stuck() -> Release:
+    """The plan, with the one app that is at work tried again and again."""
+    run = execution(attempts={"app:c-1": retrying("app:c-1")})
+    return judge(run, entity("release:r", "in_progress", *plan(), created_at=STARTED))
+
+
 @pytest.mark.parametrize(
     "release",
     [
@@ -144,6 +150,7 @@ def test_a_wave_at_work_that_is_slower_makes_the_estimate_longer():
         replace(judged(*plan()), said_at=STARTED),
         judged(plan()[0]),
         judged(),
+        stuck(),
     ],
 )
 def test_there_is_no_estimate_where_there_is_nothing_to_estimate_from(release: Release):
