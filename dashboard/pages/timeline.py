@@ -193,7 +193,7 @@ class TimelinePage(Page, Row):
             estimate=EstimateView.of(drawn.estimate),
             wave_progress=Progress.of(tally(root.children)),
             cluster_progress=Progress.of(tally(clusters)),
-            waves=_waves(drawn, place, None if every or len(clusters) <= MANY_CLUSTERS else open_ids),
+            waves=tuple(_waves(drawn, place, None if every or len(clusters) <= MANY_CLUSTERS else open_ids)),
         )
 
 
@@ -204,32 +204,31 @@ def _until(drawn: Timeline) -> datetime:
     return drawn.span.start + length * (1 if drawn.span.end else 1 + ROOM)
 
 
-def _waves(drawn: Timeline, place: str, open_ids: frozenset[str] | None) -> tuple[WaveSpan, ...]:
+def _waves(drawn: Timeline, place: str, open_ids: frozenset[str] | None) -> Iterator[WaveSpan]:
     """The waves' rows; those of waves that are at work have their clusters, all have where `open_ids` is None."""
-    expected = dict(drawn.estimate.waves) if drawn.estimate else {}
+    ends = dict(drawn.estimate.waves) if drawn.estimate else {}
     since = drawn.known_until
-    rows = []
     for number, bar in enumerate(drawn.bars):
-        unfolded = bar.entity.phase in {Phase.RUNNING, Phase.PAUSED} or bar.entity.phase.broken
-        is_open = open_ids is None or unfolded or bar.entity.id in open_ids
-        place_here = place_of(place, bar.entity.id, number)
-        ends = expected.get(number)
-        rows.append(
-            WaveSpan(
-                **_fields(bar, place_here),
-                type="wave",
-                sequence=bar.entity.sequence,
-                expected_from=since if ends else None,
-                expected_at=ends,
-                cluster_progress=Progress.of(tally(bar.entity.children)),
-                open=is_open,
-                clusters=tuple(_clusters(bar.bars, place_here)) if is_open else None,
-                lazy=open_ids is not None,
-                unfolded=unfolded or bool(open_ids and bar.entity.id in open_ids),
-            )
-        )
-        since = ends or since
-    return tuple(rows)
+        here, expected_at = place_of(place, bar.entity.id, number), ends.get(number)
+        yield _wave(bar, here, open_ids, {"expected_from": expected_at and since, "expected_at": expected_at})
+        since = expected_at or since
+
+
+def _wave(bar: Bar, place: str, open_ids: frozenset[str] | None, more: dict[str, Any]) -> WaveSpan:
+    wave = bar.entity
+    unfolded = wave.phase in {Phase.RUNNING, Phase.PAUSED} or wave.phase.broken or wave.id in (open_ids or ())
+    is_open = open_ids is None or unfolded
+    return WaveSpan(
+        **_fields(bar, place),
+        **more,
+        type="wave",
+        sequence=wave.sequence,
+        cluster_progress=Progress.of(tally(wave.children)),
+        open=is_open,
+        clusters=tuple(_clusters(bar.bars, place)) if is_open else None,
+        lazy=open_ids is not None,
+        unfolded=unfolded,
+    )
 
 
 def _clusters(bars: Iterable[Bar], place: str) -> Iterator[ClusterSpan]:
