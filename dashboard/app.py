@@ -17,7 +17,7 @@ from dashboard.live.releases import LiveReleases
 from dashboard.settings import Settings, SettingsError, ensure_secret_key, load_settings
 from dashboard.temporal.connection import Connection, ConnectionSettingsError
 from dashboard.temporal.gateway import TemporalGateway
-from dashboard.web import assets, drawings, errors, health, login, routes, security, streams, strips
+from dashboard.web import assets, charts, drawings, errors, health, login, routes, security, streams, strips
 from dashboard.web.converters import IdConverter
 from dashboard.web.formats import FILTERS, segment
 from dashboard.web.renderings import Renderings
@@ -62,7 +62,7 @@ def _flask(settings: Settings) -> Flask:
     )
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters.update(FILTERS | drawings.FILTERS | strips.FILTERS)
+    app.jinja_env.filters.update(FILTERS | drawings.FILTERS | charts.FILTERS | strips.FILTERS)
     app.url_map.converters["id"] = IdConverter
     # An id may hold two slashes in a row.
     app.url_map.merge_slashes = False

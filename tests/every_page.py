@@ -32,6 +32,7 @@ def pages_of(release_id: str, entity_id: str = "app:a0-0") -> tuple[str, ...]:
         release,
         f"{release}/hierarchy",
         f"{release}/strip",
+        f"{release}/timeline",
         f"{release}/entities/{entity_id}",
         f"/entities/{entity_id}",
         "/problems",

@@ -32,6 +32,7 @@ def addresses(rollouts: Rollouts) -> dict[str, list[str]]:
         "release": [f"/releases/{release_id}" for release_id in ids] + ["/releases/release:never", "/releases/odd"],
         "hierarchy": [f"/releases/{release_id}/hierarchy" for release_id in ids],
         "strip": [f"/releases/{release_id}/strip" for release_id in ids],
+        "timeline": [f"/releases/{release_id}/timeline" for release_id in ids] + ["/releases/release:never/timeline"],
         "entity": [
             f"/releases/{release_id}/entities/{entity_id}"
             for release_id in ids

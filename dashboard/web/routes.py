@@ -18,6 +18,7 @@ from dashboard.pages.problems import ProblemsPage
 from dashboard.pages.release import HierarchyPage, ReleasePage
 from dashboard.pages.releases import ReleasesPage
 from dashboard.pages.strip import SmallStrip, StripPage
+from dashboard.pages.timeline import TimelinePage
 from dashboard.web.errors import answer, invalid_parameter
 from dashboard.web.listing import asked_slice, sealing
 from dashboard.web.narrowed import asked_narrowing
@@ -25,7 +26,7 @@ from dashboard.web.shown import Shown
 from dashboard.web.twins import Twins
 
 MAX_OPEN = 500
-OF_A_RUN = frozenset({"web.release", "web.hierarchy", "web.entity", "web.strip"})
+OF_A_RUN = frozenset({"web.release", "web.hierarchy", "web.strip", "web.timeline", "web.entity"})
 
 blueprint = Blueprint("web", __name__)
 twins = Twins(blueprint)
@@ -92,6 +93,14 @@ def small_strip(release_id: str) -> str:
     except NotFound as exc:
         small = SmallStrip.missing(exc.reason)
     return render_template("partials/_strip_small.html", page=small)
+
+
+@twins.route("/releases/<id:release_id>/timeline")
+def timeline(release_id: str) -> Shown:
+    """One release over time, and an estimate of the rest."""
+    what, opened = _watched(release_id), _ids("open")
+    seen = _live().release(release_id, asked_run(), whole=True, opened=opened)
+    return Shown(what, seen, lambda: TimelinePage.of(seen, opened), unfolded=lambda: TimelinePage.of(seen, every=True))
 
 
 @twins.route("/releases/<id:release_id>/entities/<id:entity_id>")

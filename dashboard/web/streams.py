@@ -31,6 +31,7 @@ VIEWS: Mapping[str, Callable[..., Shown]] = {
     "releases": routes.releases,
     "release": routes.release,
     "hierarchy": routes.hierarchy,
+    "timeline": routes.timeline,
     "entity": routes.entity,
     "strip": routes.strip,
     "occurrences": routes.occurrences,

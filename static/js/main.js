@@ -6,4 +6,5 @@ import "./live.js";
 import "./news.js";
 import "./strips.js";
 import "./theme.js";
+import "./timeline.js";
 import "./tree.js";

@@ -3,6 +3,8 @@
 
 export const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 const dayAndTime = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const hours = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
 
 /** A span of seconds in the two units that matter. */
@@ -20,6 +22,9 @@ const shown = {
   day: (at, now) => (at.toDateString() === now.toDateString() ? clock : dayAndTime).format(at),
   since: (at, now) => span((now - at) / 1000),
   ago: (at, now) => `${span((now - at) / 1000)} ago`,
+  tick: (at) => hours.format(at),
+  date: (at) => day.format(at),
+  left: (at, now) => (at > now ? `about ${span((at - now) / 1000)} left` : `${span((now - at) / 1000)} later than estimated`),
   until: (at, now) => (at > now ? `in ${span((at - now) / 1000 + 1)}` : "now"),
 };
 

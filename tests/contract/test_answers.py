@@ -12,6 +12,7 @@ from dashboard.pages.occurrences import OccurrencesPage
 from dashboard.pages.problems import ProblemsPage
 from dashboard.pages.release import HierarchyPage, ReleasePage
 from dashboard.pages.releases import ReleasesPage
+from dashboard.pages.timeline import TimelinePage
 from tests.conftest import Rollouts
 
 ERROR = {
@@ -55,6 +56,7 @@ def conforms(answer: Any, schema: dict[str, Any]) -> None:
         ("/releases?q=nowhere", ReleasesPage),
         ("/releases/{}", ReleasePage),
         ("/releases/{}/hierarchy", HierarchyPage),
+        ("/releases/{}/timeline", TimelinePage),
         ("/releases/{}/entities/wave:canary", EntityPage),
         ("/releases/{}/entities/cluster:eu-west-1", EntityPage),
         ("/releases/{}/entities/bundle:web-services-eu-west-1", EntityPage),

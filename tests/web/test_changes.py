@@ -27,6 +27,7 @@ from dashboard.pages.problems import ProblemsPage
 from dashboard.pages.release import HierarchyPage, ReleasePage
 from dashboard.pages.releases import ReleasesPage
 from dashboard.pages.strip import StripPage
+from dashboard.pages.timeline import TimelinePage
 from dashboard.settings import Settings
 from dashboard.web.changes import MANY, drawn, outline
 from tests.open_page import OpenPage, parsed
@@ -113,6 +114,7 @@ def pages(root: Entity, opened: frozenset[str], *, stale: bool) -> Iterator[tupl
     yield f"/releases/release:r?{asked}", ReleasePage.of(outdated(seen, GAP) if stale else seen, opened)
     yield "/releases/release:r/hierarchy", HierarchyPage.of(seen)
     yield "/releases/release:r/strip", StripPage.of(outdated(seen, GAP) if stale else seen)
+    yield "/releases/release:r/timeline", TimelinePage.of(outdated(seen, GAP) if stale else seen)
     ids = {row.id for row in root.walk()}
     for entity_id in {"release:r", "wave:w0", "cluster:c0", "app:a0-0"} & ids:
         yield f"/releases/release:r/entities/{entity_id}", EntityPage.of(seen, entity_id, opened)

@@ -1,0 +1,238 @@
+"""When work was done: spans of a release's waves and clusters, what went wrong in them, and an estimate of the rest.
+
+A row's `created_at` says when its record was made, which may be long before anybody works on it. It counts as the
+start of work only where rows are made as work comes to them: a child workflow starts with its work, and a release that
+tells of itself does so if none of its rows that wait has one and some were made after work had begun elsewhere.
+Everywhere else work begins, as far as is known, with the first change of anything below the row that has moved.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from dashboard.domain.entities import Entity, Release, Status
+from dashboard.domain.phases import Phase, phase_of
+from dashboard.domain.rollup import tally_apps
+
+_GOING_ON = frozenset({Phase.PENDING, Phase.RUNNING, Phase.PAUSED})
+# What keeps an estimate from being one: nobody knows when a row in one of these moves on.
+_HELD = frozenset(Phase) - {Phase.PENDING, Phase.RUNNING, Phase.SUCCEEDED}
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From when to when something was worked on (UTC); `end` is None while it is. If not `exact`, it may be longer."""
+
+    start: datetime
+    end: datetime | None
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What went wrong: `count` rows failed for good, the first at `at`; or, where that is None, are tried again now."""
+
+    at: datetime | None
+    count: int
+    first: Entity
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A wave or cluster over time: no span where no times are known, or where nobody has begun with it.
+
+    `changed_at` is when anything in it that has begun changed last.
+    """
+
+    entity: Entity
+    begun: bool
+    changed_at: datetime | None
+    span: Span | None
+    marks: tuple[Mark, ...]
+    bars: tuple["Bar", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """When the rest will be done if clusters take as long as in the waves that are done, counted from the last change.
+
+    Where the waves at work are `slower_now`, clusters are taken to need as long as there.
+    `waves` are the ends of the unfinished waves, one after another, by their place among all waves.
+    """
+
+    since: datetime
+    ends_at: datetime
+    waves_done: int
+    slower_now: bool
+    waves: tuple[tuple[int, datetime], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The bars of a release's waves, its own span, when the last change happened, and the estimate, if there is one."""
+
+    span: Span
+    known_until: datetime
+    bars: tuple[Bar, ...]
+    estimate: Estimate | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of when an entity moved first and last."""
+
+    first: datetime | None
+    last: datetime | None
+    exact: bool
+
+
+def timeline(release: Release) -> Timeline:
+    """The timeline of a release. Pure: what goes on has no end, so that it stays the same while nothing changes."""
+    at_work = _made_as_work_comes(release.root)
+    bars = tuple(_bar(release, wave, at_work) for wave in release.root.children)
+    execution = release.execution
+    times = [execution.started_at, *_times(bars)]
+    latest = max([*times, execution.closed_at] if execution.closed_at else times)
+    span = Span(min(times), latest if execution.status.closed else None, exact=True)
+    return Timeline(span, latest, bars, _estimate(release, bars, latest))
+
+
+def _times(bars: Sequence[Bar]) -> Iterator[datetime]:
+    for bar in bars:
+        if bar.span:
+            yield bar.span.start
+            yield from (bar.span.end,) if bar.span.end else ()
+        yield from (mark.at for mark in bar.marks if mark.at)
+        yield from (bar.changed_at,) if bar.changed_at else ()
+        yield from _times(bar.bars)
+
+
+def _bar(release: Release, entity: Entity, at_work: bool, depth: int = 2) -> Bar:
+    known = _known(entity, at_work)
+    below = tuple(_bar(release, child, at_work, depth - 1) for child in entity.children) if depth > 1 else ()
+    span = None
+    if known.first:
+        end = _end(release, entity, known)
+        span = Span(known.first, max(end, known.first) if end else None, known.exact)
+    return Bar(entity, any(map(_begun, entity.flattened())), known.last, span, _marks(entity), below)
+
+
+def _end(release: Release, entity: Entity, known: _Known) -> datetime | None:
+    """When it was done with; None if it is not. What an ended release left unfinished ended with the release."""
+    execution = release.execution
+    if entity.phase in _GOING_ON and not execution.status.closed:
+        return None
+    left_behind = entity.phase is not phase_of(entity.type, entity.state) and "run_id" not in entity.details
+    return (execution.closed_at if left_behind else None) or known.last or known.first
+
+
+def _begun(row: Entity) -> bool:
+    """Whether work has come to this row itself: by its own last word, as what an ended release left was never begun."""
+    said = phase_of(row.type, row.state)
+    if said is Phase.UNKNOWN:
+        return bool(row.created_at and row.updated_at and row.updated_at > row.created_at)
+    return said is not Phase.PENDING
+
+
+def _known(entity: Entity, at_work: bool) -> _Known:
+    below = [_known(child, at_work) for child in entity.children]
+    firsts = [known.first for known in below if known.first]
+    lasts = [known.last for known in below if known.last]
+    begun = _begun(entity)
+    if begun and entity.updated_at:
+        lasts.append(entity.updated_at)
+    last = max(lasts, default=None)
+    if begun and entity.created_at and (at_work or "run_id" in entity.details):
+        return _Known(min([entity.created_at, *firsts]), last, exact=True)
+    # Of what was not read below it, the last change says nothing about the first.
+    alone = entity.updated_at if begun and not entity.unopened else None
+    return _Known(min(firsts, default=alone), last, exact=False)
+
+
+def _made_as_work_comes(root: Entity) -> bool:
+    rows = [row for wave in root.children for row in (wave, *wave.children)]
+    if any(row.created_at and not _begun(row) for row in rows):
+        return False
+    made = [row.created_at for row in rows if row.created_at]
+    moved = [known for row in root.children if (known := _known(row, at_work=False).first)]
+    return bool(made and moved) and max(made) > min(moved)
+
+
+def _marks(entity: Entity) -> tuple[Mark, ...]:
+    """The failures in it and the retries, each as one: what failed first, and what is tried again first."""
+    leaves = [row for row in entity.flattened() if not row.children]
+    failed = [(row.updated_at, row) for row in leaves if row.phase.broken and row.updated_at]
+    retried = [row for row in entity.flattened() if row.attempt and row.attempt.retrying]
+    marks = []
+    if failed:
+        at, first = min(failed, key=lambda pair: pair[0])
+        marks.append(Mark(at, len(failed), first))
+    if retried:
+        marks.append(Mark(None, len(retried), retried[0]))
+    return tuple(marks)
+
+
+def _estimate(release: Release, bars: Sequence[Bar], since: datetime) -> Estimate | None:
+    if not _steady(release):
+        return None
+    done = [bar for bar in bars if bar.entity.phase is Phase.SUCCEEDED and bar.bars and bar.span]
+    seconds = _worked(done, since)
+    if not seconds:
+        return None
+    pace, now = seconds / sum(len(bar.bars) for bar in done), _pace_at_work(bars, since)
+    ends_at, waves = since, []
+    for place, bar in enumerate(bars):
+        if bar.entity.phase.unfinished:
+            ends_at += timedelta(seconds=max(pace, now) * _left(bar))
+            waves.append((place, ends_at))
+    return Estimate(since, ends_at, len(done), now > pace, tuple(waves)) if waves else None
+
+
+def _pace_at_work(bars: Sequence[Bar], since: datetime) -> float:
+    """The seconds per cluster that the waves at work take at least, so far."""
+    at_work = [bar for bar in bars if bar.span and bar.entity.phase.unfinished]
+    done = sum(len(bar.bars) - _left(bar) for bar in at_work)
+    return _worked(at_work, since) / max(done, 1.0)
+
+
+def _steady(release: Release) -> bool:
+    """Whether the release goes on, its whole plan is known, and nothing in it is held up or not known."""
+    root = release.root
+    running = release.execution.status is Status.RUNNING and root.phase is Phase.RUNNING
+    if not running or release.said_at or release.levels or root.problem:
+        return False
+    # Of what a workflow per row is still to start, nothing is known.
+    if any("run_id" in wave.details or not wave.children for wave in root.children):
+        return False
+    rows = (row for wave in root.children for row in (wave, *wave.children))
+    gaps = any(row.problem or row.unopened for row in root.flattened())
+    return not gaps and not _stuck(root) and all(row.phase not in _HELD for row in rows)
+
+
+def _stuck(root: Entity) -> bool:
+    """Whether all that is at work is only tried again and again."""
+    at_work = [row for row in root.flattened() if row.phase is Phase.RUNNING and not row.children]
+    return bool(at_work) and all(row.attempt and row.attempt.retrying for row in at_work)
+
+
+def _worked(bars: Sequence[Bar], until: datetime) -> float:
+    """The seconds in which any of them was worked on: waves may run at the same time."""
+    spans = sorted((bar.span.start, bar.span.end or until) for bar in bars if bar.span)
+    total, reached = 0.0, None
+    for start, end in spans:
+        begins = max(start, reached) if reached else start
+        total += max((end - begins).total_seconds(), 0.0)
+        reached = max(end, reached) if reached else end
+    return total
+
+
+def _left(wave: Bar) -> float:
+    """How many clusters of a wave are still to be done; of one that is at work, the share of its apps that is."""
+    return sum(_share_left(cluster.entity) for cluster in wave.bars)
+
+
+def _share_left(cluster: Entity) -> float:
+    if cluster.phase is Phase.SUCCEEDED:
+        return 0.0
+    apps = tally_apps(cluster)
+    return 1 - apps.of(Phase.SUCCEEDED) / apps.total if apps.total else 1.0

@@ -1,0 +1,248 @@
+"""A release over time: the bars of its waves and clusters, and an estimate of the rest."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from itertools import chain
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Field
+
+from dashboard.domain.entities import Release
+from dashboard.domain.ids import EntityType
+from dashboard.domain.phases import Phase
+from dashboard.domain.problems import ProblemCode
+from dashboard.domain.rollup import cause_of, tally
+from dashboard.domain.timeline import Bar, Estimate, Mark, Timeline, timeline
+from dashboard.live.snapshots import Snapshot
+from dashboard.pages.base import Model, Page, freshness, part
+from dashboard.pages.rows import Row, common, place_of
+from dashboard.pages.runs import RunsView
+from dashboard.pages.views import Progress
+
+# With more clusters than this, a closed wave leaves them out until it is opened.
+MANY_CLUSTERS = 120
+# Seconds between two ticks of the axis: the first that makes no more than so many.
+TICKS = (1, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
+MOST_TICKS = 9
+# What a release that goes on has free at its right, as a share of what it took so far.
+ROOM = 0.06
+
+
+@part
+class MarkView:
+    """Failures (`failed`, the first of them at `at`) or retries that go on (`retrying`), and what they say."""
+
+    kind: Literal["failed", "retrying"]
+    at: datetime | None
+    count: int
+    text: str
+
+    @classmethod
+    def of(cls, mark: Mark) -> "MarkView":
+        """The view of a mark."""
+        attempt, name = mark.first.attempt, mark.first.name
+        more = f" and {mark.count - 1:,} more" if mark.count > 1 else ""
+        cause = cause_of(mark.first)
+        because = f": {cause}" if cause else ""
+        if mark.at or not attempt:
+            return cls(kind="failed", at=mark.at, count=mark.count, text=f"{name}{more} failed{because}")
+        tries = f"attempt {attempt.number:,}" + (f" of {attempt.maximum:,}" if attempt.maximum else "")
+        return cls(kind="retrying", at=None, count=mark.count, text=f"{name}{more}, {tries}{because}")
+
+
+@part
+class TimelineRow(Row):
+    """A wave or cluster. `from_at` is null where nothing is known of its times, `to_at` also while it goes on.
+
+    Where `from_exact` is false, the first known change stands for the begin: work may have begun earlier.
+    """
+
+    begun: bool
+    from_at: datetime | None
+    to_at: datetime | None
+    from_exact: bool
+    marks: tuple[MarkView, ...]
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether its bar grows."""
+        return self.from_at is not None and self.to_at is None
+
+
+@part
+class ClusterSpan(TimelineRow):
+    """A cluster over time."""
+
+    type: Literal["cluster"]
+
+
+@part
+class WaveSpan(TimelineRow):
+    """A wave over time. `expected_at` is when the estimate has its end; `clusters` is null while `open` is false."""
+
+    type: Literal["wave"]
+    sequence: int | None
+    expected_from: datetime | None
+    expected_at: datetime | None
+    cluster_progress: Progress
+    open: bool
+    clusters: tuple[ClusterSpan, ...] | None
+    lazy: Annotated[bool, Field(exclude=True)]
+    unfolded: Annotated[bool, Field(exclude=True)]
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Its clusters, if they are shown."""
+        return self.clusters or ()
+
+
+class EstimateView(Model):
+    """The rest, if it goes on as the waves that are done: `seconds_left` from `since`, the last change, on."""
+
+    since: datetime
+    ends_at: datetime
+    seconds_left: int
+    basis: str
+
+    @classmethod
+    def of(cls, estimate: Estimate | None) -> "EstimateView | None":
+        """The view of an estimate, or None for none."""
+        if estimate is None:
+            return None
+        waves = f"{estimate.waves_done:,} wave{'' if estimate.waves_done == 1 else 's'} done"
+        basis = f"from {waves}" + (" and the slower one at work" if estimate.slower_now else "")
+        left = round((estimate.ends_at - estimate.since).total_seconds())
+        ends_at = estimate.since + timedelta(seconds=left)
+        return cls(since=estimate.since, ends_at=ends_at, seconds_left=left, basis=basis)
+
+
+class TimelinePage(Page, Row):
+    """A release over time. All of it stays the same while nothing changes: what goes on has no end."""
+
+    template: ClassVar[str] = "pages/timeline.html"
+    fragment: ClassVar[str] = "partials/_timeline.html"
+
+    type: EntityType
+    from_at: datetime = Field(description="When the release, or the first thing known of it, began.")
+    to_at: datetime | None = Field(description="When the release ended; null while it has not.")
+    changed_at: datetime = Field(description="The last change that is known.")
+    until: datetime = Field(exclude=True)
+    runs: RunsView
+    estimate: EstimateView | None = Field(description="Null where there is nothing to estimate from.")
+    wave_progress: Progress
+    cluster_progress: Progress
+    waves: tuple[WaveSpan, ...]
+
+    @property
+    def live(self) -> bool:
+        """An ended release has no news, once it has been read whole."""
+        unread = any(row.problem and row.problem.code == ProblemCode.NOT_READ for row in self._spans())
+        return self.stale or self.problem is not None or self.to_at is None or unread
+
+    @property
+    def rows(self) -> tuple[WaveSpan, ...]:
+        """Its waves."""
+        return self.waves
+
+    @property
+    def roughly(self) -> bool:
+        """Whether some begin is not known exactly."""
+        return any(row.from_at and not row.from_exact for row in self._spans())
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """Those that bars are drawn in, in the order in which we name them."""
+        drawn = {row.phase for row in self._spans() if row.from_at}
+        return tuple(phase for phase in Phase if phase in drawn)
+
+    @property
+    def frame(self) -> tuple[object, ...]:
+        """All that is shown."""
+        own = tuple([value for name, value in self if name not in {"details", "waves", "as_of", "version"}])
+        return own, *(row.said for row in self._spans())
+
+    def ticks(self) -> Iterator[datetime]:
+        """Round times between begin and end."""
+        seconds = (self.until - self.from_at).total_seconds()
+        step = next((step for step in TICKS if seconds / step <= MOST_TICKS), None)
+        step = step or TICKS[-1] * (int(seconds / TICKS[-1] / MOST_TICKS) + 1)
+        begins = self.from_at.timestamp()
+        first = -(-begins // step) * step
+        for number in range(int((begins + seconds - first) // step) + 1):
+            yield datetime.fromtimestamp(first + number * step, self.from_at.tzinfo)
+
+    def _spans(self) -> Iterator[TimelineRow]:
+        return chain.from_iterable((wave, *(wave.clusters or ())) for wave in self.waves)
+
+    @classmethod
+    def of(cls, snapshot: Snapshot[Release], open_ids: frozenset[str] = frozenset(), *, every: bool = False) -> Self:
+        """The page of a snapshot; in a release of very many clusters, with those of these waves as well."""
+        release = snapshot.value
+        root, drawn = release.root, timeline(release)
+        place = place_of("", release.id, 0)
+        clusters = [cluster for wave in root.children for cluster in wave.children]
+        return cls(
+            **common(root, place),
+            **freshness(snapshot),
+            type=root.type,
+            from_at=drawn.span.start,
+            to_at=drawn.span.end,
+            changed_at=drawn.known_until,
+            until=_until(drawn),
+            runs=RunsView.of(release),
+            estimate=EstimateView.of(drawn.estimate),
+            wave_progress=Progress.of(tally(root.children)),
+            cluster_progress=Progress.of(tally(clusters)),
+            waves=tuple(_waves(drawn, place, None if every or len(clusters) <= MANY_CLUSTERS else open_ids)),
+        )
+
+
+def _until(drawn: Timeline) -> datetime:
+    """The right end of the axis."""
+    ends = [drawn.known_until, *([drawn.estimate.ends_at] if drawn.estimate else [])]
+    length = max(max(ends) - drawn.span.start, timedelta(seconds=2))
+    return drawn.span.start + length * (1 if drawn.span.end else 1 + ROOM)
+
+
+def _waves(drawn: Timeline, place: str, open_ids: frozenset[str] | None) -> Iterator[WaveSpan]:
+    """The waves' rows; those of waves that are at work have their clusters, all have where `open_ids` is None."""
+    ends = dict(drawn.estimate.waves) if drawn.estimate else {}
+    since = drawn.known_until
+    for number, bar in enumerate(drawn.bars):
+        here, expected_at = place_of(place, bar.entity.id, number), ends.get(number)
+        yield _wave(bar, here, open_ids, {"expected_from": expected_at and since, "expected_at": expected_at})
+        since = expected_at or since
+
+
+def _wave(bar: Bar, place: str, open_ids: frozenset[str] | None, more: dict[str, Any]) -> WaveSpan:
+    wave = bar.entity
+    unfolded = wave.phase in {Phase.RUNNING, Phase.PAUSED} or wave.phase.broken or wave.id in (open_ids or ())
+    is_open = open_ids is None or unfolded
+    return WaveSpan(
+        **_fields(bar, place),
+        **more,
+        type="wave",
+        sequence=wave.sequence,
+        cluster_progress=Progress.of(tally(wave.children)),
+        open=is_open,
+        clusters=tuple(_clusters(bar.bars, place)) if is_open else None,
+        lazy=open_ids is not None,
+        unfolded=unfolded,
+    )
+
+
+def _clusters(bars: Iterable[Bar], place: str) -> Iterator[ClusterSpan]:
+    for number, bar in enumerate(bars):
+        yield ClusterSpan(**_fields(bar, place_of(place, bar.entity.id, number)), type="cluster")
+
+
+def _fields(bar: Bar, place: str) -> dict[str, Any]:
+    span = bar.span
+    return {
+        **common(bar.entity, place),
+        "begun": bar.begun,
+        "from_at": span.start if span else None,
+        "to_at": span.end if span else None,
+        "from_exact": span.exact if span else False,
+        "marks": tuple(map(MarkView.of, bar.marks)),
+    }
