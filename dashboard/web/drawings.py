@@ -5,9 +5,11 @@ from collections.abc import Callable
 from markupsafe import Markup, escape
 
 from dashboard.domain.phases import Phase
+from dashboard.pages.matrix import Cell, ClusterHead
 from dashboard.pages.rows import Row
 from dashboard.pages.views import Progress
 from dashboard.web.formats import duration, plural, time
+from dashboard.web.links import entity_url
 
 _GOING_ON = frozenset({Phase.RUNNING, Phase.PAUSED})
 _WITHOUT_TIMES = frozenset({Phase.PENDING, Phase.UNKNOWN})
@@ -76,4 +78,25 @@ def _rectangles(progress: Progress) -> str:
     return "".join(drawn)
 
 
+def matrix_cell(cell: Cell | None, app: str, cluster: ClusterHead, release_id: str) -> Markup:
+    """An app in a cluster: two elements, as there are thousands. Its shape is drawn by the style sheet.
+
+    What stands around the version for those who do not see shapes is said with it.
+    """
+    if cell is None:
+        said = "not in this cluster" if cluster.read else "not read"
+        return Markup(f'<td class="{"" if cluster.read else "gap"}"><span class="sr">{said}</span></td>')  # noqa: S704
+    version = escape(cell.version or "no version")
+    sign = '<i aria-hidden="true">≠</i>' if cell.differs else ""
+    tries = f" <small>try {cell.tries}</small>" if cell.tries else ""
+    spoken = f"{', differs' if cell.differs else ''}, {escape(cell.label)}"
+    title = escape(f"{app} in {cluster.name}: {cell.version or 'no version told'}, {cell.label}")
+    inner = f'{sign}{version}{tries}<span class="sr">{spoken}</span>'
+    kinds = f"{cell.phase}{' differs' if cell.differs else ''}{' broken' if cell.broken else ''}"
+    href = f' href="{escape(entity_url(cell.id, release_id))}"' if cell.addressable else ""
+    marked = f'data-entity-id="{escape(cell.id)}" data-state="{escape(cell.state)}" data-phase="{cell.phase}"'
+    return Markup(f'<td class="{kinds}" {marked}><a{href} title="{title}">{inner}</a></td>')  # noqa: S704 - escaped
+
+
 FILTERS: dict[str, Callable[..., Markup]] = {"marks": marks, "word": word, "took": took, "tally": tally, "bar": bar}
+FILTERS["matrix_cell"] = matrix_cell

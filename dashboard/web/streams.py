@@ -31,6 +31,7 @@ VIEWS: Mapping[str, Callable[..., Shown]] = {
     "releases": routes.releases,
     "release": routes.release,
     "hierarchy": routes.hierarchy,
+    "matrix": routes.matrix,
     "entity": routes.entity,
     "occurrences": routes.occurrences,
     "problems": routes.problems,
