@@ -31,6 +31,7 @@ def pages_of(release_id: str, entity_id: str = "app:a0-0") -> tuple[str, ...]:
         "/releases?page_size=100",
         release,
         f"{release}/hierarchy",
+        f"{release}/matrix",
         f"{release}/entities/{entity_id}",
         f"/entities/{entity_id}",
         "/problems",

@@ -31,6 +31,8 @@ def addresses(rollouts: Rollouts) -> dict[str, list[str]]:
         "releases": ["/releases", "/releases?page_size=3&page=2", "/releases?page=50", *FILTERED],
         "release": [f"/releases/{release_id}" for release_id in ids] + ["/releases/release:never", "/releases/odd"],
         "hierarchy": [f"/releases/{release_id}/hierarchy" for release_id in ids],
+        "matrix": [f"/releases/{release_id}/matrix" for release_id in ids]
+        + [f"/releases/{rollouts.failed}/matrix?only=broken", f"/releases/{rollouts.failed}/matrix?only=odd"],
         "entity": [
             f"/releases/{release_id}/entities/{entity_id}"
             for release_id in ids

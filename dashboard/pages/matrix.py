@@ -60,6 +60,7 @@ class ClusterHead(Place):
     why: Annotated[str, Field(description="Why not all of it was read.")]
     unopened: Annotated[bool, Field(exclude=True)]
     is_wave: Annotated[bool, Field(description="It stands for a wave of which no cluster is known.")]
+    first: Annotated[bool, Field(exclude=True)]
 
 
 @part
@@ -172,7 +173,7 @@ class MatrixPage(Page):
             first_app=block.lines_before + 1,
             first_cluster=block.columns_before + 1,
             waves=_waves(block.columns),
-            clusters=tuple(map(_cluster, block.columns)),
+            clusters=_clusters(block.columns),
             rows=tuple(_line(line, block.columns) for line in block.lines),
             opened=asked.opened,
         )
@@ -244,7 +245,14 @@ def _waves(columns: tuple[Column, ...]) -> tuple[WaveHead, ...]:
     )
 
 
-def _cluster(column: Column) -> ClusterHead:
+def _clusters(columns: tuple[Column, ...]) -> tuple[ClusterHead, ...]:
+    waves = [column.wave for column in columns]
+    return tuple(
+        _cluster(column, first=at == 0 or waves[at - 1] is not column.wave) for at, column in enumerate(columns)
+    )
+
+
+def _cluster(column: Column, *, first: bool) -> ClusterHead:
     row = column.entity
     gap = column.gap
     problem = next((below.problem for below in row.walk() if below.problem), None) if gap else None
@@ -258,6 +266,7 @@ def _cluster(column: Column) -> ClusterHead:
         why=(problem.message if problem else "It is read when you open it.") if gap else "",
         unopened=gap and any(below.unopened for below in row.walk()),
         is_wave=column.cluster is None,
+        first=first,
     )
 
 

@@ -22,6 +22,7 @@ from dashboard.domain.truth import judge
 from dashboard.live.snapshots import Snapshot, outdated
 from dashboard.pages.base import Page
 from dashboard.pages.entity import EntityPage
+from dashboard.pages.matrix import Asked, MatrixPage
 from dashboard.pages.occurrences import OccurrencesPage
 from dashboard.pages.problems import ProblemsPage
 from dashboard.pages.release import HierarchyPage, ReleasePage
@@ -111,6 +112,7 @@ def pages(root: Entity, opened: frozenset[str], *, stale: bool) -> Iterator[tupl
     asked = "&".join(f"open={entity_id}" for entity_id in sorted(opened))
     yield f"/releases/release:r?{asked}", ReleasePage.of(outdated(seen, GAP) if stale else seen, opened)
     yield "/releases/release:r/hierarchy", HierarchyPage.of(seen)
+    yield "/releases/release:r/matrix", MatrixPage.of(seen, Asked())
     ids = {row.id for row in root.walk()}
     for entity_id in {"release:r", "wave:w0", "cluster:c0", "app:a0-0"} & ids:
         yield f"/releases/release:r/entities/{entity_id}", EntityPage.of(seen, entity_id, opened)
