@@ -149,7 +149,7 @@ class MatrixPage(Page):
     def asking(self, **changes: Any) -> Mapping[str, Any]:  # noqa: ANN401 - whatever an address takes
         """What to ask for to see this with some of it changed; with another filter, from the first page on."""
         asked = {"q": self.q, "only": self.only, "open": sorted(self.opened)} | changes
-        return {name: value for name, value in asked.items() if value}
+        return {name: value for name, value in asked.items() if value and (name, value) != ("page", 1)}
 
     @classmethod
     def of(cls, snapshot: Snapshot[Release], asked: Asked) -> "MatrixPage":

@@ -83,10 +83,10 @@ def matrix_cell(cell: Cell | None, app: str, cluster: ClusterHead, release_id: s
 
     What stands around the version for those who do not see shapes is said with it.
     """
-    first = "first" if cluster.first else ""
+    edge = "edge" if cluster.first else ""
     if cell is None:
         said = "not in this cluster" if cluster.read else "not read"
-        kinds = f"{first}{'' if cluster.read else ' gap'}"
+        kinds = f"{edge}{'' if cluster.read else ' gap'}"
         return Markup(f'<td class="{kinds}"><span class="sr">{said}</span></td>')  # noqa: S704
     version = escape(cell.version or "no version")
     sign = '<i aria-hidden="true">≠</i>' if cell.differs else ""
@@ -94,7 +94,7 @@ def matrix_cell(cell: Cell | None, app: str, cluster: ClusterHead, release_id: s
     spoken = f"{', differs' if cell.differs else ''}, {escape(cell.label)}"
     title = escape(f"{app} in {cluster.name}: {cell.version or 'no version told'}, {cell.label}")
     inner = f'{sign}{version}{tries}<span class="sr">{spoken}</span>'
-    kinds = f"{first} {cell.phase}{' differs' if cell.differs else ''}{' broken' if cell.broken else ''}"
+    kinds = f"{edge} {cell.phase}{' differs' if cell.differs else ''}{' broken' if cell.broken else ''}"
     href = f' href="{escape(entity_url(cell.id, release_id))}"' if cell.addressable else ""
     marked = f'data-entity-id="{escape(cell.id)}" data-state="{escape(cell.state)}" data-phase="{cell.phase}"'
     return Markup(f'<td class="{kinds}" {marked}><a{href} title="{title}">{inner}</a></td>')  # noqa: S704 - escaped

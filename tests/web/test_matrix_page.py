@@ -2,9 +2,11 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 from bs4 import BeautifulSoup, Tag
+from flask import Flask, render_template
 from flask.testing import FlaskClient
 
 from dashboard.domain.entities import Entity
@@ -107,6 +109,20 @@ def test_no_cell_of_a_file_is_a_formula(text: str):
 def test_a_file_carries_quotes_commas_and_breaks_as_they_came():
     given = ['a "b"', "c,d", "e\nf", "grün"]
     assert list(csv.reader(io.StringIO(csv_text(["h"], [given]), newline="")))[1] == given
+
+
+def test_what_was_not_read_is_said_and_not_shown_as_absent(app: Flask):
+    unopened = replace(entity("cluster:far"), child_ids=("bundle:far",))
+    read = large(1, 1).children[0].children[0]
+    root = entity("release:r", "", entity("wave:w", "", read, unopened, entity("cluster:new")))
+    with app.test_request_context("/releases/release:r/matrix?open=cluster:a"):
+        seen = MatrixPage.of(Snapshot(release_of(root), STARTED, "v"), Asked(opened=frozenset({"cluster:a"})))
+        page = BeautifulSoup(render_template(seen.fragment, page=seen), "html.parser")
+    assert seen.not_read == 1
+    assert [words(cell) for cell in page.select("tbody td")][1:] == ["not read", "not in this cluster"]
+    (link,) = page.select("thead small a")
+    assert link["href"] == "/releases/release:r/matrix?open=cluster:a&open=cluster:far"
+    assert "Not everything was read" in words(page.select_one(".notice"))
 
 
 def large(clusters: int, apps: int, name: str = "a{app}") -> Entity:
