@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from dashboard.domain.entities import Entity
 from dashboard.domain.ids import EntityType
+from dashboard.domain.problems import ProblemCode
 
 _BETWEEN = "-_./:@"
 
@@ -41,6 +42,14 @@ class Column:
     def gap(self) -> bool:
         """Whether apps may be missing in it: something above the apps was not read, or said nothing."""
         return any(_is_gap(row) for row in self.entity.flattened())
+
+    @property
+    def behind(self) -> str:
+        """Why what is known of it is not the latest: the release has moved on since a part of it was read."""
+        above = (row for row in (self.wave, *self.entity.flattened()) if row.children and row.problem)
+        return next(
+            (row.problem.message for row in above if row.problem and row.problem.code is ProblemCode.NOT_READ), ""
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field
 
-from dashboard.domain.entities import Entity, Release
-from dashboard.domain.matrix import Column, Line, Matrix, Only, is_broken, matrix_of, narrowed
+from dashboard.domain.entities import Release
+from dashboard.domain.matrix import Column, Line, Matrix, Only, matrix_of, narrowed
 from dashboard.domain.phases import Phase
-from dashboard.domain.problems import ProblemCode
 from dashboard.live.snapshots import Snapshot
-from dashboard.pages.base import Page, ProblemView, freshness, part
+from dashboard.pages.base import Page, ProblemView, freshness
+from dashboard.pages.matrix_parts import AppLine, ClusterHead, WaveHead, app_line, cluster_heads, label_of, wave_heads
 
 # Cells that a page shows at most, and lines and columns.
 MAX_CELLS = 3_000
@@ -27,71 +27,6 @@ class Asked:
     only: Only | None = None
     page: int = 1
     opened: frozenset[str] = frozenset()
-
-
-@part
-class Place:
-    """A wave or cluster at the head of columns."""
-
-    id: str
-    name: str
-    state: str
-    phase: Phase
-
-    @property
-    def addressable(self) -> bool:
-        """Whether a link can lead there."""
-        return bool(self.id)
-
-
-@part
-class WaveHead(Place):
-    """A wave; `span` of its clusters stand beside one another here, or itself where none is known."""
-
-    span: int
-
-
-@part
-class ClusterHead(Place):
-    """A cluster. While `read` is false apps may be missing here that are in it; `wave` is where it stands."""
-
-    wave: str
-    read: bool
-    why: Annotated[str, Field(description="Why not all of it was read.")]
-    unopened: Annotated[bool, Field(exclude=True)]
-    is_wave: Annotated[bool, Field(description="It stands for a wave of which no cluster is known.")]
-    first: Annotated[bool, Field(exclude=True)]
-
-
-@part
-class Cell:
-    """An app in a cluster. `tries` counts the attempts of one that is being tried again."""
-
-    id: str
-    state: str
-    phase: Phase
-    version: str | None
-    differs: bool
-    broken: bool
-    tries: int
-    label: Annotated[str, Field(exclude=True)]
-    addressable: Annotated[bool, Field(exclude=True)]
-
-
-@part
-class AppLine:
-    """An app: the version that most of its cells have (`tied`: as many have another), and its `cells`.
-
-    They are in the order of `clusters`, null where it is not in the cluster or the cluster was not read. `differing`
-    and `total` count all of its cells, shown or not.
-    """
-
-    name: str
-    majority: str | None
-    tied: bool
-    total: int
-    differing: int
-    cells: tuple[Cell | None, ...]
 
 
 class MatrixPage(Page):
@@ -114,6 +49,7 @@ class MatrixPage(Page):
     differing: int
     broken: int
     not_read: int = Field(description="How many clusters, or waves of which no cluster is known, were not read whole.")
+    behind: int = Field(description="Of how many what is shown is not the latest.")
     q: str
     only: Only | None
     page: int
@@ -132,7 +68,7 @@ class MatrixPage(Page):
     @property
     def live(self) -> bool:
         """An ended release has no news, once it has been read whole."""
-        return self.stale or self.problem is not None or self.not_read > 0 or not self.ended
+        return self.stale or self.problem is not None or self.not_read + self.behind > 0 or not self.ended
 
     @property
     def spoken(self) -> str:
@@ -172,9 +108,9 @@ class MatrixPage(Page):
             matching_clusters=len(found.columns),
             first_app=block.lines_before + 1,
             first_cluster=block.columns_before + 1,
-            waves=_waves(block.columns),
-            clusters=_clusters(block.columns),
-            rows=tuple(_line(line, block.columns) for line in block.lines),
+            waves=wave_heads(block.columns),
+            clusters=cluster_heads(block.columns),
+            rows=tuple(app_line(line, block.columns) for line in block.lines),
             opened=asked.opened,
         )
 
@@ -214,7 +150,7 @@ def _release(release: Release) -> dict[str, Any]:
         "state": root.state,
         "phase": root.phase,
         "problem": ProblemView.of(root.problem),
-        "label": _label(root),
+        "label": label_of(root),
         "ended": release.execution.status.closed,
     }
 
@@ -227,75 +163,5 @@ def _counts(whole: Matrix) -> dict[str, Any]:
         "differing": whole.differing,
         "broken": whole.broken,
         "not_read": sum(column.gap for column in whole.columns),
+        "behind": sum(bool(column.behind) for column in whole.columns),
     }
-
-
-def _label(row: Entity) -> str:
-    return row.phase.replace("_", " ") if row.overruled else row.state or "not known"
-
-
-def _waves(columns: tuple[Column, ...]) -> tuple[WaveHead, ...]:
-    spans: dict[int, tuple[Entity, int]] = {}
-    for column in columns:
-        wave, span = spans.get(id(column.wave), (column.wave, 0))
-        spans[id(column.wave)] = wave, span + 1
-    return tuple(
-        WaveHead(id=_linked(wave), name=wave.name, state=wave.state, phase=wave.phase, span=span)
-        for wave, span in spans.values()
-    )
-
-
-def _clusters(columns: tuple[Column, ...]) -> tuple[ClusterHead, ...]:
-    waves = [column.wave for column in columns]
-    return tuple(
-        _cluster(column, first=at == 0 or waves[at - 1] is not column.wave) for at, column in enumerate(columns)
-    )
-
-
-def _cluster(column: Column, *, first: bool) -> ClusterHead:
-    row = column.entity
-    gap = column.gap
-    problem = next((below.problem for below in row.walk() if below.problem), None) if gap else None
-    return ClusterHead(
-        id=_linked(row),
-        name="no clusters yet" if column.cluster is None and not gap else row.name,
-        state=row.state,
-        phase=row.phase,
-        wave=column.wave.name,
-        read=not gap,
-        why=(problem.message if problem else "It is read when you open it.") if gap else "",
-        unopened=gap and any(below.unopened for below in row.walk()),
-        is_wave=column.cluster is None,
-        first=first,
-    )
-
-
-def _linked(row: Entity) -> str:
-    """The id of a row as a link can carry it; empty if none can."""
-    return "" if row.problem and row.problem.code is ProblemCode.MALFORMED else row.id
-
-
-def _line(line: Line, columns: tuple[Column, ...]) -> AppLine:
-    cells = (line.cells.get(column.number) for column in columns)
-    return AppLine(
-        name=line.name,
-        majority=line.majority,
-        tied=line.tied,
-        total=len(line.cells),
-        differing=line.differing,
-        cells=tuple(_cell(line, cell) if cell else None for cell in cells),
-    )
-
-
-def _cell(line: Line, cell: Entity) -> Cell:
-    return Cell(
-        id=cell.id,
-        state=cell.state,
-        phase=cell.phase,
-        version=cell.version,
-        differs=line.differs(cell),
-        broken=is_broken(cell),
-        tries=cell.attempt.number if cell.attempt and cell.attempt.retrying else 0,
-        label=_label(cell),
-        addressable=bool(_linked(cell)),
-    )

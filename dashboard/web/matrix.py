@@ -28,7 +28,7 @@ def asked_matrix(opened: frozenset[str]) -> Asked:
 
 
 def matrix_lines(release: Release, asked: Asked) -> Iterator[tuple[str, ...]]:
-    """A line for each cell that is looked for, app by app, then one for each cluster that was not read whole."""
+    """A line for each cell that is looked for, app by app, then one for each gap."""
     whole = matrix_of(release.root)
     found = narrowed(whole, asked.q, asked.only)
     places = {column.number: column for column in found.columns}
@@ -38,9 +38,13 @@ def matrix_lines(release: Release, asked: Asked) -> Iterator[tuple[str, ...]]:
                 differs = "yes" if line.differs(cell) else "no"
                 told = (cell.version or "", line.majority or "", differs, cell.phase, cell.state)
                 yield (line.name, *_place(places[number]), *told)
+    if release.root.problem and not whole.columns:
+        yield ("", "", "", "", "", "", release.root.phase, f"not read: {release.root.problem.message}")
     for column in whole.columns:
         if column.gap:
             yield ("", *_place(column), "", "", "", "unknown", "not read whole")
+        if column.behind:
+            yield ("", *_place(column), "", "", "", "unknown", f"not the latest: {column.behind}")
 
 
 def _place(column: Column) -> tuple[str, str]:

@@ -10,9 +10,11 @@ from flask import Flask, render_template
 from flask.testing import FlaskClient
 
 from dashboard.domain.entities import Entity
+from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.matrix import MAX_CELLS, Asked, MatrixPage
 from dashboard.web.csv import csv_text
+from dashboard.web.matrix import matrix_lines
 from tests.conftest import Rollouts
 from tests.rollout_makers import STARTED, entity
 from tests.web.test_changes import release_of
@@ -123,6 +125,26 @@ def test_what_was_not_read_is_said_and_not_shown_as_absent(app: Flask):
     (link,) = page.select("thead small a")
     assert link["href"] == "/releases/release:r/matrix?open=cluster:a&open=cluster:far"
     assert "Not everything was read" in words(page.select_one(".notice"))
+
+
+def test_what_is_not_the_latest_is_said(app: Flask):
+    moved_on = Problem(ProblemCode.NOT_READ, "This wave is as of 14:02:00 UTC.")
+    old, new = (large(1, 1).children[0] for _ in range(2))
+    root = entity("release:r", "", replace(old, problem=moved_on), replace(new, id="wave:new"))
+    with app.test_request_context("/releases/release:r/matrix"):
+        seen = MatrixPage.of(Snapshot(release_of(root), STARTED, "v"), Asked())
+        page = BeautifulSoup(render_template(seen.fragment, page=seen), "html.parser")
+        table = list(matrix_lines(release_of(root), Asked()))
+    assert (seen.behind, seen.not_read) == (1, 0)
+    assert [small["title"] for small in page.select("thead small[title]")] == [moved_on.message]
+    assert "Not all is the latest" in words(page.select_one(".notice.stale"))
+    assert [line[-1] for line in table if not line[0]] == [f"not the latest: {moved_on.message}"]
+
+
+def test_the_file_of_a_release_that_says_nothing_says_so():
+    silent = replace(entity("release:r"), problem=Problem(ProblemCode.QUERY_FAILED, "It did not answer."))
+    ((*_, state),) = matrix_lines(release_of(silent), Asked())
+    assert state == "not read: It did not answer."
 
 
 def large(clusters: int, apps: int, name: str = "a{app}") -> Entity:
