@@ -33,6 +33,7 @@ def pages_of(release_id: str, entity_id: str = "app:a0-0") -> tuple[str, ...]:
         f"{release}/hierarchy",
         f"{release}/strip",
         f"{release}/timeline",
+        f"{release}/matrix",
         f"{release}/entities/{entity_id}",
         f"/entities/{entity_id}",
         "/problems",

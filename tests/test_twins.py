@@ -33,6 +33,8 @@ def addresses(rollouts: Rollouts) -> dict[str, list[str]]:
         "hierarchy": [f"/releases/{release_id}/hierarchy" for release_id in ids],
         "strip": [f"/releases/{release_id}/strip" for release_id in ids],
         "timeline": [f"/releases/{release_id}/timeline" for release_id in ids] + ["/releases/release:never/timeline"],
+        "matrix": [f"/releases/{release_id}/matrix" for release_id in ids]
+        + [f"/releases/{rollouts.failed}/matrix?only=broken", f"/releases/{rollouts.failed}/matrix?only=odd"],
         "entity": [
             f"/releases/{release_id}/entities/{entity_id}"
             for release_id in ids

@@ -53,13 +53,17 @@ class Fault:
 
 @dataclass(frozen=True)
 class ReleasePlan:
-    """The input of `ReleaseWorkflow`: every cluster gets the same bundle of apps. `faults` are by app id."""
+    """The input of `ReleaseWorkflow`: every cluster gets the same bundle of apps.
+
+    `faults` are by app id, and so are `versions`, of apps that a cluster gets in another version than the others.
+    """
 
     bundle: str
     apps: list[App]
     waves: list[Wave]
     tempo: Tempo
     faults: dict[str, Fault] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
 
     def app_ids(self) -> Iterator[str]:
         """The ids of all apps, in the order in which they are taken in hand."""

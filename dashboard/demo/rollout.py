@@ -82,7 +82,9 @@ class Rollout:
             cluster = self._add("cluster", f"cluster:{name}", wave, now, name=name)
             bundle = self._add("bundle", f"bundle:{plan.bundle}-{name}", cluster, now, name=plan.bundle)
             for app in plan.apps:
-                self._add("app", app_id(app.name, name), bundle, now, name=app.name, version=app.version)
+                entity_id = app_id(app.name, name)
+                version = plan.versions.get(entity_id, app.version)
+                self._add("app", entity_id, bundle, now, name=app.name, version=version)
 
     def _add(self, kind: str, id: str, parent: Node | None, now: str, **facts: str | int) -> Node:
         if id in self.index:

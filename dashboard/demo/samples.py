@@ -112,8 +112,14 @@ def _past_head_start(plan: ReleasePlan) -> str:
 
 
 def _everywhere(tempo: Tempo) -> Sample:
-    """1,000 entities: 1 release, 9 waves, 45 clusters with a bundle each, 900 apps."""
-    plan = replace(_plan(tempo, *VERSIONS), waves=EVERYWHERE)
+    """1,000 entities: 1 release, 9 waves, 45 clusters with a bundle each, 900 apps, of which a few are held back."""
+    held = {
+        ("ledger", "eu-west-3"): "2.6.4",
+        ("ledger", "me-central-1"): "2.6.4",
+        ("media", "us-east-1-staff"): "10.5.9",
+    }
+    versions = {app_id(*place): version for place, version in held.items()}
+    plan = replace(_plan(tempo, *VERSIONS), waves=EVERYWHERE, versions=versions)
     return Sample("thousand", "release:platform-2026-q4", plan, Ending.OPEN, _past_head_start(plan))
 
 

@@ -5,9 +5,11 @@ from collections.abc import Callable
 from markupsafe import Markup, escape
 
 from dashboard.domain.phases import Phase
+from dashboard.pages.matrix_parts import Cell, ClusterHead
 from dashboard.pages.rows import Row
 from dashboard.pages.views import Progress
 from dashboard.web.formats import duration, plural, time
+from dashboard.web.links import entity_url
 
 _GOING_ON = frozenset({Phase.RUNNING, Phase.PAUSED})
 _WITHOUT_TIMES = frozenset({Phase.PENDING, Phase.UNKNOWN})
@@ -76,4 +78,36 @@ def _rectangles(progress: Progress) -> str:
     return "".join(drawn)
 
 
-FILTERS: dict[str, Callable[..., Markup]] = {"marks": marks, "word": word, "took": took, "tally": tally, "bar": bar}
+def matrix_cell(cell: Cell | None, app: str, cluster: ClusterHead, release_id: str) -> Markup:
+    """An app in a cluster: few elements, as there are thousands. Its shape is drawn by the style sheet."""
+    edge = "edge" if cluster.first else ""
+    if cell is None:
+        said = "not in this cluster" if cluster.read else "not read"
+        kinds = f"{edge}{'' if cluster.read else ' gap'}"
+        return Markup(f'<td class="{kinds}"><span class="sr">{said}</span></td>')  # noqa: S704 - no text in it but ours
+    kinds = f"{edge} {cell.phase}{' differs' if cell.differs else ''}{' broken' if cell.broken else ''}"
+    title = escape(f"{app} in {cluster.name}: {cell.version or 'no version told'}, {cell.label}")
+    href = f' href="{escape(entity_url(cell.id, release_id))}"' if cell.addressable else ""
+    marked = f'data-entity-id="{escape(cell.id)}" data-state="{escape(cell.state)}" data-phase="{cell.phase}"'
+    inner = f'<a{href} title="{title}">{_said_in(cell)}</a>'
+    return Markup(f'<td class="{kinds}" {marked}>{inner}</td>')  # noqa: S704 - escaped above
+
+
+def _said_in(cell: Cell) -> str:
+    """The version, and around it what those are told who do not see shapes."""
+    sign = '<i aria-hidden="true">≠</i>' if cell.differs else ""
+    tries = f" <small>try {cell.tries}</small>" if cell.tries else ""
+    phase = cell.phase.replace("_", " ")
+    known = "" if cell.label.replace("_", " ").lower() == phase else f" ({phase})"
+    spoken = f"{', differs' if cell.differs else ''}, {escape(cell.label)}{known}"
+    return f'{sign}{escape(cell.version or "no version")}{tries}<span class="sr">{spoken}</span>'
+
+
+FILTERS: dict[str, Callable[..., Markup]] = {
+    "marks": marks,
+    "word": word,
+    "took": took,
+    "tally": tally,
+    "bar": bar,
+    "matrix_cell": matrix_cell,
+}

@@ -12,6 +12,7 @@ from dashboard.domain.problems import NotFound, SourceUnavailable
 from dashboard.live.releases import LiveReleases
 from dashboard.live.watched import Watched
 from dashboard.pages.entity import EntityPage
+from dashboard.pages.matrix import MatrixPage
 from dashboard.pages.occurrences import OccurrencesPage
 from dashboard.pages.opening import WORDS
 from dashboard.pages.problems import ProblemsPage
@@ -19,14 +20,18 @@ from dashboard.pages.release import HierarchyPage, ReleasePage
 from dashboard.pages.releases import ReleasesPage
 from dashboard.pages.strip import SmallStrip, StripPage
 from dashboard.pages.timeline import TimelinePage
+from dashboard.web.csv import csv_answer
 from dashboard.web.errors import answer, invalid_parameter
 from dashboard.web.listing import asked_slice, sealing
+from dashboard.web.matrix import HEAD, asked_matrix, matrix_lines
 from dashboard.web.narrowed import asked_narrowing
 from dashboard.web.shown import Shown
 from dashboard.web.twins import Twins
 
 MAX_OPEN = 500
-OF_A_RUN = frozenset({"web.release", "web.hierarchy", "web.strip", "web.timeline", "web.entity"})
+OF_A_RUN = frozenset(
+    {"web.release", "web.hierarchy", "web.strip", "web.timeline", "web.matrix", "web.matrix_csv", "web.entity"}
+)
 
 blueprint = Blueprint("web", __name__)
 twins = Twins(blueprint)
@@ -101,6 +106,23 @@ def timeline(release_id: str) -> Shown:
     what, opened = _watched(release_id), _ids("open")
     seen = _live().release(release_id, asked_run(), whole=True, opened=opened)
     return Shown(what, seen, lambda: TimelinePage.of(seen, opened), unfolded=lambda: TimelinePage.of(seen, every=True))
+
+
+@twins.route("/releases/<id:release_id>/matrix")
+def matrix(release_id: str) -> Shown:
+    """The apps of a release by its clusters, or a part of that."""
+    what, asked = _watched(release_id), asked_matrix(_ids("open"))
+    seen = _live().release(release_id, asked_run(), whole=True, opened=asked.opened)
+    return Shown(what, seen, lambda: MatrixPage.of(seen, asked))
+
+
+@blueprint.get("/releases/<id:release_id>/matrix.csv")
+def matrix_csv(release_id: str) -> Response:
+    """The same as a table to take away: every page of it."""
+    parse_release_id(release_id)
+    asked = asked_matrix(_ids("open"))
+    seen = _live().release(release_id, asked_run(), whole=True, opened=asked.opened)
+    return csv_answer(f"{seen.value.root.name} matrix", seen, HEAD, matrix_lines(seen.value, asked))
 
 
 @twins.route("/releases/<id:release_id>/entities/<id:entity_id>")

@@ -32,6 +32,7 @@ VIEWS: Mapping[str, Callable[..., Shown]] = {
     "release": routes.release,
     "hierarchy": routes.hierarchy,
     "timeline": routes.timeline,
+    "matrix": routes.matrix,
     "entity": routes.entity,
     "strip": routes.strip,
     "occurrences": routes.occurrences,

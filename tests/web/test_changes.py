@@ -22,6 +22,7 @@ from dashboard.domain.truth import judge
 from dashboard.live.snapshots import Snapshot, outdated
 from dashboard.pages.base import Page
 from dashboard.pages.entity import EntityPage
+from dashboard.pages.matrix import Asked, MatrixPage
 from dashboard.pages.occurrences import OccurrencesPage
 from dashboard.pages.problems import ProblemsPage
 from dashboard.pages.release import HierarchyPage, ReleasePage
@@ -115,6 +116,7 @@ def pages(root: Entity, opened: frozenset[str], *, stale: bool) -> Iterator[tupl
     yield "/releases/release:r/hierarchy", HierarchyPage.of(seen)
     yield "/releases/release:r/strip", StripPage.of(outdated(seen, GAP) if stale else seen)
     yield "/releases/release:r/timeline", TimelinePage.of(outdated(seen, GAP) if stale else seen)
+    yield "/releases/release:r/matrix", MatrixPage.of(seen, Asked())
     ids = {row.id for row in root.walk()}
     for entity_id in {"release:r", "wave:w0", "cluster:c0", "app:a0-0"} & ids:
         yield f"/releases/release:r/entities/{entity_id}", EntityPage.of(seen, entity_id, opened)

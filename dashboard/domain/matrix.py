@@ -1,0 +1,206 @@
+"""Apps by clusters: which version and phase each app of a release has in each cluster. Pure functions over a tree.
+
+What is the same app in two clusters: rows with the same id; and rows with the same name, as many rollouts give an app
+an id of its own in each cluster. A name that ends in the cluster's own name (`payments-eu-west-1` in `eu-west-1`, as
+workflow ids of apps do) counts without that. Two of one cluster are never the same app: the second has a line of its
+own, so that none is hidden.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from dashboard.domain.entities import Entity
+from dashboard.domain.ids import EntityType
+from dashboard.domain.problems import ProblemCode
+
+_BETWEEN = "-_./:@"
+
+
+class Only(StrEnum):
+    """Which cells are looked for; all if none of these."""
+
+    DIFFERING = "differing"
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A cluster; or a wave of which no cluster is known, so that it is not left out."""
+
+    number: int
+    wave: Entity
+    cluster: Entity | None
+
+    @property
+    def entity(self) -> Entity:
+        """What the column stands for."""
+        return self.cluster or self.wave
+
+    @property
+    def gap(self) -> bool:
+        """Whether apps may be missing in it: something above the apps was not read, or said nothing."""
+        return any(_is_gap(row) for row in self.entity.flattened())
+
+    @property
+    def behind(self) -> str:
+        """Why what is known of it is not the latest: the release has moved on since a part of it was read."""
+        above = (row for row in (self.wave, *self.entity.flattened()) if row.children and row.problem)
+        return next(
+            (row.problem.message for row in above if row.problem and row.problem.code is ProblemCode.NOT_READ), ""
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An app wherever it stands: `cells` by the numbers of columns.
+
+    `majority` is the version that most of its cells have, the first in the order of the rollout if several do (`tied`);
+    None if no cell tells one.
+    """
+
+    name: str
+    cells: Mapping[int, Entity]
+    majority: str | None
+    tied: bool = False
+
+    def differs(self, cell: Entity) -> bool:
+        """Whether a cell tells another version than the majority; one that tells none is not known to differ."""
+        return cell.version is not None and cell.version != self.majority
+
+    @property
+    def differing(self) -> int:
+        """How many cells differ."""
+        return sum(map(self.differs, self.cells.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """All lines and columns, both in the order of the rollout."""
+
+    columns: tuple[Column, ...]
+    lines: tuple[Line, ...]
+
+    @property
+    def cells(self) -> int:
+        """How many apps there are in clusters."""
+        return sum(len(line.cells) for line in self.lines)
+
+    @property
+    def differing(self) -> int:
+        """How many of them differ."""
+        return sum(line.differing for line in self.lines)
+
+    @property
+    def broken(self) -> int:
+        """How many of them failed, timed out or are being tried again."""
+        return sum(is_broken(cell) for line in self.lines for cell in line.cells.values())
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A line that is being filled."""
+
+    name: str
+    cells: dict[int, Entity] = field(default_factory=dict)
+
+    def done(self) -> Line:
+        """The line with its majority."""
+        ranked = Counter(cell.version for cell in self.cells.values() if cell.version is not None).most_common(2)
+        tied = len(ranked) > 1 and ranked[0][1] == ranked[1][1]
+        return Line(self.name, self.cells, ranked[0][0] if ranked else None, tied)
+
+
+class _Drafts:
+    """Lines in the order in which their apps are met, found again by id or by name.
+
+    Apps that count as the same have a group; the second of them in one column goes to the group's second line.
+    """
+
+    def __init__(self) -> None:
+        self.all: list[_Draft] = []
+        self._groups: dict[tuple[str, str], list[_Draft]] = {}
+        self._met: Counter[tuple[int, int]] = Counter()
+
+    def put(self, column: Column, app: Entity) -> None:
+        """Put an app into the first line that is its own and has nothing in this column yet."""
+        name = plain_name(app, column)
+        keys = [("id", app.id), ("name", name)] if app.id else [("name", name)]
+        group = next((self._groups[key] for key in keys if key in self._groups), [])
+        for key in keys:
+            self._groups.setdefault(key, group)
+        place = (id(group), column.number)
+        if self._met[place] == len(group):
+            group.append(_Draft(name))
+            self.all.append(group[-1])
+        group[self._met[place]].cells[column.number] = app
+        self._met[place] += 1
+
+
+def matrix_of(root: Entity) -> Matrix:
+    """The matrix of a release: every app of the tree stands in exactly one cell."""
+    columns = tuple(Column(number, *place) for number, place in enumerate(_places(root)))
+    drafts = _Drafts()
+    for column in columns:
+        for row in column.entity.walk():
+            if row.type is EntityType.APP:
+                drafts.put(column, row)
+    return Matrix(columns, tuple(draft.done() for draft in drafts.all))
+
+
+def _places(root: Entity) -> Iterator[tuple[Entity, Entity | None]]:
+    for wave in root.children:
+        if not wave.children:
+            yield wave, None
+        for cluster in wave.children:
+            yield wave, cluster
+
+
+def plain_name(app: Entity, column: Column) -> str:
+    """The name of an app without that of its cluster at the end."""
+    cluster = column.entity
+    for ending in (cluster.name, cluster.id.partition(":")[2]):
+        bare = app.name.removesuffix(ending) if ending else app.name
+        if bare != app.name and bare[-1:] and bare[-1] in _BETWEEN and bare.strip(_BETWEEN):
+            return bare.rstrip(_BETWEEN)
+    return app.name
+
+
+def narrowed(matrix: Matrix, q: str = "", only: Only | None = None) -> Matrix:
+    """The lines and columns that have a cell which is looked for, with all of their cells that are left.
+
+    Text is looked for in the names of app, cluster and wave, and in versions. Majorities stay those of the whole.
+    """
+    if not q.strip() and only is None:
+        return matrix
+    text = q.strip().casefold()
+    places = {column.number: f"{column.wave.name}\n{column.entity.name}".casefold() for column in matrix.columns}
+    kept: list[Line] = []
+    numbers: set[int] = set()
+    for line in matrix.lines:
+        name = line.name.casefold()
+        wanted = {
+            number
+            for number, cell in line.cells.items()
+            if _is(only, line, cell) and text in f"{name}\n{places[number]}\n{(cell.version or '').casefold()}"
+        }
+        if wanted:
+            kept.append(line)
+            numbers |= wanted
+    return Matrix(tuple(column for column in matrix.columns if column.number in numbers), tuple(kept))
+
+
+def _is(only: Only | None, line: Line, cell: Entity) -> bool:
+    if only is None:
+        return True
+    return line.differs(cell) if only is Only.DIFFERING else is_broken(cell)
+
+
+def is_broken(cell: Entity) -> bool:
+    """Whether an app failed, timed out or is being tried again."""
+    return cell.phase.broken or (cell.attempt is not None and cell.attempt.retrying)
+
+
+def _is_gap(row: Entity) -> bool:
+    return row.type is not EntityType.APP and not row.children and (row.unopened or row.problem is not None)

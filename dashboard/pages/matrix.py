@@ -1,0 +1,167 @@
+"""The matrix of a release: apps by clusters, a bounded part of it at a time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from dashboard.domain.entities import Release
+from dashboard.domain.matrix import Column, Line, Matrix, Only, matrix_of, narrowed
+from dashboard.domain.phases import Phase
+from dashboard.live.snapshots import Snapshot
+from dashboard.pages.base import Page, ProblemView, freshness
+from dashboard.pages.matrix_parts import AppLine, ClusterHead, WaveHead, app_line, cluster_heads, label_of, wave_heads
+
+# Cells that a page shows at most, and lines and columns.
+MAX_CELLS = 3_000
+MAX_LINES = 200
+MAX_COLUMNS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What part of a matrix is asked for, and which rows of a large release the viewer has opened."""
+
+    q: str = ""
+    only: Only | None = None
+    page: int = 1
+    opened: frozenset[str] = frozenset()
+
+
+class MatrixPage(Page):
+    """Apps by clusters. Counts are of all that was read, whatever is shown.
+
+    Pages part clusters; only where there are very many apps, these too.
+    """
+
+    template: ClassVar[str] = "pages/matrix.html"
+    fragment: ClassVar[str] = "partials/_matrix.html"
+
+    id: str
+    name: str
+    state: str
+    phase: Phase
+    problem: ProblemView | None
+    apps: int
+    clusters_total: int = Field(description="How many clusters are known, read or not.")
+    cells: int
+    differing: int
+    broken: int
+    not_read: int = Field(description="How many clusters, or waves of which no cluster is known, were not read whole.")
+    behind: int = Field(description="Of how many what is shown is not the latest.")
+    q: str
+    only: Only | None
+    page: int
+    pages: int
+    matching_apps: int = Field(description="How many apps have a cell that is looked for.")
+    matching_clusters: int
+    first_app: int
+    first_cluster: int
+    waves: tuple[WaveHead, ...]
+    clusters: tuple[ClusterHead, ...]
+    rows: tuple[AppLine, ...]
+    label: str = Field(exclude=True)
+    ended: bool = Field(exclude=True)
+    opened: frozenset[str] = Field(exclude=True)
+
+    @property
+    def live(self) -> bool:
+        """An ended release has no news, once it has been read whole."""
+        return self.stale or self.problem is not None or self.not_read + self.behind > 0 or not self.ended
+
+    @property
+    def spoken(self) -> str:
+        """The phase in words where the label does not say it."""
+        phase = self.phase.replace("_", " ")
+        return "" if self.label.replace("_", " ").lower() == phase else phase
+
+    @property
+    def frame(self) -> tuple[object, ...]:
+        """All that is shown, but for its moment and the links of one viewer."""
+        aside = {"as_of", "version", "opened"}
+        return tuple(value for name, value in vars(self).items() if name not in aside)
+
+    def asking(self, **changes: Any) -> Mapping[str, Any]:  # noqa: ANN401 - whatever an address takes
+        """What to ask for to see this with some of it changed; with another filter, from the first page on."""
+        asked = {"q": self.q, "only": self.only, "open": sorted(self.opened)} | changes
+        return {name: value for name, value in asked.items() if value and (name, value) != ("page", 1)}
+
+    @classmethod
+    def of(cls, snapshot: Snapshot[Release], asked: Asked) -> "MatrixPage":
+        """The page of a snapshot."""
+        root = snapshot.value.root
+        whole = matrix_of(root)
+        found = narrowed(whole, asked.q, asked.only)
+        blocks = _blocks(found)
+        number = min(asked.page, len(blocks))
+        block = blocks[number - 1]
+        return cls(
+            **_release(snapshot.value),
+            **_counts(whole),
+            **freshness(snapshot),
+            q=asked.q,
+            only=asked.only,
+            page=number,
+            pages=len(blocks),
+            matching_apps=len(found.lines),
+            matching_clusters=len(found.columns),
+            first_app=block.lines_before + 1,
+            first_cluster=block.columns_before + 1,
+            waves=wave_heads(block.columns),
+            clusters=cluster_heads(block.columns),
+            rows=tuple(app_line(line, block.columns) for line in block.lines),
+            opened=asked.opened,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """A part of a matrix that a page can show, and how much stands before it."""
+
+    lines: tuple[Line, ...]
+    columns: tuple[Column, ...]
+    lines_before: int
+    columns_before: int
+
+
+def _blocks(matrix: Matrix) -> list[_Block]:
+    """At least one. Where lines are parted, each part has the columns alone that it has cells in."""
+    blocks = []
+    for at in range(0, max(len(matrix.lines), 1), MAX_LINES):
+        lines = matrix.lines[at : at + MAX_LINES]
+        columns = matrix.columns
+        if len(matrix.lines) > MAX_LINES:
+            numbers = {number for line in lines for number in line.cells}
+            columns = tuple(column for column in columns if column.number in numbers)
+        size = min(MAX_CELLS // max(len(lines), 1), MAX_COLUMNS)
+        for start in range(0, max(len(columns), 1), size):
+            shown = columns[start : start + size]
+            before = sum(column.number < shown[0].number for column in matrix.columns) if shown else 0
+            blocks.append(_Block(lines, shown, at, before))
+    return blocks
+
+
+def _release(release: Release) -> dict[str, Any]:
+    root = release.root
+    return {
+        "id": root.id,
+        "name": root.name,
+        "state": root.state,
+        "phase": root.phase,
+        "problem": ProblemView.of(root.problem),
+        "label": label_of(root),
+        "ended": release.execution.status.closed,
+    }
+
+
+def _counts(whole: Matrix) -> dict[str, Any]:
+    return {
+        "apps": len(whole.lines),
+        "clusters_total": sum(column.cluster is not None for column in whole.columns),
+        "cells": whole.cells,
+        "differing": whole.differing,
+        "broken": whole.broken,
+        "not_read": sum(column.gap for column in whole.columns),
+        "behind": sum(bool(column.behind) for column in whole.columns),
+    }

@@ -1,0 +1,153 @@
+"""What a matrix is made of: the heads of its columns, its lines, and its cells."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from dashboard.domain.entities import Entity
+from dashboard.domain.matrix import Column, Line, is_broken
+from dashboard.domain.phases import Phase
+from dashboard.domain.problems import ProblemCode
+from dashboard.pages.base import part
+
+
+@part
+class Place:
+    """A wave or cluster at the head of columns."""
+
+    id: str
+    name: str
+    state: str
+    phase: Phase
+
+    @property
+    def addressable(self) -> bool:
+        """Whether a link can lead there."""
+        return bool(self.id)
+
+
+@part
+class WaveHead(Place):
+    """A wave; `span` of its clusters stand beside one another here, or itself where none is known."""
+
+    span: int
+
+
+@part
+class ClusterHead(Place):
+    """A cluster. While `read` is false apps may be missing here that are in it; `wave` is where it stands."""
+
+    wave: str
+    read: bool
+    latest: Annotated[bool, Field(description="False if the release has moved on since it was read.")]
+    why: Annotated[str, Field(description="Why not all of it was read, or not the latest.")]
+    unopened: Annotated[bool, Field(exclude=True)]
+    is_wave: Annotated[bool, Field(description="It stands for a wave of which no cluster is known.")]
+    first: Annotated[bool, Field(exclude=True)]
+
+
+@part
+class Cell:
+    """An app in a cluster. `tries` counts the attempts of one that is being tried again."""
+
+    id: str
+    state: str
+    phase: Phase
+    version: str | None
+    differs: bool
+    broken: bool
+    tries: int
+    label: Annotated[str, Field(exclude=True)]
+    addressable: Annotated[bool, Field(exclude=True)]
+
+
+@part
+class AppLine:
+    """An app: the version that most of its cells have (`tied`: as many have another), and its `cells`.
+
+    They are in the order of `clusters`, null where it is not in the cluster or the cluster was not read. `differing`
+    and `total` count all of its cells, shown or not.
+    """
+
+    name: str
+    majority: str | None
+    tied: bool
+    total: int
+    differing: int
+    cells: tuple[Cell | None, ...]
+
+
+def wave_heads(columns: tuple[Column, ...]) -> tuple[WaveHead, ...]:
+    """The waves of these columns, each once."""
+    spans: dict[int, tuple[Entity, int]] = {}
+    for column in columns:
+        wave, span = spans.get(id(column.wave), (column.wave, 0))
+        spans[id(column.wave)] = wave, span + 1
+    return tuple(
+        WaveHead(id=_linked(wave), name=wave.name, state=wave.state, phase=wave.phase, span=span)
+        for wave, span in spans.values()
+    )
+
+
+def cluster_heads(columns: tuple[Column, ...]) -> tuple[ClusterHead, ...]:
+    """One head for each column."""
+    waves = [column.wave for column in columns]
+    return tuple(
+        _cluster(column, first=at == 0 or waves[at - 1] is not column.wave) for at, column in enumerate(columns)
+    )
+
+
+def _cluster(column: Column, *, first: bool) -> ClusterHead:
+    row = column.entity
+    gap = column.gap
+    problem = next((below.problem for below in row.walk() if below.problem), None) if gap else None
+    return ClusterHead(
+        id=_linked(row),
+        name="no clusters yet" if column.cluster is None and not gap else row.name,
+        state=row.state,
+        phase=row.phase,
+        wave=column.wave.name,
+        read=not gap,
+        latest=not column.behind,
+        why=(problem.message if problem else "It is read when you open it.") if gap else column.behind,
+        unopened=gap and any(below.unopened for below in row.walk()),
+        is_wave=column.cluster is None,
+        first=first,
+    )
+
+
+def app_line(line: Line, columns: tuple[Column, ...]) -> AppLine:
+    """The line of an app in these columns."""
+    cells = (line.cells.get(column.number) for column in columns)
+    return AppLine(
+        name=line.name,
+        majority=line.majority,
+        tied=line.tied,
+        total=len(line.cells),
+        differing=line.differing,
+        cells=tuple(_cell(line, cell) if cell else None for cell in cells),
+    )
+
+
+def _cell(line: Line, cell: Entity) -> Cell:
+    return Cell(
+        id=cell.id,
+        state=cell.state,
+        phase=cell.phase,
+        version=cell.version,
+        differs=line.differs(cell),
+        broken=is_broken(cell),
+        tries=cell.attempt.number if cell.attempt and cell.attempt.retrying else 0,
+        label=label_of(cell),
+        addressable=bool(_linked(cell)),
+    )
+
+
+def label_of(row: Entity) -> str:
+    """What to call a state: the rollout's own word, unless that is no longer true."""
+    return row.phase.replace("_", " ") if row.overruled else row.state or "not known"
+
+
+def _linked(row: Entity) -> str:
+    """The id of a row as a link can carry it; empty if none can."""
+    return "" if row.problem and row.problem.code is ProblemCode.MALFORMED else row.id
