@@ -6,12 +6,14 @@ from uuid import UUID
 from flask import Blueprint, current_app, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from dashboard.domain.filters import MalformedFilter
+from dashboard.domain.filters import MalformedFilter, Slice
 from dashboard.domain.ids import EntityType, parse_entity_id, parse_release_id
 from dashboard.domain.narrowing import Narrowing
 from dashboard.domain.phases import Phase
 from dashboard.live.releases import LiveReleases
 from dashboard.live.watched import Watched
+from dashboard.pages.choose import ChoosePage
+from dashboard.pages.compare import ComparePage
 from dashboard.pages.entity import EntityPage
 from dashboard.pages.occurrences import OccurrencesPage
 from dashboard.pages.problems import ProblemsPage
@@ -23,6 +25,7 @@ from dashboard.web.shown import Shown
 from dashboard.web.twins import Twins
 
 MAX_OPEN = 500
+MAX_CHOICES = 50
 OF_A_RUN = frozenset({"web.release", "web.hierarchy", "web.entity"})
 
 blueprint = Blueprint("web", __name__)
@@ -94,6 +97,20 @@ def problems() -> Shown:
     return Shown(Watched("problems"), seen, lambda: ProblemsPage.of(seen))
 
 
+@twins.route("/compare")
+def compare() -> Shown:
+    """What is different from one release to another; releases to choose from where not both are named."""
+    left, right = _side("left"), _side("right")
+    runs = asked_run("left_run"), asked_run("right_run")
+    if left and right:
+        sides = (left, runs[0]), (right, runs[1])
+        both = _live().pair(*sides)
+        return Shown(Watched("pair", sides), both, lambda: ComparePage.of(both, runs))
+    newest = Slice(MAX_CHOICES)
+    listed = _live().page(newest)
+    return Shown(Watched("list", newest), listed, lambda: ChoosePage.of(listed, left, right, runs))
+
+
 @blueprint.app_url_defaults
 def stay_with_the_run(endpoint: str, values: dict[str, Any]) -> None:
     """Links within one run of a release stay with it; `run=None` leads to the latest."""
@@ -128,15 +145,21 @@ def _narrowing() -> Narrowing:
     return Narrowing(depth, frozenset(Phase(name) for name in wanted))
 
 
-def asked_run() -> str | None:
+def _side(name: str) -> str | None:
+    """The release on one side of a comparison; None for a side that is still to be chosen. Raises MalformedId."""
+    text = request.args.get(name, "").strip()
+    return str(parse_release_id(text)) if text else None
+
+
+def asked_run(name: str = "run") -> str | None:
     """The run that is asked for; the latest if none is."""
-    text = request.args.get("run")
+    text = request.args.get(name)
     if text is None:
         return None
     try:
         return str(UUID(text))
     except ValueError as exc:
-        raise invalid_parameter("run", "takes a run id, as runs give it, such as 01234567-89ab-cdef-…") from exc
+        raise invalid_parameter(name, "takes a run id, as runs give it, such as 01234567-89ab-cdef-…") from exc
 
 
 def _open_ids() -> frozenset[str]:

@@ -34,6 +34,7 @@ VIEWS: Mapping[str, Callable[..., Shown]] = {
     "entity": routes.entity,
     "occurrences": routes.occurrences,
     "problems": routes.problems,
+    "compare": routes.compare,
 }
 
 blueprint = Blueprint("streams", __name__)
