@@ -37,6 +37,13 @@ def addresses(rollouts: Rollouts) -> dict[str, list[str]]:
             for entity_id in (release_id, "cluster:eu-west-1", "app:nowhere")
         ],
         "problems": ["/problems"],
+        "compare": [
+            "/compare",
+            f"/compare?left={rollouts.failed}",
+            "/compare?left=odd",
+            f"/compare?left={rollouts.failed}&right=release:never",
+            *(f"/compare?left={rollouts.completed}&right={release_id}" for release_id in ids),
+        ],
         "occurrences": ["/entities/cluster:eu-west-1", "/entities/app:nowhere", f"/entities/{rollouts.failed}"],
     }
 

@@ -14,10 +14,11 @@ from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
 from dashboard.live.snapshots import Pair, Snapshot
 from dashboard.pages.base import Model, Page, ProblemView, freshness
-from dashboard.pages.differences import ClusterChanges, Counts, Difference, Standing
+from dashboard.pages.differences import ClusterChanges, Counts, Difference, Move, Standing
 
 # Lines that a page has at most; the rest is counted. Reasons for gaps that are named, and rows named for each.
 MAX_LINES = 1_000
+MAX_MOVES = 12
 MAX_REASONS = 4
 MAX_NAMED = 3
 
@@ -91,6 +92,10 @@ class ComparePage(Page):
     left: ComparedRelease
     right: ComparedRelease
     counts: Counts
+    moves: tuple[Move, ...] = Field(
+        description="Which apps have another version, whatever the cluster; most clusters first."
+    )
+    more_moves: int
     clusters: tuple[ClusterChanges, ...]
     alike: int = Field(description="Clusters that both have with the same apps, in the same versions and states.")
     unread: int = Field(
@@ -103,11 +108,13 @@ class ComparePage(Page):
         """The page of a snapshot whose sides were asked for with these runs."""
         left, right = snapshot.value.left, snapshot.value.right
         found = compare(left.value.root, right.value.root)
-        clusters = tuple(_changes(found))
+        clusters, moves = tuple(_changes(found)), Move.all_of(found)
         return cls(
             left=ComparedRelease.of(left, runs[0]),
             right=ComparedRelease.of(right, runs[1]),
             counts=Counts.of(found.counts),
+            moves=moves[:MAX_MOVES],
+            more_moves=len(moves[MAX_MOVES:]),
             clusters=clusters,
             alike=sum(1 for pair in found.clusters if pair.right and pair.whole and not _told(pair)),
             unread=sum(1 for pair in found.clusters if pair.right and not pair.whole and not _told(pair)),
@@ -128,7 +135,17 @@ class ComparePage(Page):
     @property
     def frame(self) -> tuple[object, ...]:
         """All that it shows: it is sent anew as a whole."""
-        shown = self.left, self.right, self.counts, self.clusters, self.alike, self.unread, self.whole
+        shown = (
+            self.left,
+            self.right,
+            self.counts,
+            self.moves,
+            self.more_moves,
+            self.clusters,
+            self.alike,
+            self.unread,
+            self.whole,
+        )
         return *shown, self.stale, self.reason
 
 

@@ -1,10 +1,11 @@
 """The lines of a comparison: apps that are not the same in two releases, by cluster, and how many there are."""
 
+from collections import Counter
 from collections.abc import Mapping
 
 from pydantic import Field
 
-from dashboard.domain.compare import AppPair, ClusterPair, Kind
+from dashboard.domain.compare import AppPair, ClusterPair, Comparison, Kind
 from dashboard.domain.entities import Entity
 from dashboard.domain.phases import Phase
 from dashboard.pages.base import Model, part
@@ -139,3 +140,19 @@ class ClusterChanges(Model):
             apps=apps,
             more=counts.different + counts.unknown - len(apps) if pair.kind is Kind.SAME else 0,
         )
+
+
+class Move(Model):
+    """From which version to which an app went, and how many apps of this name did, as one in each cluster."""
+
+    name: str
+    left: str | None
+    right: str | None
+    count: int
+
+    @classmethod
+    def all_of(cls, found: Comparison) -> "tuple[Move, ...]":
+        """Every move of a comparison, those of most apps first."""
+        apps = (app for cluster in found.clusters for app in cluster.apps if app.kind is Kind.VERSION)
+        moves = Counter((app.right.name, app.left.version, app.right.version) for app in apps if app.left and app.right)
+        return tuple(cls(name=name, left=left, right=right, count=n) for (name, left, right), n in moves.most_common())
