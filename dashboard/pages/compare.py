@@ -17,7 +17,7 @@ from dashboard.pages.base import Model, Page, ProblemView, freshness
 from dashboard.pages.differences import ClusterChanges, Counts, Difference, Move, Standing
 
 # Lines that a page has at most; the rest is counted. Reasons for gaps that are named, and rows named for each.
-MAX_LINES = 1_000
+MAX_LINES = 600
 MAX_MOVES = 12
 MAX_REASONS = 4
 MAX_NAMED = 3
