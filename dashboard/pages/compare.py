@@ -133,6 +133,12 @@ class ComparePage(Page):
         return (self.left.id, self.left.run_id) == (self.right.id, self.right.run_id)
 
     @property
+    def unfinished(self) -> tuple[str, ...]:
+        """The names of those that lack something and go on, so that it may come."""
+        lacking = (self.left, self.counts.added), (self.right, self.counts.removed)
+        return tuple(side.name for side, count in lacking if count and not side.status.closed)
+
+    @property
     def frame(self) -> tuple[object, ...]:
         """All that it shows: it is sent anew as a whole."""
         shown = (

@@ -52,6 +52,7 @@ def test_what_is_different_is_counted_and_stands_by_cluster(stage: Stage):
     back = stage.json(f"/compare?left={right}&right={left}")["counts"]
     assert back == said["counts"] | {"added": 1, "removed": 3}
     assert "1 cluster only in" in text_of(stage, path)
+    assert "still going on: what is missing there may be still to come" in text_of(stage, path)
 
 
 def test_a_release_compared_with_itself_has_no_differences(stage: Stage):
