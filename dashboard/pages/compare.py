@@ -132,6 +132,10 @@ class ComparePage(Page):
         """Whether both sides are one run."""
         return (self.left.id, self.left.run_id) == (self.right.id, self.right.run_id)
 
+    def clusters_of(self, kind: Kind) -> tuple[ClusterChanges, ...]:
+        """Those of a kind: `same` where both have the cluster."""
+        return tuple(cluster for cluster in self.clusters if cluster.kind == kind)
+
     @property
     def unfinished(self) -> tuple[str, ...]:
         """The names of those that lack something and go on, so that it may come."""
