@@ -37,6 +37,7 @@ def pages_of(release_id: str, entity_id: str = "app:a0-0") -> tuple[str, ...]:
         f"{release}/entities/{entity_id}",
         f"/entities/{entity_id}",
         "/problems",
+        f"/compare?left={release_id}&right={release_id}",
     )
 
 

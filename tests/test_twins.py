@@ -41,6 +41,17 @@ def addresses(rollouts: Rollouts) -> dict[str, list[str]]:
             for entity_id in (release_id, "cluster:eu-west-1", "app:nowhere")
         ],
         "problems": ["/problems"],
+        "compare": [
+            "/compare",
+            f"/compare?left={rollouts.failed}",
+            "/compare?left=odd",
+            f"/compare?left={rollouts.failed}&right=release:never",
+            # As of the older of two, so that one that moves may have moved on all the same.
+            *(
+                f"/compare?left={rollouts.completed}&right={release_id}"
+                for release_id in (rollouts.completed, rollouts.hotfix, rollouts.failed, rollouts.terminated)
+            ),
+        ],
         "occurrences": ["/entities/cluster:eu-west-1", "/entities/app:nowhere", f"/entities/{rollouts.failed}"],
     }
 

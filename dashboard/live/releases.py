@@ -12,10 +12,11 @@ from dashboard.domain.filters import MalformedFilter, Slice
 from dashboard.domain.ids import EntityType, parse_entity_id
 from dashboard.domain.problems import NotFound, SourceUnavailable
 from dashboard.domain.source import ReleaseSource
-from dashboard.live.looks import STATE_BYTES, Looks, Seen
+from dashboard.live.looks import STATE_BYTES, Looks, RunKey, Seen
+from dashboard.live.pairs import PairReader, sides, subscribe_both
 from dashboard.live.problems import ProblemFinder
 from dashboard.live.seats import Seats
-from dashboard.live.snapshots import BEHIND, Snapshot, SnapshotStore, outdated
+from dashboard.live.snapshots import BEHIND, Pair, Snapshot, SnapshotStore, joined, outdated
 from dashboard.live.turns import LINGER
 from dashboard.live.watched import Watched
 from dashboard.live.watcher import UNKNOWN, Watcher
@@ -85,6 +86,7 @@ class LiveReleases:
             self._looks.search, max_age=max_age, keep=memory // 16, weigh=_search_weight, seats=seats, clock=clock
         )
         self._finder = ProblemFinder(self._listed, self._tree, timeout)
+        self._pairs = PairReader(lambda key: self.release(*key, whole=True))
         self._problems: SnapshotStore[str, Problems] = SnapshotStore(
             lambda _key, _last, _seconds: self._finder.find(),
             max_age=SELDOM * max_age,
@@ -150,11 +152,17 @@ class LiveReleases:
         """What is broken now, as far as was looked; raises SourceUnavailable if nothing is known yet."""
         return self._latest(PROBLEMS)
 
+    def pair(self, left: RunKey, right: RunKey) -> Snapshot[Pair[Release]]:
+        """Two releases, each as whole as it can be had within the time of one answer; raises as `release` does."""
+        return self._pairs.get(left, right)
+
     def subscribe(self, what: Watched, notify: Callable[[str], None]) -> Callable[[], None]:
         """Watch a thing for as long as somebody looks. `notify` is called from any thread with the version of what is
         known, at once if it is, and whenever that, or its staleness, is another; with "" when there is no such thing
         (any more). Returns what ends the subscription; it may be called from any thread.
         """
+        if what.kind == "pair":
+            return subscribe_both(what, self.subscribe, self._shown, notify)
         what = _looked_at(what)
         kind = self._kinds[what.kind]
         return self._watcher.subscribe(what, kind.every, notify, kind.lively)
@@ -163,10 +171,14 @@ class LiveReleases:
         """End the loop's thread and whatever runs on it."""
         self._watcher.close()
         self._finder.close()
+        self._pairs.close()
         self._loop.stop()
 
     def known(self, what: Watched) -> Snapshot[Any] | None:
         """What is known of a thing while it is watched: at once, in any thread. None if somebody has to look."""
+        if what.kind == "pair":
+            left, right = map(self.known, sides(what))
+            return joined(left, right) if left and right else None
         what = _looked_at(what)
         return self._shown(what) if self._watcher.renews(what) else None
 

@@ -47,6 +47,25 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class Pair(Generic[T]):
+    """Two things that are shown together, each as it was known."""
+
+    left: Snapshot[T]
+    right: Snapshot[T]
+
+
+def joined(left: Snapshot[T], right: Snapshot[T]) -> Snapshot[Pair[T]]:
+    """Two snapshots as one: as old as the older, stale if either is, and another version when either is."""
+    return Snapshot(
+        Pair(left, right),
+        min(left.as_of, right.as_of),
+        version_of(left.version, right.version),
+        left.stale or right.stale,
+        left.reason or right.reason,
+    )
+
+
 def outdated(snapshot: Snapshot[T], reason: Problem) -> Snapshot[T]:
     """The same content, marked as not the latest."""
     version = version_of(snapshot.version, reason.code)

@@ -4,12 +4,14 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["release", "list", "problems", "occurrences"]
+Kind = Literal["release", "list", "problems", "occurrences", "pair"]
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """One thing that is shown. `key` is, by kind: (release id, run id or None); a Slice; ""; an entity id."""
+    """One thing that is shown. `key` is, by kind: (release id, run id or None); a Slice; ""; an entity id; two
+    of what names a release.
+    """
 
     kind: Kind
     key: Hashable = ""

@@ -6,11 +6,13 @@ from uuid import UUID
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from dashboard.domain.filters import MalformedFilter
+from dashboard.domain.filters import MalformedFilter, Slice
 from dashboard.domain.ids import parse_entity_id, parse_release_id
 from dashboard.domain.problems import NotFound, SourceUnavailable
 from dashboard.live.releases import LiveReleases
 from dashboard.live.watched import Watched
+from dashboard.pages.choose import ChoosePage
+from dashboard.pages.compare import ComparePage
 from dashboard.pages.entity import EntityPage
 from dashboard.pages.matrix import MatrixPage
 from dashboard.pages.occurrences import OccurrencesPage
@@ -29,6 +31,7 @@ from dashboard.web.shown import Shown
 from dashboard.web.twins import Twins
 
 MAX_OPEN = 500
+MAX_CHOICES = 50
 OF_A_RUN = frozenset(
     {"web.release", "web.hierarchy", "web.strip", "web.timeline", "web.matrix", "web.matrix_csv", "web.entity"}
 )
@@ -155,6 +158,20 @@ def problems() -> Shown:
     return Shown(Watched("problems"), seen, lambda: ProblemsPage.of(seen))
 
 
+@twins.route("/compare")
+def compare() -> Shown:
+    """What is different from one release to another; releases to choose from where not both are named."""
+    left, right = _side("left"), _side("right")
+    runs = asked_run("left_run"), asked_run("right_run")
+    if left and right:
+        sides = (left, runs[0]), (right, runs[1])
+        both = _live().pair(*sides)
+        return Shown(Watched("pair", sides), both, lambda: ComparePage.of(both, runs))
+    newest = Slice(MAX_CHOICES)
+    listed = _live().page(newest)
+    return Shown(Watched("list", newest), listed, lambda: ChoosePage.of(listed, left, right, runs))
+
+
 @blueprint.app_url_defaults
 def stay_with_the_run(endpoint: str, values: dict[str, Any]) -> None:
     """Links within one run of a release stay with it; `run=None` leads to the latest."""
@@ -180,15 +197,21 @@ def _watched(release_id: str) -> Watched:
     return Watched("release", (release_id, asked_run()))
 
 
-def asked_run() -> str | None:
+def _side(name: str) -> str | None:
+    """The release on one side of a comparison; None for a side that is still to be chosen. Raises MalformedId."""
+    text = request.args.get(name, "").strip()
+    return str(parse_release_id(text)) if text else None
+
+
+def asked_run(name: str = "run") -> str | None:
     """The run that is asked for; the latest if none is."""
-    text = request.args.get("run")
+    text = request.args.get(name)
     if text is None:
         return None
     try:
         return str(UUID(text))
     except ValueError as exc:
-        raise invalid_parameter("run", "takes a run id, as runs give it, such as 01234567-89ab-cdef-…") from exc
+        raise invalid_parameter(name, "takes a run id, as runs give it, such as 01234567-89ab-cdef-…") from exc
 
 
 def _ids(name: str) -> frozenset[str]:

@@ -37,6 +37,7 @@ VIEWS: Mapping[str, Callable[..., Shown]] = {
     "strip": routes.strip,
     "occurrences": routes.occurrences,
     "problems": routes.problems,
+    "compare": routes.compare,
 }
 
 blueprint = Blueprint("streams", __name__)

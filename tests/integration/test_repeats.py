@@ -30,7 +30,16 @@ def headers(served: Served, path: str, **sent: str) -> tuple[int, dict[str, str]
 
 
 @pytest.mark.parametrize("sent", [{}, {"Accept-Encoding": "gzip"}], ids=["plain", "compressed"])
-@pytest.mark.parametrize("path", ["/releases?q={}", "/api/releases?q={}", "/releases/{}", "/api/releases/{}/hierarchy"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/releases?q={}",
+        "/api/releases?q={}",
+        "/releases/{}",
+        "/api/releases/{}/hierarchy",
+        "/compare?left={0}&right={0}",
+    ],
+)
 def test_who_asks_again_is_told_the_same_with_a_later_moment(
     served: Served, release: str, path: str, sent: dict[str, str]
 ) -> None:

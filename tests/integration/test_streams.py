@@ -65,6 +65,20 @@ def test_other_pages_hear_too(served: Served, stage: Stage, release: str, path: 
     listener.close()
 
 
+@pytest.mark.parametrize("moving", [0, 1], ids=["left", "right"])
+def test_a_comparison_hears_when_either_release_moves(served: Served, stage: Stage, release: str, moving: int) -> None:
+    sides = release, stage.start("compared", ANSWERS)
+    listener = Listener(served, "/compare?left={}&right={}".format(*sides), Cookie=served.login())
+    first = listener.event()
+    assert first is not None
+    assert first[0] == "version"
+    change(stage, sides[moving], "failed")
+    second = listener.event()
+    assert second is not None
+    assert (second[0], second[1] != first[1]) == ("changed", True)
+    listener.close()
+
+
 def test_who_comes_back_hears_only_of_what_they_have_not_heard(served: Served, stage: Stage, release: str) -> None:
     cookie = served.login()
     listener = Listener(served, f"/releases/{release}", Cookie=cookie)

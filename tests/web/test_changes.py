@@ -19,8 +19,9 @@ from dashboard.domain.filters import ReleaseFilter
 from dashboard.domain.phases import phase_of
 from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.domain.truth import judge
-from dashboard.live.snapshots import Snapshot, outdated
+from dashboard.live.snapshots import Snapshot, joined, outdated
 from dashboard.pages.base import Page
+from dashboard.pages.compare import ComparePage
 from dashboard.pages.entity import EntityPage
 from dashboard.pages.matrix import Asked, MatrixPage
 from dashboard.pages.occurrences import OccurrencesPage
@@ -129,6 +130,10 @@ def pages(root: Entity, opened: frozenset[str], *, stale: bool) -> Iterator[tupl
         yield "/entities/wave:w0", OccurrencesPage.of(Snapshot(everywhere, STARTED, "v"))
     broken = Problems(group(broken_in(release)), 1, 1, 1, 1, 0)
     yield "/problems", ProblemsPage.of(Snapshot(broken, STARTED, "v"))
+    yield (
+        "/compare?left=release:r0&right=release:r",
+        ComparePage.of(joined(Snapshot(release_of(tree()), STARTED, "v"), seen)),
+    )
 
 
 class Viewer:

@@ -1,0 +1,203 @@
+"""What is different between two releases: their apps, by cluster. Pure functions over trees.
+
+A cluster of one release is that of the other with the same id, else, of those left over, the one with the same name.
+Within a cluster the same rule finds an app's like; what belongs to no cluster is compared with what belongs to none.
+Where an id or a name stands more than once, the first is the like of the first. Clusters themselves and their bundles
+are not compared, only who has them.
+"""
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from operator import attrgetter
+
+from dashboard.domain.entities import Entity
+from dashboard.domain.ids import EntityType
+from dashboard.domain.problems import ProblemCode
+
+_ID, _NAME = attrgetter("id"), attrgetter("name")
+
+
+class Kind(StrEnum):
+    """What became of an app from the left release to the right. `version` counts also where its state is another."""
+
+    VERSION = "version"
+    ADDED = "added"
+    REMOVED = "removed"
+    STATE = "state"
+    UNKNOWN = "unknown"
+    SAME = "same"
+
+
+DIFFERENT = (Kind.VERSION, Kind.ADDED, Kind.REMOVED, Kind.STATE)
+
+
+@dataclass(frozen=True, slots=True)
+class AppPair:
+    """An app as it stands in either release. It is `unknown` where a gap may hide what it is there."""
+
+    kind: Kind
+    left: Entity | None
+    right: Entity | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterPair:
+    """A cluster as both releases have it, or one of them. Without either it stands for what belongs to no cluster.
+
+    `kind` is added, removed, or unknown where the other release may have it unseen; else same, whatever its apps are.
+    `whole` says that no gap hides any of its apps.
+    """
+
+    kind: Kind
+    left: Entity | None
+    right: Entity | None
+    apps: tuple[AppPair, ...]
+    whole: bool
+
+    @property
+    def counts(self) -> Counter[Kind]:
+        """How many apps are of each kind."""
+        return Counter(app.kind for app in self.apps)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Every cluster and app of both releases, once. `whole` says that no gap hides anything on either side."""
+
+    clusters: tuple[ClusterPair, ...]
+    whole: bool
+
+    @property
+    def counts(self) -> Counter[Kind]:
+        """How many apps are of each kind."""
+        return sum((cluster.counts for cluster in self.clusters), Counter())
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A cluster of one release with its apps; `vague` if it may have others, which a gap hides."""
+
+    cluster: Entity
+    apps: tuple[Entity, ...]
+    vague: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One release: `vague` if it may have other clusters, `loose` if something of it may belong to any of them."""
+
+    places: tuple[_Place, ...]
+    outside: tuple[Entity, ...]
+    vague: bool
+    loose: bool
+
+
+def compare(left: Entity, right: Entity) -> Comparison:
+    """Compare two releases, from the left to the right one; clusters in the order of the right."""
+    one, other = _side(left), _side(right)
+    likes = _likes([place.cluster for place in one.places], [place.cluster for place in other.places])
+    clusters = [
+        _cluster_pair(None if at is None else one.places[at], None if like is None else other.places[like], one, other)
+        for at, like in likes
+    ]
+    outside = _app_pairs(one.outside, other.outside, left_vague=one.vague, right_vague=other.vague)
+    if outside:
+        clusters.append(ClusterPair(Kind.SAME, None, None, outside, not (one.vague or other.vague)))
+    return Comparison(tuple(clusters), not gaps(left) and not gaps(right))
+
+
+def gaps(root: Entity) -> tuple[Entity, ...]:
+    """The rows of a release of which something is not known, or below which nothing was read."""
+    return tuple(row for row in root.walk() if _gap(row))
+
+
+def _gap(row: Entity) -> bool:
+    return row.problem is not None or row.unopened
+
+
+def _side(root: Entity) -> _Side:
+    places, outside, vague, loose = [], [], False, False
+    waiting = [root]
+    while waiting:
+        row = waiting.pop()
+        if row.type is EntityType.CLUSTER:
+            places.append(_place(row))
+            # It may be any cluster: its own id could not be read.
+            vague = vague or (row.problem is not None and row.problem.code is ProblemCode.MALFORMED)
+            continue
+        waiting += row.children[::-1]
+        if row.type is EntityType.APP:
+            outside.append(row)
+        below = row.type in {EntityType.APP, EntityType.BUNDLE}
+        vague, loose = vague or (_gap(row) and not below), loose or (_gap(row) and below)
+    return _Side(tuple(places), tuple(outside), vague or loose, loose)
+
+
+def _place(cluster: Entity) -> _Place:
+    rows = tuple(cluster.walk())
+    return _Place(cluster, tuple(row for row in rows if row.type is EntityType.APP), any(map(_gap, rows)))
+
+
+def _cluster_pair(left: _Place | None, right: _Place | None, one: _Side, other: _Side) -> ClusterPair:
+    left_vague = one.loose or (left.vague if left else one.vague)
+    right_vague = other.loose or (right.vague if right else other.vague)
+    apps = _app_pairs(
+        left.apps if left else (), right.apps if right else (), left_vague=left_vague, right_vague=right_vague
+    )
+    kind = Kind.SAME
+    if left is None:
+        kind = Kind.UNKNOWN if left_vague else Kind.ADDED
+    elif right is None:
+        kind = Kind.UNKNOWN if right_vague else Kind.REMOVED
+    return ClusterPair(
+        kind,
+        left.cluster if left else None,
+        right.cluster if right else None,
+        apps,
+        not (left_vague or right_vague),
+    )
+
+
+def _app_pairs(
+    left: Sequence[Entity], right: Sequence[Entity], *, left_vague: bool, right_vague: bool
+) -> tuple[AppPair, ...]:
+    def paired(one: Entity | None, other: Entity | None) -> AppPair:
+        return AppPair(_kind(one, other, left_vague=left_vague, right_vague=right_vague), one, other)
+
+    return tuple(
+        paired(None if at is None else left[at], None if like is None else right[like])
+        for at, like in _likes(left, right)
+    )
+
+
+def _kind(left: Entity | None, right: Entity | None, *, left_vague: bool, right_vague: bool) -> Kind:
+    hidden = (left is None and left_vague) or (right is None and right_vague)
+    if hidden or any(row.problem for row in (left, right) if row):
+        return Kind.UNKNOWN
+    if left is None or right is None:
+        return Kind.ADDED if left is None else Kind.REMOVED
+    if left.version != right.version:
+        return Kind.VERSION
+    return Kind.SAME if _stands(left) == _stands(right) else Kind.STATE
+
+
+def _stands(row: Entity) -> tuple[str, str]:
+    """Its phase, and its own word unless that is no longer true."""
+    return row.phase, row.phase if row.overruled else row.state
+
+
+def _likes(left: Sequence[Entity], right: Sequence[Entity]) -> Iterable[tuple[int | None, int | None]]:
+    """The places of each row and of its like, in the order of the right; then those of the left that have none."""
+    found: dict[int, int] = {}
+    free: Sequence[int] = range(len(left))
+    for named in (_ID, _NAME):
+        waiting: defaultdict[str, deque[int]] = defaultdict(deque)
+        for at in free:
+            waiting[named(left[at])].append(at)
+        for like, row in enumerate(right):
+            if like not in found and waiting[named(row)]:
+                found[like] = waiting[named(row)].popleft()
+        free = sorted(set(range(len(left))) - set(found.values()))
+    return [*((found.get(like), like) for like in range(len(right))), *((at, None) for at in free)]

@@ -1,0 +1,185 @@
+"""Two releases side by side: what is different from one to the other, cluster by cluster."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import islice
+from typing import ClassVar
+
+from pydantic import Field
+
+from dashboard.domain.compare import DIFFERENT, ClusterPair, Comparison, Kind, compare, gaps
+from dashboard.domain.entities import Entity, Release, Status
+from dashboard.domain.ids import EntityType
+from dashboard.domain.phases import Phase
+from dashboard.live.snapshots import Pair, Snapshot
+from dashboard.pages.base import Model, Page, ProblemView, freshness
+from dashboard.pages.differences import ClusterChanges, Counts, Difference, Move, Standing
+
+# Lines that a page has at most; the rest is counted. Reasons for gaps that are named, and rows named for each.
+MAX_LINES = 600
+MAX_MOVES = 12
+MAX_REASONS = 4
+MAX_NAMED = 3
+
+
+class Gap(Model):
+    """Why rows of a release are not known: how many, and the names of the first."""
+
+    why: str
+    count: int
+    names: tuple[str, ...]
+
+
+class ComparedRelease(Model):
+    """One of the two. `gaps` are its rows of which something is not known, or below which nothing was read."""
+
+    id: str
+    name: str
+    state: str
+    phase: Phase
+    run_id: str
+    status: Status
+    started_at: datetime
+    closed_at: datetime | None
+    apps: int
+    clusters: int
+    stale: bool
+    reason: ProblemView | None
+    gaps: tuple[Gap, ...]
+    more_gaps: int = Field(description="Rows with gaps for other reasons than these.")
+    standing: Standing = Field(exclude=True)
+    asked_run: str | None = Field(exclude=True)
+
+    @property
+    def moving(self) -> bool:
+        """Whether it may still say something else."""
+        return self.stale or bool(self.gaps) or not self.status.closed
+
+    @classmethod
+    def of(cls, snapshot: Snapshot[Release], run: str | None) -> "ComparedRelease":
+        """The view of a release that was asked for with this run."""
+        release = snapshot.value
+        root, execution = release.root, release.execution
+        types = Counter(row.type for row in root.walk())
+        reasons = _reasons(root)
+        return cls(
+            id=root.id,
+            name=root.name,
+            state=root.state,
+            phase=root.phase,
+            run_id=execution.run_id,
+            status=execution.status,
+            started_at=execution.started_at,
+            closed_at=execution.closed_at,
+            apps=types[EntityType.APP],
+            clusters=types[EntityType.CLUSTER],
+            stale=snapshot.stale,
+            reason=ProblemView.of(snapshot.reason),
+            gaps=reasons[:MAX_REASONS],
+            more_gaps=sum(gap.count for gap in reasons[MAX_REASONS:]),
+            standing=Standing.of(root),
+            asked_run=run,
+        )
+
+
+class ComparePage(Page):
+    """What is different from the left release to the right. Clusters in which nothing is are counted alone."""
+
+    template: ClassVar[str] = "pages/compare.html"
+    fragment: ClassVar[str] = "partials/_compare.html"
+
+    left: ComparedRelease
+    right: ComparedRelease
+    counts: Counts
+    moves: tuple[Move, ...] = Field(
+        description="Which apps have another version, whatever the cluster; most clusters first."
+    )
+    more_moves: int
+    clusters: tuple[ClusterChanges, ...]
+    alike: int = Field(description="Clusters that both have with the same apps, in the same versions and states.")
+    unread: int = Field(
+        description="Clusters that both have, of which something was not read, and no app is known to differ."
+    )
+    whole: bool = Field(description="Whether all of both was read. If not, what is not here may be different too.")
+
+    @classmethod
+    def of(cls, snapshot: Snapshot[Pair[Release]], runs: tuple[str | None, str | None] = (None, None)) -> "ComparePage":
+        """The page of a snapshot whose sides were asked for with these runs."""
+        left, right = snapshot.value.left, snapshot.value.right
+        found = compare(left.value.root, right.value.root)
+        clusters, moves = tuple(_changes(found)), Move.all_of(found)
+        return cls(
+            left=ComparedRelease.of(left, runs[0]),
+            right=ComparedRelease.of(right, runs[1]),
+            counts=Counts.of(found.counts),
+            moves=moves[:MAX_MOVES],
+            more_moves=len(moves[MAX_MOVES:]),
+            clusters=clusters,
+            alike=sum(1 for pair in found.clusters if pair.right and pair.whole and not _told(pair)),
+            unread=sum(1 for pair in found.clusters if pair.right and not pair.whole and not _told(pair)),
+            whole=found.whole,
+            **freshness(snapshot),
+        )
+
+    @property
+    def live(self) -> bool:
+        """Two ended releases have no news, once they have been read whole."""
+        return self.left.moving or self.right.moving
+
+    @property
+    def itself(self) -> bool:
+        """Whether both sides are one run."""
+        return (self.left.id, self.left.run_id) == (self.right.id, self.right.run_id)
+
+    def clusters_of(self, kind: Kind) -> tuple[ClusterChanges, ...]:
+        """Those of a kind: `same` where both have the cluster."""
+        return tuple(cluster for cluster in self.clusters if cluster.kind == kind)
+
+    @property
+    def unfinished(self) -> tuple[str, ...]:
+        """The names of those that lack something and go on, so that it may come."""
+        lacking = (self.left, self.counts.added), (self.right, self.counts.removed)
+        return tuple(side.name for side, count in lacking if count and not side.status.closed)
+
+    @property
+    def frame(self) -> tuple[object, ...]:
+        """All that it shows: it is sent anew as a whole."""
+        shown = (
+            self.left,
+            self.right,
+            self.counts,
+            self.moves,
+            self.more_moves,
+            self.clusters,
+            self.alike,
+            self.unread,
+            self.whole,
+        )
+        return *shown, self.stale, self.reason
+
+
+def _changes(found: Comparison) -> Iterator[ClusterChanges]:
+    """The clusters in which something is different or unknown, with as many of their apps as a page has room for."""
+    room = MAX_LINES
+    for pair in found.clusters:
+        if not _told(pair):
+            continue
+        told = (app for kind in (*DIFFERENT, Kind.UNKNOWN) for app in pair.apps if app.kind is kind)
+        lines = tuple(Difference.of(app) for app in islice(told, room if pair.kind is Kind.SAME else 0))
+        room -= len(lines)
+        yield ClusterChanges.of(pair, lines)
+
+
+def _told(pair: ClusterPair) -> bool:
+    return pair.kind is not Kind.SAME or any(app.kind is not Kind.SAME for app in pair.apps)
+
+
+def _reasons(root: Entity) -> tuple[Gap, ...]:
+    """The gaps of a release by what is known of why, the most frequent first."""
+    names: dict[str, list[str]] = {}
+    for row in gaps(root):
+        why = row.problem.message if row.problem else "What is below it was not read."
+        names.setdefault(why, []).append(row.name)
+    ordered = sorted(names.items(), key=lambda item: -len(item[1]))
+    return tuple(Gap(why=why, count=len(rows), names=tuple(rows[:MAX_NAMED])) for why, rows in ordered)

@@ -1,0 +1,158 @@
+"""The lines of a comparison: apps that are not the same in two releases, by cluster, and how many there are."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from pydantic import Field
+
+from dashboard.domain.compare import AppPair, ClusterPair, Comparison, Kind
+from dashboard.domain.entities import Entity
+from dashboard.domain.phases import Phase
+from dashboard.pages.base import Model, part
+from dashboard.pages.rows import MAX_LABEL
+
+
+@part
+class Standing:
+    """An entity as it stands in one of the releases. Its label is its state, unless that is no longer true."""
+
+    id: str
+    name: str
+    version: str | None
+    state: str
+    phase: Phase
+    overruled: bool
+
+    @classmethod
+    def of(cls, row: Entity) -> "Standing":
+        """The standing of a row."""
+        return cls(
+            id=row.id,
+            name=row.name,
+            version=row.version,
+            state=row.state,
+            phase=row.phase,
+            overruled=row.overruled,
+        )
+
+    @property
+    def label(self) -> str:
+        """What to call its state, as a line has room for it."""
+        state = self.phase.replace("_", " ") if self.overruled else self.state or "not known"
+        return state if len(state) <= MAX_LABEL else f"{state[: MAX_LABEL - 1]}…"
+
+    @property
+    def spoken(self) -> str:
+        """The phase in words for those who do not see its shape; empty where the label says it already."""
+        phase = self.phase.replace("_", " ")
+        return "" if self.label.replace("_", " ").lower() == phase else phase
+
+
+@part
+class Difference:
+    """An app that is not the same, or may not be; null on the side that is not known to have it."""
+
+    kind: Kind
+    left: Standing | None
+    right: Standing | None
+
+    @property
+    def name(self) -> str:
+        """What it is called, in the right release if it is there."""
+        standing = self.right or self.left
+        return standing.name if standing else ""
+
+    @property
+    def one_version(self) -> bool:
+        """Whether it has the same version on both sides."""
+        return self.left is not None and self.right is not None and self.left.version == self.right.version
+
+    @property
+    def one_state(self) -> bool:
+        """Whether it stands the same on both sides."""
+        left, right = self.left, self.right
+        return left is not None and right is not None and (left.label, left.phase) == (right.label, right.phase)
+
+    @classmethod
+    def of(cls, pair: AppPair) -> "Difference":
+        """The line of an app."""
+        left, right = (Standing.of(row) if row else None for row in (pair.left, pair.right))
+        return cls(kind=pair.kind, left=left, right=right)
+
+
+class Counts(Model):
+    """How many apps are of each kind, each counted once for both releases."""
+
+    version: int = Field(description="Another version, whatever their state.")
+    added: int = Field(description="In the right release only.")
+    removed: int = Field(description="In the left release only.")
+    state: int = Field(description="Another state or phase, in the same version.")
+    unknown: int = Field(description="What could not be told, as something was not read.")
+    same: int
+
+    @classmethod
+    def of(cls, counts: Mapping[Kind, int]) -> "Counts":
+        """The view of a count."""
+        return cls(**{str(kind): counts.get(kind, 0) for kind in Kind})
+
+    @property
+    def different(self) -> int:
+        """How many are known to be different."""
+        return self.version + self.added + self.removed + self.state
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.different + self.unknown + self.same
+
+    @property
+    def shares(self) -> tuple[tuple[str, int, int], ...]:
+        """A kind, how many stand before it and how many are of it, for those that there are."""
+        shares, at = [], 0
+        for kind in Kind:
+            count: int = getattr(self, kind)
+            if count:
+                shares.append((str(kind), at, count))
+            at += count
+        return tuple(shares)
+
+
+class ClusterChanges(Model):
+    """What is different in one cluster. `kind` says who has it; the apps of one that only one has are counted alone."""
+
+    cluster_id: str | None = Field(description="Null for apps that belong to no cluster.")
+    name: str
+    kind: Kind = Field(description="added, removed or unknown where only one release is known to have it, else same.")
+    counts: Counts
+    apps: tuple[Difference, ...]
+    more: int = Field(description="Apps that are different or unknown and not among these.")
+
+    @classmethod
+    def of(cls, pair: ClusterPair, apps: tuple[Difference, ...]) -> "ClusterChanges":
+        """The changes of a cluster, with these of its apps."""
+        cluster = pair.right or pair.left
+        counts = Counts.of(pair.counts)
+        return cls(
+            cluster_id=cluster.id if cluster else None,
+            name=cluster.name if cluster else "In no cluster",
+            kind=pair.kind,
+            counts=counts,
+            apps=apps,
+            more=counts.different + counts.unknown - len(apps) if pair.kind is Kind.SAME else 0,
+        )
+
+
+class Move(Model):
+    """From which version to which an app went, and how many apps of this name did, as one in each cluster."""
+
+    name: str
+    left: str | None
+    right: str | None
+    count: int
+
+    @classmethod
+    def all_of(cls, found: Comparison) -> "tuple[Move, ...]":
+        """Every move of a comparison, those of most apps first."""
+        apps = (app for cluster in found.clusters for app in cluster.apps if app.kind is Kind.VERSION)
+        moves = Counter((app.right.name, app.left.version, app.right.version) for app in apps if app.left and app.right)
+        return tuple(cls(name=name, left=left, right=right, count=n) for (name, left, right), n in moves.most_common())
