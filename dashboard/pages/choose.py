@@ -78,6 +78,11 @@ class ChoosePage(Page):
         )
 
     @property
+    def title(self) -> str:
+        """What the browser's tab says."""
+        return "Compare releases"
+
+    @property
     def live(self) -> bool:
         """Nothing moves under the hand of somebody who chooses."""
         return False

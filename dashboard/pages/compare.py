@@ -123,6 +123,11 @@ class ComparePage(Page):
         )
 
     @property
+    def title(self) -> str:
+        """What the browser's tab says."""
+        return f"{self.left.name} and {self.right.name} compared"
+
+    @property
     def live(self) -> bool:
         """Two ended releases have no news, once they have been read whole."""
         return self.left.moving or self.right.moving

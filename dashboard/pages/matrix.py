@@ -66,6 +66,16 @@ class MatrixPage(Page):
     opened: frozenset[str] = Field(exclude=True)
 
     @property
+    def title(self) -> str:
+        """What the browser's tab says."""
+        return f"{self.name}, matrix: {self.phase.replace('_', ' ')}"
+
+    @property
+    def worst(self) -> Phase | None:
+        """Failed as soon as any app is."""
+        return Phase.FAILED if self.broken else self.phase
+
+    @property
     def live(self) -> bool:
         """An ended release has no news, once it has been read whole."""
         return self.stale or self.problem is not None or self.not_read + self.behind > 0 or not self.ended

@@ -159,6 +159,16 @@ class StripPage(Page, Row):
     strip_alone: ClassVar[bool] = True
 
     @property
+    def title(self) -> str:
+        """What the browser's tab says."""
+        return f"{self.name}, strip: {self.phase.replace('_', ' ')}"
+
+    @property
+    def worst(self) -> Phase | None:
+        """The release's own."""
+        return self.phase
+
+    @property
     def live(self) -> bool:
         """An ended release has no news, once it has been read."""
         return self.stale or self.problem is not None or bool(self.strip.unread) or not self.status.closed

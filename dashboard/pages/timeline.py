@@ -134,6 +134,16 @@ class TimelinePage(Page, Row):
     waves: tuple[WaveSpan, ...]
 
     @property
+    def title(self) -> str:
+        """What the browser's tab says."""
+        return f"{self.name}, timeline: {self.phase.replace('_', ' ')}"
+
+    @property
+    def worst(self) -> Phase | None:
+        """The release's own."""
+        return self.phase
+
+    @property
     def live(self) -> bool:
         """An ended release has no news, once it has been read whole."""
         unread = any(row.problem and row.problem.code == ProblemCode.NOT_READ for row in self._spans())
