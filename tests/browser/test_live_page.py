@@ -166,7 +166,7 @@ def test_it_works_without_javascript(chromium: Browser, base_url: str, release: 
     context: BrowserContext = chromium.new_context(base_url=base_url, java_script_enabled=False)
     page = context.new_page()
     log_in(page)
-    page.locator(f'a[href="/releases/{release}"]').click()
+    page.locator(f'a.cover[href="/releases/{release}"]').click()
     wave = page.locator("details:has(> summary.wave)")
     expect(page.locator("summary.cluster").first).to_be_visible()
     wave.locator("> summary").click()

@@ -30,12 +30,14 @@ def test_a_cell_says_what_it_is_and_opens_its_cluster_in_the_tree(page: Page, re
     page.goto(f"/releases/{release}")
     cell = page.get_by_role("link", name="c1: in progress, 0 of 3 apps done")
     address = page.url
+    page.evaluate("window.stayed = true")
     cell.hover()
     assert "0 of 3 apps done" in cell.evaluate("cell => getComputedStyle(cell, '::after').content")
     cell.click()
     expect(page.locator('details[data-lazy="cluster:c1"]')).to_have_attribute("open", "")
     expect(page.locator('[data-entity-id="app:ac1-0"], [data-entity-id="app:a1-0"]').first).to_be_visible()
-    assert page.url.partition("#")[0] == address, "the tree was here already"
+    assert page.evaluate("window.stayed"), "the tree was here already"
+    assert page.url.partition("#")[0] == f"{address}?open=cluster:c1", "and a link to this shows it, too"
 
 
 def test_arrow_keys_walk_the_cells_and_enter_leads_on(page: Page, release: str):
