@@ -31,12 +31,12 @@ def pages_of(release_id: str, entity_id: str = "app:a0-0") -> tuple[str, ...]:
         "/releases?page_size=100",
         release,
         f"{release}/hierarchy",
-        f"{release}/strip",
-        f"{release}/timeline",
-        f"{release}/matrix",
         f"{release}/entities/{entity_id}",
         f"/entities/{entity_id}",
         "/problems",
+        f"{release}/strip",
+        f"{release}/timeline",
+        f"{release}/matrix",
         f"/compare?left={release_id}&right={release_id}",
     )
 

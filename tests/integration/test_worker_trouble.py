@@ -50,7 +50,7 @@ def in_trouble(answer: dict[str, Any]) -> dict[str, Any]:
 def test_a_release_that_cannot_be_read_says_why_on_every_page(stage: Stage, answers: dict, code: str, words: str):
     release_id = stage.start("faulty", answers)
     found = asked(stage, release_id)
-    listing, release, hierarchy_, entity, occurrences, problems = pages_of(release_id)
+    listing, release, hierarchy_, entity, occurrences, problems, *_ = pages_of(release_id)
     for path in (release, hierarchy_):
         twin = found.twins[path].get_json()
         assert (twin["phase"], twin["status"], twin["problem"]["code"]) == ("running", "RUNNING", code)
