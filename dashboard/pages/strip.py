@@ -16,7 +16,7 @@ from dashboard.pages.rows import Row, common, key_of, place_of
 from dashboard.pages.views import Progress
 
 # From so many clusters on a strip counts them: above the tree, where it is sent anew with each change, and alone.
-MOST_ABOVE_TREE = 400
+MOST_ABOVE_TREE = 120
 MOST = 2_000
 # With more cells than these they get narrower, and again.
 WIDE, NARROW = 120, 500
