@@ -95,8 +95,10 @@ class AsgiDashboard:
         mark, environ = self._repeats.mark(), _environ(scope, body)
         answer, close = await self._in_thread(self._answer, environ)
         self._repeats.keep(scope, answer, environ.get(TOLD), mark)
-        await _say(answer, send)
-        await self._in_thread(close)
+        try:
+            await _say(answer, send)
+        finally:
+            await self._in_thread(close)
 
     async def _stream(self, environ: dict[str, Any], receive: Receive, send: Send) -> None:
         full = self._ending or self._streams >= self._max_streams

@@ -54,6 +54,7 @@ class Repeats:
 
     def find(self, scope: MutableMapping[str, Any]) -> Answer | None:
         """The answer to this request, if it was given lately and is still true."""
+        self._given.expire()
         key = _key(scope)
         given = self._given.get(key)
         if given is None:
@@ -71,8 +72,16 @@ class Repeats:
         return Answer(given.status, given.headers + own, body)
 
     def keep(self, scope: MutableMapping[str, Any], answer: Answer, told: Told | None, mark: object) -> None:
-        """Remember what was answered; `mark` is the accounts' from before the answer was made."""
-        if told is None or scope["method"] != "GET" or answer.status not in {200, 304}:
+        """Remember what was answered; `mark` is the accounts' from before the answer was made.
+
+        Only of what is watched: a script that reads thousands of releases once each leaves nothing here.
+        """
+        if (
+            told is None
+            or scope["method"] != "GET"
+            or answer.status not in {200, 304}
+            or self._known(told.what) is None
+        ):
             return
         shared = [(name, value) for name, value in answer.headers if name not in _OWN]
         self._given[_key(scope)] = _Given(told, mark, answer.status, shared)

@@ -9,7 +9,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
+
 from dashboard.live.watched import Watched
+
+log = structlog.get_logger()
 
 Notify = Callable[[str], None]
 Subscribe = Callable[[Watched, Notify], Callable[[], None]]
@@ -138,13 +142,21 @@ class Hub:
         if audience.telling is None:
             audience.telling = self._loop.create_task(self._tell(place, audience))
 
+    async def _composed(self, place: Place, known: str, version: str) -> News:
+        try:
+            return await self._compose(place, known)
+        except Exception:
+            # A mistake of ours. Whoever asks for the page meets it himself; later news go on.
+            log.exception("news_failed", address=place.address)
+            return News(version)
+
     async def _tell(self, place: Place, audience: _Audience) -> None:
         """Tell of one version after another; of those that come while one is composed, of the last."""
         noted: str | None = None
         while noted != audience.latest:
             noted, known = audience.latest, audience.heard
             # The first version is what all have who come; whoever has another finds out as it comes.
-            news = News(noted or "") if known is None else await self._compose(place, known)
+            news = News(noted or "") if known is None else await self._composed(place, known, noted or "")
             audience.heard = news.version
             if news.version != known:
                 for stream in tuple(audience.streams):

@@ -17,6 +17,11 @@ def _none(_snapshot: Snapshot[Any]) -> Moments:
     return {}
 
 
+def moments_of(snapshot: Snapshot[Any], more: Callable[[Snapshot[Any]], Moments]) -> Moments:
+    """Every moment by name, `as_of` first, of a snapshot."""
+    return {"as_of": snapshot.as_of, **more(snapshot)}
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """A snapshot of `what`, and how to make the page of it, which is done only if nobody had it made yet.
@@ -33,10 +38,9 @@ class Shown:
     unfolded: Callable[[], Page] | None = None
     since: datetime | None = None
 
-    def moments(self, snapshot: Snapshot[Any] | None = None) -> Moments:
-        """Every moment by name, `as_of` first: of this snapshot, or of a later one that says the same."""
-        later = snapshot or self.snapshot
-        return {"as_of": later.as_of, **self.more_moments(later)}
+    def moments(self) -> Moments:
+        """Every moment by name, `as_of` first."""
+        return moments_of(self.snapshot, self.more_moments)
 
     def made_once(self) -> "Shown":
         """The same, which makes the page at most once."""

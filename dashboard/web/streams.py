@@ -4,7 +4,7 @@ Flask decides about it as about the page: the login, what is refused, what is no
 says so, and the page asks again from time to time instead. What all are told who have the page open is drawn here too.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
@@ -26,19 +26,6 @@ from dashboard.web.told import exact, utc
 CHANNEL = "dashboard.channel"
 # Seconds after which a page that got no stream may ask for one again.
 RETRY_AFTER = 10
-
-VIEWS: Mapping[str, Callable[..., Shown]] = {
-    "releases": routes.releases,
-    "release": routes.release,
-    "hierarchy": routes.hierarchy,
-    "timeline": routes.timeline,
-    "matrix": routes.matrix,
-    "entity": routes.entity,
-    "strip": routes.strip,
-    "occurrences": routes.occurrences,
-    "problems": routes.problems,
-    "compare": routes.compare,
-}
 
 blueprint = Blueprint("streams", __name__)
 
@@ -76,7 +63,7 @@ def _open(view: Callable[..., Shown], **values: Any) -> Response:  # noqa: ANN40
 
 
 for name, rule in routes.twins.rules.items():
-    blueprint.add_url_rule(f"/live{rule}", name, partial(_open, VIEWS[name]))
+    blueprint.add_url_rule(f"/live{rule}", name, partial(_open, routes.twins.views[name]))
 
 
 def latest(app: Flask, environ: dict[str, Any], known: str) -> tuple[str, tuple[str, ...]]:
@@ -87,7 +74,8 @@ def latest(app: Flask, environ: dict[str, Any], known: str) -> tuple[str, tuple[
     """
     with app.request_context(environ):
         try:
-            shown = VIEWS[str(request.endpoint).rpartition(".")[2]](**(request.view_args or {})).for_anybody()
+            view = routes.twins.views[str(request.endpoint).rpartition(".")[2]]
+            shown = view(**(request.view_args or {})).for_anybody()
             # What changed lately is for each page to ask: what it shows may be older than the known version's rows.
             rows = None if shown.since else _rows(shown, known)
         except (NotFound, SourceUnavailable, HTTPException):

@@ -11,7 +11,7 @@ from dashboard.live.snapshots import Snapshot
 from dashboard.live.watched import Watched
 from dashboard.web.formats import time
 from dashboard.web.renderings import the_renderings
-from dashboard.web.shown import Moments, Shown
+from dashboard.web.shown import Moments, Shown, moments_of
 from dashboard.web.texts import WORTH_COMPRESSING, Compressed, Text
 
 # Where a request carries what it was told.
@@ -34,12 +34,13 @@ def utc(moment: datetime) -> str:
 class Told:
     """An answer but for its moments: it holds for whoever asks the same while what is known has this `version`.
 
-    `text` is None where nothing is new to who asks: a 304. `values` are what is filled in besides the moments.
+    It holds on to no snapshot. `text` is None where nothing is new to who asks: a 304. `values` are what is filled in
+    besides the moments.
     """
 
     what: Watched
     version: str
-    moments: Callable[[Snapshot[Any]], Moments]
+    more_moments: Callable[[Snapshot[Any]], Moments]
     text: Text | Compressed | None
     write: Write = utc
     values: Mapping[str, bytes] = field(default_factory=dict)
@@ -48,13 +49,15 @@ class Told:
         """The bytes, with the moments of this snapshot."""
         if self.text is None:
             return b""
-        moments = {name: self.write(moment).encode() for name, moment in self.moments(snapshot).items()}
+        moments = {
+            name: self.write(moment).encode() for name, moment in moments_of(snapshot, self.more_moments).items()
+        }
         return self.text.filled({**self.values, **moments})
 
 
 def unchanged(shown: Shown) -> Told:
     """Nothing that the viewer does not know."""
-    return Told(shown.what, shown.snapshot.version, shown.moments, None)
+    return Told(shown.what, shown.snapshot.version, shown.more_moments, None)
 
 
 def told(
@@ -63,7 +66,7 @@ def told(
     """A text under its tag and form: compressed, once for all, if the viewer takes that and it is worth it."""
     squeeze = len(text) >= WORTH_COMPRESSING and bool(request.accept_encodings["gzip"])
     sent = the_renderings().get(tag, f"{form} gzip", lambda: Compressed.of(text)) if squeeze else text
-    return Told(shown.what, shown.snapshot.version, shown.moments, sent, write, values or {})
+    return Told(shown.what, shown.snapshot.version, shown.more_moments, sent, write, values or {})
 
 
 def answer(said: Told, snapshot: Snapshot[Any]) -> Response:

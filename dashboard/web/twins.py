@@ -26,13 +26,14 @@ class Twins:
     def __init__(self, blueprint: Blueprint) -> None:
         self._blueprint = blueprint
         self.rules: dict[str, str] = {}
+        self.views: dict[str, View] = {}
 
     def route(self, rule: str) -> Callable[[View], View]:
         """Register a view for both renderings. Endpoints: the view's name, and `api_` before it."""
 
         def register(view: View) -> View:
             name = view.__name__
-            self.rules[name] = rule
+            self.rules[name], self.views[name] = rule, view
             self._blueprint.add_url_rule(rule, name, _rendered(view, _html))
             self._blueprint.add_url_rule(f"/api{rule}", f"api_{name}", _rendered(view, _json))
             return view

@@ -19,6 +19,7 @@ class Watching:
         self.open: list[Watched] = []
         self.composed: list[tuple[str, str]] = []
         self.latest = "1"
+        self.broken = False
         self.free = asyncio.Event()
         self.free.set()
         self._notified: list[Callable[[str], None]] = []
@@ -32,6 +33,8 @@ class Watching:
 
     async def compose(self, place: Place, known: str) -> News:
         self.composed.append((place.address, known))
+        if self.broken:
+            raise LookupError("no such template")
         await self.free.wait()
         return News(self.latest, known, event("rows", self.latest, known, "rows"))
 
@@ -118,6 +121,22 @@ def test_of_versions_that_come_while_one_is_composed_the_last_is_told() -> None:
         assert told is not None
         assert (told.known, told.version) == ("1", "4")
         assert [known for _, known in watching.composed] == ["1", "4"]
+
+    in_a_loop(go)
+
+
+def test_news_that_cannot_be_made_are_asked_for_and_later_ones_come() -> None:
+    async def go() -> None:
+        watching = Watching()
+        (stream,) = await watching.joined(1)
+        watching.broken = True
+        watching.move("2")
+        await settled()
+        assert stream.take() == News("2")
+        watching.broken = False
+        watching.move("3")
+        await settled()
+        assert stream.take() == News("3", "2", event("rows", "3", "2", "rows"))
 
     in_a_loop(go)
 
