@@ -20,6 +20,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from dashboard import ports
 from dashboard.asgi import AsgiDashboard
 from dashboard.live.seats import SEATS
+from dashboard.web.assets import compile_templates
 
 # A page waits for Temporal, not for the processor: more threads than cores are of use. At most SEATS of them wait.
 THREADS = SEATS + 8
@@ -43,6 +44,7 @@ def serve(make_app: Callable[[], Flask], host: str, port: int) -> None:
     """
     address = ports.check(host, port)
     app = make_app()
+    compile_templates(app)
     _allow_many_clients()
     # What the app is made of stays for good: left out of collections, which would hold up every answer for 60 ms.
     gc.collect()

@@ -11,6 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from dashboard.web.assets import compile_templates
 from tests.rollout_makers import hierarchy
 
 # An answer may take 2 seconds of asking and a little more of telling, on a busy machine.
@@ -65,6 +66,8 @@ class Answers:
 def ask_everything(app: Flask, browser: FlaskClient, paths: Iterable[str]) -> Answers:
     """Every page and every twin at once, each within the bound, whole, and without a fault of ours."""
     asked = [(prefix, path) for path in paths for prefix in ("", "/api")]
+    # As a server that runs has them.
+    compile_templates(app)
     cookie = browser.get_cookie(app.config["SESSION_COOKIE_NAME"])
     assert cookie is not None
 

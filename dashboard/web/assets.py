@@ -57,6 +57,12 @@ def init_app(app: Flask) -> None:
         return _compressed(response) if request.accept_encodings["gzip"] else response
 
 
+def compile_templates(app: Flask) -> None:
+    """Compile every template, so that no first page has to wait for that: many at once take a second."""
+    for name in app.jinja_env.list_templates(extensions=["html"]):
+        app.jinja_env.get_template(name)
+
+
 def _compressed(response: Response) -> Response:
     """A file as Flask sends it, compressed once for all who ask."""
     tag, _ = response.get_etag()
