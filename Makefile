@@ -19,8 +19,8 @@ demo: .venv/.runtime ## Embedded Temporal, sample rollouts and the dashboard (PO
 dev: .venv/.runtime ## The same, and the dashboard reloads when a file changes
 	@exec $(BIN)/release-dashboard demo --port $(PORT) --reload
 
-test: .venv/.dev browser ## Every test, with branch coverage
-	@$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+test: .venv/.dev browser ## Every test, with branch coverage, in two processes
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term $(ARGS)
 	@test -n "$(ARGS)" || { printf 'Coverage of domain, temporal and web, with branches, in percent: '; \
 		$(BIN)/python -m coverage report --format=total --precision=1 --fail-under=95 \
 		--include='dashboard/domain/*,dashboard/temporal/*,dashboard/web/*'; }

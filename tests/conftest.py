@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from dashboard.demo.children import Child, spawn, stop
 from dashboard.demo.samples import SAMPLES, samples
 from dashboard.demo.seed import TASK_QUEUE
 from dashboard.demo.server import EmbeddedTemporal
+from tests.alone import turn
 from tests.served import Served, account, serving
 from tests.stage import Stage, dashboard_for, logged_in, scripted_worker, shut
 from tests.waiting import eventually
@@ -148,6 +149,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Confi
             for folder in item.path.relative_to(TESTS).parts[:-1]:
                 if folder in known:
                     item.add_marker(folder)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let a test that measures run alone, its set-up and its end included."""
+    with turn(alone=item.get_closest_marker("alone") is not None):
+        return (yield)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

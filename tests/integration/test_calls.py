@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from temporalio.client import (
     Client,
     CountWorkflowsInput,
@@ -22,6 +23,8 @@ from dashboard.live.releases import LiveReleases
 from dashboard.temporal.gateway import TemporalGateway
 from tests.rollout_makers import hierarchy
 from tests.stage import Stage
+
+pytestmark = pytest.mark.alone
 
 TREE = hierarchy()
 STATE = {key: value for key, value in TREE.items() if key != "waves"}

@@ -63,7 +63,7 @@ def test_how_it_ended_beats_its_last_word_unless_that_is_one_of_an_end(
     stage: Stage, tag: str, end: str, word: str, phase: str
 ):
     release_id = with_apps(stage, tag, telling(f"app:a/{tag}", state=word))
-    assert app(stage, release_id)["state"] == word
+    eventually(lambda: app(stage, release_id)["state"] == word)
     stage.end(f"app:a/{tag}", end)
     eventually(lambda: listed(stage, release_id).tally.total() == 5)
     eventually(lambda: app(stage, release_id)["phase"] == phase)
@@ -138,6 +138,7 @@ def test_no_look_asks_more_than_the_bound_and_in_time_all_are_asked(stage: Stage
     counted(stage, look)
 
 
+@pytest.mark.alone
 def test_a_dead_worker_costs_one_look_a_moment_and_later_looks_nothing(stage: Stage, tag: str, tmp_path: Path):
     queue = f"{stage.prefix}-queue"
     apps = [telling(f"app:a{n}/{tag}") | {"task_queue": queue} for n in range(20)]

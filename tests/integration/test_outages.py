@@ -21,6 +21,8 @@ from tests.silence import Relay
 from tests.stage import EMAIL, PASSWORD, Stage, dashboard_for, logged_in, scripted_worker, shut
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.alone
+
 # Seconds from the moment at which Temporal, and through it the worker, answers again until every page is fresh again.
 RECOVERY = 5.0
 # What needs no Temporal is answered in a moment, in seconds.

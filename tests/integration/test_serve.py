@@ -51,6 +51,7 @@ def test_a_port_that_it_listens_on_is_busy(served: Served) -> None:
         ports.check("127.0.0.1", served.port)
 
 
+@pytest.mark.alone
 def test_many_pages_that_wait_for_a_frozen_temporal_hold_up_neither_each_other_nor_the_login(tmp_path: Path) -> None:
     account(tmp_path)
     form = urlencode({"username": EMAIL, "password": PASSWORD})

@@ -130,6 +130,7 @@ def test_when_the_session_ends_the_stream_says_so_and_closes(served: Served, sta
     listener.close()
 
 
+@pytest.mark.alone
 def test_told_to_stop_it_first_says_so_then_finishes_everything(tmp_path: Path) -> None:
     account(tmp_path).close()
     with EmbeddedTemporal(log=tmp_path / "temporal.log") as temporal, serving(tmp_path, temporal.address) as served:
@@ -162,6 +163,7 @@ def test_told_to_stop_it_first_says_so_then_finishes_everything(tmp_path: Path) 
         half.close()
 
 
+@pytest.mark.alone
 def test_half_sent_headers_and_silent_sockets_hold_up_nobody(served_alone: Served) -> None:
     with ExitStack() as sockets:
         for number in range(1_200):
@@ -173,6 +175,7 @@ def test_half_sent_headers_and_silent_sockets_hold_up_nobody(served_alone: Serve
         assert served_alone.end() == 0
 
 
+@pytest.mark.alone
 def test_a_body_that_does_not_come_holds_no_thread(served: Served) -> None:
     with ExitStack() as sockets:
         for _ in range(100):

@@ -27,6 +27,8 @@ from tests.rollout_makers import hierarchy
 from tests.stage import Stage, scripted_worker
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.alone
+
 TREE = hierarchy()
 WAITING = hierarchy() | {"state": "awaiting_approval"}
 STATE = {key: value for key, value in TREE.items() if key != "waves"}

@@ -3,6 +3,7 @@
 import time
 from datetime import timedelta
 
+import pytest
 from bs4 import BeautifulSoup
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import PauseActivityRequest
@@ -149,6 +150,7 @@ def test_an_ended_release_is_a_problem_if_it_failed_and_none_if_it_ended_well(st
     assert stage.json("/problems")["relevant"] == 1
 
 
+@pytest.mark.alone
 def test_releases_that_do_not_answer_hold_nothing_up(stage: Stage):
     for number in range(8):
         stage.start(f"silent-{number}", answers(), task_queue="nobody-polls-this")

@@ -10,6 +10,8 @@ from tests.rollout_makers import hierarchy
 from tests.stage import Stage, scripted_worker
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.alone
+
 NOBODY = {"no_worker", "query_timed_out"}
 DEEP = {"raw": "[" * 3000 + "]" * 3000}
 ODD = {"raw": '{"state": "deploy\\ud800ing", "cpu": NaN, "load": -Infinity, "waves": [{"id": "wave:a", "state": NaN}]}'}

@@ -63,6 +63,7 @@ def test_nobody_has_a_password():
         assert not passwords.matches(None, password)
 
 
+@pytest.mark.alone
 def test_nobodys_password_is_as_much_work_as_somebodys():
     hasher = CountingHasher()
     passwords = Passwords(hasher)
