@@ -6,18 +6,27 @@ const MOST = 500;
 // Whole trees at a time: the server's words, not ids.
 const WORDS = new Set(["all", "failures"]);
 
+/** @returns {HTMLElement | null} */
 const tree = () => document.querySelector("#live .tree[data-opens]");
-const idOf = (disclosure) => disclosure.firstElementChild.dataset.entityId;
+/** @param {HTMLDetailsElement} disclosure */
+const idOf = (disclosure) => /** @type {HTMLElement} */ (disclosure.firstElementChild).dataset.entityId ?? "";
 
 /** The ids of what the viewer has open; none where all is shown whatever is open. */
-export const openIds = () => [...document.querySelectorAll("#live .tree:not([data-whole]) details[data-lazy][open]")].slice(0, MOST).map((opened) => opened.dataset.lazy);
+export const openIds = () => {
+  /** @type {NodeListOf<HTMLElement>} */
+  const opened = document.querySelectorAll("#live .tree:not([data-whole]) details[data-lazy][open]");
+  return [...opened].slice(0, MOST).map((one) => one.dataset.lazy ?? "");
+};
 
-/** What the address should name, from what stands open. */
+/** What the address should name, from what stands open. @param {HTMLElement} root @param {URLSearchParams} named */
 function differing(root, named) {
-  const byItself = new Set(root.dataset.opens.split(" ").filter(Boolean));
+  const byItself = new Set(root.dataset.opens?.split(" ").filter(Boolean));
+  /** @type {Record<string, string[]>} */
   const found = { open: [], shut: [] };
   const there = new Set();
-  for (const disclosure of root.querySelectorAll("details:has(> .wave, > .cluster)")) {
+  /** @type {NodeListOf<HTMLDetailsElement>} */
+  const disclosures = root.querySelectorAll("details:has(> .wave, > .cluster)");
+  for (const disclosure of disclosures) {
     const id = idOf(disclosure);
     there.add(id);
     if (disclosure.open !== byItself.has(id)) found[disclosure.open ? "open" : "shut"].push(id);
@@ -40,7 +49,7 @@ function write() {
   }
   // Colons and slashes may stand in a query as they are, and are easier to read.
   const query = named.toString().replaceAll("%3A", ":").replaceAll("%2F", "/");
-  const address = `${location.pathname}${query && `?${query}`}${location.hash}`;
+  const address = location.pathname + (query && `?${query}`) + location.hash;
   if (address !== `${location.pathname}${location.search}${location.hash}`) history.replaceState(history.state, "", address);
 }
 
@@ -51,5 +60,5 @@ function writeSoon() {
   timer = setTimeout(write, 50);
 }
 
-document.addEventListener("toggle", ({ target }) => { if (target.matches("#live .tree details")) writeSoon(); }, true);
+document.addEventListener("toggle", ({ target }) => { if (target instanceof Element && target.matches("#live .tree details")) writeSoon(); }, true);
 document.addEventListener("htmx:after:swap", writeSoon);
