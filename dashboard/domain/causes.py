@@ -4,10 +4,12 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from itertools import pairwise
 
 from dashboard.domain.entities import Attempt, Entity, Release
 from dashboard.domain.ids import EntityType
+from dashboard.domain.phases import Phase
 from dashboard.domain.rollup import cause_of
 
 # Stands for whatever differs from one occurrence of a cause to the next.
@@ -75,7 +77,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """Something that failed, is being retried or is not known, and why. `entity` is without its children.
+    """Something that failed, is being retried, is not known or waits for somebody, and why. `entity` has no children.
 
     `path` leads from the release down to it. `activity_id` is set for an activity that belongs to no entity of its
     own: then `entity` is the release.
@@ -91,11 +93,24 @@ class Broken:
     activity_id: str | None = None
 
     @property
+    def retrying(self) -> bool:
+        """Whether it is being tried again."""
+        return self.attempt is not None and self.attempt.retrying
+
+    @property
     def names(self) -> frozenset[str]:
         """What a text about it may call it by."""
         entity = self.entity
         ids = {step.id for step in self.path} | {step.id.partition(":")[2] for step in self.path}
         return frozenset({*ids, *(step.name for step in self.path), entity.version or "", self.run_id})
+
+
+class Standing(StrEnum):
+    """What is being done about a cause, worst first. The values stand in the JSON."""
+
+    GAVE_UP = "gave_up"
+    RETRYING = "retrying"
+    NOT_KNOWN = "not_known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +121,17 @@ class Cause:
     example: str
     broken: tuple[Broken, ...]
 
+    @property
+    def standing(self) -> Standing:
+        """Gave up if anything in it failed that nothing tries again; a gap alone tells of no failure."""
+        if any(item.entity.phase.broken and not item.retrying for item in self.broken):
+            return Standing.GAVE_UP
+        return Standing.RETRYING if any(item.retrying for item in self.broken) else Standing.NOT_KNOWN
+
 
 @dataclass(frozen=True, slots=True)
 class Problems:
-    """What is broken now, newest cause first, and how far was looked.
+    """What is broken now, newest cause first, what waits for somebody, and how far was looked.
 
     `listed` are the newest of all `total` releases, `relevant` those of them that run or failed lately; `read` is how
     many of these were read whole, `partly` how many in part, as they are too large for one answer, and `unanswered`
@@ -123,6 +145,7 @@ class Problems:
     read: int
     unanswered: int
     partly: int = 0
+    waiting: tuple[Broken, ...] = ()
 
 
 def group(broken: Iterable[Broken]) -> tuple[Cause, ...]:
@@ -159,6 +182,21 @@ def _broken_below(path: tuple[Entity, ...], release: Release) -> Iterator[Broken
     if below and (cause is None or any(item.cause in cause for item in below)):
         return
     yield _of(path, release, cause or NOT_TOLD, entity.attempt)
+
+
+def waiting_in(release: Release) -> tuple[Broken, ...]:
+    """What waits for somebody in a release that has not ended: where it says so, and not again at each level above."""
+    return () if release.execution.status.closed else tuple(_waiting_below((release.root,), release))
+
+
+def _waiting_below(path: tuple[Entity, ...], release: Release) -> Iterator[Broken]:
+    entity = path[-1]
+    below = [item for child in entity.children for item in _waiting_below((*path, child), release)]
+    yield from below
+    if entity.attempt is not None and entity.attempt.paused:
+        yield _of(path, release, "its activity is paused in Temporal", entity.attempt)
+    elif entity.phase is Phase.PAUSED and not below:
+        yield _of(path, release, entity.error or entity.state.replace("_", " ") or NOT_TOLD, entity.attempt)
 
 
 def _of(

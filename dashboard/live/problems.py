@@ -1,11 +1,11 @@
 """What is broken across releases, from the newest of the list and the trees of those that run or failed lately."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from time import monotonic
 
-from dashboard.domain.causes import Broken, Problems, broken_in, group
+from dashboard.domain.causes import Broken, Problems, broken_in, group, waiting_in
 from dashboard.domain.entities import Release, ReleaseList
 from dashboard.domain.ids import MalformedId, parse_release_id
 from dashboard.domain.problems import NotFound, SourceUnavailable
@@ -65,6 +65,7 @@ class ProblemFinder:
             read=len(chosen) - len(unknown) + whole,
             unanswered=len(unknown) - len(latest),
             partly=len(latest) - whole,
+            waiting=_waiting(chosen, answers),
         )
         return Snapshot(value, listing.as_of, version_of(value, listing.stale), listing.stale, listing.reason)
 
@@ -92,6 +93,12 @@ class ProblemFinder:
         if release.execution.status.closed and not answer.stale and _whole(release):
             self._ended.keep(release.execution.run_id, found)
         return found
+
+
+def _waiting(chosen: Iterable[Release], answers: Mapping[str, Snapshot[Release]]) -> tuple[Broken, ...]:
+    """What waits for somebody, the longest first, as far as its release told."""
+    seen = (answers[release.id].value if release.id in answers else release for release in chosen)
+    return tuple(sorted((item for release in seen for item in waiting_in(release)), key=lambda item: item.at))
 
 
 def _whole(release: Release) -> bool:

@@ -37,15 +37,15 @@ class Standing:
 
     @property
     def label(self) -> str:
-        """What to call its state, as a line has room for it."""
-        state = self.phase.replace("_", " ") if self.overruled else self.state or "not known"
+        """What to call its state, with blanks, as a line has room for it."""
+        state = (self.phase if self.overruled else self.state or "not known").replace("_", " ")
         return state if len(state) <= MAX_LABEL else f"{state[: MAX_LABEL - 1]}…"
 
     @property
     def spoken(self) -> str:
         """The phase in words for those who do not see its shape; empty where the label says it already."""
         phase = self.phase.replace("_", " ")
-        return "" if self.label.replace("_", " ").lower() == phase else phase
+        return "" if self.label.lower() == phase else phase
 
 
 @part

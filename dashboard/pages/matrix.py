@@ -84,7 +84,7 @@ class MatrixPage(Page):
     def spoken(self) -> str:
         """The phase in words where the label does not say it."""
         phase = self.phase.replace("_", " ")
-        return "" if self.label.replace("_", " ").lower() == phase else phase
+        return "" if self.label.lower() == phase else phase
 
     @property
     def frame(self) -> tuple[object, ...]:

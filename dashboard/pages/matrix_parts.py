@@ -144,8 +144,8 @@ def _cell(line: Line, cell: Entity) -> Cell:
 
 
 def label_of(row: Entity) -> str:
-    """What to call a state: the rollout's own word, unless that is no longer true."""
-    return row.phase.replace("_", " ") if row.overruled else row.state or "not known"
+    """What to call a state, with blanks: the rollout's own word, unless that is no longer true."""
+    return (row.phase if row.overruled else row.state or "not known").replace("_", " ")
 
 
 def _linked(row: Entity) -> str:

@@ -95,6 +95,11 @@ class OverviewView(Model):
         return self.open_whole and self.ended_whole
 
     @property
+    def quiet(self) -> bool:
+        """Whether there is nothing to say of any of them."""
+        return not (self.needs_somebody.count or self.waits_for_somebody.count or self.moves.count or self.ended_count)
+
+    @property
     def ended_count(self) -> int:
         """How many have ended since then."""
         return sum(self.ended.values())

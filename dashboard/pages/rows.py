@@ -56,14 +56,14 @@ class Row:
 
     @property
     def label(self) -> str:
-        """What to call the state: the rollout's own word, unless that is no longer true."""
-        return self.phase.replace("_", " ") if self.overruled else self.word
+        """What to call the state, with blanks: the rollout's own word, unless that is no longer true."""
+        return (self.phase if self.overruled else self.word).replace("_", " ")
 
     @property
     def spoken(self) -> str:
         """The phase in words for those who do not see its shape; empty where the label says it already."""
         phase = self.phase.replace("_", " ")
-        return "" if self.label.replace("_", " ").lower() == phase else phase
+        return "" if self.label.lower() == phase else phase
 
     @property
     def cause(self) -> str | None:

@@ -22,11 +22,23 @@ def marks(row: Row) -> Markup:
 
 
 def word(row: Row) -> Markup:
-    """A row's state: its label, what its shape says for those who do not see it, and its last word if overruled."""
+    """A row's state, and its last word if that is overruled."""
+    return state(row) + last_word(row)
+
+
+def state(row: Row) -> Markup:
+    """A row's label, what its shape says for those who do not see it, and the rollout's exact word to point at."""
     spoken = f'<span class="sr"> ({row.spoken})</span>' if row.spoken else ""
-    last = f'<span class="last-word">last said {escape(row.word)}</span>' if row.overruled else ""
     label = f'<span class="word {row.phase}" title="{escape(row.state)}">{escape(row.label)}{spoken}</span>'
-    return Markup(label + last)  # noqa: S704 - escaped above
+    return Markup(label)  # noqa: S704 - escaped above
+
+
+def last_word(row: Row) -> Markup:
+    """What an overruled row said last, which is no longer true."""
+    if not row.overruled:
+        return Markup()
+    said = escape(row.word.replace("_", " "))
+    return Markup(f'<span class="last-word" title="{escape(row.state)}">last said {said}</span>')  # noqa: S704 - escaped
 
 
 def took(row: Row) -> Markup:
@@ -98,7 +110,7 @@ def _said_in(cell: Cell) -> str:
     sign = '<i aria-hidden="true">≠</i>' if cell.differs else ""
     tries = f" <small>try {cell.tries}</small>" if cell.tries else ""
     phase = cell.phase.replace("_", " ")
-    known = "" if cell.label.replace("_", " ").lower() == phase else f" ({phase})"
+    known = "" if cell.label.lower() == phase else f" ({phase})"
     spoken = f"{', differs' if cell.differs else ''}, {escape(cell.label)}{known}"
     return f'{sign}{escape(cell.version or "no version")}{tries}<span class="sr">{spoken}</span>'
 
@@ -106,6 +118,8 @@ def _said_in(cell: Cell) -> str:
 FILTERS: dict[str, Callable[..., Markup]] = {
     "marks": marks,
     "word": word,
+    "state": state,
+    "last_word": last_word,
     "took": took,
     "tally": tally,
     "bar": bar,

@@ -21,7 +21,7 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 def asked_narrowing() -> Narrowing:
     """The levels and the rows that are wanted; raises Refused with 422."""
-    return Narrowing(whole_number("depth", len(EntityType), len(EntityType)), _phases(), _text(), _since())
+    return Narrowing(whole_number("depth", len(EntityType), len(EntityType)), _phases(), asked_text(), _since())
 
 
 def _phases() -> frozenset[Phase]:
@@ -31,7 +31,8 @@ def _phases() -> frozenset[Phase]:
     return frozenset(Phase(name) for name in wanted)
 
 
-def _text() -> str:
+def asked_text() -> str:
+    """The text that is looked for; raises Refused with 422."""
     text = request.args.get("q", "").strip()
     if len(text) > LONGEST_TEXT:
         raise invalid_parameter("q", f"takes at most {LONGEST_TEXT} characters")

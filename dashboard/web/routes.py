@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 
 from dashboard.domain.filters import MalformedFilter, Slice
 from dashboard.domain.ids import parse_entity_id, parse_release_id
+from dashboard.domain.inbox import Asked
 from dashboard.domain.problems import NotFound, SourceUnavailable
 from dashboard.live.releases import LiveReleases
 from dashboard.live.watched import Watched
@@ -26,7 +27,7 @@ from dashboard.web.csv import csv_answer
 from dashboard.web.errors import answer, invalid_parameter
 from dashboard.web.listing import asked_slice, sealing
 from dashboard.web.matrix import HEAD, asked_matrix, matrix_lines
-from dashboard.web.narrowed import asked_narrowing
+from dashboard.web.narrowed import asked_narrowing, asked_text
 from dashboard.web.shown import Shown
 from dashboard.web.twins import Twins
 
@@ -153,15 +154,16 @@ def occurrences(entity_id: str) -> Shown:
 
 @twins.route("/problems")
 def problems() -> Shown:
-    """What is broken now, across releases, grouped by cause."""
+    """What is broken now, across releases, grouped by cause, or what of it is asked for."""
+    asked = Asked(asked_text(), _named("release") or "")
     seen = _live().problems()
-    return Shown(Watched("problems"), seen, lambda: ProblemsPage.of(seen))
+    return Shown(Watched("problems"), seen, lambda: ProblemsPage.of(seen, asked))
 
 
 @twins.route("/compare")
 def compare() -> Shown:
     """What is different from one release to another; releases to choose from where not both are named."""
-    left, right = _side("left"), _side("right")
+    left, right = _named("left"), _named("right")
     runs = asked_run("left_run"), asked_run("right_run")
     if left and right:
         sides = (left, runs[0]), (right, runs[1])
@@ -197,8 +199,8 @@ def _watched(release_id: str) -> Watched:
     return Watched("release", (release_id, asked_run()))
 
 
-def _side(name: str) -> str | None:
-    """The release on one side of a comparison; None for a side that is still to be chosen. Raises MalformedId."""
+def _named(name: str) -> str | None:
+    """The release that a parameter names, such as one side of a comparison; None for none. Raises MalformedId."""
     text = request.args.get(name, "").strip()
     return str(parse_release_id(text)) if text else None
 

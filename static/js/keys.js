@@ -3,7 +3,7 @@
 /** @type {Record<string, string>} */
 const GO = { r: "/releases", p: "/problems" };
 const GO_MS = 1500;
-const ROWS = "#live a.name.cover, #live .row.cause";
+const ROWS = "#live a.name.cover, #live .causes .branch > summary";
 let going = 0;
 
 /** Whether a key belongs to what has the focus. @param {EventTarget | null} target */

@@ -71,7 +71,7 @@ def test_a_login_leads_to_the_page_that_was_asked_for(chromium: Browser, base_ur
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/releases/{release}")
-    expect(page.locator("h1")).to_contain_text("in_progress")
+    expect(page.locator("h1")).to_contain_text("in progress")
     context.close()
 
 

@@ -112,7 +112,7 @@ def test_while_the_stream_is_broken_the_page_asks_and_then_hears_again(page: Pag
     page.unroute("**/live/**")
     eventually(lambda: page.evaluate(STREAMING))
     tell(stage, release, "in_progress")
-    expect(page.locator("h1")).to_contain_text("in_progress")
+    expect(page.locator("h1")).to_contain_text("in progress")
 
 
 def test_when_the_session_has_ended_elsewhere_the_page_goes_to_the_login(page: Page, release: str, served: Served):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from dashboard.app import create_app
-from dashboard.domain.causes import Problems, broken_in, group
+from dashboard.domain.causes import Problems, broken_in, group, waiting_in
 from dashboard.domain.entities import ChildRun, Entity, Occurrence, Occurrences, Release, ReleaseList, Runs, Status
 from dashboard.domain.filters import ReleaseFilter
 from dashboard.domain.phases import phase_of
@@ -128,7 +128,7 @@ def pages(root: Entity, opened: frozenset[str], *, stale: bool) -> Iterator[tupl
     everywhere = Occurrences("wave:w0", found[:1], found[1:], 2, 2)
     if found:
         yield "/entities/wave:w0", OccurrencesPage.of(Snapshot(everywhere, STARTED, "v"))
-    broken = Problems(group(broken_in(release)), 1, 1, 1, 1, 0)
+    broken = Problems(group(broken_in(release)), 1, 1, 1, 1, 0, waiting=waiting_in(release))
     yield "/problems", ProblemsPage.of(Snapshot(broken, STARTED, "v"))
     yield (
         "/compare?left=release:r0&right=release:r",

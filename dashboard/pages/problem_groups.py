@@ -1,0 +1,213 @@
+"""What is broken for one cause: how much of it, where, since when, and whether it is being tried again."""
+
+from collections import Counter
+from datetime import datetime
+from hashlib import blake2s
+
+from pydantic import Field
+
+from dashboard.domain.causes import Broken, Cause, Standing, Step
+from dashboard.domain.ids import EntityType
+from dashboard.domain.inbox import releases_of
+from dashboard.pages.base import Model
+from dashboard.pages.rows import Row, common, key_of, place_of, place_of_path
+from dashboard.pages.views import AttemptView
+
+MAX_SHOWN = 40
+MAX_SHARES = 10
+MAX_CLUSTERS = 12
+MAX_TOLD = 320
+
+
+class BrokenRow(Model, Row):
+    """Something broken, or that waits, where it stands: in which release, and below what. `cause_text` is why."""
+
+    type: EntityType
+    version: str | None
+    release_id: str
+    release_name: str
+    path: tuple[str, ...] = Field(description="The names from the release's waves down to the entity's parent.")
+    cluster_id: str | None = Field(description="The cluster to open in the release's tree, to see the row there.")
+    activity_id: str | None = Field(description="An activity of the release that belongs to no entity of its own.")
+    cause_text: str
+    at: datetime = Field(description="The last change that the entity tells of.")
+    anchor: str = Field(exclude=True)
+    tells_cause: bool = Field(exclude=True)
+
+    @classmethod
+    def of(cls, broken: Broken, group: str, page: str = "problems") -> "BrokenRow":
+        """The row of something broken, in a group of this cause; `page` tells rows of the same entity apart."""
+        anchor = key_of(place_of_path((step.id, step.position) for step in broken.path))
+        own = anchor if broken.activity_id is None else f"{anchor} activity {broken.activity_id}"
+        fields = common(broken.entity, place_of(page, own, 0))
+        return cls(
+            **fields | {"attempt": AttemptView.of(broken.attempt)},
+            type=broken.entity.type,
+            version=broken.entity.version,
+            release_id=broken.release_id,
+            release_name=broken.path[0].name,
+            path=tuple(step.name for step in broken.path[1:-1]),
+            cluster_id=next((step.id for step in broken.path if step.type is EntityType.CLUSTER), None),
+            activity_id=broken.activity_id,
+            cause_text=broken.cause,
+            at=broken.at,
+            anchor=anchor,
+            tells_cause=broken.cause != group,
+        )
+
+
+class ClusterShare(Model):
+    """How much of a group one cluster has."""
+
+    cluster_id: str
+    name: str
+    count: int
+    anchor: str = Field(exclude=True)
+
+
+class Share(Model):
+    """How much of a group one release has, and in which of its clusters; `more` clusters are counted alone."""
+
+    release_id: str
+    name: str
+    count: int
+    clusters: tuple[ClusterShare, ...]
+    more: int
+
+    @classmethod
+    def of(cls, release_id: str, name: str, items: list[Broken]) -> "Share":
+        """The share of a release, of which these are."""
+        paths = [path for item in items if (path := _to_cluster(item))]
+        counts = Counter(paths)
+        clusters = tuple(
+            ClusterShare(
+                cluster_id=path[-1].id,
+                name=path[-1].name,
+                count=count,
+                anchor=key_of(place_of_path((step.id, step.position) for step in path)),
+            )
+            for path, count in counts.most_common(MAX_CLUSTERS)
+        )
+        more = len(counts) - len(clusters)
+        return cls(release_id=release_id, name=name, count=len(items), clusters=clusters, more=more)
+
+
+class ProblemGroup(Model):
+    """All that is broken for one cause, newest first; `more` are counted and not shown.
+
+    In `cause` an ellipsis stands for what differs; `example` is one text as it came. `attempt` is the next to come.
+    """
+
+    cause: str
+    example: str
+    standing: Standing = Field(description="What is being done about it: the worst of what is in it.")
+    what: str
+    count: int
+    releases: int
+    shares: tuple[Share, ...] = Field(description="The releases that have most of it.")
+    failed: int
+    retrying: int
+    attempt: AttemptView | None
+    tries: int = Field(description="The highest number of attempts of one of those being retried; 0 for none.")
+    since: datetime = Field(description="The earliest of their last changes.")
+    at: datetime = Field(description="The latest of their last changes.")
+    entities: tuple[BrokenRow, ...]
+    more: int
+    key: str = Field(exclude=True)
+
+    @classmethod
+    def of(cls, cause: Cause) -> "ProblemGroup":
+        """The group of a cause."""
+        alike = len({broken.cause for broken in cause.broken}) == 1
+        text = cause.example if alike else cause.text
+        shown = tuple(BrokenRow.of(broken, text) for broken in cause.broken[:MAX_SHOWN])
+        retried = [broken.attempt.number for broken in cause.broken if broken.attempt and broken.retrying]
+        return cls(
+            cause=text,
+            example=cause.example,
+            standing=cause.standing,
+            what=_what(cause),
+            count=len(cause.broken),
+            releases=len({broken.release_id for broken in cause.broken}),
+            shares=_shares(cause),
+            failed=sum(broken.entity.phase.broken for broken in cause.broken),
+            retrying=len(retried),
+            attempt=_next_attempt(cause),
+            tries=max(retried, default=0),
+            since=min(broken.at for broken in cause.broken),
+            at=cause.broken[0].at,
+            entities=shown,
+            more=len(cause.broken) - len(shown),
+            key=f"g{blake2s(cause.text.encode(), digest_size=6).hexdigest()}",
+        )
+
+    @property
+    def kind(self) -> str:
+        """The error's type, with which many causes begin; empty where it does not."""
+        kind, colon, _ = self.cause.partition(": ")
+        return kind if colon and " " not in kind else ""
+
+    @property
+    def told(self) -> str:
+        """What the first line of the cause says besides its type, as far as a heading has room."""
+        rest = self.cause.removeprefix(f"{self.kind}: ") if self.kind else self.cause
+        first = rest.strip().partition("\n")[0]
+        return first if len(first) <= MAX_TOLD else f"{first[: MAX_TOLD - 1]}…"
+
+    @property
+    def told_whole(self) -> bool:
+        """Whether its heading says all that its newest text does."""
+        return self.example.strip() == (f"{self.kind}: {self.told}" if self.kind else self.told)
+
+    @property
+    def line_id(self) -> str:
+        """The HTML id of what names the cause."""
+        return f"{self.key}-line"
+
+    @property
+    def frame(self) -> tuple[object, ...]:
+        """Where it stands, and what stands around the rows."""
+        return self.key, self.standing, self.example, self.count, self.more, self.shares, self.releases
+
+    @property
+    def said(self) -> tuple[object, ...]:
+        """All that its head says."""
+        numbers = self.failed, self.retrying, self.tries, self.releases
+        return self.cause, self.standing, self.what, self.shares, self.attempt, self.since, self.at, numbers
+
+
+def _to_cluster(item: Broken) -> tuple[Step, ...]:
+    """The way down to the cluster in which it is; empty if it is in none."""
+    depth = next((at for at, step in enumerate(item.path) if step.type is EntityType.CLUSTER), None)
+    return () if depth is None else item.path[: depth + 1]
+
+
+def _shares(cause: Cause) -> tuple[Share, ...]:
+    most = releases_of(cause.broken)[:MAX_SHARES]
+    return tuple(
+        Share.of(release_id, name, [item for item in cause.broken if item.release_id == release_id])
+        for release_id, name, _ in most
+    )
+
+
+def _what(cause: Cause) -> str:
+    """Such as: 42 apps in 7 clusters of 3 releases."""
+    kinds = Counter("activity" if broken.activity_id else broken.entity.type.value for broken in cause.broken)
+    below = [broken for broken in cause.broken if broken.entity.type in {EntityType.BUNDLE, EntityType.APP}]
+    clusters = {(broken.release_id, broken.path[1:-1][:2]) for broken in below}
+    parts = [_plural(count, kind) for kind, count in kinds.items()]
+    what = ", ".join(parts) + (f" in {_plural(len(clusters), 'cluster')}" if clusters else "")
+    releases = len({broken.release_id for broken in cause.broken})
+    return what if set(kinds) == {"release"} else f"{what} of {_plural(releases, 'release')}"
+
+
+def _plural(count: int, word: str) -> str:
+    plural = f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
+    return f"{count:,} {word if count == 1 else plural}"
+
+
+def _next_attempt(cause: Cause) -> AttemptView | None:
+    """Of those being retried, the one whose turn comes next."""
+    attempts = [broken.attempt for broken in cause.broken if broken.attempt]
+    waiting = sorted((attempt for attempt in attempts if attempt.next_at), key=lambda attempt: str(attempt.next_at))
+    return AttemptView.of(next(iter([*waiting, *attempts]), None))
