@@ -2,10 +2,13 @@
 
 from datetime import datetime
 from typing import ClassVar
+from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from dashboard.pages.base import Model
+
+_WORDS = {"q": "begins with"}
 
 
 class ViewItem(BaseModel):
@@ -19,6 +22,14 @@ class ViewItem(BaseModel):
     shared: bool = Field(description="Whether all other users are shown it, with whose it is.")
     default: bool = Field(description="Whether its owner begins with it.")
     owner: str
+
+    @property
+    def words(self) -> str:
+        """The filter as people read it."""
+        asked: dict[str, list[str]] = {}
+        for name, value in parse_qsl(self.query):
+            asked.setdefault(name, []).append(value.replace("_", " ") if name == "phase" else value)
+        return " · ".join(f"{_WORDS.get(name, name)} {' or '.join(values)}" for name, values in asked.items())
 
 
 class ViewsBar(Model):
