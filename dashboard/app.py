@@ -17,7 +17,20 @@ from dashboard.live.releases import LiveReleases
 from dashboard.settings import Settings, SettingsError, ensure_secret_key, load_settings
 from dashboard.temporal.connection import Connection, ConnectionSettingsError
 from dashboard.temporal.gateway import TemporalGateway
-from dashboard.web import assets, charts, drawings, errors, health, login, routes, security, streams, strips
+from dashboard.web import (
+    assets,
+    charts,
+    drawings,
+    errors,
+    health,
+    kept,
+    kept_api,
+    login,
+    routes,
+    security,
+    streams,
+    strips,
+)
 from dashboard.web.converters import IdConverter
 from dashboard.web.formats import FILTERS, segment
 from dashboard.web.renderings import Renderings
@@ -43,10 +56,13 @@ def create_app(
     errors.init_app(app)
     security.init_app(app, settings)
     login.init_app(app, accounts, Tokens.of(settings))
+    kept.init_app(app, accounts)
     assets.init_app(app)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(routes.blueprint)
     app.register_blueprint(streams.blueprint)
+    app.register_blueprint(kept.blueprint)
+    app.register_blueprint(kept_api.blueprint)
     return app
 
 
@@ -62,7 +78,7 @@ def _flask(settings: Settings) -> Flask:
     )
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters.update(FILTERS | drawings.FILTERS | charts.FILTERS | strips.FILTERS)
+    app.jinja_env.filters.update(FILTERS | drawings.FILTERS | charts.FILTERS | strips.FILTERS | kept.FILTERS)
     app.url_map.converters["id"] = IdConverter
     # An id may hold two slashes in a row.
     app.url_map.merge_slashes = False

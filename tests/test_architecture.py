@@ -11,7 +11,7 @@ import jinja2
 import pytest
 from jinja2 import meta
 
-from dashboard.web import charts, drawings, formats, strips
+from dashboard.web import charts, drawings, formats, kept, strips
 
 pytestmark = pytest.mark.unit
 
@@ -91,7 +91,7 @@ def test_nobody_imports_the_app_but_those_who_start_it():
 def templates() -> jinja2.Environment:
     """The templates, as an environment that only parses."""
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(ROOT / "templates"), autoescape=True)
-    environment.filters.update(formats.FILTERS | drawings.FILTERS | charts.FILTERS | strips.FILTERS)
+    environment.filters.update(formats.FILTERS | drawings.FILTERS | charts.FILTERS | strips.FILTERS | kept.FILTERS)
     return environment
 
 

@@ -61,7 +61,9 @@ def test_what_is_not_public_takes_a_login(app: Flask, client: FlaskClient):
             assert answer.status_code == 401, (method, rule.rule)
         else:
             assert answer.status_code == 302, (method, rule.rule)
-            assert answer.location == f"/login?next={quote(path, safe='/:')}"
+            # What was sent is not sent again after the login.
+            back = f"?next={quote(path, safe='/:')}" if method == "GET" else ""
+            assert answer.location == f"/login{back}", (method, rule.rule)
 
 
 def test_what_is_public_answers(app: Flask, client: FlaskClient):

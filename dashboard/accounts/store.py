@@ -118,7 +118,7 @@ class Accounts:
         row = UserRow(email=normal_email(email), name=normal_name(name), role=role)
         row.password_hash = self._passwords.hash(password)
         try:
-            with self._session() as session:
+            with self.session() as session:
                 session.add(row)
         except IntegrityError as exc:
             raise EmailTaken(row.email) from exc
@@ -140,7 +140,7 @@ class Accounts:
 
     def by_email(self, email: str) -> User | None:
         """Return the user, disabled or not. Raises UserRefused for what cannot be an address."""
-        with self._session() as session:
+        with self.session() as session:
             row = _row(session, normal_email(email))
             return row.value() if row else None
 
@@ -153,7 +153,7 @@ class Accounts:
 
     def all(self) -> list[User]:
         """Return every user, by address."""
-        with self._session() as session:
+        with self.session() as session:
             return [row.value() for row in session.scalars(select(UserRow).order_by(UserRow.email))]
 
     def set_password(self, email: str, password: str) -> User:
@@ -180,7 +180,7 @@ class Accounts:
             address = normal_email(email)
         except UserRefused:
             return None
-        with self._session() as session:
+        with self.session() as session:
             row = _row(session, address)
             return (row.value(), row.password_hash) if row else None
 
@@ -188,18 +188,18 @@ class Accounts:
         # Only over the hash that was verified: the password may have been changed in between.
         same = update(UserRow).where(UserRow.id == user.id, UserRow.password_hash == kept)
         renewed = self._passwords.hash(password)
-        with self._session() as session:
+        with self.session() as session:
             session.execute(same.values(password_hash=renewed))
 
     def _change(self, email: str, **values: Any) -> User:  # noqa: ANN401  column values and SQL expressions
         address = normal_email(email)
         statement = update(UserRow).where(UserRow.email == address).values(**values, epoch=UserRow.epoch + 1)
-        with self._session() as session:
+        with self.session() as session:
             session.execute(statement, execution_options={"synchronize_session": False})
         return self.known(address)
 
     @contextmanager
-    def _session(self) -> Iterator[Session]:
+    def session(self) -> Iterator[Session]:
         """One transaction; what was changed in it is committed at its end."""
         with _failures_told(), Session(self._open(), expire_on_commit=False) as session, session.begin():
             yield session

@@ -237,7 +237,8 @@ class ReleaseList:
     """One page of releases, after `offset` others. `total` is of the filtered list.
 
     `counts` (by execution status) are without the filter's phases and were taken at `counted_at`, which may be a few
-    seconds before the rest. `next` is the source's token for the page after this one, if there may be one.
+    seconds before the rest. `next` is the source's token for the page after this one, if there may be one. `absent` are
+    ids that were asked for and why they are not among the releases.
     """
 
     releases: tuple[Release, ...]
@@ -247,6 +248,7 @@ class ReleaseList:
     counts: Mapping[Status, int]
     counted_at: datetime
     next: bytes | None
+    absent: tuple[tuple[str, Problem], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,13 +57,15 @@ class Moment:
 class ReleaseFilter:
     """Which releases: by the beginning of the id, by phase as the execution's status tells it, by start.
 
-    `since` is part of what is meant, `until` is not. An empty filter means every release.
+    `since` is part of what is meant, `until` is not. An empty filter means every release. With `ids`, just the latest
+    runs of these are meant, whether or not the list would show them, newest first; then nothing else is looked at.
     """
 
     q: str = ""
     phases: tuple[Phase, ...] = ()
     since: Moment | None = None
     until: Moment | None = None
+    ids: tuple[str, ...] | None = None
 
     @classmethod
     def parse(cls, q: str, phases: Iterable[str], since: str, until: str) -> "ReleaseFilter":

@@ -17,6 +17,7 @@ class ProblemCode(StrEnum):
     NOT_OPENED = "not_opened"
     MALFORMED = "malformed"
     MISSING = "missing"
+    GONE = "gone"
     UNREADABLE = "unreadable"
     ORPHAN = "orphan"
     TWO_PARENTS = "two_parents"

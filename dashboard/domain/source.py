@@ -73,11 +73,13 @@ class Listing:
     """A page of readings in the source's order, and how many executions of each status its filter finds.
 
     `counts` are without the filter's phases. `next` is the source's token for the page after it, if there may be one.
+    `absent` are ids that were asked for and are not among the readings, and why; None where there is no such release.
     """
 
     readings: tuple[Reading, ...]
     counts: Mapping[Status, int]
     next: bytes | None = None
+    absent: Mapping[str, Problem | None] = field(default_factory=dict)
 
 
 RunEntity = tuple[str, str]

@@ -112,9 +112,16 @@ class Looks:
             self._last_seen.keep(release, as_of)
         # The list may have grown since it was counted.
         total = max(asked.filter.total_of(listing.counts), asked.offset + len(releases) if releases else 0)
-        value = ReleaseList(releases, asked.offset, asked.page_size, total, listing.counts, counted.at, listing.next)
+        absent = tuple((release_id, self._absence(release_id, why)) for release_id, why in listing.absent.items())
+        value = ReleaseList(
+            releases, asked.offset, asked.page_size, total, listing.counts, counted.at, listing.next, absent
+        )
         # When it was counted is left out: the same counts again make no new version.
         return Snapshot(value, as_of, version_of(replace(value, counted_at=as_of.min)))
+
+    def _absence(self, release_id: str, why: Problem | None) -> Problem:
+        gone = ReleaseNotFound(release_id, self._last_seen.words(release_id))
+        return why or Problem(ProblemCode.GONE, gone.reason)
 
     def _release_of(self, reading: Reading, as_of: datetime) -> Release:
         run = reading.execution.run_id

@@ -6,28 +6,33 @@ that have ended, the latest end first.
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from dashboard.domain.entities import Execution, Status
 from dashboard.domain.filters import PREFIX, REACH, MalformedFilter, ReleaseFilter, Slice, is_whole
+from dashboard.domain.problems import Problem
 from dashboard.temporal.budget import Budget
-from dashboard.temporal.executions import decode_execution, decode_status
+from dashboard.temporal.errors import is_not_found, source_problem
+from dashboard.temporal.executions import decode_description, decode_execution, decode_status
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
     """The runs of one page, and the store's token for the next one.
 
-    `counts` says how many runs of each status the filter finds without its phases.
+    `counts` says how many runs of each status the filter finds without its phases. `absent` are ids that were asked for
+    and not found, and why; None where there is no such execution.
     """
 
     runs: tuple[Execution, ...]
     counts: Mapping[Status, int]
     next: bytes | None = None
+    absent: Mapping[str, Problem | None] = field(default_factory=dict)
 
 
 class Visibility:
@@ -45,6 +50,32 @@ class Visibility:
         if counts is not None:
             return _counted(await listing, counts, asked)
         return _counted(*await asyncio.gather(listing, self._count(client, asked.filter, now, budget)), asked)
+
+    async def of_ids(self, client: Client, ids: Sequence[str], budget: Budget) -> Rows:
+        """The latest run of each of these: from one list call, and what that does not find is described.
+
+        A list lags behind, and its language cannot carry every id; and what it does not find may be gone.
+        """
+        listed = await self._latest(client, [each for each in ids if sayable(each) == each], budget)
+        others = [each for each in ids if each not in listed]
+        described = await asyncio.gather(*(describe(client, each, budget) for each in others))
+        found = dict(zip(others, described, strict=True))
+        absent = {each: run for each, run in found.items() if not isinstance(run, Execution)}
+        runs = [*listed.values(), *(run for run in found.values() if isinstance(run, Execution))]
+        runs.sort(key=lambda run: run.started_at, reverse=True)
+        return Rows(tuple(runs), Counter(run.status for run in runs), absent=absent)
+
+    async def _latest(self, client: Client, ids: Sequence[str], budget: Budget) -> dict[str, Execution]:
+        """The latest run of each of these that a list tells of. What is past its reach is not said to be missing."""
+        if not ids:
+            return {}
+        query = f"WorkflowId IN ({', '.join(map(literal, ids))}) AND {_LAST_RUNS}"
+        found = client.list_workflows(query, page_size=REACH, rpc_timeout=budget.left)
+        await found.fetch_next_page()
+        latest: dict[str, Execution] = {}
+        for run in sorted(map(decode_execution, found.current_page or ()), key=lambda run: run.started_at):
+            latest[run.workflow_id] = run
+        return {each: latest[each] for each in ids if each in latest}
 
     async def _list(self, client: Client, asked: Slice, now: datetime, budget: Budget) -> Rows:
         """By number, the pages before it are asked for with it and left out here; by cursor, the page alone."""
@@ -78,6 +109,25 @@ class Visibility:
         return Rows(tuple(page), Counter(run.status for run in found))
 
 
+async def describe(client: Client, workflow_id: str, budget: Budget) -> Execution | Problem | None:
+    """The latest run of a workflow id; why that is not known; or None for an id that Temporal does not know."""
+    try:
+        description = await client.get_workflow_handle(workflow_id).describe(rpc_timeout=budget.left)
+    except RPCError as exc:
+        return None if is_not_found(exc) else source_problem(exc)
+    run = decode_description(description)
+    # What a list knows of a run, and no more: the rest moves on while nothing of it is shown.
+    return Execution(
+        run.workflow_id,
+        run.run_id,
+        run.workflow_type,
+        run.status,
+        run.started_at,
+        run.closed_at,
+        task_queue=run.task_queue,
+    )
+
+
 async def count_by_status(client: Client, query: str, budget: Budget) -> Counter[Status]:
     """How many runs of each status a query with GROUP BY ExecutionStatus finds, in one call."""
     answer = await client.count_workflows(query, rpc_timeout=budget.left)
@@ -92,8 +142,7 @@ def list_query(release_query: str, wanted: ReleaseFilter, now: datetime) -> str:
     if wanted.phases:
         status = f"ExecutionStatus IN ({', '.join(_status_literal(status) for status in wanted.statuses)})"
     else:
-        # One release, one row: of runs that continue one another, the last stands for all.
-        status = f"ExecutionStatus != {_status_literal(Status.CONTINUED_AS_NEW)}"
+        status = _LAST_RUNS
     return " AND ".join([*_conditions(release_query, wanted, now), status])
 
 
@@ -138,6 +187,10 @@ def _begins_with(text: str) -> str:
 
 def _status_literal(status: Status) -> str:
     return literal("".join(word.capitalize() for word in status.split("_")))
+
+
+# One release, one row: of runs that continue one another, the last stands for all.
+_LAST_RUNS = f"ExecutionStatus != {_status_literal(Status.CONTINUED_AS_NEW)}"
 
 
 def time_literal(moment: datetime) -> str:

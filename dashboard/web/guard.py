@@ -101,7 +101,7 @@ def _guard() -> BaseResponse | None:
     if wants_fragment():
         headers = {"HX-Redirect": _login_url(_page_of_fragment())}
         raise Refused(401, "not_logged_in", ENDED, headers=headers)
-    return redirect(_login_url(_asked_page()))
+    return redirect(_login_url(asked_page()))
 
 
 def _unauthorized() -> Refused:
@@ -130,7 +130,8 @@ def _login_url(target: str | None) -> str:
     return url_for("login.form", next=target)
 
 
-def _asked_page() -> str | None:
+def asked_page() -> str | None:
+    """The address of the page that is asked for, as a browser would write it; none for what is sent."""
     if request.method not in {"GET", "HEAD"}:
         return None
     # Quoted again: the path comes decoded, and an id may hold a question mark.

@@ -3,11 +3,14 @@
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from hashlib import sha256
+from urllib.parse import parse_qsl, urlencode
 
 from flask import current_app, request
 from itsdangerous import BadSignature, Signer
+from werkzeug.datastructures import MultiDict
 
 from dashboard.domain.filters import PAGE_SIZE, REACH, Cursor, ReleaseFilter, Slice
+from dashboard.pages.releases import FilterView
 from dashboard.web.errors import invalid_parameter
 
 MAX_PAGE_SIZE = 100
@@ -15,8 +18,7 @@ MAX_PAGE_SIZE = 100
 
 def asked_slice() -> Slice:
     """The page of the list that the request is for; raises MalformedFilter, or Refused with 422."""
-    args = request.args
-    wanted = ReleaseFilter.parse(args.get("q", ""), args.getlist("phase"), args.get("since", ""), args.get("until", ""))
+    args, wanted = request.args, asked_filter()
     page_size = whole_number("page_size", PAGE_SIZE, MAX_PAGE_SIZE)
     sealed = args.get("cursor")
     if sealed is None:
@@ -24,6 +26,40 @@ def asked_slice() -> Slice:
     if "page" in args:
         raise invalid_parameter("page", "is not taken together with cursor, which says where the page begins")
     return Slice(page_size, filter=wanted, cursor=_opened(sealed, wanted))
+
+
+def asked_filter() -> ReleaseFilter:
+    """The filter that the request is for; raises MalformedFilter."""
+    return _filter(request.args)
+
+
+def asked_stars() -> bool:
+    """Whether the starred releases are asked for, which are not filtered; raises Refused with 422."""
+    if "starred" not in request.args:
+        return False
+    if request.args.get("starred") != "1" or len(request.args) > 1:
+        raise invalid_parameter("starred", "takes 1, and nothing beside it: all starred releases are shown")
+    return True
+
+
+def filter_query(wanted: ReleaseFilter) -> str:
+    """A filter as it stands in an address, always the same for the same one; empty for the whole list."""
+    return urlencode(FilterView.of(wanted).parameters, doseq=True)
+
+
+def view_query(text: str) -> str:
+    """The same of a filter that somebody gives as text; raises MalformedFilter, or Refused with 422."""
+    given = MultiDict(parse_qsl(text.removeprefix("?"), keep_blank_values=True))
+    other = next((name for name in given if name not in FilterView.model_fields), None)
+    query = "" if other else filter_query(_filter(given))
+    if not query:
+        takes = f"takes {', '.join(FilterView.model_fields)} as they stand in the list's address"
+        raise invalid_parameter("query", f"{takes}, not {other}" if other else f"{takes}, at least one of them")
+    return query
+
+
+def _filter(args: MultiDict[str, str]) -> ReleaseFilter:
+    return ReleaseFilter.parse(args.get("q", ""), args.getlist("phase"), args.get("since", ""), args.get("until", ""))
 
 
 def sealing(wanted: ReleaseFilter) -> Callable[[Cursor], str]:

@@ -4,9 +4,11 @@ from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from dashboard.domain.filters import MalformedFilter, Slice
+from dashboard.accounts.kept import MAX_STARS
+from dashboard.domain.filters import MalformedFilter, ReleaseFilter, Slice
 from dashboard.domain.ids import parse_entity_id, parse_release_id
 from dashboard.domain.inbox import Asked
 from dashboard.domain.problems import NotFound, SourceUnavailable
@@ -21,11 +23,13 @@ from dashboard.pages.opening import WORDS
 from dashboard.pages.problems import ProblemsPage
 from dashboard.pages.release import HierarchyPage, ReleasePage
 from dashboard.pages.releases import ReleasesPage
+from dashboard.pages.starred import StarredPage
 from dashboard.pages.strip import SmallStrip, StripPage
 from dashboard.pages.timeline import TimelinePage
 from dashboard.web.csv import csv_answer
 from dashboard.web.errors import answer, invalid_parameter
-from dashboard.web.listing import asked_slice, sealing
+from dashboard.web.kept import the_kept
+from dashboard.web.listing import asked_slice, asked_stars, sealing
 from dashboard.web.matrix import HEAD, asked_matrix, matrix_lines
 from dashboard.web.narrowed import asked_narrowing, asked_text
 from dashboard.web.shown import Shown
@@ -43,13 +47,16 @@ twins = Twins(blueprint)
 
 @blueprint.get("/")
 def home() -> Response:
-    """Go to the list."""
-    return redirect(url_for("web.releases"))
+    """Go to the list: to the view of it that the viewer begins with, if they have chosen one."""
+    view = the_kept().default_view(current_user.id)
+    return redirect(url_for("web.releases") + (f"?{view.query}" if view else ""))
 
 
 @twins.route("/releases")
 def releases() -> Shown:
-    """The list, filtered and paged."""
+    """The list, filtered and paged, or what the viewer has starred."""
+    if asked_stars():
+        return _starred()
     asked = asked_slice()
     seen = _live().page(asked)
     seal = sealing(asked.filter)
@@ -59,6 +66,14 @@ def releases() -> Shown:
         lambda: ReleasesPage.of(seen, asked.filter, seal),
         lambda later: {"counted_at": later.value.counted_at},
     )
+
+
+def _starred() -> Shown:
+    """Kept and shared by the ids alone: who else has starred the same is shown the same."""
+    stars = the_kept().stars(current_user.id)
+    asked = Slice(page_size=MAX_STARS, filter=ReleaseFilter(ids=stars))
+    seen = _live().page(asked)
+    return Shown(Watched("list", asked), seen, lambda: StarredPage.of(seen), personal=True)
 
 
 @twins.route("/releases/<id:release_id>")

@@ -28,7 +28,8 @@ class Shown:
 
     `more_moments` gives the values of the page's moments, other than `as_of`, from a snapshot of the same content.
     `unfolded` makes the page with every row shown, where what a viewer has opened makes a difference. `since` is set
-    where the page says something else as time goes by, of the same snapshot: what changed since then.
+    where the page says something else as time goes by, of the same snapshot: what changed since then. `personal` says
+    that it depends on who asks what is shown at this address: such a page hears no news, which are for all; it asks.
     """
 
     what: Watched
@@ -37,6 +38,7 @@ class Shown:
     more_moments: Callable[[Snapshot[Any]], Moments] = _none
     unfolded: Callable[[], Page] | None = None
     since: datetime | None = None
+    personal: bool = False
 
     def moments(self) -> Moments:
         """Every moment by name, `as_of` first."""

@@ -50,6 +50,8 @@ def _open(view: Callable[..., Shown], **values: Any) -> Response:  # noqa: ANN40
         headers = {"Retry-After": str(RETRY_AFTER)}
         raise Refused(503, "too_many_streams", "More pages are open than can be told of news.", headers=headers)
     shown = view(**values)
+    if shown.personal:
+        raise Refused(501, "no_streams", "What is here depends on who asks. Ask for the page again instead.")
     # Only the page itself can tell of some things that they are not there.
     _outline(shown)
     channel.open(shown.what, _address())

@@ -58,7 +58,7 @@ class Compressed:
         return sum(map(len, self.parts))
 
     def filled(self, values: Mapping[str, bytes]) -> bytes:
-        """The text with these values as a gzip file. A value takes at most 65,535 bytes."""
+        """The text with these values as a gzip file."""
         plain = self.text.pieces(values)
         between = map(_stored, plain[1::2])
         check = 0
@@ -76,5 +76,6 @@ def _deflated(part: bytes) -> bytes:
 
 
 def _stored(value: bytes) -> bytes:
-    """A block that is not compressed."""
-    return b"\x00" + struct.pack("<HH", len(value), 0xFFFF - len(value)) + value
+    """Blocks that are not compressed: one takes so many bytes."""
+    pieces = (value[at : at + 0xFFFF] for at in range(0, len(value) or 1, 0xFFFF))
+    return b"".join(b"\x00" + struct.pack("<HH", len(piece), 0xFFFF - len(piece)) + piece for piece in pieces)

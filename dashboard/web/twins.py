@@ -11,6 +11,7 @@ from dashboard import __version__
 from dashboard.web.changes import drawn, outline
 from dashboard.web.errors import wants_fragment
 from dashboard.web.formats import theme
+from dashboard.web.kept import slots
 from dashboard.web.renderings import the_renderings
 from dashboard.web.shown import Shown
 from dashboard.web.texts import Text
@@ -115,7 +116,7 @@ def outline_of(shown: Shown, tag: str) -> bytes:
 def _whole(shown: Shown, tag: str) -> Told:
     """The page with its header, which knows the viewer and is not shared."""
     header = render_template("partials/_header.html").encode()
-    values = {"header": header, "tag": tag.encode(), "theme": theme(request.cookies).encode()}
+    values = {"header": header, "tag": tag.encode(), "theme": theme(request.cookies).encode(), **slots()}
     return told(shown, tag, "template", _shared(shown, tag, "template"), exact, values)
 
 

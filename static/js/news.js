@@ -17,7 +17,7 @@ const SPREAD_MS = 400;
 const otherTabs = new BroadcastChannel("news");
 const newsAddress = () => `/live${live()?.getAttribute("hx-get")}`;
 
-const news = { retry: 0, stop: () => {}, trying: false, failures: 0, wait: 0, timer: 0, none: false };
+const news = { retry: 0, stop: () => {}, trying: false, failures: 0, wait: 0, timer: 0, none: live()?.dataset.news === "none" };
 
 /** Say whether news come by themselves: pages ask less often then. @param {boolean} now */
 function setHearing(now) {

@@ -1,11 +1,26 @@
-// Shows times in the viewer's own zone and way, and lets those that tick tick.
+// Shows times in the zone and way that the viewer has chosen, else in the browser's, and lets those that tick tick.
 // Without this they stand in UTC.
 
-export const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
-const dayAndTime = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
-const hours = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
-const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
-const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
+// What the viewer has chosen; else the browser's own.
+const { zone, hours } = document.documentElement.dataset;
+const chosen = { timeZone: zone || undefined, hourCycle: hours ? /** @type {"h12" | "h23"} */ (hours === "12" ? "h12" : "h23") : undefined };
+
+/** @param {Intl.DateTimeFormatOptions} options */
+function format(options) {
+  try {
+    return new Intl.DateTimeFormat(undefined, { ...options, ...chosen });
+  } catch {
+    // A zone that this browser does not know: titles name the one that is used.
+    return new Intl.DateTimeFormat(undefined, { ...options, hourCycle: chosen.hourCycle });
+  }
+}
+
+export const clock = format({ timeStyle: "medium" });
+const dayAndTime = format({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const minutes = format({ timeStyle: "short" });
+const day = format({ day: "numeric", month: "short" });
+const date = format({ dateStyle: "short" });
+const full = format({ dateStyle: "full", timeStyle: "long" });
 
 /** A span of seconds in the two units that matter. @param {number} seconds */
 function span(seconds) {
@@ -21,12 +36,12 @@ const secondsFrom = (one, other) => (other.getTime() - one.getTime()) / 1000;
 
 /** How each `data-show` is written. @type {Record<string, (at: Date, now: Date) => string>} */
 const shown = {
-  clock: (at, now) => (at.toDateString() === now.toDateString() ? clock : dayAndTime).format(at),
+  clock: (at, now) => (date.format(at) === date.format(now) ? clock : dayAndTime).format(at),
   exact: (at, now) => shown.clock(at, now),
-  day: (at, now) => (at.toDateString() === now.toDateString() ? clock : dayAndTime).format(at),
+  day: (at, now) => shown.clock(at, now),
   since: (at, now) => span(secondsFrom(at, now)),
   ago: (at, now) => `${span(secondsFrom(at, now))} ago`,
-  tick: (at) => hours.format(at),
+  tick: (at) => minutes.format(at),
   date: (at) => day.format(at),
   left: (at, now) => (at > now ? `about ${span(secondsFrom(now, at))} left` : `${span(secondsFrom(at, now))} later than estimated`),
   until: (at, now) => (at > now ? `in ${span(secondsFrom(now, at) + 1)}` : "now"),
@@ -47,5 +62,5 @@ function showTimes(selector) {
 
 export const showAllTimes = () => showTimes("time[data-show]");
 setInterval(() => {
-  if (!document.hidden) showTimes("time[data-show=since], time[data-show=ago], time[data-show=until]");
+  if (!document.hidden) showTimes("time[data-show=since], time[data-show=ago], time[data-show=until], time[data-show=left]");
 }, 1000);

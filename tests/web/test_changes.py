@@ -28,6 +28,7 @@ from dashboard.pages.occurrences import OccurrencesPage
 from dashboard.pages.problems import ProblemsPage
 from dashboard.pages.release import HierarchyPage, ReleasePage
 from dashboard.pages.releases import ReleasesPage
+from dashboard.pages.starred import StarredPage
 from dashboard.pages.strip import StripPage
 from dashboard.pages.timeline import TimelinePage
 from dashboard.settings import Settings
@@ -124,6 +125,8 @@ def pages(root: Entity, opened: frozenset[str], *, stale: bool) -> Iterator[tupl
     others = [release_of(replace(row, children=()), number=n) for n, row in enumerate(root.children, start=1)]
     listed = ReleaseList((release, *others), 0, 20, 3, {Status.RUNNING: 3}, STARTED, None)
     yield "/releases", ReleasesPage.of(Snapshot(listed, STARTED, "v"), ReleaseFilter(), lambda _: "")
+    absent = tuple((row.id, row.problem) for row in root.walk() if row.problem)
+    yield "/releases?starred=1", StarredPage.of(Snapshot(replace(listed, absent=absent), STARTED, "v"))
     found = tuple(Occurrence(release_of(root, number=n).execution, row) for n, row in enumerate(root.children))
     everywhere = Occurrences("wave:w0", found[:1], found[1:], 2, 2)
     if found:
@@ -148,7 +151,11 @@ class Viewer:
         """Take what is new of each page; it must then be the page of this tree."""
         for address, page in pages(root, opened, stale=stale):
             with self._app.test_request_context(address):
-                path, new, whole = address.partition("?")[0], outline(page), render_template(page.fragment, page=page)
+                path, new, whole = (
+                    address.partition("?open")[0],
+                    outline(page),
+                    render_template(page.fragment, page=page),
+                )
                 open_page, old, before = self._shown.get(path, (OpenPage(whole), new, whole))
                 if old == new:
                     assert whole == before, path

@@ -1,0 +1,227 @@
+"""What users keep for themselves: how times are written, named filters of the list, and starred releases.
+
+Whoever asks names the user, and gets and changes what is that user's alone; of others, the views that they share.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+from uuid import uuid4
+from zoneinfo import available_timezones
+
+from sqlalchemy import ColumnElement, delete, func, insert, literal, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from dashboard.accounts.models import PreferencesRow, StarRow, UserRow, ViewRow
+from dashboard.accounts.store import Accounts
+
+MAX_STARS = 100
+MAX_VIEWS = 50
+# How many views of all others somebody is shown, the newest first.
+MAX_SHARED = 50
+LONGEST_NAME = 60
+LONGEST_QUERY = 3000
+
+# Names that stand for no place: what they say is the server's.
+_NO_PLACES = frozenset({"Factory", "localtime", "posixrules"})
+
+
+class KeptRefused(ValueError):
+    """Something that cannot be kept. `field` names it; `reason` says what it takes, in words for people."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+
+
+class ViewUnknown(LookupError):
+    """The user has no view with this id, whoever else may have one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """How a user wants times written: in which zone (empty: the browser's), and by 12 or 24 hours (None: its way)."""
+
+    zone: str = ""
+    hours: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A named filter of the list. `owner` is what pages call the user whose it is."""
+
+    id: str
+    name: str
+    query: str
+    shared: bool
+    default: bool
+    owner: str
+
+
+@cache
+def zones() -> Mapping[str, str]:
+    """The names of all time zones, in order, by their folded form."""
+    return {name.casefold(): name for name in sorted(available_timezones() - _NO_PLACES)}
+
+
+def normal_zone(text: str) -> str:
+    """Return the zone's name as the database has it; empty for the browser's own. Raises KeptRefused."""
+    name = zones().get(text.strip().casefold(), "")
+    if text.strip() and not name:
+        raise KeptRefused("zone", "takes the name of a time zone such as Europe/Berlin, or nothing")
+    return name
+
+
+def normal_name(text: str) -> str:
+    """Return a view's name as it is kept. Raises KeptRefused."""
+    name = text.strip()
+    if not (0 < len(name) <= LONGEST_NAME and name.isprintable()):
+        raise KeptRefused("name", f"takes 1 to {LONGEST_NAME} characters that can be printed")
+    return name
+
+
+class Kept:
+    """What is kept in the database of these accounts. Raises AccountsUnavailable where that does not answer."""
+
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts = accounts
+
+    def preferences(self, user_id: str) -> Preferences:
+        """How the user wants times written."""
+        asked = select(PreferencesRow.zone, PreferencesRow.hours).where(PreferencesRow.user_id == user_id)
+        with self._accounts.session() as session:
+            row = session.execute(asked).first()
+            return Preferences(*row) if row else Preferences()
+
+    def set_preferences(self, user_id: str, preferences: Preferences) -> None:
+        """Let times be written so from now on. Raises KeptRefused."""
+        if preferences.hours not in {None, 12, 24}:
+            raise KeptRefused("hours", "takes 12 or 24, or nothing")
+        self._prefer(user_id, zone=normal_zone(preferences.zone), hours=preferences.hours)
+
+    def views(self, user_id: str) -> tuple[View, ...]:
+        """The user's own views, by name."""
+        with self._accounts.session() as session:
+            return _views(session, ViewRow.user_id == user_id, func.lower(ViewRow.name), MAX_VIEWS)
+
+    def views_of_others(self, user_id: str) -> tuple[View, ...]:
+        """What other users who may log in share, the newest first."""
+        which = ViewRow.shared & (ViewRow.user_id != user_id) & UserRow.disabled_at.is_(None)
+        with self._accounts.session() as session:
+            return _views(session, which, ViewRow.created_at.desc(), MAX_SHARED)
+
+    def default_view(self, user_id: str) -> View | None:
+        """The view that the user begins with."""
+        return next((view for view in self.views(user_id) if view.default), None)
+
+    def add_view(self, user_id: str, name: str, query: str, *, shared: bool = False) -> str:
+        """Keep a filter under a name, and return its id. Raises KeptRefused, also for what would be one too many."""
+        row = {"id": uuid4().hex, "user_id": user_id, "shared": shared, "created_at": datetime.now(UTC)}
+        row |= _named(name, query)
+        with _taken(row["name"]), self._accounts.session() as session:
+            if not _insert_within(session, ViewRow, row, MAX_VIEWS):
+                raise KeptRefused("name", f"is one too many: {MAX_VIEWS} views are kept, so remove another one first")
+        return str(row["id"])
+
+    def change_view(self, user_id: str, view_id: str, name: str, query: str, *, shared: bool) -> None:
+        """Give a view another name, filter or audience. Raises ViewUnknown, or KeptRefused."""
+        values = _named(name, query) | {"shared": shared}
+        own = (ViewRow.id == view_id) & (ViewRow.user_id == user_id)
+        with _taken(values["name"]), self._accounts.session() as session:
+            if not session.scalar(select(ViewRow.id).where(own)):
+                raise ViewUnknown(view_id)
+            session.execute(update(ViewRow).where(own).values(values))
+
+    def remove_view(self, user_id: str, view_id: str) -> None:
+        """Forget a view; one that is not there is no error."""
+        with self._accounts.session() as session:
+            session.execute(delete(ViewRow).where(ViewRow.id == view_id, ViewRow.user_id == user_id))
+
+    def set_default(self, user_id: str, view_id: str | None) -> None:
+        """Let the user begin with one of their views, or with the whole list. Raises ViewUnknown."""
+        if view_id and view_id not in {view.id for view in self.views(user_id)}:
+            raise ViewUnknown(view_id)
+        self._prefer(user_id, default_view_id=view_id)
+
+    def stars(self, user_id: str) -> tuple[str, ...]:
+        """The ids of the releases that the user has starred, in order."""
+        asked = select(StarRow.release_id).where(StarRow.user_id == user_id).order_by(StarRow.release_id)
+        with self._accounts.session() as session:
+            return tuple(session.scalars(asked.limit(MAX_STARS)))
+
+    def star(self, user_id: str, release_id: str) -> None:
+        """Star a release; one that is starred stays so. Raises KeptRefused for one too many."""
+        row = {"user_id": user_id, "release_id": release_id, "starred_at": datetime.now(UTC)}
+        try:
+            with self._accounts.session() as session:
+                if _insert_within(session, StarRow, row, MAX_STARS):
+                    return
+        except IntegrityError:
+            # It is starred already, or the user is gone.
+            return
+        if release_id not in self.stars(user_id):
+            raise KeptRefused("star", f"is one too many: {MAX_STARS} are kept, so remove another one first")
+
+    def unstar(self, user_id: str, release_id: str) -> None:
+        """Take a star away; one that is not there is no error."""
+        which = (StarRow.user_id == user_id) & (StarRow.release_id == release_id)
+        with self._accounts.session() as session:
+            session.execute(delete(StarRow).where(which))
+
+    def _prefer(self, user_id: str, **values: Any) -> None:  # noqa: ANN401  column values
+        mine = update(PreferencesRow).where(PreferencesRow.user_id == user_id).values(values)
+        try:
+            with self._accounts.session() as session:
+                if session.execute(select(PreferencesRow.user_id).where(PreferencesRow.user_id == user_id)).first():
+                    session.execute(mine)
+                else:
+                    session.add(PreferencesRow(user_id=user_id, **values))
+        except IntegrityError:
+            # Another request of the same user was faster.
+            with self._accounts.session() as session:
+                session.execute(mine)
+
+
+@contextmanager
+def _taken(name: object) -> Iterator[None]:
+    """Tell of a name that the user has given already."""
+    try:
+        yield
+    except IntegrityError as exc:
+        raise KeptRefused("name", f"is taken: there is a view called {name} already") from exc
+
+
+def _named(name: str, query: str) -> dict[str, Any]:
+    if not 0 < len(query) <= LONGEST_QUERY:
+        raise KeptRefused("query", f"takes a filter of the list of 1 to {LONGEST_QUERY:,} characters")
+    return {"name": normal_name(name), "query": query}
+
+
+def _views(session: Session, which: ColumnElement[bool], order: ColumnElement[Any], most: int) -> tuple[View, ...]:
+    default = PreferencesRow.default_view_id == ViewRow.id
+    found = (
+        select(ViewRow, UserRow.name, UserRow.email, PreferencesRow.user_id)
+        .join(UserRow, UserRow.id == ViewRow.user_id)
+        .outerjoin(PreferencesRow, default)
+        .where(which)
+        .order_by(order)
+        .limit(most)
+    )
+    return tuple(
+        View(row.id, row.name, row.query, row.shared, prefers is not None, name or email)
+        for row, name, email, prefers in session.execute(found)
+    )
+
+
+def _insert_within(session: Session, table: type[StarRow | ViewRow], row: Mapping[str, Any], most: int) -> bool:
+    """Add a row unless the user has so many already: in one statement, as two may be adding at the same time."""
+    columns = table.__table__.c
+    has = select(func.count()).select_from(table).where(table.user_id == row["user_id"]).scalar_subquery()
+    values = select(*(literal(value, columns[name].type) for name, value in row.items())).where(has < most)
+    added = session.execute(insert(table).from_select(list(row), values, include_defaults=False))
+    return bool(added.rowcount)  # type: ignore[attr-defined]

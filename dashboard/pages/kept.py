@@ -1,0 +1,86 @@
+"""What a viewer keeps for themselves, as pages and JSON say it. None of it is rendered for anybody else."""
+
+from datetime import datetime
+from typing import ClassVar
+from urllib.parse import parse_qsl
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from dashboard.pages.base import Model
+
+_WORDS = {"q": "begins with"}
+
+
+class ViewItem(BaseModel):
+    """A named filter of the list: the releases at `/releases?` and its `query`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    name: str
+    query: str
+    shared: bool = Field(description="Whether all other users are shown it, with whose it is.")
+    default: bool = Field(description="Whether its owner begins with it.")
+    owner: str
+
+    @property
+    def words(self) -> str:
+        """The filter as people read it."""
+        asked: dict[str, list[str]] = {}
+        for name, value in parse_qsl(self.query):
+            asked.setdefault(name, []).append(value.replace("_", " ") if name == "phase" else value)
+        return " · ".join(f"{_WORDS.get(name, name)} {' or '.join(values)}" for name, values in asked.items())
+
+
+class ViewsBar(Model):
+    """The views that the list offers; `asked` is the filter of the page that it stands on, as a view keeps it.
+
+    `stars` are ids; `here` is the address to come back to.
+    """
+
+    views: tuple[ViewItem, ...]
+    others: tuple[ViewItem, ...]
+    stars: tuple[str, ...]
+    asked: str
+    starred: bool
+    here: str
+
+    @property
+    def current(self) -> ViewItem | None:
+        """The viewer's own view that the page shows."""
+        return next((view for view in self.views if view.query == self.asked and not self.starred), None)
+
+    @property
+    def current_of_others(self) -> ViewItem | None:
+        """The view of somebody else that the page shows."""
+        return next((view for view in self.others if view.query == self.asked and not self.starred), None)
+
+
+class Star(Model):
+    """Whether a release is starred, and the address to come back to."""
+
+    release_id: str
+    starred: bool
+    here: str
+
+
+class SettingsPage(Model):
+    """How the viewer sees things, their views, those that others share with them, and what they have starred."""
+
+    template: ClassVar[str] = "pages/settings.html"
+
+    zone: str = Field(description="A time zone's name, such as Europe/Berlin; empty for the browser's own.")
+    hours: int | None = Field(description="12 or 24; null for the browser's own way.")
+    theme: str = Field(description="light, dark or auto: kept by the browser that asks, not by the account.")
+    views: tuple[ViewItem, ...]
+    shared_views: tuple[ViewItem, ...]
+    stars: tuple[str, ...]
+    zones: tuple[str, ...] = Field(exclude=True)
+    now: datetime = Field(exclude=True)
+    error: str = Field(default="", exclude=True)
+    refused: str = Field(default="", exclude=True)
+
+    @property
+    def title(self) -> str:
+        """What the browser's tab says."""
+        return "Settings"

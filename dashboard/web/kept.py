@@ -1,0 +1,201 @@
+"""What a viewer keeps for themselves: the page of it, its forms, and what other pages say to this viewer alone."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from flask import Blueprint, Flask, Response, current_app, g, make_response, redirect, render_template, request, url_for
+from flask_login import current_user
+from markupsafe import Markup, escape
+from werkzeug.wrappers import Response as BaseResponse
+
+from dashboard.accounts.kept import Kept, KeptRefused, Preferences, View, ViewUnknown, zones
+from dashboard.accounts.store import Accounts, AccountsUnavailable
+from dashboard.domain.ids import parse_release_id
+from dashboard.pages.kept import SettingsPage, Star, ViewItem, ViewsBar
+from dashboard.web.errors import Refused, answer, invalid_parameter, wants_fragment
+from dashboard.web.formats import theme
+from dashboard.web.guard import asked_page
+from dashboard.web.listing import asked_filter, filter_query, view_query
+from dashboard.web.security import local_target
+
+THEME_SECONDS = 365 * 24 * 3600
+# As forms send them; what is none of these is refused where it is kept.
+_HOURS = {"": None, "12": 12, "24": 24}
+
+blueprint = Blueprint("kept", __name__)
+
+
+def init_app(app: Flask, accounts: Accounts) -> None:
+    """Keep what users keep with these accounts."""
+    app.extensions["kept"] = Kept(accounts)
+    app.register_error_handler(KeptRefused, lambda exc: answer(invalid_parameter(exc.field, exc.reason)))
+    app.register_error_handler(
+        ViewUnknown, lambda _exc: answer(Refused(404, "view_not_found", "You have no such view (any more)."))
+    )
+
+
+def the_kept() -> Kept:
+    """What the users of this app keep."""
+    kept: Kept = current_app.extensions["kept"]
+    return kept
+
+
+@blueprint.get("/settings")
+def settings() -> Response:
+    """Show all that the viewer keeps."""
+    return _never_stored(make_response(render_template(SettingsPage.template, page=settings_page())))
+
+
+@blueprint.post("/settings")
+def save_settings() -> BaseResponse:
+    """Keep how times are written, or show the form again with what is wrong."""
+    zone, hours = request.form.get("zone", ""), request.form.get("hours", "")
+    try:
+        the_kept().set_preferences(current_user.id, Preferences(zone, _HOURS.get(hours, 0)))
+    except KeptRefused as exc:
+        page = settings_page().model_copy(update={"error": f"{exc.field}: {exc.reason}", "refused": zone[:80]})
+        return _never_stored(make_response(render_template(page.template, page=page), 422))
+    return _back("kept.settings")
+
+
+@blueprint.post("/settings/theme")
+def save_theme() -> BaseResponse:
+    """Keep the colours in this browser, as the button in the header does."""
+    chosen = request.form.get("theme", "")
+    if chosen not in {"auto", "light", "dark"}:
+        raise invalid_parameter("theme", "takes auto, light or dark")
+    response = _back("kept.settings")
+    response.set_cookie("theme", chosen, max_age=THEME_SECONDS, samesite="Lax")
+    return response
+
+
+@blueprint.post("/views")
+def add_view() -> BaseResponse:
+    """Keep a filter of the list under a name, and show it."""
+    query = view_query(request.form.get("query", ""))
+    the_kept().add_view(current_user.id, request.form.get("name", ""), query)
+    return redirect(f"{url_for('web.releases')}?{query}", 303)
+
+
+@blueprint.post("/views/<view_id>")
+def change_view(view_id: str) -> BaseResponse:
+    """Do one thing to a view of the viewer's own: what `do` says."""
+    kept, user = the_kept(), current_user.id
+    view = own_view(view_id)
+    match request.form.get("do", ""):
+        case "remove":
+            kept.remove_view(user, view_id)
+        case "default" | "undefault" as which:
+            kept.set_default(user, view_id if which == "default" else None)
+        case "share" | "unshare" as which:
+            kept.change_view(user, view_id, view.name, view.query, shared=which == "share")
+        case "rename":
+            kept.change_view(user, view_id, request.form.get("name", ""), view.query, shared=view.shared)
+        case _:
+            raise invalid_parameter("do", "takes remove, default, undefault, share, unshare or rename")
+    return _back("kept.settings")
+
+
+@blueprint.post("/stars")
+def change_stars() -> BaseResponse:
+    """Star the release that `add` names, and take the star of the one that `remove` names."""
+    for release_id in request.form.getlist("add"):
+        the_kept().star(current_user.id, str(parse_release_id(release_id)))
+    for release_id in request.form.getlist("remove"):
+        the_kept().unstar(current_user.id, release_id)
+    # A script stays where it is.
+    return Response(status=204) if wants_fragment() else _back("web.releases")
+
+
+def own_view(view_id: str) -> View:
+    """The viewer's view with this id; raises ViewUnknown."""
+    for view in the_kept().views(current_user.id):
+        if view.id == view_id:
+            return view
+    raise ViewUnknown(view_id)
+
+
+def settings_page() -> SettingsPage:
+    """All that the viewer keeps, as it is now."""
+    kept, user = the_kept(), current_user.id
+    preferences = kept.preferences(user)
+    return SettingsPage(
+        zone=preferences.zone,
+        hours=preferences.hours,
+        theme=theme(request.cookies),
+        views=_items(kept.views(user)),
+        shared_views=_items(kept.views_of_others(user)),
+        stars=kept.stars(user),
+        zones=tuple(zones().values()),
+        now=datetime.now(UTC),
+    )
+
+
+def view_item(view: View) -> ViewItem:
+    """A view as pages and JSON say it."""
+    return ViewItem(
+        id=view.id, name=view.name, query=view.query, shared=view.shared, default=view.default, owner=view.owner
+    )
+
+
+def slots() -> dict[str, bytes]:
+    """What the page that is asked for says to its viewer alone, by the names of its slots."""
+    said = {"clocks": clocks(current_user)}
+    view_args = request.view_args or {}
+    if request.endpoint == "web.releases":
+        said["views"] = Markup(render_template("partials/_views.html", page=_views_bar()))  # noqa: S704 - our own
+    elif "release_id" in view_args:
+        said["star"] = Markup(render_template("partials/_star.html", page=_star(view_args["release_id"])))  # noqa: S704
+    return {name: text.encode() for name, text in said.items()}
+
+
+def clocks(user: object) -> Markup:
+    """The attributes by which the page's script knows in which zone, and by how many hours, to write times."""
+    preferences = _preferences() if getattr(user, "is_authenticated", False) else Preferences()
+    hours = preferences.hours or ""
+    return Markup(f'data-zone="{escape(preferences.zone)}" data-hours="{hours}"')  # noqa: S704 - escaped
+
+
+def _preferences() -> Preferences:
+    if "preferences" not in g:
+        try:
+            g.preferences = the_kept().preferences(current_user.id)
+        except AccountsUnavailable:
+            # The page of an error is shown as well: times are then written as the browser does.
+            g.preferences = Preferences()
+    kept: Preferences = g.preferences
+    return kept
+
+
+def _views_bar() -> ViewsBar:
+    kept, user = the_kept(), current_user.id
+    return ViewsBar(
+        views=_items(kept.views(user)),
+        others=_items(kept.views_of_others(user)),
+        stars=kept.stars(user),
+        asked=filter_query(asked_filter()),
+        starred="starred" in request.args,
+        here=asked_page() or "",
+    )
+
+
+def _star(release_id: str) -> Star:
+    return Star(release_id=release_id, starred=release_id in the_kept().stars(current_user.id), here=asked_page() or "")
+
+
+def _items(views: Iterable[View]) -> tuple[ViewItem, ...]:
+    return tuple(map(view_item, views))
+
+
+def _back(otherwise: str) -> BaseResponse:
+    """Go where the form says that it came from, else to this endpoint."""
+    target = local_target(request.form.get("next"))
+    return redirect(target if target != "/" else url_for(otherwise), 303)
+
+
+def _never_stored(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+FILTERS = {"clocks": clocks}

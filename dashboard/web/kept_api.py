@@ -1,0 +1,115 @@
+"""What a viewer keeps for themselves, for scripts: the same as the page and its forms, as JSON."""
+
+from typing import TypeVar
+
+from flask import Blueprint, Response, request
+from flask_login import current_user
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from dashboard.accounts.kept import Preferences
+from dashboard.domain.ids import parse_release_id
+from dashboard.web.errors import FieldError, Refused
+from dashboard.web.kept import own_view, settings_page, the_kept, view_item
+from dashboard.web.listing import view_query
+
+M = TypeVar("M", bound=BaseModel)
+
+blueprint = Blueprint("kept_api", __name__, url_prefix="/api")
+
+
+class Given(BaseModel):
+    """What a script sends. Nothing is read as another type than it is."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+
+class GivenSettings(Given):
+    """How times are to be written; what is left out is as the browser does it."""
+
+    zone: str = ""
+    hours: int | None = None
+
+
+class GivenView(Given):
+    """A view as it is to be. `query` is a filter as it stands in the list's address."""
+
+    name: str
+    query: str
+    shared: bool = False
+    default: bool = False
+
+
+@blueprint.get("/settings")
+def settings() -> Response:
+    """All that the user keeps."""
+    return _json(settings_page())
+
+
+@blueprint.put("/settings")
+def save_settings() -> Response:
+    """Keep how times are written."""
+    given = _given(GivenSettings)
+    the_kept().set_preferences(current_user.id, Preferences(given.zone, given.hours))
+    return _json(settings_page())
+
+
+@blueprint.post("/views")
+def add_view() -> Response:
+    """Keep a filter of the list under a name."""
+    given = _given(GivenView)
+    query = view_query(given.query)
+    view_id = the_kept().add_view(current_user.id, given.name, query, shared=given.shared)
+    return _as_default(view_id, default=given.default, status=201)
+
+
+@blueprint.put("/views/<view_id>")
+def change_view(view_id: str) -> Response:
+    """Let a view be as given."""
+    given = _given(GivenView)
+    query = view_query(given.query)
+    the_kept().change_view(current_user.id, view_id, given.name, query, shared=given.shared)
+    return _as_default(view_id, default=given.default)
+
+
+@blueprint.delete("/views/<view_id>")
+def remove_view(view_id: str) -> Response:
+    """Forget a view."""
+    own_view(view_id)
+    the_kept().remove_view(current_user.id, view_id)
+    return Response(status=204)
+
+
+@blueprint.put("/stars/<id:release_id>")
+def star(release_id: str) -> Response:
+    """Star a release."""
+    the_kept().star(current_user.id, str(parse_release_id(release_id)))
+    return Response(status=204)
+
+
+@blueprint.delete("/stars/<id:release_id>")
+def unstar(release_id: str) -> Response:
+    """Take a star away; none that was there is taken, too."""
+    the_kept().unstar(current_user.id, str(parse_release_id(release_id)))
+    return Response(status=204)
+
+
+def _as_default(view_id: str, *, default: bool, status: int = 200) -> Response:
+    """The view, after it was made the default or is that no longer, as was asked for."""
+    if own_view(view_id).default != default:
+        the_kept().set_default(current_user.id, view_id if default else None)
+    return _json(view_item(own_view(view_id)), status)
+
+
+def _given(model: type[M]) -> M:
+    """The request's JSON; raises Refused, which names each field that is wrong."""
+    try:
+        return model.model_validate(request.get_json())
+    except ValidationError as exc:
+        wrong = [FieldError(field=".".join(map(str, error["loc"])), message=error["msg"]) for error in exc.errors()]
+        said = "; ".join(f"{each.field}: {each.message}" if each.field else each.message for each in wrong)
+        raise Refused(422, "invalid_field", said, fields=wrong) from exc
+
+
+def _json(page: BaseModel, status: int = 200) -> Response:
+    text = page.model_dump_json().encode("utf-8", "replace")
+    return Response(text, status, {"Cache-Control": "no-store"}, mimetype="application/json")

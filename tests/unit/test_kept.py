@@ -1,0 +1,234 @@
+"""What users keep for themselves: each their own, bounded, and gone with the user."""
+
+import sqlite3
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, delete
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateTable
+
+from dashboard.accounts.kept import (
+    LONGEST_QUERY,
+    MAX_SHARED,
+    MAX_STARS,
+    MAX_VIEWS,
+    Kept,
+    KeptRefused,
+    Preferences,
+    View,
+    ViewUnknown,
+    normal_zone,
+    zones,
+)
+from dashboard.accounts.models import Base, User, UserRow
+from dashboard.accounts.store import Accounts
+from tests.stage import CHEAP, PASSWORD
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture
+def accounts(tmp_path: Path) -> Iterator[Accounts]:
+    accounts = Accounts(f"sqlite:///{tmp_path / 'accounts.db'}", CHEAP)
+    accounts.create_tables()
+    yield accounts
+    accounts.close()
+
+
+@pytest.fixture
+def kept(accounts: Accounts) -> Kept:
+    return Kept(accounts)
+
+
+@pytest.fixture
+def rita(accounts: Accounts) -> User:
+    return accounts.add("rita@example.com", PASSWORD, name="Rita")
+
+
+@pytest.fixture
+def zoe(accounts: Accounts) -> User:
+    return accounts.add("zoe@example.com", PASSWORD)
+
+
+def test_who_has_said_nothing_sees_times_as_the_browser_writes_them(kept: Kept, rita: User):
+    assert kept.preferences(rita.id) == Preferences("", None)
+
+
+def test_times_are_kept_for_each_user(kept: Kept, rita: User, zoe: User):
+    kept.set_preferences(rita.id, Preferences("europe/berlin ", 24))
+    kept.set_preferences(zoe.id, Preferences("America/New_York", 12))
+    kept.set_preferences(zoe.id, Preferences("", 12))
+    assert kept.preferences(rita.id) == Preferences("Europe/Berlin", 24)
+    assert kept.preferences(zoe.id) == Preferences("", 12)
+
+
+@pytest.mark.parametrize("zone", ["Mars/Base", "../etc/passwd", "Europe", "Factory", "localtime", "UTC+1", "a\0b"])
+def test_a_zone_that_is_none_is_refused(kept: Kept, rita: User, zone: str):
+    with pytest.raises(KeptRefused, match="zone: takes the name of a time zone such as Europe/Berlin"):
+        kept.set_preferences(rita.id, Preferences(zone))
+    assert kept.preferences(rita.id) == Preferences()
+
+
+def test_every_zone_that_is_offered_is_taken():
+    assert {"Europe/Berlin", "UTC", "Asia/Kolkata"} <= set(zones().values())
+    assert [normal_zone(name) for name in zones().values()] == list(zones().values())
+
+
+@pytest.mark.parametrize("hours", [0, 13, 1200])
+def test_hours_are_12_or_24(kept: Kept, rita: User, hours: int):
+    with pytest.raises(KeptRefused, match="hours: takes 12 or 24"):
+        kept.set_preferences(rita.id, Preferences("", hours))
+
+
+def test_views_are_the_users_own_by_name(kept: Kept, rita: User, zoe: User):
+    second = kept.add_view(rita.id, " payments ", "q=pay")
+    first = kept.add_view(rita.id, "Failed today", "phase=failed&since=24h")
+    kept.add_view(zoe.id, "payments", "q=release%3Apay")
+    assert kept.views(rita.id) == (
+        View(first, "Failed today", "phase=failed&since=24h", shared=False, default=False, owner="Rita"),
+        View(second, "payments", "q=pay", shared=False, default=False, owner="Rita"),
+    )
+    assert [view.query for view in kept.views(zoe.id)] == ["q=release%3Apay"]
+    assert kept.views_of_others(zoe.id) == ()
+
+
+def test_a_shared_view_is_shown_to_all_others_with_whose_it_is(kept: Kept, accounts: Accounts, rita: User, zoe: User):
+    view = kept.add_view(zoe.id, "Ours", "q=a", shared=True)
+    assert kept.views_of_others(rita.id) == (View(view, "Ours", "q=a", shared=True, default=False, owner=zoe.email),)
+    assert kept.views_of_others(zoe.id) == ()
+    accounts.disable(zoe.email)
+    assert kept.views_of_others(rita.id) == ()
+
+
+def test_only_its_owner_changes_or_removes_a_view(kept: Kept, rita: User, zoe: User):
+    view = kept.add_view(rita.id, "Ours", "q=a", shared=True)
+    with pytest.raises(ViewUnknown):
+        kept.change_view(zoe.id, view, "Mine", "q=b", shared=False)
+    with pytest.raises(ViewUnknown):
+        kept.set_default(zoe.id, view)
+    kept.remove_view(zoe.id, view)
+    assert [(view.name, view.query) for view in kept.views(rita.id)] == [("Ours", "q=a")]
+    kept.change_view(rita.id, view, "Other", "q=b", shared=False)
+    assert [(view.name, view.query, view.shared) for view in kept.views(rita.id)] == [("Other", "q=b", False)]
+    kept.remove_view(rita.id, view)
+    kept.remove_view(rita.id, view)
+    assert kept.views(rita.id) == ()
+
+
+def test_one_view_is_the_default_until_another_is_or_it_is_removed(kept: Kept, rita: User):
+    views = [kept.add_view(rita.id, name, "q=a") for name in "ab"]
+    kept.set_preferences(rita.id, Preferences("UTC", None))
+    for view in views:
+        kept.set_default(rita.id, view)
+        assert [view.id for view in kept.views(rita.id) if view.default] == [view]
+    kept.remove_view(rita.id, views[1])
+    assert kept.default_view(rita.id) is None
+    kept.set_default(rita.id, views[0])
+    kept.set_default(rita.id, None)
+    assert kept.default_view(rita.id) is None
+    assert kept.preferences(rita.id) == Preferences("UTC", None)
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 61, "a\nb", "a\x00b", "a\u2028b", "a\u202eb"])
+def test_a_name_is_short_and_can_be_printed(kept: Kept, rita: User, name: str):
+    with pytest.raises(KeptRefused, match="name: takes 1 to 60 characters"):
+        kept.add_view(rita.id, name, "q=a")
+
+
+@pytest.mark.parametrize("query", ["", "x" * (LONGEST_QUERY + 1)])
+def test_a_filter_is_bounded(kept: Kept, rita: User, query: str):
+    with pytest.raises(KeptRefused, match="query: takes"):
+        kept.add_view(rita.id, "name", query)
+
+
+def test_a_name_is_given_once(kept: Kept, rita: User):
+    kept.add_view(rita.id, "a", "q=a")
+    other = kept.add_view(rita.id, "b", "q=a")
+    with pytest.raises(KeptRefused, match="name: is taken: there is a view called a already"):
+        kept.add_view(rita.id, " a", "q=b")
+    with pytest.raises(KeptRefused, match="is taken"):
+        kept.change_view(rita.id, other, "a", "q=b", shared=False)
+
+
+def test_views_are_bounded_those_of_all_others_too(kept: Kept, accounts: Accounts, rita: User, zoe: User):
+    for number in range(MAX_VIEWS):
+        kept.add_view(rita.id, f"{number}", "q=a", shared=True)
+    with pytest.raises(KeptRefused, match="is one too many: 50 views are kept"):
+        kept.add_view(rita.id, "more", "q=a")
+    kept.add_view(accounts.add("bob@example.com", PASSWORD).id, "newest", "q=a", shared=True)
+    shown = kept.views_of_others(zoe.id)
+    assert len(shown) == MAX_SHARED
+    assert shown[0].name == "newest"
+
+
+def test_stars_are_the_users_own_and_each_is_there_once(kept: Kept, rita: User, zoe: User):
+    for release in ("release:b", "release:a", "release:b"):
+        kept.star(rita.id, release)
+    kept.star(zoe.id, "release:c")
+    assert kept.stars(rita.id) == ("release:a", "release:b")
+    kept.unstar(rita.id, "release:a")
+    kept.unstar(rita.id, "release:c")
+    assert kept.stars(rita.id) == ("release:b",)
+    assert kept.stars(zoe.id) == ("release:c",)
+
+
+def test_there_are_never_more_stars_than_are_kept_however_many_come_at_once(kept: Kept, rita: User):
+    def star(number: int) -> bool:
+        try:
+            kept.star(rita.id, f"release:{number:03}")
+        except KeptRefused:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        added = list(pool.map(star, range(MAX_STARS + 20)))
+    assert added.count(True) == len(kept.stars(rita.id)) == MAX_STARS
+    kept.star(rita.id, kept.stars(rita.id)[0])
+    with pytest.raises(KeptRefused, match="star: is one too many: 100 are kept"):
+        kept.star(rita.id, "release:more")
+
+
+def test_all_that_a_user_kept_goes_with_the_user(kept: Kept, accounts: Accounts, rita: User, zoe: User):
+    for user in (rita, zoe):
+        kept.star(user.id, "release:a")
+        kept.set_default(user.id, kept.add_view(user.id, "a", "q=a", shared=True))
+    with accounts.session() as session:
+        session.execute(delete(UserRow).where(UserRow.id == rita.id))
+    assert kept.stars(rita.id) == kept.views(rita.id) == kept.views_of_others(zoe.id) == ()
+    assert kept.default_view(rita.id) is None
+    assert kept.stars(zoe.id) == ("release:a",)
+
+
+def test_many_requests_at_once_leave_one_row_of_preferences(kept: Kept, rita: User):
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: kept.set_preferences(rita.id, Preferences("UTC", 24)), range(16)))
+    assert kept.preferences(rita.id) == Preferences("UTC", 24)
+
+
+def test_a_database_of_an_older_version_opens_and_keeps_its_users(tmp_path: Path):
+    path = tmp_path / "older.db"
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        connection.execute(CreateTable(UserRow.__table__))
+    engine.dispose()
+    accounts = Accounts(f"sqlite:///{path}", CHEAP)
+    user = accounts.add("rita@example.com", PASSWORD)
+    accounts.create_tables()
+    kept = Kept(accounts)
+    kept.star(user.id, "release:a")
+    assert accounts.by_id(user.id) == user
+    assert kept.stars(user.id) == ("release:a",)
+    accounts.close()
+    with sqlite3.connect(path) as connection:
+        found = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    connection.close()
+    assert set(Base.metadata.tables) == found
+
+
+def test_the_tables_can_be_made_in_postgresql_too():
+    for table in Base.metadata.sorted_tables:
+        text = str(CreateTable(table).compile(dialect=postgresql.dialect()))
+        assert table.name == "users" or "ON DELETE CASCADE" in text
