@@ -11,6 +11,7 @@ from dashboard.domain.causes import position_in
 from dashboard.domain.entities import Entity, Release, Status
 from dashboard.domain.ids import EntityType
 from dashboard.domain.narrowing import EVERYTHING, Narrowing
+from dashboard.domain.order import Order
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import EntityNotFound, Problem, ProblemCode, SourceUnavailable
 from dashboard.live.snapshots import Snapshot
@@ -58,6 +59,7 @@ class EntityPage(Page):
     path: tuple[Step, ...] = Field(description="From the release down to the entity's parent.")
     entity: ReleaseTree | AnyRow
     unread: bool = Field(exclude=True)
+    opens: tuple[str, ...] = Field(exclude=True)
 
     @property
     def title(self) -> str:
@@ -94,16 +96,21 @@ class EntityPage(Page):
         snapshot: Snapshot[Release],
         entity_id: str,
         open_ids: frozenset[str] = frozenset(),
+        shut: frozenset[str] = frozenset(),
         *,
         every: bool = False,
         narrowing: Narrowing = EVERYTHING,
+        order: Order = Order.ROLLOUT,
     ) -> "EntityPage":
         """The page of an entity, with these rows open as well, or every one, and what of it is wanted below.
+
+        What is `shut` is closed unless it is opened as well.
 
         Raises EntityNotFound, or SourceUnavailable where the tree is not known.
         """
         release = snapshot.value
-        folding = Folding(every, open_ids | {entity_id}, fold_waves=release.levels is not None, narrowing=narrowing)
+        by_levels = release.levels is not None
+        folding = Folding(every, open_ids | {entity_id}, by_levels, shut, narrowing, order)
         path = _find(release.root, entity_id)
         if path is None:
             raise _missing(snapshot, entity_id)
@@ -117,6 +124,7 @@ class EntityPage(Page):
             path=tuple(Step(id=step.id, type=step.type, name=step.name) for step in path[:-1]),
             unread=any(row.problem and row.problem.code is ProblemCode.NOT_READ for row in path[-1].walk()),
             entity=_row(release, path, folding),
+            opens=() if by_levels or len(path) > 1 else release.root.child_ids,
             **freshness(snapshot),
         )
 

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from dashboard.domain.entities import FailingTask, Release
 from dashboard.domain.narrowing import EVERYTHING, Narrowing
+from dashboard.domain.order import Order
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import ProblemCode
 from dashboard.domain.rollup import Blockage, Obstacle, blockages, cause_of
@@ -227,18 +228,22 @@ class ReleasePage(_TreePage):
         open_ids: frozenset[str] = frozenset(),
         shut: frozenset[str] = frozenset(),
         narrowing: Narrowing = EVERYTHING,
+        order: Order = Order.ROLLOUT,
     ) -> Self:
-        """The page of a snapshot, with these waves and clusters open as well, and these closed unless they are both."""
+        """The page of a snapshot, with these rows open as well, and these closed unless they are both."""
         first = at_first(snapshot.value, open_ids, shut, narrowing)
         opened = open_ids | (first.ids | waves_above(snapshot.value.root, open_ids)) - shut
-        folding = Folding(open_ids=opened, fold_waves=first.fold_waves, shut=shut, narrowing=narrowing)
+        folding = Folding(False, opened, first.fold_waves, shut, narrowing, order)
         return cls._of(snapshot, folding, at_first=first)
 
     @classmethod
-    def unfolded(cls, snapshot: Snapshot[Release], narrowing: Narrowing = EVERYTHING) -> Self:
+    def unfolded(
+        cls, snapshot: Snapshot[Release], narrowing: Narrowing = EVERYTHING, order: Order = Order.ROLLOUT
+    ) -> Self:
         """The same with every row shown: each row of anybody's page is among these, whatever they have opened."""
         first = at_first(snapshot.value, narrowing=narrowing)
-        return cls._of(snapshot, Folding(every=True, fold_waves=first.fold_waves, narrowing=narrowing), at_first=first)
+        folding = Folding(every=True, fold_waves=first.fold_waves, narrowing=narrowing, order=order)
+        return cls._of(snapshot, folding, at_first=first)
 
 
 class HierarchyPage(_TreePage):
@@ -256,9 +261,9 @@ class HierarchyPage(_TreePage):
         return f"{self.name}, whole tree: {self.phase.replace('_', ' ')}"
 
     @classmethod
-    def of(cls, snapshot: Snapshot[Release], narrowing: Narrowing = EVERYTHING) -> Self:
+    def of(cls, snapshot: Snapshot[Release], narrowing: Narrowing = EVERYTHING, order: Order = Order.ROLLOUT) -> Self:
         """The page of a snapshot."""
-        folding = Folding(every=True, fold_waves=snapshot.value.levels is not None, narrowing=narrowing)
+        folding = Folding(every=True, fold_waves=snapshot.value.levels is not None, narrowing=narrowing, order=order)
         return cls._of(snapshot, folding)
 
 

@@ -142,18 +142,24 @@ class Branch(Row):
 
 @part
 class BundleRow(Branch):
-    """The bundle of a cluster."""
+    """The bundle of a cluster. Its apps are there, too, where `open` is false."""
 
     type: Literal["bundle"]
     cluster_id: str
     app_ids: tuple[str, ...]
     progress: Progress
+    open: bool
     apps: tuple[AppRow, ...]
 
     @property
     def rows(self) -> tuple[Row, ...]:
         """Its apps."""
         return self.apps
+
+    @property
+    def frame(self) -> tuple[object, ...]:
+        """Whether it is open, too."""
+        return *super().frame, self.open
 
 
 @part

@@ -1,7 +1,7 @@
 // Keeps an open page current, and keeps what the viewer has opened.
 // Everything works without it: a reload shows the latest, and disclosures are native.
 
-import { openIds } from "./address.js";
+import { forAllRows, openIds } from "./address.js";
 import { clock, showAllTimes } from "./times.js";
 
 export const live = () => document.getElementById("live");
@@ -70,11 +70,9 @@ document.addEventListener("visibilitychange", () => {
 });
 
 document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
-  // What was looked for is looked for in rows that are loaded, too.
+  // What was asked for holds for rows that are loaded, too.
   if (ctx.sourceElement.matches(".tree [data-rows]")) {
-    for (const [name, value] of new URLSearchParams(location.search)) {
-      if (["q", "phase", "changed"].includes(name)) ctx.request.body.append(name, value);
-    }
+    for (const [name, value] of forAllRows()) ctx.request.body.append(name, value);
   }
   if (ctx.sourceElement !== live()) return;
   asking = true;
