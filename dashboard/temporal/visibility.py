@@ -43,6 +43,8 @@ class Visibility:
 
     async def page(self, client: Client, asked: Slice, counts: Mapping[Status, int] | None, budget: Budget) -> Rows:
         """One list call, and one count call at the same time unless the counts are known."""
+        if asked.filter.ids is not None:
+            return await self._of_ids(client, asked.filter.ids, budget)
         now = datetime.now(UTC)
         if sayable(asked.filter.q) != asked.filter.q:
             return await self._sifted(client, asked, now, budget)
@@ -51,7 +53,7 @@ class Visibility:
             return _counted(await listing, counts, asked)
         return _counted(*await asyncio.gather(listing, self._count(client, asked.filter, now, budget)), asked)
 
-    async def of_ids(self, client: Client, ids: Sequence[str], budget: Budget) -> Rows:
+    async def _of_ids(self, client: Client, ids: Sequence[str], budget: Budget) -> Rows:
         """The latest run of each of these: from one list call, and what that does not find is described.
 
         A list lags behind, and its language cannot carry every id; and what it does not find may be gone.
