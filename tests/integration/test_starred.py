@@ -71,6 +71,14 @@ def test_a_change_shows_and_the_open_page_is_sent_it(stage: Stage):
     eventually(sent, 10)
 
 
+def test_what_was_not_there_yet_becomes_a_row_when_it_starts(stage: Stage):
+    star(stage, f"{stage.prefix}-later")
+    assert [item["id"] for item in starred(stage)["absent"]] == [f"{stage.prefix}-later"]
+    release = stage.start("later", ANSWERS)
+    eventually(lambda: [item["id"] for item in starred(stage)["items"]] == [release], 15)
+    assert starred(stage)["absent"] == []
+
+
 def test_an_id_that_was_used_again_is_one_row_its_latest_run(stage: Stage):
     release = stage.start("again", ANSWERS)
     stage.end(release, "no use")
