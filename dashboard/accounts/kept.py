@@ -203,19 +203,23 @@ def _named(name: str, query: str) -> dict[str, Any]:
 
 
 def _views(session: Session, which: ColumnElement[bool], order: ColumnElement[Any], most: int) -> tuple[View, ...]:
-    default = PreferencesRow.default_view_id == ViewRow.id
+    # Columns and no rows of the ORM: the list asks this with each of its pages.
     found = (
-        select(ViewRow, UserRow.name, UserRow.email, PreferencesRow.user_id)
+        select(
+            ViewRow.id,
+            ViewRow.name,
+            ViewRow.query,
+            ViewRow.shared,
+            PreferencesRow.user_id.is_not(None),
+            func.coalesce(UserRow.name, UserRow.email),
+        )
         .join(UserRow, UserRow.id == ViewRow.user_id)
-        .outerjoin(PreferencesRow, default)
+        .outerjoin(PreferencesRow, PreferencesRow.default_view_id == ViewRow.id)
         .where(which)
         .order_by(order)
         .limit(most)
     )
-    return tuple(
-        View(row.id, row.name, row.query, row.shared, prefers is not None, name or email)
-        for row, name, email, prefers in session.execute(found)
-    )
+    return tuple(View(*row) for row in session.execute(found))
 
 
 def _insert_within(session: Session, table: type[StarRow | ViewRow], row: Mapping[str, Any], most: int) -> bool:

@@ -244,7 +244,7 @@ def _tree_weight(seen: Seen) -> int:
 
 
 def _list_weight(found: ReleaseList) -> int:
-    return STATE_BYTES * (1 + len(found.releases))
+    return STATE_BYTES * (1 + len(found.releases) + len(found.absent))
 
 
 def _search_weight(found: Occurrences) -> int:

@@ -53,11 +53,7 @@ class TemporalGateway:
         """One visibility call and at most one count at once, then the page's releases are asked together."""
         total = Budget.of(budget)
         async with self._asking(total) as client:
-            rows = await (
-                self._visibility.page(client, asked, counts, total)
-                if asked.filter.ids is None
-                else self._visibility.of_ids(client, asked.filter.ids, total)
-            )
+            rows = await self._visibility.page(client, asked, counts, total)
         queries = total.less(RESERVE)
         readings = await asyncio.gather(
             *(self._state(client, run, known.get(run.run_id), queries) for run in rows.runs)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from cachetools import TTLCache
 from temporalio.client import Client
 from temporalio.service import RPCError
 
@@ -19,6 +20,10 @@ from dashboard.domain.problems import Problem
 from dashboard.temporal.budget import Budget
 from dashboard.temporal.errors import is_not_found, source_problem
 from dashboard.temporal.executions import decode_description, decode_execution, decode_status
+
+# For how many seconds an id that Temporal did not know is not asked for again, and how many such ids are remembered.
+GONE_SECONDS = 10.0
+GONE_IDS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +45,12 @@ class Visibility:
 
     def __init__(self, release_query: str) -> None:
         self._query = release_query
+        self._gone: TTLCache[str, None] = TTLCache(GONE_IDS, GONE_SECONDS)
 
     async def page(self, client: Client, asked: Slice, counts: Mapping[Status, int] | None, budget: Budget) -> Rows:
         """One list call, and one count call at the same time unless the counts are known."""
+        if asked.filter.ids is not None:
+            return await self._of_ids(client, asked.filter.ids, budget)
         now = datetime.now(UTC)
         if sayable(asked.filter.q) != asked.filter.q:
             return await self._sifted(client, asked, now, budget)
@@ -51,19 +59,29 @@ class Visibility:
             return _counted(await listing, counts, asked)
         return _counted(*await asyncio.gather(listing, self._count(client, asked.filter, now, budget)), asked)
 
-    async def of_ids(self, client: Client, ids: Sequence[str], budget: Budget) -> Rows:
+    async def _of_ids(self, client: Client, ids: Sequence[str], budget: Budget) -> Rows:
         """The latest run of each of these: from one list call, and what that does not find is described.
 
         A list lags behind, and its language cannot carry every id; and what it does not find may be gone.
         """
         listed = await self._latest(client, [each for each in ids if sayable(each) == each], budget)
         others = [each for each in ids if each not in listed]
-        described = await asyncio.gather(*(describe(client, each, budget) for each in others))
-        found = dict(zip(others, described, strict=True))
+        found = dict(
+            zip(others, await asyncio.gather(*(self._run(client, each, budget) for each in others)), strict=True)
+        )
         absent = {each: run for each, run in found.items() if not isinstance(run, Execution)}
         runs = [*listed.values(), *(run for run in found.values() if isinstance(run, Execution))]
         runs.sort(key=lambda run: run.started_at, reverse=True)
         return Rows(tuple(runs), Counter(run.status for run in runs), absent=absent)
+
+    async def _run(self, client: Client, workflow_id: str, budget: Budget) -> Execution | Problem | None:
+        """The latest run of an id that is not listed; one that was gone a moment ago, the list would tell of first."""
+        if workflow_id in self._gone:
+            return None
+        run = await describe(client, workflow_id, budget)
+        if run is None:
+            self._gone[workflow_id] = None
+        return run
 
     async def _latest(self, client: Client, ids: Sequence[str], budget: Budget) -> dict[str, Execution]:
         """The latest run of each of these that a list tells of. What is past its reach is not said to be missing."""

@@ -21,6 +21,7 @@ from dashboard.web.security import local_target
 THEME_SECONDS = 365 * 24 * 3600
 # As forms send them; what is none of these is refused where it is kept.
 _HOURS = {"": None, "12": 12, "24": 24}
+_WITH_A_STAR = frozenset({"web.release", "web.hierarchy", "web.strip", "web.timeline", "web.matrix"})
 
 blueprint = Blueprint("kept", __name__)
 
@@ -141,11 +142,11 @@ def view_item(view: View) -> ViewItem:
 def slots() -> dict[str, bytes]:
     """What the page that is asked for says to its viewer alone, by the names of its slots."""
     said = {"clocks": clocks(current_user)}
-    view_args = request.view_args or {}
     if request.endpoint == "web.releases":
         said["views"] = Markup(render_template("partials/_views.html", page=_views_bar()))  # noqa: S704 - our own
-    elif "release_id" in view_args:
-        said["star"] = Markup(render_template("partials/_star.html", page=_star(view_args["release_id"])))  # noqa: S704
+    elif request.endpoint in _WITH_A_STAR and request.view_args:
+        star = _star(request.view_args["release_id"])
+        said["star"] = Markup(render_template("partials/_star.html", page=star))  # noqa: S704 - our own
     return {name: text.encode() for name, text in said.items()}
 
 

@@ -14,6 +14,7 @@ from dashboard.pages.releases import FilterView
 from dashboard.web.errors import invalid_parameter
 
 MAX_PAGE_SIZE = 100
+_OF_THE_LIST = (*FilterView.model_fields, "page", "page_size", "cursor")
 
 
 def asked_slice() -> Slice:
@@ -37,8 +38,8 @@ def asked_stars() -> bool:
     """Whether the starred releases are asked for, which are not filtered; raises Refused with 422."""
     if "starred" not in request.args:
         return False
-    if request.args.get("starred") != "1" or len(request.args) > 1:
-        raise invalid_parameter("starred", "takes 1, and nothing beside it: all starred releases are shown")
+    if request.args["starred"] != "1" or not request.args.keys().isdisjoint(_OF_THE_LIST):
+        raise invalid_parameter("starred", f"takes 1, and none of {', '.join(_OF_THE_LIST)}: all of them are shown")
     return True
 
 

@@ -1,5 +1,4 @@
-// Marks what the viewer has starred, and stars without leaving the page. Rows are drawn for all viewers alike: whose star
-// one is, a form outside of them knows. Without this, a release's own page does it.
+// Marks what the viewer has starred, which a form outside of the rows knows, and stars without leaving the page.
 
 import { refresh } from "./live.js";
 
@@ -20,8 +19,7 @@ form?.addEventListener("submit", async (event) => {
   const answer = await fetch(form.action, { method: "POST", body, headers: { "HX-Request": "true" } }).catch(() => null);
   if (answer?.status !== 204) {
     // Sent as without script: the browser shows why it could not be done.
-    const field = Object.assign(document.createElement("input"), { type: "hidden", name, value });
-    form.append(field);
+    form.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
     form.submit();
     return;
   }

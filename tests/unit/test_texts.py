@@ -3,6 +3,7 @@
 import gzip
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,3 +34,10 @@ def test_compressed_it_is_the_same_text_for_every_value(parts: list[bytes], valu
 def test_compressed_it_is_small():
     text = Text((b"<li>app</li>" * 1_000, b"<li>app</li>" * 1_000), ("value",))
     assert len(Compressed.of(text)) < len(text) / 50
+
+
+@pytest.mark.parametrize("size", [0, 0xFFFF, 0x10000, 0x20000])
+def test_what_is_filled_in_may_be_longer_than_a_block(size: int):
+    text = Text((b"before", b"after"), ("value",))
+    values = {"value": b"x" * size}
+    assert gzip.decompress(Compressed.of(text).filled(values)) == text.filled(values)
