@@ -59,9 +59,8 @@ def test_nothing_is_wrong_with_any_page_whatever_the_releases_do(page: Page, sta
     release = f"/releases/{ids['mixed']}"
     paths = pages_of(ids["mixed"], "app:a0-3")
     assert pages_not_in(stage.app, paths) == set(), "each page has to be among those that are looked at"
-    found = visit(
-        page, *paths, *(f"/releases/{ids[name]}" for name in ("large", "mute", "odd", "failed", "terminated"))
-    )
+    found = visit(page, *paths, looks=LOOKS)
+    found += visit(page, *(f"/releases/{ids[name]}" for name in ("large", "mute", "odd", "failed", "terminated")))
     found += visit(page, f"{release}/entities/app:a0-1", f"{release}/entities/cluster:c1", f"{release}?q=nowhere")
     found += visit(page, f"{release}?open=all", f"{release}?open=all&q=a0&phase=failed", "/releases?q=nowhere")
     found += visit(
