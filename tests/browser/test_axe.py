@@ -4,19 +4,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.axe import IN_SHORT, LOOKS, Looks, violations
 from tests.browser.conftest import log_in, over_http
 from tests.browser.states import start_all
-from tests.every_page import ANSWERS, pages_of
+from tests.every_page import ANSWERS, pages_of, rules_not_in
 from tests.grpc_gate import gate_before
 from tests.stage import EMAIL, Stage, dashboard_for, shut
 from tests.waiting import eventually
-
-# What a browser can be sent that is no page, and the login, which is looked at by somebody who has not logged in.
-NO_PAGES = {"health.health", "health.ready", "static", "web.small_strip", "web.matrix_csv", "web.home", "login.form"}
 
 
 def visit(page: Page, *paths: str, looks: Looks = IN_SHORT) -> list[str]:
@@ -26,18 +22,6 @@ def visit(page: Page, *paths: str, looks: Looks = IN_SHORT) -> list[str]:
         page.goto(path)
         found += violations(page, path, looks)
     return found
-
-
-def pages_not_in(app: Flask, paths: tuple[str, ...]) -> set[str]:
-    """The pages of an app that none of these paths leads to, by the names of their views."""
-    routes = app.url_map.bind("dashboard")
-    reached = {routes.match(path.partition("?")[0])[0] for path in paths}
-    pages = {
-        rule.endpoint
-        for rule in app.url_map.iter_rules()
-        if "GET" in (rule.methods or ()) and not rule.rule.startswith(("/api", "/live"))
-    }
-    return pages - reached - NO_PAGES
 
 
 @pytest.fixture
@@ -58,7 +42,7 @@ def test_nothing_is_wrong_with_any_page_whatever_the_releases_do(page: Page, sta
     ids = start_all(stage)
     release = f"/releases/{ids['mixed']}"
     paths = pages_of(ids["mixed"], "app:a0-3")
-    assert pages_not_in(stage.app, paths) == set(), "each page has to be among those that are looked at"
+    assert rules_not_in(stage.app, paths) == [], "each page has to be among those that are looked at"
     found = visit(page, *paths, looks=LOOKS)
     found += visit(page, *(f"/releases/{ids[name]}" for name in ("large", "mute", "odd", "failed", "terminated")))
     found += visit(page, f"{release}/entities/app:a0-1", f"{release}/entities/cluster:c1", f"{release}?q=nowhere")
