@@ -33,7 +33,8 @@ class Nothing:
 
 def make_app() -> Flask:
     """One view that answers so many bytes, one that answers 304, behind a login."""
-    app = Flask("bare")
+    # Not the templates beside it, which it has no words for.
+    app = Flask("bare", template_folder=None)
     app.secret_key = "not a secret: this serves nothing"  # noqa: S105
     app.extensions |= {"draining": threading.Event(), "releases": Nothing(), "accounts": Nothing()}
     LoginManager(app).user_loader(Viewer)

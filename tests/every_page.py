@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from dashboard.web.assets import compile_templates
@@ -41,6 +42,18 @@ def pages_of(release_id: str, entity_id: str = "app:a0-0") -> tuple[str, ...]:
         f"/compare?left={release_id}&right={release_id}",
         "/releases?starred=1",
     )
+
+
+# What a browser can be sent that is no page of its own, and the login.
+NO_PAGES = {"health.health", "health.ready", "static", "web.small_strip", "web.matrix_csv", "web.home", "login.form"}
+
+
+def rules_not_in(app: Flask, paths: Iterable[str]) -> list[Rule]:
+    """The rules of an app's pages to which none of these paths leads."""
+    routes = app.url_map.bind("dashboard")
+    reached = {routes.match(path.partition("?")[0])[0] for path in paths} | NO_PAGES
+    rules = [rule for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())]
+    return [rule for rule in rules if rule.endpoint not in reached and not rule.rule.startswith(("/api", "/live"))]
 
 
 @dataclass(frozen=True)

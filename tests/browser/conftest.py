@@ -2,10 +2,14 @@
 
 import os
 import shutil
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
+from flask import Flask
 from playwright.sync_api import Browser, Page, sync_playwright
+from werkzeug.serving import make_server
 
 from tests.stage import EMAIL, PASSWORD
 
@@ -27,6 +31,20 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=binary, args=[*ARGUMENTS, *sandbox])
         yield browser
         browser.close()
+
+
+@contextmanager
+def over_http(app: Flask) -> Iterator[str]:
+    """Where a dashboard of the test's own process is served, on a free port, while the context lasts."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def log_in(page: Page) -> None:

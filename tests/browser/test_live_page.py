@@ -1,14 +1,12 @@
 """The open page in real Chromium: what has been opened stays, what changes shows, and it works without JavaScript."""
 
 import re
-import threading
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
-from werkzeug.serving import make_server
 
-from tests.browser.conftest import log_in
+from tests.browser.conftest import log_in, over_http
 from tests.integration.test_levels import answers, start
 from tests.rollout_makers import hierarchy
 from tests.stage import EMAIL, PASSWORD, Stage
@@ -24,13 +22,8 @@ OFTEN = """document.addEventListener("readystatechange", () => {
 @pytest.fixture
 def base_url(stage: Stage) -> Iterator[str]:
     """The stage's dashboard, served over HTTP on a free port."""
-    server = make_server("127.0.0.1", 0, stage.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with over_http(stage.app) as url:
+        yield url
 
 
 @pytest.fixture
