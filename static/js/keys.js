@@ -1,5 +1,7 @@
 // Keys for those who do not like to leave them. A field that is being typed in keeps its own.
 
+import { openPalette } from "./palette.js";
+
 const GO = { r: "/releases", p: "/problems" };
 const GO_MS = 1500;
 const ROWS = "#live a.name.cover, #live .row.cause";
@@ -23,7 +25,11 @@ function step(by) {
 }
 
 const KEYS = {
-  "/": () => document.querySelector("#main input[type=search]")?.focus(),
+  "/": () => {
+    const filter = document.querySelector("#main input[type=search]");
+    if (filter) filter.focus();
+    else openPalette();
+  },
   "?": () => document.getElementById("keys")?.showModal(),
   g: () => { going = performance.now(); },
   j: () => step(1),
