@@ -40,19 +40,18 @@ class Finder:
 
         What is in the release that the viewer is `at` comes first.
         """
-        asked = listing_of(text)
-        listed, problem = self._listed(asked) if asked else (None, None)
+        listed, problem = self._listed(listing_of(text))
         wanted, seen = Wanted(text), list(self._newest(at))
-        releases = listed.value.releases if listed else ()
+        meant = listed if listed and may_begin(text) else None
+        releases = meant.value.releases if meant else ()
         entities, matching = find_entities(wanted, (each.names for each in seen))
         there = {release.id for release in releases}
         recalled = tuple(name for name in find_releases(wanted, self._roots()) if name.id not in there)
-        total = listed.value.total if listed else 0
+        total = meant.value.total if meant else 0
         found = Found(releases, total, recalled, entities, matching, len(seen), problem)
-        version = version_of(found)
         if listed is None:
-            return Snapshot(found, now(), version, stale=problem is not None, reason=problem)
-        return Snapshot(found, listed.as_of, version, listed.stale, listed.reason)
+            return Snapshot(found, now(), version_of(found), stale=True, reason=problem)
+        return Snapshot(found, listed.as_of, version_of(found, listed.version), listed.stale, listed.reason)
 
     def _listed(self, asked: Slice) -> tuple[Snapshot[ReleaseList] | None, Problem | None]:
         try:
@@ -78,12 +77,15 @@ class Finder:
         return (release.root for release in chain(chain.from_iterable(lists), trees))
 
 
-def listing_of(text: str) -> Slice | None:
-    """The page of the list that may have what is looked for; None where no release's id can begin like that.
+def may_begin(text: str) -> bool:
+    """Whether a release's id can begin like this."""
+    return not (" " in text or text.startswith(_OTHER_TYPES))
+
+
+def listing_of(text: str) -> Slice:
+    """The page of the list that is looked at: of what begins like the text, or where nothing can, the first of all.
 
     Raises MalformedFilter.
     """
     wanted = ReleaseFilter.parse(text, (), "", "")
-    if " " in wanted.q or wanted.q.startswith(_OTHER_TYPES):
-        return None
-    return replace(FIRST, filter=wanted)
+    return replace(FIRST, filter=wanted) if may_begin(text) else FIRST

@@ -12,7 +12,7 @@ from dashboard.pages.base import Model, Page, ProblemView, freshness
 from dashboard.pages.releases import ReleaseItem
 
 # So many of all that is given back are pages and releases that are known from before.
-MOST_PAGES = 6
+MOST_PAGES = 10
 MOST_RECALLED = 4
 
 

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 from dashboard.domain.filters import MalformedFilter, Slice
 from dashboard.domain.ids import parse_entity_id, parse_release_id
 from dashboard.domain.problems import NotFound, SourceUnavailable
-from dashboard.live.finder import FIRST, listing_of
+from dashboard.live.finder import listing_of
 from dashboard.live.releases import LiveReleases
 from dashboard.live.watched import Watched
 from dashboard.pages.choose import ChoosePage
@@ -181,7 +181,7 @@ def find() -> Shown:
     text, release_id = asked_text(), asked_release()
     found = _live().find(text, release_id)
     links = tuple(page_links(release_id))
-    return Shown(Watched("list", listing_of(text) or FIRST), found, lambda: FindPage.of(found, text, release_id, links))
+    return Shown(Watched("list", listing_of(text)), found, lambda: FindPage.of(found, text, release_id, links))
 
 
 @blueprint.app_url_defaults

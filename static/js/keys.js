@@ -1,7 +1,5 @@
 // Keys for those who do not like to leave them. A field that is being typed in keeps its own.
 
-import { openPalette } from "./palette.js";
-
 const GO = { r: "/releases", p: "/problems" };
 const GO_MS = 1500;
 const ROWS = "#live a.name.cover, #live .row.cause";
@@ -28,7 +26,7 @@ const KEYS = {
   "/": () => {
     const filter = document.querySelector("#main input[type=search]");
     if (filter) filter.focus();
-    else openPalette();
+    else document.getElementById("find")?.click();
   },
   "?": () => document.getElementById("keys")?.showModal(),
   g: () => { going = performance.now(); },

@@ -5,24 +5,21 @@
 /** @typedef {{ href: string, twin: string, run: string, phase: string }} Watched The phase is the last that was seen. */
 
 const KEY = "notify";
-const ASKED = "notify-asked";
 const MOST = 20;
 const EVERY_MS = 15_000;
-/** @type {Record<string, string>} */
-const WORDS = { failed: "failed", timed_out: "timed out", paused: "waits for somebody", succeeded: "succeeded", cancelled: "was cancelled", terminated: "was terminated" };
 
 const button = document.getElementById("notify");
 const { release: id = "", href = "", twin = "" } = button?.dataset ?? {};
 
-/** @returns {Record<string, Watched>} by release id, the oldest first */
-const kept = () => JSON.parse(localStorage.getItem(KEY) ?? "{}");
+/** @returns {Record<string, Watched>} by release id */
+const kept = () => JSON.parse(localStorage[KEY] ?? "{}");
 
 /** Keep a release, or with nothing no longer.
  * @param {string} release @param {Watched} [watched] */
 function keep(release, watched) {
+  // What is undefined is left out of the text.
   const { [release]: _, ...others } = kept();
-  const all = Object.entries(watched ? { ...others, [release]: watched } : others);
-  localStorage.setItem(KEY, JSON.stringify(Object.fromEntries(all.slice(-MOST))));
+  localStorage[KEY] = JSON.stringify(Object.fromEntries(Object.entries({ ...others, [release]: watched }).slice(-MOST)));
   show();
 }
 
@@ -30,8 +27,8 @@ function keep(release, watched) {
  * @param {string} address */
 async function latest(address) {
   const response = await fetch(address, { cache: "no-cache" }).catch(() => null);
-  const said = response?.ok ? await response.json() : null;
-  return said && !said.stale && (said.closed_at || !said.problem) ? said : null;
+  const said = response?.ok && await response.json();
+  return said && !said.stale && (said.closed_at || !said.problem) && said;
 }
 
 /** @param {string} release @param {Watched} watched */
@@ -41,11 +38,12 @@ async function look(release, watched) {
   if (now && now.run_id !== watched.run && !now.runs.shown.continues) now = await latest(`${watched.twin}?run=${watched.run}`);
   // Meanwhile the viewer may have changed their mind.
   if (!now || !kept()[release]) return;
-  keep(release, now.closed_at ? undefined : { ...watched, run: now.run_id, phase: now.phase });
-  if (now.phase === watched.phase || !WORDS[now.phase]) return;
+  const { phase } = now;
+  keep(release, now.closed_at ? undefined : { ...watched, run: now.run_id, phase });
+  if (phase === watched.phase || /running|pending|unknown/.test(phase)) return;
   const at = new Date(now.closed_at ?? now.updated_at ?? now.as_of).toLocaleTimeString();
-  const body = `${(now.error_message ?? now.state).slice(0, 160)}\n${at}`;
-  new Notification(`${now.name} ${WORDS[now.phase]}`, { body }).onclick = () => {
+  const words = phase === "paused" ? "waits for somebody" : phase.replace("_", " ");
+  new Notification(`${now.name}: ${words}`, { body: `${(now.error_message ?? now.state).slice(0, 160)}\n${at}` }).onclick = () => {
     focus();
     if (location.pathname !== watched.href) open(watched.href);
   };
@@ -54,31 +52,25 @@ async function look(release, watched) {
 /** Ask for all, in one tab at a time and not again within the time, unless at once.
  * @param {boolean} [atOnce] */
 function ask(atOnce) {
-  if (Object.keys(kept()).length && Notification.permission === "granted") {
-    navigator.locks.request(KEY, async () => {
-      if (!atOnce && Date.now() - Number(localStorage.getItem(ASKED)) < EVERY_MS - 1000) return;
-      localStorage.setItem(ASKED, String(Date.now()));
-      for (const each of Object.entries(kept())) await look(...each);
-    });
-  }
+  if (!Object.keys(kept()).length || Notification.permission !== "granted") return;
+  navigator.locks.request(KEY, async () => {
+    if (!atOnce && Date.now() - localStorage.asked < EVERY_MS - 1000) return;
+    localStorage.asked = Date.now();
+    for (const each of Object.entries(kept())) await look(...each);
+  });
 }
 
 function show() {
   if (!button) return;
-  const on = id in kept();
-  button.setAttribute("aria-pressed", String(on));
+  button.ariaPressed = `${id in kept()}`;
   // Of a release that has ended there is no news.
-  button.hidden = !on && document.getElementById("as-of")?.dataset.live !== "true";
+  button.hidden = !(id in kept()) && document.getElementById("as-of")?.dataset.live !== "true";
 }
 
-/** What the button did, in words. */
+/** What came of the click, in words. */
 async function toggle() {
-  if (id in kept()) {
-    keep(id);
-    return "";
-  }
-  if (!isSecureContext) return "Browsers notify over https only: this page came over plain http.";
-  if (await Notification.requestPermission() !== "granted") return "This browser does not allow this site to notify you.";
+  if (id in kept()) return keep(id);
+  if (await Notification.requestPermission() !== "granted") return isSecureContext ? "This browser does not allow this site to notify you." : "Browsers notify over https only.";
   const now = await latest(twin);
   if (!now || now.closed_at) return "How it stands is not known now, or it has ended.";
   const words = "You will be told when it fails, waits or ends, while a tab of the dashboard is open.";
@@ -92,18 +84,15 @@ async function toggle() {
 }
 
 if ("Notification" in window) {
-  const told = document.getElementById("notify-told");
-  button?.addEventListener("click", async () => { if (told) told.textContent = await toggle(); });
+  if (button) button.onclick = async () => { /** @type {Element} */ (button.parentElement?.nextElementSibling).textContent = await toggle() ?? ""; };
   addEventListener("storage", show);
   show();
-  if (isSecureContext) {
-    ask();
-    setInterval(ask, EVERY_MS);
-    document.addEventListener("htmx:after:swap", () => {
-      show();
-      const row = /** @type {HTMLElement | null} */ (document.querySelector("#live [data-phase]"));
-      const phase = kept()[id]?.phase;
-      if (phase && row?.dataset.entityId === id && row?.dataset.phase !== phase) ask(true);
-    });
-  }
+  ask();
+  setInterval(ask, EVERY_MS);
+  document.addEventListener("htmx:after:swap", () => {
+    show();
+    const row = /** @type {HTMLElement | null} */ (document.querySelector("#live [data-phase]"));
+    const phase = kept()[id]?.phase;
+    if (phase && row?.dataset.entityId === id && row?.dataset.phase !== phase) ask(true);
+  });
 }

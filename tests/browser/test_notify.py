@@ -78,12 +78,12 @@ def test_what_fails_waits_and_ends_is_told_once_each_however_many_tabs_are_open(
         becomes(stage, release, state)
         expect(page.locator(".head .chip")).to_contain_text(state, timeout=15_000)
         if words:
-            eventually(lambda words=words: shown(page) and shown(page)[-1]["title"].endswith(f"told {words}"), 25)
+            eventually(lambda words=words: shown(page) and shown(page)[-1]["title"].endswith(f"told: {words}"), 25)
         else:
             eventually(lambda: page.evaluate("JSON.parse(localStorage.notify)")[release]["phase"] == "running", 25)
     stage.end(release, "registry gone")
     eventually(lambda: page.evaluate("localStorage.notify") == "{}", 30)
-    assert [each["title"].rpartition("-")[2] for each in shown(page)] == ["told waits for somebody", "told failed"]
+    assert [each["title"].rpartition("-")[2] for each in shown(page)] == ["told: waits for somebody", "told: failed"]
     expect(page.locator("#notify")).to_be_hidden()
 
 
@@ -96,7 +96,7 @@ def test_a_release_that_ends_is_told_by_a_tab_that_shows_something_else_and_is_h
     stage.end(release, "well")
     eventually(lambda: shown(page), 45)
     (told,) = shown(page)
-    assert told["title"].endswith("told succeeded")
+    assert told["title"].endswith("told: succeeded")
     with context.expect_page() as tab:
         page.evaluate("last.onclick()")
     tab.value.wait_for_url(f"**/releases/{release}")
