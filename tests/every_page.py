@@ -24,6 +24,8 @@ ANSWERS = {
     "get_release_state": {key: value for key, value in TREE.items() if key != "waves"},
     "get_app_state": {"by_id": {"app:a0-0": {"id": "app:a0-0", "state": "deploying"}}},
 }
+# What is known already is found while Temporal is away, too.
+FIND = "/find?q=release:"
 
 
 def pages_of(release_id: str, entity_id: str = "app:a0-0") -> tuple[str, ...]:
@@ -41,6 +43,7 @@ def pages_of(release_id: str, entity_id: str = "app:a0-0") -> tuple[str, ...]:
         f"{release}/matrix",
         f"/compare?left={release_id}&right={release_id}",
         "/releases?starred=1",
+        FIND,
     )
 
 

@@ -62,6 +62,15 @@ def addresses(rollouts: Rollouts) -> dict[str, list[str]]:
                 for release_id in (rollouts.completed, rollouts.hotfix, rollouts.failed, rollouts.terminated)
             ),
         ],
+        "find": [
+            "/find",
+            "/find?q=payments",
+            f"/find?q={rollouts.failed}&in={rollouts.moving}",
+            "/find?q=app:nowhere",
+            "/find?q=nowhere at all",
+            "/find?in=odd",
+            "/find?q=" + "x" * 201,
+        ],
         "occurrences": ["/entities/cluster:eu-west-1", "/entities/app:nowhere", f"/entities/{rollouts.failed}"],
     }
 

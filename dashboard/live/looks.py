@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from dashboard.bridge import DeadlineExceeded, LoopThread
 from dashboard.domain.entities import Entity, Occurrence, Occurrences, Release, ReleaseList
 from dashboard.domain.filters import Slice
+from dashboard.domain.finding import Names
 from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, SourceUnavailable
 from dashboard.domain.source import Reading, ReleaseSource, RunEntity, Search
 from dashboard.domain.truth import judge, settle, unanswered
@@ -44,11 +45,12 @@ SEEN_BYTES = 300
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A release as it is shown, the reading that it was made of, and how many rows it has."""
+    """A release as it is shown, the reading that it was made of, how many rows it has, and their names."""
 
     release: Release
     reading: Reading
     rows: int
+    names: Names
 
     @property
     def weight(self) -> int:
@@ -197,7 +199,7 @@ def _seen(release: Release, reading: Reading, as_of: datetime, last: Snapshot[Se
     release = replace(release, runs=reading.runs, levels=reading.levels)
     unmoved = last is not None and last.value.reading.said is reading.said
     rows = last.value.rows if last and unmoved else len(release.root.flattened())
-    return Snapshot(Seen(release, reading, rows), as_of, version)
+    return Snapshot(Seen(release, reading, rows, Names(release.id, release.root)), as_of, version)
 
 
 def _other_run(known: Reading, reading: Reading) -> bool:

@@ -9,9 +9,11 @@ from dashboard.bridge import LoopThread
 from dashboard.domain.causes import Problems
 from dashboard.domain.entities import Occurrence, Occurrences, Release, ReleaseList
 from dashboard.domain.filters import MalformedFilter, Slice
+from dashboard.domain.finding import Found
 from dashboard.domain.ids import EntityType, parse_entity_id
 from dashboard.domain.problems import NotFound, SourceUnavailable
 from dashboard.domain.source import ReleaseSource
+from dashboard.live.finder import Finder
 from dashboard.live.looks import STATE_BYTES, Looks, RunKey, Seen
 from dashboard.live.pairs import PairReader, sides, subscribe_both
 from dashboard.live.problems import ProblemFinder
@@ -85,6 +87,7 @@ class LiveReleases:
         self._searches = SnapshotStore(
             self._looks.search, max_age=max_age, keep=memory // 16, weigh=_search_weight, seats=seats, clock=clock
         )
+        self._names = Finder(self.page, self._pages, self._trees)
         self._finder = ProblemFinder(self._listed, self._tree, timeout)
         self._pairs = PairReader(lambda key: self.release(*key, whole=True))
         self._problems: SnapshotStore[str, Problems] = SnapshotStore(
@@ -147,6 +150,13 @@ class LiveReleases:
         seen = self.release(entity_id)
         found = (Occurrence(seen.value.execution, seen.value.root),)
         return Snapshot(Occurrences(entity_id, found, (), 1, 1), seen.as_of, seen.version, seen.stale, seen.reason)
+
+    def find(self, text: str, at: str | None = None) -> Snapshot[Found]:
+        """What is known by a name with this text, first of all in the release that the viewer is `at`.
+
+        Raises MalformedFilter.
+        """
+        return self._names.find(text, at)
 
     def problems(self) -> Snapshot[Problems]:
         """What is broken now, as far as was looked; raises SourceUnavailable if nothing is known yet."""

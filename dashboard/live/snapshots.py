@@ -1,6 +1,6 @@
 """Snapshots: what was known at one moment, shared by all who ask for the same thing."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -133,6 +133,13 @@ class SnapshotStore(Generic[K, T]):
         """What was loaded last, if anything is kept."""
         kept = self._kept.get(key)
         return kept.latest if kept else None
+
+    def all_latest(self) -> Iterator[tuple[K, Snapshot[T]]]:
+        """What was loaded last for each key that is kept, the one that was loaded longest ago first."""
+        for key in self._kept:
+            latest = self.latest(key)
+            if latest:
+                yield key, latest
 
     def loaded_within(self, key: K, seconds: float) -> bool:
         """Whether it was loaded so lately that whoever asks for it now is not the only one, or has come again."""

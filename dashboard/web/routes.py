@@ -12,11 +12,13 @@ from dashboard.domain.filters import MalformedFilter, ReleaseFilter, Slice
 from dashboard.domain.ids import parse_entity_id, parse_release_id
 from dashboard.domain.inbox import Asked
 from dashboard.domain.problems import NotFound, SourceUnavailable
+from dashboard.live.finder import listing_of
 from dashboard.live.releases import LiveReleases
 from dashboard.live.watched import Watched
 from dashboard.pages.choose import ChoosePage
 from dashboard.pages.compare import ComparePage
 from dashboard.pages.entity import EntityPage
+from dashboard.pages.find import FindPage
 from dashboard.pages.matrix import MatrixPage
 from dashboard.pages.occurrences import OccurrencesPage
 from dashboard.pages.opening import WORDS
@@ -28,6 +30,7 @@ from dashboard.pages.strip import SmallStrip, StripPage
 from dashboard.pages.timeline import TimelinePage
 from dashboard.web.csv import csv_answer
 from dashboard.web.errors import answer, invalid_parameter
+from dashboard.web.finding import asked_release, asked_words, page_links
 from dashboard.web.kept import the_kept
 from dashboard.web.listing import asked_slice, asked_stars, sealing
 from dashboard.web.matrix import HEAD, asked_matrix, matrix_lines
@@ -189,6 +192,15 @@ def compare() -> Shown:
     newest = Slice(MAX_CHOICES)
     listed = _live().page(newest)
     return Shown(Watched("list", newest), listed, lambda: ChoosePage.of(listed, left, right, runs))
+
+
+@twins.route("/find")
+def find() -> Shown:
+    """Pages, releases and entities that have a text in their names."""
+    text, release_id = asked_words(), asked_release()
+    found = _live().find(text, release_id)
+    links = tuple(page_links(release_id))
+    return Shown(Watched("list", listing_of(text)), found, lambda: FindPage.of(found, text, release_id, links))
 
 
 @blueprint.app_url_defaults

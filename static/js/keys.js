@@ -27,7 +27,12 @@ function step(by) {
 
 /** @type {Record<string, () => void>} */
 const KEYS = {
-  "/": () => /** @type {HTMLElement | null} */ (document.querySelector("#main input[type=search]"))?.focus(),
+  "/": () => {
+    /** @type {HTMLElement | null} */
+    const filter = document.querySelector("#main input[type=search]");
+    if (filter) filter.focus();
+    else document.getElementById("find")?.click();
+  },
   "?": () => /** @type {HTMLDialogElement | null} */ (document.getElementById("keys"))?.showModal(),
   g: () => { going = performance.now(); },
   j: () => step(1),

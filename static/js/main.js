@@ -4,6 +4,8 @@ import "./announce.js";
 import "./keys.js";
 import "./live.js";
 import "./news.js";
+import "./notify.js";
+import "./palette.js";
 import "./stars.js";
 import "./strips.js";
 import "./theme.js";

@@ -55,6 +55,7 @@ def test_light_or_dark_is_chosen_by_the_viewer_and_written_into_the_next_page(pa
     page.goto("/releases")
     paper = "getComputedStyle(document.body).backgroundColor"
     light = page.evaluate(paper)
+    page.get_by_role("button", name="Menu").click()
     button = page.locator("#theme")
     for shown in ("System", "Light", "Dark"):
         expect(button).to_have_text(shown)
@@ -66,6 +67,7 @@ def test_light_or_dark_is_chosen_by_the_viewer_and_written_into_the_next_page(pa
     assert answer is not None
     assert 'data-theme="dark"' in answer.text()
     assert page.evaluate(paper) != light
+    page.get_by_role("button", name="Menu").click()
     button.click()
     expect(button).to_have_text("System")
     assert page.evaluate(paper) == light

@@ -74,7 +74,7 @@ def test_a_dashboard_that_starts_without_temporal_says_so_and_recovers(own_tempo
     app = dashboard_for(own_temporal.address, tmp_path, "WorkflowType = 'ReleaseWorkflow'")
     browser = logged_in(app)
     assert browser.get("/health").status_code == 200
-    answers = ask_everything(app, browser, pages_of("release:x"))
+    answers = ask_everything(app, browser, pages_of("release:x")[:-1])
     assert (answers.statuses, answers.codes) == ({503}, {"temporal_unavailable"})
     for answer in (*answers.pages.values(), *answers.twins.values()):
         assert int(answer.headers["Retry-After"]) > 0

@@ -1,0 +1,144 @@
+"""Finding by name: releases and entities whose names, ids or versions have what somebody types."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from heapq import nsmallest
+from itertools import islice
+
+from dashboard.domain.entities import Entity, Release
+from dashboard.domain.ids import EntityType
+from dashboard.domain.problems import Problem
+
+# Names that are given back of those that are found.
+MOST = 20
+
+Entry = tuple[str, str, Entity, tuple[str, ...]]
+"""What a row is found by: its own texts and those above it, folded; the row, and the names above it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """An entity by its name, and where it stands: in which release, and the names from there down to it."""
+
+    id: str
+    type: EntityType
+    name: str
+    version: str | None
+    release_id: str
+    place: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found for a text.
+
+    `listed` are the releases whose ids begin with it, as Temporal lists them, in all `total`; or `unlisted` says why it
+    could not be asked. `recalled` are others that are known by a name or an id like it. `entities` are the best of
+    `matching` in the `looked_in` releases that were read lately, as they were then.
+    """
+
+    listed: tuple[Release, ...]
+    total: int
+    recalled: tuple[Name, ...]
+    entities: tuple[Name, ...]
+    matching: int
+    looked_in: int
+    unlisted: Problem | None = None
+
+
+class Wanted:
+    """A text that is looked for. Of several words, each has to be there, and one of them in the row's own texts."""
+
+    def __init__(self, text: str) -> None:
+        self.words = tuple(text.casefold().split())
+        self._whole = " ".join(self.words)
+        self._word = re.compile(rf"(?<![^\W_]){re.escape(self._whole)}")
+
+    def picked(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """The rows that are found, by their own texts and those above them."""
+        whole, words = self._whole, self.words
+        if len(words) == 1:
+            return (entry for entry in entries if whole in entry[0])
+        return (
+            entry
+            for entry in entries
+            if any(word in entry[0] for word in words) and all(word in entry[0] or word in entry[1] for word in words)
+        )
+
+    @property
+    def ranks(self) -> tuple[Callable[[str], object], ...]:
+        """What makes a row better than others: it is the text; it begins with it; a word of it does; all its words."""
+        whole = self._whole
+        return (
+            lambda own: f"\n{whole}\n" in own or f":{whole}\n" in own,
+            lambda own: f"\n{whole}" in own or f":{whole}" in own,
+            self._word.search,
+            lambda own: all(word in own for word in self.words),
+        )
+
+    def rank(self, own: str) -> int:
+        """How good a row is, 0 the best."""
+        return next((at for at, test in enumerate(self.ranks) if test(own)), len(self.ranks))
+
+
+class Names:
+    """The names in one tree, listed when somebody first looks for one and kept for as long as the tree."""
+
+    def __init__(self, release_id: str, root: Entity) -> None:
+        self.release_id = release_id
+        self.root = root
+
+    @cached_property
+    def entries(self) -> tuple[Entry, ...]:
+        """What every row below the release is found by, parents first."""
+        found: list[Entry] = []
+        place: tuple[str, ...] = (self.root.name,)
+        waiting = [(place, _folded(place), self.root.children)]
+        for place, above, rows in waiting:
+            for row in rows:
+                found.append((own_texts(row), above, row, place))
+                if row.children:
+                    inner = (*place, row.name)
+                    waiting.append((inner, _folded(inner), row.children))
+        return tuple(found)
+
+    def name(self, entry: Entry) -> Name:
+        """The name of a row."""
+        _, _, row, place = entry
+        return Name(row.id, row.type, row.name, row.version, self.release_id, place)
+
+
+def find_entities(wanted: Wanted, trees: Iterable[Names]) -> tuple[tuple[Name, ...], int]:
+    """The best names in these trees, those of the first tree first, and how many there are."""
+    picked = [(tree, entry) for tree in trees for entry in wanted.picked(tree.entries)] if wanted.words else []
+    return tuple(tree.name(entry) for tree, entry in _best(wanted, picked)), len(picked)
+
+
+def _best(wanted: Wanted, picked: Sequence[tuple[Names, Entry]]) -> Iterator[tuple[Names, Entry]]:
+    """As many as are given back. A rank is asked for only while the ones before it leave room."""
+    taken: set[int] = set()
+    for test in (*wanted.ranks, bool):
+        fits = (at for at, (_, entry) in enumerate(picked) if at not in taken and test(entry[0]))
+        for at in list(islice(fits, MOST - len(taken))):
+            taken.add(at)
+            yield picked[at]
+
+
+def find_releases(wanted: Wanted, known: Iterable[Entity]) -> tuple[Name, ...]:
+    """The best of releases that are known, each once."""
+    roots = {root.id: root for root in known}
+    texts = {root.id: own_texts(root) for root in roots.values()}
+    fits = [root for root in roots.values() if wanted.words and all(word in texts[root.id] for word in wanted.words)]
+    best = nsmallest(MOST, fits, key=lambda root: wanted.rank(texts[root.id]))
+    return tuple(Name(root.id, root.type, root.name, root.version, root.id, ()) for root in best)
+
+
+def own_texts(row: Entity) -> str:
+    """What a row is found by itself, each text in a line of its own."""
+    return f"\n{row.name}\n{row.id}\n{row.version or ''}\n".casefold()
+
+
+def _folded(place: tuple[str, ...]) -> str:
+    return "\n".join(place).casefold()

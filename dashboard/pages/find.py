@@ -1,0 +1,143 @@
+"""What is found by name: pages, releases and entities."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from pydantic import Field
+
+from dashboard.domain.finding import MOST, Found, Name, Wanted
+from dashboard.domain.ids import EntityType, MalformedId, parse_entity_id
+from dashboard.live.snapshots import Snapshot
+from dashboard.pages.base import Model, Page, ProblemView, freshness
+from dashboard.pages.releases import ReleaseItem
+
+# So many of all that is given back are pages and releases that are known from before.
+MOST_PAGES = 10
+MOST_RECALLED = 4
+
+
+class PageLink(Model):
+    """A page of the dashboard. `of` is the name of the release that it shows, if it shows one."""
+
+    name: str
+    of: str | None
+    href: str
+
+
+class NameView(Model):
+    """An entity that is known by its name, as it was when its release was read. `place` leads down to it."""
+
+    id: str
+    type: EntityType
+    name: str
+    version: str | None
+    release_id: str
+    place: tuple[str, ...]
+
+    @classmethod
+    def of(cls, name: Name) -> "NameView":
+        """The view of a name."""
+        return cls(
+            id=name.id,
+            type=name.type,
+            name=name.name,
+            version=name.version,
+            release_id=name.release_id,
+            place=name.place,
+        )
+
+
+class Offer(Model):
+    """A whole id that was typed: where it leads, whether or not it is among what was found."""
+
+    id: str
+    type: EntityType
+
+
+class FindPage(Page):
+    """At most 20 results, the best first: the text itself, then what begins with it, a word that does, the rest."""
+
+    template: ClassVar[str] = "pages/find.html"
+    fragment: ClassVar[str] = "partials/_find.html"
+
+    q: str
+    release_id: str | None = Field(description="The release whose pages are among those that can be found.")
+    pages: tuple[PageLink, ...]
+    releases: tuple[ReleaseItem, ...] = Field(
+        description="The first of those whose id begins with the text, as Temporal lists them; of no text, of all."
+    )
+    releases_total: int = Field(description="How many those are.")
+    recalled: tuple[NameView, ...] = Field(description="Other releases that are known by such a name here.")
+    offer: Offer | None = Field(description="The id that the text is, for which a look-up of its own is made.")
+    entities: tuple[NameView, ...] = Field(description="The best of those in the releases that were read lately.")
+    entities_total: int = Field(description="How many there are.")
+    looked_in: int = Field(description="In how many releases: of those that were read lately, the newest.")
+    unlisted: ProblemView | None = Field(description="Why Temporal's list is missing, where it was to be asked.")
+
+    @classmethod
+    def of(cls, snapshot: Snapshot[Found], q: str, release_id: str | None, links: Iterable[PageLink]) -> "FindPage":
+        """The page of what was found for a text, with those of these pages that have it in their names."""
+        found, wanted = snapshot.value, Wanted(q)
+        pages = tuple(_named(links, wanted))[:MOST_PAGES]
+        releases = _addressable(found)
+        recalled = found.recalled[: MOST_RECALLED if q else 0]
+        room = MOST - len(pages) - len(releases) - len(recalled)
+        return cls(
+            q=q,
+            release_id=release_id,
+            pages=pages,
+            releases=releases,
+            releases_total=found.total,
+            recalled=tuple(map(NameView.of, recalled)),
+            offer=_offer(q, {item.id for item in releases} | {name.id for name in recalled}),
+            entities=tuple(map(NameView.of, found.entities[:room])),
+            entities_total=found.matching,
+            looked_in=found.looked_in,
+            unlisted=ProblemView.of(found.unlisted),
+            **freshness(snapshot),
+        )
+
+    @property
+    def title(self) -> str:
+        """What the browser's tab says."""
+        return f"{self.q}: search" if self.q else "Search"
+
+    @property
+    def live(self) -> bool:
+        """Nothing moves under the hand of somebody who chooses."""
+        return False
+
+    @property
+    def nothing(self) -> bool:
+        """Whether there is nothing to choose from."""
+        return not (self.pages or self.releases or self.recalled or self.offer or self.entities)
+
+    @property
+    def frame(self) -> tuple[object, ...]:
+        """All that it shows: it is sent anew as a whole."""
+        return self.version, self.q, self.release_id
+
+
+def _named(links: Iterable[PageLink], wanted: Wanted) -> list[PageLink]:
+    """Those that are meant, the best first; all of them where no text is given."""
+    if not wanted.words:
+        return list(links)
+    ranked = [(wanted.rank(f"\n{link.name}\n{link.of or ''}\n".casefold()), link) for link in links]
+    fits = [each for each in ranked if each[0] < len(wanted.ranks)]
+    return [link for _, link in sorted(fits, key=lambda each: each[0])]
+
+
+def _addressable(found: Found) -> tuple[ReleaseItem, ...]:
+    """The listed releases that have a page, each once: the newest of several runs."""
+    newest = sorted(found.listed, key=lambda release: release.execution.started_at)
+    latest = {release.id: release for release in newest}
+    items = (ReleaseItem.of(release, superseded=False) for release in found.listed if latest[release.id] is release)
+    return tuple(item for item in items if item.addressable)
+
+
+def _offer(text: str, known: set[str]) -> Offer | None:
+    try:
+        entity_id = parse_entity_id(text)
+    except MalformedId:
+        return None
+    return None if text in known else Offer(id=text, type=entity_id.type)

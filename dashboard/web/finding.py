@@ -1,0 +1,42 @@
+"""What is looked for, read from the address, and the pages that can be found by name."""
+
+from collections.abc import Iterator
+
+from flask import current_app, request, url_for
+
+from dashboard.domain.ids import parse_release_id
+from dashboard.pages.find import PageLink
+from dashboard.web.narrowed import asked_text
+
+# Endpoints and names; one that this dashboard has not is left out.
+PAGES = {
+    "web.releases": "Releases",
+    "web.problems": "Problems",
+    "web.compare": "Compare two releases",
+    "kept.settings": "Settings",
+    "web.styleguide": "Style guide",
+}
+OF_A_RELEASE = {"web.release": "Tree", "web.strip": "Strip", "web.timeline": "Timeline", "web.matrix": "Matrix"}
+
+
+def asked_words() -> str:
+    """What is looked for, with single blanks between its words; raises Refused with 422."""
+    return " ".join(asked_text().split())
+
+
+def asked_release() -> str | None:
+    """The release that the viewer is at, if any; raises MalformedId."""
+    text = request.args.get("in", "").strip()
+    return str(parse_release_id(text)) if text else None
+
+
+def page_links(release_id: str | None) -> Iterator[PageLink]:
+    """The pages of the release that the viewer is at, then those of the dashboard."""
+    if release_id:
+        name = parse_release_id(release_id).identifier
+        for endpoint, view in OF_A_RELEASE.items():
+            yield PageLink(name=view, of=name, href=url_for(endpoint, release_id=release_id))
+        yield PageLink(name="Compare with another release", of=name, href=url_for("web.compare", left=release_id))
+    for endpoint, view in PAGES.items():
+        if endpoint in current_app.view_functions:
+            yield PageLink(name=view, of=None, href=url_for(endpoint))
