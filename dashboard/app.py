@@ -17,7 +17,7 @@ from dashboard.live.releases import LiveReleases
 from dashboard.settings import Settings, SettingsError, ensure_secret_key, load_settings
 from dashboard.temporal.connection import Connection, ConnectionSettingsError
 from dashboard.temporal.gateway import TemporalGateway
-from dashboard.web import assets, charts, drawings, errors, health, login, routes, security, streams, strips
+from dashboard.web import assets, charts, drawings, errors, health, kiosk, login, routes, security, streams, strips
 from dashboard.web.converters import IdConverter
 from dashboard.web.formats import FILTERS, segment
 from dashboard.web.renderings import Renderings
@@ -46,6 +46,7 @@ def create_app(
     assets.init_app(app)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(routes.blueprint)
+    app.register_blueprint(kiosk.blueprint)
     app.register_blueprint(streams.blueprint)
     return app
 
