@@ -25,6 +25,7 @@ from dashboard.web import (
     health,
     kept,
     kept_api,
+    kiosk,
     login,
     routes,
     security,
@@ -60,6 +61,7 @@ def create_app(
     assets.init_app(app)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(routes.blueprint)
+    app.register_blueprint(kiosk.blueprint)
     app.register_blueprint(streams.blueprint)
     app.register_blueprint(kept.blueprint)
     app.register_blueprint(kept_api.blueprint)

@@ -44,6 +44,8 @@ def pages_of(release_id: str, entity_id: str = "app:a0-0") -> tuple[str, ...]:
         f"/compare?left={release_id}&right={release_id}",
         "/releases?starred=1",
         FIND,
+        "/kiosk",
+        f"/kiosk{release}",
     )
 
 
@@ -109,4 +111,4 @@ def _check_whole(answer: TestResponse, *, is_json: bool) -> None:
         json.loads(answer.text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     else:
         assert answer.text.rstrip().endswith("</html>")
-        assert "Log out" in answer.text, "the shell stays"
+        assert "Log out" in answer.text or 'class="wall"' in answer.text, "the shell stays"

@@ -107,6 +107,7 @@ def test_a_template_reads_the_page_and_flasks_own_names_only(name: str):
 GIVEN_BY_INCLUDE = {
     "partials/_details.html": {"details", "key"},
     "partials/_failure_line.html": {"message", "calm"},
+    "partials/_kiosk_release.html": {"release"},
     "partials/_problem.html": {"problem"},
 }
 

@@ -23,7 +23,11 @@ PUBLIC = {
     ("POST", "/login"): 401,
     ("POST", "/logout"): 303,
     ("POST", "/api/auth/login"): 422,
+    # Its token is all that it asks for; this one is none.
+    ("GET", "/kiosk/open/<token>"): 401,
 }
+# What a wall screen is let see by its link; all else that takes a login takes one from it as well.
+WALL = {"/kiosk", "/kiosk/releases/<id:release_id>"}
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +61,11 @@ def test_what_is_not_public_takes_a_login(app: Flask, client: FlaskClient):
         if rule.rule.startswith("/api"):
             assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer"), (method, rule.rule)
             assert answer.get_json()["error"]["code"] == "not_logged_in"
-        elif rule.rule.startswith("/live"):
+        elif rule.rule.startswith("/live") or rule.rule in WALL:
             assert answer.status_code == 401, (method, rule.rule)
+            assert "location" not in answer.headers
+        elif method != "GET":
+            assert (answer.status_code, answer.location) == (302, "/login"), (method, rule.rule)
         else:
             assert answer.status_code == 302, (method, rule.rule)
             # What was sent is not sent again after the login.
@@ -80,6 +87,65 @@ def test_every_method_and_htmx_meet_the_same_guard(app: Flask, client: FlaskClie
         for method in ("HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"):
             assert client.open(path, method=method).status_code in {302, 401}, (method, rule.rule)
         assert client.get(path, headers={"HX-Request": "true"}).status_code == 401, rule.rule
+
+
+@pytest.fixture
+def screen(app: Flask) -> FlaskClient:
+    """A browser that sends the token of a link with everything that it asks for, as no browser would."""
+    accounts = app.extensions["accounts"]
+    maker = accounts.ensure("maker@example.com", "correct horse battery")
+    screen = app.test_client()
+    screen.set_cookie("release_dashboard_kiosk", accounts.kiosk_links.add(maker, "Kitchen"))
+    return screen
+
+
+def test_the_link_of_a_wall_screen_opens_that_and_nothing_else(app: Flask, client: FlaskClient, screen: FlaskClient):
+    opened = set()
+    for method, rule, path in routes(app):
+        if (method, rule.rule) in PUBLIC:
+            continue
+        nobody, answer = client.open(path, method=method), screen.open(path, method=method)
+        if answer.status_code == nobody.status_code:
+            assert answer.headers.get("location") == nobody.headers.get("location")
+            assert answer.headers.get("Set-Cookie") is None, "it starts no session"
+        else:
+            # Nobody is there to answer for Temporal.
+            assert (nobody.status_code, answer.status_code) == (401, 503), rule.rule
+            opened.add((method, rule.rule))
+    assert opened == {("GET", rule) for rule in WALL}
+
+
+def test_by_its_link_a_wall_screen_does_nothing(app: Flask, screen: FlaskClient):
+    public = {rule for _, rule in PUBLIC}
+    for _, rule, path in routes(app):
+        for method in ("POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+            if rule.rule not in public:
+                assert screen.open(path, method=method).status_code in {302, 401}, (method, rule.rule)
+    for prefix in ("/api", "/live"):
+        assert screen.get(f"{prefix}/kiosk").status_code == 401
+    token = screen.get_cookie("release_dashboard_kiosk")
+    assert token is not None
+    bearer = {"Authorization": f"Bearer {token.value}"}
+    assert app.test_client().get("/api/kiosk", headers=bearer).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/kiosk/", 401),
+        ("/kiosk/nowhere", 401),
+        ("/kiosk/../releases", 401),
+        ("/kiosk//releases/release:x", 401),
+        ("/kiosk%2f..%2freleases", 401),
+        ("/releases?kiosk=1", 302),
+        ("//kiosk", 302),
+        ("/KIOSK", 302),
+    ],
+)
+def test_no_way_of_writing_an_address_lets_a_wall_screen_further_in(screen: FlaskClient, path: str, status: int):
+    answer = screen.get(path)
+    assert answer.status_code == status
+    assert status == 401 or str(answer.location).startswith("/login")
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,8 @@ def addresses(rollouts: Rollouts) -> dict[str, list[str]]:
         ]
         + in_order(rollouts, f"/entities/{rollouts.failed}"),
         "problems": ["/problems"],
+        "kiosk": ["/kiosk", f"/kiosk?show={rollouts.failed}&every=20", "/kiosk?q=nowhere", "/kiosk?every=4"],
+        "kiosk_release": [f"/kiosk/releases/{release_id}" for release_id in ids] + ["/kiosk/releases/release:never"],
         "compare": [
             "/compare",
             f"/compare?left={rollouts.failed}",

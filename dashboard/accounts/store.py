@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from sqlalchemy.schema import CreateTable
 
+from dashboard.accounts.kiosk_links import KioskLinks
 from dashboard.accounts.marks import Marks
 from dashboard.accounts.models import Base, Role, User, UserRow, UtcDateTime
 from dashboard.accounts.passwords import Passwords
@@ -81,6 +82,7 @@ class Accounts:
         self._engine: Engine | None = None
         self._opening = Lock()
         self._marks = Marks(url)
+        self.kiosk_links = KioskLinks(self.session)
 
     def create_tables(self) -> None:
         """Make what is missing, in a private file if the database is one. Raises SettingsError if that cannot be done.

@@ -1,6 +1,6 @@
-"""Two releases at once: read at the same time, shown as of the older of them, and renewed when either is."""
+"""Two things at once, as two releases: shown as of the older of them, and renewed when either is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
@@ -10,6 +10,9 @@ from dashboard.live.snapshots import Pair, Snapshot, joined
 from dashboard.live.watched import Watched
 
 Notify = Callable[[str], None]
+
+# What is two things: two releases to compare, or the list and one of its releases on a wall screen.
+TWOFOLD = frozenset({"pair", "wall"})
 
 # Second halves that are read at the same time. Whoever finds none free waits, for as long as a release takes.
 AT_ONCE = 8
@@ -36,9 +39,9 @@ class PairReader:
 
 
 def sides(what: Watched) -> tuple[Watched, Watched]:
-    """The two releases of a pair."""
-    left, right = cast("tuple[RunKey, RunKey]", what.key)
-    return Watched("release", left), Watched("release", right)
+    """The two things that are shown together."""
+    left, right = cast("tuple[Hashable, RunKey]", what.key)
+    return Watched("list" if what.kind == "wall" else "release", left), Watched("release", right)
 
 
 def subscribe_both(
@@ -47,7 +50,7 @@ def subscribe_both(
     shown: Callable[[Watched], Snapshot[Any] | None],
     notify: Notify,
 ) -> Callable[[], None]:
-    """Watch both releases of a pair.
+    """Watch both things of a pair.
 
     `notify` hears the version of both whenever either has another, and "" if one is gone.
     """

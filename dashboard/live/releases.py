@@ -15,7 +15,7 @@ from dashboard.domain.problems import NotFound, SourceUnavailable
 from dashboard.domain.source import ReleaseSource
 from dashboard.live.finder import Finder
 from dashboard.live.looks import STATE_BYTES, Looks, RunKey, Seen
-from dashboard.live.pairs import PairReader, sides, subscribe_both
+from dashboard.live.pairs import TWOFOLD, PairReader, sides, subscribe_both
 from dashboard.live.problems import ProblemFinder
 from dashboard.live.seats import Seats
 from dashboard.live.snapshots import BEHIND, Pair, Snapshot, SnapshotStore, joined, outdated
@@ -117,8 +117,9 @@ class LiveReleases:
         *,
         whole: bool = False,
         opened: frozenset[str] = frozenset(),
+        spent: float = 0.0,
     ) -> Snapshot[Release]:
-        """A release with its tree: its latest run, or the one with this id.
+        """A release with its tree: its latest run, or the one with this id. `spent` of the answer's seconds are gone.
 
         Raises ReleaseNotFound or RunNotFound, or SourceUnavailable if nothing is known yet.
 
@@ -128,8 +129,8 @@ class LiveReleases:
         """
         key = (release_id, run_id)
         self._looks.open(key, opened)
-        until = monotonic() + self._timeout
-        seen: Snapshot[Seen] = self._latest(Watched("release", key))
+        until = monotonic() + self._timeout - spent
+        seen: Snapshot[Seen] = self._latest(Watched("release", key), max(self._timeout - spent, TOO_LITTLE))
         for _ in range(MORE_LOOKS):
             reading, left = seen.value.reading, until - monotonic()
             enough = not reading.lacks(opened) and (reading.whole or not whole)
@@ -171,7 +172,7 @@ class LiveReleases:
         known, at once if it is, and whenever that, or its staleness, is another; with "" when there is no such thing
         (any more). Returns what ends the subscription; it may be called from any thread.
         """
-        if what.kind == "pair":
+        if what.kind in TWOFOLD:
             return subscribe_both(what, self.subscribe, self._shown, notify)
         what = _looked_at(what)
         kind = self._kinds[what.kind]
@@ -186,21 +187,21 @@ class LiveReleases:
 
     def known(self, what: Watched) -> Snapshot[Any] | None:
         """What is known of a thing while it is watched: at once, in any thread. None if somebody has to look."""
-        if what.kind == "pair":
+        if what.kind in TWOFOLD:
             left, right = map(self.known, sides(what))
             return joined(left, right) if left and right else None
         what = _looked_at(what)
         return self._shown(what) if self._watcher.renews(what) else None
 
-    def _latest(self, what: Watched) -> Snapshot[Any]:
-        """What is known of a watched thing, at once; else what a look of the caller's own finds."""
+    def _latest(self, what: Watched, seconds: float | None = None) -> Snapshot[Any]:
+        """What is known of a watched thing, at once; else what a look of the caller's own finds, in so many seconds."""
         kind = self._kinds[what.kind]
         kept = self.known(what)
         if kept is not None:
             return kept
         # A script that reads thousands of releases once each leaves the budget to those that somebody looks at.
         again = kind.store.loaded_within(what.key, LINGER)
-        snapshot = kind.store.get(what.key)
+        snapshot = kind.store.get(what.key, seconds=seconds)
         if self._watching and again and not _over(snapshot):
             self._watcher.watch(what, kind.every, kind.lively)
         return snapshot

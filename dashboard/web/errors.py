@@ -32,6 +32,10 @@ _TITLES = {
 }
 
 
+_OWN_TITLES = {
+    "accounts_unavailable": "The accounts cannot be read",
+    "link_ended": "This screen is not let in any more",
+}
 _NOT_FOUND: dict[type[NotFound], str] = {EntityNotFound: "entity_not_found", RunNotFound: "run_not_found"}
 
 
@@ -47,6 +51,7 @@ class ErrorPage(Model):
 
     template: ClassVar[str] = "pages/error.html"
     fragment: ClassVar[str] = "partials/_error.html"
+    wall: ClassVar[tuple[str, str]] = ("pages/kiosk_error.html", "partials/_kiosk_error.html")
 
     code: str
     message: str
@@ -59,8 +64,8 @@ class ErrorPage(Model):
     @property
     def title(self) -> str:
         """A few words for the heading."""
-        if self.code == "accounts_unavailable":
-            return "The accounts cannot be read"
+        if self.code in _OWN_TITLES:
+            return _OWN_TITLES[self.code]
         return _TITLES.get(self.status, "That did not work")
 
 
@@ -132,6 +137,9 @@ def answer(exc: HTTPException) -> Response:
         response.headers[name] = value
     if wants_json():
         response.mimetype = "application/json"
+    if wants_wall():
+        # It takes the place of what was shown: what comes next is new, whatever was known before.
+        response.headers["HX-PTag"] = "error"
     response.headers.setdefault("Cache-Control", "no-store")
     return response
 
@@ -151,6 +159,11 @@ def wants_stream() -> bool:
     return request.path.startswith("/live/")
 
 
+def wants_wall() -> bool:
+    """Whether this request comes from a wall screen, which shows errors in its own place and goes on by itself."""
+    return request.path == "/kiosk" or request.path.startswith("/kiosk/")
+
+
 def _page(exc: HTTPException) -> ErrorPage:
     status = exc.code or 500
     retry_after = exc.headers.get("Retry-After") if isinstance(exc, Refused) else None
@@ -168,7 +181,8 @@ def _page(exc: HTTPException) -> ErrorPage:
 def _body(page: ErrorPage) -> str:
     if wants_json():
         return '{"error":' + page.model_dump_json(exclude_defaults=True) + "}"
-    return render_template(page.fragment if wants_fragment() else page.template, page=page)
+    whole, fragment = page.wall if wants_wall() else (page.template, page.fragment)
+    return render_template(fragment if wants_fragment() else whole, page=page)
 
 
 def _message(exc: HTTPException) -> str:

@@ -13,17 +13,30 @@ from werkzeug.wrappers import Response as BaseResponse
 from dashboard.accounts.models import Role, User
 from dashboard.accounts.store import Accounts, AccountsUnavailable
 from dashboard.accounts.tokens import InvalidToken, Tokens
-from dashboard.web.errors import Refused, answer, wants_fragment, wants_json, wants_stream
+from dashboard.web.errors import Refused, answer, wants_fragment, wants_json, wants_stream, wants_wall
 from dashboard.web.security import local_target
 
 log = structlog.get_logger()
 
 # All that anybody may ask for. Everything else, and what does not exist, takes a login.
 PUBLIC = frozenset(
-    {"static", "health.health", "health.ready", "login.form", "login.submit", "login.logout", "auth.token"}
+    {
+        "static",
+        "health.health",
+        "health.ready",
+        "login.form",
+        "login.submit",
+        "login.logout",
+        "auth.token",
+        "kiosk.enter",
+    }
 )
+# All that the link of a wall screen opens, to look at.
+WALL = frozenset({"web.kiosk", "web.kiosk_release"})
+WALL_COOKIE = "release_dashboard_kiosk"
 
 ENDED = "The session has ended. Log in again."
+LINK_ENDED = "Its link was revoked, or who made it may not come in any more. Open another link on this screen."
 
 
 @dataclass(frozen=True)
@@ -90,10 +103,13 @@ def the_tokens() -> Tokens:
 
 def _guard() -> BaseResponse | None:
     """Let pass who is logged in, and what is public; send the others where they can log in."""
-    if _asked_endpoint() in PUBLIC or current_user.is_authenticated:
+    if _asked_endpoint() in PUBLIC or current_user.is_authenticated or _is_wall_screen():
         return None
     if "accounts_failure" in g:
         raise g.accounts_failure
+    if wants_wall():
+        # Nobody stands there who could log in: it says so until somebody does.
+        raise link_ended() if WALL_COOKIE in request.cookies else Refused(401, "not_logged_in", ENDED)
     if wants_json():
         raise _unauthorized()
     if wants_stream():
@@ -102,6 +118,23 @@ def _guard() -> BaseResponse | None:
         headers = {"HX-Redirect": _login_url(_page_of_fragment())}
         raise Refused(401, "not_logged_in", ENDED, headers=headers)
     return redirect(_login_url(asked_page()))
+
+
+def link_ended() -> Refused:
+    """What the link of a wall screen leads to when it opens nothing (any more)."""
+    return Refused(401, "link_ended", LINK_ENDED)
+
+
+def _is_wall_screen() -> bool:
+    """Whether a screen with a link that holds asks for what links open. It is nobody, and may do nothing else."""
+    token = request.cookies.get(WALL_COOKIE)
+    if not token or request.endpoint not in WALL or request.method not in {"GET", "HEAD"}:
+        return False
+    try:
+        return the_accounts().kiosk_links.admits(token)
+    except AccountsUnavailable as exc:
+        g.accounts_failure = exc
+        return False
 
 
 def _unauthorized() -> Refused:

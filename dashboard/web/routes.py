@@ -1,5 +1,6 @@
 """The pages: each view reads the request and returns what is shown: a snapshot, and the page of it."""
 
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -11,14 +12,17 @@ from dashboard.accounts.kept import MAX_STARS
 from dashboard.domain.filters import MalformedFilter, ReleaseFilter, Slice
 from dashboard.domain.ids import parse_entity_id, parse_release_id
 from dashboard.domain.inbox import Asked
+from dashboard.domain.kiosk import turns
 from dashboard.domain.problems import NotFound, SourceUnavailable
 from dashboard.live.finder import listing_of
 from dashboard.live.releases import LiveReleases
+from dashboard.live.snapshots import Pair, Snapshot, joined
 from dashboard.live.watched import Watched
 from dashboard.pages.choose import ChoosePage
 from dashboard.pages.compare import ComparePage
 from dashboard.pages.entity import EntityPage
 from dashboard.pages.find import FindPage
+from dashboard.pages.kiosk import KioskPage, TurnsView
 from dashboard.pages.matrix import MatrixPage
 from dashboard.pages.occurrences import OccurrencesPage
 from dashboard.pages.opening import WORDS
@@ -32,6 +36,7 @@ from dashboard.web.csv import csv_answer
 from dashboard.web.errors import answer, invalid_parameter
 from dashboard.web.finding import asked_release, asked_words, page_links
 from dashboard.web.kept import the_kept
+from dashboard.web.kiosk import asked_turns, tell_next
 from dashboard.web.listing import asked_slice, asked_stars, sealing
 from dashboard.web.matrix import HEAD, asked_matrix, matrix_lines
 from dashboard.web.narrowed import asked_narrowing, asked_order, asked_text
@@ -201,6 +206,32 @@ def find() -> Shown:
     found = _live().find(text, release_id)
     links = tuple(page_links(release_id))
     return Shown(Watched("list", listing_of(text)), found, lambda: FindPage.of(found, text, release_id, links))
+
+
+@twins.route("/kiosk")
+def kiosk() -> Shown:
+    """A wall screen: what needs somebody and what moves, one release after another."""
+    asked, began = asked_turns(), monotonic()
+    listed = _live().page(asked.slice)
+    found = turns(listed.value, listed.as_of)
+    shown = found.releases[found.place_of(asked.shown)].id if found.releases else None
+    view = TurnsView.of(found, shown, asked.every)
+    if shown is None:
+        return Shown(Watched("list", asked.slice), listed, lambda: KioskPage.of(listed, None, view, asked.kept))
+    # Where this one cannot be read, the others have their turn all the same.
+    tell_next(view.next_id, asked)
+    seen = _live().release(shown, spent=monotonic() - began)
+    both: Snapshot[Pair[Any]] = joined(listed, seen)
+    what = Watched("wall", (asked.slice, (shown, None)))
+    return Shown(what, both, lambda: KioskPage.of(both, seen.value, view, asked.kept))
+
+
+@twins.route("/kiosk/releases/<id:release_id>")
+def kiosk_release(release_id: str) -> Shown:
+    """A wall screen that stays with one release."""
+    what, asked = _watched(release_id), asked_turns()
+    seen = _live().release(release_id, asked_run())
+    return Shown(what, seen, lambda: KioskPage.of(seen, seen.value, None, asked.kept))
 
 
 @blueprint.app_url_defaults

@@ -35,13 +35,19 @@ def cells(wave: StripWave, release_id: str, marked: bool) -> Markup:
     return Markup("".join(drawn))  # noqa: S704 - escaped below
 
 
+def wall_cells(wave: StripWave) -> Markup:
+    """The same for a screen that nobody can click."""
+    drawn = [_cell(cell, "", at, marked=True) for at, cell in enumerate(wave.cells or ())]
+    return Markup("".join(drawn))  # noqa: S704 - escaped below
+
+
 def _cell(cell: StripCell, release_id: str, at: int, marked: bool) -> str:
     retrying = " retrying" if cell.progress.retrying else ""
     names = f'class="cell {cell.phase}{retrying}" aria-label="{escape(cell.told)}"'
     if marked:
         state = escape(cell.state)
         names += f' data-entity-id="{escape(cell.id)}" data-state="{state}" data-phase="{cell.phase}"'
-    if not cell.addressable:
+    if not (cell.addressable and release_id):
         return f'<li><span role="img" {names}></span></li>'
     stop = ' tabindex="-1"' if at else ""
     return f'<li><a {names}{stop} href="{escape(opening_url(cell.id, release_id))}#{cell.key}"></a></li>'
@@ -89,4 +95,4 @@ def _rectangle(phase: Phase, at: float, width: float) -> str:
     )
 
 
-FILTERS = {"cells": cells, "small_strip": small}
+FILTERS = {"cells": cells, "wall_cells": wall_cells, "small_strip": small}

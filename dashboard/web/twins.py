@@ -6,6 +6,7 @@ from hashlib import blake2b
 from typing import Any
 
 from flask import Blueprint, Response, copy_current_request_context, render_template, request
+from markupsafe import escape
 
 from dashboard import __version__
 from dashboard.web.changes import drawn, outline
@@ -115,8 +116,13 @@ def outline_of(shown: Shown, tag: str) -> bytes:
 
 def _whole(shown: Shown, tag: str) -> Told:
     """The page with its header, which knows the viewer and is not shared."""
-    header = render_template("partials/_header.html").encode()
-    values = {"header": header, "tag": tag.encode(), "theme": theme(request.cookies).encode(), **slots()}
+    values = {
+        "header": render_template("partials/_header.html").encode(),
+        "tag": tag.encode(),
+        "theme": theme(request.cookies).encode(),
+        "site": escape(request.root_url.rstrip("/")).encode("utf-8", "replace"),
+        **slots(),
+    }
     return told(shown, tag, "template", _shared(shown, tag, "template"), exact, values)
 
 

@@ -16,6 +16,7 @@ from dashboard.app import create_app
 from dashboard.domain.causes import Problems, broken_in, group, waiting_in
 from dashboard.domain.entities import ChildRun, Entity, Occurrence, Occurrences, Release, ReleaseList, Runs, Status
 from dashboard.domain.filters import ReleaseFilter
+from dashboard.domain.kiosk import turns as wall_turns
 from dashboard.domain.order import Order
 from dashboard.domain.phases import phase_of
 from dashboard.domain.problems import Problem, ProblemCode
@@ -24,6 +25,7 @@ from dashboard.live.snapshots import Snapshot, joined, outdated
 from dashboard.pages.base import Page
 from dashboard.pages.compare import ComparePage
 from dashboard.pages.entity import EntityPage
+from dashboard.pages.kiosk import KioskPage, TurnsView
 from dashboard.pages.matrix import Asked, MatrixPage
 from dashboard.pages.occurrences import OccurrencesPage
 from dashboard.pages.problems import ProblemsPage
@@ -136,6 +138,8 @@ def pages(root: Entity, opened: frozenset[str], *, stale: bool) -> Iterator[tupl
         yield "/entities/wave:w0", OccurrencesPage.of(Snapshot(everywhere, STARTED, "v"))
     broken = Problems(group(broken_in(release)), 1, 1, 1, 1, 0, waiting=waiting_in(release))
     yield "/problems", ProblemsPage.of(Snapshot(broken, STARTED, "v"))
+    turns = TurnsView.of(wall_turns(listed, STARTED), release.id, 12)
+    yield "/kiosk", KioskPage.of(outdated(seen, GAP) if stale else seen, release, turns, {})
     yield (
         "/compare?left=release:r0&right=release:r",
         ComparePage.of(joined(Snapshot(release_of(tree()), STARTED, "v"), seen)),

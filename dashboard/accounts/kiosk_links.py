@@ -1,0 +1,119 @@
+"""Links that let a wall screen show releases without a login. Of a link's token only a hash is kept."""
+
+import secrets
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from uuid import uuid4
+
+from sqlalchemy import ColumnElement, ForeignKey, String, and_, delete, func, or_, select, true, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from dashboard.accounts.models import Base, Role, User, UserRow, UtcDateTime
+
+LONGEST_NAME = 80
+MOST = 50
+# How exactly it is kept when a link was last used: each writing makes all answers be made anew.
+USED_EVERY = timedelta(minutes=10)
+
+
+class LinkRefused(ValueError):
+    """A link that cannot be made. The text says why."""
+
+
+class KioskLinkRow(Base):
+    """A link, as kept. It holds while its maker's epoch is the one in which it was made."""
+
+    __tablename__ = "kiosk_links"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=lambda: uuid4().hex)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(LONGEST_NAME))
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    epoch: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=lambda: datetime.now(UTC))
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+@dataclass(frozen=True, slots=True)
+class KioskLink:
+    """A link as it is listed. `used_at` is exact to ten minutes; one that is not `valid` opens nothing any more."""
+
+    id: str
+    name: str
+    owner: str
+    created_at: datetime
+    used_at: datetime | None
+    valid: bool
+
+
+class KioskLinks:
+    """The links of all users. `transaction` opens a session on the accounts' database."""
+
+    def __init__(self, transaction: Callable[[], AbstractContextManager[Session]]) -> None:
+        self._transaction = transaction
+
+    def add(self, user: User, name: str) -> str:
+        """Make a link for this user; returns its token, which nobody can be told again. Raises LinkRefused."""
+        named, token = _normal_name(name), secrets.token_urlsafe(32)
+        own = select(func.count()).select_from(KioskLinkRow).where(KioskLinkRow.user_id == user.id)
+        with self._transaction() as session:
+            if (session.scalar(own) or 0) >= MOST:
+                raise LinkRefused(f"There are {MOST} links already. Revoke one that is not used any more.")
+            session.add(KioskLinkRow(token_hash=_hash(token), name=named, user_id=user.id, epoch=user.epoch))
+        return token
+
+    def admits(self, token: str) -> bool:
+        """Whether a screen with this token may look now; notes from time to time that it did."""
+        asked = select(KioskLinkRow).join(UserRow).where(KioskLinkRow.token_hash == _hash(token), _HOLDS)
+        with self._transaction() as session:
+            row = session.scalar(asked)
+            if row is None:
+                return False
+            now = datetime.now(UTC)
+            if row.used_at is None or now - row.used_at >= USED_EVERY:
+                _note_use(session, row.id, now)
+            return True
+
+    def of(self, user: User) -> list[KioskLink]:
+        """The links that this user may revoke, the newest first: their own, of an admin all."""
+        asked = select(KioskLinkRow, UserRow.email, _HOLDS).join(UserRow).where(_seen_by(user))
+        with self._transaction() as session:
+            found = session.execute(asked.order_by(KioskLinkRow.created_at.desc())).all()
+        return [
+            KioskLink(row.id, row.name, email, row.created_at, row.used_at, bool(holds)) for row, email, holds in found
+        ]
+
+    def revoke(self, user: User, link_id: str) -> bool:
+        """End a link at once; whether there was one with this id that the user may revoke."""
+        ended = delete(KioskLinkRow).where(KioskLinkRow.id == link_id, _seen_by(user)).returning(KioskLinkRow.id)
+        with self._transaction() as session:
+            return session.scalar(ended) is not None
+
+
+# A link ends with what ends its maker's sessions.
+_HOLDS = and_(UserRow.disabled_at.is_(None), UserRow.epoch == KioskLinkRow.epoch)
+
+
+def _seen_by(user: User) -> ColumnElement[bool]:
+    return true() if user.role is Role.admin else KioskLinkRow.user_id == user.id
+
+
+def _note_use(session: Session, link_id: str, now: datetime) -> None:
+    # Of many screens with one link, the first that notices writes.
+    due = or_(KioskLinkRow.used_at.is_(None), KioskLinkRow.used_at <= now - USED_EVERY)
+    session.execute(update(KioskLinkRow).where(KioskLinkRow.id == link_id, due).values(used_at=now))
+
+
+def _hash(token: str) -> str:
+    # No salt and no stretching: a token is random, and cannot be guessed from its hash.
+    return sha256(token.encode("utf-8", "backslashreplace")).hexdigest()
+
+
+def _normal_name(text: str) -> str:
+    name = text.strip()
+    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+        raise LinkRefused(f"A name takes 1 to {LONGEST_NAME} characters that can be printed.")
+    return name

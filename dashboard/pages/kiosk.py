@@ -1,0 +1,198 @@
+"""A wall screen: one release at a time, readable from across the room, and which others have their turn."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import Field
+
+from dashboard.domain.entities import Release, Status
+from dashboard.domain.ids import EntityType
+from dashboard.domain.kiosk import Turns
+from dashboard.domain.phases import Phase
+from dashboard.domain.rollup import blockages, tally, tally_apps
+from dashboard.domain.timeline import timeline
+from dashboard.live.snapshots import Snapshot
+from dashboard.pages.base import Model, Page, freshness, part
+from dashboard.pages.release import BlockageView, FailingTaskView
+from dashboard.pages.rows import Row, common, place_of
+from dashboard.pages.runs import RunsView
+from dashboard.pages.strip import MOST, Strip
+from dashboard.pages.timeline import EstimateView
+from dashboard.pages.views import Progress
+
+# With so few clusters each has room for a large cell, and with so many waves each has little.
+FEW_CLUSTERS, MANY_WAVES = 28, 10
+
+
+class Turn(Model):
+    """A release that has its turn on the screen: its own `word`, and whether it is the one that is shown."""
+
+    release_id: str
+    name: str
+    word: str
+    turn_phase: Phase
+    shown: bool
+
+    @classmethod
+    def of(cls, release: Release, *, shown: bool) -> "Turn":
+        """The view of a release of the list."""
+        root = release.root
+        word = (root.phase if root.overruled else root.state or "not known").replace("_", " ")
+        return cls(release_id=release.id, name=root.name, word=word, turn_phase=root.phase, shown=shown)
+
+
+class Ended(Model):
+    """One of the releases that ended last."""
+
+    release_id: str
+    name: str
+    word: str
+    ended_as: Phase
+    ended_at: datetime | None
+
+    @classmethod
+    def of(cls, release: Release) -> "Ended":
+        """The view of a release of the list that has ended."""
+        turn = Turn.of(release, shown=False)
+        at = release.execution.closed_at
+        return cls(release_id=turn.release_id, name=turn.name, word=turn.word, ended_as=turn.turn_phase, ended_at=at)
+
+
+class TurnsView(Model):
+    """Which releases have their turn: what needs somebody first, then what waits for somebody, then what moves."""
+
+    every: int = Field(description="Seconds for each of them.")
+    place: int = Field(description="The place of the one that is shown, from 1; 0 where there is none.")
+    turns: tuple[Turn, ...]
+    pageless: int = Field(description="How many more there are, whose workflow id is no release id.")
+    looked_at: int = Field(description="How many releases were looked at: the first of the list.")
+    whole: bool = Field(description="Whether no release that belongs here is further down the list.")
+    ended: tuple[Ended, ...] = Field(description="What has ended last.")
+
+    @classmethod
+    def of(cls, found: Turns, shown: str | None, every: int) -> "TurnsView":
+        """The view of these turns while this release is shown."""
+        return cls(
+            every=every,
+            place=found.place_of(shown) + 1 if shown else 0,
+            turns=tuple(Turn.of(release, shown=release.id == shown) for release in found.releases),
+            pageless=found.pageless,
+            looked_at=found.looked_at,
+            whole=found.whole,
+            ended=tuple(map(Ended.of, found.ended)),
+        )
+
+    @property
+    def next_id(self) -> str | None:
+        """The release whose turn is next, if there is another than the one that is shown."""
+        return self.turns[self.place % len(self.turns)].release_id if len(self.turns) > 1 else None
+
+
+@part
+class KioskRelease(Row):
+    """The release that is shown, with its waves as a strip. `estimate` is null where there is none."""
+
+    type: EntityType
+    workflow_id: str
+    run_id: str
+    status: Status
+    began_at: datetime
+    closed_at: datetime | None
+    progress: Progress
+    wave_progress: Progress
+    strip: Strip
+    blocked_by: tuple[BlockageView, ...]
+    failing_task: FailingTaskView | None
+    waiting_since: datetime | None
+    estimate: EstimateView | None
+    earlier: Annotated[bool, Field(description="Whether the run that is shown is not the latest.")]
+
+    @classmethod
+    def of(cls, release: Release) -> "KioskRelease":
+        """The view of a release."""
+        execution, root = release.execution, release.root
+        runs, over = RunsView.of(release), execution.status.closed
+        return cls(
+            **common(root, place_of("", release.id, 0)),
+            type=root.type,
+            workflow_id=release.id,
+            run_id=execution.run_id,
+            status=execution.status,
+            began_at=runs.began_at,
+            closed_at=execution.closed_at,
+            progress=Progress.of(tally_apps(root)),
+            wave_progress=Progress.of(tally(root.children)),
+            strip=Strip.of(release, MOST),
+            blocked_by=tuple(BlockageView.of(blockage, over=over) for blockage in blockages(release)),
+            failing_task=FailingTaskView.of(execution.failing_task),
+            waiting_since=execution.waiting_since,
+            # Of a release that is read as it is opened there is none, and it has thousands of rows.
+            estimate=None if release.levels else EstimateView.of(timeline(release).estimate),
+            earlier=runs.earlier,
+        )
+
+    @property
+    def troubled(self) -> bool:
+        """Whether anything failed or is being retried; a release that only waits for somebody is not in trouble."""
+        return bool(self.progress.broken or self.progress.retrying or self.phase.broken or self.failing_task)
+
+    @property
+    def size(self) -> str:
+        """How large its cells are."""
+        few = self.strip.clusters <= FEW_CLUSTERS and len(self.strip.waves) <= MANY_WAVES
+        return "few" if few else self.strip.width
+
+
+class KioskPage(Page):
+    """What a wall screen says at one moment: a release, or that nothing is under way."""
+
+    template: ClassVar[str] = "pages/kiosk.html"
+    fragment: ClassVar[str] = "partials/_kiosk.html"
+
+    turns: TurnsView | None = Field(description="Null where the screen stays with one release.")
+    release: KioskRelease | None = Field(description="Null where nothing is under way or needs somebody.")
+    asked: Mapping[str, str] = Field(exclude=True)
+
+    @property
+    def title(self) -> str:
+        """What the browser's tab says."""
+        if self.release is None:
+            return "Nothing is running"
+        return f"{self.release.name}: {self.release.phase.replace('_', ' ')}"
+
+    @property
+    def worst(self) -> Phase | None:
+        """Failed as soon as anything in the release is, or is being tried again."""
+        if self.release is None:
+            return None
+        return Phase.FAILED if self.release.troubled else self.release.phase
+
+    @property
+    def narrowed(self) -> tuple[tuple[str, str], ...]:
+        """What the list was narrowed by, as it was asked for."""
+        return tuple((name, value) for name, value in self.asked.items() if name in {"q", "phase", "since", "until"})
+
+    @property
+    def every(self) -> int:
+        """Seconds after which a screen without a script asks again, or for the next release."""
+        return self.turns.every if self.turns else 12
+
+    @property
+    def next(self) -> dict[str, str] | None:
+        """The parameters of the address that shows the next release; None where this one stays."""
+        next_id = self.turns.next_id if self.turns else None
+        return {**self.asked, "show": next_id} if next_id else None
+
+    @property
+    def frame(self) -> tuple[object, ...]:
+        """All that is shown."""
+        return tuple([repr(value) for name, value in self if name not in {"as_of", "version"}])
+
+    @classmethod
+    def of(
+        cls, seen: Snapshot[Any], release: Release | None, turns: TurnsView | None, asked: Mapping[str, str]
+    ) -> Self:
+        """The page of what was `seen`: this release, and whose turn it is. `asked` is what the next address keeps."""
+        view = KioskRelease.of(release) if release else None
+        return cls(**freshness(seen), turns=turns, release=view, asked=asked)

@@ -1,0 +1,161 @@
+"""Wall screens: what one is asked to show, the links that let one in, and the page on which people make these."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import structlog
+from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
+from flask_login import current_user
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response as BaseResponse
+
+from dashboard.accounts.kiosk_links import KioskLink, LinkRefused
+from dashboard.domain.filters import ReleaseFilter, Slice
+from dashboard.domain.ids import parse_release_id
+from dashboard.pages.base import Model
+from dashboard.web import guard
+from dashboard.web.errors import invalid_parameter
+
+log = structlog.get_logger()
+
+# Seconds for each release: if nobody says, at least, and at most.
+EVERY, SHORTEST, LONGEST = 12, 5, 300
+# How many releases of the list are looked at.
+LOOKED_AT = 50
+# Browsers keep no cookie longer.
+COOKIE_SECONDS = 400 * 24 * 3600
+THEMES = frozenset({"light", "dark"})
+# What an address of a page may say and its wall screen takes over; the rest of it is about pages and rows.
+KEPT = ("q", "phase", "since", "until", "every", "theme")
+# Which view is a wall screen of which page, with `?kiosk=1`.
+WALL_OF = {
+    "web.releases": "web.kiosk",
+    "web.api_releases": "web.api_kiosk",
+    "web.release": "web.kiosk_release",
+    "web.api_release": "web.api_kiosk_release",
+}
+
+blueprint = Blueprint("kiosk", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class AskedTurns:
+    """Which releases have their turn and how many seconds each, which is to be shown now, and what addresses keep."""
+
+    slice: Slice
+    every: int
+    shown: str
+    kept: Mapping[str, Any]
+
+
+class ScreensPage(Model):
+    """The links of wall screens, and the one that was just made, which is shown this once."""
+
+    template: ClassVar[str] = "pages/screens.html"
+
+    links: tuple[KioskLink, ...]
+    made: str | None = None
+    name: str = ""
+    error: str | None = None
+
+    @property
+    def title(self) -> str:
+        """A few words for the heading."""
+        return "Wall screens"
+
+
+def asked_turns() -> AskedTurns:
+    """What a wall screen is asked to show; raises MalformedFilter, or Refused with 422."""
+    args = request.args
+    wanted = ReleaseFilter.parse(args.get("q", ""), args.getlist("phase"), args.get("since", ""), args.get("until", ""))
+    if args.get("theme", "light") not in THEMES:
+        raise invalid_parameter("theme", "takes light or dark")
+    return AskedTurns(Slice(LOOKED_AT, filter=wanted), _every(), args.get("show", ""), _kept())
+
+
+def tell_next(release_id: str | None, asked: AskedTurns) -> None:
+    """Remember whose turn is next, for the case that nothing else of the page can be said."""
+    if release_id:
+        g.next_turn = url_for("web.kiosk", show=release_id, **asked.kept)
+
+
+@blueprint.before_app_request
+def go_to_the_wall() -> BaseResponse | None:
+    """`?kiosk=1` on a page leads to its wall screen."""
+    endpoint = WALL_OF.get(request.endpoint or "")
+    if endpoint is None or request.args.get("kiosk") != "1":
+        return None
+    run: dict[str, Any] = {"run": request.args["run"]} if request.view_args and "run" in request.args else {}
+    return redirect(url_for(endpoint, **(request.view_args or {}), **_kept(), **run))
+
+
+@blueprint.get("/kiosk/open/<token>")
+def enter(token: str) -> BaseResponse:
+    """Let a screen in: it keeps the token in a cookie, which no other page is sent, and not in its address."""
+    if not guard.the_accounts().kiosk_links.admits(token):
+        raise guard.link_ended()
+    release_id = request.args.get("release")
+    if release_id:
+        where = url_for("web.kiosk_release", release_id=str(parse_release_id(release_id)), **_kept())
+    else:
+        where = url_for("web.kiosk", **_kept())
+    response = redirect(where)
+    response.headers["Cache-Control"] = "no-store"
+    response.set_cookie(
+        guard.WALL_COOKIE,
+        token,
+        max_age=COOKIE_SECONDS,
+        path="/kiosk",
+        secure=request.is_secure,
+        httponly=True,
+        samesite="Lax",
+    )
+    return response
+
+
+@blueprint.get("/screens")
+def screens() -> Response:
+    """The links of this user; an admin sees all."""
+    return _screens_page()
+
+
+@blueprint.post("/screens")
+def make_link() -> Response:
+    """Make a link and show it, once."""
+    name = request.form.get("name", "")
+    try:
+        token = guard.the_accounts().kiosk_links.add(current_user.user, name)
+    except LinkRefused as exc:
+        return _screens_page(422, name=name[:200], error=str(exc))
+    log.info("kiosk_link_made", user_id=current_user.id)
+    return _screens_page(201, made=url_for("kiosk.enter", token=token, _external=True))
+
+
+@blueprint.post("/screens/<link_id>/revoke")
+def revoke(link_id: str) -> BaseResponse:
+    """End a link at once."""
+    if not guard.the_accounts().kiosk_links.revoke(current_user.user, link_id):
+        raise NotFound
+    log.info("kiosk_link_revoked", user_id=current_user.id, link_id=link_id)
+    return redirect(url_for("kiosk.screens"), 303)
+
+
+def _screens_page(status: int = 200, *, made: str | None = None, name: str = "", error: str | None = None) -> Response:
+    links = tuple(guard.the_accounts().kiosk_links.of(current_user.user))
+    page = ScreensPage(links=links, made=made, name=name, error=error)
+    response = make_response(render_template(page.template, page=page), status)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _kept() -> dict[str, Any]:
+    given = {name: request.args.get(name) for name in KEPT} | {"phase": ",".join(request.args.getlist("phase"))}
+    return {name: value for name, value in given.items() if value}
+
+
+def _every() -> int:
+    text = request.args.get("every", str(EVERY))
+    if not (text.isascii() and text.isdigit() and len(text) <= 3 and SHORTEST <= int(text) <= LONGEST):
+        raise invalid_parameter("every", f"takes a whole number of seconds from {SHORTEST} to {LONGEST}")
+    return int(text)

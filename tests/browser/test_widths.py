@@ -1,0 +1,60 @@
+"""Every page at every width: nothing is wider than the window, and nothing that can be operated is out of it."""
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.test_live_page import base_url, page
+from tests.every_page import ANSWERS, pages_of
+from tests.stage import Stage
+
+__all__ = ["base_url", "page"]
+
+# 320 is 1280 at 400 %, and 720 is 1440 at 200 %.
+WIDTHS = (320, 390, 720, 768, 1440, 2560)
+# What can be scrolled by itself is reached all the same.
+OUTSIDE = """() => {
+  const scrolled = (element) => {
+    for (let above = element.parentElement; above; above = above.parentElement)
+      if (["auto", "scroll"].includes(getComputedStyle(above).overflowX)) return true;
+    return false;
+  };
+  const stops = document.querySelectorAll("a[href]:not(.skip), button, input:not([type=hidden]), select, summary");
+  return [...stops].filter((stop) => {
+    const { left, right, width } = stop.getBoundingClientRect();
+    return width && stop.checkVisibility() && !scrolled(stop) && (left < -1 || right > innerWidth + 1);
+  }).map((stop) => stop.outerHTML.slice(0, 120));
+}"""
+
+
+@pytest.fixture
+def addresses(stage: Stage) -> tuple[str, ...]:
+    release = stage.start("with-a-name-that-is-much-longer-than-most-names-of-releases-are-2026-47", ANSWERS)
+    stage.listed(release.removeprefix(f"{stage.prefix}-"))
+    return (*pages_of(release), "/screens", "/nowhere", "/releases/release:never")
+
+
+def test_no_page_is_wider_than_its_window_and_nothing_to_operate_is_out_of_it(page: Page, addresses: tuple[str, ...]):
+    wrong = []
+    for address in addresses:
+        page.goto(address)
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 800})
+            wide = page.evaluate("document.scrollingElement.scrollWidth - innerWidth")
+            if wide > 0 or (outside := page.evaluate(OUTSIDE)):
+                wrong.append((width, address, wide, outside if wide <= 0 else []))
+    assert wrong == []
+
+
+def test_a_wide_screen_is_used_and_text_is_larger_there(page: Page, addresses: tuple[str, ...]):
+    page.goto(addresses[1])
+    sizes = {}
+    for width in (1440, 2560):
+        page.set_viewport_size({"width": width, "height": 1000})
+        sizes[width] = page.evaluate(
+            """() => {
+              const main = document.querySelector("main").getBoundingClientRect();
+              return [main.width / innerWidth, document.querySelector(".tabs a").getBoundingClientRect().height];
+            }"""
+        )
+    assert sizes[2560][0] > 0.8
+    assert sizes[2560][1] > sizes[1440][1]
