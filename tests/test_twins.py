@@ -29,7 +29,12 @@ def addresses(rollouts: Rollouts) -> dict[str, list[str]]:
     ids = sorted(rollouts.ids)
     return {
         "releases": ["/releases", "/releases?page_size=3&page=2", "/releases?page=50", *FILTERED],
-        "release": [f"/releases/{release_id}" for release_id in ids] + ["/releases/release:never", "/releases/odd"],
+        "release": [f"/releases/{release_id}" for release_id in ids]
+        + ["/releases/release:never", "/releases/odd"]
+        + [
+            f"/releases/{rollouts.failed}?selected={selected}"
+            for selected in ("cluster:eu-west-1", rollouts.failed, "app:nowhere", "odd", "")
+        ],
         "hierarchy": [f"/releases/{release_id}/hierarchy" for release_id in ids],
         "strip": [f"/releases/{release_id}/strip" for release_id in ids],
         "timeline": [f"/releases/{release_id}/timeline" for release_id in ids] + ["/releases/release:never/timeline"],
@@ -39,6 +44,11 @@ def addresses(rollouts: Rollouts) -> dict[str, list[str]]:
             f"/releases/{release_id}/entities/{entity_id}"
             for release_id in ids
             for entity_id in (release_id, "cluster:eu-west-1", "app:nowhere")
+        ],
+        "panel": [
+            f"/releases/{release_id}/entities/{entity_id}/panel"
+            for release_id in ids
+            for entity_id in (release_id, "cluster:eu-west-1", "app:nowhere", "odd")
         ],
         "problems": ["/problems"],
         "compare": [

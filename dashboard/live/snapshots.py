@@ -1,6 +1,6 @@
 """Snapshots: what was known at one moment, shared by all who ask for the same thing."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -133,6 +133,11 @@ class SnapshotStore(Generic[K, T]):
         """What was loaded last, if anything is kept."""
         kept = self._kept.get(key)
         return kept.latest if kept else None
+
+    def all(self) -> Iterator[Snapshot[T]]:
+        """What was loaded last for each key that is kept, the newest first."""
+        kept = (self._kept.get(key) for key in reversed(list(self._kept)))
+        return (found.latest for found in kept if found)
 
     def loaded_within(self, key: K, seconds: float) -> bool:
         """Whether it was loaded so lately that whoever asks for it now is not the only one, or has come again."""

@@ -4,6 +4,7 @@ import "./announce.js";
 import "./keys.js";
 import "./live.js";
 import "./news.js";
+import "./panel.js";
 import "./strips.js";
 import "./theme.js";
 import "./timeline.js";

@@ -1,6 +1,8 @@
 // Makes the tree of native disclosures one tree to assistive technology and to the keyboard: one stop for the tab key,
 // arrows within. Without it the disclosures are what they are. What a change did not touch is not looked at.
 
+import { isSelected } from "./panel.js";
+
 const live = document.getElementById("live");
 const OURS = new Set(["role", "tabindex", ...["level", "posinset", "setsize", "expanded", "selected", "owns"].map((name) => `aria-${name}`)]);
 // Lists are named in slices of so many milliseconds, so that a page of thousands of rows stays quick to the hand.
@@ -66,7 +68,8 @@ function nameRow(row, level, position, size) {
   row.setAttribute("aria-level", level);
   row.setAttribute("aria-posinset", position);
   row.setAttribute("aria-setsize", size);
-  row.setAttribute("aria-selected", row === current);
+  row.setAttribute("aria-selected", isSelected(row));
+  row.removeAttribute("aria-current");
   row.tabIndex = row === current ? 0 : -1;
   passLinks(row);
   const disclosure = disclosureOf(row);
@@ -117,14 +120,10 @@ function awaitLists(node) {
 /** Make a row the one that the tab key leads to. */
 function select(row) {
   if (row === current) return;
-  if (current) {
-    current.tabIndex = -1;
-    current.setAttribute("aria-selected", false);
-  }
+  if (current) current.tabIndex = -1;
   current = row;
   if (row.getAttribute("role") !== "treeitem") nameList(itemOf(row).parentElement);
   row.tabIndex = 0;
-  row.setAttribute("aria-selected", true);
 }
 
 function go(row) {
@@ -170,7 +169,7 @@ const KEYS = {
   Home: (row) => go(rowOf(treeOf(row).firstElementChild)),
   End: (row) => go(lastIn(rowOf(treeOf(row).lastElementChild))),
   Enter: (row) => row.querySelector("a.go, a.name")?.click(),
-  " ": (row) => toggle(row),
+  " ": (row) => (disclosureOf(row) ? toggle(row) : KEYS.Enter(row)),
   "*": openSiblings,
 };
 
@@ -194,7 +193,6 @@ function replaceCurrent(list) {
   current = next ?? rowOf(document.querySelector("#live .tree")?.firstElementChild);
   if (!current) return;
   current.tabIndex = 0;
-  current.setAttribute("aria-selected", true);
   if (focused && document.activeElement === document.body) current.focus({ preventScroll: true });
 }
 

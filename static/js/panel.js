@@ -1,0 +1,81 @@
+// The panel beside the tree. What is selected is in the address, so that a link shows exactly this to somebody else.
+
+const panel = document.getElementById("panel");
+const selected = () => panel?.dataset.selected ?? "";
+const rowOf = (id) => document.querySelector(`#live .tree .row[data-entity-id="${CSS.escape(id)}"]`);
+const ask = () => panel.dispatchEvent(new Event("refresh"));
+let again = false;
+
+/** Whether this row is the one that the panel is about. */
+export const isSelected = (row) => selected() !== "" && row.dataset.entityId === selected();
+
+/** Show the panel of an entity; that of none is closed. */
+function show(id) {
+  const before = rowOf(selected());
+  if (!id && panel.contains(document.activeElement)) before?.focus();
+  before?.setAttribute("aria-selected", false);
+  panel.dataset.selected = id;
+  panel.hidden = !id;
+  panel.replaceChildren();
+  if (!id) return;
+  rowOf(id)?.setAttribute("aria-selected", true);
+  const part = encodeURIComponent(id.replaceAll("~", "~7E").replaceAll("/", "~2F"));
+  panel.setAttribute("hx-get", panel.dataset.address.replace("/here/", `/${part}/`));
+  delete panel._htmx?.ptag;
+  ask();
+}
+
+function go(id) {
+  const named = new URLSearchParams(location.search);
+  named.delete("selected");
+  if (id) named.append("selected", id);
+  const query = named.toString().replaceAll("%3A", ":").replaceAll("%2F", "/");
+  history.pushState(null, "", `${location.pathname}${query && `?${query}`}`);
+  show(id);
+}
+
+async function copy(button) {
+  const text = button.previousElementSibling;
+  let done = "copied";
+  try {
+    await navigator.clipboard.writeText(text.textContent);
+  } catch {
+    // Refused, or plain http: the keys copy what is marked.
+    getSelection().selectAllChildren(text);
+    done = "marked";
+  }
+  button.textContent = done;
+  const told = document.getElementById("told");
+  if (told) told.textContent = `${text.textContent} ${done}.`;
+}
+
+document.addEventListener("click", (event) => {
+  const { target } = event;
+  if (target.matches(".copy")) copy(target);
+  const link = target.closest("#panel a[data-selects], .tree a:is(.name, .go)");
+  if (!panel || !link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  go(link.dataset.selects ?? link.closest(".row").dataset.entityId);
+});
+
+if (panel) {
+  rowOf(selected())?.scrollIntoView({ block: "nearest" });
+  document.addEventListener("keydown", ({ key, target }) => {
+    if (key === "Escape" && selected() && !target.matches("input, select") && !document.querySelector("dialog[open]")) go("");
+  });
+  addEventListener("popstate", () => {
+    const id = new URLSearchParams(location.search).get("selected") ?? "";
+    if (id !== selected()) show(id);
+  });
+  // As current as the page: what is asked while an answer is under way may not be in that.
+  document.addEventListener("current", () => {
+    again = panel.matches(".htmx-request");
+    if (selected() && !again) ask();
+  });
+  document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
+    if (ctx.sourceElement !== panel) return;
+    panel.classList.toggle("lost", !(ctx.response?.status < 400));
+    if (again && selected()) ask();
+    again = false;
+  });
+}
