@@ -1,24 +1,24 @@
-// The panel beside the tree. What is selected is in the address, so that a link shows exactly this to somebody else.
+// The panel beside the tree: what is selected is in the address, so that a link shows exactly this to somebody else.
 
 const panel = document.getElementById("panel");
 const selected = () => panel?.dataset.selected ?? "";
-const rowOf = (id) => document.querySelector(`#live .tree .row[data-entity-id="${CSS.escape(id)}"]`);
+const rowOf = (id) => document.querySelector(`#live .tree [data-entity-id="${CSS.escape(id)}"]`);
 const ask = () => panel.dispatchEvent(new Event("refresh"));
 let again = false;
 
 /** Whether this row is the one that the panel is about. */
-export const isSelected = (row) => selected() !== "" && row.dataset.entityId === selected();
+export const isSelected = ({ dataset }) => Boolean(selected()) && dataset.entityId === selected();
 
 /** Show the panel of an entity; that of none is closed. */
 function show(id) {
   const before = rowOf(selected());
   if (!id && panel.contains(document.activeElement)) before?.focus();
   before?.setAttribute("aria-selected", false);
+  rowOf(id)?.setAttribute("aria-selected", true);
   panel.dataset.selected = id;
   panel.hidden = !id;
   panel.replaceChildren();
   if (!id) return;
-  rowOf(id)?.setAttribute("aria-selected", true);
   const part = encodeURIComponent(id.replaceAll("~", "~7E").replaceAll("/", "~2F"));
   panel.setAttribute("hx-get", panel.dataset.address.replace("/here/", `/${part}/`));
   delete panel._htmx?.ptag;
@@ -29,24 +29,17 @@ function go(id) {
   const named = new URLSearchParams(location.search);
   named.delete("selected");
   if (id) named.append("selected", id);
-  const query = named.toString().replaceAll("%3A", ":").replaceAll("%2F", "/");
-  history.pushState(null, "", `${location.pathname}${query && `?${query}`}`);
+  history.pushState(null, "", `${location.pathname}?${named}`.replaceAll("%3A", ":").replace(/\?$/, ""));
   show(id);
 }
 
 async function copy(button) {
   const text = button.previousElementSibling;
-  let done = "copied";
-  try {
-    await navigator.clipboard.writeText(text.textContent);
-  } catch {
-    // Refused, or plain http: the keys copy what is marked.
-    getSelection().selectAllChildren(text);
-    done = "marked";
-  }
+  // Refused, or plain http: what is marked can be copied by its keys.
+  const marked = () => getSelection().selectAllChildren(text) ?? "marked";
+  const done = await (navigator.clipboard?.writeText(text.textContent).then(() => "copied", marked) ?? marked());
   button.textContent = done;
-  const told = document.getElementById("told");
-  if (told) told.textContent = `${text.textContent} ${done}.`;
+  document.getElementById("told").textContent = `${text.textContent} ${done}.`;
 }
 
 document.addEventListener("click", (event) => {
@@ -67,7 +60,7 @@ if (panel) {
     const id = new URLSearchParams(location.search).get("selected") ?? "";
     if (id !== selected()) show(id);
   });
-  // As current as the page: what is asked while an answer is under way may not be in that.
+  // As current as the page; what changes while an answer is under way may not be in that.
   document.addEventListener("current", () => {
     again = panel.matches(".htmx-request");
     if (selected() && !again) ask();
