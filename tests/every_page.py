@@ -38,6 +38,8 @@ def pages_of(release_id: str, entity_id: str = "app:a0-0") -> tuple[str, ...]:
         f"{release}/entities/{entity_id}",
         f"/entities/{entity_id}",
         "/problems",
+        f"{release}/entities/{entity_id}/panel",
+        f"{release}?selected={entity_id}",
         f"{release}/strip",
         f"{release}/timeline",
         f"{release}/matrix",

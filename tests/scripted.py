@@ -71,6 +71,12 @@ class ScriptedRelease:
         self.stumbling.append(asyncio.ensure_future(task))
 
     @workflow.signal
+    def rest(self) -> None:
+        """Try nothing any more."""
+        for task in self.stumbling:
+            task.cancel()
+
+    @workflow.signal
     def trip(self, message: str) -> None:
         """Fail as code with a mistake in it does: the workflow's task fails and is tried again, the workflow stays."""
         raise RuntimeError(message)

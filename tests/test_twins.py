@@ -38,6 +38,10 @@ def addresses(rollouts: Rollouts) -> dict[str, list[str]]:
         ],
         "release": [f"/releases/{release_id}" for release_id in ids]
         + ["/releases/release:never", "/releases/odd"]
+        + [
+            f"/releases/{rollouts.failed}?selected={selected}"
+            for selected in ("cluster:eu-west-1", rollouts.failed, "app:nowhere", "odd", "")
+        ]
         + in_order(rollouts),
         "hierarchy": [f"/releases/{release_id}/hierarchy" for release_id in ids] + in_order(rollouts, "/hierarchy"),
         "strip": [f"/releases/{release_id}/strip" for release_id in ids],
@@ -50,6 +54,11 @@ def addresses(rollouts: Rollouts) -> dict[str, list[str]]:
             for entity_id in (release_id, "cluster:eu-west-1", "app:nowhere")
         ]
         + in_order(rollouts, f"/entities/{rollouts.failed}"),
+        "panel": [
+            f"/releases/{release_id}/entities/{entity_id}/panel"
+            for release_id in ids
+            for entity_id in (release_id, "cluster:eu-west-1", "app:nowhere", "odd")
+        ],
         "problems": ["/problems"],
         "kiosk": ["/kiosk", f"/kiosk?show={rollouts.failed}&every=20", "/kiosk?q=nowhere", "/kiosk?every=4"],
         "kiosk_release": [f"/kiosk/releases/{release_id}" for release_id in ids] + ["/kiosk/releases/release:never"],

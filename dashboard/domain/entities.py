@@ -8,6 +8,7 @@ from enum import StrEnum
 from pydantic import JsonValue
 
 from dashboard.domain.frozen import frozen
+from dashboard.domain.history import History
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem
@@ -216,6 +217,7 @@ class Release:
     `also_pending` and `other_runs` are activities and child workflows that belong to no entity of the tree.
     `runs` are those of its workflow id, as far as a tree was read; a list does not know them.
     `levels` is set for a release that is read level by level, as it is opened.
+    `history` is what has been seen of it, where its tree was looked at.
     """
 
     execution: Execution
@@ -225,6 +227,7 @@ class Release:
     other_runs: tuple[ChildRun, ...] = ()
     runs: Runs = field(default_factory=Runs)
     levels: Levels | None = None
+    history: History | None = None
 
     @property
     def id(self) -> str:

@@ -14,6 +14,7 @@ from dashboard.domain.source import Reading, ReleaseSource, RunEntity, Search
 from dashboard.domain.truth import judge, settle, unanswered
 from dashboard.live.breaker import Breaker
 from dashboard.live.counts import Counted, RecentCounts
+from dashboard.live.history import remember, weight_of
 from dashboard.live.last_seen import LastSeen
 from dashboard.live.memory import Memory
 from dashboard.live.snapshots import Snapshot, now, version_of
@@ -56,7 +57,8 @@ class Seen:
     def weight(self) -> int:
         """About how many bytes it takes."""
         children = self.reading.children
-        return ROW_BYTES * (1 + self.rows) + (CHILD_BYTES * len(children.listed) if children else 0)
+        listed = CHILD_BYTES * len(children.listed) if children else 0
+        return ROW_BYTES * (1 + self.rows) + listed + weight_of(self.release.history)
 
     @property
     def over(self) -> bool:
@@ -151,7 +153,7 @@ class Looks:
             reading = self._ask(lambda: self._source.read(release_id, known, budget, run_id=run_id, opened=opened))
         except ReleaseNotFound as exc:
             raise ReleaseNotFound(release_id, self._last_seen.words(release_id)) from exc
-        seen = _seen_or_last(reading, known, last, as_of)
+        seen = _remembering(_seen_or_last(reading, known, last, as_of), last, as_of)
         self._last_seen.keep(seen.value.release, as_of)
         return seen
 
@@ -202,6 +204,14 @@ def _seen(release: Release, reading: Reading, as_of: datetime, last: Snapshot[Se
     return Snapshot(Seen(release, reading, rows, Names(release.id, release.root)), as_of, version)
 
 
+def _remembering(seen: Snapshot[Seen], last: Snapshot[Seen] | None, at: datetime) -> Snapshot[Seen]:
+    """The same with what looks have shown of it. What has no words says nothing about how its rows stood."""
+    told = last is not None and last.value.reading.said is not None and seen.value.reading.said is not None
+    before = last.value.release if last and told else None
+    history = remember(before, last.as_of if last else at, seen.value.release, at)
+    return replace(seen, value=replace(seen.value, release=replace(seen.value.release, history=history)))
+
+
 def _other_run(known: Reading, reading: Reading) -> bool:
     return known.execution.run_id != reading.execution.run_id
 
@@ -212,3 +222,18 @@ def _occurrences(entity_id: str, search: Search) -> Occurrences:
     found = tuple(occurrence for occurrence in seen if occurrence.entity.state)
     unanswered_by = tuple(occurrence for occurrence in seen if not occurrence.entity.state)
     return Occurrences(entity_id, found, unanswered_by, len(search.answers), search.total)
+
+
+def tree_weight(seen: Seen) -> int:
+    """About how many bytes a release takes."""
+    return seen.weight
+
+
+def list_weight(found: ReleaseList) -> int:
+    """About how many bytes a page of the list takes."""
+    return STATE_BYTES * (1 + len(found.releases))
+
+
+def search_weight(found: Occurrences) -> int:
+    """About how many bytes an entity takes wherever it was found."""
+    return STATE_BYTES * (1 + len(found.found) + len(found.unanswered))

@@ -13,8 +13,10 @@ from dashboard.domain.finding import Found
 from dashboard.domain.ids import EntityType, parse_entity_id
 from dashboard.domain.problems import NotFound, SourceUnavailable
 from dashboard.domain.source import ReleaseSource
+from dashboard.live.elsewhere import find_elsewhere
 from dashboard.live.finder import Finder
-from dashboard.live.looks import STATE_BYTES, Looks, RunKey, Seen
+from dashboard.live.history import with_history
+from dashboard.live.looks import Looks, RunKey, Seen, list_weight, search_weight, tree_weight
 from dashboard.live.pairs import TWOFOLD, PairReader, sides, subscribe_both
 from dashboard.live.problems import ProblemFinder
 from dashboard.live.seats import Seats
@@ -79,13 +81,13 @@ class LiveReleases:
         self._looks = Looks(source, loop, timeout=timeout, count_age=count_age, memory=memory // 8, clock=clock)
         seats = Seats()
         self._pages = SnapshotStore(
-            self._looks.page, max_age=max_age, keep=memory // 16, weigh=_list_weight, seats=seats, clock=clock
+            self._looks.page, max_age=max_age, keep=memory // 16, weigh=list_weight, seats=seats, clock=clock
         )
         self._trees = SnapshotStore(
-            self._looks.tree, max_age=max_age, keep=memory * 3 // 4, weigh=_tree_weight, seats=seats, clock=clock
+            self._looks.tree, max_age=max_age, keep=memory * 3 // 4, weigh=tree_weight, seats=seats, clock=clock
         )
         self._searches = SnapshotStore(
-            self._looks.search, max_age=max_age, keep=memory // 16, weigh=_search_weight, seats=seats, clock=clock
+            self._looks.search, max_age=max_age, keep=memory // 16, weigh=search_weight, seats=seats, clock=clock
         )
         self._names = Finder(self.page, self._pages, self._trees)
         self._finder = ProblemFinder(self._listed, self._tree, timeout)
@@ -139,6 +141,12 @@ class LiveReleases:
             seen = self._trees.get(key, anew=True, seconds=left)
         return _release(seen)
 
+    def elsewhere(self, entity_id: str, run_id: str) -> tuple[Snapshot[Occurrence], ...]:
+        """Where else than in this run an entity is, of what was read lately: nothing is asked for it."""
+        return find_elsewhere(
+            (_release(seen) for _, seen in reversed(list(self._trees.all_latest()))), entity_id, run_id
+        )
+
     def glance(self, release_id: str, run_id: str | None = None) -> Snapshot[Release]:
         """The same for whoever does not stay: it is not watched for that, and not longer than it is anyhow."""
         self._watcher.spend(1)
@@ -174,6 +182,9 @@ class LiveReleases:
         """
         if what.kind in TWOFOLD:
             return subscribe_both(what, self.subscribe, self._shown, notify)
+        if what.kind == "history":
+            release = Watched("release", what.key)
+            return self.subscribe(release, lambda version: notify(self._with_history(release, version)))
         what = _looked_at(what)
         kind = self._kinds[what.kind]
         return self._watcher.subscribe(what, kind.every, notify, kind.lively)
@@ -190,6 +201,9 @@ class LiveReleases:
         if what.kind in TWOFOLD:
             left, right = map(self.known, sides(what))
             return joined(left, right) if left and right else None
+        if what.kind == "history":
+            seen = self.known(Watched("release", what.key))
+            return with_history(seen, seen.value.release.history) if seen else None
         what = _looked_at(what)
         return self._shown(what) if self._watcher.renews(what) else None
 
@@ -212,6 +226,11 @@ class LiveReleases:
         if latest is None or latest.stale or not self._watcher.late(what):
             return latest
         return outdated(latest, self._looks.trouble or BEHIND)
+
+    def _with_history(self, release: Watched, version: str) -> str:
+        """The version of a release with what has been seen of it, where there is such a release."""
+        seen = self._shown(release) if version else None
+        return with_history(seen, seen.value.release.history).version if seen else version
 
     def _look(self, what: Watched) -> bool:
         try:
@@ -248,15 +267,3 @@ def _release(seen: Snapshot[Seen]) -> Snapshot[Release]:
 
 def _over(snapshot: Snapshot[Any]) -> bool:
     return isinstance(snapshot.value, Seen) and snapshot.value.over and not snapshot.stale
-
-
-def _tree_weight(seen: Seen) -> int:
-    return seen.weight
-
-
-def _list_weight(found: ReleaseList) -> int:
-    return STATE_BYTES * (1 + len(found.releases) + len(found.absent))
-
-
-def _search_weight(found: Occurrences) -> int:
-    return STATE_BYTES * (1 + len(found.found) + len(found.unanswered))

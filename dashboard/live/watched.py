@@ -4,13 +4,13 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["release", "list", "problems", "occurrences", "pair", "wall"]
+Kind = Literal["release", "history", "list", "problems", "occurrences", "pair", "wall"]
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """One thing that is shown. `key` is, by kind: (release id, run id or None); a Slice; ""; an entity id; two
-    of what names a release; a Slice and what names a release.
+    """One thing that is shown. `key` is, by kind: (release id, run id or None), for a release, and for the same with
+    what has been seen of it; a Slice; ""; an entity id; two of what names a release; a Slice and what names a release.
     """
 
     kind: Kind

@@ -111,9 +111,9 @@ class EntityPage(Page):
         release = snapshot.value
         by_levels = release.levels is not None
         folding = Folding(every, open_ids | {entity_id}, by_levels, shut, narrowing, order)
-        path = _find(release.root, entity_id)
+        path = path_to(release.root, entity_id)
         if path is None:
-            raise _missing(snapshot, entity_id)
+            raise missing(snapshot, entity_id)
         return cls(
             release_id=release.id,
             release_phase=release.root.phase,
@@ -129,7 +129,7 @@ class EntityPage(Page):
         )
 
 
-def _find(root: Entity, entity_id: str) -> tuple[Entity, ...] | None:
+def path_to(root: Entity, entity_id: str) -> tuple[Entity, ...] | None:
     """The entities from the root down to the first with this id."""
 
     def paths(entity: Entity, above: tuple[Entity, ...]) -> Iterator[tuple[Entity, ...]]:
@@ -142,7 +142,7 @@ def _find(root: Entity, entity_id: str) -> tuple[Entity, ...] | None:
     return next(paths(root, ()), None)
 
 
-def _missing(snapshot: Snapshot[Release], entity_id: str) -> Exception:
+def missing(snapshot: Snapshot[Release], entity_id: str) -> Exception:
     """A tree that could not be read, or not as far as this, says nothing about what is in it."""
     release = snapshot.value
     if release.levels:

@@ -16,6 +16,7 @@ from dashboard.domain.rollup import Blockage, Obstacle, blockages, cause_of
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness
 from dashboard.pages.opening import AtFirst, at_first, waves_above
+from dashboard.pages.panel import Panel
 from dashboard.pages.rows import Row
 from dashboard.pages.runs import RunsView
 from dashboard.pages.strip import MOST_ABOVE_TREE, Strip
@@ -204,6 +205,8 @@ class ReleasePage(_TreePage):
     view: ClassVar[str] = "web.release"
 
     at_first: AtFirst = Field(exclude=True)
+    # Not a part of what an open page renews: the panel asks for itself.
+    selected: Panel | None = Field(description="What `?selected=` names, as its own address tells it.")
 
     @property
     def frame(self) -> tuple[object, ...]:
@@ -229,12 +232,17 @@ class ReleasePage(_TreePage):
         shut: frozenset[str] = frozenset(),
         narrowing: Narrowing = EVERYTHING,
         order: Order = Order.ROLLOUT,
+        selected: Panel | None = None,
     ) -> Self:
-        """The page of a snapshot, with these rows open as well, and these closed unless they are both."""
+        """The page of a snapshot, with these rows open as well, and these closed unless they are both.
+
+        What is selected is to be seen, whatever is closed.
+        """
         first = at_first(snapshot.value, open_ids, shut, narrowing)
+        open_ids |= selected.above if selected else frozenset()
         opened = open_ids | (first.ids | waves_above(snapshot.value.root, open_ids)) - shut
         folding = Folding(False, opened, first.fold_waves, shut, narrowing, order)
-        return cls._of(snapshot, folding, at_first=first)
+        return cls._of(snapshot, folding, at_first=first, selected=selected)
 
     @classmethod
     def unfolded(
@@ -243,7 +251,7 @@ class ReleasePage(_TreePage):
         """The same with every row shown: each row of anybody's page is among these, whatever they have opened."""
         first = at_first(snapshot.value, narrowing=narrowing)
         folding = Folding(every=True, fold_waves=first.fold_waves, narrowing=narrowing, order=order)
-        return cls._of(snapshot, folding, at_first=first)
+        return cls._of(snapshot, folding, at_first=first, selected=None)
 
 
 class HierarchyPage(_TreePage):

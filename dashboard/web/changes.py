@@ -12,8 +12,8 @@ from dashboard.pages.base import Line, Page
 
 # With more changes than this an answer is no longer small, and the page is morphed in one go instead of place by place.
 MANY = 60
-# What a viewer has opened and closed: it makes no other page.
-FOLDING = frozenset({"open", "shut"})
+# What a viewer has opened, closed and selected: it makes no other page.
+FOLDING = frozenset({"open", "shut", "selected"})
 
 
 def outline(page: Page) -> bytes:

@@ -21,6 +21,13 @@ def marks(row: Row) -> Markup:
     return Markup(f'data-entity-id="{escape(row.id)}" data-state="{state}" data-phase="{row.phase}"')  # noqa: S704
 
 
+def chosen(drawn: Markup, entity_id: str | None) -> Markup:
+    """Rows as they were drawn, the one of this entity marked: no page but one has it, and it may have thousands."""
+    mark = f'data-entity-id="{escape(entity_id)}"'
+    marked = str(drawn).replace(mark, f'{mark} aria-current="true"', 1)
+    return Markup(marked) if entity_id else drawn  # noqa: S704 - drawn by us
+
+
 def word(row: Row) -> Markup:
     """A row's state, and its last word if that is overruled."""
     return state(row) + last_word(row)
@@ -117,6 +124,7 @@ def _said_in(cell: Cell) -> str:
 
 FILTERS: dict[str, Callable[..., Markup]] = {
     "marks": marks,
+    "chosen": chosen,
     "word": word,
     "state": state,
     "last_word": last_word,

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from pydantic import JsonValue
 
 from dashboard.domain.phases import Phase
-from dashboard.web.links import entity_url, opening_url
+from dashboard.web.links import entity_url, opening_url, selecting_url, without
 
 MAX_LINE = 160
 _ICONS = {
@@ -108,6 +108,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "segment": segment,
     "entity_url": entity_url,
     "opening_url": opening_url,
+    "selecting_url": selecting_url,
+    "without": without,
     "slot": slot,
     "theme": theme,
 }

@@ -9,12 +9,14 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from dashboard.accounts.kept import MAX_STARS
+from dashboard.domain.entities import Release
 from dashboard.domain.filters import MalformedFilter, ReleaseFilter, Slice
 from dashboard.domain.ids import parse_entity_id, parse_release_id
 from dashboard.domain.inbox import Asked
 from dashboard.domain.kiosk import turns
 from dashboard.domain.problems import NotFound, SourceUnavailable
 from dashboard.live.finder import listing_of
+from dashboard.live.history import with_history
 from dashboard.live.releases import LiveReleases
 from dashboard.live.snapshots import Pair, Snapshot, joined
 from dashboard.live.watched import Watched
@@ -26,6 +28,7 @@ from dashboard.pages.kiosk import KioskPage, TurnsView
 from dashboard.pages.matrix import MatrixPage
 from dashboard.pages.occurrences import OccurrencesPage
 from dashboard.pages.opening import WORDS
+from dashboard.pages.panel import Panel, PanelPage
 from dashboard.pages.problems import ProblemsPage
 from dashboard.pages.release import HierarchyPage, ReleasePage
 from dashboard.pages.releases import ReleasesPage
@@ -46,7 +49,10 @@ from dashboard.web.twins import Twins
 MAX_OPEN = 500
 MAX_CHOICES = 50
 OF_A_RUN = frozenset(
-    {"web.release", "web.hierarchy", "web.strip", "web.timeline", "web.matrix", "web.matrix_csv", "web.entity"}
+    {
+        *("web.release", "web.hierarchy", "web.strip", "web.timeline", "web.matrix", "web.matrix_csv"),
+        *("web.entity", "web.panel"),
+    }
 )
 
 blueprint = Blueprint("web", __name__)
@@ -86,14 +92,21 @@ def _starred() -> Shown:
 
 @twins.route("/releases/<id:release_id>")
 def release(release_id: str) -> Shown:
-    """One release: its facts, what blocks it, and its tree with most clusters closed, or what of it matches."""
-    what, opened, shut = _watched(release_id), _ids("open"), _ids("shut")
+    """One release: its facts, what blocks it, and its tree with most clusters closed, or what of it matches.
+
+    What is selected stands beside the tree.
+    """
+    what, opened, shut, selected = _watched(release_id), _ids("open"), _ids("shut"), _selected()
     narrowing, order = asked_narrowing(), asked_order()
-    seen = _live().release(release_id, asked_run(), whole=narrowing.picks, opened=opened - WORDS)
+    wanted = opened - WORDS | ({selected} if selected else set())
+    seen = _live().release(release_id, asked_run(), whole=narrowing.picks, opened=wanted)
+    if selected:
+        what, seen = _with_history(what, seen)
+    panel = _panel(seen, selected) if selected else None
     return Shown(
         what,
         seen,
-        lambda: ReleasePage.of(seen, opened, shut, narrowing, order),
+        lambda: ReleasePage.of(seen, opened, shut, narrowing, order, panel),
         unfolded=lambda: ReleasePage.unfolded(seen, narrowing, order),
         since=narrowing.since,
     )
@@ -167,6 +180,15 @@ def entity(release_id: str, entity_id: str) -> Shown:
         unfolded=lambda: EntityPage.of(seen, entity_id, every=True, narrowing=narrowing, order=order),
         since=narrowing.since,
     )
+
+
+@twins.route("/releases/<id:release_id>/entities/<id:entity_id>/panel")
+def panel(release_id: str, entity_id: str) -> Shown:
+    """What stands beside the tree when this entity is selected."""
+    what = _watched(release_id)
+    parse_entity_id(entity_id)
+    what, seen = _with_history(what, _live().release(release_id, asked_run(), opened=frozenset({entity_id})))
+    return Shown(what, seen, lambda: PanelPage.of(seen, _panel(seen, entity_id)))
 
 
 @twins.route("/entities/<id:entity_id>")
@@ -257,6 +279,21 @@ def _watched(release_id: str) -> Watched:
     """The release that is asked for, in the run that is; raises MalformedId, or Refused with 422."""
     parse_release_id(release_id)
     return Watched("release", (release_id, asked_run()))
+
+
+def _selected() -> str | None:
+    """The entity that is selected, if any; raises MalformedId."""
+    text = request.args.get("selected")
+    return str(parse_entity_id(text)) if text else None
+
+
+def _with_history(what: Watched, seen: Snapshot[Release]) -> tuple[Watched, Snapshot[Release]]:
+    """A release whose page says more than how it stands: what has been seen of it."""
+    return Watched("history", what.key), with_history(seen, seen.value.history)
+
+
+def _panel(seen: Snapshot[Release], entity_id: str) -> Panel:
+    return Panel.of(seen, entity_id, _live().elsewhere(entity_id, seen.value.execution.run_id))
 
 
 def _named(name: str) -> str | None:

@@ -5,7 +5,7 @@ import { forAllRows, openIds } from "./address.js";
 import { clock, showAllTimes } from "./times.js";
 
 export const live = () => document.getElementById("live");
-export const marker = () => document.getElementById("as-of");
+export const marker = () => /** @type {HTMLElement | null} */ (document.querySelector("#live [data-worst]"));
 
 // Asking for news
 
@@ -107,6 +107,7 @@ function current(asOf) {
   }
   tellState();
   schedule();
+  document.dispatchEvent(new Event("current"));
 }
 
 /** What the viewer is at: the row under the pointer, else the one with the focus, else the first that is in sight. */

@@ -6,6 +6,7 @@ import "./live.js";
 import "./news.js";
 import "./notify.js";
 import "./palette.js";
+import "./panel.js";
 import "./stars.js";
 import "./strips.js";
 import "./theme.js";

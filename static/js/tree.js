@@ -1,6 +1,8 @@
 // Makes the tree of native disclosures one tree to assistive technology and to the keyboard: one stop for the tab key,
 // arrows within. Without it the disclosures are what they are. What a change did not touch is not looked at.
 
+import { isSelected } from "./panel.js";
+
 /** @typedef {HTMLElement} Row */
 
 const live = document.getElementById("live");
@@ -80,7 +82,8 @@ function nameRow(row, level, position, size) {
   row.setAttribute("aria-level", String(level));
   row.setAttribute("aria-posinset", String(position));
   row.setAttribute("aria-setsize", String(size));
-  row.setAttribute("aria-selected", String(row === current));
+  row.setAttribute("aria-selected", String(isSelected(row)));
+  row.removeAttribute("aria-current");
   row.tabIndex = row === current ? 0 : -1;
   passLinks(row);
   const disclosure = disclosureOf(row);
@@ -134,15 +137,11 @@ function awaitLists(node) {
 /** Make a row the one that the tab key leads to. @param {Row} row */
 function select(row) {
   if (row === current) return;
-  if (current) {
-    current.tabIndex = -1;
-    current.setAttribute("aria-selected", "false");
-  }
+  if (current) current.tabIndex = -1;
   current = row;
   const list = itemOf(row)?.parentElement;
   if (list && row.getAttribute("role") !== "treeitem") nameList(list);
   row.tabIndex = 0;
-  row.setAttribute("aria-selected", "true");
 }
 
 /** @param {Row | null} row */
@@ -196,7 +195,7 @@ const KEYS = {
     if (last) go(lastIn(last));
   },
   Enter: (row) => /** @type {HTMLElement | null} */ (row.querySelector("a.go, a.name"))?.click(),
-  " ": (row) => toggle(row),
+  " ": (row) => (disclosureOf(row) ? toggle(row) : KEYS.Enter(row)),
   "*": openSiblings,
 };
 
@@ -224,7 +223,6 @@ function replaceCurrent(list) {
   current = next ?? rowOf(document.querySelector("#live .tree")?.firstElementChild);
   if (!current) return;
   current.tabIndex = 0;
-  current.setAttribute("aria-selected", "true");
   if (focused && document.activeElement === document.body) current.focus({ preventScroll: true });
 }
 

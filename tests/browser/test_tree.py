@@ -54,7 +54,7 @@ def walk_to_first_app(page: Page) -> Locator:
     return row(page, "app:a0-0")
 
 
-def test_the_keyboard_alone_leads_down_to_an_app_and_to_its_page(page: Page, release: str):
+def test_the_keyboard_alone_leads_down_to_an_app_and_selects_it(page: Page, release: str):
     page.goto(f"/releases/{release}")
     app = walk_to_first_app(page)
     expect(app).to_be_focused()
@@ -69,7 +69,8 @@ def test_the_keyboard_alone_leads_down_to_an_app_and_to_its_page(page: Page, rel
     walk(page, "Space", "ArrowDown")
     expect(app).to_be_focused()
     walk(page, "Enter")
-    page.wait_for_url(f"**/releases/{release}/entities/app:a0-0")
+    page.wait_for_url(f"**/releases/{release}?*selected=app:a0-0")
+    expect(app).to_be_focused()
 
 
 def test_the_tab_key_stops_at_the_tree_once(page: Page, release: str):
@@ -84,7 +85,7 @@ def test_the_tab_key_stops_at_the_tree_once(page: Page, release: str):
 def test_each_row_says_where_it_stands_and_still_does_after_a_change(page: Page, stage: Stage, release: str):
     page.goto(f"/releases/{release}")
     app = walk_to_first_app(page)
-    said = {"role": "treeitem", "aria-level": "4", "aria-posinset": "1", "aria-setsize": "3", "aria-selected": "true"}
+    said = {"role": "treeitem", "aria-level": "4", "aria-posinset": "1", "aria-setsize": "3", "aria-selected": "false"}
     for name, value in said.items():
         expect(app).to_have_attribute(name, value)
     set_states(stage, release, {"app:a0-0": "failed", "app:a0-1": "deployed"})

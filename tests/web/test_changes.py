@@ -28,6 +28,7 @@ from dashboard.pages.entity import EntityPage
 from dashboard.pages.kiosk import KioskPage, TurnsView
 from dashboard.pages.matrix import Asked, MatrixPage
 from dashboard.pages.occurrences import OccurrencesPage
+from dashboard.pages.panel import Panel, PanelPage
 from dashboard.pages.problems import ProblemsPage
 from dashboard.pages.release import HierarchyPage, ReleasePage
 from dashboard.pages.releases import ReleasesPage
@@ -127,6 +128,10 @@ def pages(root: Entity, opened: frozenset[str], *, stale: bool) -> Iterator[tupl
     ids = {row.id for row in root.walk()}
     for entity_id in {"release:r", "wave:w0", "cluster:c0", "app:a0-0"} & ids:
         yield f"/releases/release:r/entities/{entity_id}", EntityPage.of(seen, entity_id, opened)
+    for entity_id in ("wave:w0", "app:a0-0"):
+        shown = outdated(seen, GAP) if stale else seen
+        panel = PanelPage.of(shown, Panel.of(shown, entity_id))
+        yield f"/releases/release:r/entities/{entity_id}/panel", panel
     others = [release_of(replace(row, children=()), number=n) for n, row in enumerate(root.children, start=1)]
     listed = ReleaseList((release, *others), 0, 20, 3, {Status.RUNNING: 3}, STARTED, None)
     yield "/releases", ReleasesPage.of(Snapshot(listed, STARTED, "v"), ReleaseFilter(), lambda _: "")

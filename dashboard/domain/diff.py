@@ -1,0 +1,83 @@
+"""What two trees of one release differ in, row by row. Pure functions over entities."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from dashboard.domain.entities import Entity
+from dashboard.domain.history import Difference, Standing
+from dashboard.domain.problems import ProblemCode
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """What differs, by entity id, and the entities below which something was read for the first time, or again."""
+
+    rows: Mapping[str, Difference]
+    opened: frozenset[str]
+
+
+def standing(entity: Entity) -> Standing:
+    """How this entity stands."""
+    return Standing(entity.state, entity.phase, entity.overruled, _tries(entity))
+
+
+def differences(before: Entity, after: Entity) -> Differences:
+    """What the rows of two trees of one release differ in. Parts that both share are not looked at."""
+    found, came, left = [(before, after)], dict[str, Standing](), dict[str, Standing]()
+    opened: set[str] = set()
+    branches = list(found)
+    for old, new in branches:
+        if _unread(new) or old is new:
+            continue
+        if _unread(old):
+            opened.add(new.id)
+            continue
+        pairs = _paired(old.children, new.children, came, left)
+        # In place, and not by functions: there are thousands.
+        branches += [pair for pair in pairs if pair[0].children or pair[1].children]
+        found += [
+            (one, other)
+            for one, other in pairs
+            if one.state != other.state
+            or one.phase is not other.phase
+            or one.overruled is not other.overruled
+            or one.attempt is not other.attempt
+        ]
+    rows = {new.id: Difference(standing(old), standing(new)) for old, new in found if _is_known(new)}
+    rows |= {entity_id: Difference(left.get(entity_id), came.get(entity_id)) for entity_id in came.keys() | left.keys()}
+    differing = {entity_id: row for entity_id, row in rows.items() if row.was != row.now}
+    return Differences(differing, frozenset(opened))
+
+
+def _tries(entity: Entity) -> int | None:
+    return entity.attempt.number if entity.attempt and entity.attempt.retrying else None
+
+
+def _is_known(entity: Entity) -> bool:
+    """Whether it has an id by which it can be told from others."""
+    return bool(entity.id) and not (entity.problem and entity.problem.code is ProblemCode.MALFORMED)
+
+
+def _unread(entity: Entity) -> bool:
+    """Whether nothing is known of what is below it, so that nothing there has come or gone."""
+    return not entity.children and bool(entity.child_ids or entity.problem)
+
+
+def _paired(
+    old: tuple[Entity, ...], new: tuple[Entity, ...], came: dict[str, Standing], left: dict[str, Standing]
+) -> list[tuple[Entity, Entity]]:
+    """The rows that both have; the others, with all below them, go to those that came or left."""
+    if [row.id for row in old] == [row.id for row in new]:
+        return list(zip(old, new, strict=True))
+    theirs = {row.id: row for row in new}
+    ours = {row.id for row in old}
+    left.update(_standings(row for row in old if row.id not in theirs))
+    came.update(_standings(row for row in new if row.id not in ours))
+    return [(row, theirs[row.id]) for row in old if row.id in theirs]
+
+
+def _standings(rows: Iterable[Entity]) -> Iterator[tuple[str, Standing]]:
+    for row in rows:
+        for entity in row.flattened():
+            if _is_known(entity):
+                yield entity.id, standing(entity)

@@ -1,0 +1,159 @@
+"""The panel beside a release's tree: all that is known of one entity, without what is below it."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import ClassVar
+
+from pydantic import Field
+
+from dashboard.domain.entities import Entity, Occurrence, Release, Status
+from dashboard.domain.ids import EntityType
+from dashboard.domain.phases import Phase
+from dashboard.domain.problems import EntityNotFound, SourceUnavailable
+from dashboard.domain.rollup import tally_apps
+from dashboard.live.snapshots import Snapshot
+from dashboard.pages.base import Model, Page, ProblemView, freshness
+from dashboard.pages.entity import Step, missing, path_to
+from dashboard.pages.rows import Row, common, place_of
+from dashboard.pages.seen import HistoryView
+from dashboard.pages.views import Progress
+
+
+class PanelRow(Model, Row):
+    """The entity, without what is below it. `progress` counts the apps in it, as far as they were read."""
+
+    type: EntityType
+    version: str | None
+    sequence: int | None
+    progress: Progress | None
+
+    @classmethod
+    def of(cls, entity: Entity, place: str) -> "PanelRow":
+        """The row of an entity."""
+        return cls(
+            **common(entity, place),
+            type=entity.type,
+            version=entity.version,
+            sequence=entity.sequence,
+            progress=None if entity.type is EntityType.APP else Progress.of(tally_apps(entity)),
+        )
+
+    @property
+    def lasting(self) -> bool:
+        """Whether its time still runs."""
+        return self.phase in {Phase.RUNNING, Phase.PAUSED}
+
+
+class KnownView(Model):
+    """The entity in another run, as that was read at `as_of`. It may have changed since."""
+
+    release_id: str
+    run_id: str
+    release_status: Status
+    state: str
+    phase: Phase
+    version: str | None
+    as_of: datetime
+
+    @property
+    def run(self) -> str | None:
+        """The run that a link names: one that has ended may not be the release's latest."""
+        return self.run_id if self.release_status.closed else None
+
+    @classmethod
+    def of(cls, seen: Snapshot[Occurrence]) -> "KnownView":
+        """The view of where an entity was seen."""
+        run, entity = seen.value.release, seen.value.entity
+        return cls(
+            release_id=run.workflow_id,
+            run_id=run.run_id,
+            release_status=run.status,
+            state=entity.state,
+            phase=entity.phase,
+            version=entity.version,
+            as_of=seen.as_of,
+        )
+
+
+class Panel(Model):
+    """What is selected in a release's tree. `entity` is null where there is none, or none known; `problem` says why."""
+
+    id: str
+    release_id: str
+    release_name: str
+    release_status: Status
+    workflow_id: str
+    run_id: str
+    path: tuple[Step, ...] = Field(description="From the release down to the entity's parent.")
+    entity: PanelRow | None
+    problem: ProblemView | None
+    history: HistoryView | None = Field(description="What this dashboard, this process of it, has seen of the entity.")
+    also_in: tuple[KnownView, ...] = Field(
+        description="Other runs that have the entity, of those that were read lately. Nobody was asked for more."
+    )
+
+    @property
+    def above(self) -> frozenset[str]:
+        """The rows that have to be open for its own to be seen."""
+        return frozenset(step.id for step in self.path[1:])
+
+    @classmethod
+    def of(cls, seen: Snapshot[Release], entity_id: str, also_in: Iterable[Snapshot[Occurrence]] = ()) -> "Panel":
+        """The panel of an entity of a release, or of why there is none."""
+        release, path = seen.value, path_to(seen.value.root, entity_id)
+        entity, history = (path[-1], release.history) if path else (None, None)
+        return cls(
+            id=entity_id,
+            release_id=release.id,
+            release_name=release.root.name,
+            release_status=release.execution.status,
+            workflow_id=release.execution.workflow_id,
+            run_id=release.execution.run_id,
+            path=tuple(Step(id=step.id, type=step.type, name=step.name) for step in (path or ())[:-1]),
+            entity=PanelRow.of(entity, place_of("panel", entity_id, 0)) if entity else None,
+            problem=None if entity else _why_missing(seen, entity_id),
+            history=HistoryView.of(history, [step.id for step in path or ()], entity) if history and entity else None,
+            also_in=tuple(map(KnownView.of, also_in)),
+        )
+
+
+class PanelPage(Page):
+    """The panel alone, at an address of its own."""
+
+    template: ClassVar[str] = "pages/panel.html"
+    fragment: ClassVar[str] = "partials/_panel.html"
+
+    selected: Panel
+
+    @property
+    def title(self) -> str:
+        """What the browser's tab says."""
+        entity = self.selected.entity
+        return f"{entity.name}: {entity.label}" if entity else f"{self.selected.id}: not found"
+
+    @property
+    def worst(self) -> Phase | None:
+        """The entity's own."""
+        return self.selected.entity.phase if self.selected.entity else None
+
+    @property
+    def live(self) -> bool:
+        """An ended release has no news."""
+        return self.stale or self.selected.entity is None or not self.selected.release_status.closed
+
+    @property
+    def frame(self) -> tuple[object, ...]:
+        """All of it, also what JSON leaves out: it is small, and sent whole."""
+        return repr(self.selected), self.stale, self.reason
+
+    @classmethod
+    def of(cls, seen: Snapshot[Release], panel: Panel) -> "PanelPage":
+        """The page of a panel that was made of this snapshot."""
+        return cls(selected=panel, **freshness(seen))
+
+
+def _why_missing(seen: Snapshot[Release], entity_id: str) -> ProblemView | None:
+    why = missing(seen, entity_id)
+    if isinstance(why, SourceUnavailable):
+        return ProblemView.of(why.problem)
+    return ProblemView(code="entity_not_found", message=EntityNotFound(seen.value.id, entity_id).reason)

@@ -1,0 +1,109 @@
+"""What has been seen of an entity, for people: its states one after another, and when nobody looked."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import chain
+
+from pydantic import Field
+
+from dashboard.domain.diff import standing
+from dashboard.domain.entities import Entity
+from dashboard.domain.history import Change, Gap, History, Standing
+from dashboard.domain.phases import Phase
+from dashboard.pages.base import Model
+
+
+class StateView(Model):
+    """A state that the entity was seen to come to at `seen_at`; the look at `after` had not shown it.
+
+    `after` is null where the two looks followed one another without a gap, and for the `first` of what is known, which
+    may be older. `state` is null where the entity was no longer among the rows.
+    """
+
+    seen_at: datetime
+    after: datetime | None
+    first: bool
+    state: str | None
+    phase: Phase | None
+    attempt: int | None
+    overruled: bool = Field(exclude=True)
+
+    @property
+    def label(self) -> str:
+        """What to call it: the rollout's own word, unless it was no longer true."""
+        if self.phase is None:
+            return "no longer there"
+        return self.phase.replace("_", " ") if self.overruled else self.state or "not known"
+
+    @property
+    def at(self) -> datetime:
+        """Where it stands among the others."""
+        return self.seen_at
+
+
+class GapView(Model):
+    """A time during which nobody looked at the release, or it could not be read."""
+
+    from_at: datetime
+    to_at: datetime
+
+    @property
+    def at(self) -> datetime:
+        """Where it stands among the states: before what was seen at its end."""
+        return self.to_at
+
+
+class HistoryView(Model):
+    """What was seen of an entity since `since`, oldest first. Nothing is known here of what was before."""
+
+    since: datetime
+    states: tuple[StateView, ...]
+    gaps: tuple[GapView, ...]
+
+    @property
+    def stands_since(self) -> datetime | None:
+        """Since when it stands as it does, where a look saw it come to that."""
+        began: StateView | None = None
+        for state in reversed(self.states):
+            if began and (state.state, state.phase) != (began.state, began.phase):
+                break
+            began = state
+        return None if began is None or began.first or began.after else began.seen_at
+
+    @property
+    def lines(self) -> list[StateView | GapView]:
+        """All of it, newest first."""
+        lines: list[StateView | GapView] = [*self.gaps, *self.states]
+        return sorted(lines, key=lambda line: line.at)[::-1]
+
+    @classmethod
+    def of(cls, history: History, path: Sequence[str], entity: Entity) -> "HistoryView":
+        """The view of what was seen of the entity at the end of this path of ids, which stands like this now."""
+        seen = history.of(path)
+        first = seen.changes[0].difference.was if seen.changes else standing(entity)
+        begin = [_view(first, seen.since, first=True)] if first else []
+        return cls(
+            since=seen.since,
+            states=tuple(chain(begin, (_of_change(change, seen.gaps) for change in seen.changes))),
+            gaps=tuple(GapView(from_at=gap.from_at, to_at=gap.to_at) for gap in seen.gaps),
+        )
+
+
+def _of_change(change: Change, gaps: Sequence[Gap]) -> StateView:
+    # Where nobody looked for a while, all that is known is that it happened meanwhile.
+    unwatched = any(gap.from_at <= change.after and change.seen_at <= gap.to_at for gap in gaps)
+    return _view(change.difference.now, change.seen_at, change.after if unwatched else None)
+
+
+def _view(
+    stood: Standing | None, seen_at: datetime, after: datetime | None = None, *, first: bool = False
+) -> StateView:
+    return StateView(
+        seen_at=seen_at,
+        after=after,
+        first=first,
+        state=stood.state if stood else None,
+        phase=stood.phase if stood else None,
+        attempt=stood.attempt if stood else None,
+        overruled=bool(stood and stood.overruled),
+    )
