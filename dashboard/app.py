@@ -54,11 +54,15 @@ def _flask(settings: Settings) -> Flask:
     app = Flask(
         "dashboard", template_folder=str(assets.folder("templates")), static_folder=str(assets.folder("static"))
     )
+    connection = _connection(settings)
     app.config.update(
         SECRET_KEY=settings.secret_key.get_secret_value() if settings.secret_key else None,
         MAX_CONTENT_LENGTH=MAX_BODY,
         TEMPLATES_AUTO_RELOAD=settings.debug,
         TEMPORAL_UI=_temporal_ui(settings),
+        RELEASE_QUERY=settings.release_query,
+        TEMPORAL_ADDRESS=connection.address,
+        TEMPORAL_NAMESPACE=connection.namespace,
     )
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
