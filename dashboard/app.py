@@ -17,7 +17,7 @@ from dashboard.live.releases import LiveReleases
 from dashboard.settings import Settings, SettingsError, ensure_secret_key, load_settings
 from dashboard.temporal.connection import Connection, ConnectionSettingsError
 from dashboard.temporal.gateway import TemporalGateway
-from dashboard.web import assets, charts, drawings, errors, health, login, routes, security, streams, strips
+from dashboard.web import assets, charts, drawings, errors, health, login, routes, security, streams, strips, styleguide
 from dashboard.web.converters import IdConverter
 from dashboard.web.formats import FILTERS, segment
 from dashboard.web.renderings import Renderings
@@ -47,6 +47,8 @@ def create_app(
     app.register_blueprint(health.blueprint)
     app.register_blueprint(routes.blueprint)
     app.register_blueprint(streams.blueprint)
+    if settings.styleguide:
+        styleguide.init_app(app)
     return app
 
 
