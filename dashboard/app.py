@@ -31,6 +31,7 @@ from dashboard.web import (
     security,
     streams,
     strips,
+    styleguide,
 )
 from dashboard.web.converters import IdConverter
 from dashboard.web.formats import FILTERS, segment
@@ -65,6 +66,8 @@ def create_app(
     app.register_blueprint(streams.blueprint)
     app.register_blueprint(kept.blueprint)
     app.register_blueprint(kept_api.blueprint)
+    if settings.styleguide:
+        styleguide.init_app(app)
     return app
 
 
@@ -72,11 +75,15 @@ def _flask(settings: Settings) -> Flask:
     app = Flask(
         "dashboard", template_folder=str(assets.folder("templates")), static_folder=str(assets.folder("static"))
     )
+    connection = _connection(settings)
     app.config.update(
         SECRET_KEY=settings.secret_key.get_secret_value() if settings.secret_key else None,
         MAX_CONTENT_LENGTH=MAX_BODY,
         TEMPLATES_AUTO_RELOAD=settings.debug,
         TEMPORAL_UI=_temporal_ui(settings),
+        RELEASE_QUERY=settings.release_query,
+        TEMPORAL_ADDRESS=connection.address,
+        TEMPORAL_NAMESPACE=connection.namespace,
     )
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

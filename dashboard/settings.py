@@ -34,6 +34,7 @@ TAKES = {
     "TEMPORAL_UI_URL": "an address such as https://temporal.example.com, without a query",
     "WATCH_BUDGET": "a whole number from 1 to 10000",
     "SNAPSHOT_MEMORY_MB": "a whole number from 32 to 65536",
+    "STYLEGUIDE": "true or false",
     "LOG_LEVEL": "DEBUG, INFO, WARNING or ERROR",
     "DEBUG": "true or false",
 }
@@ -68,6 +69,7 @@ class Settings(BaseModel):
     snapshot_memory_mb: Annotated[int, Field(ge=32, le=65_536)] = 128
     log_level: LogLevel = "INFO"
     debug: bool = False
+    styleguide: bool = False
     # The standard TEMPORAL_* names, left to `temporalio.envconfig` to understand.
     temporal_environment: Mapping[str, str] = Field(default_factory=dict, repr=False)
 

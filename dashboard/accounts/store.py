@@ -153,6 +153,11 @@ class Accounts:
             raise UserUnknown(normal_email(email))
         return user
 
+    def empty(self) -> bool:
+        """Whether there is no user at all, not even a disabled one."""
+        with self._session() as session:
+            return session.scalar(select(UserRow.id).limit(1)) is None
+
     def all(self) -> list[User]:
         """Return every user, by address."""
         with self.session() as session:

@@ -162,6 +162,7 @@ class Stack:
             "DATA_DIR": str(self._folder),
             "LISTEN_HOST": "127.0.0.1",
             "RELEASE_FILTER": SAMPLES,
+            "STYLEGUIDE": "true",
             "TEMPORAL_ADDRESS": self._temporal.address,
             "TEMPORAL_CONFIG_FILE": os.devnull,
             "TEMPORAL_NAMESPACE": "default",

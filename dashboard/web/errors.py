@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 from dashboard.domain.ids import MalformedId
 from dashboard.domain.problems import EntityNotFound, NotFound, RunNotFound, SourceUnavailable
 from dashboard.pages.base import Model
+from dashboard.web.advice import Way, next_step, ways_from, ways_on
 
 log = structlog.get_logger()
 
@@ -27,15 +28,21 @@ _TITLES = {
     405: "That is not possible here",
     413: "That is too large",
     422: "That cannot be used",
+    429: "Too many at once",
     500: "Something went wrong here",
     503: "Temporal does not answer",
 }
-
-
-_OWN_TITLES = {
+_TITLES_BY_CODE = {
     "accounts_unavailable": "The accounts cannot be read",
+    "too_many_waiting": "Too many are waiting",
+    "too_many_streams": "Too many pages are open",
+    "temporal_permission_denied": "Temporal refuses the dashboard",
+    "temporal_namespace_missing": "Temporal has no such namespace",
+    "entity_not_found": "Not in this release",
+    "run_not_found": "No such run",
     "link_ended": "This screen is not let in any more",
 }
+
 _NOT_FOUND: dict[type[NotFound], str] = {EntityNotFound: "entity_not_found", RunNotFound: "run_not_found"}
 
 
@@ -60,12 +67,23 @@ class ErrorPage(Model):
     detail: str | None = None
     status: int = Field(exclude=True)
     retry_after: int | None = Field(default=None, exclude=True)
+    ways: tuple[Way, ...] = Field(default=(), exclude=True)
+
+    @property
+    def then(self) -> str:
+        """What to do next."""
+        return next_step(self.status, self.code)
+
+    @property
+    def of_temporal(self) -> bool:
+        """Whether Temporal could not be asked, so that it matters where it is looked for."""
+        return self.code.startswith("temporal_")
 
     @property
     def title(self) -> str:
         """A few words for the heading."""
-        if self.code in _OWN_TITLES:
-            return _OWN_TITLES[self.code]
+        if self.code in _TITLES_BY_CODE:
+            return _TITLES_BY_CODE[self.code]
         return _TITLES.get(self.status, "That did not work")
 
 
@@ -81,6 +99,7 @@ class Refused(HTTPException):
         headers: Mapping[str, str] | None = None,
         fields: Sequence[FieldError] = (),
         detail: str | None = None,
+        ways: tuple[Way, ...] = (),
     ) -> None:
         super().__init__(description=message)
         self.code = status
@@ -88,6 +107,7 @@ class Refused(HTTPException):
         self.headers = dict(headers or {})
         self.fields = tuple(fields)
         self.detail = detail
+        self.ways = ways
 
 
 def invalid_parameter(name: str, message: str) -> Refused:
@@ -114,7 +134,8 @@ def init_app(app: Flask) -> None:
 
     @app.errorhandler(NotFound)
     def not_found(exc: NotFound) -> Response:
-        return answer(Refused(404, _NOT_FOUND.get(type(exc), "not_found"), f"{exc.entity_id}: {exc.reason}"))
+        code, ways = _NOT_FOUND.get(type(exc), "not_found"), ways_from(exc)
+        return answer(Refused(404, code, f"{exc.entity_id}: {exc.reason}", ways=ways))
 
     @app.errorhandler(SourceUnavailable)
     def unavailable(exc: SourceUnavailable) -> Response:
@@ -167,14 +188,16 @@ def wants_wall() -> bool:
 def _page(exc: HTTPException) -> ErrorPage:
     status = exc.code or 500
     retry_after = exc.headers.get("Retry-After") if isinstance(exc, Refused) else None
+    code = exc.error_code if isinstance(exc, Refused) else _code(exc)
     return ErrorPage(
-        code=exc.error_code if isinstance(exc, Refused) else _code(exc),
+        code=code,
         message=_message(exc),
         request_id=g.get("request_id", ""),
         fields=exc.fields if isinstance(exc, Refused) else (),
         detail=exc.detail if isinstance(exc, Refused) else None,
         status=status,
         retry_after=int(retry_after) if retry_after else None,
+        ways=(exc.ways if isinstance(exc, Refused) else ()) or ways_on(status, code),
     )
 
 

@@ -19,7 +19,7 @@ from flask_login import current_user, login_user, logout_user
 from werkzeug.wrappers import Response as BaseResponse
 
 from dashboard.accounts.models import User
-from dashboard.accounts.store import Accounts
+from dashboard.accounts.store import Accounts, AccountsUnavailable
 from dashboard.accounts.tokens import Tokens
 from dashboard.pages.base import Model
 from dashboard.web import guard
@@ -36,13 +36,17 @@ auth = Blueprint("auth", __name__, url_prefix="/api/auth")
 
 
 class LoginPage(Model):
-    """The login form as it stands: what was typed, where it leads, and what was wrong."""
+    """The login form as it stands: what was typed, where it leads, and what was wrong.
+
+    `first` is set while nobody has an account at all, and says nothing as soon as anybody has.
+    """
 
     template: ClassVar[str] = "pages/login.html"
 
     next: str
     username: str = ""
     error: str | None = None
+    first: bool = False
 
     @property
     def title(self) -> str:
@@ -142,4 +146,12 @@ def _start_session(user: User) -> None:
 
 
 def _login_page(page: LoginPage, status: int = 200) -> Response:
-    return make_response(render_template(page.template, page=page), status)
+    shown = page.model_copy(update={"first": _nobody_yet()})
+    return make_response(render_template(page.template, page=shown), status)
+
+
+def _nobody_yet() -> bool:
+    try:
+        return guard.the_accounts().empty()
+    except AccountsUnavailable:
+        return False  # Whoever logs in is told.

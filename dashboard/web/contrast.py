@@ -1,0 +1,55 @@
+"""The tokens of the style sheets as they stand in `tokens.css`, and how well each colour can be read."""
+
+import re
+
+from dashboard.pages.base import Model
+from dashboard.web.assets import folder
+
+_TOKEN = re.compile(r"--([\w-]+):\s*([^;]+);")
+_PAIR = re.compile(r"light-dark\((#[0-9a-f]{6}),\s*(#[0-9a-f]{6})\)")
+# What text in a colour stands on, besides the paper of its own name.
+_GROUNDS = ("card", "bg", "hover")
+
+
+class Token(Model):
+    """A token: its value, and for a colour of text the least contrast that it has, in light and in dark."""
+
+    name: str
+    value: str
+    colour: bool
+    light: float | None = None
+    dark: float | None = None
+
+
+def tokens() -> tuple[Token, ...]:
+    """All tokens, in the order of the sheet."""
+    found = dict(_TOKEN.findall((folder("static") / "css" / "tokens.css").read_text()))
+    colours = {name: pair.groups() for name, value in found.items() if (pair := _PAIR.fullmatch(value))}
+    return tuple(_token(name, value, colours) for name, value in found.items())
+
+
+def _token(name: str, value: str, colours: dict[str, tuple[str, ...]]) -> Token:
+    if name not in colours:
+        return Token(name=name, value=value, colour=False)
+    paper = f"{name}-paper"
+    inks = paper in colours or name in {"text", "muted", "accent"}
+    if not inks:
+        return Token(name=name, value=value, colour=True)
+    grounds = [*_GROUNDS, *([paper] if paper in colours else [])]
+    light, dark = (min(contrast(colours[name][i], colours[ground][i]) for ground in grounds) for i in (0, 1))
+    return Token(name=name, value=value, colour=True, light=round(light, 2), dark=round(dark, 2))
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast of two colours, from 1 to 21, as WCAG reckons it."""
+    lighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    red, green, blue = (_linear(int(colour[at : at + 2], 16) / 255) for at in (1, 3, 5))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _linear(part: float) -> float:
+    return part / 12.92 if part <= 0.04045 else float(((part + 0.055) / 1.055) ** 2.4)
