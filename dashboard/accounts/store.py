@@ -155,7 +155,7 @@ class Accounts:
 
     def empty(self) -> bool:
         """Whether there is no user at all, not even a disabled one."""
-        with self._session() as session:
+        with self.session() as session:
             return session.scalar(select(UserRow.id).limit(1)) is None
 
     def all(self) -> list[User]:
