@@ -57,7 +57,7 @@ def test_links_keep_the_rest_of_the_filter(viewer: FlaskClient, rollouts: Rollou
 
 def test_the_search_is_a_plain_form_that_keeps_the_rest(viewer: FlaskClient, rollouts: Rollouts):
     page = page_of(viewer, '/releases?q=a"b<&since=7d&phase=running,failed&page=3')
-    form = page.select_one("form[role=search]")
+    form = page.select_one("main form[role=search]")
     assert (form["method"], form["action"]) == ("get", "/releases")
     fields = [(field["name"], field["value"]) for field in form.select("input")]
     assert sorted(fields) == [("phase", "failed"), ("phase", "running"), ("q", 'a"b<'), ("since", "7d")]
