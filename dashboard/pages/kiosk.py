@@ -21,8 +21,8 @@ from dashboard.pages.strip import MOST, Strip
 from dashboard.pages.timeline import EstimateView
 from dashboard.pages.views import Progress
 
-# With so few clusters each has room for a large cell, and with so many waves each has little.
-FEW_CLUSTERS, MANY_WAVES = 28, 10
+# With so few clusters each has room for a large cell, and with so many waves each has little, or next to none.
+FEW_CLUSTERS, MANY_WAVES, CROWD = 28, 10, 20
 
 
 class Turn(Model):
@@ -136,6 +136,12 @@ class KioskRelease(Row):
     def troubled(self) -> bool:
         """Whether anything failed or is being retried; a release that only waits for somebody is not in trouble."""
         return bool(self.progress.broken or self.progress.retrying or self.phase.broken or self.failing_task)
+
+    @property
+    def crowding(self) -> str:
+        """How much room its waves have; empty for enough."""
+        waves = len(self.strip.waves)
+        return "crowd" if waves > CROWD else "many" if waves > MANY_WAVES else ""
 
     @property
     def size(self) -> str:

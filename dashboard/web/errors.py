@@ -35,6 +35,7 @@ _TITLES = {
 _OWN_TITLES = {
     "accounts_unavailable": "The accounts cannot be read",
     "link_ended": "This screen is not let in any more",
+    "session_ended": "Nobody is logged in here",
 }
 _NOT_FOUND: dict[type[NotFound], str] = {EntityNotFound: "entity_not_found", RunNotFound: "run_not_found"}
 
