@@ -164,7 +164,7 @@ class KioskPage(Page):
     def title(self) -> str:
         """What the browser's tab says."""
         if self.release is None:
-            return "Nothing is running"
+            return "Releases without a page" if self.turns and self.turns.pageless else "Nothing is running"
         return f"{self.release.name}: {self.release.phase.replace('_', ' ')}"
 
     @property
