@@ -21,8 +21,8 @@ from dashboard.pages.strip import MOST, Strip
 from dashboard.pages.timeline import EstimateView
 from dashboard.pages.views import Progress
 
-# With so few clusters each has room for a large cell, and with so many waves each has little.
-FEW_CLUSTERS, MANY_WAVES = 28, 10
+# With so few clusters each has room for a large cell, and with so many waves each has little, or next to none.
+FEW_CLUSTERS, MANY_WAVES, CROWD = 28, 10, 20
 
 
 class Turn(Model):
@@ -138,6 +138,12 @@ class KioskRelease(Row):
         return bool(self.progress.broken or self.progress.retrying or self.phase.broken or self.failing_task)
 
     @property
+    def crowding(self) -> str:
+        """How much room its waves have; empty for enough."""
+        waves = len(self.strip.waves)
+        return "crowd" if waves > CROWD else "many" if waves > MANY_WAVES else ""
+
+    @property
     def size(self) -> str:
         """How large its cells are."""
         few = self.strip.clusters <= FEW_CLUSTERS and len(self.strip.waves) <= MANY_WAVES
@@ -158,7 +164,7 @@ class KioskPage(Page):
     def title(self) -> str:
         """What the browser's tab says."""
         if self.release is None:
-            return "Nothing is running"
+            return "Releases without a page" if self.turns and self.turns.pageless else "Nothing is running"
         return f"{self.release.name}: {self.release.phase.replace('_', ' ')}"
 
     @property

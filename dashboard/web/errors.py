@@ -41,6 +41,7 @@ _TITLES_BY_CODE = {
     "entity_not_found": "Not in this release",
     "run_not_found": "No such run",
     "link_ended": "This screen is not let in any more",
+    "session_ended": "Nobody is logged in here",
 }
 
 _NOT_FOUND: dict[type[NotFound], str] = {EntityNotFound: "entity_not_found", RunNotFound: "run_not_found"}

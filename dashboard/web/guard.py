@@ -36,6 +36,7 @@ WALL = frozenset({"web.kiosk", "web.kiosk_release"})
 WALL_COOKIE = "release_dashboard_kiosk"
 
 ENDED = "The session has ended. Log in again."
+WALL_ENDED = "The session has ended. Log in again, or open the link of a wall screen."
 LINK_ENDED = "Its link was revoked, or who made it may not come in any more. Open another link on this screen."
 
 
@@ -109,7 +110,7 @@ def _guard() -> BaseResponse | None:
         raise g.accounts_failure
     if wants_wall():
         # Nobody stands there who could log in: it says so until somebody does.
-        raise link_ended() if WALL_COOKIE in request.cookies else Refused(401, "not_logged_in", ENDED)
+        raise link_ended() if WALL_COOKIE in request.cookies else Refused(401, "session_ended", WALL_ENDED)
     if wants_json():
         raise _unauthorized()
     if wants_stream():

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from dashboard.bridge import LoopThread
+from dashboard.domain.filters import ReleaseFilter, Slice
 from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, SourceUnavailable
 from dashboard.domain.source import Reading
 from dashboard.live.pairs import PairReader
@@ -119,3 +120,14 @@ def test_both_are_stale_if_either_is_and_as_old_as_the_older(live: LiveReleases,
     seen = live.pair(LEFT, RIGHT)
     assert (seen.value.left.stale, seen.reason) == (True, DOWN.problem)
     assert seen.as_of == min(seen.value.left.as_of, seen.value.right.as_of)
+
+
+def test_a_wall_screen_hears_of_its_list_and_of_its_release(live: LiveReleases, source: Releases):
+    what = Watched("wall", (Slice(50, filter=ReleaseFilter(q="a")), LEFT))
+    heard: list[str] = []
+    end = live.subscribe(what, heard.append)
+    eventually(lambda: heard and live.known(what) is not None)
+    first = heard[-1]
+    source.said["release:a"] = "completed"
+    eventually(lambda: heard[-1] not in {"", first})
+    end()

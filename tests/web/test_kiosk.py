@@ -7,13 +7,18 @@ from urllib.parse import urlsplit
 import pytest
 import time_machine
 from bs4 import BeautifulSoup
-from flask import Flask
+from flask import Flask, render_template
 from flask.testing import FlaskClient
 
 from dashboard.accounts.kiosk_links import MOST, LinkRefused
 from dashboard.accounts.models import Role, User
 from dashboard.accounts.store import Accounts
+from dashboard.domain.entities import Release, Status
+from dashboard.domain.kiosk import turns
+from dashboard.live.snapshots import Snapshot
+from dashboard.pages.kiosk import KioskPage, TurnsView
 from dashboard.settings import Settings
+from tests.unit.test_overview import NOW, listing, release
 
 pytestmark = pytest.mark.web
 
@@ -185,6 +190,20 @@ def test_a_made_up_token_opens_nothing(accounts: Accounts, token: str):
 def test_a_page_leads_to_its_wall_screen(logged_in: FlaskClient, bearer: dict[str, str], asked: str, wall: str):
     answer = logged_in.get(asked, headers=bearer if asked.startswith("/api") else {})
     assert (answer.status_code, answer.location) == (302, wall)
+
+
+def test_what_runs_without_a_page_is_not_said_to_be_nothing(app: Flask):
+    odd = release("odd id", "in_progress")
+
+    def said(*releases: Release) -> str:
+        found = turns(listing(releases), NOW)
+        page = KioskPage.of(Snapshot(None, NOW, "v"), None, TurnsView.of(found, None, 12), {})
+        with app.test_request_context("/kiosk"):
+            return render_template(page.fragment, page=page)
+
+    assert "1 release without a page" in said(odd)
+    assert "Nothing is running" not in said(odd)
+    assert "Nothing is running" in said(release("done", "completed", Status.COMPLETED))
 
 
 @pytest.mark.parametrize("asked", ["every=4", "every=301", "every=x", "every=", "theme=blue", "phase=paused"])
