@@ -24,7 +24,7 @@ function step(by) {
 
 const KEYS = {
   "/": () => {
-    const filter = document.querySelector("#main input[type=search]");
+    const filter = /** @type {HTMLElement | null} */ (document.querySelector("#main input[type=search]"));
     if (filter) filter.focus();
     else document.getElementById("find")?.click();
   },
