@@ -14,9 +14,17 @@ PAGES = {
     "web.problems": "Problems",
     "web.compare": "Compare two releases",
     "kept.settings": "Settings",
-    "web.styleguide": "Style guide",
+    "web.kiosk": "Wall screen",
+    "kiosk.screens": "Links for wall screens",
+    "styleguide.styleguide": "Style guide",
 }
-OF_A_RELEASE = {"web.release": "Tree", "web.strip": "Strip", "web.timeline": "Timeline", "web.matrix": "Matrix"}
+OF_A_RELEASE = {
+    "web.release": "Tree",
+    "web.strip": "Strip",
+    "web.timeline": "Timeline",
+    "web.matrix": "Matrix",
+    "web.kiosk_release": "Wall screen",
+}
 
 
 def asked_words() -> str:
@@ -35,7 +43,8 @@ def page_links(release_id: str | None) -> Iterator[PageLink]:
     if release_id:
         name = parse_release_id(release_id).identifier
         for endpoint, view in OF_A_RELEASE.items():
-            yield PageLink(name=view, of=name, href=url_for(endpoint, release_id=release_id))
+            if endpoint in current_app.view_functions:
+                yield PageLink(name=view, of=name, href=url_for(endpoint, release_id=release_id))
         yield PageLink(name="Compare with another release", of=name, href=url_for("web.compare", left=release_id))
     for endpoint, view in PAGES.items():
         if endpoint in current_app.view_functions:

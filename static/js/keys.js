@@ -28,8 +28,7 @@ function step(by) {
 /** @type {Record<string, () => void>} */
 const KEYS = {
   "/": () => {
-    /** @type {HTMLElement | null} */
-    const filter = document.querySelector("#main input[type=search]");
+    const filter = /** @type {HTMLElement | null} */ (document.querySelector("#main input[type=search]"));
     if (filter) filter.focus();
     else document.getElementById("find")?.click();
   },

@@ -24,7 +24,7 @@ function start(dialog, box) {
     options.forEach((option, number) => Object.assign(option, { id: `palette-${number}`, role: "option", tabIndex: -1 }));
     for (const each of found.querySelectorAll("section")) each.role = "group";
     for (const each of found.querySelectorAll("ul, li, h2")) each.role = "presentation";
-    Object.assign(found.querySelector(".results") ?? {}, { id: "palette-list", role: "listbox", ariaLabel: "Results" });
+    Object.assign(found.querySelector(".results:has(a)") ?? {}, { id: "palette-list", role: "listbox", ariaLabel: "Results" });
     field.ariaExpanded = `${options.length > 0}`;
     told.textContent = `${options.length} results`;
     choose(0);

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.browser.conftest import log_in
 from tests.browser.test_live_page import OFTEN, base_url
@@ -100,6 +100,22 @@ def test_a_release_that_ends_is_told_by_a_tab_that_shows_something_else_and_is_h
     with context.expect_page() as tab:
         page.evaluate("last.onclick()")
     tab.value.wait_for_url(f"**/releases/{release}")
+
+
+def test_an_answer_that_is_not_the_latest_tells_nothing(context: BrowserContext, stage: Stage, release: str):
+    page = watched(context, release)
+
+    def outdated(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json=answer.json() | {"stale": True})
+
+    page.route("**/api/releases/*", outdated)
+    with page.expect_response(lambda answer: "/api/releases/" in answer.url and answer.json()["phase"] == "failed"):
+        becomes(stage, release, "failed")
+    expect(page.locator(".head .chip")).to_contain_text("failed", timeout=15_000)
+    assert shown(page) == []
+    page.unroute_all(behavior="wait")
+    eventually(lambda: [each["title"][-6:] for each in shown(page)] == ["failed"], 45)
 
 
 def test_what_is_asked_for_no_longer_is_not_told(context: BrowserContext, stage: Stage, release: str):

@@ -128,7 +128,7 @@ def test_on_a_phone_it_takes_the_whole_width_and_the_header_one_line(page: Page,
     header = page.locator("header.top").bounding_box()
     assert header is not None
     assert header["height"] <= 49
-    page.locator("#find").click()
+    page.get_by_role("link", name="Search releases and entities").click()
     box = page.locator("#palette").bounding_box()
     assert box is not None
     assert (box["x"], box["width"]) == (0, 390)
