@@ -44,10 +44,9 @@ def pages_of(release_id: str, entity_id: str = "app:a0-0") -> tuple[str, ...]:
         f"{release}/timeline",
         f"{release}/matrix",
         f"/compare?left={release_id}&right={release_id}",
-        "/releases?starred=1",
-        FIND,
         "/kiosk",
         f"/kiosk{release}",
+        FIND,
     )
 
 

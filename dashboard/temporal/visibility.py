@@ -75,7 +75,7 @@ class Visibility:
         return Rows(tuple(runs), Counter(run.status for run in runs), absent=absent)
 
     async def _run(self, client: Client, workflow_id: str, budget: Budget) -> Execution | Problem | None:
-        """The latest run of an id that is not listed; one that was gone a moment ago, the list would tell of first."""
+        """The latest run of an id that is not listed. Of one that was gone a moment ago the list tells, if it comes."""
         if workflow_id in self._gone:
             return None
         run = await describe(client, workflow_id, budget)

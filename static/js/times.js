@@ -22,6 +22,8 @@ const day = format({ day: "numeric", month: "short" });
 const date = format({ dateStyle: "short" });
 const full = format({ dateStyle: "full", timeStyle: "long" });
 
+let today = "";
+
 /** A span of seconds in the two units that matter. @param {number} seconds */
 function span(seconds) {
   const s = Math.max(0, Math.floor(seconds));
@@ -36,7 +38,7 @@ const secondsFrom = (one, other) => (other.getTime() - one.getTime()) / 1000;
 
 /** How each `data-show` is written. @type {Record<string, (at: Date, now: Date) => string>} */
 const shown = {
-  clock: (at, now) => (date.format(at) === date.format(now) ? clock : dayAndTime).format(at),
+  clock: (at) => (date.format(at) === today ? clock : dayAndTime).format(at),
   exact: (at, now) => shown.clock(at, now),
   day: (at, now) => shown.clock(at, now),
   since: (at, now) => span(secondsFrom(at, now)),
@@ -50,6 +52,7 @@ const shown = {
 /** Write the times that a selector finds as they are to be read now. @param {string} selector */
 function showTimes(selector) {
   const now = new Date();
+  today = date.format(now);
   /** @type {NodeListOf<HTMLTimeElement>} */
   const times = document.querySelectorAll(selector);
   for (const element of times) {

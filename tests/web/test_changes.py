@@ -136,7 +136,8 @@ def pages(root: Entity, opened: frozenset[str], *, stale: bool) -> Iterator[tupl
     listed = ReleaseList((release, *others), 0, 20, 3, {Status.RUNNING: 3}, STARTED, None)
     yield "/releases", ReleasesPage.of(Snapshot(listed, STARTED, "v"), ReleaseFilter(), lambda _: "")
     absent = tuple((row.id, row.problem) for row in root.walk() if row.problem)
-    yield "/releases?starred=1", StarredPage.of(Snapshot(replace(listed, absent=absent), STARTED, "v"))
+    starred = Snapshot(replace(listed, absent=absent), STARTED, "v")
+    yield "/releases?starred=1", StarredPage.of(outdated(starred, GAP) if stale else starred)
     found = tuple(Occurrence(release_of(root, number=n).execution, row) for n, row in enumerate(root.children))
     everywhere = Occurrences("wave:w0", found[:1], found[1:], 2, 2)
     if found:

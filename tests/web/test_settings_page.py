@@ -259,8 +259,13 @@ def test_another_site_changes_nothing(logged_in: FlaskClient, view: str, headers
     assert kept(logged_in) == before
 
 
-def test_the_settings_are_there_while_temporal_is_not(logged_in: FlaskClient):
-    assert logged_in.get("/releases").status_code == 503
+def test_while_temporal_does_not_answer_the_settings_are_there_and_nothing_is_said_of_the_stars(
+    logged_in: FlaskClient, view: str
+):
+    for path in ("/releases?starred=1", "/api/releases?starred=1"):
+        answer = logged_in.get(path)
+        assert (answer.status_code, "Temporal" in answer.text) == (503, True)
+        assert "release:b" not in answer.text
     assert logged_in.get("/settings").status_code == 200
 
 
