@@ -15,11 +15,13 @@ const TABS = new Set(["failed", "timed_out", "paused", "running", "succeeded"]);
 let timer = 0;
 let asking = false;
 let again = false;
+/** @type {Date | null} */
 let lostSince = null;
 
 /** Whether news come by themselves: see news.js. */
 export const isHearing = () => document.documentElement.dataset.hearing === "true";
 
+/** @param {"" | "on" | "old" | "lost"} name @param {string} text */
 export function pulse(name, text) {
   const element = document.getElementById("pulse");
   if (!element) return;
@@ -33,8 +35,10 @@ function tellTab() {
   const { title, worst } = marker()?.dataset ?? {};
   if (!title) return;
   document.title = lostSince ? `not current: ${title}` : title;
+  /** @type {HTMLLinkElement | null} */
   const icon = document.querySelector("link[rel=icon]");
-  const href = icon.href.replace(/favicon[a-z_-]*\.svg/, TABS.has(worst) ? `favicon-${worst}.svg` : "favicon.svg");
+  if (!icon) return;
+  const href = icon.href.replace(/favicon[a-z_-]*\.svg/, worst && TABS.has(worst) ? `favicon-${worst}.svg` : "favicon.svg");
   if (icon.href !== href) icon.href = href;
 }
 
@@ -51,13 +55,13 @@ export function schedule() {
   // A hidden tab asks nothing; an ended release has no news.
   if (!live() || document.hidden || marker()?.dataset.live !== "true") return;
   // While news come by themselves, asking only makes sure of that, and of the session.
-  timer = setTimeout(refresh, (isHearing() ? ASK_ANYWAY_SECONDS : Number(live().dataset.every)) * 1000);
+  timer = setTimeout(refresh, (isHearing() ? ASK_ANYWAY_SECONDS : Number(live()?.dataset.every)) * 1000);
 }
 
 /** Ask for what is new; if that is under way, once more after it, as its answer may have been made already. */
 export function refresh() {
   again = asking;
-  if (!asking && live()) live().dispatchEvent(new CustomEvent("refresh"));
+  if (!asking) live()?.dispatchEvent(new CustomEvent("refresh"));
 }
 
 document.addEventListener("visibilitychange", () => {
@@ -79,19 +83,20 @@ document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
 /** The version that the page shows: its tag names that, and after a dot what was asked for. */
 export const shownVersion = () => live()?._htmx?.ptag?.split(".")[0] ?? "";
 
-/** Take the rows that lead from one version to the next; ask, if the page shows neither of them. */
+/** Take the rows that lead from one version to the next; ask, if the page shows neither of them. @param {string} from @param {string} to @param {string} asOf @param {string} text */
 export async function takeRows(from, to, asOf, text) {
   if (shownVersion() === to) return;
-  if (asking || shownVersion() !== from) {
+  const page = live();
+  if (asking || !page?._htmx || shownVersion() !== from) {
     refresh();
     return;
   }
-  live()._htmx.ptag = live()._htmx.ptag.replace(from, to);
-  if (text) await htmx.swap({ text, sourceElement: live(), target: live(), swap: "none", news: true });
+  page._htmx.ptag = page._htmx.ptag?.replace(from, to);
+  if (text) await htmx.swap({ text, sourceElement: page, target: page, swap: "none", news: true });
   current(asOf);
 }
 
-/** What the page shows was the latest at this moment. */
+/** What the page shows was the latest at this moment. @param {string | null | undefined} asOf */
 function current(asOf) {
   lostSince = null;
   const time = marker()?.querySelector("time");
@@ -111,29 +116,33 @@ function attended() {
   return [...document.querySelectorAll("#live .row[id]")].find((row) => row.getBoundingClientRect().top >= 0);
 }
 
+/** @type {{ id: string, top: number } | null} */
 let held = null;
 
 /** Rows that come or go above do not move what the viewer is at. */
 function hold() {
-  const row = document.getElementById(held?.id ?? "");
+  const page = live();
+  if (!page || !held) return;
+  const { id, top } = held;
+  const row = document.getElementById(id);
   if (!row) return;
-  const moved = () => row.getBoundingClientRect().top - held.top;
+  const moved = () => row.getBoundingClientRect().top - top;
   scrollBy({ top: moved(), behavior: "instant" });
   // A page that is too short to be scrolled so far is made longer.
   if (moved() > 0) {
-    live().style.paddingBottom = `${innerHeight}px`;
+    page.style.paddingBottom = `${innerHeight}px`;
     scrollBy({ top: moved(), behavior: "instant" });
   }
 }
 
 document.addEventListener("htmx:before:swap", ({ detail: { ctx, tasks } }) => {
   const row = attended();
-  held = row && { id: row.id, top: row.getBoundingClientRect().top };
+  held = row ? { id: row.id, top: row.getBoundingClientRect().top } : null;
   if (ctx.sourceElement !== live() || tasks.every(({ target }) => target)) return;
   // News are for all who have the page open: some have a row closed that others have opened.
   if (ctx.news) return;
   // What has changed is not here: asked for again, the answer is the whole.
-  delete live()._htmx.ptag;
+  delete ctx.sourceElement._htmx?.ptag;
   again = true;
 });
 
@@ -142,6 +151,7 @@ document.addEventListener("htmx:after:swap", () => {
   hold();
 });
 
+/** @param {HTMLElement} row */
 function glow(row) {
   row.classList.remove("changed");
   void row.offsetWidth; // lets the same row glow again
@@ -149,11 +159,16 @@ function glow(row) {
 }
 
 // Told by the browser itself: there may be thousands of rows, and few of them change.
-if (live()) {
+const watched = live();
+if (watched) {
   new MutationObserver((records) => {
-    const changed = records.filter(({ target, attributeName, oldValue }) => oldValue !== null && target.getAttribute(attributeName) !== oldValue);
-    new Set(changed.map(({ target }) => target)).forEach((row) => row.matches(".row") && glow(row));
-  }).observe(live(), { subtree: true, attributes: true, attributeOldValue: true, attributeFilter: ["data-state", "data-phase"] });
+    const rows = new Set();
+    for (const { target, attributeName, oldValue } of records) {
+      const row = target instanceof HTMLElement && attributeName && oldValue !== null && target.matches(".row") && target;
+      if (row && row.getAttribute(attributeName) !== oldValue) rows.add(row);
+    }
+    rows.forEach(glow);
+  }).observe(watched, { subtree: true, attributes: true, attributeOldValue: true, attributeFilter: ["data-state", "data-phase"] });
 }
 
 document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
@@ -181,12 +196,13 @@ htmx.registerExtension("fold", {
 
 // The rows of a closed wave or cluster are loaded when it is opened.
 document.addEventListener("toggle", ({ target }) => {
-  if (!target.open || !target.matches("details[data-lazy]")) return;
+  if (!(target instanceof HTMLDetailsElement) || !target.open || !target.matches("[data-lazy]")) return;
   const list = target.querySelector(":scope > [data-rows]");
   if (list?.querySelector(":scope > li > .more")) list.dispatchEvent(new CustomEvent("rows"));
 }, true);
 
 // A page that could not be read asks again by itself.
+/** @type {HTMLElement | null} */
 const retry = document.querySelector("[data-retry]");
 if (retry) setTimeout(() => location.reload(), Number(retry.dataset.retry) * 1000);
 
