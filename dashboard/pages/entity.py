@@ -16,9 +16,9 @@ from dashboard.domain.phases import Phase
 from dashboard.domain.problems import EntityNotFound, Problem, ProblemCode, SourceUnavailable
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness
-from dashboard.pages.rows import AnyRow, Row, place_of_path
+from dashboard.pages.rows import AnyRow, AppRow, Row, place_of_path
 from dashboard.pages.runs import RunsView
-from dashboard.pages.tree import Folding, ReleaseTree, app_row, bundle_row, cluster_row, tree_fields, wave_row
+from dashboard.pages.tree import LARGE, Folding, ReleaseTree, app_row, bundle_row, cluster_row, tree_fields, wave_row
 
 NOT_LOOKED_FOR = Problem(ProblemCode.NOT_READ, "This part of the release has not been read yet.")
 UNREAD = frozenset(
@@ -84,7 +84,13 @@ class EntityPage(Page):
     @property
     def frame(self) -> tuple[object, ...]:
         """What names the list of the rows below the entity, or stands in their place."""
-        return self.entity.key, self.entity.type, self.entity.name, self.entity.listed, self.entity.problem is None
+        entity = self.entity
+        return entity.key, entity.type, entity.name, entity.listed, entity.problem is None, self.large
+
+    @property
+    def large(self) -> bool:
+        """Whether there may be so many rows that those out of sight are to cost nothing."""
+        return not isinstance(self.entity, AppRow) and self.entity.progress.total >= LARGE
 
     def lines(self) -> Iterator[Row]:
         """The rows below the entity."""

@@ -19,7 +19,7 @@ from dashboard.pages.opening import AtFirst, at_first, waves_above
 from dashboard.pages.rows import Row
 from dashboard.pages.runs import RunsView
 from dashboard.pages.strip import MOST_ABOVE_TREE, Strip
-from dashboard.pages.tree import Folding, ReleaseTree, tree_fields
+from dashboard.pages.tree import LARGE, Folding, ReleaseTree, tree_fields
 from dashboard.pages.views import AttemptView, ChildRunView, FailureView
 
 # Obstacles named in the line that says what a wave waits for; the rest is counted.
@@ -160,8 +160,13 @@ class _TreePage(Page, ReleaseTree):
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """What names the tree, and whether there is one to look through."""
-        return self.name, self.entities > 1
+        """What names the tree, whether there is one to look through, and whether that is a large one."""
+        return self.name, self.entities > 1, self.large
+
+    @property
+    def large(self) -> bool:
+        """Whether there may be so many rows that those out of sight are to cost nothing."""
+        return self.entities >= LARGE
 
     def lines(self) -> Iterator[Row]:
         """The rows of the tree."""

@@ -15,6 +15,9 @@ from dashboard.pages.base import part
 from dashboard.pages.rows import AppRow, BundleRow, ClusterRow, Row, WaveRow, common, place_of
 from dashboard.pages.views import Progress
 
+# From so many rows on a browser is told to make those that are out of sight later.
+LARGE = 1_500
+
 
 @part
 class ReleaseTree(Row):

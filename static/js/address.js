@@ -34,8 +34,8 @@ function write() {
     named.delete(name);
     for (const id of [...ids].slice(0, MOST)) named.append(name, id);
   }
-  // Colons and slashes may stand in a query as they are, and are easier to read.
-  const query = named.toString().replaceAll("%3A", ":").replaceAll("%2F", "/");
+  // Colons, slashes and commas may stand in a query as they are, and are easier to read.
+  const query = named.toString().replace(/%(3A|2F|2C)/g, decodeURIComponent);
   if (query !== location.search.slice(1)) history.replaceState(history.state, "", location.pathname + (query && "?") + query + location.hash);
 }
 

@@ -109,11 +109,20 @@ function current(asOf) {
   schedule();
 }
 
+// Pixels: the top bar is so high, and no row is lower than a step.
+const BELOW_BAR = 56;
+const STEP = 24;
+
 /** What the viewer is at: the row under the pointer, else the one with the focus, else the first that is in sight. */
 function attended() {
   const pointed = document.querySelector("#live .row[id]:hover") ?? document.activeElement?.closest("#live .row[id]");
   if (pointed || !scrollY) return pointed;
-  return [...document.querySelectorAll("#live .row[id]")].find((row) => row.getBoundingClientRect().top >= 0);
+  // Not by asking each row: those out of sight would have to be laid out for that.
+  for (let y = BELOW_BAR; y < innerHeight; y += STEP) {
+    const row = document.elementFromPoint(innerWidth / 2, y)?.closest("#live .row[id]");
+    if (row) return row;
+  }
+  return null;
 }
 
 /** @type {{ id: string, top: number } | null} */
@@ -162,12 +171,9 @@ function glow(row) {
 const watched = live();
 if (watched) {
   new MutationObserver((records) => {
-    const rows = new Set();
-    for (const { target, attributeName, oldValue } of records) {
-      const row = target instanceof HTMLElement && attributeName && oldValue !== null && target.matches(".row") && target;
-      if (row && row.getAttribute(attributeName) !== oldValue) rows.add(row);
-    }
-    rows.forEach(glow);
+    const rows = records.flatMap(({ target, attributeName, oldValue }) =>
+      target instanceof HTMLElement && target.matches(".row") && oldValue !== null && oldValue !== target.getAttribute(attributeName ?? "") ? target : []);
+    new Set(rows).forEach(glow);
   }).observe(watched, { subtree: true, attributes: true, attributeOldValue: true, attributeFilter: ["data-state", "data-phase"] });
 }
 
