@@ -8,10 +8,10 @@ PORT ?= 8000
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
-.PHONY: help demo dev test lint types format lock bench browser clean
+.PHONY: help demo dev test lint types format bench browser lighthouse screenshots lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/.runtime ## Embedded Temporal, sample rollouts and the dashboard (PORT=8000)
 	@exec $(BIN)/release-dashboard demo --port $(PORT)
@@ -45,6 +45,12 @@ bench: .venv/.runtime ## Measure the dashboard beside bare calls and a bare serv
 browser: ## Chromium for the browser tests, from Debian's packages where that is possible
 	@command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 || sh tests/browser/install.sh
 
+lighthouse: .venv/.dev bench/lighthouse/node_modules/.done ## Lighthouse's scores of the list and of a large release; fails under 95
+	@$(BIN)/python -m bench.lighthouse
+
+screenshots: .venv/.dev browser ## Pictures of every page in screenshots/, and the README's four in docs/
+	@$(BIN)/python -m tests.screenshots
+
 lock: .venv/.dev ## Renew the lock files from pyproject.toml
 	@$(PIP) install --quiet uv
 	@$(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-header --no-emit-index-url \
@@ -52,9 +58,11 @@ lock: .venv/.dev ## Renew the lock files from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-header --no-emit-index-url \
 		--extra demo --group build --constraint requirements-dev.lock --output-file requirements.lock
 	@npm update --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund --silent
+	@cd bench/lighthouse && npm update --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund --silent
+	@$(BIN)/python -m bench.lighthouse.lock
 
 clean: ## Remove the virtual environment and what was built (the data in var/ stays)
-	@rm -rf .venv node_modules build dist .pytest_cache .mypy_cache .ruff_cache .coverage
+	@rm -rf .venv node_modules bench/lighthouse/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .coverage
 
 .venv/bin/python:
 	@echo "Creating .venv"
@@ -78,4 +86,9 @@ clean: ## Remove the virtual environment and what was built (the data in var/ st
 node_modules/.done: package-lock.json package.json
 	@echo "Installing what checks the types of static/js"
 	@npm ci --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+bench/lighthouse/node_modules/.done: bench/lighthouse/package-lock.json bench/lighthouse/package.json
+	@echo "Installing Lighthouse"
+	@cd bench/lighthouse && npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@

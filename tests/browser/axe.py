@@ -5,6 +5,8 @@ from typing import Any, Literal
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page
 
+from tests.browser.conftest import wait_until_there
+
 Looks = tuple[tuple[Literal["light", "dark"], int, dict[str, Any]], ...]
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 EVERYTHING = {"runOnly": {"type": "tag", "values": TAGS}, "rules": {"target-size": {"enabled": True}}}
@@ -14,14 +16,11 @@ SIZE = {"runOnly": {"type": "rule", "values": ["target-size", "scrollable-region
 IN_SHORT: Looks = (("light", 1440, EVERYTHING), ("dark", 390, SIZE))
 LOOKS: Looks = (*IN_SHORT, ("dark", 1440, SIGHT), ("light", 390, SIGHT))
 ASK = "options => axe.run(document, {...options, resultTypes: ['violations'], preload: false})"
-# What comes after the page is there: small strips, and what htmx and the tree's own script write.
-THERE = """() => document.readyState === "complete" && ![...document.querySelectorAll(".strip-slot")].some(
-  slot => !slot.children.length && slot.getBoundingClientRect().top < innerHeight)"""
 
 
 def violations(page: Page, name: str, looks: Looks = IN_SHORT) -> list[str]:
     """What is wrong, one line each: the page's name, the theme and width, the rule, and the first elements."""
-    page.wait_for_function(THERE)
+    wait_until_there(page)
     page.evaluate(AXE_SCRIPT)
     # What is scrolled half under the header is not too small to be hit.
     page.evaluate("scrollTo(0, 0)")

@@ -4,28 +4,43 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, TimeoutError, sync_playwright
 from werkzeug.serving import make_server
 
 from tests.stage import EMAIL, PASSWORD
 
+# What comes after the page is there: small strips, and what its scripts write.
+THERE = """() => document.readyState === "complete" && ![...document.querySelectorAll(".strip-slot")].some(
+  slot => !slot.children.length && slot.offsetParent && slot.getBoundingClientRect().top < innerHeight)"""
 ARGUMENTS = ["--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """The system's Chromium. Locally its tests are skipped where it is missing; in CI that is a failure."""
-    binary = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    binary = installed()
     if binary is None:
         reason = "Chromium is not installed (Debian: apt-get install chromium)"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    # Chromium refuses to run as root inside its own sandbox.
+    with launched(binary) as browser:
+        yield browser
+
+
+def installed() -> str | None:
+    """Where the system's Chromium is."""
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@contextmanager
+def launched(binary: str) -> Iterator[Browser]:
+    """A Chromium that has ended when the context ends."""
+    # It refuses to run as root inside its own sandbox.
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=binary, args=[*ARGUMENTS, *sandbox])
@@ -54,3 +69,9 @@ def log_in(page: Page) -> None:
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
     page.wait_for_url("**/releases*")
+
+
+def wait_until_there(page: Page) -> None:
+    """Wait until a page has all that comes after itself; a strip that cannot be had is not waited for."""
+    with suppress(TimeoutError):
+        page.wait_for_function(THERE, timeout=5_000)
