@@ -8,7 +8,7 @@ PORT ?= 8000
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
-.PHONY: help demo dev test lint format lock bench browser clean
+.PHONY: help demo dev test lint types format lock bench browser clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,11 @@ lint: .venv/.dev ## Format check, lint and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@if command -v npm >/dev/null 2>&1; then $(MAKE) --no-print-directory types; \
+		else echo "The types of static/js were not checked: that takes npm (Debian: apt-get install npm)" >&2; test -z "$$CI"; fi
+
+types: node_modules/.done
+	@node_modules/.bin/tsc --project .
 
 format: .venv/.dev ## Format the code and mend what the linter can
 	@$(BIN)/ruff format .
@@ -46,9 +51,10 @@ lock: .venv/.dev ## Renew the lock files from pyproject.toml
 		--upgrade --extra demo --group dev --output-file requirements-dev.lock
 	@$(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-header --no-emit-index-url \
 		--extra demo --group build --constraint requirements-dev.lock --output-file requirements.lock
+	@npm update --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund --silent
 
 clean: ## Remove the virtual environment and what was built (the data in var/ stays)
-	@rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .coverage
+	@rm -rf .venv node_modules build dist .pytest_cache .mypy_cache .ruff_cache .coverage
 
 .venv/bin/python:
 	@echo "Creating .venv"
@@ -66,4 +72,10 @@ clean: ## Remove the virtual environment and what was built (the data in var/ st
 .venv/.dev: requirements-dev.lock .venv/.runtime
 	@echo "Installing the locked development requirements"
 	@$(PIP) install --quiet --require-hashes --requirement requirements-dev.lock
+	@touch $@
+
+# The compiler's own package has no scripts to run, and what has may not.
+node_modules/.done: package-lock.json package.json
+	@echo "Installing what checks the types of static/js"
+	@npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@

@@ -1,5 +1,6 @@
 """Small makers for what the tests read: entities, executions and hierarchies as a rollout answers them."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,6 +8,7 @@ from dashboard.domain.entities import Attempt, Entity, Execution, Failure, Statu
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import phase_of
 
+NONE: Mapping[str, str] = {}
 STARTED = datetime(2026, 11, 22, 14, 2, tzinfo=UTC)
 
 
@@ -66,10 +68,22 @@ def hierarchy(clusters: int = 2, apps: int = 2, state: str = "deploying") -> dic
     }
 
 
-def wave(wave_id: str, clusters: int, apps: int, state: str = "deploying") -> dict[str, Any]:
-    """What `get_wave_hierarchy` answers for one wave; ids are unique within the release."""
+def wave(
+    wave_id: str,
+    clusters: int,
+    apps: int,
+    state: str = "deploying",
+    but: Mapping[str, str] = NONE,
+    since: str | None = None,
+) -> dict[str, Any]:
+    """What `get_wave_hierarchy` answers for one wave; ids are unique within the release.
+
+    `but` are states by app, `since` is when the apps began.
+    """
     name = wave_id.partition(":")[2]
     found = [_cluster(f"{name}-{cluster}", apps, state) | {"wave_id": wave_id} for cluster in range(clusters)]
+    for app in (app for cluster in found for app in cluster["bundle"]["apps"]):
+        app |= {"state": but.get(app["id"], state), "created_at": since}
     return {
         "id": wave_id,
         "state": "in_progress",

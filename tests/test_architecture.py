@@ -2,6 +2,8 @@
 
 import ast
 import hashlib
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -114,6 +116,7 @@ def test_no_template_marks_text_as_safe_or_writes_scripts_or_styles_inline():
         source = (ROOT / "templates" / name).read_text()
         for wrong in ("|safe", "| safe", "Markup", "style=", "<style", "onclick", "hx-on", "javascript:", "autoescape"):
             assert wrong not in source, f"{name}: {wrong}"
+        assert not re.search(r"\son(?!ly)[a-z]+=", source), name
         ours = source.count("<script defer src=") + source.count('<script type="module" src=')
         assert source.count("<script") == ours, name
 
@@ -139,3 +142,5 @@ def test_the_lock_files_pin_everything_with_hashes_and_name_no_host():
         assert all("==" in line for line in pins)
         assert text.count("--hash=sha256:") >= len(pins)
         assert "://" not in text
+    (_, *locked) = json.loads((ROOT / "package-lock.json").read_text())["packages"].values()
+    assert all(package["integrity"] and "resolved" not in package for package in locked)

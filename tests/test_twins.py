@@ -34,8 +34,9 @@ def addresses(rollouts: Rollouts) -> dict[str, list[str]]:
         + [
             f"/releases/{rollouts.failed}?selected={selected}"
             for selected in ("cluster:eu-west-1", rollouts.failed, "app:nowhere", "odd", "")
-        ],
-        "hierarchy": [f"/releases/{release_id}/hierarchy" for release_id in ids],
+        ]
+        + in_order(rollouts),
+        "hierarchy": [f"/releases/{release_id}/hierarchy" for release_id in ids] + in_order(rollouts, "/hierarchy"),
         "strip": [f"/releases/{release_id}/strip" for release_id in ids],
         "timeline": [f"/releases/{release_id}/timeline" for release_id in ids] + ["/releases/release:never/timeline"],
         "matrix": [f"/releases/{release_id}/matrix" for release_id in ids]
@@ -44,7 +45,8 @@ def addresses(rollouts: Rollouts) -> dict[str, list[str]]:
             f"/releases/{release_id}/entities/{entity_id}"
             for release_id in ids
             for entity_id in (release_id, "cluster:eu-west-1", "app:nowhere")
-        ],
+        ]
+        + in_order(rollouts, f"/entities/{rollouts.failed}"),
         "panel": [
             f"/releases/{release_id}/entities/{entity_id}/panel"
             for release_id in ids
@@ -64,6 +66,11 @@ def addresses(rollouts: Rollouts) -> dict[str, list[str]]:
         ],
         "occurrences": ["/entities/cluster:eu-west-1", "/entities/app:nowhere", f"/entities/{rollouts.failed}"],
     }
+
+
+def in_order(rollouts: Rollouts, view: str = "") -> list[str]:
+    """A tree in each order that can be asked for, and in one that cannot."""
+    return [f"/releases/{rollouts.failed}{view}?sort={word}" for word in ("", "worst", "name", "changed", "odd")]
 
 
 def rows_of_json(value: Any) -> Iterator[Row]:

@@ -11,13 +11,14 @@ from dashboard.domain.causes import position_in
 from dashboard.domain.entities import Entity, Release, Status
 from dashboard.domain.ids import EntityType
 from dashboard.domain.narrowing import EVERYTHING, Narrowing
+from dashboard.domain.order import Order
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import EntityNotFound, Problem, ProblemCode, SourceUnavailable
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness
-from dashboard.pages.rows import AnyRow, Row, place_of_path
+from dashboard.pages.rows import AnyRow, AppRow, Row, place_of_path
 from dashboard.pages.runs import RunsView
-from dashboard.pages.tree import Folding, ReleaseTree, app_row, bundle_row, cluster_row, tree_fields, wave_row
+from dashboard.pages.tree import LARGE, Folding, ReleaseTree, app_row, bundle_row, cluster_row, tree_fields, wave_row
 
 NOT_LOOKED_FOR = Problem(ProblemCode.NOT_READ, "This part of the release has not been read yet.")
 UNREAD = frozenset(
@@ -58,6 +59,7 @@ class EntityPage(Page):
     path: tuple[Step, ...] = Field(description="From the release down to the entity's parent.")
     entity: ReleaseTree | AnyRow
     unread: bool = Field(exclude=True)
+    opens: tuple[str, ...] = Field(exclude=True)
 
     @property
     def title(self) -> str:
@@ -82,7 +84,13 @@ class EntityPage(Page):
     @property
     def frame(self) -> tuple[object, ...]:
         """What names the list of the rows below the entity, or stands in their place."""
-        return self.entity.key, self.entity.type, self.entity.name, self.entity.listed, self.entity.problem is None
+        entity = self.entity
+        return entity.key, entity.type, entity.name, entity.listed, entity.problem is None, self.large
+
+    @property
+    def large(self) -> bool:
+        """Whether there may be so many rows that those out of sight are to cost nothing."""
+        return not isinstance(self.entity, AppRow) and self.entity.progress.total >= LARGE
 
     def lines(self) -> Iterator[Row]:
         """The rows below the entity."""
@@ -94,16 +102,21 @@ class EntityPage(Page):
         snapshot: Snapshot[Release],
         entity_id: str,
         open_ids: frozenset[str] = frozenset(),
+        shut: frozenset[str] = frozenset(),
         *,
         every: bool = False,
         narrowing: Narrowing = EVERYTHING,
+        order: Order = Order.ROLLOUT,
     ) -> "EntityPage":
         """The page of an entity, with these rows open as well, or every one, and what of it is wanted below.
+
+        What is `shut` is closed unless it is opened as well.
 
         Raises EntityNotFound, or SourceUnavailable where the tree is not known.
         """
         release = snapshot.value
-        folding = Folding(every, open_ids | {entity_id}, fold_waves=release.levels is not None, narrowing=narrowing)
+        by_levels = release.levels is not None
+        folding = Folding(every, open_ids | {entity_id}, by_levels, shut, narrowing, order)
         path = path_to(release.root, entity_id)
         if path is None:
             raise missing(snapshot, entity_id)
@@ -117,6 +130,7 @@ class EntityPage(Page):
             path=tuple(Step(id=step.id, type=step.type, name=step.name) for step in path[:-1]),
             unread=any(row.problem and row.problem.code is ProblemCode.NOT_READ for row in path[-1].walk()),
             entity=_row(release, path, folding),
+            opens=() if by_levels or len(path) > 1 else release.root.child_ids,
             **freshness(snapshot),
         )
 

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from dashboard.domain.entities import FailingTask, Release
 from dashboard.domain.narrowing import EVERYTHING, Narrowing
+from dashboard.domain.order import Order
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import ProblemCode
 from dashboard.domain.rollup import Blockage, Obstacle, blockages, cause_of
@@ -19,7 +20,7 @@ from dashboard.pages.panel import Panel
 from dashboard.pages.rows import Row
 from dashboard.pages.runs import RunsView
 from dashboard.pages.strip import MOST_ABOVE_TREE, Strip
-from dashboard.pages.tree import Folding, ReleaseTree, tree_fields
+from dashboard.pages.tree import LARGE, Folding, ReleaseTree, tree_fields
 from dashboard.pages.views import AttemptView, ChildRunView, FailureView
 
 # Obstacles named in the line that says what a wave waits for; the rest is counted.
@@ -160,8 +161,13 @@ class _TreePage(Page, ReleaseTree):
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """What names the tree, and whether there is one to look through."""
-        return self.name, self.entities > 1
+        """What names the tree, whether there is one to look through, and whether that is a large one."""
+        return self.name, self.entities > 1, self.large
+
+    @property
+    def large(self) -> bool:
+        """Whether there may be so many rows that those out of sight are to cost nothing."""
+        return self.entities >= LARGE
 
     def lines(self) -> Iterator[Row]:
         """The rows of the tree."""
@@ -230,23 +236,26 @@ class ReleasePage(_TreePage):
         open_ids: frozenset[str] = frozenset(),
         shut: frozenset[str] = frozenset(),
         narrowing: Narrowing = EVERYTHING,
+        order: Order = Order.ROLLOUT,
         selected: Panel | None = None,
     ) -> Self:
-        """The page of a snapshot, with these waves and clusters open as well, and these closed unless they are both.
+        """The page of a snapshot, with these rows open as well, and these closed unless they are both.
 
         What is selected is to be seen, whatever is closed.
         """
         first = at_first(snapshot.value, open_ids, shut, narrowing)
         open_ids |= selected.above if selected else frozenset()
         opened = open_ids | (first.ids | waves_above(snapshot.value.root, open_ids)) - shut
-        folding = Folding(open_ids=opened, fold_waves=first.fold_waves, shut=shut, narrowing=narrowing)
+        folding = Folding(False, opened, first.fold_waves, shut, narrowing, order)
         return cls._of(snapshot, folding, at_first=first, selected=selected)
 
     @classmethod
-    def unfolded(cls, snapshot: Snapshot[Release], narrowing: Narrowing = EVERYTHING) -> Self:
+    def unfolded(
+        cls, snapshot: Snapshot[Release], narrowing: Narrowing = EVERYTHING, order: Order = Order.ROLLOUT
+    ) -> Self:
         """The same with every row shown: each row of anybody's page is among these, whatever they have opened."""
         first = at_first(snapshot.value, narrowing=narrowing)
-        folding = Folding(every=True, fold_waves=first.fold_waves, narrowing=narrowing)
+        folding = Folding(every=True, fold_waves=first.fold_waves, narrowing=narrowing, order=order)
         return cls._of(snapshot, folding, at_first=first, selected=None)
 
 
@@ -265,9 +274,9 @@ class HierarchyPage(_TreePage):
         return f"{self.name}, whole tree: {self.phase.replace('_', ' ')}"
 
     @classmethod
-    def of(cls, snapshot: Snapshot[Release], narrowing: Narrowing = EVERYTHING) -> Self:
+    def of(cls, snapshot: Snapshot[Release], narrowing: Narrowing = EVERYTHING, order: Order = Order.ROLLOUT) -> Self:
         """The page of a snapshot."""
-        folding = Folding(every=True, fold_waves=snapshot.value.levels is not None, narrowing=narrowing)
+        folding = Folding(every=True, fold_waves=snapshot.value.levels is not None, narrowing=narrowing, order=order)
         return cls._of(snapshot, folding)
 
 

@@ -142,18 +142,24 @@ class Branch(Row):
 
 @part
 class BundleRow(Branch):
-    """The bundle of a cluster."""
+    """The bundle of a cluster. Its apps are there, too, where `open` is false."""
 
     type: Literal["bundle"]
     cluster_id: str
     app_ids: tuple[str, ...]
     progress: Progress
+    open: bool
     apps: tuple[AppRow, ...]
 
     @property
     def rows(self) -> tuple[Row, ...]:
         """Its apps."""
         return self.apps
+
+    @property
+    def frame(self) -> tuple[object, ...]:
+        """Whether it is open, too."""
+        return *super().frame, self.open
 
 
 @part
@@ -173,9 +179,14 @@ class ClusterRow(Branch):
         return (self.bundle,) if self.bundle else ()
 
     @property
+    def size(self) -> int:
+        """How many rows it shows, or would if it were open: what room they take."""
+        return 1 + (len(self.bundle.apps) if self.bundle else self.progress.total)
+
+    @property
     def frame(self) -> tuple[object, ...]:
-        """Whether what is below it is shown, too."""
-        return *super().frame, self.open
+        """Whether what is below it is shown, and what room that takes, too."""
+        return *super().frame, self.open, self.size
 
 
 @part

@@ -9,10 +9,14 @@ from pydantic import Field
 from dashboard.domain.entities import Entity, Release, Status
 from dashboard.domain.ids import EntityType
 from dashboard.domain.narrowing import EVERYTHING, Narrowing
+from dashboard.domain.order import Order
 from dashboard.domain.rollup import tally, tally_apps
 from dashboard.pages.base import part
 from dashboard.pages.rows import AppRow, BundleRow, ClusterRow, Row, WaveRow, common, place_of
 from dashboard.pages.views import Progress
+
+# From so many rows on a browser is told to make those that are out of sight later.
+LARGE = 1_500
 
 
 @part
@@ -46,7 +50,8 @@ class ReleaseTree(Row):
 class Folding:
     """Which waves and clusters show what is below them: all, or those named; waves always do unless `fold_waves`.
 
-    `shut` are waves that show nothing all the same. What was not read is never shown as open.
+    `shut` are waves that show nothing all the same, and bundles that are closed: their apps are few, and are there.
+    What was not read is never shown as open. Siblings stand in this `order`.
     """
 
     every: bool = False
@@ -54,6 +59,7 @@ class Folding:
     fold_waves: bool = False
     shut: frozenset[str] = frozenset()
     narrowing: Narrowing = EVERYTHING
+    order: Order = Order.ROLLOUT
 
     def folds(self, wave: Entity) -> bool:
         """Whether this wave is closed unless it is opened."""
@@ -69,11 +75,16 @@ class Folding:
         wanted = self.every or cluster.id in self.open_ids
         return wanted and not cluster.unopened and self.narrowing.reaches(EntityType.BUNDLE)
 
+    def opens_bundle(self, bundle: Entity) -> bool:
+        """Whether this bundle is open: always, unless it was closed."""
+        return bundle.id in self.open_ids or bundle.id not in self.shut
+
     def below(self, entity: Entity) -> list[tuple[int, Entity]]:
-        """The children that are shown, each with its position among all of them."""
+        """The children that are shown, in order, each with its position in the rollout's own."""
+        ordered = self.order.sort(entity.children)
         if self.narrowing.everything:
-            return list(enumerate(entity.children))
-        return [(position, child) for position, child in enumerate(entity.children) if self.narrowing.shows(child)]
+            return ordered
+        return [(position, child) for position, child in ordered if self.narrowing.shows(child)]
 
 
 UNFOLDED = Folding(every=True)
@@ -156,6 +167,7 @@ def bundle_row(bundle: Entity, cluster_id: str, folding: Folding, place: str) ->
         cluster_id=cluster_id,
         app_ids=bundle.child_ids,
         progress=Progress.of(tally_apps(bundle)),
+        open=folding.opens_bundle(bundle),
         apps=apps,
     )
 

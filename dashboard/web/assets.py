@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, request
+from rjsmin import jsmin
 
 from dashboard.web.renderings import the_renderings
 from dashboard.web.texts import Compressed, Text
 
 # What stands before a file's own name in its address.
 _NAMED = re.compile(r"^v-[0-9a-f]{10}/")
+# Our own scripts; what is vendored is sent as it was published.
+_OURS = re.compile(r"/js/[^/]+\.js$")
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -50,11 +53,11 @@ def init_app(app: Flask) -> None:
     app.view_functions["static"] = send
 
     @app.after_request
-    def compress(response: Response) -> Response:
+    def shorten(response: Response) -> Response:
         if request.endpoint != "static" or response.status_code != 200:
             return response
         response.vary.add("Accept-Encoding")
-        return _compressed(response) if request.accept_encodings["gzip"] else response
+        return _shortened(response)
 
 
 def compile_templates(app: Flask) -> None:
@@ -63,15 +66,22 @@ def compile_templates(app: Flask) -> None:
         app.jinja_env.get_template(name)
 
 
-def _compressed(response: Response) -> Response:
-    """A file as Flask sends it, compressed once for all who ask."""
+def _shortened(response: Response) -> Response:
+    """A file as it is sent, made once for all who ask: compressed, and our own scripts without comments and blanks."""
     tag, _ = response.get_etag()
     response.direct_passthrough = False
     plain = response.get_data()
-    squeezed = the_renderings().get(f"{request.path} {tag}", "static", lambda: Compressed.of(Text((plain,))))
-    response.set_data(squeezed.filled({}))
+
+    def make() -> Compressed:
+        return Compressed.of(Text((jsmin(plain) if _OURS.search(request.path) else plain,)))
+
+    made = the_renderings().get(f"{request.path} {tag}", "static", make)
+    if request.accept_encodings["gzip"]:
+        response.set_data(made.filled({}))
+        response.headers["Content-Encoding"] = "gzip"
+    else:
+        response.set_data(made.text.filled({}))
     response.set_etag(tag or "", weak=True)
-    response.headers["Content-Encoding"] = "gzip"
     return response
 
 

@@ -1,4 +1,4 @@
-"""What part of a tree is asked for, read from the address."""
+"""What part of a tree is asked for, and in which order, read from the address."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -7,6 +7,7 @@ from flask import request
 
 from dashboard.domain.ids import EntityType
 from dashboard.domain.narrowing import Narrowing
+from dashboard.domain.order import Order
 from dashboard.domain.phases import Phase
 from dashboard.web.errors import invalid_parameter
 from dashboard.web.listing import whole_number
@@ -22,6 +23,14 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 def asked_narrowing() -> Narrowing:
     """The levels and the rows that are wanted; raises Refused with 422."""
     return Narrowing(whole_number("depth", len(EntityType), len(EntityType)), _phases(), _text(), _since())
+
+
+def asked_order() -> Order:
+    """In which order rows of the same parent are to stand; raises Refused with 422."""
+    word = request.args.get("sort", "")
+    if word not in set(Order):
+        raise invalid_parameter("sort", f"takes {', '.join(filter(None, Order))}, or nothing for the rollout's order")
+    return Order(word)
 
 
 def _phases() -> frozenset[Phase]:

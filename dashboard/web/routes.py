@@ -30,7 +30,7 @@ from dashboard.web.csv import csv_answer
 from dashboard.web.errors import answer, invalid_parameter
 from dashboard.web.listing import asked_slice, sealing
 from dashboard.web.matrix import HEAD, asked_matrix, matrix_lines
-from dashboard.web.narrowed import asked_narrowing
+from dashboard.web.narrowed import asked_narrowing, asked_order
 from dashboard.web.shown import Shown
 from dashboard.web.twins import Twins
 
@@ -73,8 +73,8 @@ def release(release_id: str) -> Shown:
 
     What is selected stands beside the tree.
     """
-    what, opened, shut, narrowing = _watched(release_id), _ids("open"), _ids("shut"), asked_narrowing()
-    selected = _selected()
+    what, opened, shut, selected = _watched(release_id), _ids("open"), _ids("shut"), _selected()
+    narrowing, order = asked_narrowing(), asked_order()
     wanted = opened - WORDS | ({selected} if selected else set())
     seen = _live().release(release_id, asked_run(), whole=narrowing.picks, opened=wanted)
     if selected:
@@ -82,8 +82,8 @@ def release(release_id: str) -> Shown:
     return Shown(
         what,
         seen,
-        lambda: ReleasePage.of(seen, opened, shut, narrowing, _panel(seen, selected) if selected else None),
-        unfolded=lambda: ReleasePage.unfolded(seen, narrowing),
+        lambda: ReleasePage.of(seen, opened, shut, narrowing, order, _panel(seen, selected) if selected else None),
+        unfolded=lambda: ReleasePage.unfolded(seen, narrowing, order),
         since=narrowing.since,
     )
 
@@ -91,9 +91,9 @@ def release(release_id: str) -> Shown:
 @twins.route("/releases/<id:release_id>/hierarchy")
 def hierarchy(release_id: str) -> Shown:
     """One release with its whole tree, or as far as one is opened that is too large for that."""
-    what, narrowing = _watched(release_id), asked_narrowing()
+    what, narrowing, order = _watched(release_id), asked_narrowing(), asked_order()
     seen = _live().release(release_id, asked_run(), whole=True, opened=_ids("open"))
-    return Shown(what, seen, lambda: HierarchyPage.of(seen, narrowing), since=narrowing.since)
+    return Shown(what, seen, lambda: HierarchyPage.of(seen, narrowing, order), since=narrowing.since)
 
 
 @twins.route("/releases/<id:release_id>/strip")
@@ -145,14 +145,15 @@ def matrix_csv(release_id: str) -> Response:
 @twins.route("/releases/<id:release_id>/entities/<id:entity_id>")
 def entity(release_id: str, entity_id: str) -> Shown:
     """One entity of a release."""
-    what, opened, narrowing = _watched(release_id), _ids("open"), asked_narrowing()
+    what, opened, shut = _watched(release_id), _ids("open"), _ids("shut")
+    narrowing, order = asked_narrowing(), asked_order()
     parse_entity_id(entity_id)
     seen = _live().release(release_id, asked_run(), opened=opened | {entity_id})
     return Shown(
         what,
         seen,
-        lambda: EntityPage.of(seen, entity_id, opened, narrowing=narrowing),
-        unfolded=lambda: EntityPage.of(seen, entity_id, every=True, narrowing=narrowing),
+        lambda: EntityPage.of(seen, entity_id, opened, shut, narrowing=narrowing, order=order),
+        unfolded=lambda: EntityPage.of(seen, entity_id, every=True, narrowing=narrowing, order=order),
         since=narrowing.since,
     )
 

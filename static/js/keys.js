@@ -1,30 +1,34 @@
 // Keys for those who do not like to leave them. A field that is being typed in keeps its own.
 
+/** @type {Record<string, string>} */
 const GO = { r: "/releases", p: "/problems" };
 const GO_MS = 1500;
 const ROWS = "#live a.name.cover, #live .row.cause";
 let going = 0;
 
-/** Whether a key belongs to what has the focus. */
-const typing = (target) => target.matches("input, select, textarea, [contenteditable]");
+/** Whether a key belongs to what has the focus. @param {EventTarget | null} target */
+const typing = (target) => target instanceof Element && target.matches("input, select, textarea, [contenteditable]");
 
-/** The path of a page, wherever the dashboard is mounted: the brand leads to the list. */
+/** The path of a page, wherever the dashboard is mounted: the brand leads to the list. @param {string} path */
 function go(path) {
-  const home = document.querySelector("a.brand").getAttribute("href");
-  location.assign(home.replace(/\/releases$/, path));
+  const home = document.querySelector("a.brand")?.getAttribute("href");
+  if (home) location.assign(home.replace(/\/releases$/, path));
 }
 
-/** Focus the next row of a list, or the one before. A tree has keys of its own. */
+/** Focus the next row of a list, or the one before. A tree has keys of its own. @param {1 | -1} by */
 function step(by) {
-  const rows = [...document.querySelectorAll(ROWS)];
-  const at = rows.indexOf(document.activeElement);
+  /** @type {NodeListOf<HTMLElement>} */
+  const found = document.querySelectorAll(ROWS);
+  const rows = [...found];
+  const at = rows.findIndex((row) => row === document.activeElement);
   const next = at < 0 ? (by > 0 ? 0 : rows.length - 1) : Math.min(Math.max(at + by, 0), rows.length - 1);
   rows[next]?.focus();
 }
 
+/** @type {Record<string, () => void>} */
 const KEYS = {
-  "/": () => document.querySelector("#main input[type=search]")?.focus(),
-  "?": () => document.getElementById("keys")?.showModal(),
+  "/": () => /** @type {HTMLElement | null} */ (document.querySelector("#main input[type=search]"))?.focus(),
+  "?": () => /** @type {HTMLDialogElement | null} */ (document.getElementById("keys"))?.showModal(),
   g: () => { going = performance.now(); },
   j: () => step(1),
   k: () => step(-1),

@@ -1,10 +1,11 @@
 // Keeps an open page current, and keeps what the viewer has opened.
 // Everything works without it: a reload shows the latest, and disclosures are native.
 
-import { openIds } from "./address.js";
+import { forAllRows, openIds } from "./address.js";
 import { clock, showAllTimes } from "./times.js";
 
 export const live = () => document.getElementById("live");
+/** @returns {HTMLElement | null} */
 export const marker = () => document.querySelector("#live [data-worst]");
 
 // Asking for news
@@ -15,11 +16,13 @@ const TABS = new Set(["failed", "timed_out", "paused", "running", "succeeded"]);
 let timer = 0;
 let asking = false;
 let again = false;
+/** @type {Date | null} */
 let lostSince = null;
 
 /** Whether news come by themselves: see news.js. */
 export const isHearing = () => document.documentElement.dataset.hearing === "true";
 
+/** @param {"" | "on" | "old" | "lost"} name @param {string} text */
 export function pulse(name, text) {
   const element = document.getElementById("pulse");
   if (!element) return;
@@ -33,8 +36,10 @@ function tellTab() {
   const { title, worst } = marker()?.dataset ?? {};
   if (!title) return;
   document.title = lostSince ? `not current: ${title}` : title;
+  /** @type {HTMLLinkElement | null} */
   const icon = document.querySelector("link[rel=icon]");
-  const href = icon.href.replace(/favicon[a-z_-]*\.svg/, TABS.has(worst) ? `favicon-${worst}.svg` : "favicon.svg");
+  if (!icon) return;
+  const href = icon.href.replace(/favicon[a-z_-]*\.svg/, worst && TABS.has(worst) ? `favicon-${worst}.svg` : "favicon.svg");
   if (icon.href !== href) icon.href = href;
 }
 
@@ -51,13 +56,13 @@ export function schedule() {
   // A hidden tab asks nothing; an ended release has no news.
   if (!live() || document.hidden || marker()?.dataset.live !== "true") return;
   // While news come by themselves, asking only makes sure of that, and of the session.
-  timer = setTimeout(refresh, (isHearing() ? ASK_ANYWAY_SECONDS : Number(live().dataset.every)) * 1000);
+  timer = setTimeout(refresh, (isHearing() ? ASK_ANYWAY_SECONDS : Number(live()?.dataset.every)) * 1000);
 }
 
 /** Ask for what is new; if that is under way, once more after it, as its answer may have been made already. */
 export function refresh() {
   again = asking;
-  if (!asking && live()) live().dispatchEvent(new CustomEvent("refresh"));
+  if (!asking) live()?.dispatchEvent(new CustomEvent("refresh"));
 }
 
 document.addEventListener("visibilitychange", () => {
@@ -66,11 +71,9 @@ document.addEventListener("visibilitychange", () => {
 });
 
 document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
-  // What was looked for is looked for in rows that are loaded, too.
+  // What was asked for holds for rows that are loaded, too.
   if (ctx.sourceElement.matches(".tree [data-rows]")) {
-    for (const [name, value] of new URLSearchParams(location.search)) {
-      if (["q", "phase", "changed"].includes(name)) ctx.request.body.append(name, value);
-    }
+    for (const [name, value] of forAllRows()) ctx.request.body.append(name, value);
   }
   if (ctx.sourceElement !== live()) return;
   asking = true;
@@ -81,19 +84,20 @@ document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
 /** The version that the page shows: its tag names that, and after a dot what was asked for. */
 export const shownVersion = () => live()?._htmx?.ptag?.split(".")[0] ?? "";
 
-/** Take the rows that lead from one version to the next; ask, if the page shows neither of them. */
+/** Take the rows that lead from one version to the next; ask, if the page shows neither of them. @param {string} from @param {string} to @param {string} asOf @param {string} text */
 export async function takeRows(from, to, asOf, text) {
   if (shownVersion() === to) return;
-  if (asking || shownVersion() !== from) {
+  const page = live();
+  if (asking || !page?._htmx || shownVersion() !== from) {
     refresh();
     return;
   }
-  live()._htmx.ptag = live()._htmx.ptag.replace(from, to);
-  if (text) await htmx.swap({ text, sourceElement: live(), target: live(), swap: "none", news: true });
+  page._htmx.ptag = page._htmx.ptag?.replace(from, to);
+  if (text) await htmx.swap({ text, sourceElement: page, target: page, swap: "none", news: true });
   current(asOf);
 }
 
-/** What the page shows was the latest at this moment. */
+/** What the page shows was the latest at this moment. @param {string | null | undefined} asOf */
 function current(asOf) {
   lostSince = null;
   const time = marker()?.querySelector("time");
@@ -107,36 +111,49 @@ function current(asOf) {
   document.dispatchEvent(new Event("current"));
 }
 
+// Pixels: the top bar is so high, and no row is lower than a step.
+const BELOW_BAR = 56;
+const STEP = 24;
+
 /** What the viewer is at: the row under the pointer, else the one with the focus, else the first that is in sight. */
 function attended() {
   const pointed = document.querySelector("#live .row[id]:hover") ?? document.activeElement?.closest("#live .row[id]");
   if (pointed || !scrollY) return pointed;
-  return [...document.querySelectorAll("#live .row[id]")].find((row) => row.getBoundingClientRect().top >= 0);
+  // Not by asking each row: those out of sight would have to be laid out for that.
+  for (let y = BELOW_BAR; y < innerHeight; y += STEP) {
+    const row = document.elementFromPoint(innerWidth / 2, y)?.closest("#live .row[id]");
+    if (row) return row;
+  }
+  return null;
 }
 
+/** @type {{ id: string, top: number } | null} */
 let held = null;
 
 /** Rows that come or go above do not move what the viewer is at. */
 function hold() {
-  const row = document.getElementById(held?.id ?? "");
+  const page = live();
+  if (!page || !held) return;
+  const { id, top } = held;
+  const row = document.getElementById(id);
   if (!row) return;
-  const moved = () => row.getBoundingClientRect().top - held.top;
+  const moved = () => row.getBoundingClientRect().top - top;
   scrollBy({ top: moved(), behavior: "instant" });
   // A page that is too short to be scrolled so far is made longer.
   if (moved() > 0) {
-    live().style.paddingBottom = `${innerHeight}px`;
+    page.style.paddingBottom = `${innerHeight}px`;
     scrollBy({ top: moved(), behavior: "instant" });
   }
 }
 
 document.addEventListener("htmx:before:swap", ({ detail: { ctx, tasks } }) => {
   const row = attended();
-  held = row && { id: row.id, top: row.getBoundingClientRect().top };
+  held = row ? { id: row.id, top: row.getBoundingClientRect().top } : null;
   if (ctx.sourceElement !== live() || tasks.every(({ target }) => target)) return;
   // News are for all who have the page open: some have a row closed that others have opened.
   if (ctx.news) return;
   // What has changed is not here: asked for again, the answer is the whole.
-  delete live()._htmx.ptag;
+  delete ctx.sourceElement._htmx?.ptag;
   again = true;
 });
 
@@ -145,6 +162,7 @@ document.addEventListener("htmx:after:swap", () => {
   hold();
 });
 
+/** @param {HTMLElement} row */
 function glow(row) {
   row.classList.remove("changed");
   void row.offsetWidth; // lets the same row glow again
@@ -152,11 +170,13 @@ function glow(row) {
 }
 
 // Told by the browser itself: there may be thousands of rows, and few of them change.
-if (live()) {
+const watched = live();
+if (watched) {
   new MutationObserver((records) => {
-    const changed = records.filter(({ target, attributeName, oldValue }) => oldValue !== null && target.getAttribute(attributeName) !== oldValue);
-    new Set(changed.map(({ target }) => target)).forEach((row) => row.matches(".row") && glow(row));
-  }).observe(live(), { subtree: true, attributes: true, attributeOldValue: true, attributeFilter: ["data-state", "data-phase"] });
+    const rows = records.flatMap(({ target, attributeName, oldValue }) =>
+      target instanceof HTMLElement && target.matches(".row") && oldValue !== null && oldValue !== target.getAttribute(attributeName ?? "") ? target : []);
+    new Set(rows).forEach(glow);
+  }).observe(watched, { subtree: true, attributes: true, attributeOldValue: true, attributeFilter: ["data-state", "data-phase"] });
 }
 
 document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
@@ -184,12 +204,13 @@ htmx.registerExtension("fold", {
 
 // The rows of a closed wave or cluster are loaded when it is opened.
 document.addEventListener("toggle", ({ target }) => {
-  if (!target.open || !target.matches("details[data-lazy]")) return;
+  if (!(target instanceof HTMLDetailsElement) || !target.open || !target.matches("[data-lazy]")) return;
   const list = target.querySelector(":scope > [data-rows]");
   if (list?.querySelector(":scope > li > .more")) list.dispatchEvent(new CustomEvent("rows"));
 }, true);
 
 // A page that could not be read asks again by itself.
+/** @type {HTMLElement | null} */
 const retry = document.querySelector("[data-retry]");
 if (retry) setTimeout(() => location.reload(), Number(retry.dataset.retry) * 1000);
 

@@ -15,11 +15,11 @@ const SPREAD_MS = 400;
 
 // Tabs that show the same page tell each other: those without a stream hear it from one that has one.
 const otherTabs = new BroadcastChannel("news");
-const newsAddress = () => `/live${live().getAttribute("hx-get")}`;
+const newsAddress = () => `/live${live()?.getAttribute("hx-get")}`;
 
 const news = { retry: 0, stop: () => {}, trying: false, failures: 0, wait: 0, timer: 0, none: false };
 
-/** Say whether news come by themselves: pages ask less often then. */
+/** Say whether news come by themselves: pages ask less often then. @param {boolean} now */
 function setHearing(now) {
   document.documentElement.dataset.hearing = String(now);
 }
@@ -63,7 +63,7 @@ async function followStream() {
     alive();
     const headers = { Accept: "text/event-stream", "Last-Event-ID": shownVersion() };
     const response = await fetch(newsAddress(), { headers, signal: control.signal, cache: "no-store" });
-    if (response.ok) await readEvents(response.body, alive);
+    if (response.ok && response.body) await readEvents(response.body, alive);
     else refused(response);
   } catch {
     // Broken, or stopped by this page: both are told by what happens next.
@@ -72,11 +72,13 @@ async function followStream() {
   setHearing(false);
 }
 
+/** @param {Response} response */
 function refused(response) {
   news.none = response.status === 501; // this server holds no streams
   news.wait = 1000 * Number(response.headers.get("Retry-After")) * (1 + Math.random());
 }
 
+/** @param {ReadableStream<Uint8Array<ArrayBuffer>>} body @param {() => void} alive */
 async function readEvents(body, alive) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
@@ -87,21 +89,24 @@ async function readEvents(body, alive) {
     // Not before something has come: a proxy may keep back what it gets, and the page asks on.
     if (!isHearing()) startHearing();
     const events = (text + value).split("\n\n");
-    text = events.pop();
+    text = events.pop() ?? "";
     for (const event of events) hearEvent(fieldsOf(event));
   }
 }
 
-/** The fields of an event; `data` are lines. */
+/** The fields of an event; of those that we know, `data` are lines. @param {string} event */
 function fieldsOf(event) {
-  const fields = { data: [] };
+  /** @type {Record<string, string>} */
+  const fields = {};
+  /** @type {string[]} */
+  const data = [];
   for (const line of event.split("\n")) {
     const [name] = line.split(":", 1);
     const value = line.slice(name.length + 2);
-    if (name === "data") fields.data.push(value);
+    if (name === "data") data.push(value);
     else fields[name] = value;
   }
-  return fields;
+  return { event: fields.event, id: fields.id, retry: fields.retry, data };
 }
 
 function stopUnwanted() {
@@ -114,6 +119,7 @@ function startHearing() {
   schedule();
 }
 
+/** @param {ReturnType<typeof fieldsOf>} event */
 function hearEvent(event) {
   if (event.retry) news.retry = Number(event.retry);
   if (event.event === "rows") {

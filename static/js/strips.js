@@ -6,27 +6,33 @@ const RENEW_MS = 30_000;
 const LEAST_MS = 5_000;
 const AT_ONCE = 2;
 
+/** @param {Event} event @returns {HTMLAnchorElement | null} */
+const cellOf = ({ target }) => (target instanceof Element ? target.closest("a.cell") : null);
+
 document.addEventListener("keydown", (event) => {
-  const cell = event.target.closest?.("a.cell");
+  const cell = cellOf(event);
   const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
   if (!cell || !step) return;
-  const cells = [...cell.closest(".strip").querySelectorAll("a.cell")];
-  cells[cells.indexOf(cell) + step]?.focus();
+  /** @type {NodeListOf<HTMLAnchorElement> | undefined} */
+  const cells = cell.closest(".strip")?.querySelectorAll("a.cell");
+  cells?.[[...cells].indexOf(cell) + step]?.focus();
   event.preventDefault();
 });
 
 document.addEventListener("click", (event) => {
-  const cell = event.target.closest?.("a.cell");
+  const cell = cellOf(event);
   const branch = cell && document.getElementById(cell.hash.slice(1));
   if (!branch || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  for (let part = branch; part; part = part.parentElement.closest("details")) part.open = true;
+  for (let part = branch.closest("details"); part; part = part.parentElement?.closest("details") ?? null) part.open = true;
   location.hash = cell.hash;
 });
 
+/** @type {WeakMap<Element, { said: string | undefined, at: number }>} */
 const had = new WeakMap();
 const inSight = new WeakSet();
 
+/** @param {HTMLElement} slot */
 function due(slot) {
   const last = had.get(slot);
   if (!last) return true;
@@ -40,7 +46,9 @@ function due(slot) {
 function fill() {
   if (document.hidden) return;
   let underWay = document.querySelectorAll(".strip-slot.htmx-request").length;
-  for (const slot of document.querySelectorAll(".strip-slot")) {
+  /** @type {NodeListOf<HTMLElement>} */
+  const slots = document.querySelectorAll(".strip-slot");
+  for (const slot of slots) {
     sight.observe(slot);
     if (underWay >= AT_ONCE || !inSight.has(slot) || !due(slot)) continue;
     underWay += 1;

@@ -6,21 +6,24 @@ import { showAllTimes } from "./times.js";
 const STEPS = [1, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
 const MOST_TICKS = 9;
 
+/** A part of the whole, in percent. @param {Element} element @param {string} name */
+const numberOf = (element, name) => parseFloat(element.getAttribute(name) ?? "");
+
 function grow() {
   const chart = document.getElementById("timeline");
-  const known = Date.parse(marker()?.querySelector("time")?.dateTime) / 1000;
+  const known = Date.parse(marker()?.querySelector("time")?.dateTime ?? "") / 1000;
   if (!known || !chart || !("growing" in chart.dataset)) return;
   const from = Number(chart.dataset.from);
-  const length = chart.dataset.until - from;
+  const length = Number(chart.dataset.until) - from;
   const now = Math.max(0, (100 * (known - from)) / length);
   for (const element of chart.querySelectorAll("[data-grows]")) {
-    const begins = parseFloat(element.getAttribute("x"));
+    const begins = numberOf(element, "x");
     if (element.localName === "rect") element.setAttribute("width", `${Math.max(now - begins, 0.4)}%`);
     else element.setAttribute("x", `${now}%`);
   }
   // What was expected and is late is told in words; a bar of it would stand in the past.
   for (const element of chart.querySelectorAll(".expected")) {
-    const ends = parseFloat(element.getAttribute("x")) + parseFloat(element.getAttribute("width"));
+    const ends = numberOf(element, "x") + numberOf(element, "width");
     element.classList.toggle("late", ends < now);
   }
   let span = length;
@@ -30,14 +33,14 @@ function grow() {
   clear(chart);
 }
 
-/** Hide the time along the top that the label of now would cover. */
+/** Hide the time along the top that the label of now would cover. @param {Element} chart */
 function clear(chart) {
   const labels = [...chart.querySelectorAll(".axis foreignObject")];
-  const now = labels.pop().getBoundingClientRect().left;
+  const now = labels.pop()?.getBoundingClientRect().left ?? 0;
   for (const label of labels) label.classList.toggle("under", Math.abs(label.getBoundingClientRect().left + 20 - now) < 44);
 }
 
-/** Past the right end of the axis all moves closer together, and other times stand along the top. */
+/** Past the right end of the axis all moves closer together, and other times stand along the top. @param {HTMLElement} chart @param {number} from @param {number} length @param {number} span */
 function squeeze(chart, from, length, span) {
   for (const scale of chart.querySelectorAll(".scale")) scale.setAttribute("width", `${(100 * length) / span}%`);
   const step = STEPS.find((seconds) => span / seconds <= MOST_TICKS) ?? 86400 * Math.ceil(span / 86400 / MOST_TICKS);
@@ -52,12 +55,13 @@ function squeeze(chart, from, length, span) {
   }
   put(chart.querySelector(".axis .scale"), labels);
   put(chart.querySelector(".grid .scale"), lines);
-  chart.dataset.span = span;
+  chart.dataset.span = String(span);
   showAllTimes();
 }
 
-/** In place of all but what stands for now. */
+/** In place of all but what stands for now. @param {Element | null} scale @param {string} markup */
 function put(scale, markup) {
+  if (!scale) return;
   for (const old of scale.querySelectorAll(":scope > :not(.now)")) old.remove();
   scale.insertAdjacentHTML("afterbegin", markup);
 }

@@ -3,97 +3,73 @@
 
 import { isSelected } from "./panel.js";
 
+/** @typedef {HTMLElement} Row */
+
 const live = document.getElementById("live");
-const OURS = new Set(["role", "tabindex", ...["level", "posinset", "setsize", "expanded", "selected", "owns"].map((name) => `aria-${name}`)]);
+const OURS = /^(role|tabindex|aria-(level|posinset|setsize|expanded|selected|owns))$/;
+// What only stands for rows that are not there yet is a link, and no row.
+const ROW = ".row:not(a)";
 // Lists are named in slices of so many milliseconds, so that a page of thousands of rows stays quick to the hand.
 const SLICE_MS = 30;
 // Each opened row is a request of its own.
 const OPENED_AT_ONCE = 50;
 const TYPING_MS = 700;
 
-/** The row that the tab key leads to. */
+/** The row that the tab key leads to. @type {Row | null} */
 let current = null;
 let focused = false;
 
 // From row to row
 
-const itemOf = (row) => row.closest("li");
+/** @param {EventTarget | null} target @returns {Row | null} */
+const rowAt = (target) => (target instanceof Element ? target.closest(`.tree ${ROW}`) : null);
+/** @param {Element} list @returns {Row[]} */
+const rowsOf = (list) => [...list.children].flatMap((item) => item.querySelector(ROW) ?? []);
+/** @param {Element} row */
+const listOf = (row) => /** @type {Element} */ (row.closest("ul"));
+/** @param {Element} row */
+const disclosureOf = (row) => (row.parentElement instanceof HTMLDetailsElement ? row.parentElement : null);
+/** @param {Element} list @returns {Row | null | undefined} */
+const rowOf = (list) => list.closest("details")?.querySelector("summary");
 
-/** The row of a list's item; what only stands for rows that are not there yet is none. */
-function rowOf(item) {
-  const first = item?.firstElementChild;
-  const row = first?.tagName === "DETAILS" ? first.firstElementChild : first;
-  return row?.matches(".row:not(a)") ? row : null;
-}
-
-const disclosureOf = (row) => (row.tagName === "SUMMARY" ? row.parentElement : null);
-const listOf = (row) => disclosureOf(row)?.querySelector(":scope > ul");
-const shownList = (row) => (disclosureOf(row)?.open ? listOf(row) : null);
-const firstIn = (row) => rowOf(shownList(row)?.firstElementChild);
-const above = (row) => itemOf(row).parentElement.closest(".tree details")?.firstElementChild ?? null;
-const treeOf = (row) => row.closest(".tree");
-
-/** The last row that is to be seen in this one. */
-function lastIn(row) {
-  const last = rowOf(shownList(row)?.lastElementChild);
-  return last ? lastIn(last) : row;
-}
-
-function below(row) {
-  if (firstIn(row)) return firstIn(row);
-  for (let at = row; at; at = above(at)) {
-    const next = rowOf(itemOf(at).nextElementSibling);
-    if (next) return next;
-  }
-  return null;
-}
-
-function before(row) {
-  const sibling = rowOf(itemOf(row).previousElementSibling);
-  return sibling ? lastIn(sibling) : above(row);
+/** All rows that are to be seen, from top to bottom. */
+function shown() {
+  /** @type {NodeListOf<Row>} */
+  const rows = document.querySelectorAll(`#live .tree ${ROW}:not(details:not([open]) > ul *)`);
+  return [...rows];
 }
 
 // What each row is
 
+/** @type {Set<Element>} */
 const waiting = new Set();
 let working = 0;
 
-/** Only a row's own keys lead to its links; the mouse reaches them as ever. */
-function passLinks(row) {
-  for (const link of row.querySelectorAll("a")) link.tabIndex = -1;
-}
+/** @param {Element} element @param {Record<string, unknown>} said */
+const say = (element, said) => Object.entries(said).forEach(([name, value]) => element.setAttribute(name, String(value)));
 
-function nameRow(row, level, position, size) {
-  row.setAttribute("role", "treeitem");
-  row.setAttribute("aria-level", level);
-  row.setAttribute("aria-posinset", position);
-  row.setAttribute("aria-setsize", size);
-  row.setAttribute("aria-selected", isSelected(row));
-  row.removeAttribute("aria-current");
-  row.tabIndex = row === current ? 0 : -1;
-  passLinks(row);
-  const disclosure = disclosureOf(row);
-  if (!disclosure) return;
-  disclosure.setAttribute("role", "none");
-  row.setAttribute("aria-expanded", disclosure.open);
-  // The group is beside its row, not in it.
-  row.setAttribute("aria-owns", listOf(row).id);
-}
+/** Only a row's own keys lead to its links; the mouse reaches them as ever. @param {Element} row */
+const passLinks = (row) => row.querySelectorAll("a").forEach((link) => { link.tabIndex = -1; });
 
+/** @param {Element} list */
 function nameList(list) {
-  if (!list.isConnected) return;
-  const root = list.classList.contains("tree");
-  list.setAttribute("role", root ? "tree" : "group");
-  let level = 1;
-  for (let up = list; !up.classList.contains("tree"); up = up.parentElement.closest("ul")) level += 1;
-  const rows = [];
-  for (const item of list.children) {
-    item.setAttribute("role", "none");
-    const row = rowOf(item);
-    if (row) rows.push(row);
-  }
-  if (root && !current?.isConnected && rows.length) current = rows[0];
-  rows.forEach((row, at) => nameRow(row, level, at + 1, rows.length));
+  const above = rowOf(list);
+  const rows = rowsOf(list);
+  if (!above && !current?.isConnected) [current = null] = rows;
+  let level = 0;
+  for (let up = /** @type {Element | null | undefined} */ (list); up; up = up.parentElement?.closest("ul")) level += 1;
+  say(list, { role: above ? "group" : "tree" });
+  for (const item of list.children) say(item, { role: "none" });
+  rows.forEach((row, at) => {
+    say(row, { role: "treeitem", "aria-level": level, "aria-posinset": at + 1, "aria-setsize": rows.length, "aria-selected": isSelected(row), tabindex: row === current ? 0 : -1 });
+    row.removeAttribute("aria-current");
+    passLinks(row);
+    const disclosure = disclosureOf(row);
+    if (!disclosure) return;
+    say(disclosure, { role: "none" });
+    // The group is beside its row, not in it.
+    say(row, { "aria-expanded": disclosure.open, "aria-owns": disclosure.lastElementChild?.id });
+  });
 }
 
 function nameWaiting() {
@@ -105,115 +81,121 @@ function nameWaiting() {
       return;
     }
     waiting.delete(list);
-    nameList(list);
+    if (list.isConnected) nameList(list);
   }
 }
 
+/** @param {Node} node */
 function awaitLists(node) {
-  if (node.nodeType !== Node.ELEMENT_NODE) return;
+  if (!(node instanceof Element)) return;
   if (node.matches(".tree, .tree ul")) waiting.add(node);
-  for (const list of node.querySelectorAll(".tree, .tree ul")) waiting.add(list);
+  node.querySelectorAll(".tree, .tree ul").forEach((list) => waiting.add(list));
 }
 
 // Where the keys lead
 
-/** Make a row the one that the tab key leads to. */
+/** Make a row the one that the tab key leads to. @param {Row} row */
 function select(row) {
   if (row === current) return;
   if (current) current.tabIndex = -1;
   current = row;
-  if (row.getAttribute("role") !== "treeitem") nameList(itemOf(row).parentElement);
+  if (row.role !== "treeitem") nameList(listOf(row));
   row.tabIndex = 0;
 }
 
+/** @param {Row | null | undefined} row */
 function go(row) {
   if (!row) return;
   select(row);
   row.focus();
 }
 
+/** Whether there was anything to open or close. @param {Row} row @param {boolean} open */
 function toggle(row, open) {
   const disclosure = disclosureOf(row);
-  if (disclosure) disclosure.open = open ?? !disclosure.open;
-}
-
-function openSiblings(row) {
-  const closed = [...itemOf(row).parentElement.children].map(rowOf).filter((one) => one && disclosureOf(one)?.open === false);
-  for (const one of closed.slice(0, OPENED_AT_ONCE)) toggle(one, true);
+  if (!disclosure || disclosure.open === open) return false;
+  disclosure.open = open;
+  return true;
 }
 
 let typed = "";
 let typedAt = 0;
 
-/** Go to the next row whose name begins with what was typed. */
+/** Go to the next row whose name begins with what was typed. @param {Row} row @param {string} key @param {number} at */
 function typeAhead(row, key, at) {
-  const more = at - typedAt < TYPING_MS;
-  typed = (more ? typed : "") + key.toLowerCase();
+  typed = (at - typedAt < TYPING_MS ? typed : "") + key.toLowerCase();
   typedAt = at;
-  const first = rowOf(treeOf(row).firstElementChild);
-  const begins = (one) => (one.querySelector(".name b") ?? one.querySelector(".name"))?.textContent.trim().toLowerCase().startsWith(typed);
+  const rows = shown();
   // One letter leads on; more of a name may be that of the row itself.
-  let next = typed.length > 1 ? row : below(row) ?? first;
-  for (const start = next; next && !begins(next);) {
-    next = below(next) ?? first;
-    if (next === start) return;
-  }
-  go(next);
+  const from = rows.indexOf(row) + Number(typed.length === 1);
+  go([...rows.slice(from), ...rows.slice(0, from)].find((one) => (one.querySelector(".name b") ?? one.querySelector(".name"))?.textContent.trim().toLowerCase().startsWith(typed)));
 }
 
+/** @param {Row} row @param {number} by */
+function step(row, by) {
+  const rows = shown();
+  go(rows[rows.indexOf(row) + by]);
+}
+
+/** @type {Record<string, (row: Row) => unknown>} */
 const KEYS = {
-  ArrowDown: (row) => go(below(row)),
-  ArrowUp: (row) => go(before(row)),
-  ArrowRight: (row) => (disclosureOf(row)?.open === false ? toggle(row, true) : go(firstIn(row))),
-  ArrowLeft: (row) => (disclosureOf(row)?.open ? toggle(row, false) : go(above(row))),
-  Home: (row) => go(rowOf(treeOf(row).firstElementChild)),
-  End: (row) => go(lastIn(rowOf(treeOf(row).lastElementChild))),
-  Enter: (row) => row.querySelector("a.go, a.name")?.click(),
-  " ": (row) => (disclosureOf(row) ? toggle(row) : KEYS.Enter(row)),
-  "*": openSiblings,
+  ArrowDown: (row) => step(row, 1),
+  ArrowUp: (row) => step(row, -1),
+  ArrowRight: (row) => toggle(row, true) || go(disclosureOf(row) && rowsOf(/** @type {Element} */ (row.nextElementSibling))[0]),
+  ArrowLeft: (row) => toggle(row, false) || go(rowOf(listOf(row))),
+  Home: () => go(shown()[0]),
+  End: () => go(shown().at(-1)),
+  Enter: (row) => /** @type {HTMLElement | null} */ (row.querySelector("a.go, a.name"))?.click(),
+  " ": (row) => toggle(row, !disclosureOf(row)?.open) || KEYS.Enter(row),
+  "*": (row) => rowsOf(listOf(row)).filter((one) => disclosureOf(one)?.open === false).slice(0, OPENED_AT_ONCE).forEach((one) => toggle(one, true)),
 };
 
+/** @param {KeyboardEvent} event */
 function press(event) {
-  const row = event.target.closest(".tree .row:not(a)");
+  const { key, target, timeStamp } = event;
+  const row = rowAt(target);
   if (!row || event.ctrlKey || event.altKey || event.metaKey) return;
   // A link that has the focus is followed by the browser itself.
-  if (event.target !== row && (event.key === "Enter" || event.key === " ")) return;
-  const typing = event.key.length === 1 && !KEYS[event.key];
-  if (!typing && !KEYS[event.key]) return;
+  if (target !== row && (key === "Enter" || key === " ")) return;
+  if (!KEYS[key] && key.length > 1) return;
   event.preventDefault();
-  if (typing) typeAhead(row, event.key, event.timeStamp);
-  else KEYS[event.key](row);
+  if (KEYS[key]) KEYS[key](row);
+  else typeAhead(row, key, timeStamp);
 }
 
 // After a change
 
-/** The row that had the focus is gone: the one that it stood in takes its place. */
+/** The row that the tab key led to is gone: the one that it stood in takes its place. @param {Node | undefined} list */
 function replaceCurrent(list) {
-  const next = list?.isConnected ? list.closest(".tree details")?.firstElementChild : null;
-  current = next ?? rowOf(document.querySelector("#live .tree")?.firstElementChild);
-  if (!current) return;
-  current.tabIndex = 0;
-  if (focused && document.activeElement === document.body) current.focus({ preventScroll: true });
+  const above = list instanceof Element && list.isConnected && rowOf(list);
+  current = null;
+  const next = above || shown()[0];
+  if (!next) return;
+  select(next);
+  if (focused && document.activeElement === document.body) next.focus({ preventScroll: true });
 }
 
-function take(record) {
-  const { target, addedNodes } = record;
-  if (record.type === "attributes") {
-    if (target.matches(".tree details")) target.firstElementChild.setAttribute("aria-expanded", target.open);
+/** @param {MutationRecord} record */
+function take({ target, type, addedNodes }) {
+  // Times tick.
+  if (!(target instanceof Element) || target.matches("time")) return;
+  if (type === "attributes") {
+    if (target instanceof HTMLDetailsElement && target.matches(".tree *")) say(/** @type {Element} */ (target.firstElementChild), { "aria-expanded": target.open });
     return;
   }
-  // Times tick.
-  if (target.tagName === "TIME") return;
-  const row = target.closest(".tree .row");
+  const row = rowAt(target);
+  const list = target.closest(".tree, .tree ul");
   if (row) passLinks(row);
-  else if (target.closest(".tree")) waiting.add(target.closest("ul"));
+  else if (list) waiting.add(list);
   addedNodes.forEach(awaitLists);
 }
 
+/** @param {MutationRecord[]} records */
 function observe(records) {
   records.forEach(take);
-  if (current && !current.isConnected) replaceCurrent(records.find(({ removedNodes }) => [...removedNodes].some((node) => node.contains(current)))?.target);
-  if (waiting.size) nameWaiting();
+  const gone = current;
+  if (gone && !gone.isConnected) replaceCurrent(records.find(({ removedNodes }) => [...removedNodes].some((node) => node.contains(gone)))?.target);
+  nameWaiting();
 }
 
 if (live) {
@@ -222,14 +204,14 @@ if (live) {
   new MutationObserver(observe).observe(live, { childList: true, subtree: true, attributes: true, attributeFilter: ["open"] });
   live.addEventListener("keydown", press);
   // The browser's own way to toggle a disclosure by this key comes when it is let go.
-  live.addEventListener("keyup", (event) => { if (event.key === " " && event.target.matches(".tree summary")) event.preventDefault(); });
+  live.addEventListener("keyup", (event) => { if (event.key === " " && event.target === rowAt(event.target)) event.preventDefault(); });
   document.addEventListener("focusin", ({ target }) => {
-    const row = target.closest(".tree .row:not(a)");
+    const row = rowAt(target);
     focused = Boolean(row);
     if (row) select(row);
   });
   // What this module says of a row is not the server's to take away.
   htmx.registerExtension("tree", {
-    htmx_before_morph_attr: (element, { attrName }) => !(OURS.has(attrName) && element.closest(".tree")),
+    htmx_before_morph_attr: (element, { attrName }) => !(OURS.test(attrName) && element.closest(".tree")),
   });
 }

@@ -48,9 +48,9 @@ def tell(stage: Stage, release: str, state: str) -> None:
 
 
 def asked_of(page: Page) -> list[Request]:
-    """The requests of a page from now on."""
+    """The requests of a page from now on, but for the icon that the browser puts into its tab."""
     asked: list[Request] = []
-    page.on("request", lambda request: asked.append(request))
+    page.on("request", lambda request: "/icons/" in request.url or asked.append(request))
     return asked
 
 

@@ -174,7 +174,7 @@ def test_a_filtered_tree_stays_filtered_and_current(page: Page, stage: Stage, re
     page.goto(f"/releases/{release}")
     page.get_by_role("searchbox").fill("a0")
     page.get_by_label("State of a row").select_option("failed")
-    page.get_by_role("button", name="Filter").click()
+    page.get_by_role("button", name="Apply").click()
     page.wait_for_url("**q=a0&phase=failed*")
     expect(page.get_by_role("heading", name="Nothing matches")).to_be_visible()
     set_states(stage, release, {"app:a0-1": "failed"})

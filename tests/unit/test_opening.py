@@ -6,6 +6,7 @@ from dashboard.domain.entities import Entity, Release, Runs
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.opening import ALL, FAILURES, MOST_ROWS, at_first
 from dashboard.pages.release import ReleasePage
+from dashboard.pages.rows import ClusterRow, WaveRow
 from tests.rollout_makers import STARTED, entity, execution
 
 pytestmark = pytest.mark.unit
@@ -25,9 +26,9 @@ SMALL = release((cluster("a"), cluster("b", state="failed")), (cluster("c"),))
 
 
 def opened(seen: Release, open_ids: set[str], shut: set[str]) -> set[str]:
-    """The rows that the page shows open."""
+    """The waves and clusters that the page shows open."""
     page = ReleasePage.of(Snapshot(seen, STARTED, "v"), frozenset(open_ids), frozenset(shut))
-    return {row.id for row in page.lines() if getattr(row, "open", False)}
+    return {row.id for row in page.lines() if isinstance(row, WaveRow | ClusterRow) and row.open}
 
 
 def test_by_itself_waves_are_open_and_clusters_in_trouble():

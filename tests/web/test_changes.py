@@ -16,6 +16,7 @@ from dashboard.app import create_app
 from dashboard.domain.causes import Problems, broken_in, group
 from dashboard.domain.entities import ChildRun, Entity, Occurrence, Occurrences, Release, ReleaseList, Runs, Status
 from dashboard.domain.filters import ReleaseFilter
+from dashboard.domain.order import Order
 from dashboard.domain.phases import phase_of
 from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.domain.truth import judge
@@ -116,6 +117,8 @@ def pages(root: Entity, opened: frozenset[str], *, stale: bool) -> Iterator[tupl
     asked = "&".join(f"open={entity_id}" for entity_id in sorted(opened))
     yield f"/releases/release:r?{asked}", ReleasePage.of(outdated(seen, GAP) if stale else seen, opened)
     yield "/releases/release:r/hierarchy", HierarchyPage.of(seen)
+    for order in Order:
+        yield f"/releases/release:r/hierarchy/{order}", HierarchyPage.of(seen, order=order)
     yield "/releases/release:r/strip", StripPage.of(outdated(seen, GAP) if stale else seen)
     yield "/releases/release:r/timeline", TimelinePage.of(outdated(seen, GAP) if stale else seen)
     yield "/releases/release:r/matrix", MatrixPage.of(seen, Asked())

@@ -1,0 +1,39 @@
+// What our modules use of htmx, which is loaded before them, and what it puts into events and elements.
+
+interface HtmxContext {
+  sourceElement: HTMLElement;
+  request: { body: FormData | URLSearchParams };
+  response?: { status: number; headers: Headers };
+  /** Our own: rows that were heard of, not asked for. */
+  news?: boolean;
+}
+
+type HtmxEvent<Detail> = CustomEvent<Detail & { ctx: HtmxContext }>;
+
+interface DocumentEventMap {
+  "htmx:config:request": HtmxEvent<object>;
+  "htmx:before:swap": HtmxEvent<{ tasks: { target: Element | null }[] }>;
+  "htmx:after:swap": HtmxEvent<object>;
+  "htmx:finally:request": HtmxEvent<object>;
+}
+
+interface HTMLElement {
+  _htmx?: { ptag?: string };
+}
+
+interface HtmxSwap {
+  text: string;
+  sourceElement: HTMLElement;
+  target: HTMLElement;
+  swap: "none";
+  news: boolean;
+}
+
+interface HtmxExtension {
+  htmx_before_morph_attr?(element: Element, detail: { attrName: string }): boolean;
+}
+
+declare const htmx: {
+  swap(what: HtmxSwap): Promise<void>;
+  registerExtension(name: string, extension: HtmxExtension): void;
+};
