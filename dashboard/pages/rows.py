@@ -180,8 +180,8 @@ class ClusterRow(Branch):
 
     @property
     def size(self) -> int:
-        """How many rows it shows, or would if it were open: what room they take."""
-        return 1 + (len(self.bundle.apps) if self.bundle else self.progress.total)
+        """How many rows are below it, shown or not: what room they take where nothing is left out."""
+        return 1 + self.progress.total
 
     @property
     def frame(self) -> tuple[object, ...]:

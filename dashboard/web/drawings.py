@@ -46,9 +46,28 @@ def took(row: Row) -> Markup:
     return Markup(f'<span class="took">{shown}</span>')  # noqa: S704 - no text in it
 
 
-def tally(progress: Progress) -> Markup:
+def since(row: Row) -> Markup:
+    """From when on it has been at work, while it is."""
+    if row.created_at is None or row.phase not in _GOING_ON:
+        return Markup()
+    return Markup(f'<span class="since">since {time(row.created_at, "day")}</span>')  # noqa: S704 - no text in it
+
+
+def tally(progress: Progress, noun: str = "app") -> Markup:
     """How many are done; the bar beside it says so in words."""
-    return Markup(f'<span class="num" aria-hidden="true">{progress.succeeded:,}/{progress.total:,}</span>')  # noqa: S704
+    done = f"{progress.succeeded:,}/{progress.total:,}"
+    title = f"{progress.succeeded:,} of {plural(progress.total, noun)} done"
+    return Markup(f'<span class="num" aria-hidden="true" title="{title}">{done}</span>')  # noqa: S704 - ours
+
+
+def share(progress: Progress, noun: str) -> Markup:
+    """The same where no bar says it: 2/3 clusters."""
+    if not progress.total:
+        return Markup()
+    nouns = f"{noun}{'' if progress.total == 1 else 's'}"
+    words = f'<span class="sr"> of </span><span aria-hidden="true">/</span>{progress.total:,} {nouns}'
+    done = f'<span class="share">{progress.succeeded:,}{words}<span class="sr"> done</span></span>'
+    return Markup(done)  # noqa: S704 - no text in it but ours
 
 
 def bar(progress: Progress, noun: str = "app") -> Markup:
@@ -115,7 +134,9 @@ FILTERS: dict[str, Callable[..., Markup]] = {
     "chosen": chosen,
     "word": word,
     "took": took,
+    "since": since,
     "tally": tally,
+    "share": share,
     "bar": bar,
     "matrix_cell": matrix_cell,
 }

@@ -7,6 +7,8 @@ import { clock, showAllTimes } from "./times.js";
 export const live = () => document.getElementById("live");
 /** @returns {HTMLElement | null} */
 export const marker = () => document.querySelector("#live [data-worst]");
+/** Whether there is something to ask: a hidden tab asks nothing, an ended release has no news. */
+export const hasNews = () => !document.hidden && live() !== null && marker()?.dataset.live === "true";
 
 // Asking for news
 
@@ -53,8 +55,7 @@ function tellState() {
 
 export function schedule() {
   clearTimeout(timer);
-  // A hidden tab asks nothing; an ended release has no news.
-  if (!live() || document.hidden || marker()?.dataset.live !== "true") return;
+  if (!hasNews()) return;
   // While news come by themselves, asking only makes sure of that, and of the session.
   timer = setTimeout(refresh, (isHearing() ? ASK_ANYWAY_SECONDS : Number(live()?.dataset.every)) * 1000);
 }
@@ -66,8 +67,8 @@ export function refresh() {
 }
 
 document.addEventListener("visibilitychange", () => {
-  if (document.hidden) clearTimeout(timer);
-  else if (live() && marker()?.dataset.live === "true") refresh();
+  clearTimeout(timer);
+  if (hasNews()) refresh();
 });
 
 document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {

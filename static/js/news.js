@@ -4,7 +4,7 @@
 // By fetch, not by EventSource: that one tells no status (is it a login that is missing, or room?), cannot begin with
 // the version that the page shows, and comes again by a clock of its own.
 
-import { isHearing, live, marker, pulse, refresh, schedule, shownVersion, takeRows } from "./live.js";
+import { hasNews, isHearing, live, pulse, refresh, schedule, shownVersion, takeRows } from "./live.js";
 
 // A browser keeps six connections to a host; the rest stays free for pages. Tabs that get none of these ask instead.
 const STREAMS_PER_BROWSER = 3;
@@ -24,11 +24,8 @@ function setHearing(now) {
   document.documentElement.dataset.hearing = String(now);
 }
 
-/** Whether this tab should hear: a hidden tab holds no connection, an ended release has no news. */
-function wantsNews() {
-  // Without locks, over plain http to another machine, tabs cannot tell how many streams there are: they ask.
-  return Boolean(navigator.locks) && !news.none && live() && !document.hidden && marker()?.dataset.live === "true";
-}
+/** Whether this tab should hear. Without locks, over plain http to another machine, tabs cannot tell how many streams there are: they ask. */
+const wantsNews = () => Boolean(navigator.locks) && !news.none && hasNews();
 
 async function hearNews() {
   clearTimeout(news.timer);
@@ -90,23 +87,8 @@ async function readEvents(body, alive) {
     if (!isHearing()) startHearing();
     const events = (text + value).split("\n\n");
     text = events.pop() ?? "";
-    for (const event of events) hearEvent(fieldsOf(event));
+    events.forEach(hearEvent);
   }
-}
-
-/** The fields of an event; of those that we know, `data` are lines. @param {string} event */
-function fieldsOf(event) {
-  /** @type {Record<string, string>} */
-  const fields = {};
-  /** @type {string[]} */
-  const data = [];
-  for (const line of event.split("\n")) {
-    const [name] = line.split(":", 1);
-    const value = line.slice(name.length + 2);
-    if (name === "data") data.push(value);
-    else fields[name] = value;
-  }
-  return { event: fields.event, id: fields.id, retry: fields.retry, data };
 }
 
 function stopUnwanted() {
@@ -119,21 +101,24 @@ function startHearing() {
   schedule();
 }
 
-/** @param {ReturnType<typeof fieldsOf>} event */
-function hearEvent(event) {
-  if (event.retry) news.retry = Number(event.retry);
-  if (event.event === "rows") {
-    otherTabs.postMessage(newsAddress());
-    const [from, asOf, ...lines] = event.data;
-    takeRows(from, event.id, asOf, lines.join("\n")).then(stopUnwanted);
+/** @param {string} text */
+function hearEvent(text) {
+  /** @param {string} name */
+  const of = (name) => text.split("\n").filter((line) => line.startsWith(`${name}: `)).map((line) => line.slice(name.length + 2));
+  const [event] = of("event");
+  const [retry] = of("retry");
+  if (retry) news.retry = Number(retry);
+  if (event === "rows" || event === "changed") otherTabs.postMessage(newsAddress());
+  if (event === "rows") {
+    const [from, asOf, ...lines] = of("data");
+    takeRows(from, of("id")[0], asOf, lines.join("\n")).then(stopUnwanted);
   }
-  if (event.event === "changed") {
-    otherTabs.postMessage(newsAddress());
+  if (event === "changed") {
     // Everybody hears it at the same moment, and need not ask at the same moment.
     setTimeout(refresh, Math.random() * SPREAD_MS);
   }
-  if (event.event === "again") news.wait = news.retry;
-  if (event.event === "ended") {
+  if (event === "again") news.wait = news.retry;
+  if (event === "ended") {
     pulse("lost", "the session has ended");
     refresh(); // its answer leads to the login
   }

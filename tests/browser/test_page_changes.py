@@ -95,6 +95,18 @@ def test_only_the_rows_that_changed_glow_and_nothing_moves_under_the_pointer(pag
     expect(page.locator('details:has(> [data-entity-id="cluster:c2"])')).not_to_have_attribute("open", "")
 
 
+def test_what_changed_glows_once_and_does_not_move_for_who_wants_no_motion(page: Page, stage: Stage, release: str):
+    page.goto(f"/releases/{release}/hierarchy")
+    app = page.locator('.row.changed[data-entity-id="app:a0-0"]')
+    style = "row => [getComputedStyle(row).animationName, getComputedStyle(row).animationIterationCount]"
+    next_answer(page, stage, release, told("deployed"))
+    assert app.evaluate(style) == ["glow", "1"]
+    page.emulate_media(reduced_motion="reduce")
+    next_answer(page, stage, release, told("failed"))
+    assert app.evaluate(style)[0] == "none"
+    assert app.evaluate("row => getComputedStyle(row).boxShadow") != "none", "it is marked all the same"
+
+
 def test_a_page_that_misses_what_has_changed_asks_for_the_whole(page: Page, stage: Stage, release: str):
     page.goto(f"/releases/{release}/hierarchy")
     page.locator('[data-entity-id="app:a0-0"]').evaluate("row => row.remove()")

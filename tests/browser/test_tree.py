@@ -73,6 +73,23 @@ def test_the_keyboard_alone_leads_down_to_an_app_and_selects_it(page: Page, rele
     expect(app).to_be_focused()
 
 
+def test_the_tab_key_first_leads_to_the_first_row_and_an_asterisk_opens_all_beside_a_row(page: Page, release: str):
+    page.goto(f"/releases/{release}")
+    expect(row(page, "wave:one")).to_have_attribute("tabindex", "0")
+    page.get_by_role("link", name="Collapse all").focus()
+    walk(page, "Tab")
+    expect(row(page, "wave:one")).to_be_focused()
+    expect(page.locator('.tree [aria-selected="true"]')).to_have_count(1)
+    walk(page, "ArrowRight", "*")
+    expect(page.locator(".row.app")).to_have_count(9)
+    for number in range(3):
+        expect(row(page, f"cluster:c{number}")).to_have_attribute("aria-expanded", "true")
+    walk(page, "End")
+    expect(row(page, "app:a2-2")).to_be_focused()
+    walk(page, "ArrowLeft", "ArrowLeft", "ArrowLeft", "ArrowLeft", "ArrowRight", "Enter")
+    page.wait_for_url(f"**/releases/{release}/entities/cluster:c2")
+
+
 def test_the_tab_key_stops_at_the_tree_once(page: Page, release: str):
     page.goto(f"/releases/{release}")
     walk_to_first_app(page)

@@ -54,6 +54,21 @@ def test_a_failure_shows_its_message_where_it_happened_and_at_the_top(viewer: Fl
     assert all(link["href"].startswith(f"/releases/{rollouts.failed}/entities/") for link in blocked.select("a"))
 
 
+def test_waves_tell_how_many_clusters_are_done_and_since_when_they_run(viewer: FlaskClient, rollouts: Rollouts):
+    address = f"/releases/{rollouts.moving}"
+    tree = viewer.get(f"/api{address}").get_json()
+    page = page_of(viewer, address)
+    for wave in tree["waves"]:
+        share, total = row(page, wave["id"]).select_one(".share"), wave["cluster_progress"]["total"]
+        assert share is not None
+        assert f"/ {total} cluster" in words(share)
+    running = page.select('.row.wave[data-phase="running"] .since time')
+    begun = {wave["id"]: wave["created_at"] for wave in tree["waves"]}
+    assert running
+    assert {time["datetime"][:19] for time in running} <= {str(at)[:19] for at in begun.values()}
+    assert not page.select('.row.wave[data-phase="succeeded"] .since')
+
+
 def test_apps_show_name_and_version(viewer: FlaskClient, rollouts: Rollouts):
     page = page_of(viewer, f"/releases/{rollouts.completed}/hierarchy")
     tree = viewer.get(f"/api/releases/{rollouts.completed}/hierarchy").get_json()
