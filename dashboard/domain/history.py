@@ -53,6 +53,11 @@ class Gap:
     to_at: datetime
 
 
+# Shared by all that have none.
+NO_CHANGES: Mapping[str, tuple[Change, ...]] = {}
+NOT_OPENED: Mapping[str, datetime] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class History:
     """What looks at one release have shown since `since`; nothing is known here of what was before.
@@ -62,10 +67,10 @@ class History:
     """
 
     since: datetime
-    changes: Mapping[str, tuple[Change, ...]] = field(default_factory=dict)
+    changes: Mapping[str, tuple[Change, ...]] = field(default_factory=lambda: NO_CHANGES)
     count: int = 0
     gaps: tuple[Gap, ...] = ()
-    opened: Mapping[str, datetime] = field(default_factory=dict)
+    opened: Mapping[str, datetime] = field(default_factory=lambda: NOT_OPENED)
     edition: int = 0
 
     def of(self, path: Iterable[str]) -> "EntityHistory":

@@ -35,7 +35,9 @@ def remember(before: Release | None, looked_at: datetime, after: Release, at: da
     if before is None or before.history is None or _origin(before) != _origin(after):
         return History(at)
     seen = differences(before.root, after.root)
-    gap = at - looked_at > GAP
+    # Nobody has to look at a run that has ended.
+    ended = before.execution.status.closed and before.execution.run_id == after.execution.run_id
+    gap = at - looked_at > GAP and not ended
     history = before.history
     if not (seen.rows or seen.opened or gap):
         return history

@@ -54,6 +54,12 @@ class KnownView(Model):
     phase: Phase
     version: str | None
     as_of: datetime
+    overruled: bool = Field(exclude=True)
+
+    @property
+    def label(self) -> str:
+        """What to call its state: the rollout's own word, unless that was no longer true."""
+        return self.phase.replace("_", " ") if self.overruled else self.state or "not known"
 
     @property
     def run(self) -> str | None:
@@ -72,6 +78,7 @@ class KnownView(Model):
             phase=entity.phase,
             version=entity.version,
             as_of=seen.as_of,
+            overruled=entity.overruled,
         )
 
 

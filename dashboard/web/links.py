@@ -11,7 +11,7 @@ from dashboard.web.converters import path_of
 _HERE = "here"
 # What Flask leaves as it is in a query.
 _PLAIN_IN_QUERY = "!$'()*,/:;?@"
-_LOOKED_FOR = ("q", "phase", "changed")
+_LOOKED_FOR = ("q", "phase", "changed", "sort")
 
 
 def entity_url(entity_id: str, release_id: str) -> str:

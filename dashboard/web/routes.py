@@ -102,11 +102,10 @@ def release(release_id: str) -> Shown:
     seen = _live().release(release_id, asked_run(), whole=narrowing.picks, opened=wanted)
     if selected:
         what, seen = _with_history(what, seen)
-    panel = _panel(seen, selected) if selected else None
     return Shown(
         what,
         seen,
-        lambda: ReleasePage.of(seen, opened, shut, narrowing, order, panel),
+        lambda: ReleasePage.of(seen, opened, shut, narrowing, order, _panel(seen, selected) if selected else None),
         unfolded=lambda: ReleasePage.unfolded(seen, narrowing, order),
         since=narrowing.since,
     )

@@ -20,11 +20,10 @@ function show(id) {
   panel.dataset.selected = id;
   panel.hidden = !id;
   panel.replaceChildren();
-  if (!id) return;
   const part = encodeURIComponent(id.replaceAll("~", "~7E").replaceAll("/", "~2F"));
-  panel.setAttribute("hx-get", String(panel.dataset.address).replace("/here/", `/${part}/`));
+  panel.setAttribute("hx-get", `${panel.dataset.address}`.replace("/here/", `/${part}/`));
   delete panel._htmx?.ptag;
-  ask();
+  if (id) ask();
 }
 
 /** @param {string} id */
@@ -36,32 +35,38 @@ function go(id) {
   show(id);
 }
 
-/** @param {Element} button */
+/** @param {HTMLElement} button */
 async function copy(button) {
-  const text = /** @type {Element} */ (button.previousElementSibling);
-  const words = String(text.textContent);
-  // Refused, or plain http: what is marked can be copied by its keys.
-  const marked = () => getSelection()?.selectAllChildren(text) ?? "marked";
-  const done = await (navigator.clipboard?.writeText(words).then(() => "copied", marked) ?? marked());
-  button.textContent = done;
+  const text = /** @type {HTMLElement} */ (button.previousElementSibling);
+  button.textContent = "copied";
+  try {
+    await navigator.clipboard.writeText(text.innerText);
+  } catch {
+    // Refused, or plain http: what is marked can be copied by its keys.
+    getSelection()?.selectAllChildren(text);
+    button.textContent = "marked";
+  }
   const told = document.getElementById("told");
-  if (told) told.textContent = `${words} ${done}.`;
+  if (told) told.textContent = `${text.innerText} ${button.textContent}.`;
 }
 
 document.addEventListener("click", (event) => {
-  const target = /** @type {Element} */ (event.target);
+  const target = /** @type {HTMLElement} */ (event.target);
   if (target.matches(".copy")) copy(target);
   /** @type {HTMLElement | null} */
   const link = target.closest("#panel a[data-selects], .tree a:is(.name, .go)");
   if (!panel || !link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
   event.preventDefault();
-  go(link.dataset.selects ?? /** @type {HTMLElement | null} */ (link.closest(".row"))?.dataset.entityId ?? "");
+  /** @type {HTMLElement | null} */
+  const row = link.closest(".row");
+  go((row ?? link).dataset[row ? "entityId" : "selects"] ?? "");
 });
 
 if (panel) {
   rowOf(selected())?.scrollIntoView({ block: "nearest" });
   document.addEventListener("keydown", ({ key, target }) => {
-    if (key === "Escape" && selected() && target instanceof Element && !target.matches("input, select") && !document.querySelector("dialog[open]")) go("");
+    const typing = /** @type {Element} */ (target).matches("input, select");
+    if (key === "Escape" && selected() && !typing && !document.querySelector("dialog[open]")) go("");
   });
   addEventListener("popstate", () => {
     const id = new URLSearchParams(location.search).get("selected") ?? "";
@@ -74,7 +79,7 @@ if (panel) {
   });
   document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
     if (ctx.sourceElement !== panel) return;
-    panel.classList.toggle("lost", !(ctx.response && ctx.response.status < 400));
+    panel.classList.toggle("lost", !ctx.response || ctx.response.status >= 400);
     if (again && selected()) ask();
     again = false;
   });

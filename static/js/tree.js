@@ -146,7 +146,7 @@ const KEYS = {
   Home: () => go(shown()[0]),
   End: () => go(shown().at(-1)),
   Enter: (row) => /** @type {HTMLElement | null} */ (row.querySelector("a.go, a.name"))?.click(),
-  " ": (row) => (disclosureOf(row) ? toggle(row, !disclosureOf(row)?.open) : KEYS.Enter(row)),
+  " ": (row) => toggle(row, !disclosureOf(row)?.open) || KEYS.Enter(row),
   "*": (row) => rowsOf(listOf(row)).filter((one) => disclosureOf(one)?.open === false).slice(0, OPENED_AT_ONCE).forEach((one) => toggle(one, true)),
 };
 

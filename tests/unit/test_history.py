@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.domain.diff import differences, standing
-from dashboard.domain.entities import Entity, Release
+from dashboard.domain.entities import Entity, Release, Status
 from dashboard.domain.history import MOST_OF_ONE, History
 from dashboard.domain.phases import Phase, phase_of
 from dashboard.domain.problems import Problem, ProblemCode
@@ -127,6 +127,15 @@ def test_what_changed_while_nobody_looked_is_told_as_between():
 def test_a_gap_in_which_nothing_changed_is_told_too_and_single_looks_part_none():
     still = tree(entity("app:0"))
     assert told(looked((0, still), (20, still), (40, still), (41, still))) == ["0 pending", "0 40 gap"]
+
+
+def test_a_run_that_had_ended_was_not_to_be_looked_at():
+    done = tree(entity("app:0", "deployed"))
+    ended = Release(execution(Status.COMPLETED), done)
+    before = replace(ended, history=History(STARTED))
+    assert remember(before, STARTED, ended, after(3600)) == History(STARTED)
+    goes_on = Release(execution(run_id="run-2", first_run_id="run-1"), done)
+    assert len(remember(before, STARTED, goes_on, after(3600)).gaps) == 1
 
 
 def test_what_was_not_read_before_is_told_from_when_it_was():

@@ -12,6 +12,7 @@ from dashboard.bridge import LoopThread
 from dashboard.domain.entities import Status
 from dashboard.domain.filters import ReleaseFilter, Slice
 from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, SourceUnavailable
+from dashboard.live.history import with_history
 from dashboard.live.releases import MAX_AGE, LiveReleases
 from dashboard.live.turns import LATE, LINGER
 from dashboard.live.watched import Watched
@@ -148,6 +149,7 @@ def test_a_release_that_has_ended_is_read_once_more_and_then_let_go(
     "what",
     [
         Watched("release", ("release:r", None)),
+        Watched("history", ("release:r", None)),
         Watched("list", Slice()),
         Watched("problems"),
         Watched("occurrences", "app:shop"),
@@ -161,12 +163,32 @@ def test_whatever_is_subscribed_to_is_read_and_told(live: LiveReleases, what: Wa
     eventually(lambda: heard)
     pages = {
         "release": lambda: live.release("release:r"),
+        "history": lambda: with_history(seen := live.release("release:r"), seen.value.history),
         "list": lambda: live.page(Slice()),
         "problems": live.problems,
         "occurrences": lambda: live.occurrences(str(what.key)),
     }
     assert heard == [pages[what.kind]().version], "as whoever asks for it is told"
     end()
+
+
+def test_a_state_that_comes_again_is_another_version_of_what_was_seen(
+    live: LiveReleases, source: FakeSource, clock: Clock
+):
+    heard: dict[str, list[str]] = {"release": [], "history": []}
+    ends = [live.subscribe(Watched(kind, ("release:r", None)), told.append) for kind, told in heard.items()]
+    eventually(lambda: all(heard.values()))
+    for count, state in enumerate(("failed", "deploying"), start=2):
+        source.state = state
+        clock.now += MAX_AGE
+        eventually(lambda count=count: all(len(told) == count for told in heard.values()))
+    assert len(set(heard["release"])) == 2
+    assert len(set(heard["history"])) == 3
+    known = live.known(Watched("history", ("release:r", None)))
+    assert known
+    assert known.version == heard["history"][-1]
+    for end in ends:
+        end()
 
 
 def test_a_day_in_which_thousands_of_releases_are_looked_at_leaves_nothing_behind(source: FakeSource, clock: Clock):

@@ -125,6 +125,15 @@ def test_what_else_was_read_lately_is_told_with_its_moment(viewer: FlaskClient, 
     assert re.search(r"completed, as of \d\d \w+ [\d:]+ UTC", line)
 
 
+def test_what_an_ended_release_last_said_of_it_is_not_told_as_its_state(viewer: FlaskClient, rollouts: Rollouts):
+    tree = viewer.get(f"/api/releases/{rollouts.failed}/hierarchy").get_json()
+    cluster = next(row for wave in tree["waves"] for row in wave["clusters"] if row["phase"] == "cancelled")
+    assert cluster["state"] == "pending"
+    page = page_of(viewer, f"/releases/{rollouts.completed}/entities/{cluster['id']}/panel")
+    lines = [words(line) for line in page.select(".also li") if rollouts.failed in line.text]
+    assert [re.search("cancelled|pending", line)[0] for line in lines] == ["cancelled"]
+
+
 def test_a_fragment_of_the_tree_says_the_same_whatever_is_selected(viewer: FlaskClient, rollouts: Rollouts):
     path = f"/releases/{rollouts.completed}?open=cluster:eu-west-1"
     page = page_of(viewer, f"{path}&selected=cluster:eu-west-1")
