@@ -79,7 +79,7 @@ def test_the_tab_key_first_leads_to_the_first_row_and_an_asterisk_opens_all_besi
     page.get_by_role("link", name="Collapse all").focus()
     walk(page, "Tab")
     expect(row(page, "wave:one")).to_be_focused()
-    expect(page.locator('.tree [aria-selected="true"]')).to_have_count(1)
+    expect(page.locator('.tree [tabindex="0"]')).to_have_count(1)
     walk(page, "ArrowRight", "*")
     expect(page.locator(".row.app")).to_have_count(9)
     for number in range(3):
