@@ -22,8 +22,9 @@ class Token(Model):
 
 
 def tokens() -> tuple[Token, ...]:
-    """All tokens, in the order of the sheet."""
-    found = dict(_TOKEN.findall((folder("static") / "css" / "tokens.css").read_text()))
+    """All tokens, in the order of the sheet, as they are on an ordinary screen."""
+    ordinary, _, _ = (folder("static") / "css" / "tokens.css").read_text().partition("@media")
+    found = dict(_TOKEN.findall(ordinary))
     colours = {name: pair.groups() for name, value in found.items() if (pair := _PAIR.fullmatch(value))}
     return tuple(_token(name, value, colours) for name, value in found.items())
 

@@ -77,7 +77,7 @@ def test_who_has_kept_nothing_is_told_how_to_begin(logged_in: FlaskClient):
 
 
 def test_the_header_leads_there(logged_in: FlaskClient):
-    assert page_of(logged_in.get("/settings")).select_one("header a.who[aria-current]")["href"] == "/settings"
+    assert page_of(logged_in.get("/settings")).select_one("header .menu > a[aria-current]")["href"] == "/settings"
 
 
 def test_the_page_says_what_its_twin_says(logged_in: FlaskClient, zoe: FlaskClient, view: str):
