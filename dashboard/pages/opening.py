@@ -10,7 +10,7 @@ from dashboard.domain.rollup import tally_apps
 # Clusters that are opened because something in them failed; past these a page would be all failures and no overview.
 OPEN_AT_FIRST = 12
 # With more clusters than this, waves are closed too unless they are at work: a first page has to stay light.
-MANY_CLUSTERS = 120
+MANY_CLUSTERS = 24
 # Rows that a page may have because all of them were to be opened.
 MOST_ROWS = 2_000
 # What may stand in place of an id: `open=all`, `open=failures`, `shut=all`.
