@@ -18,6 +18,8 @@ from tests.served import Served
 from tests.stage import Stage
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.alone
+
 LONGEST_MS = 200.0
 SINCE = "2026-11-22T14:02:00Z"
 TASKS = {"RunTask", "ThreadControllerImpl::RunTask"}

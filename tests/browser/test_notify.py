@@ -76,7 +76,7 @@ def test_what_fails_waits_and_ends_is_told_once_each_however_many_tabs_are_open(
     page.bring_to_front()
     for state, words in (("awaiting_approval", "waits for somebody"), ("in_progress", ""), ("failed", "failed")):
         becomes(stage, release, state)
-        expect(page.locator(".head .chip")).to_contain_text(state, timeout=15_000)
+        expect(page.locator(".head .chip")).to_contain_text(state.replace("_", " "), timeout=15_000)
         if words:
             eventually(lambda words=words: shown(page) and shown(page)[-1]["title"].endswith(f"told: {words}"), 25)
         else:

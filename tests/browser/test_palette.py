@@ -96,7 +96,7 @@ def test_the_slash_goes_to_the_filter_of_a_page_that_has_one_and_elsewhere_opens
     page.goto("/releases")
     page.keyboard.press("/")
     expect(page.locator("#main input[type=search]")).to_be_focused()
-    page.goto("/problems")
+    page.goto("/settings")
     page.keyboard.press("/")
     expect(field(page)).to_be_focused()
     expect(field(page)).to_have_value("")

@@ -11,6 +11,8 @@ from tests.served import Served
 from tests.stage import Stage
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.alone
+
 MOST_BYTES = 120 * 1024
 MOST_SECONDS = 0.5
 MOST_SHIFT = 0.02

@@ -276,7 +276,7 @@ def test_what_is_broken_across_releases_says_that_such_a_release_was_read_in_par
     stage.listed("small")
     page = stage.json("/problems")
     assert (page["read"], page["partly"], page["unanswered"], page["groups"]) == (0, 1, 0, [])
-    assert "1 more release was read in part" in stage.ask("/problems").text
+    assert "parts of <b>1</b>, too large for one answer" in stage.ask("/problems").text
 
 
 def with_gateway(stage: Stage, act: Callable[[TemporalGateway], Coroutine[Any, Any, T]]) -> T:
