@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.browser.test_live_page import base_url, page
-from tests.every_page import ANSWERS, pages_of
+from tests.every_page import ANSWERS, OWN_PAGES, pages_of
 from tests.stage import Stage
 
 __all__ = ["base_url", "page"]
@@ -30,7 +30,7 @@ OUTSIDE = """() => {
 def addresses(stage: Stage) -> tuple[str, ...]:
     release = stage.start("with-a-name-that-is-much-longer-than-most-names-of-releases-are-2026-47", ANSWERS)
     stage.listed(release.removeprefix(f"{stage.prefix}-"))
-    return (*pages_of(release), "/screens", "/nowhere", "/releases/release:never")
+    return (*pages_of(release), *OWN_PAGES, "/nowhere", "/releases/release:never")
 
 
 def test_no_page_is_wider_than_its_window_and_nothing_to_operate_is_out_of_it(page: Page, addresses: tuple[str, ...]):

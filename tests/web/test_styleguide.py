@@ -25,6 +25,18 @@ ELSEWHERE = {
     "partials/_alternate.html": "a link in the head of a page",
     "partials/_keys.html": "it is on every page, as a dialog",
     "partials/_icons.html": "it is on every page, and shows nothing itself",
+    "partials/_palette.html": "it is on every page, as a dialog",
+    "partials/_find.html": "what it finds, behind Ctrl+K on every page",
+    "macros/find.html": "what it finds, behind Ctrl+K on every page",
+    "partials/_kiosk.html": "a wall screen fills a screen, with type of its own",
+    "partials/_kiosk_release.html": "a wall screen fills a screen, with type of its own",
+    "partials/_kiosk_error.html": "a wall screen fills a screen, with type of its own",
+    "partials/_panel.html": "it stands beside a tree: select a row in one",
+    "macros/panel.html": "it stands beside a tree: select a row in one",
+    "partials/_star.html": "it is the viewer's own, on the page of a release",
+    "partials/_starred.html": "it is the viewer's own, beside the list",
+    "partials/_starred_head.html": "it is the viewer's own, beside the list",
+    "partials/_views.html": "it is the viewer's own, above the list",
     "macros/tabs.html": "the links between the views of one release, which stand above what is renewed",
 }
 
