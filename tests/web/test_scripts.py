@@ -11,7 +11,7 @@ pytestmark = pytest.mark.web
 
 FOLDER = Path(__file__).parent.parent.parent / "static" / "js"
 SCRIPTS = sorted(path.name for path in FOLDER.iterdir())
-# As many as they are, each compressed by itself. All in one they would be 12.3 KB; they should be 15 at most as they are.
+# No more than they are now, each compressed by itself; all in one they would be 12.3 KB.
 MOST_BYTES = 16_600
 # A template string within another: what leaves out blanks takes the words of the inner one for code.
 NESTED = re.compile(r"\$\{[^}]*`")
