@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from flask import current_app, request, url_for
+from flask import current_app, url_for
 
 from dashboard.domain.ids import parse_release_id
 from dashboard.pages.find import PageLink
@@ -30,12 +30,6 @@ OF_A_RELEASE = {
 def asked_words() -> str:
     """What is looked for, with single blanks between its words; raises Refused with 422."""
     return " ".join(asked_text().split())
-
-
-def asked_release() -> str | None:
-    """The release that the viewer is at, if any; raises MalformedId."""
-    text = request.args.get("in", "").strip()
-    return str(parse_release_id(text)) if text else None
 
 
 def page_links(release_id: str | None) -> Iterator[PageLink]:

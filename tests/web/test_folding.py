@@ -3,7 +3,7 @@
 import pytest
 from flask.testing import FlaskClient
 
-from dashboard.web.routes import MAX_OPEN
+from dashboard.web.asked import MAX_OPEN
 
 pytestmark = pytest.mark.web
 

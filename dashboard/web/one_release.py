@@ -1,0 +1,163 @@
+"""The pages of one release: each view shows it, or an entity of it, in another way."""
+
+from typing import Any
+
+from flask import Blueprint, render_template, request
+from werkzeug.wrappers import Response
+
+from dashboard.domain.entities import Release
+from dashboard.domain.ids import parse_entity_id, parse_release_id
+from dashboard.domain.problems import NotFound, SourceUnavailable
+from dashboard.live.history import with_history
+from dashboard.live.snapshots import Snapshot
+from dashboard.live.watched import Watched
+from dashboard.pages.entity import EntityPage
+from dashboard.pages.kiosk import KioskPage
+from dashboard.pages.matrix import MatrixPage
+from dashboard.pages.opening import WORDS
+from dashboard.pages.panel import Panel, PanelPage
+from dashboard.pages.release import HierarchyPage, ReleasePage
+from dashboard.pages.strip import SmallStrip, StripPage
+from dashboard.pages.timeline import TimelinePage
+from dashboard.web.asked import asked_ids, asked_run, asked_selected, watched_release
+from dashboard.web.csv import csv_answer
+from dashboard.web.kiosk import asked_turns
+from dashboard.web.matrix import HEAD, asked_matrix, matrix_lines
+from dashboard.web.narrowed import asked_narrowing, asked_order
+from dashboard.web.shown import Shown, the_releases
+from dashboard.web.twins import Twins
+
+OF_A_RUN = frozenset(
+    {
+        *("web.release", "web.hierarchy", "web.strip", "web.timeline", "web.matrix", "web.matrix_csv"),
+        *("web.entity", "web.panel"),
+    }
+)
+
+blueprint = Blueprint("web", __name__)
+twins = Twins(blueprint)
+
+
+@twins.route("/releases/<id:release_id>")
+def release(release_id: str) -> Shown:
+    """One release: its facts, what blocks it, and its tree with most clusters closed, or what of it matches.
+
+    What is selected stands beside the tree.
+    """
+    what, opened, shut, selected = watched_release(release_id), asked_ids("open"), asked_ids("shut"), asked_selected()
+    narrowing, order = asked_narrowing(), asked_order()
+    wanted = opened - WORDS | ({selected} if selected else set())
+    seen = the_releases().release(release_id, asked_run(), whole=narrowing.picks, opened=wanted)
+    if selected:
+        what, seen = _with_history(what, seen)
+    return Shown(
+        what,
+        seen,
+        lambda: ReleasePage.of(seen, opened, shut, narrowing, order, _panel(seen, selected) if selected else None),
+        unfolded=lambda: ReleasePage.unfolded(seen, narrowing, order),
+        since=narrowing.since,
+    )
+
+
+@twins.route("/releases/<id:release_id>/hierarchy")
+def hierarchy(release_id: str) -> Shown:
+    """One release with its whole tree, or as far as one is opened that is too large for that."""
+    what, narrowing, order = watched_release(release_id), asked_narrowing(), asked_order()
+    seen = the_releases().release(release_id, asked_run(), whole=True, opened=asked_ids("open"))
+    return Shown(what, seen, lambda: HierarchyPage.of(seen, narrowing, order), since=narrowing.since)
+
+
+@twins.route("/releases/<id:release_id>/strip")
+def strip(release_id: str) -> Shown:
+    """One release as a strip of waves and clusters."""
+    what = watched_release(release_id)
+    seen = the_releases().release(release_id, asked_run())
+    return Shown(what, seen, lambda: StripPage.of(seen))
+
+
+@blueprint.get("/releases/<id:release_id>/strip/small")
+def small_strip(release_id: str) -> str:
+    """The same for a row of the list, which says in its place why there is none."""
+    watched_release(release_id)
+    try:
+        small = SmallStrip.of(the_releases().glance(release_id, asked_run()))
+    except SourceUnavailable as exc:
+        small = SmallStrip.missing(exc.problem.message)
+    except NotFound as exc:
+        small = SmallStrip.missing(exc.reason)
+    return render_template("partials/_strip_small.html", page=small)
+
+
+@twins.route("/releases/<id:release_id>/timeline")
+def timeline(release_id: str) -> Shown:
+    """One release over time, and an estimate of the rest."""
+    what, opened = watched_release(release_id), asked_ids("open")
+    seen = the_releases().release(release_id, asked_run(), whole=True, opened=opened)
+    return Shown(what, seen, lambda: TimelinePage.of(seen, opened), unfolded=lambda: TimelinePage.of(seen, every=True))
+
+
+@twins.route("/releases/<id:release_id>/matrix")
+def matrix(release_id: str) -> Shown:
+    """The apps of a release by its clusters, or a part of that."""
+    what, asked = watched_release(release_id), asked_matrix(asked_ids("open"))
+    seen = the_releases().release(release_id, asked_run(), whole=True, opened=asked.opened)
+    return Shown(what, seen, lambda: MatrixPage.of(seen, asked))
+
+
+@blueprint.get("/releases/<id:release_id>/matrix.csv")
+def matrix_csv(release_id: str) -> Response:
+    """The same as a table to take away: every page of it."""
+    parse_release_id(release_id)
+    asked = asked_matrix(asked_ids("open"))
+    seen = the_releases().release(release_id, asked_run(), whole=True, opened=asked.opened)
+    return csv_answer(f"{seen.value.root.name} matrix", seen, HEAD, matrix_lines(seen.value, asked))
+
+
+@twins.route("/releases/<id:release_id>/entities/<id:entity_id>")
+def entity(release_id: str, entity_id: str) -> Shown:
+    """One entity of a release."""
+    what, opened, shut = watched_release(release_id), asked_ids("open"), asked_ids("shut")
+    narrowing, order = asked_narrowing(), asked_order()
+    parse_entity_id(entity_id)
+    seen = the_releases().release(release_id, asked_run(), opened=opened | {entity_id})
+    return Shown(
+        what,
+        seen,
+        lambda: EntityPage.of(seen, entity_id, opened, shut, narrowing=narrowing, order=order),
+        unfolded=lambda: EntityPage.of(seen, entity_id, every=True, narrowing=narrowing, order=order),
+        since=narrowing.since,
+    )
+
+
+@twins.route("/releases/<id:release_id>/entities/<id:entity_id>/panel")
+def panel(release_id: str, entity_id: str) -> Shown:
+    """What stands beside the tree when this entity is selected."""
+    what = watched_release(release_id)
+    parse_entity_id(entity_id)
+    what, seen = _with_history(what, the_releases().release(release_id, asked_run(), opened=frozenset({entity_id})))
+    return Shown(what, seen, lambda: PanelPage.of(seen, _panel(seen, entity_id)))
+
+
+@twins.route("/kiosk/releases/<id:release_id>")
+def kiosk_release(release_id: str) -> Shown:
+    """A wall screen that stays with one release."""
+    what, asked = watched_release(release_id), asked_turns()
+    seen = the_releases().release(release_id, asked_run())
+    return Shown(what, seen, lambda: KioskPage.of(seen, seen.value, None, asked.kept))
+
+
+@blueprint.app_url_defaults
+def stay_with_the_run(endpoint: str, values: dict[str, Any]) -> None:
+    """Links within one run of a release stay with it; `run=None` leads to the latest."""
+    run_id = request.args.get("run") if endpoint in OF_A_RUN else None
+    if run_id and request.view_args and values.get("release_id") == request.view_args.get("release_id"):
+        values.setdefault("run", run_id)
+
+
+def _with_history(what: Watched, seen: Snapshot[Release]) -> tuple[Watched, Snapshot[Release]]:
+    """A release whose page says more than how it stands: what has been seen of it."""
+    return Watched("history", what.key), with_history(seen, seen.value.history)
+
+
+def _panel(seen: Snapshot[Release], entity_id: str) -> Panel:
+    return Panel.of(seen, entity_id, the_releases().elsewhere(entity_id, seen.value.execution.run_id))
