@@ -17,6 +17,8 @@ from dashboard.domain.entities import (
     Runs,
     Status,
 )
+from dashboard.domain.finding import Found, Name
+from dashboard.domain.history import Change, Difference, Gap, History, Standing
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase, phase_of
 from dashboard.domain.problems import Problem, ProblemCode
@@ -195,3 +197,46 @@ def problems(*releases: Release) -> Snapshot[Problems]:
 def nothing_broken() -> Snapshot[Problems]:
     """All that matters was read, and is well."""
     return Snapshot(Problems((), 12, 12, 4, 4, 0), NOW, "styleguide")
+
+
+def starred(*, stale: bool = False) -> Snapshot[ReleaseList]:
+    """What somebody has starred: one that runs, one that failed, and two of which nothing is known now."""
+    listed = listing(*(each for each in of_the_list() if each.root.phase in {Phase.RUNNING, Phase.FAILED}))
+    gone = Problem(ProblemCode.GONE, "Temporal knows no release with this id (any more).")
+    absent = (("release:search-2025-11", gone), ("release:media-2026-40", DOWN))
+    snapshot = replace(listed, value=replace(listed.value, absent=absent))
+    return outdated(snapshot, DOWN) if stale else snapshot
+
+
+def watched(entity_id: str) -> Release:
+    """A release in which somebody has seen this entity come to its state, with a time when nobody looked."""
+    steps = [
+        (24, 24.1, Standing("pending", Phase.PENDING), Standing("deploying", Phase.RUNNING)),
+        (5, 14, Standing("deploying", Phase.RUNNING), Standing("deploying", Phase.RUNNING, attempt=2)),
+        (3, 3.1, Standing("deploying", Phase.RUNNING, attempt=2), Standing("deploying", Phase.RUNNING, attempt=4)),
+    ]
+    changes = tuple(Change(ago(after), ago(at), Difference(was, now)) for at, after, was, now in steps)
+    history = History(ago(25), {entity_id: changes}, len(changes), (Gap(ago(14), ago(5)),))
+    return replace(release(), history=history)
+
+
+def found(*, away: bool = False) -> Snapshot[Found]:
+    """What is known by a name: a listed release, one that is known from before, and entities."""
+    name = "release:checkout-2026-47"
+    place = ("checkout-2026-47", "early", "us-east-1", "web-us-east-1")
+    entities = (
+        Name("app:payments", EntityType.APP, "payments", "4.18.2", name, place),
+        Name("cluster:payments-eu", EntityType.CLUSTER, "payments-eu", None, name, place[:2]),
+    )
+    known = Name(
+        "release:payments-2026-46", EntityType.RELEASE, "payments-2026-46", None, "release:payments-2026-46", ()
+    )
+    listed = () if away else (release(workflow_id="release:payments-2026-47", run_id="run-payments"),)
+    value = Found(listed, 0 if away else 12, (known,), entities, 31, 5, DOWN if away else None)
+    snapshot = Snapshot(value, NOW, "styleguide")
+    return outdated(snapshot, DOWN) if away else snapshot
+
+
+def nothing_found() -> Snapshot[Found]:
+    """Nothing by that name in what was looked in."""
+    return Snapshot(Found((), 0, (), (), 0, 5), NOW, "styleguide")

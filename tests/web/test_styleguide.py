@@ -23,21 +23,7 @@ SHEETS = sorted((ROOT / "static" / "css").glob("*.css"))
 # What cannot stand in an example, and why.
 ELSEWHERE = {
     "partials/_alternate.html": "a link in the head of a page",
-    "partials/_keys.html": "it is on every page, as a dialog",
     "partials/_icons.html": "it is on every page, and shows nothing itself",
-    "partials/_palette.html": "it is on every page, as a dialog",
-    "partials/_find.html": "what it finds, behind Ctrl+K on every page",
-    "macros/find.html": "what it finds, behind Ctrl+K on every page",
-    "partials/_kiosk.html": "a wall screen fills a screen, with type of its own",
-    "partials/_kiosk_release.html": "a wall screen fills a screen, with type of its own",
-    "partials/_kiosk_error.html": "a wall screen fills a screen, with type of its own",
-    "partials/_panel.html": "it stands beside a tree: select a row in one",
-    "macros/panel.html": "it stands beside a tree: select a row in one",
-    "partials/_star.html": "it is the viewer's own, on the page of a release",
-    "partials/_starred.html": "it is the viewer's own, beside the list",
-    "partials/_starred_head.html": "it is the viewer's own, beside the list",
-    "partials/_views.html": "it is the viewer's own, above the list",
-    "macros/tabs.html": "the links between the views of one release, which stand above what is renewed",
 }
 
 
@@ -81,7 +67,7 @@ def test_it_works(page: BeautifulSoup):
 def test_it_shows_every_partial_and_macro_that_there_is(page: BeautifulSoup, drawn: set[str]):
     folders = ROOT / "templates"
     every = {str(path.relative_to(folders)) for kind in ("partials", "macros") for path in (folders / kind).glob("*")}
-    assert every - drawn - set(ELSEWHERE) == set(), "show it in dashboard/web/styleguide.py"
+    assert every - drawn - set(ELSEWHERE) == set(), "show it among dashboard/web/examples_*.py"
     assert set(ELSEWHERE) <= every
 
 
@@ -101,6 +87,13 @@ def test_it_shows_troubles_and_gaps(page: BeautifulSoup):
         ".try.hot",
         ".row.stale",
         ".error",
+        ".panel .notice.stale",
+        ".panel .seen .gap",
+        ".panel .cause",
+        ".list .row.stale .name",
+        "[id^=settings-error]",
+        ".wall .slide.old",
+        ".wall .alarm",
     ):
         assert page.select_one(shown) is not None, shown
     said = page.get_text(" ")
@@ -108,10 +101,20 @@ def test_it_shows_troubles_and_gaps(page: BeautifulSoup):
         assert words in said
 
 
+def test_it_shows_what_opens_over_a_page_in_its_place(page: BeautifulSoup):
+    for shown in (".palette .results a", ".keys dt", ".menu .who", ".pop [name=name]", ".pop li a"):
+        assert page.select_one(f".shown {shown}") is not None, shown
+    for tag in page.select(".shown .palette .results"):
+        assert tag.find_parent("dialog") is None
+        assert tag.find_parent(attrs={"popover": True}) is None
+
+
 def test_its_examples_ask_nothing_and_no_id_stands_twice(page: BeautifulSoup):
     for shown in page.select(".shown"):
         for tag in shown.select("*"):
             assert not [name for name in tag.attrs if name.startswith("hx-")]
+        for form in shown.select("form"):
+            assert form.get("method") != "post", "it would change something of the viewer's"
     ids = [tag["id"] for tag in page.select("main [id]")]
     assert [name for name in ids if ids.count(name) > 1] == []
 

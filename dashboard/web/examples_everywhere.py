@@ -1,0 +1,46 @@
+"""Examples of what any page may have: notices, errors, and what stands around it."""
+
+from collections.abc import Iterator
+
+from dashboard.web import samples
+from dashboard.web.errors import ErrorPage
+from dashboard.web.examples import Example, partial
+from dashboard.web.examples_of_one import opened_release
+
+ERRORS = (
+    (401, "not_logged_in", "Your session has ended."),
+    (403, "cross_site", "This came from another site, so nothing was done."),
+    (404, "entity_not_found", "app:nowhere: the release has no entity with this id."),
+    (405, "method_not_allowed", "The method is not allowed for the requested URL."),
+    (413, "request_entity_too_large", "The data value transmitted exceeds the capacity limit."),
+    (422, "invalid_parameter", "page: takes a whole number from 1 to 50"),
+    (429, "too_many_requests", "This user has sent too many requests."),
+    (500, "internal_server_error", "The dashboard made a mistake."),
+    (503, "temporal_unavailable", "Temporal cannot be reached."),
+)
+
+
+def notices() -> Iterator[Example]:
+    """What is not current, not known or not well, and each error."""
+    page = opened_release(stale=True)
+    yield partial("freshness", "not the latest", page)
+    yield partial("problem", "a gap", page, problem=samples.GAP)
+    yield partial("problem", "only not read so far", page, problem=samples.NOT_OPENED)
+    yield partial("failure_line", "a failure", page, message=samples.LONG, calm=False)
+    yield partial("failure_line", "what was said, of no failure", page, message=samples.LONG, calm=True)
+    yield partial("details", "other fields", page, details={"ticket": "REL-4711"}, key="details")
+    for status, code, message in ERRORS:
+        retry_after = 5 if status == 503 else None
+        error = ErrorPage(
+            code=code, message=message, request_id="4f3c21d0a8b97e65", status=status, retry_after=retry_after
+        )
+        yield partial("error", f"{status} {code}", error)
+
+
+def frames() -> Iterator[Example]:
+    """What stands around every page."""
+    page = opened_release()
+    yield partial("as_of", "how old a page is", page)
+    yield partial("header", "the top of every page", page)
+    yield partial("header", "with its menu", page).opened("menu")
+    yield partial("keys", "what ? shows", page).opened("keys")
