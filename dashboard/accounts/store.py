@@ -1,27 +1,25 @@
-"""The accounts, over SQLAlchemy: a SQLite file by default, any other database by its URL."""
+"""The accounts, over SQLAlchemy."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from datetime import UTC, datetime
-from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import URL, Engine, bindparam, create_engine, event, func, literal, make_url, select, update
+from sqlalchemy import Engine, bindparam, func, literal, make_url, select, update
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from sqlalchemy.schema import CreateTable
 
+from dashboard.accounts.engines import engine_of
 from dashboard.accounts.kiosk_links import KioskLinks
 from dashboard.accounts.marks import Marks
 from dashboard.accounts.models import Base, Role, User, UserRow, UtcDateTime
 from dashboard.accounts.passwords import Passwords
 from dashboard.settings import TAKES, SettingsError
 
-BUSY_MILLISECONDS = 5000
 LONGEST_EMAIL = 254
 LONGEST_NAME = 200
 
@@ -214,7 +212,7 @@ class Accounts:
     def _open(self) -> Engine:
         with self._opening:
             if self._engine is None:
-                self._engine = _engine(make_url(self._url))
+                self._engine = engine_of(make_url(self._url))
             return self._engine
 
 
@@ -230,28 +228,3 @@ def _failures_told() -> Iterator[None]:
 
 def _row(session: Session, address: str) -> UserRow | None:
     return session.scalar(select(UserRow).where(UserRow.email == address))
-
-
-def _engine(url: URL) -> Engine:
-    # Errors are logged, and among the parameters are password hashes.
-    if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
-    if url.database and url.database != ":memory:":
-        _private_file(Path(url.database))
-    engine = create_engine(url, hide_parameters=True)
-    event.listen(engine, "connect", _set_up_sqlite)
-    return engine
-
-
-def _private_file(path: Path) -> None:
-    # SQLite would make it readable for all; its journal files take the mode of this one.
-    path.parent.mkdir(parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-
-
-def _set_up_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401  whatever the driver calls a connection
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.close()
