@@ -1,7 +1,6 @@
 """The latest that is known of releases, for any number of viewers. Views ask here and nowhere else."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
@@ -16,24 +15,17 @@ from dashboard.domain.source import ReleaseSource
 from dashboard.live.elsewhere import find_elsewhere
 from dashboard.live.finder import Finder
 from dashboard.live.history import with_history
-from dashboard.live.looks import Looks, RunKey, Seen, list_weight, search_weight, tree_weight
+from dashboard.live.looks import Looks, RunKey, Seen
 from dashboard.live.pairs import TWOFOLD, PairReader, sides, subscribe_both
 from dashboard.live.problems import ProblemFinder
-from dashboard.live.seats import Seats
-from dashboard.live.snapshots import BEHIND, Pair, Snapshot, SnapshotStore, joined, outdated
+from dashboard.live.snapshots import BEHIND, Pair, Snapshot, joined, outdated
+from dashboard.live.stores import Stores
 from dashboard.live.turns import LINGER
 from dashboard.live.watched import Watched
 from dashboard.live.watcher import UNKNOWN, Watcher
 
 # How often what somebody looks at is renewed, in seconds. What is not watched is shared while it is younger than this.
 MAX_AGE = 1.0
-# A release is looked at more often, as a change is to be seen within a second: this share of it, or, when it has moved
-# lately, after so many seconds.
-RELEASE_SHARE = 0.8
-LIVELY_AGE = 0.4
-# What is broken across releases takes many trees, and a search asks many releases: each is renewed this many times less
-# often.
-SELDOM = 3.0
 # Counts of the list, which cost more the more releases there are, are asked for this seldom.
 COUNT_AGE = 5.0
 # If nobody says otherwise: looks a second that all that is watched takes together, and bytes of all that is kept.
@@ -45,15 +37,6 @@ MORE_LOOKS = 2
 TOO_LITTLE = 0.3
 
 PROBLEMS = Watched("problems")
-
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """Where one kind of what is watched is kept, and how many seconds after a look the next one is."""
-
-    store: SnapshotStore[Any, Any]
-    every: float
-    lively: float | None = None
 
 
 class LiveReleases:
@@ -79,32 +62,10 @@ class LiveReleases:
         self._loop = loop
         self._timeout = timeout
         self._looks = Looks(source, loop, timeout=timeout, count_age=count_age, memory=memory // 8, clock=clock)
-        seats = Seats()
-        self._pages = SnapshotStore(
-            self._looks.page, max_age=max_age, keep=memory // 16, weigh=list_weight, seats=seats, clock=clock
-        )
-        self._trees = SnapshotStore(
-            self._looks.tree, max_age=max_age, keep=memory * 3 // 4, weigh=tree_weight, seats=seats, clock=clock
-        )
-        self._searches = SnapshotStore(
-            self._looks.search, max_age=max_age, keep=memory // 16, weigh=search_weight, seats=seats, clock=clock
-        )
-        self._names = Finder(self.page, self._pages, self._trees)
         self._finder = ProblemFinder(self._listed, self._tree, timeout)
+        self._stores = Stores(self._looks, self._finder.find, max_age=max_age, memory=memory, clock=clock)
+        self._names = Finder(self.page, self._stores.pages, self._stores.trees)
         self._pairs = PairReader(lambda key: self.release(*key, whole=True))
-        self._problems: SnapshotStore[str, Problems] = SnapshotStore(
-            lambda _key, _last, _seconds: self._finder.find(),
-            max_age=SELDOM * max_age,
-            keep=1,
-            seats=seats,
-            clock=clock,
-        )
-        self._kinds = {
-            "release": _Kind(self._trees, RELEASE_SHARE * max_age, min(LIVELY_AGE, max_age)),
-            "list": _Kind(self._pages, max_age),
-            "problems": _Kind(self._problems, SELDOM * max_age),
-            "occurrences": _Kind(self._searches, SELDOM * max_age),
-        }
         self._watching = max_age > 0
         self._watcher = Watcher(self._look, self._version, budget=budget, clock=clock)
 
@@ -138,19 +99,19 @@ class LiveReleases:
             enough = not reading.lacks(opened) and (reading.whole or not whole)
             if enough or seen.stale or left < TOO_LITTLE:
                 break
-            seen = self._trees.get(key, anew=True, seconds=left)
+            seen = self._stores.trees.get(key, anew=True, seconds=left)
         return _release(seen)
 
     def elsewhere(self, entity_id: str, run_id: str) -> tuple[Snapshot[Occurrence], ...]:
         """Where else than in this run an entity is, of what was read lately: nothing is asked for it."""
         return find_elsewhere(
-            (_release(seen) for _, seen in reversed(list(self._trees.all_latest()))), entity_id, run_id
+            (_release(seen) for _, seen in reversed(list(self._stores.trees.all_latest()))), entity_id, run_id
         )
 
     def glance(self, release_id: str, run_id: str | None = None) -> Snapshot[Release]:
         """The same for whoever does not stay: it is not watched for that, and not longer than it is anyhow."""
         self._watcher.spend(1)
-        return _release(self._trees.get((release_id, run_id)))
+        return _release(self._stores.trees.get((release_id, run_id)))
 
     def occurrences(self, entity_id: str) -> Snapshot[Occurrences]:
         """Where an entity id occurs, as far as was looked; a release's own id occurs once."""
@@ -186,7 +147,7 @@ class LiveReleases:
             release = Watched("release", what.key)
             return self.subscribe(release, lambda version: notify(self._with_history(release, version)))
         what = _looked_at(what)
-        kind = self._kinds[what.kind]
+        kind = self._stores.kinds[what.kind]
         return self._watcher.subscribe(what, kind.every, notify, kind.lively)
 
     def close(self) -> None:
@@ -209,7 +170,7 @@ class LiveReleases:
 
     def _latest(self, what: Watched, seconds: float | None = None) -> Snapshot[Any]:
         """What is known of a watched thing, at once; else what a look of the caller's own finds, in so many seconds."""
-        kind = self._kinds[what.kind]
+        kind = self._stores.kinds[what.kind]
         kept = self.known(what)
         if kept is not None:
             return kept
@@ -222,7 +183,7 @@ class LiveReleases:
 
     def _shown(self, what: Watched) -> Snapshot[Any] | None:
         """What is known of a thing, marked if its next look is late."""
-        latest = self._kinds[what.kind].store.latest(what.key)
+        latest = self._stores.kinds[what.kind].store.latest(what.key)
         if latest is None or latest.stale or not self._watcher.late(what):
             return latest
         return outdated(latest, self._looks.trouble or BEHIND)
@@ -234,7 +195,7 @@ class LiveReleases:
 
     def _look(self, what: Watched) -> bool:
         try:
-            snapshot = self._kinds[what.kind].store.get(what.key, anew=True, seated=False)
+            snapshot = self._stores.kinds[what.kind].store.get(what.key, anew=True, seated=False)
         except SourceUnavailable:
             return True
         except (NotFound, MalformedFilter):
@@ -246,12 +207,12 @@ class LiveReleases:
         return snapshot.version if snapshot else UNKNOWN
 
     def _listed(self, most: int) -> Snapshot[ReleaseList]:
-        return self._pages.get(Slice(page_size=most), seated=False)
+        return self._stores.pages.get(Slice(page_size=most), seated=False)
 
     def _tree(self, release_id: str) -> Snapshot[Release]:
         """A release that nobody looks at by itself: it is not watched, but taken off the budget of what is."""
         self._watcher.spend(1)
-        return _release(self._trees.get((release_id, None), seated=False))
+        return _release(self._stores.trees.get((release_id, None), seated=False))
 
 
 def _looked_at(what: Watched) -> Watched:

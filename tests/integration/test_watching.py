@@ -18,7 +18,8 @@ from dashboard import ports
 from dashboard.bridge import LoopThread
 from dashboard.demo.server import EmbeddedTemporal
 from dashboard.domain.filters import Slice
-from dashboard.live.releases import LIVELY_AGE, LiveReleases
+from dashboard.live.releases import LiveReleases
+from dashboard.live.stores import LIVELY_AGE
 from dashboard.live.watched import Watched
 from dashboard.temporal.connection import Connection
 from dashboard.temporal.gateway import TemporalGateway
@@ -188,7 +189,8 @@ PRINT_VERSIONS = """
 import os, sys
 from dashboard.bridge import LoopThread
 from dashboard.domain.filters import Slice
-from dashboard.live.releases import LIVELY_AGE, LiveReleases
+from dashboard.live.releases import LiveReleases
+from dashboard.live.stores import LIVELY_AGE
 from dashboard.temporal.connection import Connection
 from dashboard.temporal.gateway import TemporalGateway
 

@@ -221,5 +221,5 @@ def _weight_after(live: LiveReleases, clock: Clock, hour: int) -> tuple[int, int
             live.occurrences(f"app:{name}")
         live.subscribe(Watched("release", (f"release:{name}", None)), str)()
     gc.collect()
-    stores = (live._trees, live._pages, live._searches)
+    stores = (live._stores.trees, live._stores.pages, live._stores.searches)
     return sum(store.weight for store in stores), tracemalloc.get_traced_memory()[0]
