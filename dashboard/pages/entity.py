@@ -16,7 +16,8 @@ from dashboard.domain.phases import Phase
 from dashboard.domain.problems import EntityNotFound, Problem, ProblemCode, SourceUnavailable
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness
-from dashboard.pages.rows import AnyRow, AppRow, Row, place_of_path
+from dashboard.pages.places import place_of_path
+from dashboard.pages.rows import AnyRow, AppRow, Row
 from dashboard.pages.runs import RunsView
 from dashboard.pages.tree import LARGE, Folding, ReleaseTree, app_row, bundle_row, cluster_row, tree_fields, wave_row
 

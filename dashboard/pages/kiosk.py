@@ -14,8 +14,9 @@ from dashboard.domain.rollup import blockages, tally, tally_apps
 from dashboard.domain.timeline import timeline
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness, part
-from dashboard.pages.release import BlockageView, FailingTaskView
-from dashboard.pages.rows import Row, common, place_of
+from dashboard.pages.blocked import BlockageView, FailingTaskView
+from dashboard.pages.places import place_of
+from dashboard.pages.rows import Row, common
 from dashboard.pages.runs import RunsView
 from dashboard.pages.strip import MOST, Strip
 from dashboard.pages.timeline import EstimateView

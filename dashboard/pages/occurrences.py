@@ -12,7 +12,8 @@ from dashboard.domain.phases import Phase
 from dashboard.domain.problems import NotFound
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness
-from dashboard.pages.rows import Row, common, place_of
+from dashboard.pages.places import place_of
+from dashboard.pages.rows import Row, common
 
 
 class OccurrenceRow(Model, Row):

@@ -14,7 +14,8 @@ from dashboard.domain.rollup import tally_apps
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, ProblemView, freshness
 from dashboard.pages.entity import Step, missing, path_to
-from dashboard.pages.rows import Row, common, place_of
+from dashboard.pages.places import place_of
+from dashboard.pages.rows import Row, common
 from dashboard.pages.seen import HistoryView
 from dashboard.pages.views import Progress
 

@@ -10,7 +10,8 @@ from dashboard.domain.causes import Broken, Cause, Standing, Step
 from dashboard.domain.ids import EntityType
 from dashboard.domain.inbox import releases_of
 from dashboard.pages.base import Model
-from dashboard.pages.rows import Row, common, key_of, place_of, place_of_path
+from dashboard.pages.places import key_of, place_of, place_of_path
+from dashboard.pages.rows import Row, common
 from dashboard.pages.views import AttemptView
 
 MAX_SHOWN = 40

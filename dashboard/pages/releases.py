@@ -16,7 +16,8 @@ from dashboard.domain.truth import phase_of_status
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness
 from dashboard.pages.overview import OverviewView
-from dashboard.pages.rows import Row, common, place_of
+from dashboard.pages.places import place_of
+from dashboard.pages.rows import Row, common
 
 
 class ReleaseItem(Model, Row):

@@ -1,8 +1,7 @@
 """Rows: entities as pages and JSON show them, nested as the rollout is."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from hashlib import blake2s
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue
@@ -11,6 +10,7 @@ from dashboard.domain.entities import Entity
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import ProblemCode
 from dashboard.pages.base import ProblemView, part
+from dashboard.pages.places import key_of
 from dashboard.pages.views import AttemptView, ChildRunView, Progress
 
 MAX_LABEL = 50
@@ -215,27 +215,6 @@ class WaveRow(Branch):
 
 
 AnyRow = Annotated[WaveRow | ClusterRow | BundleRow | AppRow, Field(discriminator="type")]
-
-
-def place_of(above: str, entity_id: str, position: int) -> str:
-    """Where a row stands: the path of ids, and the position where an id is missing: then nothing else tells rows apart.
-
-    No id holds the character between them.
-    """
-    return f"{above}\0{entity_id or f'#{position}'}"
-
-
-def place_of_path(path: Iterable[tuple[str, int]]) -> str:
-    """The place of a row of the tree, from the ids and positions of all entities from the release down to it."""
-    place = ""
-    for entity_id, position in path:
-        place = place_of(place, entity_id, position)
-    return place
-
-
-def key_of(place: str) -> str:
-    """The HTML id of a row at this place."""
-    return f"r{blake2s(place.encode(), digest_size=6).hexdigest()}"
 
 
 def common(entity: Entity, place: str) -> dict[str, Any]:

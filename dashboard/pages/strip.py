@@ -12,7 +12,8 @@ from dashboard.domain.rollup import tally_apps
 from dashboard.domain.strip import Cell, Segment, count_clusters, segments
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness, part
-from dashboard.pages.rows import Row, common, key_of, place_of
+from dashboard.pages.places import key_of, place_of
+from dashboard.pages.rows import Row, common
 from dashboard.pages.views import Progress
 
 # From so many clusters on a strip counts them: above the tree, where it is sent anew with each change, and alone.

@@ -12,7 +12,8 @@ from dashboard.domain.narrowing import EVERYTHING, Narrowing
 from dashboard.domain.order import Order
 from dashboard.domain.rollup import tally, tally_apps
 from dashboard.pages.base import part
-from dashboard.pages.rows import AppRow, BundleRow, ClusterRow, Row, WaveRow, common, place_of
+from dashboard.pages.places import place_of
+from dashboard.pages.rows import AppRow, BundleRow, ClusterRow, Row, WaveRow, common
 from dashboard.pages.views import Progress
 
 # From so many rows on a browser is told to make those that are out of sight later.

@@ -9,7 +9,8 @@ from datetime import datetime
 
 from markupsafe import Markup, escape
 
-from dashboard.pages.timeline import MarkView, TimelinePage, TimelineRow, WaveSpan
+from dashboard.pages.spans import MarkView, TimelineRow, WaveSpan
+from dashboard.pages.timeline import TimelinePage
 from dashboard.web.formats import duration, iso, time
 
 # What something that took no time is wide, in percent.

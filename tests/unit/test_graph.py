@@ -7,7 +7,7 @@ from dashboard.domain.entities import Entity
 from dashboard.domain.graph import Node, grow
 from dashboard.domain.ids import EntityType
 from dashboard.domain.problems import ProblemCode
-from dashboard.pages.rows import place_of
+from dashboard.pages.places import place_of
 from dashboard.pages.tree import UNFOLDED, wave_row
 from tests.rollout_makers import entity
 

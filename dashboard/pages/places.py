@@ -1,0 +1,25 @@
+"""Where rows stand in their tree, and the HTML ids that follow from that."""
+
+from collections.abc import Iterable
+from hashlib import blake2s
+
+
+def place_of(above: str, entity_id: str, position: int) -> str:
+    """Where a row stands: the path of ids, and the position where an id is missing: then nothing else tells rows apart.
+
+    No id holds the character between them.
+    """
+    return f"{above}\0{entity_id or f'#{position}'}"
+
+
+def place_of_path(path: Iterable[tuple[str, int]]) -> str:
+    """The place of a row of the tree, from the ids and positions of all entities from the release down to it."""
+    place = ""
+    for entity_id, position in path:
+        place = place_of(place, entity_id, position)
+    return place
+
+
+def key_of(place: str) -> str:
+    """The HTML id of a row at this place."""
+    return f"r{blake2s(place.encode(), digest_size=6).hexdigest()}"

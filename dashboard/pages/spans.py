@@ -1,0 +1,127 @@
+"""Waves and clusters over time: the rows of a timeline, and what is marked on their bars."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from dashboard.domain.phases import Phase
+from dashboard.domain.rollup import cause_of, tally
+from dashboard.domain.timeline import Bar, Mark, Timeline
+from dashboard.pages.base import part
+from dashboard.pages.places import place_of
+from dashboard.pages.rows import Row, common
+from dashboard.pages.views import Progress
+
+
+@part
+class MarkView:
+    """Failures (`failed`, the first of them at `at`) or retries that go on (`retrying`), and what they say."""
+
+    kind: Literal["failed", "retrying"]
+    at: datetime | None
+    count: int
+    text: str
+
+    @classmethod
+    def of(cls, mark: Mark) -> "MarkView":
+        """The view of a mark."""
+        attempt, name = mark.first.attempt, mark.first.name
+        more = f" and {mark.count - 1:,} more" if mark.count > 1 else ""
+        cause = cause_of(mark.first)
+        because = f": {cause}" if cause else ""
+        if mark.at or not attempt:
+            return cls(kind="failed", at=mark.at, count=mark.count, text=f"{name}{more} failed{because}")
+        tries = f"attempt {attempt.number:,}" + (f" of {attempt.maximum:,}" if attempt.maximum else "")
+        return cls(kind="retrying", at=None, count=mark.count, text=f"{name}{more}, {tries}{because}")
+
+
+@part
+class TimelineRow(Row):
+    """A wave or cluster. `from_at` is null where nothing is known of its times, `to_at` also while it goes on.
+
+    Where `from_exact` is false, the first known change stands for the begin: work may have begun earlier.
+    """
+
+    begun: bool
+    from_at: datetime | None
+    to_at: datetime | None
+    from_exact: bool
+    marks: tuple[MarkView, ...]
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether its bar grows."""
+        return self.from_at is not None and self.to_at is None
+
+
+@part
+class ClusterSpan(TimelineRow):
+    """A cluster over time."""
+
+    type: Literal["cluster"]
+
+
+@part
+class WaveSpan(TimelineRow):
+    """A wave over time. `expected_at` is when the estimate has its end; `clusters` is null while `open` is false."""
+
+    type: Literal["wave"]
+    sequence: int | None
+    expected_from: datetime | None
+    expected_at: datetime | None
+    cluster_progress: Progress
+    open: bool
+    clusters: tuple[ClusterSpan, ...] | None
+    lazy: Annotated[bool, Field(exclude=True)]
+    unfolded: Annotated[bool, Field(exclude=True)]
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Its clusters, if they are shown."""
+        return self.clusters or ()
+
+
+def wave_spans(drawn: Timeline, place: str, open_ids: frozenset[str] | None) -> Iterator[WaveSpan]:
+    """The waves' rows; those of waves that are at work have their clusters, all have where `open_ids` is None."""
+    ends = dict(drawn.estimate.waves) if drawn.estimate else {}
+    since = drawn.known_until
+    for number, bar in enumerate(drawn.bars):
+        here, expected_at = place_of(place, bar.entity.id, number), ends.get(number)
+        yield _wave(bar, here, open_ids, {"expected_from": expected_at and since, "expected_at": expected_at})
+        since = expected_at or since
+
+
+def _wave(bar: Bar, place: str, open_ids: frozenset[str] | None, more: dict[str, Any]) -> WaveSpan:
+    wave = bar.entity
+    unfolded = wave.phase in {Phase.RUNNING, Phase.PAUSED} or wave.phase.broken or wave.id in (open_ids or ())
+    is_open = open_ids is None or unfolded
+    return WaveSpan(
+        **_fields(bar, place),
+        **more,
+        type="wave",
+        sequence=wave.sequence,
+        cluster_progress=Progress.of(tally(wave.children)),
+        open=is_open,
+        clusters=tuple(_clusters(bar.bars, place)) if is_open else None,
+        lazy=open_ids is not None,
+        unfolded=unfolded,
+    )
+
+
+def _clusters(bars: Iterable[Bar], place: str) -> Iterator[ClusterSpan]:
+    for number, bar in enumerate(bars):
+        yield ClusterSpan(**_fields(bar, place_of(place, bar.entity.id, number)), type="cluster")
+
+
+def _fields(bar: Bar, place: str) -> dict[str, Any]:
+    span = bar.span
+    return {
+        **common(bar.entity, place),
+        "begun": bar.begun,
+        "from_at": span.start if span else None,
+        "to_at": span.end if span else None,
+        "from_exact": span.exact if span else False,
+        "marks": tuple(map(MarkView.of, bar.marks)),
+    }
