@@ -87,16 +87,40 @@ class FilterView(Model):
         return {name: value for name, value in self if value}
 
 
-class ReleasesPage(Page):
+class ListPage(Page):
+    """Releases as rows, whatever brings them together."""
+
+    line: ClassVar[tuple[str, str]] = ("macros/items.html", "release")
+    called: ClassVar[str]
+
+    items: tuple[ReleaseItem, ...]
+
+    @property
+    def title(self) -> str:
+        """What the browser's tab says: how many of these wait for somebody, if any does."""
+        waiting = sum(1 for item in self.items if item.phase is Phase.PAUSED)
+        return f"{self.called}: {waiting} waiting" if waiting else self.called
+
+    @property
+    def worst(self) -> Phase | None:
+        """Of what has not ended: what ended badly long ago is no news."""
+        going_on = {item.phase for item in self.items if item.phase.unfinished}
+        return next((phase for phase in (Phase.PAUSED, Phase.RUNNING) if phase in going_on), None)
+
+    def lines(self) -> Iterator[Row]:
+        """The releases."""
+        return iter(self.items)
+
+
+class ReleasesPage(ListPage):
     """One page of the list: what runs, newest start first, then what has ended, latest end first."""
 
     template: ClassVar[str] = "pages/releases.html"
     fragment: ClassVar[str] = "partials/_releases.html"
     moments: ClassVar[frozenset[str]] = frozenset({"as_of", "counted_at"})
     parts: ClassVar[tuple[str, ...]] = ("releases_overview", "releases_head", "releases_foot")
-    line: ClassVar[tuple[str, str]] = ("macros/items.html", "release")
+    called: ClassVar[str] = "Releases"
 
-    items: tuple[ReleaseItem, ...]
     total: int
     page: int
     page_size: int
@@ -142,25 +166,9 @@ class ReleasesPage(Page):
         )
 
     @property
-    def title(self) -> str:
-        """What the browser's tab says: how many of those on this page wait for somebody, if any does."""
-        waiting = sum(1 for item in self.items if item.phase is Phase.PAUSED)
-        return f"Releases: {waiting} waiting" if waiting else "Releases"
-
-    @property
-    def worst(self) -> Phase | None:
-        """Of what has not ended on this page: what ended badly long ago is no news."""
-        going_on = {item.phase for item in self.items if item.phase.unfinished}
-        return next((phase for phase in (Phase.PAUSED, Phase.RUNNING) if phase in going_on), None)
-
-    @property
     def frame(self) -> tuple[object, ...]:
         """Where the list begins."""
         return (self.offset,)
-
-    def lines(self) -> Iterator[Row]:
-        """The releases."""
-        return iter(self.items)
 
     @property
     def first(self) -> int:

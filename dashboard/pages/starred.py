@@ -1,15 +1,13 @@
 """The releases that a viewer has starred, as they stand now, however old they are."""
 
-from collections.abc import Iterator
 from typing import ClassVar
 
 from dashboard.domain.entities import ReleaseList
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem
 from dashboard.live.snapshots import Snapshot
-from dashboard.pages.base import Model, Page, ProblemView, freshness
-from dashboard.pages.releases import ReleaseItem
-from dashboard.pages.rows import Row
+from dashboard.pages.base import Model, ProblemView, freshness
+from dashboard.pages.releases import ListPage, ReleaseItem
 
 
 class AbsentItem(Model):
@@ -33,15 +31,14 @@ class AbsentItem(Model):
         return self.id.partition(":")[2]
 
 
-class StarredPage(Page):
+class StarredPage(ListPage):
     """The latest run of each starred release, the newest start first; `absent` are those of which none is known."""
 
     template: ClassVar[str] = "pages/starred.html"
     fragment: ClassVar[str] = "partials/_starred.html"
     parts: ClassVar[tuple[str, ...]] = ("starred_head",)
-    line: ClassVar[tuple[str, str]] = ("macros/items.html", "release")
+    called: ClassVar[str] = "Starred"
 
-    items: tuple[ReleaseItem, ...]
     absent: tuple[AbsentItem, ...]
     total: int
 
@@ -57,22 +54,6 @@ class StarredPage(Page):
         )
 
     @property
-    def title(self) -> str:
-        """What the browser's tab says: how many of them wait for somebody, if any does."""
-        waiting = sum(1 for item in self.items if item.phase is Phase.PAUSED)
-        return f"Starred: {waiting} waiting" if waiting else "Starred"
-
-    @property
-    def worst(self) -> Phase | None:
-        """Of what has not ended: what ended badly long ago is no news."""
-        going_on = {item.phase for item in self.items if item.phase.unfinished}
-        return next((phase for phase in (Phase.PAUSED, Phase.RUNNING) if phase in going_on), None)
-
-    @property
     def frame(self) -> tuple[object, ...]:
         """What stands below the list."""
         return (self.absent,)
-
-    def lines(self) -> Iterator[Row]:
-        """The releases."""
-        return iter(self.items)
