@@ -2,7 +2,7 @@
 
 interface HtmxContext {
   sourceElement: HTMLElement;
-  request: { body: FormData | URLSearchParams };
+  request: { body: FormData | URLSearchParams; cache?: RequestCache };
   response?: { status: number; headers: Headers };
   /** Our own: rows that were heard of, not asked for. */
   news?: boolean;

@@ -1,5 +1,7 @@
-// Keeps what is open in the address, so that a copied link shows the same: `open` and `shut` name what differs from
-// what is open by itself. What the address names and the page has not is left as it is.
+// What a link shows to somebody else: what is open in the tree, and what is selected, beside it in the panel.
+
+// What is open: `open` and `shut` name what differs from what is open by itself. What the address names and the page has
+// not is left as it is.
 
 // As many as the server takes.
 const MOST = 500;
@@ -7,11 +9,14 @@ const LOOKED_FOR = ["q", "phase", "changed"];
 
 const asked = () => new URLSearchParams(location.search);
 
+/** Colons, slashes and commas may stand in a query as they are, and are easier to read. @param {URLSearchParams} named */
+const queryOf = (named) => `?${named}`.replace(/%(3A|2F|2C)/g, decodeURIComponent).replace(/\?$/, "");
+
 /** @param {string} selector @returns {NodeListOf<HTMLElement>} */
 const inPage = (selector) => document.querySelectorAll(`#live .tree${selector}`);
 
-/** The ids of what the viewer has open; none where all is shown whatever is open. */
-export const openIds = () => [...inPage(":not([data-whole]) details[data-lazy][open]")].slice(0, MOST).map((one) => one.dataset.lazy ?? "");
+/** What the viewer has open, after what the address asks for (it may be all); none where all is shown whatever is open. */
+export const whatIsOpen = () => [...new Set([...asked().getAll("open"), ...[...inPage(":not([data-whole]) details[data-lazy][open]")].map((one) => one.dataset.lazy ?? "")])].slice(0, MOST);
 
 /** What of the address holds for rows that are loaded, too. */
 export const forAllRows = () => [...asked()].filter(([name, value]) => name === "sort" || value.startsWith("bundle:") || LOOKED_FOR.includes(name));
@@ -34,9 +39,8 @@ function write() {
     named.delete(name);
     for (const id of [...ids].slice(0, MOST)) named.append(name, id);
   }
-  // Colons, slashes and commas may stand in a query as they are, and are easier to read.
-  const query = named.toString().replace(/%(3A|2F|2C)/g, decodeURIComponent);
-  if (query !== location.search.slice(1)) history.replaceState(history.state, "", location.pathname + (query && "?") + query + location.hash);
+  const query = queryOf(named);
+  if (query !== location.search) history.replaceState(history.state, "", location.pathname + query + location.hash);
 }
 
 let timer = 0;
@@ -57,3 +61,90 @@ document.addEventListener("formdata", ({ target, formData }) => {
   for (const [name, value] of [...formData]) if (!value) formData.delete(name);
   for (const [name, value] of named) if (same && /^(open|shut)$/.test(name)) formData.append(name, value);
 });
+
+// What is selected
+
+const panel = document.getElementById("panel");
+const selected = () => panel?.dataset.selected ?? "";
+/** @param {string} id @returns {HTMLElement | null} */
+const rowOf = (id) => document.querySelector(`#live .tree [data-entity-id="${CSS.escape(id)}"]`);
+const ask = () => panel?.dispatchEvent(new Event("refresh"));
+let again = false;
+
+/** Whether this row is the one that the panel is about. @param {HTMLElement} row */
+export const isSelected = (row) => Boolean(selected()) && row.dataset.entityId === selected();
+
+/** Show the panel of an entity; that of none is closed. @param {string} id */
+function show(id) {
+  if (!panel) return;
+  const before = rowOf(selected());
+  if (!id && panel.contains(document.activeElement)) before?.focus();
+  before?.setAttribute("aria-selected", "false");
+  rowOf(id)?.setAttribute("aria-selected", "true");
+  panel.dataset.selected = id;
+  panel.hidden = !id;
+  panel.replaceChildren();
+  const part = encodeURIComponent(id.replaceAll("~", "~7E").replaceAll("/", "~2F"));
+  panel.setAttribute("hx-get", `${panel.dataset.address}`.replace("/here/", `/${part}/`));
+  delete panel._htmx?.ptag;
+  if (id) ask();
+}
+
+/** @param {string} id */
+function go(id) {
+  const named = asked();
+  named.delete("selected");
+  if (id) named.append("selected", id);
+  history.pushState(null, "", location.pathname + queryOf(named));
+  show(id);
+}
+
+/** @param {HTMLElement} button */
+async function copy(button) {
+  const text = /** @type {HTMLElement} */ (button.previousElementSibling);
+  button.textContent = "copied";
+  try {
+    await navigator.clipboard.writeText(text.innerText);
+  } catch {
+    // Refused, or plain http: what is marked can be copied by its keys.
+    getSelection()?.selectAllChildren(text);
+    button.textContent = "marked";
+  }
+  const told = document.getElementById("told");
+  if (told) told.textContent = `${text.innerText} ${button.textContent}.`;
+}
+
+document.addEventListener("click", (event) => {
+  const target = /** @type {HTMLElement} */ (event.target);
+  if (target.matches(".copy")) copy(target);
+  /** @type {HTMLElement | null} */
+  const link = target.closest("#panel a[data-selects], .tree a:is(.name, .go)");
+  if (!panel || !link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  /** @type {HTMLElement | null} */
+  const row = link.closest(".row");
+  go((row ?? link).dataset[row ? "entityId" : "selects"] ?? "");
+});
+
+if (panel) {
+  rowOf(selected())?.scrollIntoView({ block: "nearest" });
+  document.addEventListener("keydown", ({ key, target }) => {
+    const typing = /** @type {Element} */ (target).matches("input, select");
+    if (key === "Escape" && selected() && !typing && !document.querySelector("dialog[open]")) go("");
+  });
+  addEventListener("popstate", () => {
+    const id = asked().get("selected") ?? "";
+    if (id !== selected()) show(id);
+  });
+  // As current as the page; what changes while an answer is under way may not be in that.
+  document.addEventListener("current", () => {
+    again = panel.matches(".htmx-request");
+    if (selected() && !again) ask();
+  });
+  document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
+    if (ctx.sourceElement !== panel) return;
+    panel.classList.toggle("lost", !ctx.response || ctx.response.status >= 400);
+    if (again && selected()) ask();
+    again = false;
+  });
+}

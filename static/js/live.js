@@ -1,11 +1,11 @@
 // Keeps an open page current, and keeps what the viewer has opened.
 // Everything works without it: a reload shows the latest, and disclosures are native.
 
-import { forAllRows, openIds } from "./address.js";
+import { forAllRows, whatIsOpen } from "./address.js";
 import { clock, showAllTimes } from "./times.js";
 
 export const live = () => document.getElementById("live");
-export const marker = () => document.getElementById("as-of");
+const marker = () => document.getElementById("as-of");
 /** Whether there is something to ask: a hidden tab asks nothing, an ended release has no news. */
 export const hasNews = () => !document.hidden && live() !== null && marker()?.dataset.live === "true";
 
@@ -71,6 +71,8 @@ document.addEventListener("visibilitychange", () => {
 });
 
 document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
+  // Answers are kept by tags of our own. In the browser's store, tabs that show the same would wait for one another.
+  ctx.request.cache = "no-store";
   // What was asked for holds for rows that are loaded, too.
   if (ctx.sourceElement.matches(".tree [data-rows]")) {
     for (const [name, value] of forAllRows()) ctx.request.body.append(name, value);
@@ -78,7 +80,7 @@ document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
   if (ctx.sourceElement !== live()) return;
   asking = true;
   // What the viewer has opened is part of what is asked for.
-  for (const id of openIds()) ctx.request.body.append("open", id);
+  for (const id of whatIsOpen()) ctx.request.body.append("open", id);
 });
 
 /** The version that the page shows: its tag names that, and after a dot what was asked for. */
@@ -217,3 +219,15 @@ if (retry) setTimeout(() => location.reload(), Number(retry.dataset.retry) * 100
 showAllTimes();
 tellState();
 schedule();
+
+// On a wall screen the next release has its turn after its time.
+
+let since = Date.now();
+
+setInterval(() => {
+  const turn = document.getElementById("turn")?.dataset;
+  if (!turn || Date.now() - since < Number(turn.seconds) * 1000) return;
+  since = Date.now();
+  live()?.setAttribute("hx-get", turn.next ?? "");
+  refresh();
+}, 500);

@@ -1,7 +1,7 @@
 // Makes the tree of native disclosures one tree to assistive technology and to the keyboard: one stop for the tab key,
 // arrows within. Without it the disclosures are what they are. What a change did not touch is not looked at.
 
-import { isSelected } from "./panel.js";
+import { isSelected } from "./address.js";
 
 /** @typedef {HTMLElement} Row */
 

@@ -1,5 +1,9 @@
-// Strips: arrow keys walk the cells, a click opens the cluster in a tree that is here already, and the rows of the list
-// get their small strips after the page is there, a few at a time. Without it, cells are links and rows have no strip.
+// What the rows of the list get after the page is there: small strips, and stars.
+
+// Strips, large ones too: arrow keys walk the cells, a click opens the cluster in a tree that is here already, and the rows of the list
+// get theirs a few at a time. Without it, cells are links and rows have no strip.
+
+import { refresh } from "./live.js";
 
 // One renewal in so many seconds for each row in sight, sooner if the row says something new; never more at a time.
 const RENEW_MS = 30_000;
@@ -71,3 +75,35 @@ document.addEventListener("DOMContentLoaded", () => {
   if (document.getElementById("part-releases_foot")) setInterval(fill, 1000);
   fill();
 });
+
+// Stars: a form outside of the rows knows what the viewer has starred; another star needs no other page.
+
+const form = /** @type {HTMLFormElement | null} */ (document.getElementById("stars"));
+const ids = new Set(form?.dataset.ids?.split(" "));
+
+function mark() {
+  for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll("button.star"))) {
+    button.name = ids.has(button.value) ? "remove" : "add";
+    button.setAttribute("aria-pressed", String(ids.has(button.value)));
+  }
+}
+
+form?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const { name, value } = /** @type {HTMLButtonElement} */ (event.submitter);
+  const body = new URLSearchParams({ [name]: value });
+  const answer = await fetch(form.action, { method: "POST", body, headers: { "HX-Request": "true" } }).catch(() => null);
+  if (answer?.status !== 204) {
+    // Sent as without script: the browser shows why it could not be done.
+    form.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
+    form.submit();
+    return;
+  }
+  if (name === "add") ids.add(value);
+  else ids.delete(value);
+  mark();
+  refresh();
+});
+
+document.addEventListener("htmx:after:swap", mark);
+if (form) mark();
