@@ -33,7 +33,7 @@ class Attempt:
     """A pending activity, from `describe`. `maximum` is None where attempts are not limited.
 
     `heartbeat` is what the activity last told of itself, as bounded text. `paused` activities try nothing until
-    somebody unpauses them.
+    somebody unpauses them. One that is `over` was pending when its workflow ended, and is not tried again.
     """
 
     activity_id: str
@@ -45,11 +45,12 @@ class Attempt:
     activity_type: str = ""
     heartbeat: str | None = None
     paused: bool = False
+    over: bool = False
 
     @property
     def retrying(self) -> bool:
-        """Whether an attempt has failed already."""
-        return self.number > 1 and self.last_failure is not None
+        """Whether an attempt has failed already and another is to come."""
+        return self.number > 1 and self.last_failure is not None and not self.over
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ class FailureView(Model):
 class AttemptView(Model):
     """A pending activity of this row: attempt `number` of `maximum` (null: not limited), and when the next begins.
 
+    One that is `over` was pending when its workflow ended: `number` was the last.
     `heartbeat` is what the activity last told of itself: JSON as text, cut where it is long.
     """
 
@@ -36,6 +37,7 @@ class AttemptView(Model):
     worker: str | None
     heartbeat: str | None
     paused: bool
+    over: bool
 
     @property
     def cause(self) -> str | None:
@@ -61,6 +63,7 @@ class AttemptView(Model):
             worker=attempt.worker,
             heartbeat=attempt.heartbeat,
             paused=attempt.paused,
+            over=attempt.over,
         )
 
 

@@ -48,7 +48,7 @@ def decode_description(description: WorkflowExecutionDescription) -> Execution:
     task_attempt = raw.pending_workflow_task.attempt
     return replace(
         decode_execution(description),
-        attempts=_attempts(raw.pending_activities),
+        attempts=_attempts(raw.pending_activities, over=description.close_time is not None),
         child_runs=tuple(_child_run(child) for child in raw.pending_children),
         failing_task=FailingTask(task_attempt) if task_attempt > 1 else None,
         waiting_since=_waiting_since(raw.pending_workflow_task),
@@ -69,13 +69,14 @@ def _child_run(child: PendingChildExecutionInfo) -> ChildRun:
     return ChildRun(clean_text(child.workflow_id), child.run_id, clean_text(child.workflow_type_name))
 
 
-def _attempts(pending: Iterable[PendingActivityInfo]) -> dict[str, Attempt]:
-    return {clean_text(activity.activity_id): _attempt(activity) for activity in pending}
+def _attempts(pending: Iterable[PendingActivityInfo], *, over: bool) -> dict[str, Attempt]:
+    return {clean_text(activity.activity_id): _attempt(activity, over) for activity in pending}
 
 
-def _attempt(activity: PendingActivityInfo) -> Attempt:
+def _attempt(activity: PendingActivityInfo, over: bool) -> Attempt:
+    """Temporal still lists as pending what a workflow has left behind, with a time for an attempt that never comes."""
     next_at: datetime | None = None
-    if activity.HasField("next_attempt_schedule_time"):
+    if activity.HasField("next_attempt_schedule_time") and not over:
         next_at = activity.next_attempt_schedule_time.ToDatetime(tzinfo=UTC)
     return Attempt(
         activity_id=clean_text(activity.activity_id),
@@ -86,7 +87,8 @@ def _attempt(activity: PendingActivityInfo) -> Attempt:
         worker=clean_text(activity.last_worker_identity) or None,
         activity_type=clean_text(activity.activity_type.name),
         heartbeat=_heartbeat(activity.heartbeat_details.payloads),
-        paused=activity.paused,
+        paused=activity.paused and not over,
+        over=over,
     )
 
 

@@ -141,6 +141,13 @@ def test_what_temporal_knows_of_an_activity_stands_on_the_row_with_its_id(stage:
     text = stage.ask(f"/releases/{release_id}").text
     assert "1 app retrying" in text
     assert "image pull back-off" in text
+    stage.on(release_id, lambda handle: handle.terminate())
+    eventually(lambda: stage.json(f"/releases/{release_id}")["phase"] == "terminated")
+    attempt = app()["attempt"]
+    assert (attempt["over"], attempt["retrying"], attempt["next_at"]) == (True, False, None)
+    assert attempt["last_failure"]["type"] == "ImagePullError", "why it came no further"
+    assert "retrying" not in stage.ask(f"/releases/{release_id}").text
+    assert "ended at attempt" in stage.ask(f"/releases/{release_id}/entities/app:a1-0").text
 
 
 def test_a_release_that_the_list_does_not_show_yet_is_there(stage: Stage):
