@@ -16,6 +16,7 @@ from dashboard.demo.samples import SAMPLES, samples
 from dashboard.demo.seed import TASK_QUEUE
 from dashboard.demo.server import EmbeddedTemporal
 from tests.alone import turn
+from tests.compiled import compile_once
 from tests.served import Served, account, serving
 from tests.stage import Stage, dashboard_for, logged_in, scripted_worker, shut
 from tests.waiting import eventually
@@ -25,6 +26,8 @@ SESSION = pytest.StashKey[pytest.Session]()
 SETTLE_SECONDS = 180.0
 # How often the dashboard of a stage looks, in seconds.
 QUICK = 0.2
+
+compile_once()
 
 SampleWorker = Callable[..., AbstractContextManager[Child]]
 
