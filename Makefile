@@ -43,7 +43,7 @@ bench: .venv/.runtime ## Measure the dashboard beside bare calls and a bare serv
 	@$(BIN)/python -m bench $(if $(RESULTS),--results $(RESULTS))
 
 browser: ## Chromium for the browser tests, from Debian's packages where that is possible
-	@command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 || sh tests/browser/install.sh
+	@sh tests/browser/install.sh
 
 lighthouse: .venv/.dev bench/lighthouse/node_modules/.done ## Lighthouse's scores of the list and of a large release; fails under 95
 	@$(BIN)/python -m bench.lighthouse

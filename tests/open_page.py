@@ -38,7 +38,7 @@ class OpenPage:
         return str(self._page)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=512)
 def parsed(fragment: str) -> str:
     """A fragment as an open page would hold it."""
     return str(BeautifulSoup(fragment, "html.parser"))

@@ -14,7 +14,7 @@ EVERYTHING = {"runOnly": {"type": "tag", "values": TAGS}, "rules": {"target-size
 SIGHT = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
 SIZE = {"runOnly": {"type": "rule", "values": ["target-size", "scrollable-region-focusable", "color-contrast"]}}
 IN_SHORT: Looks = (("light", 1440, EVERYTHING), ("dark", 390, SIZE))
-LOOKS: Looks = (*IN_SHORT, ("dark", 1440, SIGHT), ("light", 390, SIGHT))
+LOOKS: Looks = (*IN_SHORT, ("dark", 1440, SIGHT))
 ASK = "options => axe.run(document, {...options, resultTypes: ['violations'], preload: false})"
 
 

@@ -48,6 +48,7 @@ def test_a_page_from_before_temporal_was_there_becomes_the_list_by_itself(
         context = chromium.new_context(base_url=f"http://127.0.0.1:{served.port}")
         page = context.new_page()
         log_in(page)
+        page.goto("/releases")
         expect(page.get_by_role("heading", name="Temporal does not answer")).to_be_visible()
         expect(page.locator(".error")).to_contain_text(later.address)
         later.start()

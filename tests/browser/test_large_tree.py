@@ -18,8 +18,6 @@ from tests.served import Served
 from tests.stage import Stage
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.alone
-
 LONGEST_MS = 200.0
 # What the page itself takes, it takes in every round; a cache that others have emptied is not always cold.
 ROUNDS = 3

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.conftest import log_in, over_http
+from tests.browser.conftest import fill_in, log_in, over_http
 from tests.integration.test_levels import answers, start
 from tests.rollout_makers import hierarchy
-from tests.stage import EMAIL, PASSWORD, Stage
+from tests.stage import Stage
 from tests.waiting import eventually
 
 # The page asks three times a second, not every few: before its own scripts run, which come after the document's.
@@ -60,9 +60,7 @@ def test_a_login_leads_to_the_page_that_was_asked_for(chromium: Browser, base_ur
     page = context.new_page()
     page.goto(f"/releases/{release}")
     assert "/login" in page.url
-    page.get_by_label("E-mail").fill(EMAIL)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.keyboard.press("Enter")
+    fill_in(page)
     page.wait_for_url(f"**/releases/{release}")
     expect(page.locator("h1")).to_contain_text("in progress")
     context.close()
@@ -158,7 +156,8 @@ def test_when_the_session_ends_elsewhere_the_open_page_goes_to_the_login(page: P
 def test_it_works_without_javascript(chromium: Browser, base_url: str, release: str):
     context: BrowserContext = chromium.new_context(base_url=base_url, java_script_enabled=False)
     page = context.new_page()
-    log_in(page)
+    page.goto("/")
+    fill_in(page)
     page.locator(f'a.cover[href="/releases/{release}"]').click()
     wave = page.locator("details:has(> summary.wave)")
     expect(page.locator("summary.cluster").first).to_be_visible()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.conftest import log_in
+from tests.browser.conftest import fill_in, log_in
 from tests.browser.test_live_page import OFTEN, base_url, page
 from tests.rollout_makers import hierarchy
 from tests.stage import Stage
@@ -146,7 +146,7 @@ def test_a_saved_view_is_where_the_user_begins_in_every_browser(page: Page, rele
     expect(page.locator(".views a[aria-current]")).to_contain_text("your default")
     page.get_by_role("button", name="Menu").click()
     page.get_by_role("button", name="Log out").click()
-    log_in(page)
+    fill_in(page)
     page.wait_for_url("**/releases?phase=failed&since=7d")
     elsewhere.goto("/")
     expect(elsewhere.locator(".views a[aria-current]")).to_contain_text("Broken lately")

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.conftest import log_in
+from tests.browser.conftest import fill_in, log_in
 from tests.browser.test_live_page import base_url as base_url
 from tests.browser.test_live_page import page as page
 from tests.rollout_makers import hierarchy
-from tests.stage import EMAIL, PASSWORD, Stage
+from tests.stage import Stage
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ def test_the_address_shows_another_person_what_is_open_and_what_was_closed(
     row(page, "cluster:c2").click()
     page.wait_for_url(f"**/releases/{release}?open=cluster:c2&shut=cluster:c0")
     other.goto(page.url)
-    log_in_there(other)
+    fill_in(other)
     other.wait_for_url(page.url)
     expect(row(other, "app:a2-0")).to_be_visible()
     expect(row(other, "cluster:c0")).to_have_attribute("aria-expanded", "false")
@@ -179,13 +179,6 @@ def test_the_address_shows_another_person_what_is_open_and_what_was_closed(
     expect(row(other, "wave:one")).to_have_attribute("aria-expanded", "false")
     row(other, "wave:one").click()
     expect(row(other, "cluster:c1")).to_be_visible()
-
-
-def log_in_there(page: Page) -> None:
-    """Log in on the page that stands in the way."""
-    page.get_by_label("E-mail").fill(EMAIL)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.keyboard.press("Enter")
 
 
 def test_a_filtered_tree_stays_filtered_and_current(page: Page, stage: Stage, release: str):

@@ -40,6 +40,9 @@ from dashboard.web.changes import MANY, drawn, outline
 from tests.open_page import OpenPage, parsed
 from tests.rollout_makers import STARTED, entity, execution, retrying
 
+# Watching each line would double what these many pages take; other tests go through the same lines.
+pytestmark = pytest.mark.no_cover
+
 GAP = Problem(ProblemCode.QUERY_FAILED, "It did not answer.", "rpc error")
 LATER = STARTED + timedelta(minutes=3)
 EDITS = {
