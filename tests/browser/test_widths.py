@@ -1,11 +1,13 @@
-"""Every page at every width: nothing is wider than the window, and nothing that can be operated is out of it."""
+"""Every page at every width: nothing is wider than the window, and no part of a row is out of its place."""
 
 import pytest
 from playwright.sync_api import Page
 
+from tests.browser.states import mixed, told
 from tests.browser.test_live_page import base_url, page
-from tests.every_page import ANSWERS, OWN_PAGES, pages_of
+from tests.every_page import OWN_PAGES, pages_of
 from tests.stage import Stage
+from tests.waiting import eventually
 
 __all__ = ["base_url", "page"]
 
@@ -19,21 +21,28 @@ OUTSIDE = """() => {
     return false;
   };
   const stops = document.querySelectorAll("a[href]:not(.skip), button, input:not([type=hidden]), select, summary");
-  return [...stops].filter((stop) => {
+  const out = [...stops].filter((stop) => {
     const { left, right, width } = stop.getBoundingClientRect();
     return width && stop.checkVisibility() && !scrolled(stop) && (left < -1 || right > innerWidth + 1);
-  }).map((stop) => stop.outerHTML.slice(0, 120));
+  });
+  const parts = [...document.querySelectorAll(".row > *")].filter((part) => {
+    const { right, width } = part.getBoundingClientRect();
+    return width && part.checkVisibility() && right > part.parentElement.getBoundingClientRect().right;
+  });
+  return [...out, ...parts].map((element) => element.outerHTML.slice(0, 120));
 }"""
 
 
 @pytest.fixture
 def addresses(stage: Stage) -> tuple[str, ...]:
-    release = stage.start("with-a-name-that-is-much-longer-than-most-names-of-releases-are-2026-47", ANSWERS)
+    release = stage.start("with-a-name-that-is-much-longer-than-most-names-of-releases-are-2026-47", told(mixed()))
+    stage.on(release, lambda handle: handle.signal("retry", "app:a0-1"))
     stage.listed(release.removeprefix(f"{stage.prefix}-"))
-    return (*pages_of(release), *OWN_PAGES, "/nowhere", "/releases/release:never")
+    eventually(lambda: stage.json(f"/releases/{release}/entities/app:a0-1")["entity"]["attempt"])
+    return (*pages_of(release), f"/releases/{release}?open=all", *OWN_PAGES, "/nowhere", "/releases/release:never")
 
 
-def test_no_page_is_wider_than_its_window_and_nothing_to_operate_is_out_of_it(page: Page, addresses: tuple[str, ...]):
+def test_no_page_is_wider_than_its_window_and_nothing_is_out_of_its_place(page: Page, addresses: tuple[str, ...]):
     wrong = []
     for address in addresses:
         page.goto(address)
