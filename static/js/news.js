@@ -8,8 +8,8 @@ import { hasNews, isHearing, live, pulse, refresh, schedule, shownVersion, takeR
 
 // A browser keeps six connections to a host; the rest stays free for pages. Tabs that get none of these ask instead.
 const STREAMS_PER_BROWSER = 3;
-// The server says something every 10 seconds. A stream that is silent for longer is dead, whatever the system thinks.
-const SILENCE_MS = 40_000;
+// The server says something every 10 seconds. A stream that has missed two of these is dead, whatever the system thinks.
+const SILENCE_MS = 22_000;
 const LONGEST_WAIT_MS = 60_000;
 const SPREAD_MS = 400;
 
