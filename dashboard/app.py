@@ -32,6 +32,7 @@ from dashboard.web import (
     streams,
     strips,
     styleguide,
+    waiting,
 )
 from dashboard.web.converters import IdConverter
 from dashboard.web.formats import FILTERS, segment
@@ -64,6 +65,7 @@ def create_app(
     app.register_blueprint(routes.blueprint)
     app.register_blueprint(kiosk.blueprint)
     app.register_blueprint(streams.blueprint)
+    app.register_blueprint(waiting.blueprint)
     app.register_blueprint(kept.blueprint)
     app.register_blueprint(kept_api.blueprint)
     if settings.styleguide:
