@@ -19,6 +19,7 @@ from dashboard.temporal.connection import Connection, ConnectionSettingsError
 from dashboard.temporal.gateway import TemporalGateway
 from dashboard.web import (
     assets,
+    badges,
     charts,
     drawings,
     errors,
@@ -64,6 +65,7 @@ def create_app(
     app.register_blueprint(health.blueprint)
     app.register_blueprint(routes.blueprint)
     app.register_blueprint(kiosk.blueprint)
+    app.register_blueprint(badges.blueprint)
     app.register_blueprint(streams.blueprint)
     app.register_blueprint(waiting.blueprint)
     app.register_blueprint(kept.blueprint)
