@@ -12,7 +12,7 @@ import pytest
 from tests.every_page import ANSWERS
 from tests.rollout_makers import hierarchy
 from tests.served import Served, account, serving
-from tests.stage import EMAIL, PASSWORD, Stage
+from tests.stage import Stage
 from tests.waiting import eventually
 
 # How late an answer may be on a busy machine: a look about every second, and the telling.
@@ -20,11 +20,7 @@ LATE = 3.0
 
 
 def token(served: Served) -> dict[str, str]:
-    form = f"username={EMAIL}&password={PASSWORD}".replace(" ", "+")
-    sent = {"Content-Type": "application/x-www-form-urlencoded"}
-    return {
-        "Authorization": f"Bearer {json.loads(served.ask('POST', '/api/auth/login', form, **sent)[1])['access_token']}"
-    }
+    return {"Authorization": f"Bearer {served.token()}"}
 
 
 def say(stage: Stage, release: str, state: str) -> None:
