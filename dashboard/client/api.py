@@ -10,7 +10,15 @@ from urllib.request import getproxies, proxy_bypass
 
 import click
 import urllib3
-from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError, SSLError, TimeoutError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NameResolutionError,
+    NewConnectionError,
+    ProxyError,
+    SSLError,
+    TimeoutError,
+)
 
 from dashboard import __version__
 from dashboard.client.terminal import clean
@@ -38,6 +46,10 @@ class Away(Trouble):
     """Nobody answers there now. It may make sense to try `again` after so many seconds."""
 
     again = AGAIN
+
+
+class Unreachable(Away):
+    """No connection comes about: perhaps it is the wrong address."""
 
 
 class Unavailable(Away):
@@ -82,7 +94,7 @@ class Api:
         """The answer of a path below /api; `known` itself, as of now, if nothing is new. `waiting` seconds come on top
         of what an answer may take.
         """
-        headers = self._headers | ({"If-None-Match": known.tag} if known else {})
+        headers = self._headers | ({"If-None-Match": known.tag} if known and known.tag else {})
         answer = self._ask(path, query or {}, headers, waiting)
         if answer.status == 304 and known:
             return replace(known, page={**known.page, "as_of": answer.headers.get("As-Of", known.page["as_of"])})
@@ -106,9 +118,9 @@ class Api:
                 redirect=False,
             )
         except HTTPError as exc:
-            raise Away(
-                f"No dashboard answers at {self._url}: {_reason(exc)}. Check {URL}, and whether the server runs."
-            ) from exc
+            kind = Unreachable if isinstance(exc, ConnectTimeoutError | SSLError | ProxyError) else Away
+            why = f"No dashboard answers at {self._url}: {_reason(exc)}."
+            raise kind(f"{why} Check {URL}, and whether the server runs.") from exc
 
     def _trouble(self, answer: urllib3.BaseHTTPResponse, page: Mapping[str, Any] | None) -> Trouble:
         error = (page or {}).get("error")

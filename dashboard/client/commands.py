@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from dashboard import __version__
-from dashboard.client.api import Api, Away, Trouble, Unavailable
+from dashboard.client.api import Api, Away, Trouble, Unreachable
 from dashboard.client.drawing import cause, list_lines, not_current, standing, tree_lines
 from dashboard.client.screen import JsonLines, Screen
 from dashboard.client.terminal import Terminal, clean
@@ -115,19 +115,20 @@ def _ended(page: Mapping[str, Any]) -> bool:
 
 def _wait(api: Api, path: str, phases: str, until: float) -> Mapping[str, Any]:
     """The answer that ends a wait. A server that goes or comes meanwhile is waited for as well."""
-    answered = False
+    known = False
     while True:
         left = max(until - time.monotonic(), 0.0)
         seconds = min(max(ceil(left), 1), AT_ONCE)
         try:
             page = api.get(path, {"phase": phases, "timeout": str(seconds)}, waiting=seconds).page
         except Away as exc:
-            if left <= exc.again or not (answered or isinstance(exc, Unavailable)):
+            # A wrong address is told at once; one that was right may be away for a while.
+            if left <= exc.again or (isinstance(exc, Unreachable) and not known):
                 raise
-            answered = True
+            known = True
             time.sleep(exc.again)
             continue
-        answered = True
+        known = True
         if page["reached"] or _ended(page) or time.monotonic() >= until:
             return page
 

@@ -20,7 +20,9 @@ def list_lines(page: Mapping[str, Any], terminal: Terminal) -> list[str]:
     lines = not_current(page, terminal)
     if not items:
         return [*lines, "No release matches." if page["total"] == 0 else "This page is empty."]
-    width = min(max(cells(clean(item["id"])) for item in items), LONGEST_NAME)
+    width = max(cells(clean(item["id"])) for item in items)
+    # In a file an id is for programs.
+    width = width if terminal.columns is None else min(width, LONGEST_NAME)
     lines += [_item_line(item, width, terminal) for item in items]
     if len(items) < page["total"]:
         lines.append(terminal.line((f"{len(items)} of {page['total']:,} releases", DIM)))

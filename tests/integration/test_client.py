@@ -241,12 +241,15 @@ def test_waiting_ends_when_the_time_is_over(run: Run, stage: Stage) -> None:
 
 
 class Stopping(BaseHTTPRequestHandler):
-    """What a server says to who waits while it stops."""
+    """What a server says to who waits while it stops: it breaks off, and then has no time."""
 
     heard: list[str]
 
     def do_GET(self) -> None:
         self.heard.append(self.path)
+        if len(self.heard) == 1:
+            self.close_connection = True
+            return
         self.send_response(503)
         self.send_header("Retry-After", "1")
         self.end_headers()
@@ -264,7 +267,7 @@ def test_waiting_outlasts_a_restart_of_the_server(
     with ThreadingHTTPServer(("127.0.0.1", served_alone.port), type("Old", (Stopping,), {"heard": heard})) as old:
         Thread(target=old.serve_forever, args=(0.02,)).start()
         with background(given, log, "wait", release, "--timeout", "120") as process:
-            eventually(lambda: heard)
+            eventually(lambda: len(heard) > 1)
             old.shutdown()
             old.server_close()
             # For a while nobody answers there at all.
