@@ -73,7 +73,7 @@ class BadgesPage(Model):
     template: ClassVar[str] = "pages/badges.html"
 
     release_id: str | None = None
-    picture: str = ""
+    preview: str = ""
     texts: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -82,14 +82,14 @@ class BadgesPage(Model):
         return "Badges"
 
     @classmethod
-    def of(cls, release_id: str, picture: str, target: str) -> Self:
-        """The page of a release, its picture and its page."""
+    def of(cls, release_id: str, preview: str, picture: str, target: str) -> Self:
+        """The page of a release: its picture for this page and for others, and where that leads."""
         name = "".join(f"\\{character}" if character in "[]\\<`" else character for character in release_id)
         plain_picture, plain_target = (url.replace("(", "%28").replace(")", "%29") for url in (picture, target))
         html = f'<a href="{escape(target)}"><img src="{escape(picture)}" alt="{escape(release_id)}"></a>'
         markdown = f"[![{name}]({plain_picture})]({plain_target})"
         texts = ("Markdown", markdown), ("HTML", html), ("The picture's address", picture)
-        return cls(release_id=release_id, picture=picture, texts=texts)
+        return cls(release_id=release_id, preview=preview, texts=texts)
 
 
 @blueprint.get("/badges/releases/<id:release_id>.svg")
@@ -118,8 +118,10 @@ def badges() -> Response:
 
 def _page(release_id: str) -> BadgesPage:
     key = _links().key_for(current_user.user, release_id)
-    picture = url_for("badges.badge", release_id=release_id, key=key, _external=True)
-    return BadgesPage.of(release_id, picture, url_for("web.release", release_id=release_id, _external=True))
+    preview, picture = (
+        url_for("badges.badge", release_id=release_id, key=key, _external=external) for external in (False, True)
+    )
+    return BadgesPage.of(release_id, preview, picture, url_for("web.release", release_id=release_id, _external=True))
 
 
 def _may_see(release_id: str) -> bool:

@@ -219,6 +219,14 @@ def test_the_page_gives_markdown_and_html_that_lead_to_the_release(logged_in: Fl
     assert offered["Markdown"].endswith("](http://localhost/releases/release:a_%28b%29%5Bc%5D%3Cd%3E)")
 
 
+def test_the_page_shows_what_its_link_shows(logged_in: FlaskClient, client: FlaskClient):
+    page = BeautifulSoup(logged_in.get("/badges?release=release:r").text, "html.parser")
+    picture = page.select_one(".badges img")
+    assert picture is not None
+    assert picture["src"] == link(logged_in)
+    assert client.get(str(picture["src"])).status_code == 200
+
+
 def test_the_page_asks_which_release_and_is_kept_nowhere(logged_in: FlaskClient):
     page = logged_in.get("/badges")
     assert (page.status_code, page.headers["Cache-Control"]) == (200, "no-store")
