@@ -19,6 +19,7 @@ from dashboard.temporal.connection import Connection, ConnectionSettingsError
 from dashboard.temporal.gateway import TemporalGateway
 from dashboard.web import (
     assets,
+    badges,
     charts,
     drawings,
     errors,
@@ -32,6 +33,7 @@ from dashboard.web import (
     streams,
     strips,
     styleguide,
+    waiting,
 )
 from dashboard.web.converters import IdConverter
 from dashboard.web.formats import FILTERS, segment
@@ -63,7 +65,9 @@ def create_app(
     app.register_blueprint(health.blueprint)
     app.register_blueprint(routes.blueprint)
     app.register_blueprint(kiosk.blueprint)
+    app.register_blueprint(badges.blueprint)
     app.register_blueprint(streams.blueprint)
+    app.register_blueprint(waiting.blueprint)
     app.register_blueprint(kept.blueprint)
     app.register_blueprint(kept_api.blueprint)
     if settings.styleguide:

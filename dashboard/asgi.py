@@ -15,8 +15,10 @@ from dashboard.live.releases import LiveReleases
 from dashboard.live.watched import Watched
 from dashboard.repeats import Answer, Mark, Repeats
 from dashboard.streams import Hub, News, Place, Stream, event, news
+from dashboard.waits import MAX_WAITS, Wait, Waits
 from dashboard.web.streams import CHANNEL, latest, still_welcome
 from dashboard.web.told import TOLD
+from dashboard.web.waiting import HOLDER
 
 T = TypeVar("T")
 Message = MutableMapping[str, Any]
@@ -64,10 +66,18 @@ class AsgiDashboard:
     """
 
     def __init__(
-        self, app: Flask, releases: LiveReleases, mark: Mark, *, threads: int, max_streams: int = MAX_STREAMS
+        self,
+        app: Flask,
+        releases: LiveReleases,
+        mark: Mark,
+        *,
+        threads: int,
+        max_streams: int = MAX_STREAMS,
+        max_waits: int = MAX_WAITS,
     ) -> None:
         self._app = app
         self._hub = Hub(releases.subscribe, self._compose)
+        self._waits = Waits(releases, max_waits)
         self._repeats = Repeats(releases.known, mark)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="flask")
         self._max_streams = max_streams
@@ -81,14 +91,17 @@ class AsgiDashboard:
             return
         if scope["method"] == "GET" and scope["path"].startswith("/live/"):
             await self._stream(_environ(scope, body), receive, send)
+        elif scope["path"].startswith("/api/releases/") and scope["path"].endswith("/wait"):
+            await self._wait(_environ(scope, body), receive, send)
         else:
             again = self._repeats.find(scope)
             await (_say(again, send) if again else self._first(scope, body, send))
 
     def end_streams(self) -> None:
-        """Tell all streams to come again, and take no more of them."""
+        """Tell all streams, and all who wait, to come again, and take no more of them."""
         self._ending = True
         self._hub.end_all()
+        self._waits.end_all()
 
     async def _first(self, scope: MutableMapping[str, Any], body: bytes, send: Send) -> None:
         """Send Flask's own answer, and then let it do what nobody has to wait for."""
@@ -118,6 +131,22 @@ class AsgiDashboard:
         finally:
             self._streams -= 1
             await asyncio.shield(self._in_thread(channel.close))
+
+    async def _wait(self, environ: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Ask Flask, which says whether there is something to wait for, until it has an answer."""
+        wait = Wait(self._waits)
+        leaving = asyncio.create_task(_when_gone(wait.leave, receive))
+        try:
+            waits = True
+            while waits:
+                answer, close = await self._in_thread(self._answer, environ | {HOLDER: wait})
+                close()
+                waits = await wait.worth_asking()
+            if not wait.gone:
+                await _say(answer, send)
+        finally:
+            leaving.cancel()
+            await asyncio.shield(self._in_thread(wait.close))
 
     def _welcome(self, environ: dict[str, Any], mark: object) -> Callable[[], Awaitable[bool]]:
         """Whether the session of this request lasts: asked when somebody has written to the accounts, or in time."""
@@ -172,7 +201,7 @@ def _nothing() -> None:
 async def _follow(said: AsyncIterator[bytes], answer: Answer, stream: Stream, receive: Receive, send: Send) -> None:
     """Send what is said until it ends, or the client goes."""
     headers = [(name, value) for name, value in answer.headers if name != b"content-length"]
-    leaving = asyncio.create_task(_end_when_gone(stream, receive))
+    leaving = asyncio.create_task(_when_gone(stream.end, receive))
     try:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         async for text in said:
@@ -182,10 +211,10 @@ async def _follow(said: AsyncIterator[bytes], answer: Answer, stream: Stream, re
         leaving.cancel()
 
 
-async def _end_when_gone(stream: Stream, receive: Receive) -> None:
+async def _when_gone(act: Callable[[], None], receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-    stream.end()
+    act()
 
 
 async def _say(answer: Answer, send: Send) -> None:

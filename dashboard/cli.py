@@ -2,6 +2,7 @@
 
 import sys
 from functools import partial
+from importlib import import_module
 from typing import NoReturn
 
 import click
@@ -12,20 +13,28 @@ from dashboard.settings import Settings, SettingsError, load_settings
 port_type = click.IntRange(1, 65535)
 
 
+# Where the commands are that stand in rooms of their own.
+_ELSEWHERE = {
+    "users": "dashboard.accounts.commands",
+    "releases": "dashboard.client.commands",
+    "show": "dashboard.client.commands",
+    "wait": "dashboard.client.commands",
+}
+
+
 class Commands(click.Group):
-    """Loads `users` and what it needs only when it is asked for: the other commands start without it."""
+    """Loads commands of other rooms, and what they need, only when they are asked for: all others start without."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of all commands."""
-        return sorted([*super().list_commands(ctx), "users"])
+        return sorted([*super().list_commands(ctx), *_ELSEWHERE])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of this name."""
-        if cmd_name != "users":
+        if cmd_name not in _ELSEWHERE:
             return super().get_command(ctx, cmd_name)
-        from dashboard.accounts.commands import users
-
-        return users
+        command: click.Command = getattr(import_module(_ELSEWHERE[cmd_name]), cmd_name)
+        return command
 
 
 @click.group(cls=Commands)

@@ -1,6 +1,7 @@
 """`release-dashboard serve` as a process of its own, with its own accounts, and streams of news from it."""
 
 import http.client
+import json
 import os
 import signal
 import subprocess
@@ -21,9 +22,9 @@ from tests.waiting import eventually
 class Served:
     """A dashboard in a process of its own."""
 
-    def __init__(self, folder: Path, temporal: str, environment: dict[str, str]) -> None:
+    def __init__(self, folder: Path, temporal: str, environment: dict[str, str], port: int | None = None) -> None:
         self.folder = folder
-        self.port = ports.find_free()
+        self.port = port or ports.find_free()
         argv = [sys.executable, "-P", "-m", "dashboard.cli", "serve", "--port", str(self.port)]
         env = os.environ | {"DATA_DIR": str(folder / "data"), "TEMPORAL_ADDRESS": temporal} | environment
         self.log = folder / "serve.log"
@@ -55,6 +56,13 @@ class Served:
         finally:
             connection.close()
 
+    def token(self) -> str:
+        """An access token of that user, for a script."""
+        form, sent = urlencode({"username": EMAIL, "password": PASSWORD}), "application/x-www-form-urlencoded"
+        status, text, _ = self.ask("POST", "/api/auth/login", form, **{"Content-Type": sent})
+        assert status == 200
+        return str(json.loads(text)["access_token"])
+
     def end_sessions(self) -> None:
         """End the sessions of the user that `account` makes, as another process does; the password stays the same."""
         accounts = account(self.folder)
@@ -68,9 +76,11 @@ class Served:
 
 
 @contextmanager
-def serving(folder: Path, temporal: str = "127.0.0.1:1", **environment: str) -> Iterator[Served]:
+def serving(
+    folder: Path, temporal: str = "127.0.0.1:1", *, port: int | None = None, **environment: str
+) -> Iterator[Served]:
     """A dashboard that has ended when the context ends."""
-    served = Served(folder, temporal, environment)
+    served = Served(folder, temporal, environment, port)
     try:
         yield served
     finally:

@@ -25,6 +25,8 @@ PUBLIC = {
     ("POST", "/api/auth/login"): 422,
     # Its token is all that it asks for; this one is none.
     ("GET", "/kiosk/open/<token>"): 401,
+    # So it is here, or a session or a token; without any of these the picture says so.
+    ("GET", "/badges/releases/<id:release_id>.svg"): 401,
 }
 # What a wall screen is let see by its link; all else that takes a login takes one from it as well.
 WALL = {"/kiosk", "/kiosk/releases/<id:release_id>"}

@@ -113,6 +113,11 @@ class LiveReleases:
         self._watcher.spend(1)
         return _release(self._stores.trees.get((release_id, run_id)))
 
+    def at_hand(self, release_id: str, run_id: str | None = None) -> Snapshot[Release] | None:
+        """A release as it was read last, at once and in any thread: as old as that may be, unless it is watched."""
+        seen = self._shown(Watched("release", (release_id, run_id)))
+        return _release(seen) if seen else None
+
     def occurrences(self, entity_id: str) -> Snapshot[Occurrences]:
         """Where an entity id occurs, as far as was looked; a release's own id occurs once."""
         if parse_entity_id(entity_id).type is not EntityType.RELEASE:

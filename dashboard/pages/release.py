@@ -167,6 +167,7 @@ class ReleasePage(_TreePage):
         narrowing: Narrowing = EVERYTHING,
         order: Order = Order.ROLLOUT,
         selected: Panel | None = None,
+        **more: Any,  # noqa: ANN401 - fields of its own
     ) -> Self:
         """The page of a snapshot, with these rows open as well, and these closed unless they are both.
 
@@ -176,7 +177,7 @@ class ReleasePage(_TreePage):
         open_ids |= selected.above if selected else frozenset()
         opened = open_ids | (first.ids | waves_above(snapshot.value.root, open_ids)) - shut
         folding = Folding(False, opened, first.fold_waves, shut, narrowing, order)
-        return cls._of(snapshot, folding, at_first=first, selected=selected)
+        return cls._of(snapshot, folding, at_first=first, selected=selected, **more)
 
     @classmethod
     def unfolded(

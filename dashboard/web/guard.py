@@ -29,6 +29,8 @@ PUBLIC = frozenset(
         "login.logout",
         "auth.token",
         "kiosk.enter",
+        # It takes a link of its own, a token or a session, and says so by a picture.
+        "badges.badge",
     }
 )
 # All that the link of a wall screen opens, to look at.
@@ -216,6 +218,7 @@ def _if_current(user_id: str, epoch: str) -> SignedIn | None:
 
 
 def _bearer() -> str | None:
-    """The token sent with a request to the API; pages take none."""
+    """The token sent with a request to the API, or for a badge; pages take none."""
     scheme, _, sent = request.headers.get("Authorization", "").partition(" ")
-    return sent.strip() if wants_json() and scheme.lower() == "bearer" else None
+    takes_one = wants_json() or request.endpoint == "badges.badge"
+    return sent.strip() if takes_one and scheme.lower() == "bearer" else None

@@ -24,7 +24,9 @@ def test_it_lists_its_commands() -> None:
     result = CliRunner().invoke(main, ["--help"])
     assert result.exit_code == 0
     commands = result.output.partition("Commands:")[2]
-    assert [line.split()[0] for line in commands.strip().splitlines()] == ["demo", "serve", "users"]
+    assert [line.split()[0] for line in commands.strip().splitlines()] == [
+        *("demo", "releases", "serve", "show", "users", "wait")
+    ]
 
 
 def test_it_knows_its_version() -> None:
@@ -37,6 +39,9 @@ def test_it_knows_its_version() -> None:
         ("serve", ["--host", "--port"]),
         ("demo", ["--port", "--temporal-port", "--fresh", "--reload"]),
         ("users", ["add", "list", "disable", "password"]),
+        ("releases", ["--query", "--phase", "--since", "--limit", "--json", "DASHBOARD_TOKEN"]),
+        ("show", ["--watch", "--json", "DASHBOARD_TOKEN"]),
+        ("wait", ["--phase", "--timeout", "--json", "DASHBOARD_TOKEN"]),
     ],
 )
 def test_every_command_explains_itself(command: str, options: list[str]) -> None:
@@ -76,6 +81,12 @@ def test_a_port_that_is_none_is_wrong_usage(port: str) -> None:
 
 def test_help_does_not_wait_for_what_only_the_commands_need() -> None:
     code = "import sys, dashboard.cli; sys.exit(bool({'temporalio', 'sqlalchemy', 'granian'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_client_does_not_wait_for_what_only_the_server_needs() -> None:
+    server = "{'temporalio', 'sqlalchemy', 'flask'}"
+    code = f"import sys, dashboard.client.commands; sys.exit(bool({server} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -1,0 +1,210 @@
+"""The API of a dashboard somewhere, as a command asks it. Whatever goes wrong is one sentence that says what to do."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import click
+import urllib3
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NameResolutionError,
+    NewConnectionError,
+    ProxyError,
+    SSLError,
+    TimeoutError,
+)
+
+from dashboard import __version__
+from dashboard.client.terminal import clean
+
+URL, TOKEN = "DASHBOARD_URL", "DASHBOARD_TOKEN"
+# Seconds that a connection, and an answer that waits for nothing, may take.
+CONNECT, ANSWER = 5.0, 30.0
+# Seconds after which it is tried again where nobody said.
+AGAIN = 2.0
+
+
+class Trouble(click.ClickException):
+    """Something that a command cannot get around."""
+
+    exit_code = 7
+
+
+class WrongUse(Trouble):
+    """What a command was given cannot be used."""
+
+    exit_code = 2
+
+
+class Away(Trouble):
+    """Nobody answers there now. It may make sense to try `again` after so many seconds."""
+
+    again = AGAIN
+
+
+class Unreachable(Away):
+    """No connection comes about: perhaps it is the wrong address."""
+
+
+class Unavailable(Away):
+    """The dashboard answers that it cannot tell now."""
+
+    def __init__(self, message: str, again: float) -> None:
+        super().__init__(message)
+        self.again = again
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A page's JSON, and the tag by which to ask whether there is another."""
+
+    page: Mapping[str, Any]
+    tag: str
+
+
+class Api:
+    """A dashboard at this address, asked with this token."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._url = _checked_url(url)
+        self._http = _connections(self._url)
+        self._headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip",
+            "Authorization": f"Bearer {_checked_token(token)}",
+            "User-Agent": f"release-dashboard/{__version__}",
+        }
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """The dashboard that the environment names. No file is read: one in the folder of a script could lead the
+        token elsewhere.
+        """
+        return cls(os.environ.get(URL, ""), os.environ.get(TOKEN, ""))
+
+    def get(
+        self, path: str, query: Mapping[str, str] | None = None, *, known: Answer | None = None, waiting: float = 0.0
+    ) -> Answer:
+        """The answer of a path below /api; `known` itself, as of now, if nothing is new. `waiting` seconds come on top
+        of what an answer may take.
+        """
+        headers = self._headers | ({"If-None-Match": known.tag} if known and known.tag else {})
+        answer = self._ask(path, query or {}, headers, waiting)
+        if answer.status == 304 and known:
+            return replace(known, page={**known.page, "as_of": answer.headers.get("As-Of", known.page["as_of"])})
+        page = _json(answer)
+        if answer.status != 200 or page is None:
+            raise self._trouble(answer, page)
+        return Answer(page, answer.headers.get("ETag", ""))
+
+    def _ask(
+        self, path: str, query: Mapping[str, str], headers: Mapping[str, str], waiting: float
+    ) -> urllib3.BaseHTTPResponse:
+        timeout = urllib3.Timeout(connect=CONNECT, read=ANSWER + waiting)
+        try:
+            return self._http.request(
+                "GET",
+                f"{self._url}/api{path}",
+                fields=query,
+                headers=headers,
+                timeout=timeout,
+                retries=False,
+                redirect=False,
+            )
+        except HTTPError as exc:
+            kind = Unreachable if isinstance(exc, ConnectTimeoutError | SSLError | ProxyError) else Away
+            why = f"No dashboard answers at {self._url}: {_reason(exc)}."
+            raise kind(f"{why} Check {URL}, and whether the server runs.") from exc
+
+    def _trouble(self, answer: urllib3.BaseHTTPResponse, page: Mapping[str, Any] | None) -> Trouble:
+        error = (page or {}).get("error")
+        message = clean(error.get("message", "")) if isinstance(error, dict) else ""
+        if answer.status == 401:
+            return Trouble(f"The dashboard does not take the token in {TOKEN} (any more). Get a new one, and set it.")
+        if answer.status in {429, 502, 503, 504}:
+            again = _seconds(answer.headers.get("Retry-After", ""))
+            return Unavailable(
+                f"{message or f'The dashboard answers {answer.status}.'} Try again in {again:g} s.", again
+            )
+        if not message:
+            return self._no_dashboard(answer)
+        if answer.status == 404:
+            return Trouble(f"{message} What there is: release-dashboard releases")
+        return WrongUse(message) if answer.status == 422 else Trouble(message)
+
+    def _no_dashboard(self, answer: urllib3.BaseHTTPResponse) -> Trouble:
+        target = urlsplit(answer.headers.get("Location", ""))
+        if 300 <= answer.status < 400 and target.netloc:
+            # A token goes nowhere but where it was meant to.
+            return WrongUse(f"{self._url} leads on to {target.scheme}://{target.netloc}. Set {URL} to where it ends.")
+        return WrongUse(f"What answers at {self._url} is no release dashboard (status {answer.status}). Check {URL}.")
+
+
+def _checked_url(text: str) -> str:
+    text = text.strip()
+    if not text:
+        raise WrongUse(f"Set {URL} to the dashboard's address, such as https://dashboard.example.com")
+    try:
+        url = urlsplit(text)
+        right = url.scheme in {"http", "https"} and url.hostname and not (url.query or url.fragment or url.port == 0)
+    except ValueError:
+        right = False
+    if not right or "@" in text or not text.isprintable() or " " in text:
+        raise WrongUse(f"{URL} takes an address such as https://dashboard.example.com, and nothing after it.")
+    return text.rstrip("/")
+
+
+def _checked_token(text: str) -> str:
+    text = text.strip()
+    if not text:
+        raise WrongUse(f"Set {TOKEN} to an access token; the README tells how to get one.")
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise WrongUse(f"{TOKEN} has characters that no token has. Copy it again.")
+    return text
+
+
+def _connections(url: str) -> urllib3.PoolManager:
+    """Connections as the environment wants them: through a proxy (HTTPS_PROXY, NO_PROXY), with the system's
+    certificates.
+    """
+    parts = urlsplit(url)
+    proxy = getproxies().get(parts.scheme)
+    if proxy and not proxy_bypass(parts.hostname or ""):
+        return urllib3.ProxyManager(proxy)
+    return urllib3.PoolManager()
+
+
+def _json(answer: urllib3.BaseHTTPResponse) -> Mapping[str, Any] | None:
+    """The object that was answered; None if it is anything else."""
+    try:
+        page = json.loads(answer.data)
+    except (ValueError, HTTPError):
+        return None
+    return page if isinstance(page, dict) else None
+
+
+def _seconds(text: str) -> float:
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 6 else AGAIN
+
+
+def _reason(exc: HTTPError) -> str:
+    """Why nobody answers, in a few words."""
+    cause = exc.__cause__ or exc.__context__
+    said = cause.strerror if isinstance(cause, OSError) and cause.strerror else ""
+    match exc:
+        case NameResolutionError():
+            return "there is no such host"
+        case SSLError():
+            return f"TLS failed ({said or exc})"
+        case NewConnectionError() if said:
+            return said.lower()
+        case TimeoutError():
+            return "nothing came in time"
+        case _:
+            return said.lower() or "the connection broke"

@@ -1,0 +1,142 @@
+"""Releases as lines of text: the list, and one release as a tree."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from dashboard.client.terminal import BOLD, DIM, PLAIN, Ink, Piece, Terminal, cells, clean, cut, ink_of, sign_of
+
+Row = Mapping[str, Any]
+
+# Levels of a tree: the release, waves, clusters, bundles, apps.
+LEVELS = 5
+# A name is shown with at most so many columns in a list.
+LONGEST_NAME = 60
+
+
+def list_lines(page: Mapping[str, Any], terminal: Terminal) -> list[str]:
+    """A page of the list."""
+    items = page["items"]
+    lines = not_current(page, terminal)
+    if not items:
+        return [*lines, "No release matches." if page["total"] == 0 else "This page is empty."]
+    width = max(cells(clean(item["id"])) for item in items)
+    # In a file an id is for programs.
+    width = width if terminal.columns is None else min(width, LONGEST_NAME)
+    lines += [_item_line(item, width, terminal) for item in items]
+    if len(items) < page["total"]:
+        lines.append(terminal.line((f"{len(items)} of {page['total']:,} releases", DIM)))
+    return lines
+
+
+def tree_lines(page: Mapping[str, Any], terminal: Terminal) -> list[str]:
+    """One release, as deep as the terminal has room for it; what has none is counted."""
+    head = [*not_current(page, terminal), _head_line(page, terminal)]
+    foot = [terminal.line((f"as of {_clock(page['as_of'])}", DIM))]
+    room = None if terminal.rows is None else max(terminal.rows - len(head) - len(foot) - 1, 0)
+    return [*head, *_rows(page, terminal, room), *foot]
+
+
+def _rows(page: Row, terminal: Terminal, room: int | None) -> list[str]:
+    """The rows below a release, as deep as there is room for; of too many waves, the first."""
+    for depth in range(LEVELS, 1, -1):
+        rows = [_row_line(row, before, terminal) for row, before in _walk(page, "", depth)]
+        if room is None or len(rows) <= room:
+            return rows
+    return [*rows[: room - 1], terminal.line((f"… {len(rows) - room + 1:,} more rows", DIM))] if room else []
+
+
+def log_line(page: Mapping[str, Any]) -> tuple[str, str]:
+    """When it was so, and how a release stands, in a line for a log."""
+    said = "  ".join(filter(None, (clean(page["name"]), standing(page), progress(page), cause(page))))
+    return _clock(page["as_of"]), "  ".join([said, *(["not current"] if page["stale"] else [])])
+
+
+def not_current(page: Mapping[str, Any], terminal: Terminal) -> list[str]:
+    """A line that says so, where what is known may be out of date."""
+    if not page["stale"]:
+        return []
+    why = clean((page["reason"] or {}).get("message") or "something newer may exist")
+    return [terminal.line((f"Not current: as of {_clock(page['as_of'])}. {why}", Ink("yellow", bold=True)))]
+
+
+def standing(row: Row) -> str:
+    """The phase of a row in words, with the rollout's own word where the phase says little."""
+    phase, state = clean(row["phase"]).replace("_", " "), clean(row["state"] or "").replace("_", " ")
+    says = row["phase"] in {"paused", "unknown"} and state and state != phase
+    return f"{phase}, says “{cut(state, LONGEST_NAME)}”" if says else phase
+
+
+def progress(row: Row) -> str:
+    """How many apps below a row are done, or waves where not all apps were read; empty where there are none."""
+    counts, noun = row.get("progress") or {}, "app"
+    if counts.get("unopened") and "wave_progress" in row:
+        counts, noun = row["wave_progress"], "wave"
+    total = counts.get("total", 0)
+    return f"{counts['succeeded']:,}/{total:,} {noun}{'' if total == 1 else 's'}" if total else ""
+
+
+def cause(row: Row) -> str:
+    """Why a row is in trouble, or what is not known of it."""
+    failure = (row.get("attempt") or {}).get("last_failure") or {}
+    told = row.get("error_message") or failure.get("message") or (row.get("problem") or {}).get("message")
+    return clean(told) if told else ""
+
+
+def _item_line(item: Row, width: int, terminal: Terminal) -> str:
+    name = cut(clean(item["id"]), width)
+    phase = clean(item["phase"]).replace("_", " ")
+    gap = " " * (width - cells(name) + 2)
+    facts = "  ".join(filter(None, (_span(item), cause(item))))
+    word = f"{sign_of(item['phase'])} {phase:<10}"
+    return terminal.line((f"{name}{gap}", PLAIN), (word, ink_of(item["phase"])), (f"  {facts}", PLAIN))
+
+
+def _head_line(page: Mapping[str, Any], terminal: Terminal) -> str:
+    facts = "  ".join(filter(None, (progress(page), _span(page), cause(page))))
+    return terminal.line((clean(page["name"]), BOLD), *_standing(page, facts))
+
+
+def _row_line(row: Row, before: str, terminal: Terminal) -> str:
+    version = clean(row.get("version") or "")
+    name = " ".join(filter(None, (clean(row["name"]), version)))
+    facts = "  ".join(filter(None, (progress(row), cause(row))))
+    return terminal.line((before, DIM), (name, PLAIN), *_standing(row, facts))
+
+
+def _standing(row: Row, facts: str) -> tuple[Piece, ...]:
+    return (f"  {sign_of(row['phase'])} {standing(row)}", ink_of(row["phase"])), (f"  {facts}" if facts else "", PLAIN)
+
+
+def _walk(row: Row, before: str, depth: int) -> Iterator[tuple[Row, str]]:
+    """The rows below this one, so many levels deep with it, each with what is drawn before it."""
+    below = _below(row) if depth > 1 else ()
+    for place, child in enumerate(below):
+        last = place == len(below) - 1
+        yield child, f"{before}{'└─ ' if last else '├─ '}"
+        yield from _walk(child, f"{before}{'   ' if last else '│  '}", depth - 1)
+
+
+def _below(row: Row) -> Sequence[Row]:
+    found = row.get("waves") or row.get("clusters") or row.get("apps") or row.get("bundle") or ()
+    return (found,) if isinstance(found, Mapping) else found
+
+
+def _span(row: Row) -> str:
+    """How long a release took, or has been running."""
+    began = datetime.fromisoformat(row["started_at"])
+    ended = datetime.fromisoformat(row["closed_at"]) if row["closed_at"] else datetime.now(UTC)
+    return f"{'took' if row['closed_at'] else 'for'} {_length(int((ended - began).total_seconds()))}"
+
+
+def _length(seconds: int) -> str:
+    minutes, hours, days = max(seconds, 0) // 60, seconds // 3600, seconds // 86400
+    if days:
+        return f"{days} d {hours % 24} h"
+    if hours:
+        return f"{hours} h {minutes % 60:02} min"
+    return f"{minutes} min" if minutes else f"{max(seconds, 0)} s"
+
+
+def _clock(moment: str) -> str:
+    return f"{datetime.fromisoformat(moment).astimezone(UTC):%H:%M:%S} UTC"

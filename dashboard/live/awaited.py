@@ -1,0 +1,34 @@
+"""What somebody waits for: that a release comes into one of some phases."""
+
+from dataclasses import dataclass
+
+from dashboard.domain.entities import Release, Status
+from dashboard.domain.phases import Phase
+from dashboard.live.snapshots import Snapshot
+from dashboard.live.watched import Watched
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """One of these phases of a release: of its latest run, or of the one with this id."""
+
+    release_id: str
+    run_id: str | None
+    phases: frozenset[Phase]
+
+    @property
+    def watched(self) -> Watched:
+        """What has to be watched for it."""
+        return Watched("release", (self.release_id, self.run_id))
+
+    def reached(self, seen: Snapshot[Release]) -> bool:
+        """Whether the release is there now. What may be out of date says nothing of now."""
+        return not seen.stale and seen.value.root.phase in self.phases
+
+    def decided(self, seen: Snapshot[Release]) -> bool:
+        """Whether there is nothing more to wait for: it is there, or has ended elsewhere."""
+        return self.reached(seen) or (not seen.stale and self._ended(seen.value.execution.status))
+
+    def _ended(self, status: Status) -> bool:
+        # The run that comes next goes on with the release; where one run is meant, it is over with that.
+        return status.closed and (status is not Status.CONTINUED_AS_NEW or self.run_id is not None)

@@ -1,0 +1,54 @@
+"""A badge: how a release stands, in a line that stands in other places than the dashboard."""
+
+from typing import ClassVar, Self
+
+from dashboard.domain.entities import Entity, Release
+from dashboard.domain.phases import Phase
+from dashboard.domain.rollup import tally, tally_apps
+from dashboard.live.snapshots import Snapshot
+from dashboard.pages.base import Model
+
+LONGEST_NAME = 40
+
+
+class Badge(Model):
+    """What a badge says: of whom, and what. What is not known in this moment has no phase, and so no colour."""
+
+    template: ClassVar[str] = "badges/badge.svg"
+
+    name: str
+    said: str
+    phase: Phase | None
+
+    @property
+    def spoken(self) -> str:
+        """All of it, for those who do not see it."""
+        return f"{self.name}: {self.said}"
+
+    @classmethod
+    def of(cls, snapshot: Snapshot[Release]) -> Self:
+        """The badge of a release."""
+        root = snapshot.value.root
+        said = [root.phase.replace("_", " "), *_progress(root), *(["not current"] if snapshot.stale else [])]
+        return cls(name=_shown(root.name), said=", ".join(said), phase=None if snapshot.stale else root.phase)
+
+    @classmethod
+    def without(cls, release_id: str, why: str) -> Self:
+        """The badge of a release of which nothing can be said."""
+        return cls(name=_shown(release_id.partition(":")[2] or release_id), said=why, phase=None)
+
+
+def _progress(root: Entity) -> list[str]:
+    """How far it is: in apps, or in waves where not all apps were read; nothing where it has told of none."""
+    counts, noun = tally_apps(root), "app"
+    if counts.unopened:
+        counts, noun = tally(root.children), "wave"
+    if not counts.total:
+        return []
+    return [f"{counts.of(Phase.SUCCEEDED):,}/{counts.total:,} {noun}{'' if counts.total == 1 else 's'}"]
+
+
+def _shown(name: str) -> str:
+    """A name as there is room for it, without what has no place in XML."""
+    plain = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in name)
+    return plain if len(plain) <= LONGEST_NAME else f"{plain[: LONGEST_NAME - 1]}…"

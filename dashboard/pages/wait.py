@@ -1,0 +1,19 @@
+"""What a wait for a release answers: its twin, and whether it has come to where it was waited for."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from dashboard.pages.release import ReleasePage
+
+
+class WaitPage(ReleasePage):
+    """The release as its twin has it when the wait is over."""
+
+    moments: ClassVar[frozenset[str]] = frozenset({"as_of", "reached", "waited"})
+
+    reached: bool = Field(
+        description="Whether the release is in one of the phases that were asked for, and that is current. Where it is "
+        "false it has ended in another phase (`closed_at`), or the time is over."
+    )
+    waited: float = Field(description="For how many seconds this request has waited.")

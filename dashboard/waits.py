@@ -1,0 +1,93 @@
+"""Requests that wait for a release: held in the event loop, and put to Flask again when there may be an answer."""
+
+import threading
+from time import monotonic
+from typing import cast
+
+from dashboard.live.awaited import Awaited
+from dashboard.live.looks import RunKey
+from dashboard.live.releases import LiveReleases
+from dashboard.streams import Hub, News, Place, Stream
+from dashboard.web.waiting import UNKNOWN_SECONDS
+
+# Requests that wait at once; past that, they are told to come again.
+MAX_WAITS = 1_000
+
+
+class Waits:
+    """All requests that wait, `most` of them at once. To be made in the event loop."""
+
+    def __init__(self, releases: LiveReleases, most: int = MAX_WAITS) -> None:
+        self.releases = releases
+        self.hub = Hub(releases.subscribe, self._standing)
+        self.places = threading.Semaphore(most)
+        self.going = False
+
+    def end_all(self) -> None:
+        """Let every request have an answer now, and hold no more."""
+        self.going = True
+        self.hub.end_all()
+
+    async def _standing(self, place: Place, _known: str) -> News:
+        """What those who wait for a release hear of: where it stands, and nothing of what else changes in it."""
+        seen = self.releases.at_hand(*cast(RunKey, place.what.key))
+        return News(f"{seen.value.root.phase} {seen.value.execution.status} {seen.stale}" if seen else "")
+
+
+class Wait:
+    """One request that may wait. `hold` and `close` may be called in any thread."""
+
+    def __init__(self, waits: Waits) -> None:
+        self.gone = False
+        self._waits = waits
+        self._began = monotonic()
+        self._stream = Stream()
+        self._place: Place | None = None
+        self._held: tuple[Awaited, float] | None = None
+
+    @property
+    def going(self) -> bool:
+        """Whether the server goes."""
+        return self._waits.going
+
+    @property
+    def waited(self) -> float:
+        """For how many seconds the request has been here."""
+        return monotonic() - self._began
+
+    def hold(self, awaited: Awaited, seconds: float) -> bool:
+        """Ask the same again when this may be decided, or the request has been here for so many seconds."""
+        if self._place is None:
+            if not self._waits.places.acquire(blocking=False):
+                return False
+            self._place = Place(awaited.watched, "wait", {})
+            self._waits.hub.join(self._place, self._stream)
+        self._held = awaited, seconds
+        return True
+
+    async def worth_asking(self) -> bool:
+        """Wait until it is worth asking again; False if nothing is waited for, or nobody waits any more."""
+        held, self._held = self._held, None
+        if held is None:
+            return False
+        awaited, seconds = held
+        while not self._stream.ending:
+            seen = self._waits.releases.at_hand(awaited.release_id, awaited.run_id)
+            if seen and awaited.decided(seen):
+                break
+            left = max(seconds - self.waited, 0.0)
+            if not await self._stream.wait(left if seen else min(left, UNKNOWN_SECONDS)):
+                break
+            self._stream.take()
+        return not self.gone
+
+    def leave(self) -> None:
+        """Whoever asked has gone. To be called in the event loop."""
+        self.gone = True
+        self._stream.end()
+
+    def close(self) -> None:
+        """Watch the release no more."""
+        if self._place:
+            self._waits.hub.leave(self._place, self._stream)
+            self._waits.places.release()

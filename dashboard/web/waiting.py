@@ -1,0 +1,206 @@
+"""Waiting for a release: a script asks once, and is answered when the release is in one of the phases that it names.
+
+Where the server can hold a request without a thread, it does (`waits.py`): the request is put to Flask when it comes
+and once more when there is something to say, so that who asks is looked at again. Elsewhere a few threads wait.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+from typing import Protocol
+
+from flask import Blueprint, Flask, Response, current_app, request
+from flask.blueprints import BlueprintSetupState
+
+from dashboard.domain.entities import Release
+from dashboard.domain.ids import parse_release_id
+from dashboard.domain.phases import Phase
+from dashboard.domain.problems import SourceUnavailable
+from dashboard.live.awaited import Awaited
+from dashboard.live.snapshots import Snapshot
+from dashboard.pages.wait import WaitPage
+from dashboard.web.asked import asked_run
+from dashboard.web.errors import Refused, invalid_parameter
+from dashboard.web.listing import whole_number
+from dashboard.web.renderings import the_renderings
+from dashboard.web.shown import Shown, the_releases
+from dashboard.web.streams import still_welcome
+from dashboard.web.texts import Text
+from dashboard.web.told import TOLD, answer, told
+
+# Where a request carries what holds it while it waits.
+HOLDER = "dashboard.holder"
+# What can be waited for: nobody waits for a state that nobody knows.
+PHASES = tuple(phase for phase in Phase if phase is not Phase.UNKNOWN)
+# Seconds: if nobody says, and at most.
+TIMEOUT, LONGEST = 60, 300
+# Threads that wait at once, where the server holds requests in threads.
+THREADS = 4
+# Seconds after which who was refused may ask again.
+RETRY_AFTER = 5
+# How often a release of which nothing is known is asked for: it may turn out that there is none.
+UNKNOWN_SECONDS = 10.0
+
+blueprint = Blueprint("waiting", __name__)
+
+
+class Holder(Protocol):
+    """What holds a request. `going` says that the server goes."""
+
+    going: bool
+
+    @property
+    def waited(self) -> float:
+        """For how many seconds the request has been here."""
+
+    def hold(self, awaited: Awaited, seconds: float) -> bool:
+        """Ask the same again when this may be decided, or the request has been here for so many seconds.
+
+        False if no more can be held.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is waited for, and for how many seconds at most."""
+
+    awaited: Awaited
+    seconds: int
+
+
+@blueprint.get("/api/releases/<id:release_id>/wait")
+def wait(release_id: str) -> Response:
+    """The release, as soon as it is in one of the phases, has ended elsewhere, or the time is over."""
+    asked = _asked(release_id)
+    holder: Holder | None = request.environ.get(HOLDER)
+    return _answer(asked, holder) if holder else _held_here(asked)
+
+
+@blueprint.record_once
+def bound_threads(state: BlueprintSetupState) -> None:
+    """Let only so many threads of this app wait."""
+    state.app.extensions["waiting_threads"] = threading.Semaphore(THREADS)
+
+
+def _asked(release_id: str) -> Asked:
+    words = [word.strip() for text in request.args.getlist("phase") for word in text.split(",")]
+    if not words or not set(words) <= set(PHASES):
+        raise invalid_parameter("phase", f"takes one or more of {', '.join(PHASES)}, with commas between")
+    seconds = whole_number("timeout", TIMEOUT, LONGEST)
+    return Asked(Awaited(str(parse_release_id(release_id)), asked_run(), frozenset(map(Phase, words))), seconds)
+
+
+def _answer(asked: Asked, holder: Holder) -> Response:
+    """The answer, if it is time for one; else the holder is told what to wait for, and nobody is sent this."""
+    awaited, over = asked.awaited, holder.waited >= asked.seconds
+    seen = _seen(awaited, due=over)
+    if seen and (over or awaited.decided(seen)):
+        return _told(awaited, seen, holder.waited)
+    if holder.going:
+        raise _refused("server_stopping", "This server stops. Ask again: another one answers.", 1)
+    if not holder.hold(awaited, asked.seconds):
+        raise _refused("too_many_waits", "More requests wait for releases than can be held.", RETRY_AFTER)
+    return Response(status=202)
+
+
+def _seen(awaited: Awaited, *, due: bool) -> Snapshot[Release] | None:
+    """The release as it is known now; None if nothing is, unless an answer is due: that is then raised."""
+    try:
+        return the_releases().release(awaited.release_id, awaited.run_id)
+    except SourceUnavailable:
+        if due:
+            raise
+        return None
+
+
+def _told(awaited: Awaited, seen: Snapshot[Release], waited: float) -> Response:
+    values = {"reached": b"true" if awaited.reached(seen) else b"false", "waited": b"%.1f" % waited}
+    text = the_renderings().get(seen.version, "wait", lambda: _text(seen))
+    shown = Shown(awaited.watched, seen, lambda: _page(seen))
+    response = answer(told(shown, seen.version, "wait", text, values=values), seen)
+    # It is this request's own, and not to be given again.
+    del request.environ[TOLD]
+    response.headers["Cache-Control"] = "no-store"
+    response.mimetype = "application/json"
+    return response
+
+
+def _page(seen: Snapshot[Release]) -> WaitPage:
+    return WaitPage.of(seen, reached=False, waited=0.0)
+
+
+def _text(seen: Snapshot[Release]) -> Text:
+    """What differs from one who waits to the next, then all that is the same for everybody."""
+    rest = _page(seen).model_dump_json(exclude=set(WaitPage.moments)).encode("utf-8", "replace")
+    begins = (b'{"reached":', b',"waited":', b',"as_of":"', b'",' + rest[1:])
+    return Text(begins, ("reached", "waited", "as_of"))
+
+
+def _refused(code: str, message: str, seconds: int) -> Refused:
+    return Refused(503, code, message, headers={"Retry-After": str(seconds)})
+
+
+def _held_here(asked: Asked) -> Response:
+    """The answer, for which this thread waits if it has to."""
+    holder = _Thread(current_app.extensions["waiting_threads"])
+    try:
+        response = _answer(asked, holder)
+        while holder.wait(asked.seconds):
+            response = _answer(asked, holder)
+    finally:
+        holder.close()
+    if holder.held and not _still_welcome():
+        headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+        raise Refused(401, "invalid_token", "The login that asked for this has ended meanwhile.", headers=headers)
+    return response
+
+
+def _still_welcome() -> bool:
+    """Whether who has waited may still have an answer."""
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    # A context of its own: this one remembers who it was at the beginning.
+    with app.app_context():
+        return still_welcome(app, request.environ)
+
+
+class _Thread:
+    """Holds a request in the thread that answers it, one of those for which there are `places`."""
+
+    going = False
+
+    def __init__(self, places: threading.Semaphore) -> None:
+        self.held = False
+        self._places = places
+        self._waits = False
+        self._began = monotonic()
+        self._moved = threading.Event()
+        self._end: Callable[[], None] = lambda: None
+
+    @property
+    def waited(self) -> float:
+        """For how many seconds the request has been here."""
+        return monotonic() - self._began
+
+    def hold(self, awaited: Awaited, seconds: float) -> bool:
+        """Wait from now on; False if there is no place."""
+        if not self.held:
+            self.held = self._places.acquire(blocking=False)
+            if self.held:
+                self._end = the_releases().subscribe(awaited.watched, lambda _version: self._moved.set())
+        self._waits = self.held
+        return self.held
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for another version of the release, or the end of the time; False if there is nothing to wait for."""
+        waits, self._waits = self._waits, False
+        if waits:
+            self._moved.wait(max(min(seconds - self.waited, UNKNOWN_SECONDS), 0.0))
+            self._moved.clear()
+        return waits
+
+    def close(self) -> None:
+        """Wait no more."""
+        self._end()
+        if self.held:
+            self._places.release()
