@@ -144,6 +144,8 @@ def dashboard_for(
     entity_map: EntityMap | None = None,
     environment: Mapping[str, str] | None = None,
     max_age: float = MAX_AGE,
+    *,
+    styleguide: bool = False,
 ) -> Flask:
     """The dashboard for one Temporal, with a user who may log in."""
     settings = Settings(
@@ -152,6 +154,7 @@ def dashboard_for(
         release_filter=release_filter,
         temporal_timeout=timeout,
         entity_map=entity_map or EntityMap(),
+        styleguide=styleguide,
         temporal_environment={
             "TEMPORAL_ADDRESS": address,
             "TEMPORAL_NAMESPACE": namespace,

@@ -18,8 +18,8 @@ LOOKS: Looks = (*IN_SHORT, ("dark", 1440, SIGHT))
 ASK = "options => axe.run(document, {...options, resultTypes: ['violations'], preload: false})"
 
 
-def violations(page: Page, name: str, looks: Looks = IN_SHORT) -> list[str]:
-    """What is wrong, one line each: the page's name, the theme and width, the rule, and the first elements."""
+def violations(page: Page, name: str, looks: Looks = IN_SHORT, but: frozenset[str] = frozenset()) -> list[str]:
+    """What is wrong, one line each: the page's name, the theme and width, the rule (`but` for these), and elements."""
     wait_until_there(page)
     page.evaluate(AXE_SCRIPT)
     # What is scrolled half under the header is not too small to be hit.
@@ -30,6 +30,7 @@ def violations(page: Page, name: str, looks: Looks = IN_SHORT) -> list[str]:
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")
         result = page.evaluate(ASK, options)
         counted = [(violation["id"], _counted(violation)) for violation in result["violations"]]
+        counted = [(rule, nodes) for rule, nodes in counted if rule not in but]
         found += [f"{name} ({theme}, {width} px): {_told(rule, nodes)}" for rule, nodes in counted if nodes]
     return found
 

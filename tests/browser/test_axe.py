@@ -14,6 +14,9 @@ from tests.grpc_gate import gate_before
 from tests.stage import EMAIL, Stage, dashboard_for, shut
 from tests.waiting import eventually
 
+# In the guide each part stands many times under its name, and no script makes a tree of rows that are examples.
+REPEATED = frozenset({"landmark-unique", "nested-interactive", "target-size"})
+
 
 def visit(page: Page, *paths: str, looks: Looks = IN_SHORT) -> list[str]:
     """What is wrong with the pages at these paths."""
@@ -76,6 +79,19 @@ def test_nothing_is_wrong_with_empty_pages_logins_and_errors(anonymous: Page, st
     log_in(anonymous)
     found += visit(anonymous, "/releases", "/problems", "/compare")
     found += visit(anonymous, "/nowhere", f"/releases/{stage.prefix}-none", "/releases/odd", "/releases?since=never")
+    assert found == [], "\n".join(found)
+
+
+def test_nothing_is_wrong_with_any_part_in_the_style_guide(chromium: Browser, tmp_path):
+    app = dashboard_for("127.0.0.1:1", tmp_path, "WorkflowType = 'None'", styleguide=True)
+    with over_http(app) as url:
+        context = chromium.new_context(base_url=url)
+        page = context.new_page()
+        log_in(page)
+        page.goto("/styleguide")
+        found = violations(page, "/styleguide", but=REPEATED)
+        context.close()
+    shut(app)
     assert found == [], "\n".join(found)
 
 
