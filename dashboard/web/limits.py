@@ -1,6 +1,7 @@
 """What no request may be, whoever sends it: for a host that is none of ours, too large, or with control characters."""
 
 import re
+from io import BytesIO
 
 from flask import Flask, request
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -33,9 +34,8 @@ def init_app(app: Flask, settings: Settings) -> None:
 
     @app.before_request
     def refuse_large_bodies() -> None:
-        # A body without a length is found out to be too large when it is read; so it is read, whoever needs it.
-        if request.content_length is None or request.content_length > MAX_BODY:
-            request.get_data()
+        if (request.content_length or 0) > MAX_BODY or _runs_over():
+            raise RequestEntityTooLarge
 
     @app.before_request
     def refuse_control_characters() -> None:
@@ -45,6 +45,16 @@ def init_app(app: Flask, settings: Settings) -> None:
     @app.errorhandler(RequestEntityTooLarge)
     def too_large(_exc: RequestEntityTooLarge) -> Response:
         return answer(Refused(413, "too_large", f"A request may carry at most {MAX_BODY // 1024} KB."))
+
+
+def _runs_over() -> bool:
+    """Whether a body that does not say its length is too large. What was read of it stays to be read."""
+    if request.content_length is not None or "wsgi.input_terminated" not in request.environ:
+        return False
+    # Werkzeug would end such a body at the bound, as if nothing came after it.
+    begun = request.environ["wsgi.input"].read(MAX_BODY + 1)
+    request.environ["wsgi.input"] = BytesIO(begun)
+    return len(begun) > MAX_BODY
 
 
 def _check_host(trusted: tuple[str, ...]) -> None:
