@@ -32,14 +32,15 @@ def init_app(app: Flask) -> None:
 
 def table_answer(table: Table, form: Form) -> Response:
     """The table in this form; a long one as it is read. Raises Refused with 429 where too many long ones are made."""
-    turn = _turn() if table.long else ExitStack()
     pieces = iter(table.pieces)
-    first = next(pieces)
-    lines = _WRITERS[form](table, chain([first], pieces))
-    answer = _streamed(lines, turn) if table.long else Response(b"".join(lines))
+    with _turn() if table.long else ExitStack() as turn:
+        first = next(pieces)
+        lines = _WRITERS[form](table, chain([first], pieces))
+        tell_exported(request.path, form)
+        # From here on the turn is over when the answer is.
+        answer = _streamed(lines, turn.pop_all()) if table.long else Response(b"".join(lines))
     answer.mimetype = MEDIA_TYPES[form]
     as_file(answer, table.name, first.as_of, stale=first.stale, ending=form)
-    tell_exported(request.path, form)
     return answer
 
 
