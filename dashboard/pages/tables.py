@@ -73,8 +73,10 @@ def tree_table(page: TreePage) -> Table:
     rows = tuple(_placed(page, ()))
     missing = (
         page.problem.message if page.problem else "",
-        f"{len(page.unread)} rows are still to be read: ask again" if page.unread else "",
-        f"Nothing was read below {len(page.unopened)} rows: ask with open= and their ids" if page.unopened else "",
+        f"Rows that are still to be read: {len(page.unread):,}. Ask again" if page.unread else "",
+        f"Rows below which nothing was read: {len(page.unopened):,}. Ask with open= and their ids"
+        if page.unopened
+        else "",
     )
     piece = Piece(rows, page.as_of, page.stale, page.reason, tuple(filter(None, missing)))
     return Table(page.name, ENTITY_COLUMNS, _entity_item, _entity_cells, (piece,))
@@ -85,7 +87,7 @@ def problems_table(snapshot: Snapshot[Problems], asked: Asked) -> Table:
     seen = narrowed(snapshot.value, asked)
     count = sum(len(cause.broken) for cause in seen.causes) + len(seen.waiting)
     rows = tuple(islice(_broken(seen), MAX_ROWS))
-    cut = f"{count - MAX_ROWS:,} more are broken or wait: ask with q or release" if count > MAX_ROWS else ""
+    cut = f"Rows past the first {MAX_ROWS:,}: {count - MAX_ROWS:,}. Ask with q or release" if count > MAX_ROWS else ""
     piece = Piece.of(snapshot, rows, *_not_looked_at(seen), cut)
     return Table("problems", PROBLEM_COLUMNS, _found_item, _found_cells, (piece,))
 
@@ -107,13 +109,13 @@ def _broken(seen: Problems) -> Iterator[_Found]:
 def _not_looked_at(seen: Problems) -> Iterator[str]:
     unread = seen.relevant - seen.read - seen.partly - seen.unanswered
     if seen.listed < seen.total:
-        yield f"{seen.total - seen.listed:,} releases older than the newest {seen.listed:,} were not looked at"
+        yield f"Releases older than the newest {seen.listed:,}, not looked at: {seen.total - seen.listed:,}"
     if unread:
-        yield f"{unread:,} more releases that run or failed were not read: too many to read at once"
+        yield f"More releases that run or failed, too many to read at once: {unread:,}"
     if seen.unanswered:
-        yield f"{seen.unanswered:,} releases did not answer in time"
+        yield f"Releases that did not answer in time: {seen.unanswered:,}"
     if seen.partly:
-        yield f"{seen.partly:,} releases were read in part: too large for one answer"
+        yield f"Releases read in part, too large for one answer: {seen.partly:,}"
 
 
 def _model(row: BaseModel) -> bytes:

@@ -29,6 +29,7 @@ _BY_STATUS = {
     403: "If you should be able to do this, ask whoever looks after the dashboard.",
     404: "The address may be mistyped, or lead to something that is no longer there.",
     405: "Nothing was done. Open the page anew and go on from there.",
+    409: "Nothing was changed. Choose something else, or remove what is there.",
     413: "Nothing was taken from it. Send less.",
     429: "Wait a moment, then try again.",
     500: "Try again. If it happens again, tell whoever looks after the dashboard the request id: its log says more.",

@@ -118,6 +118,11 @@ def invalid_parameter(name: str, message: str) -> Refused:
     return Refused(422, "invalid_parameter", f"{name}: {message}", fields=[FieldError(field=name, message=message)])
 
 
+def conflict(name: str, message: str) -> Refused:
+    """A field with a value that something which is there already stands against."""
+    return Refused(409, "conflict", f"{name}: {message}", fields=[FieldError(field=name, message=message)])
+
+
 def init_app(app: Flask) -> None:
     """Give every request an id and every error its answer."""
 

@@ -44,7 +44,9 @@ def init_app(app: Flask, settings: Settings) -> None:
 
     @app.errorhandler(RequestEntityTooLarge)
     def too_large(_exc: RequestEntityTooLarge) -> Response:
-        return answer(Refused(413, "too_large", f"A request may carry at most {MAX_BODY // 1024} KB."))
+        return answer(
+            Refused(413, "too_large", f"A request may carry at most {MAX_BODY // 1024} KB, and 1,000 fields.")
+        )
 
 
 def _runs_over() -> bool:

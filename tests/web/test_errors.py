@@ -41,6 +41,11 @@ REFUSED: dict[str, tuple[Ask, int, str]] = {
     "an address that leads nowhere": (lambda b: b.get("/api/nowhere"), 404, "not_found"),
     "a view that is not theirs": (lambda b: b.delete("/api/views/x"), 404, "view_not_found"),
     "another method": (lambda b: b.patch("/api/settings"), 405, "method_not_allowed"),
+    "a name that is taken": (
+        lambda b: [b.post("/api/views", json={"name": "a", "query": "phase=failed"}) for _ in "ab"][1],
+        409,
+        "conflict",
+    ),
     "a large body": (lambda b: b.post("/api/views", data=b"x" * 70_000), 413, "too_large"),
     "no json": (lambda b: b.post("/api/views", data="x"), 415, "unsupported_media_type"),
     "an id of the wrong form": (lambda b: b.get("/api/releases/odd"), 422, "malformed_id"),
@@ -65,7 +70,7 @@ def test_every_refusal_has_the_same_form(logged_in: FlaskClient, name: str):
     assert ("WWW-Authenticate" in answer.headers) is (status == 401)
     assert ("Retry-After" in answer.headers) is (status in {429, 503})
     assert ("Allow" in answer.headers) is (status == 405)
-    assert bool(said.get("fields")) is (status == 422)
+    assert bool(said.get("fields")) is (status in {409, 422})
     assert answer.headers["Cache-Control"] == "no-store"
 
 

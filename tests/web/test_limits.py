@@ -57,7 +57,7 @@ def test_a_body_over_64_kb_is_413_wherever_it_is_sent(logged_in: FlaskClient, me
         assert answer.status_code == 413
         assert (error(answer)["code"], error(answer)["message"]) == (
             "too_large",
-            "A request may carry at most 64 KB.",
+            "A request may carry at most 64 KB, and 1,000 fields.",
         )
     stars = logged_in.get("/api/settings").get_json()["stars"]
     assert stars == []
@@ -66,7 +66,7 @@ def test_a_body_over_64_kb_is_413_wherever_it_is_sent(logged_in: FlaskClient, me
 def test_a_page_says_so_too(client: FlaskClient):
     answer = client.post("/login", data=TOO_LARGE, content_type="application/x-www-form-urlencoded")
     assert (answer.status_code, answer.mimetype) == (413, "text/html")
-    assert "A request may carry at most 64 KB." in answer.text
+    assert "A request may carry at most 64 KB, and 1,000 fields." in answer.text
     assert "object-src 'none'" in answer.headers["Content-Security-Policy"]
 
 

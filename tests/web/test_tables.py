@@ -265,8 +265,8 @@ def test_what_was_not_read_of_a_tree_is_said_at_its_end():
     end, rows = written(tree_table(HierarchyPage.of(Snapshot(release, STARTED, "v", stale=True, reason=BEHIND))))
     assert (end["rows"], end["whole"], end["stale"], end["reason"]["code"]) == (3, False, True, "behind")
     assert end["missing"] == [
-        "1 rows are still to be read: ask again",
-        "Nothing was read below 1 rows: ask with open= and their ids",
+        "Rows that are still to be read: 1. Ask again",
+        "Rows below which nothing was read: 1. Ask with open= and their ids",
     ]
     assert {row["stale"] for row in rows} == {"true"}
     assert [row["problem"] for row in rows if row["type"] == "gap"] == [
@@ -291,7 +291,7 @@ def test_no_problem_found_is_not_told_as_none_where_not_all_was_looked_at():
     end, rows = written(problems_table(Snapshot(seen, STARTED, "v"), Asked()))
     assert (end["rows"], end["whole"], len(end["missing"])) == (0, False, 4)
     assert [row["problem"] for row in rows] == end["missing"]
-    assert "40 releases older than the newest 50" in end["missing"][0]
+    assert end["missing"][0] == "Releases older than the newest 50, not looked at: 40"
 
 
 def test_nothing_of_a_rollouts_making_is_a_formula_or_a_line_of_its_own():
