@@ -7,13 +7,25 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from dashboard.demo.samples import SAMPLES
+from dashboard.demo.seed import TASK_QUEUE
 from dashboard.web.texts import WORTH_COMPRESSING
 from tests.conftest import Rollouts
+from tests.stage import dashboard_for, logged_in, shut
 
 pytestmark = pytest.mark.web
 
 # What takes more than an address: parameters without which there is nothing to answer.
 ASKED = {"/api/find": "q=release:", "/api/kiosk": "every=20"}
+
+
+@pytest.fixture(scope="module")
+def viewer(rollouts: Rollouts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
+    """Somebody at a dashboard of their own: all that is asked for here is kept watched for a while."""
+    shown = f"{SAMPLES} AND TaskQueue = '{TASK_QUEUE}'"
+    app = dashboard_for(rollouts.address, tmp_path_factory.mktemp("conditional"), shown)
+    yield logged_in(app)
+    shut(app)
 
 
 def gets(viewer: FlaskClient, rollouts: Rollouts) -> Iterator[tuple[str, str]]:
