@@ -22,24 +22,25 @@ from dashboard.web import (
     badges,
     charts,
     drawings,
+    endings,
     errors,
     health,
     kept,
     kept_api,
     kiosk,
+    limits,
     login,
     routes,
     security,
     streams,
     strips,
     styleguide,
+    tables,
     waiting,
 )
 from dashboard.web.converters import IdConverter
 from dashboard.web.formats import FILTERS, segment
 from dashboard.web.renderings import Renderings
-
-MAX_BODY = 64 * 1024
 
 
 def create_app(
@@ -58,10 +59,13 @@ def create_app(
     app.extensions["renderings"] = Renderings()
     app.extensions["draining"] = threading.Event()
     errors.init_app(app)
+    limits.init_app(app, settings)
     security.init_app(app, settings)
     login.init_app(app, accounts, Tokens.of(settings))
     kept.init_app(app, accounts)
     assets.init_app(app)
+    tables.init_app(app)
+    endings.init_app(app)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(routes.blueprint)
     app.register_blueprint(kiosk.blueprint)
@@ -82,7 +86,6 @@ def _flask(settings: Settings) -> Flask:
     connection = _connection(settings)
     app.config.update(
         SECRET_KEY=settings.secret_key.get_secret_value() if settings.secret_key else None,
-        MAX_CONTENT_LENGTH=MAX_BODY,
         TEMPLATES_AUTO_RELOAD=settings.debug,
         TEMPORAL_UI=_temporal_ui(settings),
         RELEASE_QUERY=settings.release_query,

@@ -12,6 +12,7 @@ from werkzeug.datastructures import MultiDict
 from dashboard.domain.filters import PAGE_SIZE, REACH, Cursor, ReleaseFilter, Slice
 from dashboard.pages.releases import FilterView
 from dashboard.web.errors import invalid_parameter
+from dashboard.web.media import Form, asked_form
 
 MAX_PAGE_SIZE = 100
 _OF_THE_LIST = (*FilterView.model_fields, "page", "page_size", "cursor")
@@ -20,6 +21,8 @@ _OF_THE_LIST = (*FilterView.model_fields, "page", "page_size", "cursor")
 def asked_slice() -> Slice:
     """The page of the list that the request is for; raises MalformedFilter, or Refused with 422."""
     args, wanted = request.args, asked_filter()
+    if asked_form() is not Form.JSON:
+        return _from_the_beginning(wanted)
     page_size = whole_number("page_size", PAGE_SIZE, MAX_PAGE_SIZE)
     sealed = args.get("cursor")
     if sealed is None:
@@ -27,6 +30,15 @@ def asked_slice() -> Slice:
     if "page" in args:
         raise invalid_parameter("page", "is not taken together with cursor, which says where the page begins")
     return Slice(page_size, filter=wanted, cursor=_opened(sealed, wanted))
+
+
+def _from_the_beginning(wanted: ReleaseFilter) -> Slice:
+    """The first page of a table, which has the whole list, or all of it from a cursor on."""
+    for name in ("page", "page_size"):
+        if name in request.args:
+            raise invalid_parameter(name, "is not taken for a table, which has all pages; cursor says where it begins")
+    sealed = request.args.get("cursor")
+    return Slice(MAX_PAGE_SIZE, filter=wanted, cursor=_opened(sealed, wanted) if sealed is not None else None)
 
 
 def asked_filter() -> ReleaseFilter:

@@ -1,5 +1,6 @@
 """The pages of one release: each view shows it, or an entity of it, in another way."""
 
+from functools import cache
 from typing import Any
 
 from flask import Blueprint, render_template, request
@@ -18,11 +19,13 @@ from dashboard.pages.opening import WORDS
 from dashboard.pages.panel import Panel, PanelPage
 from dashboard.pages.release import HierarchyPage, ReleasePage
 from dashboard.pages.strip import SmallStrip, StripPage
+from dashboard.pages.tables import tree_table
 from dashboard.pages.timeline import TimelinePage
 from dashboard.web.asked import asked_ids, asked_run, asked_selected, watched_release
 from dashboard.web.csv import csv_answer
 from dashboard.web.kiosk import asked_turns
 from dashboard.web.matrix import HEAD, asked_matrix, matrix_lines
+from dashboard.web.media import Form, asked_form
 from dashboard.web.narrowed import asked_narrowing, asked_order
 from dashboard.web.shown import Shown, the_releases
 from dashboard.web.twins import Twins
@@ -47,7 +50,8 @@ def release(release_id: str) -> Shown:
     what, opened, shut, selected = watched_release(release_id), asked_ids("open"), asked_ids("shut"), asked_selected()
     narrowing, order = asked_narrowing(), asked_order()
     wanted = opened - WORDS | ({selected} if selected else set())
-    seen = the_releases().release(release_id, asked_run(), whole=narrowing.picks, opened=wanted)
+    whole = narrowing.picks or asked_form() is not Form.JSON
+    seen = the_releases().release(release_id, asked_run(), whole=whole, opened=wanted)
     if selected:
         what, seen = _with_history(what, seen)
     return Shown(
@@ -56,6 +60,8 @@ def release(release_id: str) -> Shown:
         lambda: ReleasePage.of(seen, opened, shut, narrowing, order, _panel(seen, selected) if selected else None),
         unfolded=lambda: ReleasePage.unfolded(seen, narrowing, order),
         since=narrowing.since,
+        # What is closed would be missing in a table that nobody can open.
+        table=lambda: tree_table(HierarchyPage.of(seen, narrowing, order)),
     )
 
 
@@ -64,7 +70,8 @@ def hierarchy(release_id: str) -> Shown:
     """One release with its whole tree, or as far as one is opened that is too large for that."""
     what, narrowing, order = watched_release(release_id), asked_narrowing(), asked_order()
     seen = the_releases().release(release_id, asked_run(), whole=True, opened=asked_ids("open"))
-    return Shown(what, seen, lambda: HierarchyPage.of(seen, narrowing, order), since=narrowing.since)
+    page = cache(lambda: HierarchyPage.of(seen, narrowing, order))
+    return Shown(what, seen, page, since=narrowing.since, table=lambda: tree_table(page()))
 
 
 @twins.route("/releases/<id:release_id>/strip")
@@ -101,7 +108,7 @@ def matrix(release_id: str) -> Shown:
     """The apps of a release by its clusters, or a part of that."""
     what, asked = watched_release(release_id), asked_matrix(asked_ids("open"))
     seen = the_releases().release(release_id, asked_run(), whole=True, opened=asked.opened)
-    return Shown(what, seen, lambda: MatrixPage.of(seen, asked))
+    return Shown(what, seen, lambda: MatrixPage.of(seen, asked), paged=True)
 
 
 @blueprint.get("/releases/<id:release_id>/matrix.csv")

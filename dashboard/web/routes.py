@@ -26,6 +26,7 @@ from dashboard.pages.occurrences import OccurrencesPage
 from dashboard.pages.problems import ProblemsPage
 from dashboard.pages.releases import ReleasesPage
 from dashboard.pages.starred import StarredPage
+from dashboard.pages.tables import problems_table, releases_table, starred_table
 from dashboard.web.asked import asked_release, asked_run
 from dashboard.web.errors import answer, invalid_parameter
 from dashboard.web.finding import asked_words, page_links
@@ -35,6 +36,7 @@ from dashboard.web.listing import asked_slice, asked_stars, sealing
 from dashboard.web.narrowed import asked_text
 from dashboard.web.one_release import blueprint, twins
 from dashboard.web.shown import Shown, the_releases
+from dashboard.web.walk import walked
 
 __all__ = ["blueprint", "twins"]
 
@@ -61,6 +63,8 @@ def releases() -> Shown:
         seen,
         lambda: ReleasesPage.of(seen, asked.filter, seal),
         lambda later: {"counted_at": later.value.counted_at},
+        table=lambda: releases_table(walked(the_releases(), asked, seen, seal)),
+        paged=True,
     )
 
 
@@ -69,7 +73,13 @@ def _starred() -> Shown:
     stars = the_kept().stars(current_user.id)
     asked = Slice(page_size=MAX_STARS, filter=ReleaseFilter(ids=stars))
     seen = the_releases().page(asked)
-    return Shown(Watched("list", asked), seen, lambda: StarredPage.of(seen), personal=True)
+    return Shown(
+        Watched("list", asked),
+        seen,
+        lambda: StarredPage.of(seen),
+        personal=True,
+        table=lambda: starred_table(StarredPage.of(seen)),
+    )
 
 
 @twins.route("/problems")
@@ -77,7 +87,9 @@ def problems() -> Shown:
     """What is broken now, across releases, grouped by cause, or what of it is asked for."""
     asked = Asked(asked_text(), asked_release("release") or "")
     seen = the_releases().problems()
-    return Shown(Watched("problems"), seen, lambda: ProblemsPage.of(seen, asked))
+    return Shown(
+        Watched("problems"), seen, lambda: ProblemsPage.of(seen, asked), table=lambda: problems_table(seen, asked)
+    )
 
 
 @twins.route("/compare")

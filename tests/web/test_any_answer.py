@@ -1,5 +1,7 @@
 """Whatever a rollout answers, there is a page with nothing of the rollout's making in it, and valid JSON."""
 
+import csv
+import io
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +15,9 @@ from hypothesis import strategies as st
 from dashboard.domain.truth import judge, unanswered
 from dashboard.live.snapshots import Snapshot, now
 from dashboard.pages.release import HierarchyPage, ReleasePage
+from dashboard.pages.tables import tree_table
 from dashboard.temporal.decode import Undecodable, decode_release
+from dashboard.web.tables import ndjson, spreadsheet
 from tests.rollout_makers import execution
 from tests.stage import dashboard_for, shut
 
@@ -60,3 +64,9 @@ def test_any_answer_gives_a_page_of_our_own_elements_and_valid_json(app: Flask, 
             html = BeautifulSoup(render_template(page.fragment, page=page), "html.parser")
         assert html.find("x-evil") is None
         assert html.select("[x-evil], [onclick], [href^='javascript:']") == []
+    table = tree_table(HierarchyPage.of(snapshot))
+    rows = list(csv.DictReader(io.StringIO(b"".join(spreadsheet(table, iter(table.pieces))).decode("utf-8-sig"), "")))
+    assert not [cell for row in rows for cell in row.values() if cell.lstrip().startswith(("=", "+", "-", "@"))]
+    *lines, last = b"".join(ndjson(table, iter(table.pieces))).splitlines()
+    assert json.loads(last)["end"]["rows"] == len(lines) == sum(row["type"] != "gap" for row in rows)
+    assert [json.loads(line)["id"] for line in lines] == [row["id"].removeprefix("'") for row in rows[: len(lines)]]
