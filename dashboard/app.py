@@ -50,7 +50,7 @@ def create_app(
     settings = ensure_secret_key(settings or load_settings())
     _log_to_stderr(settings.log_level)
     accounts = accounts or Accounts(settings.accounts_url)
-    accounts.create_tables()
+    accounts.prepare()
     app = _flask(settings)
     app.extensions["releases"] = releases or _live(settings)
     app.extensions["renderings"] = Renderings()

@@ -12,20 +12,23 @@ from dashboard.settings import Settings, SettingsError, load_settings
 port_type = click.IntRange(1, 65535)
 
 
+OF_ACCOUNTS = ("db", "users")
+
+
 class Commands(click.Group):
-    """Loads `users` and what it needs only when it is asked for: the other commands start without it."""
+    """Loads commands of the accounts and what they need only when asked for: the others start without them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of all commands."""
-        return sorted([*super().list_commands(ctx), "users"])
+        return sorted([*super().list_commands(ctx), *OF_ACCOUNTS])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of this name."""
-        if cmd_name != "users":
+        if cmd_name not in OF_ACCOUNTS:
             return super().get_command(ctx, cmd_name)
-        from dashboard.accounts.commands import users
+        from dashboard.accounts import commands
 
-        return users
+        return {"db": commands.db, "users": commands.users}[cmd_name]
 
 
 @click.group(cls=Commands)

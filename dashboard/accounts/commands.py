@@ -1,4 +1,4 @@
-"""`release-dashboard users`: who may come in, from the command line."""
+"""`release-dashboard users` and `db`: who may come in, and the database that keeps them, from the command line."""
 
 import sys
 
@@ -18,7 +18,7 @@ class WrongSetting(click.ClickException):
     exit_code = 2
 
 
-class UsersCommand(click.Command):
+class AccountsCommand(click.Command):
     """A command that shows what it was refused as one line, without a traceback."""
 
     def invoke(self, ctx: click.Context) -> object:
@@ -31,13 +31,13 @@ class UsersCommand(click.Command):
             raise WrongSetting(str(exc)) from exc
 
 
-class UsersGroup(click.Group):
+class AccountsGroup(click.Group):
     """A group whose commands are of that kind."""
 
-    command_class = UsersCommand
+    command_class = AccountsCommand
 
 
-@click.group(cls=UsersGroup)
+@click.group(cls=AccountsGroup)
 def users() -> None:
     """Add, list and disable the users of the dashboard."""
 
@@ -90,10 +90,27 @@ def password(email: str, password_stdin: bool) -> None:
     click.echo(f"Changed the password of {user.email}." + ("" if user.enabled else " The user is still disabled."))
 
 
+@click.group(cls=AccountsGroup)
+def db() -> None:
+    """Look after the database of the accounts."""
+
+
+@db.command("upgrade")
+def upgrade_() -> None:
+    """Bring the tables to those of this version; what they hold stays. To be run again does no harm."""
+    revision = _unprepared().upgrade()
+    click.echo(f"The accounts have the tables of this version (revision {revision}).")
+
+
 def _accounts() -> Accounts:
+    accounts = _unprepared()
+    accounts.prepare()
+    return accounts
+
+
+def _unprepared() -> Accounts:
     accounts = Accounts(load_settings().accounts_url)
     click.get_current_context().call_on_close(accounts.close)
-    accounts.create_tables()
     return accounts
 
 

@@ -8,17 +8,16 @@ from threading import Lock
 from typing import Any
 
 from sqlalchemy import Engine, bindparam, func, literal, make_url, select, update
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
-from sqlalchemy.schema import CreateTable
 
 from dashboard.accounts.engines import engine_of
 from dashboard.accounts.kiosk_links import KioskLinks
 from dashboard.accounts.marks import Marks
-from dashboard.accounts.models import Base, Role, User, UserRow, UtcDateTime
+from dashboard.accounts.models import Role, User, UserRow, UtcDateTime
 from dashboard.accounts.passwords import Passwords
-from dashboard.settings import TAKES, SettingsError
+from dashboard.accounts.revisions import prepare, unusable_told, upgrade
 
 LONGEST_EMAIL = 254
 LONGEST_NAME = 200
@@ -82,22 +81,21 @@ class Accounts:
         self._marks = Marks(url)
         self.kiosk_links = KioskLinks(self.session)
 
-    def create_tables(self) -> None:
-        """Make what is missing, in a private file if the database is one. Raises SettingsError if that cannot be done.
+    def prepare(self) -> None:
+        """Make ready to be asked: see `revisions.prepare`. Raises SettingsError if that cannot be done.
 
         Leaves no connection open: the process may fork into workers after this, and a connection must not be shared.
         """
-        try:
-            engine = self._open()
-            with engine.begin() as connection:
-                for table in Base.metadata.sorted_tables:
-                    connection.execute(CreateTable(table, if_not_exists=True))
-            self.close()
-        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as exc:
-            raise SettingsError(f"DATABASE_URL: got a value that opens nothing, takes {TAKES['DATABASE_URL']}") from exc
-        except (OSError, DBAPIError) as exc:
-            reason = exc.orig if isinstance(exc, DBAPIError) else exc.strerror
-            raise SettingsError(f"The accounts in {make_url(self._url)!r} cannot be opened: {reason}") from exc
+        with unusable_told(self._url):
+            prepare(self._open())
+        self.close()
+
+    def upgrade(self) -> str:
+        """Bring the tables to those of today, and return their revision. Raises SettingsError."""
+        with unusable_told(self._url):
+            revision = upgrade(self._open())
+        self.close()
+        return revision
 
     def close(self) -> None:
         """Close the connections; the next question opens new ones."""

@@ -24,7 +24,7 @@ def test_it_lists_its_commands() -> None:
     result = CliRunner().invoke(main, ["--help"])
     assert result.exit_code == 0
     commands = result.output.partition("Commands:")[2]
-    assert [line.split()[0] for line in commands.strip().splitlines()] == ["demo", "serve", "users"]
+    assert [line.split()[0] for line in commands.strip().splitlines()] == ["db", "demo", "serve", "users"]
 
 
 def test_it_knows_its_version() -> None:
@@ -36,6 +36,7 @@ def test_it_knows_its_version() -> None:
     [
         ("serve", ["--host", "--port"]),
         ("demo", ["--port", "--temporal-port", "--fresh", "--reload"]),
+        ("db", ["upgrade"]),
         ("users", ["add", "list", "disable", "password"]),
     ],
 )

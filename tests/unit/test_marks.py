@@ -16,7 +16,7 @@ def url(tmp_path: Path) -> str:
 @pytest.fixture
 def accounts(url: str):
     accounts = Accounts(url)
-    accounts.create_tables()
+    accounts.prepare()
     yield accounts
     accounts.close()
 
@@ -43,7 +43,7 @@ def test_it_is_never_equal_where_the_file_is_gone_or_another(accounts: Accounts,
     before, path = accounts.mark(), tmp_path / "accounts.db"
     path.rename(tmp_path / "away.db")
     assert len({before, accounts.mark(), accounts.mark()}) == 3
-    Accounts(f"sqlite:///{path}").create_tables()
+    Accounts(f"sqlite:///{path}").prepare()
     assert accounts.mark() != before
 
 

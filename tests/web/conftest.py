@@ -41,7 +41,7 @@ def open_accounts() -> Iterator[Callable[..., Accounts]]:
 @pytest.fixture
 def accounts(settings: Settings, open_accounts: Callable[..., Accounts]) -> Accounts:
     accounts = open_accounts(settings.accounts_url)
-    accounts.create_tables()
+    accounts.prepare()
     return accounts
 
 

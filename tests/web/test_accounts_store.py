@@ -140,7 +140,7 @@ def test_any_other_pair_is_nobody(accounts: Accounts, email: str, password: str)
 def test_every_refusal_is_the_same_work(settings: Settings, open_accounts: Callable[..., Accounts]):
     hasher = CountingHasher()
     accounts = open_accounts(settings.accounts_url, Passwords(hasher))
-    accounts.create_tables()
+    accounts.prepare()
     accounts.add(EMAIL, PASSWORD)
     accounts.add("gone@example.com", PASSWORD)
     accounts.disable("gone@example.com")
