@@ -10,7 +10,6 @@ from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from dashboard.accounts.store import Accounts
-from dashboard.accounts.tokens import Tokens
 from dashboard.bridge import LoopThread
 from dashboard.domain.source import ReleaseSource
 from dashboard.live.releases import LiveReleases
@@ -18,6 +17,7 @@ from dashboard.settings import Settings, SettingsError, ensure_secret_key, load_
 from dashboard.temporal.connection import Connection, ConnectionSettingsError
 from dashboard.temporal.gateway import TemporalGateway
 from dashboard.web import (
+    api_tokens,
     assets,
     charts,
     drawings,
@@ -57,7 +57,7 @@ def create_app(
     app.extensions["draining"] = threading.Event()
     errors.init_app(app)
     security.init_app(app, settings)
-    login.init_app(app, accounts, Tokens.of(settings))
+    login.init_app(app, accounts, settings)
     kept.init_app(app, accounts)
     assets.init_app(app)
     app.register_blueprint(health.blueprint)
@@ -66,6 +66,7 @@ def create_app(
     app.register_blueprint(streams.blueprint)
     app.register_blueprint(kept.blueprint)
     app.register_blueprint(kept_api.blueprint)
+    app.register_blueprint(api_tokens.blueprint)
     if settings.styleguide:
         styleguide.init_app(app)
     return app
