@@ -25,6 +25,7 @@ TAKES = {
     "JWT_SECRET": "at least 32 characters",
     "DATABASE_URL": "a SQLAlchemy URL, such as postgresql+psycopg://user@host/name",
     "ACCESS_TOKEN_MINUTES": "a whole number from 1 to 1440",
+    "SESSION_IDLE_MINUTES": "a whole number from 5 to 720",
     "API_CORS_ORIGINS": "origins such as https://ci.example.com, separated by commas",
     "TRUSTED_PROXIES": "a whole number from 0 to 10",
     "RELEASE_WORKFLOW_TYPE": "the name of a workflow type, without quotes or backslashes",
@@ -58,6 +59,7 @@ class Settings(BaseModel):
     jwt_secret: Secret | None = None
     database_url: SecretStr | None = None
     access_token_minutes: Annotated[int, Field(ge=1, le=1440)] = 60
+    session_idle_minutes: Annotated[int, Field(ge=5, le=720)] = 60
     api_cors_origins: tuple[str, ...] = ()
     trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
     release_workflow_type: Annotated[str, StringConstraints(pattern=r"^[^'\"\\\x00-\x1f]+$")] = "ReleaseWorkflow"
