@@ -29,6 +29,7 @@ from dashboard.web import (
     login,
     routes,
     security,
+    sessions,
     streams,
     strips,
     styleguide,
@@ -57,6 +58,7 @@ def create_app(
     app.extensions["draining"] = threading.Event()
     errors.init_app(app)
     security.init_app(app, settings)
+    sessions.init_app(app, accounts, settings)
     login.init_app(app, accounts, settings)
     kept.init_app(app, accounts)
     assets.init_app(app)

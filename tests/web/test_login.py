@@ -43,7 +43,7 @@ def test_the_form_is_one_that_browsers_and_password_stores_understand(client: Fl
     assert fields["next"]["value"] == "/releases?page=2"
     assert (fields["username"]["type"], fields["username"]["autocomplete"]) == ("email", "username")
     assert (fields["password"]["type"], fields["password"]["autocomplete"]) == ("password", "current-password")
-    assert {label["for"] for label in form.select("label")} == {"username", "password"}
+    assert {label["for"] for label in form.select("label")} == {"username", "password", "keep"}
     assert not BeautifulSoup(answer.text, "html.parser").select('[role="alert"]')
 
 
