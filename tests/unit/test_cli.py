@@ -37,7 +37,7 @@ def test_it_knows_its_version() -> None:
         ("serve", ["--host", "--port"]),
         ("demo", ["--port", "--temporal-port", "--fresh", "--reload"]),
         ("db", ["upgrade"]),
-        ("users", ["add", "list", "disable", "password"]),
+        ("users", ["add", "list", "disable", "enable", "password"]),
     ],
 )
 def test_every_command_explains_itself(command: str, options: list[str]) -> None:

@@ -1,9 +1,11 @@
 """Marks of the accounts: equal while nobody has written, in whatever process."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from dashboard.accounts.sessions import Sessions
 from dashboard.accounts.store import Accounts
 from tests.stage import EMAIL, PASSWORD
 
@@ -24,6 +26,16 @@ def accounts(url: str):
 def test_it_stays_equal_while_accounts_are_only_read(accounts: Accounts):
     before = accounts.mark()
     accounts.by_id("nobody")
+    assert accounts.mark() == before
+
+
+def test_it_stays_equal_while_a_session_is_used(accounts: Accounts):
+    sessions = Sessions(accounts, timedelta(hours=1))
+    secret = sessions.start(accounts.add(EMAIL, PASSWORD), device="", address="")
+    before = accounts.mark()
+    for _ in range(3):
+        _, session = sessions.find(secret)
+        sessions.saw(session)
     assert accounts.mark() == before
 
 

@@ -1,5 +1,6 @@
 """The tables of the accounts: brought from wherever they are to those of today, and what they hold is kept."""
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -11,13 +12,18 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from click.testing import CliRunner
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, inspect
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import CreateTable
 
+from dashboard import ports
 from dashboard.accounts.commands import db
 from dashboard.accounts.kept import Kept, Preferences
 from dashboard.accounts.models import Base
 from dashboard.accounts.store import Accounts
 from dashboard.settings import Settings, SettingsError
+from tests.postgres import Postgres
+from tests.stage import CHEAP
 
 pytestmark = pytest.mark.web
 
@@ -62,7 +68,7 @@ OLD_ROWS = f"""
     INSERT INTO users VALUES
         ('u1', '{EMAIL}', 'Rita', 'admin', '{OLD_HASH}', 3, '2025-01-02 03:04:05.000000', NULL),
         ('u2', 'bob@example.com', NULL, 'viewer', '{OLD_HASH}', 1, '2025-01-02 03:04:05', '2025-02-03 04:05:06');
-    INSERT INTO saved_views VALUES ('v1', 'u1', 'Mine', 'phase=failed', 1, '2025-01-02 03:04:05');
+    INSERT INTO saved_views VALUES ('v1', 'u1', 'Mine', 'phase=failed', true, '2025-01-02 03:04:05');
     INSERT INTO stars VALUES ('u1', 'release:rel-2025-01', '2025-01-02 03:04:05');
     INSERT INTO preferences VALUES ('u1', 'Europe/Berlin', 24, 'v1');
     INSERT INTO kiosk_links VALUES ('k1', 'h1', 'Kitchen', 'u1', 3, '2025-01-02 03:04:05', NULL);
@@ -222,3 +228,82 @@ def dump(database: Path, names: object) -> dict[str, list[tuple[object, ...]]]:
     rows = {name: connection.execute(f"SELECT * FROM {name}").fetchall() for name in names}
     connection.close()
     return rows
+
+
+def test_on_postgresql_a_start_says_what_to_run_and_changes_nothing(postgres: Postgres):
+    with postgres.database() as url:
+        accounts = Accounts(url)
+        with pytest.raises(SettingsError, match="run `release-dashboard db upgrade` first"):
+            accounts.prepare()
+        assert inspected(url) == set()
+        assert accounts.upgrade() == accounts.upgrade() == "0002"
+        accounts.prepare()
+        accounts.close()
+
+        assert inspected(url) == {*Base.metadata.tables, "alembic_version"}
+
+
+def test_on_postgresql_a_server_ends_and_says_what_to_run(postgres: Postgres, tmp_path: Path):
+    with postgres.database() as url:
+        env = os.environ | {"DATABASE_URL": url, "DATA_DIR": str(tmp_path)}
+        argv = [sys.executable, "-m", "dashboard.cli", "serve", "--port", str(ports.find_free())]
+        served = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=60, check=False)
+
+    assert (served.returncode, "release-dashboard db upgrade" in served.stderr) == (2, True)
+    assert "Traceback" not in served.stderr
+
+
+def test_on_postgresql_the_revisions_lead_to_the_tables_of_the_models(postgres: Postgres):
+    engine = create_engine(postgres.emptied())
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+    engine.dispose()
+
+
+def test_on_postgresql_a_database_from_before_revisions_is_taken_over(postgres: Postgres):
+    with postgres.database() as url:
+        engine = create_engine(url)
+        with engine.begin() as connection:
+            for name in OLD_TABLES:
+                connection.execute(CreateTable(Base.metadata.tables[name]))
+            connection.exec_driver_sql(OLD_ROWS)
+        accounts = Accounts(url, CHEAP)
+        accounts.upgrade()
+
+        rita = accounts.known(EMAIL)
+        assert (rita.id, rita.name, rita.role, rita.epoch) == ("u1", "Rita", "admin", 3)
+        assert Kept(accounts).default_view("u1").name == "Mine"
+        with engine.connect() as connection:
+            assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+        accounts.close()
+        engine.dispose()
+
+
+def test_on_postgresql_many_processes_may_upgrade_at_once(postgres: Postgres):
+    script = "import sys; from dashboard.accounts.store import Accounts; Accounts(sys.argv[1]).upgrade()"
+    with postgres.database() as url:
+        started = [
+            subprocess.Popen([sys.executable, "-c", script, url], stderr=subprocess.PIPE, text=True) for _ in range(3)
+        ]
+        errors = [process.communicate(timeout=60)[1] for process in started]
+
+        assert [process.returncode for process in started] == [0] * 3, errors
+
+
+@pytest.mark.parametrize("wrong", ["UPDATE audit SET event = 'nothing'", "DELETE FROM audit", "TRUNCATE audit"])
+def test_on_postgresql_the_audit_log_can_only_grow(postgres: Postgres, wrong: str):
+    engine = create_engine(postgres.emptied())
+    with engine.begin() as connection:
+        connection.exec_driver_sql("INSERT INTO audit (at, event, details) VALUES (now(), 'logout', '{}')")
+    with pytest.raises(DBAPIError, match="The audit log can only grow"), engine.begin() as connection:
+        connection.exec_driver_sql(wrong)
+    with engine.begin() as connection:
+        assert connection.exec_driver_sql("SELECT event FROM audit").scalars().all() == ["logout"]
+    engine.dispose()
+
+
+def inspected(url: str) -> set[str]:
+    engine = create_engine(url)
+    names = set(inspect(engine).get_table_names())
+    engine.dispose()
+    return names

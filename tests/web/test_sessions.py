@@ -1,8 +1,7 @@
 """The session: its cookie, what ends it, and where the guard sends who has none."""
 
 import re
-import sqlite3
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,14 +10,17 @@ import time_machine
 from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import create_engine, select
 from werkzeug.test import TestResponse
 
-from dashboard.accounts.models import Role, User
+from dashboard.accounts.models import ApiTokenRow, RefreshTokenRow, Role, User
+from dashboard.accounts.sessions import hash_of
 from dashboard.accounts.store import Accounts
 from dashboard.app import create_app
 from dashboard.settings import Settings
+from tests.postgres import ON_EVERY_DATABASE
 
-pytestmark = pytest.mark.web
+pytestmark = [pytest.mark.web, ON_EVERY_DATABASE]
 
 PASSWORD = "correct horse battery"
 
@@ -62,15 +64,12 @@ def test_over_https_the_cookie_can_come_from_this_host_alone(app: Flask, client:
     assert other.get("/api/auth/me", base_url="https://localhost").status_code == 401
 
 
-def test_the_cookie_is_a_secret_of_which_the_database_has_only_the_hash(
-    logged_in: FlaskClient, accounts: Accounts, settings: Settings, user: User
-):
+def test_the_cookie_is_a_secret_of_which_the_database_has_only_the_hash(logged_in: FlaskClient, settings: Settings):
     secret = secret_of(logged_in)
 
     assert re.fullmatch(r"[A-Za-z0-9_-]{43}", secret)
     assert [row[0] for row in rows(settings)] == [sha256(secret.encode()).hexdigest()]
-    accounts.close()
-    assert secret.encode() not in (settings.data_dir / "accounts.db").read_bytes()
+    assert secret not in str(ask(settings, "SELECT * FROM sessions"))
 
 
 def test_what_the_database_has_opens_nothing(client: FlaskClient, logged_in: FlaskClient, settings: Settings):
@@ -267,18 +266,71 @@ def test_what_an_open_page_asks_by_itself_keeps_no_session_alive(
         assert is_in(browser) == lasts
 
 
-def test_only_every_few_minutes_it_is_written_down_who_was_here(app: Flask, accounts: Accounts, user: User):
+def test_only_every_few_minutes_it_is_written_down_who_was_here(app: Flask, settings: Settings, user: User):
     with time_machine.travel("2025-03-01 08:00Z", tick=False) as now:
         browser = app.test_client()
         log_in(browser, user.email)
-        mark = accounts.mark()
+        first = rows(settings)
         for _ in range(4):
             now.shift(timedelta(minutes=1))
             browser.get("/login")
-        assert accounts.mark() == mark
+        assert rows(settings) == first
         now.shift(timedelta(minutes=1))
         browser.get("/login")
-        assert accounts.mark() != mark
+        assert rows(settings) != first
+
+
+def test_sessions_are_listed_and_ended_one_by_one_and_all_together(
+    app: Flask, accounts: Accounts, user: User, logged_in: FlaskClient
+):
+    sessions, bob = app.extensions["sessions"], accounts.add("bob@example.com", PASSWORD)
+    others = [app.test_client() for _ in range(3)]
+    for browser in others:
+        log_in(browser, user.email)
+    bobs = app.test_client()
+    log_in(bobs, bob.email)
+    listed = [session.id for session in sessions.of(user)]
+    mine, last = hash_of(secret_of(logged_in)), hash_of(secret_of(others[2]))
+
+    assert (len(listed), {mine, last} <= set(listed), len(sessions.of(bob))) == (4, True, 1)
+    assert not sessions.end(bob, last), "it is not bob's"
+    assert sessions.end(user, last)
+    assert not sessions.end(user, last)
+    assert [is_in(browser) for browser in others] == [True, True, False]
+    assert sessions.end_all(user, but=mine) == 2
+    assert [is_in(browser) for browser in (*others, logged_in, bobs)] == [False, False, False, True, True]
+    assert [session.id for session in sessions.of(user)] == [mine]
+    assert sessions.end_all(user) == 1
+    assert sessions.of(user) == []
+
+
+def test_sessions_that_have_expired_are_swept_away(app: Flask, settings: Settings, user: User):
+    sessions = app.extensions["sessions"]
+    with time_machine.travel("2025-03-01 08:00Z", tick=False) as now:
+        for _ in range(3):
+            log_in(app.test_client(), user.email)
+        now.shift(timedelta(hours=1))
+        assert sessions.of(user) == []
+        log_in(app.test_client(), user.email)
+        assert len(rows(settings)) == 1
+        now.shift(timedelta(hours=1))
+        assert sessions.sweep() == 1
+    assert rows(settings) == []
+
+
+def test_what_ends_sessions_ends_tokens_that_carry_no_epoch(app: Flask, accounts: Accounts, user: User):
+    bob = accounts.add("bob@example.com", PASSWORD)
+    now = datetime.now(UTC)
+    with accounts.session() as session:
+        for number, owner in enumerate((user, bob)):
+            key = {"user_id": owner.id, "token_hash": str(number), "created_at": now}
+            session.add(ApiTokenRow(name="ci", scope="read", **key))
+            session.add(RefreshTokenRow(family="f", epoch=0, expires_at=now, **key))
+    accounts.set_password(user.email, "another long password")
+    with accounts.session() as session:
+        for table in (ApiTokenRow, RefreshTokenRow):
+            revoked = dict(map(tuple, session.execute(select(table.user_id, table.revoked_at))))
+            assert (revoked[user.id] is not None, revoked[bob.id]) == (True, None)
 
 
 def test_who_wants_to_be_kept_signed_in_is_for_thirty_days_without_a_visit(app: Flask, user: User):
@@ -417,14 +469,17 @@ def copy_of(app: Flask, secret: str) -> FlaskClient:
 
 
 def change(settings: Settings, statement: str) -> None:
-    connection = sqlite3.connect(settings.data_dir / "accounts.db")
-    connection.execute(statement)
-    connection.commit()
-    connection.close()
+    ask(settings, statement)
 
 
 def rows(settings: Settings) -> list[tuple[object, ...]]:
-    connection = sqlite3.connect(settings.data_dir / "accounts.db")
-    found = connection.execute("SELECT * FROM sessions").fetchall()
-    connection.close()
+    return ask(settings, "SELECT id_hash, seen_at FROM sessions")
+
+
+def ask(settings: Settings, statement: str) -> list[tuple[object, ...]]:
+    engine = create_engine(settings.accounts_url)
+    with engine.begin() as connection:
+        answer = connection.exec_driver_sql(statement)
+        found = [tuple(row) for row in answer] if answer.returns_rows else []
+    engine.dispose()
     return found
