@@ -105,7 +105,7 @@ class ApiTokens:
         """Make a token that holds for so many days, or until it is revoked.
 
         Returns it and its secret, which nobody can be told again. What has ended is forgotten. Raises TokenRefused, or
-        TooManyTokens.
+        TooManyTokens, also if the user's sessions have ended meanwhile: nobody reads that any more.
         """
         now, secret = datetime.now(UTC), drawn(PREFIX)
         expires_at = now + timedelta(days=_normal_days(days)) if days is not None else None
@@ -162,8 +162,8 @@ def _insert_within(session: Session, user: User, row: dict[str, Any]) -> bool:
     has = select(func.count()).select_from(ApiTokenRow).where(ApiTokenRow.user_id == user.id).scalar_subquery()
     same = select(UserRow.id).where(_unchanged(user)).exists()
     values = select(*(literal(value, _TOKENS.c[name].type) for name, value in row.items())).where(has < MOST, same)
-    added = session.execute(insert(ApiTokenRow).from_select(list(row), values, include_defaults=False))
-    return bool(added.rowcount)  # type: ignore[attr-defined]
+    added = insert(ApiTokenRow).from_select(list(row), values, include_defaults=False)
+    return session.scalar(added.returning(ApiTokenRow.id)) is not None
 
 
 def _note_use(session: Session, token_id: str, now: datetime) -> None:

@@ -85,7 +85,7 @@ def test_a_token_that_may_read_changes_nothing(app: Flask, logged_in: FlaskClien
 
     assert client.get("/api/settings", headers=sends(token)).status_code == 200
     assert client.head("/api/settings", headers=sends(token)).status_code == 200
-    rules = {rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/api/") and "auth" not in rule.rule}
+    rules = [rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/api/") and "auth" not in rule.rule]
     tried = 0
     for rule in rules:
         built = rule.build(dict.fromkeys(rule.arguments, "release:x"))

@@ -3,8 +3,11 @@
 import http.client
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from threading import Barrier
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -74,6 +77,66 @@ def test_a_token_ends_on_every_replica_at_once(replicas: tuple[Served, Served], 
     accounts.disable(EMAIL)
 
     assert [status(served, **bearer) for served in (one, other)] == [401, 401]
+
+
+def send(served: Served, path: str, given: dict[str, str], **headers: str) -> tuple[int, dict[str, Any]]:
+    """The status and the JSON of the answer to this JSON."""
+    code, answer, _ = served.ask("POST", path, json.dumps(given), **{"Content-Type": "application/json"}, **headers)
+    return code, json.loads(answer)
+
+
+def pair_of(served: Served) -> dict[str, Any]:
+    code, pair = send(served, "/api/auth/login", {"username": EMAIL, "password": PASSWORD})
+    assert code == 200
+    return pair
+
+
+def renew(served: Served, pair: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    return send(served, "/api/auth/refresh", {"refresh_token": pair["refresh_token"]})
+
+
+def test_a_personal_token_ends_on_every_replica_at_once(replicas: tuple[Served, Served], accounts: Accounts):
+    one, other = replicas
+    cookie = one.login()
+
+    def make() -> tuple[str, dict[str, str]]:
+        _, made = send(one, "/api/tokens", {"name": "Deploy job"}, Cookie=cookie)
+        bearer = {"Authorization": f"Bearer {made['token']}"}
+        assert [status(served, **bearer) for served in (one, other)] == [200, 200]
+        return made["id"], bearer
+
+    token_id, bearer = make()
+    assert status(other, f"/api/tokens/{token_id}", "DELETE", Cookie=cookie) == 204
+    assert [status(served, **bearer) for served in (one, other)] == [401, 401]
+    _, bearer = make()
+    accounts.set_password(EMAIL, PASSWORD)
+    assert [status(served, **bearer) for served in (one, other)] == [401, 401]
+
+
+def test_a_refresh_token_is_used_up_on_every_replica_and_using_it_twice_ends_its_family(
+    replicas: tuple[Served, Served],
+):
+    one, other = replicas
+    first = pair_of(one)
+    code, second = renew(other, first)
+    assert code == 200
+    assert renew(one, first)[0] == 401
+
+    assert [renew(served, second)[0] for served in (one, other)] == [401, 401]
+    assert "refresh_reused" in one.log.read_text()
+    assert first["refresh_token"] not in one.log.read_text() + other.log.read_text()
+
+
+def test_of_two_that_use_a_refresh_token_at_the_same_moment_one_wins(replicas: tuple[Served, Served]):
+    for _ in range(10):
+        pair, ready = pair_of(replicas[0]), Barrier(2)
+
+        def use(served: Served, pair: dict[str, Any] = pair, ready: Barrier = ready) -> int:
+            ready.wait(30)
+            return renew(served, pair)[0]
+
+        with ThreadPoolExecutor(2) as pool:
+            assert sorted(pool.map(use, replicas)) == [200, 401]
 
 
 def test_failed_logins_are_counted_by_all_replicas_together(replicas: tuple[Served, Served]):
