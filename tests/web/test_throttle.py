@@ -144,6 +144,14 @@ def test_many_tries_at_once_are_no_more_than_one_after_another(throttle: Throttl
         assert sum(pool.map(admitted, range(48))) == 5
 
 
+def test_many_who_come_at_once_from_one_address_do_not_shut_one_another_out(app: Flask, accounts: Accounts):
+    users = [accounts.add(f"user{number}@example.com", PASSWORD) for number in range(24)]
+    with ThreadPoolExecutor(len(users)) as pool:
+        statuses = set(pool.map(lambda user: log_in(app.test_client(), user.email, PASSWORD).status_code, users))
+
+    assert statuses == {303}
+
+
 def test_processes_count_together(settings: Settings, throttle: Throttle):
     script = (
         "import sys; from dashboard.accounts.store import Accounts; from dashboard.accounts.throttle import Throttle\n"
