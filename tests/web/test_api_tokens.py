@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from dashboard.accounts.api_tokens import LONGEST_DAYS, MOST, ApiTokens, Scope, TokenRefused, TooManyTokens
 from dashboard.accounts.models import ApiTokenRow, Role, User
 from dashboard.accounts.store import Accounts
+from dashboard.settings import Settings
 from tests.postgres import ON_EVERY_DATABASE
 
 pytestmark = pytest.mark.web
@@ -336,10 +337,10 @@ def test_accounts_that_do_not_answer_are_503_and_not_401(app: Flask, logged_in: 
 
 
 def test_another_replica_knows_at_once(
-    app: Flask, logged_in: FlaskClient, accounts: Accounts, user: User, open_accounts: Callable[..., Accounts]
+    app: Flask, logged_in: FlaskClient, settings: Settings, user: User, open_accounts: Callable[..., Accounts]
 ):
     token = make(logged_in)
-    other = ApiTokens(open_accounts(accounts._url).session)
+    other = ApiTokens(open_accounts(settings.accounts_url).session)
     assert other.admits(token)
     assert other.revoke(user, other.of(user)[0].id)
 

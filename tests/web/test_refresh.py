@@ -17,6 +17,7 @@ from dashboard.accounts.models import User
 from dashboard.accounts.refresh_tokens import RefreshReused, RefreshTokens
 from dashboard.accounts.store import Accounts
 from dashboard.accounts.tokens import InvalidToken
+from dashboard.app import create_app
 from dashboard.settings import Settings
 from tests.postgres import ON_EVERY_DATABASE
 
@@ -157,8 +158,6 @@ def test_one_ends_when_it_said_and_a_new_one_begins_anew(refresh_tokens: Refresh
 
 
 def test_how_long_is_a_setting(settings: Settings, user: User, accounts: Accounts):
-    from dashboard.app import create_app
-
     app = create_app(settings.model_copy(update={"refresh_token_days": 2}), accounts=accounts)
     assert log_in(app.test_client())["refresh_expires_in"] == 2 * 24 * 3600
 
