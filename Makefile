@@ -8,7 +8,7 @@ PORT ?= 8000
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
-.PHONY: help demo dev test lint types format bench browser lighthouse screenshots lock clean
+.PHONY: help demo dev test lint types format bench browser postgres lighthouse screenshots lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,7 +19,7 @@ demo: .venv/.runtime ## Embedded Temporal, sample rollouts and the dashboard (PO
 dev: .venv/.runtime ## The same, and the dashboard reloads when a file changes
 	@exec $(BIN)/release-dashboard demo --port $(PORT) --reload
 
-test: .venv/.dev browser ## Every test, with branch coverage, in two processes
+test: .venv/.dev browser postgres ## Every test, with branch coverage, in two processes
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term $(ARGS)
 	@test -n "$(ARGS)" || { printf 'Coverage of domain, temporal and web, with branches, in percent: '; \
 		$(BIN)/python -m coverage report --format=total --precision=1 --fail-under=95 \
@@ -45,6 +45,9 @@ bench: .venv/.runtime ## Measure the dashboard beside bare calls and a bare serv
 browser: ## Chromium for the browser tests, from Debian's packages where that is possible
 	@sh tests/browser/install.sh
 
+postgres: ## PostgreSQL for the tests of the accounts, from Debian's packages where that is possible
+	@ls /usr/lib/postgresql/*/bin/pg_ctl >/dev/null 2>&1 || command -v pg_ctl >/dev/null 2>&1 || sh tests/web/install.sh
+
 lighthouse: .venv/.dev bench/lighthouse/node_modules/.done ## Lighthouse's scores of the list and of a large release; fails under 95
 	@$(BIN)/python -m bench.lighthouse
 
@@ -54,7 +57,7 @@ screenshots: .venv/.dev browser ## Pictures of every page in screenshots/, and t
 lock: .venv/.dev ## Renew the lock files from pyproject.toml
 	@$(PIP) install --quiet uv
 	@$(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-header --no-emit-index-url \
-		--upgrade --extra demo --group dev --output-file requirements-dev.lock
+		--upgrade --extra demo --extra postgres --group dev --output-file requirements-dev.lock
 	@$(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-header --no-emit-index-url \
 		--extra demo --group build --constraint requirements-dev.lock --output-file requirements.lock
 	@npm update --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund --silent

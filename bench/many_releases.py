@@ -61,7 +61,7 @@ def browser(address: str, folder: Path, releases: LiveReleases) -> FlaskClient:
         temporal_environment={"TEMPORAL_ADDRESS": address, "TEMPORAL_CONFIG_FILE": os.devnull},
     )
     accounts = Accounts(settings.accounts_url)
-    accounts.create_tables()
+    accounts.prepare()
     accounts.ensure(EMAIL, PASSWORD)
     client = create_app(settings, accounts=accounts, releases=releases).test_client()
     client.post("/login", data={"username": EMAIL, "password": PASSWORD})

@@ -160,7 +160,7 @@ class Stand:
 
     def _add_users(self) -> None:
         accounts = Accounts(f"sqlite:///{self._folder / 'accounts.db'}")
-        accounts.create_tables()
+        accounts.prepare()
         for number in range(SESSIONS):
             accounts.ensure(_email(number), PASSWORD)
         accounts.close()

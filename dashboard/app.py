@@ -10,7 +10,6 @@ from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from dashboard.accounts.store import Accounts
-from dashboard.accounts.tokens import Tokens
 from dashboard.bridge import LoopThread
 from dashboard.domain.source import ReleaseSource
 from dashboard.live.releases import LiveReleases
@@ -18,6 +17,7 @@ from dashboard.settings import Settings, SettingsError, ensure_secret_key, load_
 from dashboard.temporal.connection import Connection, ConnectionSettingsError
 from dashboard.temporal.gateway import TemporalGateway
 from dashboard.web import (
+    api_tokens,
     assets,
     badges,
     charts,
@@ -32,6 +32,7 @@ from dashboard.web import (
     login,
     routes,
     security,
+    sessions,
     streams,
     strips,
     styleguide,
@@ -53,7 +54,7 @@ def create_app(
     settings = ensure_secret_key(settings or load_settings())
     _log_to_stderr(settings.log_level)
     accounts = accounts or Accounts(settings.accounts_url)
-    accounts.create_tables()
+    accounts.prepare()
     app = _flask(settings)
     app.extensions["releases"] = releases or _live(settings)
     app.extensions["renderings"] = Renderings()
@@ -61,7 +62,8 @@ def create_app(
     errors.init_app(app)
     limits.init_app(app, settings)
     security.init_app(app, settings)
-    login.init_app(app, accounts, Tokens.of(settings))
+    sessions.init_app(app, accounts, settings)
+    login.init_app(app, accounts, settings)
     kept.init_app(app, accounts)
     assets.init_app(app)
     tables.init_app(app)
@@ -74,6 +76,7 @@ def create_app(
     app.register_blueprint(waiting.blueprint)
     app.register_blueprint(kept.blueprint)
     app.register_blueprint(kept_api.blueprint)
+    app.register_blueprint(api_tokens.blueprint)
     if settings.styleguide:
         styleguide.init_app(app)
     return app

@@ -15,6 +15,7 @@ port_type = click.IntRange(1, 65535)
 
 # Where the commands are that stand in rooms of their own.
 _ELSEWHERE = {
+    "db": "dashboard.accounts.commands",
     "users": "dashboard.accounts.commands",
     "releases": "dashboard.client.commands",
     "show": "dashboard.client.commands",

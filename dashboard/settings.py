@@ -23,9 +23,13 @@ TAKES = {
     "LISTEN_HOST": "an address to listen on, such as 127.0.0.1 or 0.0.0.0",
     "PORT": "a whole number from 1 to 65535",
     "SECRET_KEY": "at least 32 characters",
+    "SECRET_KEY_PREVIOUS": "at least 32 characters",
     "JWT_SECRET": "at least 32 characters",
+    "JWT_SECRET_PREVIOUS": "at least 32 characters",
     "DATABASE_URL": "a SQLAlchemy URL, such as postgresql+psycopg://user@host/name",
     "ACCESS_TOKEN_MINUTES": "a whole number from 1 to 1440",
+    "REFRESH_TOKEN_DAYS": "a whole number from 1 to 365",
+    "SESSION_IDLE_MINUTES": "a whole number from 5 to 720",
     "API_CORS_ORIGINS": "origins such as https://ci.example.com, separated by commas",
     "TRUSTED_HOSTS": "host names such as dash.example.com or .example.com, separated by commas",
     "TRUSTED_PROXIES": "a whole number from 0 to 10",
@@ -44,7 +48,7 @@ TAKES = {
 # With a dot before it, a name stands for all below it; an IPv6 address has its brackets.
 _HOST = re.compile(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:.]+\]")
 
-SECRETS = frozenset({"SECRET_KEY", "JWT_SECRET", "DATABASE_URL"})
+SECRETS = frozenset({"SECRET_KEY", "SECRET_KEY_PREVIOUS", "JWT_SECRET", "JWT_SECRET_PREVIOUS", "DATABASE_URL"})
 
 
 class SettingsError(Exception):
@@ -60,9 +64,13 @@ class Settings(BaseModel):
     listen_host: Annotated[str, StringConstraints(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     secret_key: Secret | None = None
+    secret_key_previous: Secret | None = None
     jwt_secret: Secret | None = None
+    jwt_secret_previous: Secret | None = None
     database_url: SecretStr | None = None
     access_token_minutes: Annotated[int, Field(ge=1, le=1440)] = 60
+    refresh_token_days: Annotated[int, Field(ge=1, le=365)] = 30
+    session_idle_minutes: Annotated[int, Field(ge=5, le=720)] = 60
     api_cors_origins: tuple[str, ...] = ()
     trusted_hosts: tuple[str, ...] = ()
     trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0

@@ -51,7 +51,7 @@ def pages_of(release_id: str, entity_id: str = "app:a0-0") -> tuple[str, ...]:
 
 
 # Pages of what is kept here, for which Temporal is not asked.
-OWN_PAGES = ("/settings", "/screens", "/badges?release=release:x")
+OWN_PAGES = ("/settings", "/screens", "/tokens", "/badges?release=release:x")
 # What a browser can be sent that is no page of its own, and the login.
 NO_PAGES = {"health.health", "health.ready", "static", "web.small_strip", "web.matrix_csv", "web.home"}
 NO_PAGES |= {"login.form", "kiosk.enter", "badges.badge"}

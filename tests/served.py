@@ -93,7 +93,7 @@ def account(folder: Path) -> Accounts:
     """The accounts of the dashboard that is served from this folder, with one user."""
     (folder / "data").mkdir(exist_ok=True)
     accounts = Accounts(f"sqlite:///{folder / 'data' / 'accounts.db'}")
-    accounts.create_tables()
+    accounts.prepare()
     accounts.ensure(EMAIL, PASSWORD, name="Rita", role=Role.viewer)
     return accounts
 

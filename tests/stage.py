@@ -163,7 +163,7 @@ def dashboard_for(
         },
     )
     accounts = Accounts(settings.accounts_url, CHEAP)
-    accounts.create_tables()
+    accounts.prepare()
     accounts.ensure(EMAIL, PASSWORD, name="Rita", role=Role.viewer)
     gateway = TemporalGateway(Connection(settings.temporal_environment), settings.release_query, settings.entity_map)
     releases = LiveReleases(gateway, LoopThread(), timeout=timeout, max_age=max_age, count_age=max_age)

@@ -23,6 +23,7 @@ PUBLIC = {
     ("POST", "/login"): 401,
     ("POST", "/logout"): 303,
     ("POST", "/api/auth/login"): 422,
+    ("POST", "/api/auth/refresh"): 422,
     # Its token is all that it asks for; this one is none.
     ("GET", "/kiosk/open/<token>"): 401,
     # So it is here, or a session or a token; without any of these the picture says so.

@@ -1,12 +1,13 @@
-"""`release-dashboard users`: who may come in, from the command line."""
+"""`release-dashboard users` and `db`: who may come in, and the database that keeps them, from the command line."""
 
 import sys
 
 import click
 
+from dashboard.accounts.database import AccountsUnavailable
 from dashboard.accounts.models import Role, User
 from dashboard.accounts.passwords import PasswordRefused, check_password_policy
-from dashboard.accounts.store import Accounts, AccountsUnavailable, EmailTaken, UserRefused, UserUnknown
+from dashboard.accounts.store import Accounts, EmailTaken, UserRefused, UserUnknown
 from dashboard.settings import SettingsError, load_settings
 
 REFUSALS = (PasswordRefused, EmailTaken, UserRefused, UserUnknown, AccountsUnavailable)
@@ -18,7 +19,7 @@ class WrongSetting(click.ClickException):
     exit_code = 2
 
 
-class UsersCommand(click.Command):
+class AccountsCommand(click.Command):
     """A command that shows what it was refused as one line, without a traceback."""
 
     def invoke(self, ctx: click.Context) -> object:
@@ -31,15 +32,15 @@ class UsersCommand(click.Command):
             raise WrongSetting(str(exc)) from exc
 
 
-class UsersGroup(click.Group):
+class AccountsGroup(click.Group):
     """A group whose commands are of that kind."""
 
-    command_class = UsersCommand
+    command_class = AccountsCommand
 
 
-@click.group(cls=UsersGroup)
+@click.group(cls=AccountsGroup)
 def users() -> None:
-    """Add, list and disable the users of the dashboard."""
+    """Add, list, disable and enable the users of the dashboard."""
 
 
 email_argument = click.argument("email")
@@ -81,6 +82,14 @@ def disable(email: str) -> None:
 
 @users.command()
 @email_argument
+def enable(email: str) -> None:
+    """Let a disabled user in again, with the password that they had."""
+    user = _accounts().enable(email)
+    click.echo(f"Enabled {user.email}.")
+
+
+@users.command()
+@email_argument
 @password_option
 def password(email: str, password_stdin: bool) -> None:
     """Set a user's password; sessions and tokens end at once."""
@@ -90,10 +99,27 @@ def password(email: str, password_stdin: bool) -> None:
     click.echo(f"Changed the password of {user.email}." + ("" if user.enabled else " The user is still disabled."))
 
 
+@click.group(cls=AccountsGroup)
+def db() -> None:
+    """Look after the database of the accounts."""
+
+
+@db.command("upgrade")
+def upgrade_() -> None:
+    """Bring the tables to those of this version; what they hold stays. To be run again does no harm."""
+    revision = _unprepared().upgrade()
+    click.echo(f"The accounts have the tables of this version (revision {revision}).")
+
+
 def _accounts() -> Accounts:
+    accounts = _unprepared()
+    accounts.prepare()
+    return accounts
+
+
+def _unprepared() -> Accounts:
     accounts = Accounts(load_settings().accounts_url)
     click.get_current_context().call_on_close(accounts.close)
-    accounts.create_tables()
     return accounts
 
 

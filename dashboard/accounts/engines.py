@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 BUSY_MILLISECONDS = 5000
 
@@ -19,6 +19,15 @@ def engine_of(url: URL) -> Engine:
     engine = create_engine(url, hide_parameters=True)
     event.listen(engine, "connect", _set_up_sqlite)
     return engine
+
+
+def lock_writes(connection: Connection, lock: int) -> None:
+    """Let nobody else who takes this lock write until the transaction of this connection ends."""
+    if connection.dialect.name == "sqlite":
+        # All writing is one lock. The driver would take it with the first change, and only after looking.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    elif connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({lock})")
 
 
 def _private_file(path: Path) -> None:

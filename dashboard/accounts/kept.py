@@ -231,5 +231,6 @@ def _insert_within(session: Session, table: type[StarRow | ViewRow], row: Mappin
     columns = table.__table__.c
     has = select(func.count()).select_from(table).where(table.user_id == row["user_id"]).scalar_subquery()
     values = select(*(literal(value, columns[name].type) for name, value in row.items())).where(has < most)
-    added = session.execute(insert(table).from_select(list(row), values, include_defaults=False))
-    return bool(added.rowcount)  # type: ignore[attr-defined]
+    added = insert(table).from_select(list(row), values, include_defaults=False)
+    # Not by counting rows: for this, PostgreSQL's driver says -1.
+    return session.scalar(added.returning(table.user_id)) is not None

@@ -1,17 +1,16 @@
 """Links that let a wall screen show releases without a login. Of a link's token only a hash is kept."""
 
-import secrets
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from uuid import uuid4
 
 from sqlalchemy import ColumnElement, ForeignKey, String, and_, delete, func, or_, select, true, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from dashboard.accounts.models import Base, Role, User, UserRow, UtcDateTime
+from dashboard.accounts.opaque import drawn, hash_of
 
 LONGEST_NAME = 80
 MOST = 50
@@ -57,17 +56,17 @@ class KioskLinks:
 
     def add(self, user: User, name: str) -> str:
         """Make a link for this user; returns its token, which nobody can be told again. Raises LinkRefused."""
-        named, token = _normal_name(name), secrets.token_urlsafe(32)
+        named, token = _normal_name(name), drawn()
         own = select(func.count()).select_from(KioskLinkRow).where(KioskLinkRow.user_id == user.id)
         with self._transaction() as session:
             if (session.scalar(own) or 0) >= MOST:
                 raise LinkRefused(f"There are {MOST} links already. Revoke one that is not used any more.")
-            session.add(KioskLinkRow(token_hash=_hash(token), name=named, user_id=user.id, epoch=user.epoch))
+            session.add(KioskLinkRow(token_hash=hash_of(token), name=named, user_id=user.id, epoch=user.epoch))
         return token
 
     def admits(self, token: str) -> bool:
         """Whether a screen with this token may look now; notes from time to time that it did."""
-        asked = select(KioskLinkRow).join(UserRow).where(KioskLinkRow.token_hash == _hash(token), _HOLDS)
+        asked = select(KioskLinkRow).join(UserRow).where(KioskLinkRow.token_hash == hash_of(token), _HOLDS)
         with self._transaction() as session:
             row = session.scalar(asked)
             if row is None:
@@ -105,11 +104,6 @@ def _note_use(session: Session, link_id: str, now: datetime) -> None:
     # Of many screens with one link, the first that notices writes.
     due = or_(KioskLinkRow.used_at.is_(None), KioskLinkRow.used_at <= now - USED_EVERY)
     session.execute(update(KioskLinkRow).where(KioskLinkRow.id == link_id, due).values(used_at=now))
-
-
-def _hash(token: str) -> str:
-    # No salt and no stretching: a token is random, and cannot be guessed from its hash.
-    return sha256(token.encode("utf-8", "backslashreplace")).hexdigest()
 
 
 def _normal_name(text: str) -> str:

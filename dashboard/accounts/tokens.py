@@ -1,12 +1,14 @@
 """Access tokens for scripts: JWTs of one algorithm, whose every claim is required."""
 
 import hmac
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self
 from uuid import uuid4
 
 import jwt
+from pydantic import SecretStr
 
 from dashboard.accounts.models import User
 from dashboard.settings import Settings
@@ -14,6 +16,8 @@ from dashboard.settings import Settings
 ALGORITHM = "HS256"
 AUDIENCE = "release-dashboard"
 REQUIRED = ["exp", "sub", "aud", "iat", "jti"]
+# How the user has shown who they are, in the words of RFC 8176. What a refresh token gives does not say so.
+BY_PASSWORD = ["pwd"]
 
 
 class InvalidToken(Exception):
@@ -22,43 +26,54 @@ class InvalidToken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a good token says: who, and the user's epoch when it was given."""
+    """What a good token says: who, the user's epoch when it was given, and whether a password was given for it."""
 
     user_id: str
     epoch: int
     token_id: str
+    by_password: bool
 
 
 class Tokens:
-    """Issues and verifies access tokens with one key."""
+    """Issues access tokens with one key, and verifies those of it and of the keys before it."""
 
-    def __init__(self, key: bytes, lifetime: timedelta) -> None:
+    def __init__(self, key: bytes, lifetime: timedelta, previous: Iterable[bytes] = ()) -> None:
         self._key = key
+        self._keys = (key, *previous)
         self._lifetime = lifetime
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """Take the key from JWT_SECRET, else derive it from SECRET_KEY, which must be there by now."""
-        return cls(_key(settings), timedelta(minutes=settings.access_token_minutes))
+        return cls(_key(settings), timedelta(minutes=settings.access_token_minutes), _previous(settings))
 
-    def issue(self, user: User) -> tuple[str, int]:
+    def issue(self, user: User, *, by_password: bool = False) -> tuple[str, int]:
         """Return a token for the user and the seconds that it is good for."""
         now = datetime.now(UTC)
-        claims = {"sub": user.id, "epoch": user.epoch, "jti": uuid4().hex, "aud": AUDIENCE, "iat": now}
+        claims: dict[str, object] = {"sub": user.id, "epoch": user.epoch, "jti": uuid4().hex, "aud": AUDIENCE}
+        claims |= {"iat": now} | ({"amr": BY_PASSWORD} if by_password else {})
         token = jwt.encode({**claims, "exp": now + self._lifetime}, self._key, algorithm=ALGORITHM)
         return token, int(self._lifetime.total_seconds())
 
     def verify(self, token: str) -> Claims:
         """Return what the token claims, which says nothing yet about the user of today. Raises InvalidToken."""
-        # Another replica's clock may be a second ahead: a token from its future is no reason to refuse.
-        options: jwt.types.Options = {"require": REQUIRED, "verify_iat": False}
-        try:
-            claims = jwt.decode(token, self._key, algorithms=[ALGORITHM], audience=AUDIENCE, options=options)
-        except (jwt.InvalidTokenError, ValueError) as exc:
-            raise InvalidToken from exc
-        if not isinstance(claims.get("epoch"), int):
-            raise InvalidToken
-        return Claims(claims["sub"], claims["epoch"], claims["jti"])
+        for key in self._keys:
+            try:
+                return _claims(token, key)
+            except jwt.InvalidSignatureError:
+                continue
+            except (jwt.InvalidTokenError, ValueError) as exc:
+                raise InvalidToken from exc
+        raise InvalidToken
+
+
+def _claims(token: str, key: bytes) -> Claims:
+    # Another replica's clock may be a second ahead: a token from its future is no reason to refuse.
+    options: jwt.types.Options = {"require": REQUIRED, "verify_iat": False}
+    claims = jwt.decode(token, key, algorithms=[ALGORITHM], audience=AUDIENCE, options=options)
+    if not isinstance(claims.get("epoch"), int):
+        raise InvalidToken
+    return Claims(claims["sub"], claims["epoch"], claims["jti"], claims.get("amr") == BY_PASSWORD)
 
 
 def _key(settings: Settings) -> bytes:
@@ -66,5 +81,15 @@ def _key(settings: Settings) -> bytes:
         return settings.jwt_secret.get_secret_value().encode()
     if settings.secret_key is None:
         raise ValueError("Tokens need a secret key: call ensure_secret_key first.")
+    return _derived(settings.secret_key)
+
+
+def _previous(settings: Settings) -> list[bytes]:
+    """The keys that were used before, of which nothing is signed any more."""
+    kept, derived = settings.jwt_secret_previous, settings.secret_key_previous
+    return ([kept.get_secret_value().encode()] if kept else []) + ([_derived(derived)] if derived else [])
+
+
+def _derived(secret_key: SecretStr) -> bytes:
     # A label of its own: what is signed for a cookie must never pass for a token.
-    return hmac.digest(settings.secret_key.get_secret_value().encode(), b"release-dashboard access token", "sha256")
+    return hmac.digest(secret_key.get_secret_value().encode(), b"release-dashboard access token", "sha256")

@@ -129,7 +129,7 @@ class Stack:
         self._parts["worker"] = self._python("worker", "dashboard.demo.worker")
         # Before the dashboard is there, so that nobody has to wait for anybody's tables.
         accounts = Accounts(load_settings(self._environment()).accounts_url)
-        accounts.create_tables()
+        accounts.prepare()
         accounts.ensure(EMAIL, PASSWORD, name="Demo", role=Role.admin)
         accounts.close()
         self._start_dashboard()

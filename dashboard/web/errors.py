@@ -35,6 +35,7 @@ _TITLES = {
 }
 _TITLES_BY_CODE = {
     "accounts_unavailable": "The accounts cannot be read",
+    "too_many_logins": "Too many logins have failed",
     "too_many_waiting": "Too many are waiting",
     "too_many_streams": "Too many pages are open",
     "temporal_permission_denied": "Temporal refuses the dashboard",

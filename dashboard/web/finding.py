@@ -16,6 +16,7 @@ PAGES = {
     "kept.settings": "Settings",
     "web.kiosk": "Wall screen",
     "kiosk.screens": "Links for wall screens",
+    "api_tokens.tokens": "API tokens",
     "styleguide.styleguide": "Style guide",
 }
 OF_A_RELEASE = {

@@ -1,6 +1,6 @@
 """Who is asking, by session or by token, and the guard that stands before every route."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 from urllib.parse import quote, urlsplit
 
@@ -10,9 +10,12 @@ from flask_login import LoginManager, current_user
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.wrappers import Response as BaseResponse
 
+from dashboard.accounts.api_tokens import Scope
+from dashboard.accounts.database import AccountsUnavailable
 from dashboard.accounts.models import Role, User
-from dashboard.accounts.store import Accounts, AccountsUnavailable
-from dashboard.accounts.tokens import InvalidToken, Tokens
+from dashboard.accounts.sessions import BrowserSession, Sessions
+from dashboard.accounts.store import Accounts
+from dashboard.web.bearer import bearer_of, sent_token
 from dashboard.web.errors import Refused, answer, wants_fragment, wants_json, wants_stream, wants_wall
 from dashboard.web.security import local_target
 
@@ -28,6 +31,7 @@ PUBLIC = frozenset(
         "login.submit",
         "login.logout",
         "auth.token",
+        "auth.refresh",
         "kiosk.enter",
         # It takes a link of its own, a token or a session, and says so by a picture.
         "badges.badge",
@@ -39,21 +43,31 @@ WALL_COOKIE = "release_dashboard_kiosk"
 
 ENDED = "The session has ended. Log in again."
 WALL_ENDED = "The session has ended. Log in again, or open the link of a wall screen."
+READ_ONLY = "This token may only read. Send one that may write."
+NO_COPIES = "This takes a session, or the access token that a login with a password gave; no other token does."
 LINK_ENDED = "Its link was revoked, or who made it may not come in any more. Open another link on this screen."
 
 
 @dataclass(frozen=True)
 class SignedIn:
-    """A user to flask-login and to templates, where it is `current_user`."""
+    """A user to flask-login and to templates, where it is `current_user`.
+
+    `session` is the one that lets them in, if it is one; `secret` is what its cookie holds. `scope` is what the way in
+    lets them do; `by_password` is whether they gave their password for it.
+    """
 
     user: User
+    session: BrowserSession | None = None
+    secret: str = field(default="", repr=False)
+    scope: Scope = Scope.write
+    by_password: bool = True
     is_authenticated: ClassVar[bool] = True
     is_active: ClassVar[bool] = True
     is_anonymous: ClassVar[bool] = False
 
     def get_id(self) -> str:
-        """What the session keeps: it fits as long as the user's epoch is the same."""
-        return f"{self.user.id}.{self.user.epoch}"
+        """What the cookie holds, and flask-login takes for the id of the user."""
+        return self.secret
 
     @property
     def id(self) -> str:
@@ -76,9 +90,9 @@ class SignedIn:
         return self.user.role
 
 
-def init_app(app: Flask, accounts: Accounts, tokens: Tokens) -> None:
+def init_app(app: Flask, accounts: Accounts) -> None:
     """Guard every route of the app with these accounts."""
-    app.extensions.update(accounts=accounts, tokens=tokens)
+    app.extensions["accounts"] = accounts
     app.config.update(
         # It would tie sessions to what X-Forwarded-For claims, and a laptop changes networks.
         SESSION_PROTECTION=None,
@@ -98,15 +112,24 @@ def the_accounts() -> Accounts:
     return accounts
 
 
-def the_tokens() -> Tokens:
-    """The tokens of the app that answers this request."""
-    tokens: Tokens = current_app.extensions["tokens"]
-    return tokens
+def need_password() -> None:
+    """Let pass who gave a password for this session or access token: a copied token must not make others.
+
+    Raises Refused for who comes by a personal token, or by an access token that a refresh token gave.
+    """
+    if not current_user.by_password:
+        raise Refused(403, "password_needed", NO_COPIES)
+
+
+def the_sessions() -> Sessions:
+    """The sessions of the app that answers this request."""
+    sessions: Sessions = current_app.extensions["sessions"]
+    return sessions
 
 
 def _guard() -> BaseResponse | None:
     """Let pass who is logged in, and what is public; send the others where they can log in."""
-    if _asked_endpoint() in PUBLIC or current_user.is_authenticated or _is_wall_screen():
+    if _asked_endpoint() in PUBLIC or _is_within_scope() or _is_wall_screen():
         return None
     if "accounts_failure" in g:
         raise g.accounts_failure
@@ -121,6 +144,16 @@ def _guard() -> BaseResponse | None:
         headers = {"HX-Redirect": _login_url(_page_of_fragment())}
         raise Refused(401, "not_logged_in", ENDED, headers=headers)
     return redirect(_login_url(asked_page()))
+
+
+def _is_within_scope() -> bool:
+    """Whether somebody is logged in; raises Refused if their token may not do this."""
+    if not current_user.is_authenticated:
+        return False
+    if current_user.scope is Scope.read and request.method not in {"GET", "HEAD"}:
+        headers = {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}
+        raise Refused(403, "read_only_token", READ_ONLY, headers=headers)
+    return True
 
 
 def link_ended() -> Refused:
@@ -141,7 +174,7 @@ def _is_wall_screen() -> bool:
 
 
 def _unauthorized() -> Refused:
-    if _bearer() is None:
+    if sent_token() is None:
         message = "Log in, or send an access token: Authorization: Bearer ..."
         return Refused(401, "not_logged_in", message, headers={"WWW-Authenticate": "Bearer"})
     headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
@@ -187,38 +220,29 @@ def _page_of_fragment() -> str | None:
     return local_target(f"{url.path}?{url.query}" if url.query else url.path)
 
 
-def _from_session(kept: str) -> SignedIn | None:
+def _from_session(secret: str) -> SignedIn | None:
     # A token that was sent is the one that counts, so that a script never works by somebody's cookie by chance.
-    if _bearer() is not None:
-        return None
-    user_id, _, epoch = kept.partition(".")
-    return _if_current(user_id, epoch)
-
-
-def _from_bearer(_request: object) -> SignedIn | None:
-    sent = _bearer()
-    if sent is None:
+    if sent_token() is not None:
         return None
     try:
-        claims = the_tokens().verify(sent)
-    except InvalidToken:
-        return None
-    return _if_current(claims.user_id, str(claims.epoch))
-
-
-def _if_current(user_id: str, epoch: str) -> SignedIn | None:
-    """The user, unless disabled since or with another password."""
-    try:
-        user = the_accounts().by_id(user_id)
+        found = the_sessions().find(secret)
     except AccountsUnavailable as exc:
         # Told by the guard. Here it would come again when the page of the error asks who is looking at it.
         g.accounts_failure = exc
         return None
-    return SignedIn(user) if user and user.enabled and str(user.epoch) == epoch else None
+    if found is None:
+        return None
+    user, g.browser_session = found
+    return SignedIn(user, g.browser_session, secret)
 
 
-def _bearer() -> str | None:
-    """The token sent with a request to the API, or for a badge; pages take none."""
-    scheme, _, sent = request.headers.get("Authorization", "").partition(" ")
-    takes_one = wants_json() or request.endpoint == "badges.badge"
-    return sent.strip() if takes_one and scheme.lower() == "bearer" else None
+def _from_bearer(_request: object) -> SignedIn | None:
+    sent = sent_token()
+    if sent is None:
+        return None
+    try:
+        bearer = bearer_of(sent, the_accounts())
+    except AccountsUnavailable as exc:
+        g.accounts_failure = exc
+        return None
+    return SignedIn(bearer.user, scope=bearer.scope, by_password=bearer.by_password) if bearer else None

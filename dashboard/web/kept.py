@@ -8,8 +8,9 @@ from flask_login import current_user
 from markupsafe import Markup, escape
 from werkzeug.wrappers import Response as BaseResponse
 
+from dashboard.accounts.database import AccountsUnavailable
 from dashboard.accounts.kept import Kept, KeptConflict, KeptRefused, Preferences, View, ViewUnknown, zones
-from dashboard.accounts.store import Accounts, AccountsUnavailable
+from dashboard.accounts.store import Accounts
 from dashboard.domain.ids import parse_release_id
 from dashboard.pages.kept import SettingsPage, Star, ViewItem, ViewsBar
 from dashboard.web.errors import Refused, answer, conflict, invalid_parameter, wants_fragment

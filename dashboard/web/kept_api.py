@@ -42,21 +42,21 @@ class GivenView(Given):
 @blueprint.get("/settings")
 def settings() -> Response:
     """All that the user keeps."""
-    return _json(settings_page())
+    return as_json(settings_page())
 
 
 @blueprint.put("/settings")
 def save_settings() -> Response:
     """Keep how times are written."""
-    given = _given(GivenSettings)
+    given = sent_as(GivenSettings)
     the_kept().set_preferences(current_user.id, Preferences(given.zone, given.hours))
-    return _json(settings_page())
+    return as_json(settings_page())
 
 
 @blueprint.post("/views")
 def add_view() -> Response:
     """Keep a filter of the list under a name."""
-    given = _given(GivenView)
+    given = sent_as(GivenView)
     query = view_query(given.query)
     view_id = the_kept().add_view(current_user.id, given.name, query, shared=given.shared)
     return _as_default(view_id, default=given.default, status=201)
@@ -65,7 +65,7 @@ def add_view() -> Response:
 @blueprint.put("/views/<view_id>")
 def change_view(view_id: str) -> Response:
     """Let a view be as given."""
-    given = _given(GivenView)
+    given = sent_as(GivenView)
     query = view_query(given.query)
     the_kept().change_view(current_user.id, view_id, given.name, query, shared=given.shared)
     return _as_default(view_id, default=given.default)
@@ -97,10 +97,10 @@ def _as_default(view_id: str, *, default: bool, status: int = 200) -> Response:
     """The view, after it was made the default or is that no longer, as was asked for."""
     if own_view(view_id).default != default:
         the_kept().set_default(current_user.id, view_id if default else None)
-    return _json(view_item(own_view(view_id)), status)
+    return as_json(view_item(own_view(view_id)), status)
 
 
-def _given(model: type[M]) -> M:
+def sent_as(model: type[M]) -> M:
     """The request's JSON; raises Refused, which names each field that is wrong."""
     try:
         return model.model_validate(request.get_json())
@@ -110,6 +110,6 @@ def _given(model: type[M]) -> M:
         raise Refused(422, "invalid_field", said, fields=wrong) from exc
 
 
-def _json(page: BaseModel, status: int = 200) -> Response:
+def as_json(page: BaseModel, status: int = 200) -> Response:
     text = page.model_dump_json().encode("utf-8", "replace")
     return Response(text, status, {"Cache-Control": "no-store"}, mimetype="application/json")

@@ -1,5 +1,6 @@
 """The ways in: the login page for people, access tokens for scripts."""
 
+from math import ceil
 from typing import ClassVar
 
 import structlog
@@ -7,27 +8,33 @@ from flask import (
     Blueprint,
     Flask,
     Response,
+    current_app,
     jsonify,
     make_response,
     redirect,
     render_template,
     request,
-    session,
     url_for,
 )
-from flask_login import current_user, login_user, logout_user
+from flask_login import current_user
 from werkzeug.wrappers import Response as BaseResponse
 
+from dashboard.accounts.database import AccountsUnavailable
 from dashboard.accounts.models import User
-from dashboard.accounts.store import Accounts, AccountsUnavailable
-from dashboard.accounts.tokens import Tokens
+from dashboard.accounts.refresh_tokens import RefreshReused
+from dashboard.accounts.store import Accounts
+from dashboard.accounts.throttle import Throttle, Throttled
+from dashboard.accounts.tokens import InvalidToken
 from dashboard.pages.base import Model
-from dashboard.web import guard
+from dashboard.settings import Settings
+from dashboard.web import bearer, guard, sessions
+from dashboard.web.bearer import the_refresh_tokens, the_tokens
 from dashboard.web.errors import FieldError, Refused
 from dashboard.web.security import local_target
 
 log = structlog.get_logger()
 
+REFRESH_ENDED = "This refresh token is not valid, or not any more: each can be used once. Log in again."
 # One sentence for every cause: it must not tell who has an account.
 WRONG = "That e-mail address and password do not belong to an active user."
 
@@ -45,6 +52,7 @@ class LoginPage(Model):
 
     next: str
     username: str = ""
+    keep: bool = False
     error: str | None = None
     first: bool = False
 
@@ -65,29 +73,54 @@ def form() -> Response | BaseResponse:
 def submit() -> Response | BaseResponse:
     """Start a session, or show the form again."""
     username, target = request.form.get("username", ""), local_target(request.form.get("next"))
-    user = _authenticate(username, request.form.get("password", ""))
+    keep = request.form.get("keep") == "on"
+    page = LoginPage(next=target, username=username[:254], keep=keep)
+    try:
+        user = _authenticate(username, request.form.get("password", ""))
+    except Throttled as exc:
+        answer = _login_page(page.model_copy(update={"error": _try_again(exc.seconds)}), 429)
+        answer.headers["Retry-After"] = str(exc.seconds)
+        return answer
     if user is None:
-        return _login_page(LoginPage(next=target, username=username[:254], error=WRONG), 401)
-    _start_session(user)
+        return _login_page(page.model_copy(update={"error": WRONG}), 401)
+    sessions.start(user, keep=keep)
     return redirect(target, 303)
 
 
 @pages.post("/logout")
 def logout() -> BaseResponse:
     """End this browser's session."""
-    logout_user()
-    session.clear()
+    user_id = current_user.id if current_user.is_authenticated else None
+    sessions.end()
+    if user_id:
+        log.info("logout", user_id=user_id, address=request.remote_addr)
     return redirect(url_for("login.form"), 303)
 
 
 @auth.post("/login")
 def token() -> Response:
     """Give an access token for an address and a password, from a form or from JSON."""
-    user = _authenticate(*_credentials())
+    try:
+        user = _authenticate(**_text_fields("username", "password"))
+    except Throttled as exc:
+        headers = {"Retry-After": str(exc.seconds)}
+        raise Refused(429, "too_many_logins", _try_again(exc.seconds), headers=headers) from exc
     if user is None:
         raise Refused(401, "wrong_credentials", WRONG, headers={"WWW-Authenticate": "Bearer"})
-    access_token, expires_in = guard.the_tokens().issue(user)
-    return jsonify(access_token=access_token, token_type="bearer", expires_in=expires_in)  # noqa: S106  RFC 6750
+    return _pair(user, the_refresh_tokens().start(user), by_password=True)
+
+
+@auth.post("/refresh")
+def refresh() -> Response:
+    """Give a new pair of tokens for a refresh token, from a form or from JSON, and use that up."""
+    try:
+        renewed = the_refresh_tokens().renew(_text_fields("refresh_token")["refresh_token"])
+    except InvalidToken as exc:
+        if isinstance(exc, RefreshReused):
+            log.warning("refresh_reused", user_id=exc.user_id, address=request.remote_addr)
+        headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+        raise Refused(401, "invalid_refresh_token", REFRESH_ENDED, headers=headers) from exc
+    return _pair(renewed.user, renewed.token, by_password=False)
 
 
 @auth.get("/me")
@@ -104,33 +137,57 @@ def keep_nowhere(response: Response) -> Response:
     return response
 
 
-def init_app(app: Flask, accounts: Accounts, tokens: Tokens) -> None:
+def init_app(app: Flask, accounts: Accounts, settings: Settings) -> None:
     """Guard every route of the app with these accounts, and add the pages and calls that let people in."""
-    guard.init_app(app, accounts, tokens)
+    bearer.init_app(app, accounts, settings)
+    guard.init_app(app, accounts)
+    app.extensions["throttle"] = Throttle(accounts)
     app.register_blueprint(pages)
     app.register_blueprint(auth)
 
 
-def _credentials() -> tuple[str, str]:
-    """The address and the password of the request's form or JSON. Raises Refused, which names what is missing."""
+def _pair(user: User, refresh_token: str, *, by_password: bool) -> Response:
+    access_token, expires_in = the_tokens().issue(user, by_password=by_password)
+    return jsonify(
+        access_token=access_token,
+        token_type="bearer",  # noqa: S106  RFC 6750
+        expires_in=expires_in,
+        refresh_token=refresh_token,
+        refresh_expires_in=the_refresh_tokens().expires_in,
+    )
+
+
+def _text_fields(*names: str) -> dict[str, str]:
+    """These fields of the request's form or JSON. Raises Refused, which names what is missing."""
     given = request.get_json() if request.is_json else request.form
-    values = [given.get(name) if hasattr(given, "get") else None for name in ("username", "password")]
-    username, password = (value if isinstance(value, str) else "" for value in values)
-    named = {"username": username, "password": password}
-    missing = [FieldError(field=name, message="Give it as text.") for name, value in named.items() if not value]
+    values = {name: given.get(name) if hasattr(given, "get") else None for name in names}
+    named = {name: value for name, value in values.items() if isinstance(value, str) and value}
+    missing = [FieldError(field=name, message="Give it as text.") for name in names if name not in named]
     if missing:
-        names = " and ".join(error.field for error in missing)
-        raise Refused(422, "missing_field", f"Give {names}, in a form or in JSON.", fields=missing)
-    return username, password
+        words = " and ".join(error.field for error in missing)
+        raise Refused(422, "missing_field", f"Give {words}, in a form or in JSON.", fields=missing)
+    return named
 
 
 def _authenticate(username: str, password: str) -> User | None:
-    user = guard.the_accounts().authenticate(username, password)
+    """The user with this password, if there is one. Raises Throttled, whoever it is."""
+    throttle: Throttle = current_app.extensions["throttle"]
+    accounts, address = guard.the_accounts(), request.remote_addr or ""
+    try:
+        user = throttle.bound(username, address, lambda: accounts.authenticate(username, password))
+    except Throttled:
+        log.warning("login_throttled", username=_loggable(username), address=address)
+        raise
     if user:
-        log.info("login_succeeded", user_id=user.id, address=request.remote_addr)
+        log.info("login_succeeded", user_id=user.id, address=address)
     else:
-        log.warning("login_failed", username=_loggable(username), address=request.remote_addr)
+        log.warning("login_failed", username=_loggable(username), address=address)
     return user
+
+
+def _try_again(seconds: int) -> str:
+    minutes = ceil(seconds / 60)
+    return f"Too many logins have failed. Try again in {minutes} minute{'' if minutes == 1 else 's'}."
 
 
 def _loggable(username: str) -> str:
@@ -138,11 +195,6 @@ def _loggable(username: str) -> str:
     if "@" not in username:
         return "(no e-mail address)"
     return username[:80].encode("unicode_escape").decode("ascii")
-
-
-def _start_session(user: User) -> None:
-    session.clear()
-    login_user(guard.SignedIn(user))
 
 
 def _login_page(page: LoginPage, status: int = 200) -> Response:

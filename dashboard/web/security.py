@@ -1,16 +1,19 @@
 """What holds for every request, whoever asks: headers, other sites, other origins, and where a login may lead."""
 
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response, current_app, request
-from flask.sessions import SecureCookieSessionInterface, SessionMixin
+from flask.sessions import SecureCookieSession, SessionInterface, SessionMixin
 
+from dashboard.accounts.sessions import KEPT_LONGEST
 from dashboard.settings import Settings
 from dashboard.web.errors import Refused, wants_json
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 SESSION_COOKIE = "release_dashboard"
-SESSION_SECONDS = 12 * 3600
+# Where flask-login keeps whose session it is.
+_KEY = "_user_id"
 LONGEST_TARGET = 2000
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -43,30 +46,41 @@ PREFLIGHT = {
 EXPOSED = "As-Of, Content-Disposition, ETag, Link, Retry-After, X-Request-ID"
 
 
-class Sessions(SecureCookieSessionInterface):
-    """Flask's signed session cookie, for https alone where the login came over https."""
+class OpaqueSessions(SessionInterface):
+    """Flask's session with what flask-login keeps in it alone: a secret, which the cookie holds as it is."""
 
-    def get_cookie_secure(self, app: Flask) -> bool:
-        """Plain http is for the demo on one's own machine; behind TLS the cookie never leaves it."""
-        return request.is_secure
+    def get_cookie_name(self, app: Flask) -> str:
+        """Over https, browsers take the cookie only from this very host, for all of it, and never over http."""
+        name: str = app.config["SESSION_COOKIE_NAME"]
+        return f"__Host-{name}" if request.is_secure else name
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession:
+        """Take the secret from the cookie; whether there is such a session is for the guard to find out."""
+        secret = request.cookies.get(self.get_cookie_name(app))
+        return SecureCookieSession({_KEY: secret} if secret else None)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Write the session, but not with static files: flask-login's look at it would mark each as one person's."""
-        if request.endpoint != "static":
-            super().save_session(app, session, response)
+        """Write the cookie if it changes. Static files are nobody's, though flask-login looks at who asks for them."""
+        if request.endpoint == "static":
+            return
+        if session.accessed:
+            response.vary.add("Cookie")
+        if not session.modified:
+            return
+        options: dict[str, Any] = {"path": "/", "secure": request.is_secure, "httponly": True, "samesite": "Lax"}
+        if secret := session.get(_KEY):
+            # Without an age, the browser forgets it when it is closed. When it ends, the store decides.
+            age = KEPT_LONGEST if session.permanent else None
+            response.set_cookie(self.get_cookie_name(app), secret, max_age=age, **options)
+        elif self.get_cookie_name(app) in request.cookies:
+            response.delete_cookie(self.get_cookie_name(app), **options)
 
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Hold every request and every answer to the rules. Comes before the login: other sites are refused first."""
     origins = frozenset(settings.api_cors_origins)
-    app.session_interface = Sessions()
-    app.config.update(
-        SESSION_COOKIE_NAME=SESSION_COOKIE,
-        SESSION_COOKIE_HTTPONLY=True,
-        SESSION_COOKIE_SAMESITE="Lax",
-        # Counted from the login: nothing writes the cookie again later.
-        PERMANENT_SESSION_LIFETIME=SESSION_SECONDS,
-    )
+    app.session_interface = OpaqueSessions()
+    app.config["SESSION_COOKIE_NAME"] = SESSION_COOKIE
 
     @app.before_request
     def refuse_other_sites() -> None:
@@ -119,7 +133,7 @@ def _host(origin: str) -> str:
 
 def _welcome(asked: Request, origins: frozenset[str]) -> bool:
     """Whether the settings let this origin use the API, and it comes with nobody's session."""
-    cookie = current_app.config["SESSION_COOKIE_NAME"]
+    cookie = current_app.session_interface.get_cookie_name(current_app)
     return bool(_allowed_origin(asked, origins)) and cookie not in asked.cookies
 
 

@@ -25,7 +25,7 @@ def test_it_lists_its_commands() -> None:
     assert result.exit_code == 0
     commands = result.output.partition("Commands:")[2]
     assert [line.split()[0] for line in commands.strip().splitlines()] == [
-        *("demo", "releases", "serve", "show", "users", "wait")
+        *("db", "demo", "releases", "serve", "show", "users", "wait")
     ]
 
 
@@ -38,7 +38,8 @@ def test_it_knows_its_version() -> None:
     [
         ("serve", ["--host", "--port"]),
         ("demo", ["--port", "--temporal-port", "--fresh", "--reload"]),
-        ("users", ["add", "list", "disable", "password"]),
+        ("db", ["upgrade"]),
+        ("users", ["add", "list", "disable", "enable", "password"]),
         ("releases", ["--query", "--phase", "--since", "--limit", "--json", "DASHBOARD_TOKEN"]),
         ("show", ["--watch", "--json", "DASHBOARD_TOKEN"]),
         ("wait", ["--phase", "--timeout", "--json", "DASHBOARD_TOKEN"]),

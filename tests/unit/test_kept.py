@@ -1,14 +1,11 @@
 """What users keep for themselves: each their own, bounded, and gone with the user."""
 
-import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, delete
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.schema import CreateTable
+from sqlalchemy import delete
 
 from dashboard.accounts.kept import (
     LONGEST_QUERY,
@@ -23,7 +20,7 @@ from dashboard.accounts.kept import (
     normal_zone,
     zones,
 )
-from dashboard.accounts.models import Base, User, UserRow
+from dashboard.accounts.models import User, UserRow
 from dashboard.accounts.store import Accounts
 from tests.stage import CHEAP, PASSWORD
 
@@ -33,7 +30,7 @@ pytestmark = pytest.mark.unit
 @pytest.fixture
 def accounts(tmp_path: Path) -> Iterator[Accounts]:
     accounts = Accounts(f"sqlite:///{tmp_path / 'accounts.db'}", CHEAP)
-    accounts.create_tables()
+    accounts.prepare()
     yield accounts
     accounts.close()
 
@@ -206,29 +203,3 @@ def test_many_requests_at_once_leave_one_row_of_preferences(kept: Kept, rita: Us
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: kept.set_preferences(rita.id, Preferences("UTC", 24)), range(16)))
     assert kept.preferences(rita.id) == Preferences("UTC", 24)
-
-
-def test_a_database_of_an_older_version_opens_and_keeps_its_users(tmp_path: Path):
-    path = tmp_path / "older.db"
-    engine = create_engine(f"sqlite:///{path}")
-    with engine.begin() as connection:
-        connection.execute(CreateTable(UserRow.__table__))
-    engine.dispose()
-    accounts = Accounts(f"sqlite:///{path}", CHEAP)
-    user = accounts.add("rita@example.com", PASSWORD)
-    accounts.create_tables()
-    kept = Kept(accounts)
-    kept.star(user.id, "release:a")
-    assert accounts.by_id(user.id) == user
-    assert kept.stars(user.id) == ("release:a",)
-    accounts.close()
-    with sqlite3.connect(path) as connection:
-        found = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    connection.close()
-    assert set(Base.metadata.tables) == found
-
-
-def test_the_tables_can_be_made_in_postgresql_too():
-    for table in Base.metadata.sorted_tables:
-        text = str(CreateTable(table).compile(dialect=postgresql.dialect()))
-        assert table.name == "users" or "ON DELETE CASCADE" in text

@@ -1,9 +1,11 @@
 """Marks of the accounts: equal while nobody has written, in whatever process."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from dashboard.accounts.sessions import Sessions
 from dashboard.accounts.store import Accounts
 from tests.stage import EMAIL, PASSWORD
 
@@ -16,7 +18,7 @@ def url(tmp_path: Path) -> str:
 @pytest.fixture
 def accounts(url: str):
     accounts = Accounts(url)
-    accounts.create_tables()
+    accounts.prepare()
     yield accounts
     accounts.close()
 
@@ -24,6 +26,16 @@ def accounts(url: str):
 def test_it_stays_equal_while_accounts_are_only_read(accounts: Accounts):
     before = accounts.mark()
     accounts.by_id("nobody")
+    assert accounts.mark() == before
+
+
+def test_it_stays_equal_while_a_session_is_used(accounts: Accounts):
+    sessions = Sessions(accounts, timedelta(hours=1))
+    secret = sessions.start(accounts.add(EMAIL, PASSWORD), device="", address="")
+    before = accounts.mark()
+    for _ in range(3):
+        _, session = sessions.find(secret)
+        sessions.saw(session)
     assert accounts.mark() == before
 
 
@@ -43,7 +55,7 @@ def test_it_is_never_equal_where_the_file_is_gone_or_another(accounts: Accounts,
     before, path = accounts.mark(), tmp_path / "accounts.db"
     path.rename(tmp_path / "away.db")
     assert len({before, accounts.mark(), accounts.mark()}) == 3
-    Accounts(f"sqlite:///{path}").create_tables()
+    Accounts(f"sqlite:///{path}").prepare()
     assert accounts.mark() != before
 
 

@@ -159,6 +159,54 @@ def test_without_any_key_there_are_no_tokens():
         Tokens.of(Settings())
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"jwt_secret": "a"}, {"jwt_secret": "b", "jwt_secret_previous": "a"}),
+        ({"secret_key": "a"}, {"secret_key": "b", "secret_key_previous": "a"}),
+        ({"secret_key": "a"}, {"secret_key": "a", "jwt_secret": "b", "secret_key_previous": "a"}),
+        (
+            {"jwt_secret": "a"},
+            {"jwt_secret": "b", "jwt_secret_previous": "a", "secret_key": "c", "secret_key_previous": "d"},
+        ),
+    ],
+    ids=str,
+)
+def test_what_the_key_before_signed_still_holds_and_nothing_is_signed_by_it(
+    before: dict[str, str], after: dict[str, str]
+):
+    old, new = (Tokens.of(_settings(keys)) for keys in (before, after))
+    forgotten = Tokens.of(_settings({name: key for name, key in after.items() if not name.endswith("previous")}))
+    token, _ = old.issue(USER)
+
+    assert new.verify(token).user_id == "u1"
+    assert new.verify(new.issue(USER)[0]).user_id == "u1"
+    for refusing, sent in ((old, new.issue(USER)[0]), (forgotten, token)):
+        with pytest.raises(InvalidToken):
+            refusing.verify(sent)
+
+
+def test_a_token_of_the_key_before_ends_when_it_said(at_noon):
+    token, expires_in = Tokens(b"a" * 32, timedelta(minutes=1)).issue(USER)
+    tokens = Tokens(KEY, timedelta(hours=1), [b"a" * 32])
+    tokens.verify(token)
+    at_noon.shift(expires_in)
+
+    with pytest.raises(InvalidToken):
+        tokens.verify(token)
+
+
+@pytest.mark.parametrize("amr", [None, "pwd", [], ["otp"], ["pwd", "x"], True])
+def test_only_what_a_login_with_a_password_gave_says_so(tokens: Tokens, amr: object):
+    assert tokens.verify(tokens.issue(USER, by_password=True)[0]).by_password
+    assert not tokens.verify(tokens.issue(USER)[0]).by_password
+    assert not tokens.verify(signed({**GOOD, "amr": amr})).by_password
+
+
+def _settings(keys: dict[str, str]) -> Settings:
+    return Settings(**{"secret_key": SecretStr("s" * 32)} | {name: SecretStr(key * 32) for name, key in keys.items()})
+
+
 def _unchecked(claims: dict[str, object]) -> str:
     """A signed token with claims that the library would not encode."""
     plain = {name: int(value.timestamp()) if isinstance(value, datetime) else value for name, value in claims.items()}

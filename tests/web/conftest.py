@@ -1,5 +1,6 @@
 """The app as it is served, over its test client. Nothing here asks Temporal."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,15 +15,29 @@ from dashboard.accounts.passwords import Passwords
 from dashboard.accounts.store import Accounts
 from dashboard.app import create_app
 from dashboard.settings import Settings
+from tests.postgres import Postgres, binaries, running
 from tests.stage import CHEAP
 
 EMAIL = "rita@example.com"
 PASSWORD = "correct horse battery"
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    if binaries() is None and os.environ.get("CI") != "true":
+        pytest.skip("PostgreSQL is not installed: run `make postgres`")
+    with running() as postgres:
+        yield postgres
+
+
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(data_dir=tmp_path / "var", secret_key=SecretStr("k" * 32))
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """Settings of an app whose accounts are on SQLite, or where the test's parameter says."""
+    settings = Settings(data_dir=tmp_path / "var", secret_key=SecretStr("k" * 32))
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return settings
+    postgres: Postgres = request.getfixturevalue("postgres")
+    return settings.model_copy(update={"database_url": SecretStr(postgres.emptied())})
 
 
 @pytest.fixture
@@ -41,7 +56,7 @@ def open_accounts() -> Iterator[Callable[..., Accounts]]:
 @pytest.fixture
 def accounts(settings: Settings, open_accounts: Callable[..., Accounts]) -> Accounts:
     accounts = open_accounts(settings.accounts_url)
-    accounts.create_tables()
+    accounts.prepare()
     return accounts
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher, extract_parameters
 
+from dashboard.accounts.database import AccountsUnavailable
 from dashboard.accounts.passwords import Passwords
-from dashboard.accounts.store import Accounts, AccountsUnavailable, EmailTaken
+from dashboard.accounts.store import Accounts, EmailTaken
 from dashboard.settings import Settings, SettingsError
 
 pytestmark = pytest.mark.web
@@ -30,7 +31,7 @@ def test_a_hash_with_older_parameters_is_renewed_at_the_login(
     settings: Settings, open_accounts: Callable[..., Accounts], database: Path
 ):
     accounts = open_accounts(settings.accounts_url, Passwords())
-    accounts.create_tables()
+    accounts.prepare()
     older = Passwords(PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1))
     user = open_accounts(settings.accounts_url, older).add(EMAIL, PASSWORD)
     assert accounts.authenticate(EMAIL, "wrong") is None
@@ -70,7 +71,7 @@ def test_nothing_is_opened_before_it_is_needed(settings: Settings):
     assert not settings.data_dir.exists()
 
 
-def test_making_the_tables_leaves_no_connection_for_a_fork_to_share(accounts: Accounts, database: Path):
+def test_preparing_leaves_no_connection_for_a_fork_to_share(accounts: Accounts, database: Path):
     # SQLite removes this file when the last connection closes.
     assert not database.with_name("accounts.db-wal").exists()
 
@@ -80,7 +81,7 @@ def test_tables_that_are_there_are_left_alone(
 ):
     user = accounts.add(EMAIL, PASSWORD)
     again = open_accounts(settings.accounts_url)
-    again.create_tables()
+    again.prepare()
 
     assert again.by_email(EMAIL) == user
 
@@ -109,7 +110,7 @@ def test_many_threads_that_ensure_a_user_get_the_same_one(accounts: Accounts):
 def test_many_processes_start_at_once_on_one_file(settings: Settings, open_accounts: Callable[..., Accounts]):
     script = (
         "import sys; from dashboard.accounts.store import Accounts; accounts = Accounts(sys.argv[1]); "
-        "accounts.create_tables(); accounts.ensure('rita@example.com', 'admin123'); "
+        "accounts.prepare(); accounts.ensure('rita@example.com', 'admin123'); "
         "[accounts.disable('rita@example.com') for _ in range(20)]"
     )
     started = [
@@ -154,20 +155,20 @@ def test_a_folder_that_cannot_be_made_is_a_setting_to_change(tmp_path: Path):
     (tmp_path / "file").write_text("")
 
     with pytest.raises(SettingsError, match=r"accounts\.db.* cannot be opened: "):
-        Accounts(f"sqlite:///{tmp_path}/file/accounts.db").create_tables()
+        Accounts(f"sqlite:///{tmp_path}/file/accounts.db").prepare()
 
 
 def test_a_file_that_is_no_database_is_a_setting_to_change(tmp_path: Path):
     (tmp_path / "accounts.db").write_text("this is not a database, and it is long enough to see that" * 20)
 
     with pytest.raises(SettingsError, match="not a database"):
-        Accounts(f"sqlite:///{tmp_path}/accounts.db").create_tables()
+        Accounts(f"sqlite:///{tmp_path}/accounts.db").prepare()
 
 
 @pytest.mark.parametrize("url", ["nonsense", "nosuch://x/y", "postgresql+nosuch://rita:hunter2@localhost/x"])
 def test_a_url_that_opens_nothing_names_its_setting_and_no_password(url: str):
     with pytest.raises(SettingsError, match="DATABASE_URL: got a value that opens nothing") as refused:
-        Accounts(url).create_tables()
+        Accounts(url).prepare()
 
     assert "hunter2" not in str(refused.value)
 

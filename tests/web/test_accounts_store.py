@@ -11,8 +11,9 @@ from dashboard.accounts.models import Role
 from dashboard.accounts.passwords import Passwords
 from dashboard.accounts.store import Accounts, EmailTaken, UserRefused, UserUnknown
 from dashboard.settings import Settings
+from tests.postgres import ON_EVERY_DATABASE
 
-pytestmark = pytest.mark.web
+pytestmark = [pytest.mark.web, ON_EVERY_DATABASE]
 
 EMAIL = "rita@example.com"
 PASSWORD = "correct horse battery"
@@ -140,7 +141,7 @@ def test_any_other_pair_is_nobody(accounts: Accounts, email: str, password: str)
 def test_every_refusal_is_the_same_work(settings: Settings, open_accounts: Callable[..., Accounts]):
     hasher = CountingHasher()
     accounts = open_accounts(settings.accounts_url, Passwords(hasher))
-    accounts.create_tables()
+    accounts.prepare()
     accounts.add(EMAIL, PASSWORD)
     accounts.add("gone@example.com", PASSWORD)
     accounts.disable("gone@example.com")

@@ -23,7 +23,7 @@ def test_it_works(client: FlaskClient, user: User):
     given = answer.get_json()
 
     assert answer.status_code == 200
-    assert set(given) == {"access_token", "token_type", "expires_in"}
+    assert set(given) == {"access_token", "token_type", "expires_in", "refresh_token", "refresh_expires_in"}
     assert (given["token_type"], given["expires_in"]) == ("bearer", 3600)
     me = client.get("/api/auth/me", headers={"Authorization": f"Bearer {given['access_token']}"})
     assert me.get_json() == {"id": user.id, "email": "rita@example.com", "name": "Rita", "role": "viewer"}

@@ -43,7 +43,7 @@ def test_the_form_is_one_that_browsers_and_password_stores_understand(client: Fl
     assert fields["next"]["value"] == "/releases?page=2"
     assert (fields["username"]["type"], fields["username"]["autocomplete"]) == ("email", "username")
     assert (fields["password"]["type"], fields["password"]["autocomplete"]) == ("password", "current-password")
-    assert {label["for"] for label in form.select("label")} == {"username", "password"}
+    assert {label["for"] for label in form.select("label")} == {"username", "password", "keep"}
     assert not BeautifulSoup(answer.text, "html.parser").select('[role="alert"]')
 
 
@@ -104,6 +104,12 @@ def test_every_refusal_reads_the_same(
     assert not is_in(client)
 
 
+def test_the_wish_to_be_kept_signed_in_stands_in_the_form_again_after_an_error(client: FlaskClient, user: User):
+    for wish in ({}, {"keep": "on"}):
+        form = BeautifulSoup(log_in(client, user.email, "wrong", **wish).text, "html.parser")
+        assert form.select_one("input[name=keep]").has_attr("checked") == bool(wish)
+
+
 def test_the_error_has_the_focus(client: FlaskClient):
     page = BeautifulSoup(log_in(client, "rita@example.com").text, "html.parser")
 
@@ -137,10 +143,11 @@ def test_logins_are_logged_without_passwords(client: FlaskClient, user: User):
         log_in(client, user.email, "wrong horse battery")
         log_in(client, "a\r\nlogin_succeeded\x1b[31m@example.com" + "x" * 200, "wrong horse battery")
         log_in(client, "typed my password here", "wrong horse battery")
+        client.post("/logout")
 
-    assert [entry["event"] for entry in logs] == ["login_succeeded", *["login_failed"] * 3]
-    assert logs[0]["user_id"] == user.id
-    assert [entry.get("username") for entry in logs[1:]] == [
+    assert [entry["event"] for entry in logs] == ["login_succeeded", *["login_failed"] * 3, "logout"]
+    assert logs[0]["user_id"] == logs[4]["user_id"] == user.id
+    assert [entry.get("username") for entry in logs[1:4]] == [
         user.email,
         "a\\r\\nlogin_succeeded\\x1b[31m@example.com" + "x" * 45,
         "(no e-mail address)",

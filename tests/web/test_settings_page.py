@@ -10,9 +10,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from dashboard.accounts.kept import MAX_STARS, MAX_VIEWS, Kept, KeptRefused
 from dashboard.accounts.models import User
 from dashboard.accounts.store import Accounts
 from dashboard.settings import Settings
+from tests.postgres import ON_EVERY_DATABASE
 from tests.web.conftest import PASSWORD
 
 pytestmark = pytest.mark.web
@@ -277,3 +279,19 @@ def test_when_the_accounts_fail_the_page_of_the_error_is_whole(logged_in: FlaskC
     answer = logged_in.get("/settings")
     assert (answer.status_code, answer.text.rstrip().endswith("</html>")) == (503, True)
     assert 'data-zone=""' in answer.text
+
+
+@ON_EVERY_DATABASE
+def test_what_is_one_too_many_is_refused(accounts: Accounts, user: User):
+    kept = Kept(accounts)
+    for number in range(MAX_VIEWS):
+        kept.add_view(user.id, f"View {number}", "q=a")
+    for number in range(MAX_STARS):
+        kept.star(user.id, f"release:{number}")
+
+    with pytest.raises(KeptRefused):
+        kept.add_view(user.id, "One more", "q=a")
+    with pytest.raises(KeptRefused):
+        kept.star(user.id, "release:more")
+    kept.star(user.id, "release:1")
+    assert (len(kept.views(user.id)), len(kept.stars(user.id))) == (MAX_VIEWS, MAX_STARS)

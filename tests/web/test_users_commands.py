@@ -76,7 +76,7 @@ def test_a_taken_address_is_told_before_a_password_is_asked_for(kept: Accounts):
     assert (again.exit_code, again.stderr) == (1, "Error: There is a user rita@example.com already.\n")
 
 
-@pytest.mark.parametrize("command", ["add", "disable", "password"])
+@pytest.mark.parametrize("command", ["add", "disable", "enable", "password"])
 def test_what_is_no_address_is_told(command: str):
     answer = run(command, "rita")
 
@@ -115,6 +115,24 @@ def test_disable_ends_the_users_access(kept: Accounts):
     assert kept.authenticate("rita@example.com", PASSWORD) is None
 
 
+def test_enable_lets_the_user_in_again(kept: Accounts):
+    add()
+    run("disable", "rita@example.com")
+    answer = run("enable", "Rita@example.com")
+
+    assert (answer.exit_code, answer.output) == (0, "Enabled rita@example.com.\n")
+    assert kept.authenticate("rita@example.com", PASSWORD)
+
+
+@pytest.mark.parametrize("typed", ["password1234", "Password123!", "QWERTYqwerty", "123456789012", "aaaaaaaaaaaa"])
+def test_a_password_that_many_people_have_is_refused(kept: Accounts, typed: str):
+    added = add(typed=typed)
+
+    assert (added.exit_code, typed in added.output + added.stderr) == (1, False)
+    assert "one of the most common ones" in added.stderr
+    assert kept.all() == []
+
+
 def test_password_sets_another(kept: Accounts):
     add()
     answer = run("password", "rita@example.com", "--password-stdin", typed="another long password\n")
@@ -132,7 +150,7 @@ def test_password_says_that_a_disabled_user_stays_so():
     assert answer.output == "Changed the password of rita@example.com. The user is still disabled.\n"
 
 
-@pytest.mark.parametrize("command", ["disable", "password"])
+@pytest.mark.parametrize("command", ["disable", "enable", "password"])
 def test_an_unknown_user_is_told(command: str):
     answer = run(command, "nobody@example.com")
 

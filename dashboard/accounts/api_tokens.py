@@ -1,0 +1,191 @@
+"""Keys that people make for their scripts. Of a key only a hash is kept.
+
+One ends when it is revoked or expires, and with what ends its maker's sessions: `Accounts` revokes all of a user's when
+they get another password or are disabled.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import ColumnElement, bindparam, delete, func, insert, literal, or_, select, update
+from sqlalchemy.orm import Session
+
+from dashboard.accounts.models import ApiTokenRow, User, UserRow
+from dashboard.accounts.opaque import drawn, hash_of
+
+PREFIX = "rdt_"
+LONGEST_NAME = 60
+LONGEST_DAYS = 365
+# How many of a user's may hold at a time.
+MOST = 20
+# How exactly it is kept when a token was last used: each writing makes all answers be made anew.
+USED_EVERY = timedelta(minutes=10)
+
+
+class Scope(StrEnum):
+    """What a token may do: look, or also change what its maker may change."""
+
+    read = "read"
+    write = "write"
+
+
+class TokenRefused(ValueError):
+    """A token that cannot be made. `field` names what is wrong; the text says what it takes."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(reason)
+        self.field = field
+
+
+class TooManyTokens(Exception):
+    """The user has as many tokens as anybody may have."""
+
+    def __init__(self) -> None:
+        super().__init__(f"You have {MOST} tokens already. Revoke one that is not used any more.")
+
+
+@dataclass(frozen=True, slots=True)
+class ApiToken:
+    """A token as it is listed. `used_at` is exact to ten minutes; one that is not `valid` opens nothing any more."""
+
+    id: str
+    name: str
+    scope: Scope
+    created_at: datetime
+    expires_at: datetime | None
+    used_at: datetime | None
+    revoked_at: datetime | None
+
+    @property
+    def valid(self) -> bool:
+        """Whether it opens anything."""
+        return self.revoked_at is None and not self.expired
+
+    @property
+    def expired(self) -> bool:
+        """Whether its time is over."""
+        return self.expires_at is not None and self.expires_at <= datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Whose token was sent, and what it may do."""
+
+    user: User
+    scope: Scope
+
+
+_USERS, _TOKENS = UserRow.__table__, ApiTokenRow.__table__
+_OF_USER = [_USERS.c[field.name] for field in fields(User)]
+# Asked with every request: without the ORM, and built once.
+_FOUND = (
+    select(*_OF_USER, _TOKENS.c.scope, _TOKENS.c.id, _TOKENS.c.used_at)
+    .join_from(_TOKENS, _USERS, _TOKENS.c.user_id == _USERS.c.id)
+    .where(
+        _TOKENS.c.token_hash == bindparam("hash"),
+        _TOKENS.c.revoked_at.is_(None),
+        or_(_TOKENS.c.expires_at.is_(None), _TOKENS.c.expires_at > bindparam("now", type_=_TOKENS.c.expires_at.type)),
+        _USERS.c.disabled_at.is_(None),
+    )
+)
+
+
+class ApiTokens:
+    """The tokens of all users. `transaction` opens a session on the accounts' database."""
+
+    def __init__(self, transaction: Callable[[], AbstractContextManager[Session]]) -> None:
+        self._transaction = transaction
+
+    def add(self, user: User, name: str, scope: str, days: int | None = None) -> tuple[ApiToken, str]:
+        """Make a token that holds for so many days, or until it is revoked.
+
+        Returns it and its secret, which nobody can be told again. What has ended is forgotten. Raises TokenRefused, or
+        TooManyTokens, also if the user's sessions have ended meanwhile: nobody reads that any more.
+        """
+        now, secret = datetime.now(UTC), drawn(PREFIX)
+        expires_at = now + timedelta(days=_normal_days(days)) if days is not None else None
+        made = ApiToken(uuid4().hex, _normal_name(name), _normal_scope(scope), now, expires_at, None, None)
+        row = {field.name: getattr(made, field.name) for field in fields(ApiToken)}
+        with self._transaction() as session:
+            # What ends the user's tokens waits for this, or has been before it and is seen here.
+            session.execute(select(UserRow.id).where(_unchanged(user)).with_for_update())
+            session.execute(delete(ApiTokenRow).where(ApiTokenRow.user_id == user.id, ~_holds(now)))
+            if not _insert_within(session, user, row | {"user_id": user.id, "token_hash": hash_of(secret)}):
+                raise TooManyTokens
+        return made, secret
+
+    def admits(self, secret: str) -> Admitted | None:
+        """Who asks by this token and what it may do, if it holds; notes from time to time that it was used."""
+        now = datetime.now(UTC)
+        with self._transaction() as session:
+            row = session.execute(_FOUND, {"hash": hash_of(secret), "now": now}).first()
+            if row is None:
+                return None
+            *of_user, scope, token_id, used_at = row
+            if used_at is None or now - used_at >= USED_EVERY:
+                _note_use(session, token_id, now)
+            return Admitted(User(*of_user), Scope(scope))
+
+    def of(self, user: User) -> list[ApiToken]:
+        """The user's tokens, the newest first; what has ended stays until the next is made."""
+        asked = select(*(_TOKENS.c[field.name] for field in fields(ApiToken))).where(_TOKENS.c.user_id == user.id)
+        with self._transaction() as session:
+            found = session.execute(asked.order_by(_TOKENS.c.created_at.desc())).all()
+        return [ApiToken(row.id, row.name, Scope(row.scope), *row[3:]) for row in found]
+
+    def revoke(self, user: User, token_id: str) -> bool:
+        """End one of the user's tokens at once; whether there was one with this id, ended or not."""
+        own = (ApiTokenRow.id == token_id) & (ApiTokenRow.user_id == user.id)
+        now = literal(datetime.now(UTC), _TOKENS.c.revoked_at.type)
+        ended = update(ApiTokenRow).where(own).values(revoked_at=func.coalesce(ApiTokenRow.revoked_at, now))
+        with self._transaction() as session:
+            return session.scalar(ended.returning(ApiTokenRow.id)) is not None
+
+
+def _unchanged(user: User) -> ColumnElement[bool]:
+    """Whether the user is the one whose login was looked at: with the same password, and not disabled since."""
+    return (UserRow.id == user.id) & (UserRow.epoch == user.epoch) & UserRow.disabled_at.is_(None)
+
+
+def _holds(now: datetime) -> ColumnElement[bool]:
+    unexpired = ApiTokenRow.expires_at.is_(None) | (ApiTokenRow.expires_at > now)
+    return ApiTokenRow.revoked_at.is_(None) & unexpired
+
+
+def _insert_within(session: Session, user: User, row: dict[str, Any]) -> bool:
+    """Add a token unless there is no room or the user has changed: in one statement, as two may be adding at once."""
+    has = select(func.count()).select_from(ApiTokenRow).where(ApiTokenRow.user_id == user.id).scalar_subquery()
+    same = select(UserRow.id).where(_unchanged(user)).exists()
+    values = select(*(literal(value, _TOKENS.c[name].type) for name, value in row.items())).where(has < MOST, same)
+    added = insert(ApiTokenRow).from_select(list(row), values, include_defaults=False)
+    return session.scalar(added.returning(ApiTokenRow.id)) is not None
+
+
+def _note_use(session: Session, token_id: str, now: datetime) -> None:
+    # Of several requests at once, the first writes.
+    due = or_(ApiTokenRow.used_at.is_(None), ApiTokenRow.used_at <= now - USED_EVERY)
+    session.execute(update(ApiTokenRow).where(ApiTokenRow.id == token_id, due).values(used_at=now))
+
+
+def _normal_name(text: str) -> str:
+    name = text.strip()
+    if not (0 < len(name) <= LONGEST_NAME and name.isprintable()):
+        raise TokenRefused("name", f"A name takes 1 to {LONGEST_NAME} characters that can be printed.")
+    return name
+
+
+def _normal_scope(text: str) -> Scope:
+    if text not in set(Scope):
+        raise TokenRefused("scope", "A token may read or write: say which.")
+    return Scope(text)
+
+
+def _normal_days(days: int) -> int:
+    if not 1 <= days <= LONGEST_DAYS:
+        raise TokenRefused("days", f"A token takes 1 to {LONGEST_DAYS} days, or none to hold until it is revoked.")
+    return days

@@ -1,0 +1,75 @@
+"""The revision of the accounts' database: the one that it has, the one that it should have, and the way there."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from dashboard.accounts.engines import lock_writes
+from dashboard.settings import TAKES, SettingsError
+
+# Any number, as long as nothing else on the server takes the same for a lock.
+LOCK = 0x72645F61636373
+
+
+def prepare(engine: Engine) -> None:
+    """Make sure that the tables are those of today: on SQLite by bringing them there, else by looking.
+
+    Raises SettingsError where somebody has to bring them there first.
+    """
+    if _is_current(engine):
+        return
+    if engine.dialect.name != "sqlite":
+        raise SettingsError(
+            f"The accounts in {engine.url!r} are not of this version: run `release-dashboard db upgrade` first."
+        )
+    upgrade(engine)
+
+
+def upgrade(engine: Engine) -> str:
+    """Bring the tables to those of today, all or nothing; returns the revision that the database has then.
+
+    Processes that do this at once wait for one another. Raises SettingsError if a later version has been here.
+    """
+    scripts = _configuration()
+    with engine.begin() as connection:
+        lock_writes(connection, LOCK)
+        scripts.attributes["connection"] = connection
+        try:
+            command.upgrade(scripts, "head")
+        except CommandError as exc:
+            raise SettingsError(f"The accounts in {engine.url!r} were made by a later version: {exc}") from exc
+        return _revision(connection) or ""
+
+
+@contextmanager
+def unusable_told(url: str) -> Iterator[None]:
+    """Tell of a database that cannot be opened as of a setting to change, without its password."""
+    try:
+        yield
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as exc:
+        raise SettingsError(f"DATABASE_URL: got a value that opens nothing, takes {TAKES['DATABASE_URL']}") from exc
+    except (OSError, DBAPIError) as exc:
+        reason = exc.orig if isinstance(exc, DBAPIError) else exc.strerror
+        raise SettingsError(f"The accounts in {make_url(url)!r} cannot be opened: {reason}") from exc
+
+
+def _is_current(engine: Engine) -> bool:
+    with engine.connect() as connection:
+        return _revision(connection) == ScriptDirectory.from_config(_configuration()).get_current_head()
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _configuration() -> Config:
+    configuration = Config()
+    configuration.set_main_option("script_location", "dashboard.accounts:migrations")
+    return configuration

@@ -1,0 +1,117 @@
+"""The sessions of browsers. A browser has an opaque secret in its cookie; here is only that secret's hash."""
+
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import bindparam, delete, select, update
+
+from dashboard.accounts.models import SessionRow, User, UserRow
+from dashboard.accounts.opaque import drawn, hash_of
+from dashboard.accounts.store import Accounts
+
+# From the login, whatever is done in between.
+LONGEST = timedelta(hours=12)
+# The same for who wants to be kept signed in: how long without a visit, and how long in all.
+KEPT_IDLE = timedelta(days=30)
+KEPT_LONGEST = timedelta(days=90)
+# How exactly it is kept when somebody was last here: each writing makes all answers be made anew.
+SEEN_EVERY = timedelta(minutes=5)
+
+_USERS, _SESSIONS = UserRow.__table__, SessionRow.__table__
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserSession:
+    """A session as it is listed. `id` names it, and opens nothing; `seen_at` is exact to five minutes."""
+
+    id: str
+    created_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+    kept: bool
+    device: str
+    address: str
+
+
+_OF_USER = [_USERS.c[field.name] for field in fields(User)]
+_OF_SESSION = [_SESSIONS.c["id_hash" if field.name == "id" else field.name] for field in fields(BrowserSession)]
+# Asked with every request: without the ORM, and built once. A session ends with its user's epoch.
+_FOUND = (
+    select(*_OF_USER, *_OF_SESSION)
+    .join_from(_SESSIONS, _USERS, _SESSIONS.c.user_id == _USERS.c.id)
+    .where(
+        _SESSIONS.c.id_hash == bindparam("id"),
+        _SESSIONS.c.expires_at > bindparam("now", type_=_SESSIONS.c.expires_at.type),
+        _SESSIONS.c.epoch == _USERS.c.epoch,
+        _USERS.c.disabled_at.is_(None),
+    )
+)
+
+
+class Sessions:
+    """The sessions in the database of these accounts; one ends after `idle` without anything that its user does."""
+
+    def __init__(self, accounts: Accounts, idle: timedelta) -> None:
+        self._accounts = accounts
+        self._idle = idle
+        self._seen_every = min(SEEN_EVERY, idle / 12)
+
+    def start(self, user: User, *, device: str, address: str, kept: bool = False) -> str:
+        """Begin a session, and return its secret, which nobody can be told again. What has expired is swept away."""
+        secret, now = drawn(), datetime.now(UTC)
+        row = SessionRow(id_hash=hash_of(secret), user_id=user.id, epoch=user.epoch, kept=kept, device=device)
+        row.address, row.created_at, row.seen_at = address, now, now
+        row.expires_at = self._end(now, now, kept=kept)
+        with self._accounts.session() as session:
+            session.execute(delete(SessionRow).where(SessionRow.expires_at <= now))
+            session.add(row)
+        return secret
+
+    def find(self, secret: str) -> tuple[User, BrowserSession] | None:
+        """Whose session has this secret, and the session, as long as it lasts and its user may come in."""
+        asked = {"id": hash_of(secret), "now": datetime.now(UTC)}
+        with self._accounts.reading() as connection:
+            row = connection.execute(_FOUND, asked).first()
+        return (User(*row[: len(_OF_USER)]), BrowserSession(*row[len(_OF_USER) :])) if row else None
+
+    def saw(self, found: BrowserSession) -> None:
+        """Note that the user of this session did something, unless that was noted a moment ago."""
+        now = datetime.now(UTC)
+        if now - found.seen_at < self._seen_every:
+            return
+        # Of several requests at once, the first writes.
+        due = (SessionRow.id_hash == found.id) & (SessionRow.seen_at <= now - self._seen_every)
+        end = self._end(found.created_at, now, kept=found.kept)
+        with self._accounts.session() as session:
+            session.execute(update(SessionRow).where(due).values(seen_at=now, expires_at=end))
+
+    def of(self, user: User) -> list[BrowserSession]:
+        """The sessions that let this user in, the one seen last first."""
+        holds = (SessionRow.user_id == user.id) & (SessionRow.epoch == user.epoch)
+        asked = select(*_OF_SESSION).where(holds, SessionRow.expires_at > datetime.now(UTC))
+        with self._accounts.reading() as connection:
+            found = connection.execute(asked.order_by(SessionRow.seen_at.desc(), SessionRow.created_at.desc()))
+            return [BrowserSession(*row) for row in found]
+
+    def end(self, user: User, session_id: str) -> bool:
+        """End one of the user's sessions at once; whether there was one with this id."""
+        ended = delete(SessionRow).where(SessionRow.id_hash == session_id, SessionRow.user_id == user.id)
+        with self._accounts.session() as session:
+            return session.scalar(ended.returning(SessionRow.id_hash)) is not None
+
+    def end_all(self, user: User, *, but: str | None = None) -> int:
+        """End the user's sessions at once, but for the one with this id; returns how many."""
+        ended = delete(SessionRow).where(SessionRow.user_id == user.id, SessionRow.id_hash != (but or ""))
+        with self._accounts.session() as session:
+            return len(session.scalars(ended.returning(SessionRow.id_hash)).all())
+
+    def sweep(self) -> int:
+        """Forget the sessions that have expired; returns how many. Each start of a session does this, too."""
+        with self._accounts.session() as session:
+            ended = delete(SessionRow).where(SessionRow.expires_at <= datetime.now(UTC))
+            return len(session.scalars(ended.returning(SessionRow.id_hash)).all())
+
+    def _end(self, begun: datetime, seen: datetime, *, kept: bool) -> datetime:
+        if kept:
+            return min(seen + KEPT_IDLE, begun + KEPT_LONGEST)
+        return min(seen + self._idle, begun + LONGEST)

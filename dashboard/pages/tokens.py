@@ -1,0 +1,52 @@
+"""The keys that a viewer has made for scripts, as the page and JSON say them. Nobody else is shown them."""
+
+from datetime import datetime
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from dashboard.pages.base import Model
+
+
+class TokenItem(Model):
+    """A token, without its secret, which nobody is told again. One that is not `valid` opens nothing any more."""
+
+    id: str
+    name: str
+    scope: Literal["read", "write"] = Field(description="read: GET and HEAD alone; write: also to change things.")
+    created_at: datetime
+    expires_at: datetime | None = Field(description="Null where it holds until it is revoked.")
+    used_at: datetime | None = Field(description="When it was last used, to ten minutes; null if it never was.")
+    revoked_at: datetime | None = Field(description="When it was revoked, by hand or with a new password.")
+    valid: bool
+
+
+class TokenMade(TokenItem):
+    """A token that was just made, with its secret."""
+
+    token: str = Field(description="The secret to send: Authorization: Bearer rdt_... It is told this once.")
+
+
+class TokensPage(Model):
+    """The viewer's tokens, the newest first; what has ended stays until the next is made."""
+
+    template: ClassVar[str] = "pages/tokens.html"
+
+    tokens: tuple[TokenItem, ...]
+    made: TokenMade | None = Field(default=None, exclude=True)
+    name: str = Field(default="", exclude=True)
+    scope: str = Field(default="read", exclude=True)
+    days: str = Field(default="90", exclude=True)
+    error: str | None = Field(default=None, exclude=True)
+    wrong: str | None = Field(default=None, exclude=True)
+
+    @property
+    def title(self) -> str:
+        """A few words for the heading."""
+        return "API tokens"
+
+    @property
+    def lengths(self) -> tuple[tuple[str, str], ...]:
+        """For how long a token can be made here: the form's values and words."""
+        days = tuple((str(number), f"for {number} days") for number in (7, 30, 90, 365))
+        return (*days, ("", "until I revoke it"))

@@ -1,0 +1,71 @@
+"""The tokens that scripts send: access tokens of a login, and the personal tokens that people make for them."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from flask import Flask, current_app, request
+
+from dashboard.accounts.api_tokens import PREFIX, ApiTokens, Scope
+from dashboard.accounts.models import User
+from dashboard.accounts.refresh_tokens import RefreshTokens
+from dashboard.accounts.store import Accounts
+from dashboard.accounts.tokens import InvalidToken, Tokens
+from dashboard.settings import Settings
+from dashboard.web.errors import wants_json
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Who sent a token, what it lets them do, and whether they gave their password for it."""
+
+    user: User
+    scope: Scope
+    by_password: bool
+
+
+def init_app(app: Flask, accounts: Accounts, settings: Settings) -> None:
+    """Take the tokens of these accounts."""
+    app.extensions.update(
+        tokens=Tokens.of(settings),
+        refresh_tokens=RefreshTokens(accounts, timedelta(days=settings.refresh_token_days)),
+        api_tokens=ApiTokens(accounts.session),
+    )
+
+
+def the_tokens() -> Tokens:
+    """The access tokens of the app that answers this request."""
+    tokens: Tokens = current_app.extensions["tokens"]
+    return tokens
+
+
+def the_refresh_tokens() -> RefreshTokens:
+    """The refresh tokens of the app that answers this request."""
+    tokens: RefreshTokens = current_app.extensions["refresh_tokens"]
+    return tokens
+
+
+def the_api_tokens() -> ApiTokens:
+    """The personal tokens of the app that answers this request."""
+    tokens: ApiTokens = current_app.extensions["api_tokens"]
+    return tokens
+
+
+def sent_token() -> str | None:
+    """The token sent with a request to the API, or for a badge; pages take none."""
+    scheme, _, sent = request.headers.get("Authorization", "").partition(" ")
+    takes_one = wants_json() or request.endpoint == "badges.badge"
+    return sent.strip() if takes_one and scheme.lower() == "bearer" else None
+
+
+def bearer_of(token: str, accounts: Accounts) -> Bearer | None:
+    """Whose token this is, if it lets anybody in. Raises AccountsUnavailable."""
+    if token.startswith(PREFIX):
+        admitted = the_api_tokens().admits(token)
+        return Bearer(admitted.user, admitted.scope, by_password=False) if admitted else None
+    try:
+        claims = the_tokens().verify(token)
+    except InvalidToken:
+        return None
+    user = accounts.by_id(claims.user_id)
+    current = user and user.enabled and user.epoch == claims.epoch
+    return Bearer(user, Scope.write, claims.by_password) if user and current else None

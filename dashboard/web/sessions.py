@@ -1,0 +1,100 @@
+"""Sessions as they come and go with requests: begun, ended, and kept alive by what somebody does."""
+
+import re
+from datetime import timedelta
+
+import structlog
+from flask import Flask, Response, g, request, session
+from flask_login import current_user, login_user, logout_user
+
+from dashboard.accounts.database import AccountsUnavailable
+from dashboard.accounts.models import LONGEST_ADDRESS, User
+from dashboard.accounts.sessions import Sessions
+from dashboard.accounts.store import Accounts
+from dashboard.settings import Settings
+from dashboard.web.errors import wants_fragment, wants_json, wants_stream, wants_wall
+from dashboard.web.guard import SignedIn, the_sessions
+from dashboard.web.security import SAFE_METHODS
+
+log = structlog.get_logger()
+
+# By what stands in a User-Agent, the more special first: most name others, too.
+_BROWSERS = {
+    "Edg": "Edge",
+    "OPR": "Opera",
+    "Firefox": "Firefox",
+    "FxiOS": "Firefox",
+    "Chrome": "Chrome",
+    "CriOS": "Chrome",
+    "Safari": "Safari",
+}
+_SYSTEMS = {
+    "iPhone": "iPhone",
+    "iPad": "iPad",
+    "Android": "Android",
+    "Windows": "Windows",
+    "CrOS": "ChromeOS",
+    "Mac OS X": "macOS",
+    "Linux": "Linux",
+}
+
+
+def init_app(app: Flask, accounts: Accounts, settings: Settings) -> None:
+    """Keep sessions in these accounts. Comes before the guard, which asks for them."""
+    app.extensions["sessions"] = Sessions(accounts, timedelta(minutes=settings.session_idle_minutes))
+    app.after_request(_note_activity)
+
+
+def start(user: User, *, keep: bool = False) -> None:
+    """Begin a session in this browser, with an id of its own; the one that it had ends."""
+    end()
+    address = (request.remote_addr or "")[:LONGEST_ADDRESS]
+    secret = the_sessions().start(user, device=device(request.user_agent.string), address=address, kept=keep)
+    session.permanent = keep
+    login_user(SignedIn(user, secret=secret))
+
+
+def end() -> None:
+    """End the session of this browser, for whoever has a copy of its cookie, too.
+
+    Raises AccountsUnavailable where that cannot be done: then it has not ended, and must not seem so.
+    """
+    found = current_user.session if current_user.is_authenticated else None
+    if "accounts_failure" in g:
+        raise g.accounts_failure
+    if found:
+        the_sessions().end(current_user.user, found.id)
+    logout_user()
+    session.clear()
+
+
+def device(agent: str) -> str:
+    """A few words for what calls itself so, such as "Firefox on Linux"; only letters, digits and what joins them."""
+    browser = next((name for mark, name in _BROWSERS.items() if f"{mark}/" in agent), None)
+    system = next((name for mark, name in _SYSTEMS.items() if mark in agent), None)
+    if browser:
+        return f"{browser} on {system}" if system else browser
+    program = re.match(r"[A-Za-z0-9._-]{1,40}", agent)
+    return program.group() if program else "Unknown"
+
+
+def _note_activity(response: Response) -> Response:
+    found = g.get("browser_session")
+    if found and response.status_code < 400 and _is_activity():
+        try:
+            the_sessions().saw(found)
+        except AccountsUnavailable as exc:
+            # Nobody asked for this; the next request tries again.
+            log.warning("session_not_noted", exc_info=exc)
+    return response
+
+
+def _is_activity() -> bool:
+    """Whether somebody did something. An open page asks for what is new on its own, and a wall screen takes turns."""
+    if request.method not in SAFE_METHODS:
+        return True
+    if wants_json() or wants_stream() or wants_wall():
+        return False
+    # Of what htmx asks for, only the search and the rows of what is opened come of a hand.
+    source = request.headers.get("HX-Source", "")
+    return not wants_fragment() or source.startswith("form") or source.endswith("-rows")

@@ -1,0 +1,116 @@
+"""PostgreSQL as Debian has it, started by the tests for themselves, and what runs on it as well as on SQLite."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import URL, create_engine
+
+from dashboard import ports
+from dashboard.accounts.models import Base
+from dashboard.accounts.store import Accounts
+
+# For tests whose fixture `settings` says where the accounts are.
+ON_EVERY_DATABASE = pytest.mark.parametrize("settings", ["sqlite", "postgresql"], indirect=True)
+
+# Nothing of it is to outlive the tests.
+FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=200"
+MADE = "made"
+
+
+class Postgres:
+    """A server that runs, and databases in it."""
+
+    def __init__(self, port: int, user: str) -> None:
+        self._port = port
+        self._user = user
+
+    def url(self, database: str) -> str:
+        """Where a database is."""
+        return str(URL.create("postgresql+psycopg", self._user, host="127.0.0.1", port=self._port, database=database))
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """A new database with nothing in it; its URL."""
+        name = f"test_{uuid4().hex[:12]}"
+        self.run(f"CREATE DATABASE {name} TEMPLATE template0")
+        yield self.url(name)
+        self.run(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def emptied(self) -> str:
+        """The URL of the database with the tables of today, which are empty: quicker than a new one for each test."""
+        tables = ", ".join(Base.metadata.tables)
+        # As a replica it asks no triggers: one of them keeps the audit log.
+        self.run("SET session_replication_role = replica", f"TRUNCATE {tables} RESTART IDENTITY", database=MADE)
+        return self.url(MADE)
+
+    def make(self, name: str) -> None:
+        """Make a database with the tables of today."""
+        self.run(f"CREATE DATABASE {name}")
+        accounts = Accounts(self.url(name))
+        accounts.upgrade()
+        accounts.close()
+
+    def run(self, *statements: str, database: str = "postgres") -> None:
+        """Do something that takes no transaction."""
+        engine = create_engine(self.url(database), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+        engine.dispose()
+
+
+@contextmanager
+def running() -> Iterator[Postgres]:
+    """A server on a free port of this machine alone, run by a user who may do nothing else."""
+    user = _unprivileged()
+    folder = Path(tempfile.mkdtemp(prefix="dashboard-postgres-"))
+    shutil.chown(folder, user)
+    port, data = ports.find_free(), folder / "data"
+    try:
+        _run(user, "initdb", "--pgdata", data, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+        options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} {FAST}"
+        _run(user, "pg_ctl", "start", "--wait", "--pgdata", data, "--log", folder / "log", "--options", options)
+        try:
+            postgres = Postgres(port, user)
+            postgres.make(MADE)
+            yield postgres
+        finally:
+            _run(user, "pg_ctl", "stop", "--wait", "--pgdata", data, "--mode", "immediate")
+    finally:
+        shutil.rmtree(folder)
+
+
+def binaries() -> Path | None:
+    """Where the newest installed version has its commands, which Debian does not put on the path."""
+    folders = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/pg_ctl")]
+    if folders:
+        return max(folders, key=lambda folder: int(folder.parent.name))
+    found = shutil.which("pg_ctl")
+    return Path(found).parent if found else None
+
+
+def _unprivileged() -> str:
+    # The server refuses to be run by root.
+    if os.geteuid() != 0:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    return next(entry.pw_name for name in ("postgres", "nobody") for entry in pwd.getpwall() if entry.pw_name == name)
+
+
+def _run(user: str, command: str, *arguments: object) -> None:
+    folder = binaries()
+    assert folder is not None
+    asked = {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
+    argv = [str(folder / command), *map(str, arguments)]
+    # Not over pipes: the server would keep them open.
+    with tempfile.TemporaryFile("w+") as said:
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd="/", timeout=120, **asked)
+        said.seek(0)
+        assert done.returncode == 0, said.read()

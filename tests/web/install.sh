@@ -1,0 +1,15 @@
+#!/bin/sh
+# Installs the PostgreSQL that the tests of the accounts start, from Debian's packages, where that is possible.
+# Where it is not, it says what to do: a reason to fail in CI, but not on somebody's own machine.
+set -u
+
+install_package() {
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 &&
+        apt-get update -qq &&
+        DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends postgresql >/dev/null
+}
+
+if ! install_package; then
+    echo "The tests of the accounts need PostgreSQL; install the package postgresql and run this again." >&2
+    [ "${CI:-}" != true ]
+fi

@@ -1,0 +1,164 @@
+"""Two servers, each a process of its own, with one database: what one of them is told holds in the other at once."""
+
+import http.client
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from threading import Barrier
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from dashboard.accounts.models import User
+from dashboard.accounts.store import Accounts
+from dashboard.settings import Settings
+from tests.postgres import ON_EVERY_DATABASE
+from tests.served import Served, serving
+from tests.stage import EMAIL, PASSWORD
+
+pytestmark = [pytest.mark.web, ON_EVERY_DATABASE]
+
+
+@pytest.fixture
+def user(accounts: Accounts) -> User:
+    return accounts.add(EMAIL, PASSWORD)
+
+
+@pytest.fixture
+def replicas(settings: Settings, user: User, tmp_path: Path) -> Iterator[tuple[Served, Served]]:
+    """Two servers with a folder each, of which the user can tell no difference."""
+    environment = {"DATABASE_URL": settings.accounts_url, "SECRET_KEY": "k" * 32}
+    with ExitStack() as stack:
+        folders = [tmp_path / name for name in ("one", "other")]
+        for folder in folders:
+            folder.mkdir()
+        one, other = (stack.enter_context(serving(folder, **environment)) for folder in folders)
+        yield one, other
+
+
+def status(served: Served, path: str = "/api/auth/me", method: str = "GET", **headers: str) -> int:
+    return served.ask(method, path, **headers)[0]
+
+
+def log_in(served: Served, password: str) -> tuple[int, str | None]:
+    """The status of the answer, and what it says of when to try again."""
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=30)
+    form = urlencode({"username": EMAIL, "password": password})
+    connection.request("POST", "/login", form, {"Content-Type": "application/x-www-form-urlencoded"})
+    answer = connection.getresponse()
+    connection.close()
+    return answer.status, answer.headers["Retry-After"]
+
+
+def test_what_ends_a_session_ends_it_on_every_replica_at_once(replicas: tuple[Served, Served], accounts: Accounts):
+    one, other = replicas
+    ends = [
+        lambda cookie: one.ask("POST", "/logout", Cookie=cookie),
+        lambda _: accounts.set_password(EMAIL, PASSWORD),
+        lambda _: accounts.disable(EMAIL),
+    ]
+    for end in ends:
+        cookie = one.login()
+        assert [status(served, Cookie=cookie) for served in (one, other)] == [200, 200]
+        end(cookie)
+        assert [status(served, Cookie=cookie) for served in (one, other)] == [401, 401]
+        assert status(other, "/releases", Cookie=cookie) == 302
+
+
+def test_a_token_ends_on_every_replica_at_once(replicas: tuple[Served, Served], accounts: Accounts):
+    one, other = replicas
+    body = json.dumps({"username": EMAIL, "password": PASSWORD})
+    _, answer, _ = one.ask("POST", "/api/auth/login", body, **{"Content-Type": "application/json"})
+    bearer = {"Authorization": f"Bearer {json.loads(answer)['access_token']}"}
+    assert [status(served, **bearer) for served in (one, other)] == [200, 200]
+    accounts.disable(EMAIL)
+
+    assert [status(served, **bearer) for served in (one, other)] == [401, 401]
+
+
+def send(served: Served, path: str, given: dict[str, str], **headers: str) -> tuple[int, dict[str, Any]]:
+    """The status and the JSON of the answer to this JSON."""
+    code, answer, _ = served.ask("POST", path, json.dumps(given), **{"Content-Type": "application/json"}, **headers)
+    return code, json.loads(answer)
+
+
+def pair_of(served: Served) -> dict[str, Any]:
+    code, pair = send(served, "/api/auth/login", {"username": EMAIL, "password": PASSWORD})
+    assert code == 200
+    return pair
+
+
+def renew(served: Served, pair: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    return send(served, "/api/auth/refresh", {"refresh_token": pair["refresh_token"]})
+
+
+def test_a_personal_token_ends_on_every_replica_at_once(replicas: tuple[Served, Served], accounts: Accounts):
+    one, other = replicas
+    cookie = one.login()
+
+    def make() -> tuple[str, dict[str, str]]:
+        _, made = send(one, "/api/tokens", {"name": "Deploy job"}, Cookie=cookie)
+        bearer = {"Authorization": f"Bearer {made['token']}"}
+        assert [status(served, **bearer) for served in (one, other)] == [200, 200]
+        return made["id"], bearer
+
+    token_id, bearer = make()
+    assert status(other, f"/api/tokens/{token_id}", "DELETE", Cookie=cookie) == 204
+    assert [status(served, **bearer) for served in (one, other)] == [401, 401]
+    _, bearer = make()
+    accounts.set_password(EMAIL, PASSWORD)
+    assert [status(served, **bearer) for served in (one, other)] == [401, 401]
+
+
+def test_a_refresh_token_is_used_up_on_every_replica_and_using_it_twice_ends_its_family(
+    replicas: tuple[Served, Served],
+):
+    one, other = replicas
+    first = pair_of(one)
+    code, second = renew(other, first)
+    assert code == 200
+    assert renew(one, first)[0] == 401
+
+    assert [renew(served, second)[0] for served in (one, other)] == [401, 401]
+    assert "refresh_reused" in one.log.read_text()
+    assert first["refresh_token"] not in one.log.read_text() + other.log.read_text()
+
+
+def test_of_two_that_use_a_refresh_token_at_the_same_moment_one_wins(replicas: tuple[Served, Served]):
+    for _ in range(10):
+        pair, ready = pair_of(replicas[0]), Barrier(2)
+
+        def use(served: Served, pair: dict[str, Any] = pair, ready: Barrier = ready) -> int:
+            ready.wait(30)
+            return renew(served, pair)[0]
+
+        with ThreadPoolExecutor(2) as pool:
+            assert sorted(pool.map(use, replicas)) == [200, 401]
+
+
+def test_failed_logins_are_counted_by_all_replicas_together(replicas: tuple[Served, Served]):
+    one, other = replicas
+    cookie = one.login()
+    statuses = [log_in(served, "wrong")[0] for served in (one, other, one, other, one)]
+
+    assert statuses == [401] * 5
+    for served in (one, other):
+        refused, seconds = log_in(served, PASSWORD)
+        assert (refused, 0 < int(seconds or 0) <= 300) == (429, True)
+        assert status(served, Cookie=cookie) == 200
+
+
+def test_secrets_are_in_no_log(replicas: tuple[Served, Served]):
+    one, other = replicas
+    cookie = one.login()
+    log_in(other, "wrong horse battery")
+    one.ask("POST", "/logout", Cookie=cookie)
+    said = "".join(served.log.read_text() for served in (one, other))
+
+    assert "login_succeeded" in said
+    assert "login_failed" in said
+    for secret in (PASSWORD, "wrong horse", cookie.partition("=")[2], "k" * 32, "argon2"):
+        assert secret not in said
