@@ -77,7 +77,7 @@ def test_the_keyboard_alone_leads_down_to_an_app_and_selects_it(page: Page, rele
 def test_the_tab_key_first_leads_to_the_first_row_and_an_asterisk_opens_all_beside_a_row(page: Page, release: str):
     page.goto(f"/releases/{release}")
     expect(row(page, "wave:one")).to_have_attribute("tabindex", "0")
-    page.get_by_role("link", name="Collapse all").focus()
+    page.get_by_role("link", name="Download NDJSON").focus()
     walk(page, "Tab")
     expect(row(page, "wave:one")).to_be_focused()
     expect(page.locator('.tree [tabindex="0"]')).to_have_count(1)
