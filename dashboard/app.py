@@ -27,6 +27,7 @@ from dashboard.web import (
     kept_api,
     kiosk,
     login,
+    reference,
     routes,
     security,
     streams,
@@ -66,6 +67,7 @@ def create_app(
     app.register_blueprint(streams.blueprint)
     app.register_blueprint(kept.blueprint)
     app.register_blueprint(kept_api.blueprint)
+    app.register_blueprint(reference.blueprint)
     if settings.styleguide:
         styleguide.init_app(app)
     return app

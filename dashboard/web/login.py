@@ -23,7 +23,9 @@ from dashboard.accounts.store import Accounts, AccountsUnavailable
 from dashboard.accounts.tokens import Tokens
 from dashboard.pages.base import Model
 from dashboard.web import guard
+from dashboard.web.auth_models import AccessToken, Credentials, Me
 from dashboard.web.errors import FieldError, Refused
+from dashboard.web.operations import described
 from dashboard.web.security import local_target
 
 log = structlog.get_logger()
@@ -81,6 +83,7 @@ def logout() -> BaseResponse:
 
 
 @auth.post("/login")
+@described(AccessToken, takes=Credentials, forms=True, public=True)
 def token() -> Response:
     """Give an access token for an address and a password, from a form or from JSON."""
     user = _authenticate(*_credentials())
@@ -91,6 +94,7 @@ def token() -> Response:
 
 
 @auth.get("/me")
+@described(Me)
 def me() -> Response:
     """The user who asks."""
     return jsonify(id=current_user.id, email=current_user.email, name=current_user.name, role=current_user.role)
