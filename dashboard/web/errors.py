@@ -26,6 +26,7 @@ _TITLES = {
     403: "Refused",
     404: "Not found",
     405: "That is not possible here",
+    409: "That does not fit what is there",
     413: "That is too large",
     422: "That cannot be used",
     429: "Too many at once",
@@ -116,6 +117,11 @@ class Refused(HTTPException):
 def invalid_parameter(name: str, message: str) -> Refused:
     """A query parameter or form field with a value that cannot be used."""
     return Refused(422, "invalid_parameter", f"{name}: {message}", fields=[FieldError(field=name, message=message)])
+
+
+def conflict(name: str, message: str) -> Refused:
+    """A field with a value that could be used if there were not something else."""
+    return Refused(409, "conflict", f"{name}: {message}", fields=[FieldError(field=name, message=message)])
 
 
 def init_app(app: Flask) -> None:

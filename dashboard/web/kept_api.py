@@ -58,7 +58,7 @@ def save_settings() -> Response:
 
 
 @blueprint.post("/views")
-@described(ViewItem, takes=GivenView, status=201)
+@described(ViewItem, takes=GivenView, status=201, may={409})
 def add_view() -> Response:
     """Keep a filter of the list under a name."""
     given = _given(GivenView)
@@ -68,7 +68,7 @@ def add_view() -> Response:
 
 
 @blueprint.put("/views/<view_id>")
-@described(ViewItem, takes=GivenView, may={404})
+@described(ViewItem, takes=GivenView, may={404, 409})
 def change_view(view_id: str) -> Response:
     """Let a view be as given."""
     given = _given(GivenView)
@@ -87,7 +87,7 @@ def remove_view(view_id: str) -> Response:
 
 
 @blueprint.put("/stars/<id:release_id>")
-@described(status=204)
+@described(status=204, may={409})
 def star(release_id: str) -> Response:
     """Star a release."""
     the_kept().star(current_user.id, str(parse_release_id(release_id)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import structlog
-from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, g, make_response, redirect, render_template, request, url_for
 from flask_login import current_user
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
@@ -84,14 +84,12 @@ def tell_next(release_id: str | None, asked: AskedTurns) -> None:
         g.next_turn = url_for("web.kiosk", show=release_id, **asked.kept)
 
 
-@blueprint.before_app_request
-def go_to_the_wall() -> BaseResponse | None:
-    """`?kiosk=1` on a page leads to its wall screen."""
+def go_to_the_wall() -> None:
+    """`?kiosk=1` on a page leads to its wall screen. For a view that has read what else it is asked."""
     endpoint = WALL_OF.get(request.endpoint or "")
-    if endpoint is None or not WALL.read():
-        return None
-    run: dict[str, Any] = {"run": request.args["run"]} if request.view_args and "run" in request.args else {}
-    return redirect(url_for(endpoint, **(request.view_args or {}), **_kept(), **run))
+    if endpoint and WALL.read():
+        run: dict[str, Any] = {"run": request.args["run"]} if request.view_args and "run" in request.args else {}
+        abort(redirect(url_for(endpoint, **(request.view_args or {}), **_kept(), **run)))
 
 
 @blueprint.get("/kiosk/open/<token>")

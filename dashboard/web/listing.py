@@ -16,18 +16,19 @@ from dashboard.web.errors import invalid_parameter
 from dashboard.web.parameters import NO_CONTROL_CHARACTERS, Told, ToldMany, WholeNumber, Word, words_pattern
 
 MAX_PAGE_SIZE = 100
-_MOMENT = {
-    "anyOf": [
-        {"type": "string", "format": "date-time"},
-        {"type": "string", "format": "date"},
-        {"type": "string", "pattern": f"^({AGO.pattern})?$"},
-    ]
-}
+# Every day of these 230 years that there is.
+_DAY = (
+    "((19[7-9][0-9]|2[01][0-9]{2})-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)"
+    "|02-(0[1-9]|1[0-9]|2[0-8]))|(19(7[26]|8[048]|9[26])|20([02468][048]|[13579][26])"
+    "|21(0[48]|[2468][048]|[13579][26]))-02-29)"
+)
+_TIME = "T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{3}|[.][0-9]{6})?)?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])?"
+_MOMENT = {"type": "string", "pattern": f"^({_DAY}({_TIME})?|{AGO.pattern})?$"}
 _IS = "a date or time from 1970 to 2199 (UTC unless it names a zone), or so long ago: 90m, 24h, 7d, 2w."
 
 Q = Told(
     "q",
-    f"Releases whose id begins so, with or without {PREFIX}",
+    f"Releases whose id begins so, with or without `{PREFIX}`.",
     {"type": "string", "pattern": f"^({PREFIX})?{NO_CONTROL_CHARACTERS.pattern[:-1]}{{0,{MAX_IDENTIFIER}}}$"},
 )
 PHASE = ToldMany(

@@ -21,7 +21,7 @@ from dashboard.pages.strip import SmallStrip, StripPage
 from dashboard.pages.timeline import TimelinePage
 from dashboard.web.asked import OPEN, RUN, SELECTED, SHUT, watched_release
 from dashboard.web.csv import csv_answer
-from dashboard.web.kiosk import OF_A_SCREEN, SHOW, WALL, asked_turns
+from dashboard.web.kiosk import OF_A_SCREEN, SHOW, WALL, asked_turns, go_to_the_wall
 from dashboard.web.matrix import HEAD, OF_A_MATRIX, asked_matrix, matrix_lines
 from dashboard.web.narrowed import NARROWING, asked_narrowing, asked_order
 from dashboard.web.operations import described
@@ -47,9 +47,10 @@ def release(release_id: str) -> Shown:
     What is selected stands beside the tree.
     """
     what, opened, shut, selected = watched_release(release_id), OPEN.read(), SHUT.read(), SELECTED.read()
-    narrowing, order = asked_narrowing(), asked_order()
+    narrowing, order, run_id = asked_narrowing(), asked_order(), RUN.read()
+    go_to_the_wall()
     wanted = opened - WORDS | ({selected} if selected else set())
-    seen = the_releases().release(release_id, RUN.read(), whole=narrowing.picks, opened=wanted)
+    seen = the_releases().release(release_id, run_id, whole=narrowing.picks, opened=wanted)
     if selected:
         what, seen = _with_history(what, seen)
     return Shown(
@@ -158,8 +159,8 @@ def kiosk_release(release_id: str) -> Shown:
 @blueprint.app_url_defaults
 def stay_with_the_run(endpoint: str, values: dict[str, Any]) -> None:
     """Links within one run of a release stay with it; `run=None` leads to the latest."""
-    run_id = request.args.get("run") if endpoint in OF_A_RUN else None
-    if run_id and request.view_args and values.get("release_id") == request.view_args.get("release_id"):
+    here = (request.view_args or {}).get("release_id")
+    if endpoint in OF_A_RUN and here and values.get("release_id") == here and (run_id := request.args.get(RUN.name)):
         values.setdefault("run", run_id)
 
 

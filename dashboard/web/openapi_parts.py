@@ -53,9 +53,12 @@ _WRITTEN = "In the path a slash in it is written `~2F`, and a tilde `~7E`."
 _IN_PATHS: dict[str, tuple[str, Schema]] = {
     "release_id": (
         f"The release's id. {_WRITTEN}",
-        {"type": "string", "pattern": f"^{id_pattern([EntityType.RELEASE])}$"},
+        {"type": "string", "pattern": f"^{id_pattern([EntityType.RELEASE], but='/')}$"},
     ),
-    "entity_id": (f"The entity's id. {_WRITTEN}", {"type": "string", "pattern": f"^{id_pattern(EntityType)}$"}),
+    "entity_id": (
+        f"The entity's id. {_WRITTEN}",
+        {"type": "string", "pattern": f"^{id_pattern(EntityType, but='/')}$"},
+    ),
 }
 _TEXT: Schema = {"type": "string"}
 _ETAG = {"ETag": {"description": "Names what the answer says.", "required": True, "schema": _TEXT}}

@@ -30,7 +30,7 @@ from dashboard.web.asked import a_release
 from dashboard.web.errors import answer, invalid_parameter
 from dashboard.web.finding import WORDS, asked_words, page_links
 from dashboard.web.kept import the_kept
-from dashboard.web.kiosk import OF_A_SCREEN, SHOW, WALL, asked_turns, tell_next
+from dashboard.web.kiosk import OF_A_SCREEN, SHOW, WALL, asked_turns, go_to_the_wall, tell_next
 from dashboard.web.listing import CURSOR, FILTER, PAGE, SIZE, STARRED, asked_slice, asked_stars, sealing
 from dashboard.web.narrowed import LONGEST_TEXT
 from dashboard.web.one_release import blueprint, twins
@@ -61,9 +61,10 @@ def home() -> Response:
 @described(ReleasesPage, StarredPage, query=(*FILTER, PAGE, SIZE, CURSOR, STARRED, WALL), may={302})
 def releases() -> Shown:
     """The list, filtered and paged, or what the viewer has starred."""
-    if asked_stars():
+    starred, asked = asked_stars(), asked_slice()
+    go_to_the_wall()
+    if starred:
         return _starred()
-    asked = asked_slice()
     seen = the_releases().page(asked)
     seal = sealing(asked.filter)
     return Shown(
