@@ -17,6 +17,8 @@ PAGES = {
     "kept.settings": "Settings",
     "web.kiosk": "Wall screen",
     "kiosk.screens": "Links for wall screens",
+    "reference.docs": "API reference",
+    "reference.redoc": "API reference, to read",
     "styleguide.styleguide": "Style guide",
 }
 OF_A_RELEASE = {

@@ -6,7 +6,8 @@ Its examples are answers as they came, kept in `api_examples.json`.
 import inspect
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,9 @@ from dashboard.web.parameters import Schema
 from dashboard.web.security import SAFE_METHODS
 
 EXAMPLES = Path(__file__).with_name("api_examples.json")
-ERRORS = range(400, 600)
 
-Models = Mapping[tuple[type[BaseModel], JsonSchemaMode], Schema]
+_REFERENCE = "#/components/schemas/{model}"
+_ERRORS = range(400, 600)
 
 
 class Undescribed(LookupError):
@@ -39,49 +40,82 @@ class _Untitled(GenerateJsonSchema):
         return False
 
 
+@dataclass(frozen=True, slots=True)
+class Described:
+    """An operation: a rule with one of its methods, its view's docstring, and what is said of the view."""
+
+    rule: Rule
+    method: str
+    doc: str
+    said: Operation
+
+    @property
+    def path(self) -> str:
+        """The rule's path as OpenAPI writes it."""
+        return template(self.rule)
+
+    @property
+    def tag(self) -> str:
+        """The group to which it belongs: the first word of its path."""
+        return self.path.split("/")[2].partition(".")[0].capitalize()
+
+    @property
+    def twin(self) -> bool:
+        """Whether it is a page's twin."""
+        return str(self.rule.endpoint).rpartition(".")[2].startswith("api_")
+
+    @property
+    def statuses(self) -> list[int]:
+        """Every status that it can have, in order."""
+        found = {self.said.status, 401, 503} | self.said.may
+        if self.twin:
+            found |= {304, 404} if self.rule.arguments else {304}
+        if self.said.query or self.rule.arguments & {"release_id", "entity_id"}:
+            found |= {422}
+        if self.method not in SAFE_METHODS:
+            found |= {403}
+        if self.said.takes:
+            found |= {400, 413, 415, 422}
+        return sorted(found)
+
+
 def document(app: Flask) -> Schema:
     """The whole document. Raises Undescribed."""
-    said = list(operations(app))
-    models, schemas = _schemas(operation for _, _, operation in said)
-    examples = json.loads(EXAMPLES.read_text())
+    found, examples = list(operations(app)), json.loads(EXAMPLES.read_text())
     paths: dict[str, Schema] = {}
-    for rule, method, operation in said:
-        example = examples.get(f"{method} {template(rule)}", {})
-        view = app.view_functions[rule.endpoint]
-        paths.setdefault(template(rule), {})[method.lower()] = _operation(
-            rule, method, view, operation, models, example
-        )
-    codes = sorted({status for rule, method, operation in said for status in statuses(rule, method, operation)})
-    responses = {f"Error{code}": error(code, examples["errors"].get(str(code))) for code in codes if code in ERRORS}
+    for operation in sorted(found, key=lambda one: one.path):
+        example = examples.get(f"{operation.method} {operation.path}", {})
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, example)
+    codes = sorted({status for operation in found for status in operation.statuses} & set(_ERRORS))
     return {
         "openapi": "3.1.0",
         "info": {"title": "Release dashboard", "version": __version__, "description": ABOUT},
         "servers": [{"url": "/"}],
         "security": [{name: []} for name in SECURITY],
-        "tags": [{"name": tag} for tag in sorted({_tag(rule) for rule, _, _ in said})],
-        "paths": dict(sorted(paths.items())),
+        "tags": [{"name": tag} for tag in sorted({operation.tag for operation in found})],
+        "paths": paths,
         "components": {
-            "schemas": dict(sorted({**schemas, "Error": ERROR}.items())),
-            "responses": responses,
+            "schemas": _schemas(operation.said for operation in found),
+            "responses": {f"Error{code}": error(code, examples["errors"].get(str(code))) for code in codes},
             "securitySchemes": SECURITY,
         },
     }
 
 
-def operations(app: Flask) -> Iterator[tuple[Rule, str, Operation]]:
-    """Every rule under `/api` with each of its methods, and what is said of its view. Raises Undescribed."""
+def operations(app: Flask) -> Iterator[Described]:
+    """Every rule under `/api` with each of its methods. Raises Undescribed."""
     for rule in app.url_map.iter_rules():
         if not rule.rule.startswith("/api/"):
             continue
+        view = app.view_functions[rule.endpoint]
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
-            view = app.view_functions[rule.endpoint]
-            operation = operation_of(view)
-            if operation is None:
+            said = operation_of(view)
+            if said is None:
                 raise Undescribed(
                     f"{method} {rule.rule}: nothing is said of {view.__module__}.{view.__name__}. Add @described(...) "
                     "of dashboard.web.operations to it, an address to tests/api_examples.py, and run `make examples`."
                 )
-            yield rule, method, operation
+            yield Described(rule, method, inspect.getdoc(view) or "", said)
 
 
 def template(rule: Rule) -> str:
@@ -89,72 +123,43 @@ def template(rule: Rule) -> str:
     return re.sub(r"<(?:[^<>:]*:)?([^<>]+)>", r"{\1}", rule.rule)
 
 
-def statuses(rule: Rule, method: str, operation: Operation) -> set[int]:
-    """Every status that an operation can have."""
-    found = {operation.status, 401, 503} | operation.may
-    if is_twin(rule):
-        found |= {304}
-        found |= {404} if rule.arguments else set()
-    if operation.query or rule.arguments & {"release_id", "entity_id"}:
-        found |= {422}
-    if method not in SAFE_METHODS:
-        found |= {403}
-    if operation.takes:
-        found |= {400, 413, 415, 422}
-    return found
-
-
-def is_twin(rule: Rule) -> bool:
-    """Whether a rule is that of a page's twin."""
-    return rule.endpoint.rpartition(".")[2].startswith("api_")
-
-
-def _operation(
-    rule: Rule, method: str, view: Callable[..., Any], operation: Operation, models: Models, example: Schema
-) -> Schema:
-    title, _, more = inspect.getdoc(view).partition("\n\n") if view.__doc__ else ("", "", "")
-    said: Schema = {
-        "operationId": rule.endpoint.rpartition(".")[2].removeprefix("api_"),
-        "summary": " ".join(title.split()).removesuffix("."),
-        "tags": [_tag(rule)],
+def _operation(operation: Described, example: Schema) -> Schema:
+    summary, _, more = operation.doc.partition("\n\n")
+    said, tagged = operation.said, 304 in operation.statuses
+    written: Schema = {
+        "operationId": operation.rule.endpoint.rpartition(".")[2].removeprefix("api_"),
+        "summary": " ".join(summary.split()).removesuffix("."),
+        "tags": [operation.tag],
+        "parameters": parameters(operation.rule, said, example.get("address", ""), tagged=tagged),
+        "responses": {str(code): _response(operation, code, example) for code in operation.statuses},
     }
     if more:
-        said["description"] = more
-    codes = sorted(statuses(rule, method, operation))
-    said["parameters"] = parameters(rule, operation, example.get("address", ""), tagged=304 in codes)
-    if operation.takes:
-        said["requestBody"] = body(models[operation.takes, "validation"], operation, example.get("body"))
-    answers = [models[answer, "serialization"] for answer in operation.answers]
-    said["responses"] = {
-        str(code): (
-            {"$ref": f"#/components/responses/Error{code}"}
-            if code in ERRORS
-            else good(
-                code,
-                answers if code == operation.status else [],
-                example.get("answer"),
-                twin=is_twin(rule),
-                tagged=304 in codes,
-            )
-        )
-        for code in codes
-    }
-    if operation.public:
-        said["security"] = []
-    return said
+        written["description"] = more
+    if said.takes:
+        written["requestBody"] = body(_reference(said.takes), said, example.get("body"))
+    if said.public:
+        written["security"] = []
+    return written
 
 
-def _tag(rule: Rule) -> str:
-    return rule.rule.split("/")[2].partition(".")[0].capitalize()
+def _response(operation: Described, code: int, example: Schema) -> Schema:
+    if code in _ERRORS:
+        return {"$ref": f"#/components/responses/Error{code}"}
+    answers = operation.said.answers if code == operation.said.status else ()
+    tagged = 304 in operation.statuses
+    return good(code, list(map(_reference, answers)), example.get("answer"), twin=operation.twin, tagged=tagged)
 
 
-def _schemas(said: Iterable[Operation]) -> tuple[Models, dict[str, Schema]]:
-    """The reference to each model's schema, and the schemas by name."""
-    wanted: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {(ErrorPage, "serialization"): None}
+def _reference(model: type[object]) -> Schema:
+    return {"$ref": _REFERENCE.format(model=model.__name__)}
+
+
+def _schemas(said: Iterable[Operation]) -> dict[str, Schema]:
+    """Every model's schema, by its name."""
+    wanted: set[tuple[type[BaseModel], JsonSchemaMode]] = {(ErrorPage, "serialization")}
     for operation in said:
-        wanted |= {(answer, "serialization"): None for answer in operation.answers}
-        wanted |= {(operation.takes, "validation"): None} if operation.takes else {}
-    models, found = models_json_schema(
-        list(wanted), ref_template="#/components/schemas/{model}", schema_generator=_Untitled
-    )
-    return models, found["$defs"]
+        wanted |= {(answer, "serialization") for answer in operation.answers}
+        wanted |= {(operation.takes, "validation")} if operation.takes else set()
+    _, found = models_json_schema(list(wanted), ref_template=_REFERENCE, schema_generator=_Untitled)
+    schemas: dict[str, Schema] = found["$defs"]
+    return dict(sorted({**schemas, "Error": ERROR}.items()))

@@ -15,11 +15,12 @@ SIGHT = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-
 SIZE = {"runOnly": {"type": "rule", "values": ["target-size", "scrollable-region-focusable", "color-contrast"]}}
 IN_SHORT: Looks = (("light", 1440, EVERYTHING), ("dark", 390, SIZE))
 LOOKS: Looks = (*IN_SHORT, ("dark", 1440, SIGHT), ("light", 390, SIGHT))
-ASK = "options => axe.run(document, {...options, resultTypes: ['violations'], preload: false})"
+ASK = """([but, options]) =>
+  axe.run({include: document, exclude: but}, {...options, resultTypes: ['violations'], preload: false})"""
 
 
-def violations(page: Page, name: str, looks: Looks = IN_SHORT) -> list[str]:
-    """What is wrong, one line each: the page's name, the theme and width, the rule, and the first elements."""
+def violations(page: Page, name: str, looks: Looks = IN_SHORT, but: tuple[str, ...] = ()) -> list[str]:
+    """What is wrong, but in these elements: the page's name, the theme and width, the rule, and the first elements."""
     wait_until_there(page)
     page.evaluate(AXE_SCRIPT)
     # What is scrolled half under the header is not too small to be hit.
@@ -28,7 +29,7 @@ def violations(page: Page, name: str, looks: Looks = IN_SHORT) -> list[str]:
     for theme, width, options in looks:
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-        result = page.evaluate(ASK, options)
+        result = page.evaluate(ASK, [list(but), options])
         counted = [(violation["id"], _counted(violation)) for violation in result["violations"]]
         found += [f"{name} ({theme}, {width} px): {_told(rule, nodes)}" for rule, nodes in counted if nodes]
     return found
