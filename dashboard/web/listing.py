@@ -16,7 +16,7 @@ from dashboard.web.errors import invalid_parameter
 from dashboard.web.parameters import NO_CONTROL_CHARACTERS, Told, ToldMany, WholeNumber, Word, words_pattern
 
 MAX_PAGE_SIZE = 100
-# Every day of these 230 years that there is.
+# Of what the filter takes, what callers are told of: every day that there is in the years that it takes, and a time.
 _DAY = (
     "((19[7-9][0-9]|2[01][0-9]{2})-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)"
     "|02-(0[1-9]|1[0-9]|2[0-8]))|(19(7[26]|8[048]|9[26])|20([02468][048]|[13579][26])"

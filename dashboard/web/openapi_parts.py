@@ -75,6 +75,13 @@ _OF_ERRORS = {
     503: {"Retry-After": {"description": "Seconds.", "required": True, "schema": {"type": "integer", "minimum": 1}}},
 }
 
+_KNOWN: Schema = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "The `ETag` of the answer that is known already.",
+    "schema": _TEXT,
+}
+
 
 def parameters(rule: Rule, operation: Operation, address: str, *, tagged: bool) -> list[Schema]:
     """Those of the path, of the query and of the head, with the values that they have in this example's address."""
@@ -85,14 +92,6 @@ def parameters(rule: Rule, operation: Operation, address: str, *, tagged: bool) 
     said = [_in_path(name, in_path) for name in sorted(rule.arguments, key=rule.rule.index)]
     said += [_in_query(parameter, asked.get(parameter.name, [])) for parameter in operation.query]
     return said + ([_KNOWN] if tagged else [])
-
-
-_KNOWN: Schema = {
-    "name": "If-None-Match",
-    "in": "header",
-    "description": "The `ETag` of the answer that is known already.",
-    "schema": _TEXT,
-}
 
 
 def _in_path(name: str, values: Any) -> Schema:  # noqa: ANN401

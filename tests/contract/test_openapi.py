@@ -2,14 +2,17 @@
 
 import json
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 from flask import Flask, request
 from flask.testing import FlaskClient
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from dashboard.domain.filters import MalformedFilter, ReleaseFilter
 from dashboard.web.openapi import EXAMPLES, Undescribed, document, template
 from tests.described import ERROR, check, reference
 from tests.stage import dashboard_for, logged_in, shut
@@ -142,6 +145,21 @@ def test_the_bounds_are_those_of_the_parser(browser: FlaskClient, address: str, 
         refused = browser.get(f"{address}?{name}={schema[bound] + beyond}{size}")
         assert refused.status_code == 422
         assert [each["field"] for each in refused.get_json()["error"]["fields"]] == [name]
+
+
+def test_the_days_that_the_reference_takes_are_those_of_the_filter():
+    takes = next(said for said in operations()["GET /api/releases"]["parameters"] if said["name"] == "since")["schema"]
+    validator = jsonschema_rs.Draft202012Validator(takes)
+    for number in range(date(1968, 1, 1).toordinal(), date(2201, 1, 1).toordinal()):
+        day = date.fromordinal(number).isoformat()
+        assert validator.is_valid(day) == ("1970" <= day[:4] < "2200"), day
+    for text in ("2025-02-29", "2100-02-29", "2025-04-31", "2025-00-01", "2025-1-1", "yesterday", "2025-01-01T24:00"):
+        assert not validator.is_valid(text), text
+        with pytest.raises(MalformedFilter):
+            ReleaseFilter.parse("", (), text, "")
+    for text in ("", "1970-01-01", "2199-12-31", "2024-02-29T23:59:59.123Z", "2024-02-29T09:30+02:00", "90m", "2w"):
+        assert validator.is_valid(text), text
+        ReleaseFilter.parse("", (), text, "")
 
 
 def test_an_answer_that_is_not_as_it_says_is_found():
