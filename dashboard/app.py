@@ -21,11 +21,13 @@ from dashboard.web import (
     assets,
     charts,
     drawings,
+    endings,
     errors,
     health,
     kept,
     kept_api,
     kiosk,
+    limits,
     login,
     reference,
     routes,
@@ -33,12 +35,11 @@ from dashboard.web import (
     streams,
     strips,
     styleguide,
+    tables,
 )
 from dashboard.web.converters import IdConverter
 from dashboard.web.formats import FILTERS, segment
 from dashboard.web.renderings import Renderings
-
-MAX_BODY = 64 * 1024
 
 
 def create_app(
@@ -57,10 +58,13 @@ def create_app(
     app.extensions["renderings"] = Renderings()
     app.extensions["draining"] = threading.Event()
     errors.init_app(app)
+    limits.init_app(app, settings)
     security.init_app(app, settings)
     login.init_app(app, accounts, Tokens.of(settings))
     kept.init_app(app, accounts)
     assets.init_app(app)
+    tables.init_app(app)
+    endings.init_app(app)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(routes.blueprint)
     app.register_blueprint(kiosk.blueprint)
@@ -80,7 +84,6 @@ def _flask(settings: Settings) -> Flask:
     connection = _connection(settings)
     app.config.update(
         SECRET_KEY=settings.secret_key.get_secret_value() if settings.secret_key else None,
-        MAX_CONTENT_LENGTH=MAX_BODY,
         TEMPLATES_AUTO_RELOAD=settings.debug,
         TEMPORAL_UI=_temporal_ui(settings),
         RELEASE_QUERY=settings.release_query,

@@ -1,7 +1,7 @@
 """The dashboard for an ASGI server: Flask answers in threads; streams of news, and answers given again, take none."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from time import monotonic
@@ -16,6 +16,7 @@ from dashboard.live.watched import Watched
 from dashboard.repeats import Answer, Mark, Repeats
 from dashboard.streams import Hub, News, Place, Stream, event, news
 from dashboard.web.streams import CHANNEL, latest, still_welcome
+from dashboard.web.tables import STREAMED
 from dashboard.web.told import TOLD
 
 T = TypeVar("T")
@@ -27,6 +28,8 @@ Send = Callable[[Message], Awaitable[None]]
 MAX_STREAMS = 4_000
 # How often it is found out whether a session has ended by its age alone.
 SESSION_SECONDS = 60.0
+# How long a client of an answer that comes in pieces may leave one lying.
+SLOW_SECONDS = 20.0
 # More than Flask takes of a body, so that it is Flask that refuses.
 MAX_BODY = 128 * 1024
 
@@ -64,13 +67,21 @@ class AsgiDashboard:
     """
 
     def __init__(
-        self, app: Flask, releases: LiveReleases, mark: Mark, *, threads: int, max_streams: int = MAX_STREAMS
+        self,
+        app: Flask,
+        releases: LiveReleases,
+        mark: Mark,
+        *,
+        threads: int,
+        max_streams: int = MAX_STREAMS,
+        patience: float = SLOW_SECONDS,
     ) -> None:
         self._app = app
         self._hub = Hub(releases.subscribe, self._compose)
         self._repeats = Repeats(releases.known, mark)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="flask")
         self._max_streams = max_streams
+        self._patience = patience
         self._streams = 0
         self._ending = False
 
@@ -83,29 +94,41 @@ class AsgiDashboard:
             await self._stream(_environ(scope, body), receive, send)
         else:
             again = self._repeats.find(scope)
-            await (_say(again, send) if again else self._first(scope, body, send))
+            await (_say(again, send) if again else self._first(scope, body, receive, send))
 
     def end_streams(self) -> None:
         """Tell all streams to come again, and take no more of them."""
         self._ending = True
         self._hub.end_all()
 
-    async def _first(self, scope: MutableMapping[str, Any], body: bytes, send: Send) -> None:
+    async def _first(self, scope: MutableMapping[str, Any], body: bytes, receive: Receive, send: Send) -> None:
         """Send Flask's own answer, and then let it do what nobody has to wait for."""
         mark, environ = self._repeats.mark(), _environ(scope, body)
-        answer, close = await self._in_thread(self._answer, environ)
+        answer, rest, close = await self._in_thread(self._answer, environ)
         self._repeats.keep(scope, answer, environ.get(TOLD), mark)
         try:
-            await _say(answer, send)
+            await (_say(answer, send) if rest is None else self._say_on(answer, rest, receive, send))
         finally:
-            await self._in_thread(close)
+            await asyncio.shield(self._in_thread(close))
+
+    async def _say_on(self, answer: Answer, rest: Iterator[bytes], receive: Receive, send: Send) -> None:
+        """Send an answer as it is made, piece by piece: a thread is taken for making one, not for sending it."""
+        gone = asyncio.create_task(_gone(receive))
+        try:
+            await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+            while not gone.done() and (piece := await self._in_thread(next, rest, None)) is not None:
+                async with asyncio.timeout(self._patience):
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            gone.cancel()
 
     async def _stream(self, environ: dict[str, Any], receive: Receive, send: Send) -> None:
         full = self._ending or self._streams >= self._max_streams
         channel, mark = Channel(self._hub, dict(environ), full=full), self._repeats.mark()
         self._streams += 1
         try:
-            answer, close = await self._in_thread(self._answer, environ | {CHANNEL: channel})
+            answer, _, close = await self._in_thread(self._answer, environ | {CHANNEL: channel})
             close()
             if answer.status == 200:
                 if self._ending:
@@ -140,8 +163,11 @@ class AsgiDashboard:
     async def _in_thread(self, act: Callable[..., T], *given: Any) -> T:  # noqa: ANN401 - what `act` takes
         return await asyncio.get_running_loop().run_in_executor(self._threads, act, *given)
 
-    def _answer(self, environ: dict[str, Any]) -> tuple[Answer, Callable[[], object]]:
-        """All of Flask's answer at once, so that the loop and the thread do not meet for each piece; and its end."""
+    def _answer(self, environ: dict[str, Any]) -> tuple[Answer, Iterator[bytes] | None, Callable[[], object]]:
+        """All of Flask's answer at once, so that the loop and the thread do not meet for each piece; and its end.
+
+        The pieces of one that takes its time come in between, each when it is asked for.
+        """
         told: list[tuple[str, list[tuple[str, str]]]] = []
 
         def start(status: str, headers: list[tuple[str, str]], _exc_info: object = None, /) -> Callable[[bytes], None]:
@@ -150,14 +176,15 @@ class AsgiDashboard:
 
         chunks = self._app(environ, start)
         close = getattr(chunks, "close", _nothing)
+        rest = iter(chunks) if environ.get(STREAMED) else None
         try:
-            body = b"".join(chunks)
+            body = b"" if rest else b"".join(chunks)
         except BaseException:
             close()
             raise
         status, headers = told[-1]
         encoded = [(name.lower().encode("latin1"), value.encode("latin1")) for name, value in headers]
-        return Answer(int(status.split(" ", 1)[0]), encoded, body), close
+        return Answer(int(status.split(" ", 1)[0]), encoded, body), rest, close
 
 
 def _unwritten(_chunk: bytes) -> None:
@@ -183,9 +210,13 @@ async def _follow(said: AsyncIterator[bytes], answer: Answer, stream: Stream, re
 
 
 async def _end_when_gone(stream: Stream, receive: Receive) -> None:
+    await _gone(receive)
+    stream.end()
+
+
+async def _gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-    stream.end()
 
 
 async def _say(answer: Answer, send: Send) -> None:

@@ -1,6 +1,7 @@
 """Typed settings from the environment and `.env`; a wrong one stops the start and names itself."""
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +27,7 @@ TAKES = {
     "DATABASE_URL": "a SQLAlchemy URL, such as postgresql+psycopg://user@host/name",
     "ACCESS_TOKEN_MINUTES": "a whole number from 1 to 1440",
     "API_CORS_ORIGINS": "origins such as https://ci.example.com, separated by commas",
+    "TRUSTED_HOSTS": "host names such as dash.example.com or .example.com, separated by commas",
     "TRUSTED_PROXIES": "a whole number from 0 to 10",
     "RELEASE_WORKFLOW_TYPE": "the name of a workflow type, without quotes or backslashes",
     "RELEASE_FILTER": "a visibility query, such as WorkflowType = 'ReleaseWorkflow'",
@@ -38,6 +40,9 @@ TAKES = {
     "LOG_LEVEL": "DEBUG, INFO, WARNING or ERROR",
     "DEBUG": "true or false",
 }
+
+# With a dot before it, a name stands for all below it; an IPv6 address has its brackets.
+_HOST = re.compile(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:.]+\]")
 
 SECRETS = frozenset({"SECRET_KEY", "JWT_SECRET", "DATABASE_URL"})
 
@@ -59,6 +64,7 @@ class Settings(BaseModel):
     database_url: SecretStr | None = None
     access_token_minutes: Annotated[int, Field(ge=1, le=1440)] = 60
     api_cors_origins: tuple[str, ...] = ()
+    trusted_hosts: tuple[str, ...] = ()
     trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
     release_workflow_type: Annotated[str, StringConstraints(pattern=r"^[^'\"\\\x00-\x1f]+$")] = "ReleaseWorkflow"
     release_filter: str | None = None
@@ -84,6 +90,16 @@ class Settings(BaseModel):
         if not all(origin == "*" or origin.startswith(("http://", "https://")) for origin in origins):
             raise ValueError("not an origin")
         return origins
+
+    @field_validator("trusted_hosts", mode="before")
+    @classmethod
+    def _hosts(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        hosts = tuple(host.strip().lower() for host in value.split(",") if host.strip())
+        if not all(_HOST.fullmatch(host) for host in hosts):
+            raise ValueError("not a host name")
+        return hosts
 
     @field_validator("temporal_ui_url")
     @classmethod

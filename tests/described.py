@@ -69,7 +69,8 @@ def check(method: str, path: str, status: int, headers: Mapping[str, str], body:
         return
     asked = f"{method} {path}, answered with {status}"
     place = reference().place(method, path)
-    if place is None:
+    # A mistake of ours is in no reference. Where a test has not asked for it, it is raised in the test itself.
+    if place is None or status == 500:
         if status >= 400:
             _check_json(asked, ERROR, body)
         return

@@ -39,8 +39,8 @@ class KeptRefused(ValueError):
         self.reason = reason
 
 
-class KeptAlready(KeptRefused):
-    """Something that could be kept if there were not something else: of the same name, or as many as there may be."""
+class KeptConflict(KeptRefused):
+    """The same where nothing is wrong with it but that something is kept already."""
 
 
 class ViewUnknown(LookupError):
@@ -129,7 +129,7 @@ class Kept:
         row |= _named(name, query)
         with _taken(row["name"]), self._accounts.session() as session:
             if not _insert_within(session, ViewRow, row, MAX_VIEWS):
-                raise KeptAlready("name", f"is one too many: {MAX_VIEWS} views are kept, so remove another one first")
+                raise KeptConflict("name", f"is one too many: {MAX_VIEWS} views are kept, so remove another one first")
         return str(row["id"])
 
     def change_view(self, user_id: str, view_id: str, name: str, query: str, *, shared: bool) -> None:
@@ -169,7 +169,7 @@ class Kept:
             # It is starred already, or the user is gone.
             return
         if release_id not in self.stars(user_id):
-            raise KeptAlready("star", f"is one too many: {MAX_STARS} are kept, so remove another one first")
+            raise KeptConflict("star", f"is one too many: {MAX_STARS} are kept, so remove another one first")
 
     def unstar(self, user_id: str, release_id: str) -> None:
         """Take a star away; one that is not there is no error."""
@@ -197,7 +197,7 @@ def _taken(name: object) -> Iterator[None]:
     try:
         yield
     except IntegrityError as exc:
-        raise KeptAlready("name", f"is taken: there is a view called {name} already") from exc
+        raise KeptConflict("name", f"is taken: there is a view called {name} already") from exc
 
 
 def _named(name: str, query: str) -> dict[str, Any]:

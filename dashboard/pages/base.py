@@ -1,6 +1,6 @@
 """What every page says, whatever it shows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Protocol, TypeVar, dataclass_transform
@@ -96,6 +96,11 @@ class Page(Model):
     def frame(self) -> tuple[object, ...]:
         """What the fragment says outside of its parts and lines."""
         return ()
+
+    @property
+    def neighbours(self) -> Mapping[str, Mapping[str, Any]]:
+        """What says in an address which page it is, of those beside this one, by relation: first, prev, next, last."""
+        return {}
 
     def lines(self) -> "Iterator[Line]":
         """What can change by itself, in order."""

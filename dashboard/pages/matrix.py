@@ -92,6 +92,12 @@ class MatrixPage(Page):
         aside = {"as_of", "version", "opened"}
         return tuple(value for name, value in vars(self).items() if name not in aside)
 
+    @property
+    def neighbours(self) -> dict[str, Mapping[str, Any]]:
+        """All by number."""
+        pages = {"first": 1, "prev": self.page - 1, "next": self.page + 1, "last": self.pages}
+        return {name: {"page": page} for name, page in pages.items() if 1 <= page <= self.pages}
+
     def asking(self, **changes: Any) -> Mapping[str, Any]:  # noqa: ANN401 - whatever an address takes
         """What to ask for to see this with some of it changed; with another filter, from the first page on."""
         asked = {"q": self.q, "only": self.only, "open": sorted(self.opened)} | changes

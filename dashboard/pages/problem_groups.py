@@ -119,8 +119,7 @@ class ProblemGroup(Model):
     @classmethod
     def of(cls, cause: Cause) -> "ProblemGroup":
         """The group of a cause."""
-        alike = len({broken.cause for broken in cause.broken}) == 1
-        text = cause.example if alike else cause.text
+        text = text_of(cause)
         shown = tuple(BrokenRow.of(broken, text) for broken in cause.broken[:MAX_SHOWN])
         retried = [broken.attempt.number for broken in cause.broken if broken.attempt and broken.retrying]
         return cls(
@@ -175,6 +174,12 @@ class ProblemGroup(Model):
         """All that its head says."""
         numbers = self.failed, self.retrying, self.tries, self.releases
         return self.cause, self.standing, self.what, self.shares, self.attempt, self.since, self.at, numbers
+
+
+def text_of(cause: Cause) -> str:
+    """What to call a cause: what all that is broken for it says, else what their texts share."""
+    alike = len({broken.cause for broken in cause.broken}) == 1
+    return cause.example if alike else cause.text
 
 
 def _to_cluster(item: Broken) -> tuple[Step, ...]:

@@ -15,7 +15,7 @@ from dashboard.pages.problem_groups import BrokenRow, ProblemGroup
 MAX_GROUPS = 60
 MAX_WAITING = 40
 MAX_RELEASES = 8
-_WORST_FIRST = tuple(Standing)
+WORST_FIRST = tuple(Standing)
 
 
 class AskedFor(Model):
@@ -77,7 +77,7 @@ class ProblemsPage(Page):
         asked = asked or Asked()
         whole = snapshot.value
         seen = narrowed(whole, asked)
-        causes = sorted(seen.causes, key=lambda cause: _WORST_FIRST.index(cause.standing))
+        causes = sorted(seen.causes, key=lambda cause: WORST_FIRST.index(cause.standing))
         named = (Affected(release_id=each, name=name, count=count) for each, name, count in by_release(whole))
         return cls(
             groups=tuple(ProblemGroup.of(cause) for cause in causes[:MAX_GROUPS]),

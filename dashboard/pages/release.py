@@ -25,7 +25,9 @@ from dashboard.pages.tree import LARGE, Folding, ReleaseTree, tree_fields
 from dashboard.pages.views import AttemptView, ChildRunView
 
 
-class _TreePage(Page, ReleaseTree):
+class TreePage(Page, ReleaseTree):
+    """A release with as much of its tree as is asked for."""
+
     fragment: ClassVar[str] = "partials/_release.html"
     parts: ClassVar[tuple[str, ...]] = ("release_head", "release_notices", "strip", "tree_count", "release_foot")
     line: ClassVar[tuple[str, str]] = ("macros/tree.html", "line")
@@ -129,7 +131,7 @@ class _TreePage(Page, ReleaseTree):
         )
 
 
-class ReleasePage(_TreePage):
+class ReleasePage(TreePage):
     """The release, its waves with progress, and what blocks it. Clusters are closed unless something failed in them.
 
     Of a release that is read as it is opened, waves are open only if that was asked for.
@@ -188,7 +190,7 @@ class ReleasePage(_TreePage):
         return cls._of(snapshot, folding, at_first=first, selected=None)
 
 
-class HierarchyPage(_TreePage):
+class HierarchyPage(TreePage):
     """The whole tree, nothing folded, or the part of it that was asked for; progress always counts all of it.
 
     Of a release that is read as it is opened, it is the tree as far as that: `unopened` says what it leaves out.

@@ -1,7 +1,7 @@
 """The list of releases."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from math import ceil
 from typing import Any, ClassVar
@@ -65,6 +65,15 @@ class ReleaseItem(Model, Row):
             said_at=release.said_at,
             superseded=superseded,
         )
+
+
+def items_of(releases: Sequence[Release], newest: dict[str, datetime]) -> tuple[ReleaseItem, ...]:
+    """The items of releases; `newest` has the latest start of each id so far, and takes these in."""
+    for release in releases:
+        newest[release.id] = max(release.execution.started_at, newest.get(release.id, release.execution.started_at))
+    return tuple(
+        ReleaseItem.of(release, superseded=release.execution.started_at < newest[release.id]) for release in releases
+    )
 
 
 class FilterView(Model):
@@ -140,18 +149,12 @@ class ReleasesPage(ListPage):
     ) -> "ReleasesPage":
         """The page of a snapshot that this filter gave; `seal` writes a cursor as it stands in an address."""
         listing = snapshot.value
-        newest: dict[str, datetime] = {}
-        for release in listing.releases:
-            newest[release.id] = max(release.execution.started_at, newest.get(release.id, release.execution.started_at))
         first = wanted == ReleaseFilter() and not listing.offset
         counts: Counter[Phase] = Counter()
         for status, count in listing.counts.items():
             counts[phase_of_status(status)] += count
         return cls(
-            items=tuple(
-                ReleaseItem.of(release, superseded=release.execution.started_at < newest[release.id])
-                for release in listing.releases
-            ),
+            items=items_of(listing.releases, {}),
             total=listing.total,
             page=listing.offset // listing.page_size + 1,
             page_size=listing.page_size,
@@ -201,6 +204,18 @@ class ReleasesPage(ListPage):
         if number * self.page_size < self.total and (number + 1) * self.page_size <= REACH and not rest:
             return self.asking(page=number + 1)
         return self.asking(cursor=self.next) if self.next else None
+
+    @property
+    def neighbours(self) -> dict[str, Mapping[str, Any]]:
+        """By number as far as that reaches, then by cursor; the last is known where a number leads there."""
+        around: dict[str, Mapping[str, Any]] = {"first": {}}
+        if self.newer:
+            around["prev"] = {"page": min(self.newer["page"], self.pages)}
+        if self.older:
+            around["next"] = {name: self.older[name] for name in ("page", "cursor") if name in self.older}
+        if self.pages * self.page_size <= REACH:
+            around["last"] = {"page": self.pages}
+        return around
 
     def asking(self, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - what templates give
         """The parameters of the first page with some of the filter changed; None or nothing takes one away."""

@@ -4,40 +4,54 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
+from flask import request
 from werkzeug.wrappers import Response
 
 from dashboard.live.snapshots import Snapshot
+from dashboard.web.exported import tell_exported
 from dashboard.web.told import utc
 
-# What a spreadsheet takes for the beginning of a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_BYTE_ORDER_MARK = "\ufeff"
+# What a spreadsheet takes for the beginning of a formula, also in the wide forms of East Asian keyboards.
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_CONTROL = ("\t", "\r", "\n")
+BYTE_ORDER_MARK = "\ufeff"
 _MAX_NAME = 80
 
 
 def csv_text(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     """A table after RFC 4180, beginning with a byte order mark, in which no cell is a formula."""
+    return BYTE_ORDER_MARK + csv_lines([head]) + csv_lines(lines)
+
+
+def csv_lines(lines: Iterable[Sequence[str]]) -> str:
+    """Some lines of a table, in which no cell is a formula."""
     written = io.StringIO()
-    writer = csv.writer(written, lineterminator="\r\n")
-    writer.writerow(head)
-    writer.writerows([_plain(cell) for cell in line] for line in lines)
-    return _BYTE_ORDER_MARK + written.getvalue()
+    csv.writer(written, lineterminator="\r\n").writerows([_plain(cell) for cell in line] for line in lines)
+    return written.getvalue()
 
 
 def csv_answer(name: str, snapshot: Snapshot[Any], head: Sequence[str], lines: Iterable[Sequence[str]]) -> Response:
     """A table of what was known at one moment, which its file name tells, and whether that was the latest."""
-    moment = f"{snapshot.as_of:%Y%m%dT%H%M%SZ}{'-not-the-latest' if snapshot.stale else ''}"
     answer = Response(csv_text(head, lines).encode("utf-8", "replace"), mimetype="text/csv")
-    answer.headers["Content-Disposition"] = f'attachment; filename="{_file_name(name)}-{moment}.csv"'
-    answer.headers["As-Of"] = utc(snapshot.as_of)
-    answer.headers["Cache-Control"] = "private, no-store"
+    as_file(answer, name, snapshot.as_of, stale=snapshot.stale, ending="csv")
+    tell_exported(request.path, "csv")
     return answer
 
 
+def as_file(answer: Response, name: str, as_of: datetime, *, stale: bool, ending: str) -> None:
+    """Have a browser keep the answer as a file, whose name tells the moment."""
+    moment = f"{as_of:%Y%m%dT%H%M%SZ}{'-not-the-latest' if stale else ''}"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{_file_name(name)}-{moment}.{ending}"'
+    answer.headers["As-Of"] = utc(as_of)
+    answer.headers["Cache-Control"] = "private, no-store"
+
+
 def _plain(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+    """A quotation mark before what would be a formula: spreadsheets then show the cell as text."""
+    return f"'{cell}" if cell.startswith(_CONTROL) or cell.lstrip().startswith(_FORMULA) else cell
 
 
 def _file_name(name: str) -> str:

@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 import structlog
@@ -42,6 +42,7 @@ _TITLES_BY_CODE = {
     "entity_not_found": "Not in this release",
     "run_not_found": "No such run",
     "link_ended": "This screen is not let in any more",
+    "too_many_tables": "Too many long tables at once",
     "session_ended": "Nobody is logged in here",
 }
 
@@ -120,7 +121,7 @@ def invalid_parameter(name: str, message: str) -> Refused:
 
 
 def conflict(name: str, message: str) -> Refused:
-    """A field with a value that could be used if there were not something else."""
+    """A field with a value that something which is there already stands against."""
     return Refused(409, "conflict", f"{name}: {message}", fields=[FieldError(field=name, message=message)])
 
 
@@ -139,7 +140,7 @@ def init_app(app: Flask) -> None:
     @app.errorhandler(MalformedId)
     def malformed(exc: MalformedId) -> Response:
         message = f"“{_shown(exc.text)}” is not an id that can be looked up: {exc.reason}."
-        return answer(Refused(422, "malformed_id", message))
+        return answer(Refused(422, "malformed_id", message, fields=tuple(_fields_with(exc))))
 
     @app.errorhandler(NotFound)
     def not_found(exc: NotFound) -> Response:
@@ -232,6 +233,13 @@ def _code(exc: HTTPException) -> str:
 def _kept_headers(exc: HTTPException) -> dict[str, str]:
     """The headers that belong to a status, such as Allow for 405."""
     return {name: value for name, value in exc.get_headers() if name not in {"Content-Type", "Content-Length"}}
+
+
+def _fields_with(exc: MalformedId) -> Iterator[FieldError]:
+    """The parts of the address that have such an id."""
+    parts = (*(request.view_args or {}).items(), *request.args.items(multi=True))
+    for name in dict.fromkeys(name for name, value in parts if value == exc.text):
+        yield FieldError(field=name, message=exc.reason)
 
 
 def _shown(text: str) -> str:

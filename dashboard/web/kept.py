@@ -8,7 +8,7 @@ from flask_login import current_user
 from markupsafe import Markup, escape
 from werkzeug.wrappers import Response as BaseResponse
 
-from dashboard.accounts.kept import Kept, KeptAlready, KeptRefused, Preferences, View, ViewUnknown, zones
+from dashboard.accounts.kept import Kept, KeptConflict, KeptRefused, Preferences, View, ViewUnknown, zones
 from dashboard.accounts.store import Accounts, AccountsUnavailable
 from dashboard.domain.ids import parse_release_id
 from dashboard.pages.kept import SettingsPage, Star, ViewItem, ViewsBar
@@ -30,7 +30,7 @@ def init_app(app: Flask, accounts: Accounts) -> None:
     """Keep what users keep with these accounts."""
     app.extensions["kept"] = Kept(accounts)
     app.register_error_handler(KeptRefused, lambda exc: answer(invalid_parameter(exc.field, exc.reason)))
-    app.register_error_handler(KeptAlready, lambda exc: answer(conflict(exc.field, exc.reason)))
+    app.register_error_handler(KeptConflict, lambda exc: answer(conflict(exc.field, exc.reason)))
     app.register_error_handler(
         ViewUnknown, lambda _exc: answer(Refused(404, "view_not_found", "You have no such view (any more)."))
     )

@@ -5,12 +5,14 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from flask import g, request, url_for
 
+from dashboard.pages.base import Page
 from dashboard.web.converters import path_of
 
 # What stands in an address for an id that is put in later. It cannot be a part of a run id, which may come after it.
 _HERE = "here"
 # What Flask leaves as it is in a query.
 _PLAIN_IN_QUERY = "!$'()*,/:;?@"
+_PLAIN_IN_PATH = "/:@!$&'()*+,;=~"
 _LOOKED_FOR = ("q", "phase", "changed", "sort")
 
 
@@ -36,7 +38,19 @@ def without(address: str, *names: str) -> str:
     """An address without these parameters."""
     path, _, query = address.partition("?")
     kept = [(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name not in names]
-    return f"{path}?{urlencode(kept, safe=_PLAIN_IN_QUERY)}" if kept else path
+    return _address(path, kept)
+
+
+def links_beside(page: Page) -> str:
+    """The header `Link`: the pages beside the one that is asked for, at the same address but for what says which."""
+    path = request.script_root + quote(request.path, safe=_PLAIN_IN_PATH)
+    kept = [(name, value) for name, value in request.args.items(multi=True) if name not in {"page", "cursor"}]
+    beside = ((relation, [*kept, *which.items()]) for relation, which in page.neighbours.items())
+    return ", ".join(f'<{_address(path, asked)}>; rel="{relation}"' for relation, asked in beside)
+
+
+def _address(path: str, asked: list[tuple[str, Any]]) -> str:
+    return f"{path}?{urlencode(asked, safe=_PLAIN_IN_QUERY)}" if asked else path
 
 
 def _around(endpoint: str, release_id: str, name: str, *kept_names: str) -> tuple[str, str]:

@@ -13,7 +13,8 @@ from dashboard.domain.filters import AGO, PAGE_SIZE, PREFIX, REACH, TOLD_BY_STAT
 from dashboard.domain.ids import MAX_IDENTIFIER
 from dashboard.pages.releases import FilterView
 from dashboard.web.errors import invalid_parameter
-from dashboard.web.parameters import NO_CONTROL_CHARACTERS, Told, ToldMany, WholeNumber, Word, words_pattern
+from dashboard.web.media import Form, asked_form
+from dashboard.web.parameters import NO_CONTROL_CHARACTERS, PLAIN_TEXT, Told, ToldMany, WholeNumber, Word, words_pattern
 
 MAX_PAGE_SIZE = 100
 # Of what the filter takes, what callers are told of: every day that there is in the years that it takes, and a time.
@@ -42,7 +43,7 @@ UNTIL = Told("until", f"Releases that were started before: {_IS}", _MOMENT)
 FILTER = (Q, PHASE, SINCE, UNTIL)
 PAGE = WholeNumber("page", f"Which page, as far as the first {REACH:,} releases. Not together with `cursor`.", 1, REACH)
 SIZE = WholeNumber("page_size", "How many releases a page has.", PAGE_SIZE, MAX_PAGE_SIZE)
-CURSOR = Told("cursor", "What an answer with the same filter gave as `next`.", {"type": "string", "minLength": 1})
+CURSOR = Told("cursor", "What an answer with the same filter gave as `next`.", PLAIN_TEXT | {"minLength": 1})
 STARRED = Word("starred", "With 1: what the user has starred. Not together with any of the others.", ("1",))
 
 _OF_THE_LIST = (*FilterView.model_fields, "page", "page_size", "cursor")
@@ -51,6 +52,8 @@ _OF_THE_LIST = (*FilterView.model_fields, "page", "page_size", "cursor")
 def asked_slice() -> Slice:
     """The page of the list that the request is for; raises MalformedFilter, or Refused with 422."""
     args, wanted = request.args, asked_filter()
+    if asked_form() is not Form.JSON:
+        return _from_the_beginning(wanted)
     page_size = SIZE.read()
     sealed = args.get(CURSOR.name)
     if sealed is None:
@@ -58,6 +61,15 @@ def asked_slice() -> Slice:
     if PAGE.name in args:
         raise PAGE.refuse("is not taken together with cursor, which says where the page begins")
     return Slice(page_size, filter=wanted, cursor=_opened(sealed, wanted))
+
+
+def _from_the_beginning(wanted: ReleaseFilter) -> Slice:
+    """The first page of a table, which has the whole list, or all of it from a cursor on."""
+    for which in (PAGE, SIZE):
+        if which.name in request.args:
+            raise which.refuse("is not taken for a table, which has all pages; cursor says where it begins")
+    sealed = request.args.get("cursor")
+    return Slice(MAX_PAGE_SIZE, filter=wanted, cursor=_opened(sealed, wanted) if sealed is not None else None)
 
 
 def asked_filter() -> ReleaseFilter:

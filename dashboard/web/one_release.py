@@ -1,5 +1,6 @@
 """The pages of one release: each view shows it, or an entity of it, in another way."""
 
+from functools import cache
 from typing import Any
 
 from flask import Blueprint, render_template, request
@@ -18,11 +19,13 @@ from dashboard.pages.opening import WORDS
 from dashboard.pages.panel import Panel, PanelPage
 from dashboard.pages.release import HierarchyPage, ReleasePage
 from dashboard.pages.strip import SmallStrip, StripPage
+from dashboard.pages.tables import tree_table
 from dashboard.pages.timeline import TimelinePage
 from dashboard.web.asked import OPEN, RUN, SELECTED, SHUT, watched_release
 from dashboard.web.csv import csv_answer
 from dashboard.web.kiosk import OF_A_SCREEN, SHOW, WALL, asked_turns, go_to_the_wall
 from dashboard.web.matrix import HEAD, OF_A_MATRIX, asked_matrix, matrix_lines
+from dashboard.web.media import Form, asked_form
 from dashboard.web.narrowed import NARROWING, asked_narrowing, asked_order
 from dashboard.web.operations import described
 from dashboard.web.shown import Shown, the_releases
@@ -40,7 +43,7 @@ twins = Twins(blueprint)
 
 
 @twins.route("/releases/<id:release_id>")
-@described(ReleasePage, query=(RUN, OPEN, SHUT, SELECTED, *NARROWING, WALL), may={302})
+@described(ReleasePage, query=(RUN, OPEN, SHUT, SELECTED, *NARROWING, WALL), may={302}, tables=True)
 def release(release_id: str) -> Shown:
     """One release: its facts, what blocks it, and its tree with most clusters closed, or what of it matches.
 
@@ -50,7 +53,8 @@ def release(release_id: str) -> Shown:
     narrowing, order, run_id = asked_narrowing(), asked_order(), RUN.read()
     go_to_the_wall()
     wanted = opened - WORDS | ({selected} if selected else set())
-    seen = the_releases().release(release_id, run_id, whole=narrowing.picks, opened=wanted)
+    whole = narrowing.picks or asked_form() is not Form.JSON
+    seen = the_releases().release(release_id, run_id, whole=whole, opened=wanted)
     if selected:
         what, seen = _with_history(what, seen)
     return Shown(
@@ -59,16 +63,19 @@ def release(release_id: str) -> Shown:
         lambda: ReleasePage.of(seen, opened, shut, narrowing, order, _panel(seen, selected) if selected else None),
         unfolded=lambda: ReleasePage.unfolded(seen, narrowing, order),
         since=narrowing.since,
+        # What is closed would be missing in a table that nobody can open.
+        table=lambda: tree_table(HierarchyPage.of(seen, narrowing, order)),
     )
 
 
 @twins.route("/releases/<id:release_id>/hierarchy")
-@described(HierarchyPage, query=(RUN, OPEN, *NARROWING))
+@described(HierarchyPage, query=(RUN, OPEN, *NARROWING), tables=True)
 def hierarchy(release_id: str) -> Shown:
     """One release with its whole tree, or as far as one is opened that is too large for that."""
     what, narrowing, order = watched_release(release_id), asked_narrowing(), asked_order()
     seen = the_releases().release(release_id, RUN.read(), whole=True, opened=OPEN.read())
-    return Shown(what, seen, lambda: HierarchyPage.of(seen, narrowing, order), since=narrowing.since)
+    page = cache(lambda: HierarchyPage.of(seen, narrowing, order))
+    return Shown(what, seen, page, since=narrowing.since, table=lambda: tree_table(page()))
 
 
 @twins.route("/releases/<id:release_id>/strip")
@@ -108,7 +115,7 @@ def matrix(release_id: str) -> Shown:
     """The apps of a release by its clusters, or a part of that."""
     what, asked = watched_release(release_id), asked_matrix(OPEN.read())
     seen = the_releases().release(release_id, RUN.read(), whole=True, opened=asked.opened)
-    return Shown(what, seen, lambda: MatrixPage.of(seen, asked))
+    return Shown(what, seen, lambda: MatrixPage.of(seen, asked), paged=True)
 
 
 @blueprint.get("/releases/<id:release_id>/matrix.csv")

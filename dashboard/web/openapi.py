@@ -18,7 +18,8 @@ from werkzeug.routing import Rule
 
 from dashboard import __version__
 from dashboard.web.errors import ErrorPage
-from dashboard.web.openapi_parts import ABOUT, ERROR, SECURITY, body, error, good, parameters
+from dashboard.web.media import FORMAT, JSON_ALONE
+from dashboard.web.openapi_parts import ABOUT, ERROR, SECURITY, body, error, good, parameters, with_tables
 from dashboard.web.operations import Operation, operation_of
 from dashboard.web.parameters import Schema
 from dashboard.web.security import SAFE_METHODS
@@ -67,15 +68,19 @@ class Described:
     @property
     def statuses(self) -> list[int]:
         """Every status that it can have, in order."""
-        found = {self.said.status, 401, 503} | self.said.may
+        found = {self.said.status, 400, 401, 413, 503} | self.said.may
+        if self.said.tables:
+            found |= {429}
         if self.twin:
-            found |= {304, 404} if self.rule.arguments else {304}
-        if self.said.query or self.rule.arguments & {"release_id", "entity_id"}:
+            found |= {404} if self.rule.arguments else set()
+        if self.said.query or self.rule.arguments:
             found |= {422}
+        if self.method == "GET":
+            found |= {304}
         if self.method not in SAFE_METHODS:
             found |= {403}
         if self.said.takes:
-            found |= {400, 413, 415, 422}
+            found |= {415, 422}
         return sorted(found)
 
 
@@ -125,12 +130,14 @@ def template(rule: Rule) -> str:
 
 def _operation(operation: Described, example: Schema) -> Schema:
     summary, _, more = operation.doc.partition("\n\n")
-    said, tagged = operation.said, 304 in operation.statuses
+    said, forms = operation.said, [FORMAT if operation.said.tables else JSON_ALONE] if operation.twin else []
     written: Schema = {
         "operationId": operation.rule.endpoint.rpartition(".")[2].removeprefix("api_"),
         "summary": " ".join(summary.split()).removesuffix("."),
         "tags": [operation.tag],
-        "parameters": parameters(operation.rule, said, example.get("address", ""), tagged=tagged),
+        "parameters": parameters(
+            operation.rule, (*said.query, *forms), example.get("address", ""), tagged=304 in operation.statuses
+        ),
         "responses": {str(code): _response(operation, code, example) for code in operation.statuses},
     }
     if more:
@@ -147,7 +154,8 @@ def _response(operation: Described, code: int, example: Schema) -> Schema:
         return {"$ref": f"#/components/responses/Error{code}"}
     answers = operation.said.answers if code == operation.said.status else ()
     tagged = 304 in operation.statuses
-    return good(code, list(map(_reference, answers)), example.get("answer"), twin=operation.twin, tagged=tagged)
+    written = good(code, list(map(_reference, answers)), example.get("answer"), twin=operation.twin, tagged=tagged)
+    return with_tables(written) if answers and operation.said.tables else written
 
 
 def _reference(model: type[object]) -> Schema:

@@ -1,13 +1,15 @@
 """What the operations of the API's reference are made of: parameters, bodies and answers."""
 
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qs
 
 from werkzeug.routing import Map, Rule
 
 from dashboard.domain.ids import EntityType
+from dashboard.web.media import MEDIA_TYPES, Form
 from dashboard.web.operations import Operation
-from dashboard.web.parameters import Parameter, Schema, id_pattern
+from dashboard.web.parameters import PLAIN_TEXT, Parameter, Schema, id_pattern
 from dashboard.web.security import SESSION_COOKIE
 
 ABOUT = """\
@@ -38,7 +40,7 @@ _SAYS = {
     204: "It is done, and there is nothing to say.",
     302: "The address of the page's wall screen, where `kiosk=1` asks for that.",
     304: "Nothing has changed since the answer whose `ETag` was sent in `If-None-Match`.",
-    400: "The body is not the JSON that it says it is.",
+    400: "What was sent cannot be read: a body that is not the JSON that it says, or a header with control characters.",
     401: "Nobody is logged in, the token does not hold (any more), or the credentials are wrong.",
     403: "A page of another site sent this, so nothing was done; or the user may not do it.",
     404: "There is no such thing (any more).",
@@ -83,19 +85,19 @@ _KNOWN: Schema = {
 }
 
 
-def parameters(rule: Rule, operation: Operation, address: str, *, tagged: bool) -> list[Schema]:
+def parameters(rule: Rule, query: Iterable[Parameter], address: str, *, tagged: bool) -> list[Schema]:
     """Those of the path, of the query and of the head, with the values that they have in this example's address."""
-    path, _, query = address.partition("?")
+    path, _, example = address.partition("?")
     routes = Map([rule.empty()], converters=rule.map.converters).bind("")
     in_path = routes.match(path, method=next(iter(rule.methods or ())))[1] if path else {}
-    asked = parse_qs(query)
+    asked = parse_qs(example)
     said = [_in_path(name, in_path) for name in sorted(rule.arguments, key=rule.rule.index)]
-    said += [_in_query(parameter, asked.get(parameter.name, [])) for parameter in operation.query]
+    said += [_in_query(parameter, asked.get(parameter.name, [])) for parameter in query]
     return said + ([_KNOWN] if tagged else [])
 
 
 def _in_path(name: str, values: Any) -> Schema:  # noqa: ANN401
-    says, schema = _IN_PATHS.get(name, (f"The {name.replace('_', ' ')}.", {"type": "string", "minLength": 1}))
+    says, schema = _IN_PATHS.get(name, (f"The {name.replace('_', ' ')}.", PLAIN_TEXT | {"minLength": 1}))
     said: Schema = {"name": name, "in": "path", "required": True, "description": says, "schema": schema}
     return said | ({"example": values[name]} if name in values else {})
 
@@ -126,6 +128,13 @@ def good(code: int, answers: list[Schema], example: Any, *, twin: bool, tagged: 
         schema = answers[0] if len(answers) == 1 else {"anyOf": answers}
         said["content"] = {JSON: {"schema": schema} | ({"example": example} if example is not None else {})}
     return said
+
+
+def with_tables(answer: Schema) -> Schema:
+    """A good answer that may come as a table, too. A long one is sent as it is read, without a tag."""
+    tables = {MEDIA_TYPES[form]: {"schema": _TEXT} for form in (Form.NDJSON, Form.CSV)}
+    tag = {"ETag": {**_ETAG["ETag"], "required": False}}
+    return {**answer, "headers": answer["headers"] | tag, "content": answer["content"] | tables}
 
 
 def error(code: int, example: Any) -> Schema:  # noqa: ANN401 - JSON

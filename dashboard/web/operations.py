@@ -19,7 +19,8 @@ class Operation:
 
     `answers` are the models of which a good answer, of `status`, is one; without any it has no body. `takes` is the
     model of the request's JSON, which may come as a form, too, where `forms` says so. `may` has the statuses that do
-    not follow from the rest. A `public` one asks for no login.
+    not follow from the rest. One with `tables`
+    answers as NDJSON and CSV, too. A `public` one asks for no login.
     """
 
     answers: tuple[type[BaseModel], ...]
@@ -29,6 +30,7 @@ class Operation:
     may: frozenset[int] = frozenset()
     forms: bool = False
     public: bool = False
+    tables: bool = False
 
 
 def described(
@@ -39,9 +41,10 @@ def described(
     may: Iterable[int] = (),
     forms: bool = False,
     public: bool = False,
+    tables: bool = False,
 ) -> Callable[[F], F]:
     """Say of a view what `Operation` keeps of it. Stands between the route and the view."""
-    operation = Operation(answers, tuple(query), takes, status, frozenset(may), forms, public)
+    operation = Operation(answers, tuple(query), takes, status, frozenset(may), forms, public, tables)
 
     def describe(view: F) -> F:
         setattr(view, _NAME, operation)

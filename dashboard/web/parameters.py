@@ -17,6 +17,8 @@ _CONTROL = "\\u0000-\\u001f\\u007f-\\u009f"
 # What cannot stand in an id, as far as patterns can say it: what else cannot be printed is known to Unicode alone.
 _NOT_IN_IDS = "\\u0000-\\u0020\\u007f-\\u00a0\\u00ad"
 NO_CONTROL_CHARACTERS = re.compile(f"[^{_CONTROL}]*")
+# What every parameter is held to (`limits.py`).
+PLAIN_TEXT: Schema = {"type": "string", "pattern": f"^{NO_CONTROL_CHARACTERS.pattern}$"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ class Text(Parameter):
     @property
     def schema(self) -> Schema:
         """JSON Schema of the value."""
-        return {"type": "string", "maxLength": self.longest, "pattern": f"^{NO_CONTROL_CHARACTERS.pattern}$"}
+        return PLAIN_TEXT | {"maxLength": self.longest}
 
     def read(self) -> str:
         """The text that is asked for, without blanks around it; raises Refused with 422."""
@@ -137,7 +139,7 @@ class Texts(Parameter):
     @property
     def schema(self) -> Schema:
         """JSON Schema of all values."""
-        return {"type": "array", "maxItems": self.most, "items": {"type": "string"}}
+        return {"type": "array", "maxItems": self.most, "items": PLAIN_TEXT}
 
     def read(self) -> frozenset[str]:
         """The texts that are asked for; raises Refused with 422."""

@@ -48,7 +48,7 @@ class RedocPage(ReferencePage):
 
 
 @blueprint.get("/api/openapi.json")
-@described(OpenApi, may={304})
+@described(OpenApi)
 def openapi() -> BaseResponse:
     """This reference, as an OpenAPI 3.1 document."""
     response = Response(_written(), mimetype="application/json")

@@ -26,6 +26,7 @@ from dashboard.pages.occurrences import OccurrencesPage
 from dashboard.pages.problems import ProblemsPage
 from dashboard.pages.releases import ReleasesPage
 from dashboard.pages.starred import StarredPage
+from dashboard.pages.tables import problems_table, releases_table, starred_table
 from dashboard.web.asked import a_release
 from dashboard.web.errors import answer, invalid_parameter
 from dashboard.web.finding import WORDS, asked_words, page_links
@@ -37,6 +38,7 @@ from dashboard.web.one_release import blueprint, twins
 from dashboard.web.operations import described
 from dashboard.web.parameters import RunId, Text
 from dashboard.web.shown import Shown, the_releases
+from dashboard.web.walk import walked
 
 __all__ = ["blueprint", "twins"]
 
@@ -58,7 +60,7 @@ def home() -> Response:
 
 
 @twins.route("/releases")
-@described(ReleasesPage, StarredPage, query=(*FILTER, PAGE, SIZE, CURSOR, STARRED, WALL), may={302})
+@described(ReleasesPage, StarredPage, query=(*FILTER, PAGE, SIZE, CURSOR, STARRED, WALL), may={302}, tables=True)
 def releases() -> Shown:
     """The list, filtered and paged, or what the viewer has starred."""
     starred, asked = asked_stars(), asked_slice()
@@ -72,6 +74,8 @@ def releases() -> Shown:
         seen,
         lambda: ReleasesPage.of(seen, asked.filter, seal),
         lambda later: {"counted_at": later.value.counted_at},
+        table=lambda: releases_table(walked(the_releases(), asked, seen, seal)),
+        paged=True,
     )
 
 
@@ -80,16 +84,24 @@ def _starred() -> Shown:
     stars = the_kept().stars(current_user.id)
     asked = Slice(page_size=MAX_STARS, filter=ReleaseFilter(ids=stars))
     seen = the_releases().page(asked)
-    return Shown(Watched("list", asked), seen, lambda: StarredPage.of(seen), personal=True)
+    return Shown(
+        Watched("list", asked),
+        seen,
+        lambda: StarredPage.of(seen),
+        personal=True,
+        table=lambda: starred_table(StarredPage.of(seen)),
+    )
 
 
 @twins.route("/problems")
-@described(ProblemsPage, query=(IN_TEXT, OF_RELEASE))
+@described(ProblemsPage, query=(IN_TEXT, OF_RELEASE), tables=True)
 def problems() -> Shown:
     """What is broken now, across releases, grouped by cause, or what of it is asked for."""
     asked = Asked(IN_TEXT.read(), OF_RELEASE.read() or "")
     seen = the_releases().problems()
-    return Shown(Watched("problems"), seen, lambda: ProblemsPage.of(seen, asked))
+    return Shown(
+        Watched("problems"), seen, lambda: ProblemsPage.of(seen, asked), table=lambda: problems_table(seen, asked)
+    )
 
 
 @twins.route("/compare")

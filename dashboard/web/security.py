@@ -22,6 +22,7 @@ _POLICY = (
     "font-src 'self'",
     "manifest-src 'self'",
     "form-action 'self'",
+    "object-src 'none'",
     "base-uri 'none'",
     "frame-ancestors 'none'",
 )
@@ -36,6 +37,8 @@ PREFLIGHT = {
     "Access-Control-Allow-Headers": "Authorization, Content-Type, If-None-Match",
     "Access-Control-Max-Age": "600",
 }
+
+EXPOSED = "As-Of, Content-Disposition, ETag, Link, Retry-After, X-Request-ID"
 
 
 class Sessions(SecureCookieSessionInterface):
@@ -138,5 +141,5 @@ def _share(response: Response, origins: frozenset[str]) -> Response:
         response.vary.add("Origin")
     if allowed := _allowed_origin(request, origins):
         response.headers["Access-Control-Allow-Origin"] = allowed
-        response.headers["Access-Control-Expose-Headers"] = "As-Of, ETag, Retry-After, X-Request-ID"
+        response.headers["Access-Control-Expose-Headers"] = EXPOSED
     return response

@@ -12,6 +12,7 @@ from dashboard.live.releases import LiveReleases
 from dashboard.live.snapshots import Snapshot
 from dashboard.live.watched import Watched
 from dashboard.pages.base import Page
+from dashboard.pages.table import Table
 
 Moments = Mapping[str, datetime]
 
@@ -39,6 +40,7 @@ class Shown:
     `unfolded` makes the page with every row shown, where what a viewer has opened makes a difference. `since` is set
     where the page says something else as time goes by, of the same snapshot: what changed since then. `personal` says
     that it depends on who asks what is shown at this address: such a page hears no news, which are for all; it asks.
+    `table` makes the table of it, where it has one. `paged` says that there are pages of it beside this one.
     """
 
     what: Watched
@@ -48,6 +50,8 @@ class Shown:
     unfolded: Callable[[], Page] | None = None
     since: datetime | None = None
     personal: bool = False
+    table: Callable[[], Table] | None = None
+    paged: bool = False
 
     def moments(self) -> Moments:
         """Every moment by name, `as_of` first."""

@@ -9,12 +9,16 @@ from flask import Blueprint, Response, copy_current_request_context, render_temp
 from markupsafe import escape
 
 from dashboard import __version__
+from dashboard.pages.table import Table
 from dashboard.web.changes import drawn, outline
 from dashboard.web.errors import wants_fragment
 from dashboard.web.formats import theme
 from dashboard.web.kept import slots
+from dashboard.web.links import links_beside
+from dashboard.web.media import Form, asked_form
 from dashboard.web.renderings import the_renderings
 from dashboard.web.shown import Shown
+from dashboard.web.tables import table_answer
 from dashboard.web.texts import Text
 from dashboard.web.told import TOLD, Told, answer, exact, told, unchanged
 
@@ -37,7 +41,7 @@ class Twins:
             name = view.__name__
             self.rules[name], self.views[name] = rule, view
             self._blueprint.add_url_rule(rule, name, _rendered(view, _html))
-            self._blueprint.add_url_rule(f"/api{rule}", f"api_{name}", _rendered(view, _json))
+            self._blueprint.add_url_rule(f"/api{rule}", f"api_{name}", _rendered(view, _api))
             return view
 
         return register
@@ -62,14 +66,38 @@ def tag_of(shown: Shown) -> str:
     return f"{shown.snapshot.version}.{blake2b(asked, digest_size=6).hexdigest()}"
 
 
+def _api(shown: Shown, tag: str) -> Response:
+    form = asked_form(tables=shown.table is not None)
+    if shown.table is None or form is Form.JSON:
+        response = _json(shown, tag)
+    else:
+        response = _table(shown, shown.table, form, f"{tag}.{form}")
+    response.vary.update({"Authorization", "Cookie", "Accept"} if shown.table else {"Authorization", "Cookie"})
+    return response
+
+
+def _table(shown: Shown, make: Callable[[], Table], form: Form, tag: str) -> Response:
+    if request.if_none_match.contains_weak(tag):
+        response = answer(unchanged(shown), shown.snapshot)
+    else:
+        table = make()
+        response = table_answer(table, form)
+        if table.long:
+            # What its later pages say is not known yet.
+            return response
+    response.set_etag(tag, weak=True)
+    return response
+
+
 def _json(shown: Shown, tag: str) -> Response:
     # Weak: `as_of` moves on while the content stays.
     known = request.if_none_match.contains_weak(tag)
     said = unchanged(shown) if known else told(shown, tag, "json", _json_text(shown, tag))
     response = answer(said, shown.snapshot)
     response.set_etag(tag, weak=True)
-    response.vary.update({"Authorization", "Cookie"})
     response.mimetype = "application/json"
+    if shown.paged and not known:
+        response.headers["Link"] = the_renderings().get(tag, "links", lambda: links_beside(shown.make()))
     return response
 
 

@@ -32,6 +32,9 @@ def test_nothing_needs_to_be_set():
         ("ACCESS_TOKEN_MINUTES", "-1"),
         ("API_CORS_ORIGINS", "example.com"),
         ("TRUSTED_PROXIES", "all"),
+        ("TRUSTED_HOSTS", "https://dash.example.com"),
+        ("TRUSTED_HOSTS", "dash.example.com:8443"),
+        ("TRUSTED_HOSTS", "a.example.com, *"),
         ("RELEASE_WORKFLOW_TYPE", "x' OR 1=1"),
         ("ENTITY_MAP", "nowhere.toml"),
         ("TEMPORAL_TIMEOUT", "soon"),
@@ -104,6 +107,12 @@ def test_the_address_of_temporals_own_pages_is_kept_from_temporals_own_settings(
     settings = load(TEMPORAL_UI_URL="https://temporal.example.com/ui/", TEMPORAL_NAMESPACE="prod")
     assert settings.temporal_ui_url == "https://temporal.example.com/ui"
     assert settings.temporal_environment == {"TEMPORAL_NAMESPACE": "prod"}
+
+
+def test_trusted_hosts_are_names_in_any_case():
+    settings = load(TRUSTED_HOSTS=" Dash.example.com, .example.net,[::1], localhost ,")
+    assert settings.trusted_hosts == ("dash.example.com", ".example.net", "[::1]", "localhost")
+    assert load(TRUSTED_HOSTS="").trusted_hosts == ()
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path):

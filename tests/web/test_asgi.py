@@ -1,13 +1,16 @@
 """The dashboard as an ASGI app: what comes in reaches Flask as it is, and streams are bounded."""
 
+import asyncio
 import gzip
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from flask import Flask
+import pytest
+from flask import Flask, Response, request
 from flask.testing import FlaskClient
 
 from dashboard.asgi import AsgiDashboard
+from dashboard.web.tables import STREAMED
 from tests.waiting import in_a_loop
 
 
@@ -82,3 +85,89 @@ def test_files_are_compressed_for_who_takes_that(client: FlaskClient) -> None:
     assert len(squeezed.data) < len(plain) / 2
     tag = squeezed.headers["ETag"]
     assert client.get(path, headers={"Accept-Encoding": "gzip", "If-None-Match": tag}, buffered=True).status_code == 304
+
+
+class Pieces:
+    """An answer that takes its time: what was made of it so far, and whether it has been closed."""
+
+    def __init__(self, app: Flask) -> None:
+        self.made = 0
+        self.closed = False
+        app.view_functions["kept_api.settings"] = self.answer
+
+    def answer(self) -> Response:
+        request.environ[STREAMED] = True
+        answer = Response(self._pieces())
+        answer.call_on_close(self.close)
+        return answer
+
+    def close(self) -> None:
+        self.closed = True
+
+    def _pieces(self) -> Iterator[bytes]:
+        for number in range(100):
+            self.made += 1
+            yield b"%d\n" % number
+
+
+class Client:
+    """Takes so many pieces, and then is slow or goes away."""
+
+    def __init__(self, app: Flask, browser: FlaskClient, *, takes: int = 1_000, goes: bool = False) -> None:
+        self.app, self.takes, self.goes = app, takes, goes
+        self.headers = [(b"host", b"localhost"), cookie(app, browser)]
+        self.body: list[bytes] = []
+        self.made_when_taken: list[int] = []
+        self.gone = asyncio.Event()
+
+    async def ask(self, pieces: Pieces, **options: Any) -> None:
+        path = "/api/settings"
+        scope = {"type": "http", "http_version": "1.1", "method": "GET", "path": path, "raw_path": path.encode()}
+        dashboard = AsgiDashboard(
+            self.app, self.app.extensions["releases"], self.app.extensions["accounts"].mark, threads=2, **options
+        )
+        asked = False
+
+        async def receive() -> dict[str, Any]:
+            nonlocal asked
+            if asked:
+                await self.gone.wait()
+                return {"type": "http.disconnect"}
+            asked = True
+            return {"type": "http.request"}
+
+        async def send(message: Any) -> None:
+            if message["type"] != "http.response.body" or not message["body"]:
+                return
+            self.body.append(message["body"])
+            self.made_when_taken.append(pieces.made)
+            if len(self.body) == self.takes:
+                if not self.goes:
+                    await asyncio.Event().wait()
+                self.gone.set()
+                await asyncio.sleep(0)
+
+        await dashboard({**scope, "query_string": b"", "headers": self.headers}, receive, send)
+
+
+def test_an_answer_in_pieces_is_sent_as_it_is_made(app: Flask, logged_in: FlaskClient) -> None:
+    pieces, client = Pieces(app), Client(app, logged_in)
+    in_a_loop(lambda: client.ask(pieces))
+    assert b"".join(client.body) == b"".join(b"%d\n" % number for number in range(100))
+    assert client.made_when_taken == list(range(1, 101)), "none is made before the one before it has been taken"
+    assert pieces.closed
+
+
+def test_of_an_answer_in_pieces_no_more_are_made_for_who_has_gone(app: Flask, logged_in: FlaskClient) -> None:
+    pieces, client = Pieces(app), Client(app, logged_in, takes=3, goes=True)
+    in_a_loop(lambda: client.ask(pieces))
+    assert 3 <= pieces.made < 10
+    assert pieces.closed
+
+
+def test_who_leaves_a_piece_lying_is_not_waited_for(app: Flask, logged_in: FlaskClient) -> None:
+    pieces, client = Pieces(app), Client(app, logged_in, takes=3)
+    with pytest.raises(TimeoutError):
+        in_a_loop(lambda: client.ask(pieces, patience=0.2))
+    assert pieces.made == 3
+    assert pieces.closed

@@ -75,6 +75,27 @@ def test_a_token_does_not_excuse_another_site(client: FlaskClient, bearer: dict[
     assert (answer.status_code, answer.get_json()["error"]["code"]) == (403, "cross_site")
 
 
+@pytest.mark.parametrize("headers", FROM_ELSEWHERE, ids=str)
+def test_nor_does_one_beside_a_session(
+    logged_in: FlaskClient, shared: FlaskClient, user: User, bearer: dict[str, str], headers: dict[str, str]
+):
+    shared.post("/login", data={"username": user.email, "password": PASSWORD})
+    for browser in (logged_in, shared):
+        answer = browser.put("/api/settings", json={"zone": "Europe/Berlin"}, headers={**bearer, **headers})
+        assert (answer.status_code, answer.get_json()["error"]["code"]) == (403, "cross_site")
+    assert logged_in.get("/api/settings").get_json()["zone"] == ""
+
+
+def test_an_origin_of_the_settings_acts_by_its_token_but_not_beside_a_session(
+    shared: FlaskClient, user: User, bearer: dict[str, str]
+):
+    cross = {"Origin": CI, "Sec-Fetch-Site": "cross-site", **bearer}
+
+    assert shared.put("/api/settings", json={"zone": "Europe/Berlin"}, headers=cross).status_code == 200
+    shared.post("/login", data={"username": user.email, "password": PASSWORD})
+    assert shared.put("/api/settings", json={"zone": ""}, headers=cross).status_code == 403
+
+
 @pytest.mark.parametrize("headers", FROM_HERE, ids=str)
 def test_our_own_pages_and_programs_can(client: FlaskClient, user: User, headers: dict[str, str]):
     data = {"username": user.email, "password": PASSWORD}
@@ -189,8 +210,12 @@ def test_a_star_is_every_origin_without_cookies(open_to_all: FlaskClient):
 def test_every_answer_carries_the_headers(client: FlaskClient, logged_in: FlaskClient, path: str):
     for answer in (client.get(path), client.post(path, headers={"Sec-Fetch-Site": "cross-site"}), logged_in.put(path)):
         policy = dict(rule.partition(" ")[::2] for rule in answer.headers["Content-Security-Policy"].split("; "))
-        assert policy["default-src"] == policy["base-uri"] == policy["frame-ancestors"] == "'none'"
+        nothing = ("default-src", "object-src", "base-uri", "frame-ancestors")
+        assert [policy[name] for name in nothing] == ["'none'"] * 4
         assert policy["script-src"] == policy["style-src"] == policy["form-action"] == "'self'"
+        assert not [
+            source for source in " ".join(policy.values()).split() if source not in {"'none'", "'self'", "data:"}
+        ]
         assert "unsafe" not in answer.headers["Content-Security-Policy"]
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Referrer-Policy"] == "same-origin"
@@ -206,6 +231,20 @@ def test_a_mistake_of_ours_carries_them_too(settings: Settings, accounts: Accoun
     answer = app.test_client().get("/api/auth/broken", headers={"Authorization": f"Bearer {token}"})
 
     assert answer.status_code == 500
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("status", [200, 304, 400, 413])
+def test_no_answer_is_without_them(logged_in: FlaskClient, status: int):
+    tag = logged_in.get("/api/settings").headers["ETag"]
+    answer = {
+        200: lambda: logged_in.get("/settings", headers={"Accept-Encoding": "gzip"}),
+        304: lambda: logged_in.get("/api/settings", headers={"If-None-Match": tag}),
+        400: lambda: logged_in.get("/", environ_overrides={"HTTP_X_ANY": "\0"}),
+        413: lambda: logged_in.post("/logout", data=b"x" * 70_000),
+    }[status]()
+    assert answer.status_code == status
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 

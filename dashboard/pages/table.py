@@ -1,0 +1,97 @@
+"""A page as a table to take away: rows one below the other, and how far they go."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from dashboard.live.snapshots import Snapshot
+from dashboard.pages.base import Model, ProblemView
+
+# Rows of one table at most: what a spreadsheet still opens at once.
+MAX_ROWS = 10_000
+
+Cell = str | int | bool | datetime | None
+# Every table has these: what a row that is none says, and of when the others are.
+COMMON = ("problem_code", "problem", "as_of", "stale")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Rows that were read at one moment, after those of the piece before.
+
+    `missing` says in words for people what is not among them; `next` is a cursor with which the rest can be had.
+    """
+
+    rows: Sequence[Any]
+    as_of: datetime
+    stale: bool
+    reason: ProblemView | None
+    missing: tuple[str, ...] = ()
+    next: str | None = None
+
+    @classmethod
+    def of(cls, snapshot: Snapshot[Any], rows: Sequence[Any], *missing: str, next: str | None = None) -> "Piece":
+        """Rows of this snapshot."""
+        reason = ProblemView.of(snapshot.reason)
+        return cls(rows, snapshot.as_of, snapshot.stale, reason, tuple(filter(None, missing)), next)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows and two ways to write each: as the twin's own item, in JSON, and as cells by column; the rest are empty.
+
+    `name` is what a file of it is called. One that is `long` comes piece by piece, as it is read.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    item: Callable[[Any], bytes]
+    cells: Callable[[Any], dict[str, Cell]]
+    pieces: Iterable[Piece]
+    long: bool = False
+
+
+class End(Model):
+    """What the last line of a table in NDJSON says of those before it."""
+
+    rows: int
+    whole: bool = Field(description="Whether nothing that was asked for is missing.")
+    missing: tuple[str, ...] = Field(description="What is not among the rows, and why.")
+    next: str | None = Field(description="The `cursor` with which the rest of the list can be had.")
+    as_of: datetime = Field(description="When the rows were read from Temporal, in UTC: the earliest of them.")
+    stale: bool = Field(description="Whether something newer may exist that could not be read.")
+    reason: ProblemView | None = Field(description="Why it is stale.")
+
+    @classmethod
+    def of(cls, piece: Piece) -> "End":
+        """The end after this piece alone."""
+        return cls(
+            rows=len(piece.rows),
+            whole=not piece.missing,
+            missing=piece.missing,
+            next=piece.next,
+            as_of=piece.as_of,
+            stale=piece.stale,
+            reason=piece.reason,
+        )
+
+    def then(self, later: "End") -> "End":
+        """The end after both."""
+        return End(
+            rows=self.rows + later.rows,
+            whole=self.whole and later.whole,
+            missing=self.missing + later.missing,
+            next=later.next,
+            as_of=min(self.as_of, later.as_of),
+            stale=self.stale or later.stale,
+            reason=self.reason or later.reason,
+        )
+
+
+class LastLine(Model):
+    """The last line of a table in NDJSON: no row has such a field."""
+
+    end: End

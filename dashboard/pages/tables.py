@@ -1,0 +1,165 @@
+"""The tables of pages: releases, the entities of a release, and what is broken."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from itertools import chain, islice
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter
+
+from dashboard.domain.causes import Problems
+from dashboard.domain.inbox import Asked, narrowed
+from dashboard.live.snapshots import Snapshot
+from dashboard.pages.problem_groups import BrokenRow, text_of
+from dashboard.pages.problems import WORST_FIRST
+from dashboard.pages.release import TreePage
+from dashboard.pages.releases import ReleaseItem
+from dashboard.pages.rows import AppRow, BundleRow, ClusterRow, Row, WaveRow
+from dashboard.pages.starred import AbsentItem, StarredPage
+from dashboard.pages.table import COMMON, MAX_ROWS, Cell, Piece, Table
+from dashboard.pages.tree import ReleaseTree
+
+_ENTITY = ("type", "id", "name", "state", "phase", "created_at", "updated_at")
+_TROUBLE = ("error", "attempt", "max_attempts", "retrying", "next_attempt_at", "failure")
+_RUN = ("status", "started_at", "closed_at", "workflow_id", "run_id", "workflow_type", "said_at", "superseded")
+_ABOVE = ("release_id", "wave_id", "cluster_id", "bundle_id")
+
+RELEASE_COLUMNS = (*_ENTITY, *_RUN, *_TROUBLE, *COMMON)
+ENTITY_COLUMNS = (*_ABOVE, *_ENTITY, "version", *_TROUBLE, *COMMON)
+PROBLEM_COLUMNS = (
+    *("standing", "cause", "cause_text", "at", "release_id", "release_name", "path", "cluster_id", "activity_id"),
+    *_ENTITY,
+    *("version", *_TROUBLE, *COMMON),
+)
+# What a row's own line leaves out: the rows below it have lines of their own.
+_BELOW = {"clusters", "bundle", "apps"}
+_WRITES: dict[type[Row], TypeAdapter[Any]] = {
+    kind: TypeAdapter(kind) for kind in (WaveRow, ClusterRow, BundleRow, AppRow)
+}
+_OF_A_RELEASE = {field.name for field in fields(ReleaseTree)} - {"waves"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """An entity and the ids from its release down to it."""
+
+    row: Row
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Something broken, or that waits; what is being done about it, and the cause that it shares with others."""
+
+    standing: str
+    cause: str
+    row: BrokenRow
+
+
+def releases_table(pieces: Iterable[Piece]) -> Table:
+    """Releases, a row each, of as many pieces as the list has."""
+    return Table("releases", RELEASE_COLUMNS, _model, _release_cells, pieces, long=True)
+
+
+def starred_table(page: StarredPage) -> Table:
+    """What somebody has starred, with what is not known of it."""
+    rows = (*page.items, *page.absent)
+    piece = Piece(rows, page.as_of, page.stale, page.reason)
+    return Table("starred", RELEASE_COLUMNS, _model, _release_cells, (piece,))
+
+
+def tree_table(page: TreePage) -> Table:
+    """A release and all that is shown below it, a row each, parents first."""
+    rows = tuple(_placed(page, ()))
+    missing = (
+        page.problem.message if page.problem else "",
+        f"Rows that are still to be read: {len(page.unread):,}. Ask again" if page.unread else "",
+        f"Rows below which nothing was read: {len(page.unopened):,}. Ask with open= and their ids"
+        if page.unopened
+        else "",
+    )
+    piece = Piece(rows, page.as_of, page.stale, page.reason, tuple(filter(None, missing)))
+    return Table(page.name, ENTITY_COLUMNS, _entity_item, _entity_cells, (piece,))
+
+
+def problems_table(snapshot: Snapshot[Problems], asked: Asked) -> Table:
+    """What is broken, the worst first, then what waits for somebody: what is asked for of it."""
+    seen = narrowed(snapshot.value, asked)
+    count = sum(len(cause.broken) for cause in seen.causes) + len(seen.waiting)
+    rows = tuple(islice(_broken(seen), MAX_ROWS))
+    cut = f"Rows past the first {MAX_ROWS:,}: {count - MAX_ROWS:,}. Ask with q or release" if count > MAX_ROWS else ""
+    piece = Piece.of(snapshot, rows, *_not_looked_at(seen), cut)
+    return Table("problems", PROBLEM_COLUMNS, _found_item, _found_cells, (piece,))
+
+
+def _placed(row: Row, above: tuple[str, ...]) -> Iterator[_Placed]:
+    ids = (*above, row.id)
+    yield _Placed(row, ids)
+    yield from chain.from_iterable(_placed(below, ids) for below in row.rows)
+
+
+def _broken(seen: Problems) -> Iterator[_Found]:
+    for cause in sorted(seen.causes, key=lambda cause: WORST_FIRST.index(cause.standing)):
+        text = text_of(cause)
+        yield from (_Found(cause.standing, text, BrokenRow.of(broken, text)) for broken in cause.broken)
+    for broken in seen.waiting:
+        yield _Found("waiting", "", BrokenRow.of(broken, "", "waiting"))
+
+
+def _not_looked_at(seen: Problems) -> Iterator[str]:
+    unread = seen.relevant - seen.read - seen.partly - seen.unanswered
+    if seen.listed < seen.total:
+        yield f"Releases older than the newest {seen.listed:,}, not looked at: {seen.total - seen.listed:,}"
+    if unread:
+        yield f"More releases that run or failed, too many to read at once: {unread:,}"
+    if seen.unanswered:
+        yield f"Releases that did not answer in time: {seen.unanswered:,}"
+    if seen.partly:
+        yield f"Releases read in part, too large for one answer: {seen.partly:,}"
+
+
+def _model(row: BaseModel) -> bytes:
+    return row.model_dump_json().encode("utf-8", "replace")
+
+
+def _entity_item(placed: _Placed) -> bytes:
+    row = placed.row
+    if isinstance(row, BaseModel):
+        return row.model_dump_json(include=_OF_A_RELEASE).encode("utf-8", "replace")
+    return _WRITES[type(row)].dump_json(row, exclude=_BELOW)
+
+
+def _found_item(found: _Found) -> bytes:
+    return _model(found.row)
+
+
+def _release_cells(item: ReleaseItem | AbsentItem) -> dict[str, Cell]:
+    if isinstance(item, AbsentItem):
+        problem = {"problem_code": item.problem.code, "problem": item.problem.message}
+        return {"type": "release", "id": item.id, "name": item.name, "phase": item.phase, **problem}
+    return _common(item) | {name: getattr(item, name) for name in _RUN}
+
+
+def _entity_cells(placed: _Placed) -> dict[str, Cell]:
+    above = dict(zip(_ABOVE, placed.ids, strict=False))
+    return above | _common(placed.row) | {"version": getattr(placed.row, "version", None)}
+
+
+def _found_cells(found: _Found) -> dict[str, Cell]:
+    row = found.row
+    same = ("cause_text", "at", "release_id", "release_name", "cluster_id", "activity_id", "version")
+    place = {"standing": found.standing, "cause": found.cause, "path": " / ".join(row.path)}
+    return _common(row) | {name: getattr(row, name) for name in same} | place
+
+
+def _common(row: Row) -> dict[str, Cell]:
+    """The cells that rows of every type share."""
+    said: dict[str, Cell] = {name: getattr(row, name) for name in _ENTITY}
+    said["error"] = row.error_message
+    if row.attempt:
+        attempt = row.attempt
+        said |= {"attempt": attempt.number, "max_attempts": attempt.maximum, "retrying": attempt.retrying}
+        said |= {"next_attempt_at": attempt.next_at, "failure": attempt.cause}
+    if row.problem:
+        said |= {"problem_code": row.problem.code, "problem": row.problem.message}
+    return said

@@ -1,0 +1,44 @@
+"""What answers get at their end: of the API a tag, so that nobody is sent twice what they know; all of them gzip."""
+
+import gzip
+from hashlib import blake2b
+
+from flask import Flask, Response, request
+
+from dashboard.web.errors import wants_json
+from dashboard.web.texts import WORTH_COMPRESSING
+from dashboard.web.told import TOLD
+
+_TEXTS = frozenset({"application/json", "application/x-ndjson", "text/csv", "text/html"})
+
+
+def init_app(app: Flask) -> None:
+    """Add these to every answer that has not brought them itself. Files and pages that many are sent do."""
+    # The last one comes first: a tag is of what was said, however it is sent.
+    app.after_request(_shortened)
+    app.after_request(_tagged)
+
+
+def _tagged(response: Response) -> Response:
+    if not (wants_json() and request.method in {"GET", "HEAD"} and response.status_code == 200):
+        return response
+    if response.is_streamed or "ETag" in response.headers:
+        return response
+    response.set_etag(blake2b(response.get_data(), digest_size=12).hexdigest(), weak=True)
+    response.vary.update({"Authorization", "Cookie"})
+    response.make_conditional(request)
+    return response
+
+
+def _shortened(response: Response) -> Response:
+    if response.is_streamed or response.mimetype not in _TEXTS or TOLD in request.environ:
+        return response
+    response.vary.add("Accept-Encoding")
+    if "Content-Encoding" in response.headers or not request.accept_encodings["gzip"]:
+        return response
+    plain = response.get_data()
+    if response.status_code == 304 or len(plain) < WORTH_COMPRESSING:
+        return response
+    response.set_data(gzip.compress(plain, mtime=0))
+    response.headers["Content-Encoding"] = "gzip"
+    return response

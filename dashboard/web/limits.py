@@ -1,0 +1,81 @@
+"""What no request may be, whoever sends it: for a host that is none of ours, too large, or with control characters."""
+
+import re
+from io import BytesIO
+
+from flask import Flask, request
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.wrappers import Response
+
+from dashboard.domain.ids import MalformedId
+from dashboard.settings import Settings
+from dashboard.web.errors import Refused, answer, invalid_parameter
+
+# Bytes of a body at most.
+MAX_BODY = 64 * 1024
+# Those who ask whether the process lives know it by its address.
+_ANY_HOST = frozenset({"health.health", "health.ready"})
+# Where a login leads is looked at by itself: what leads nowhere leads to the start.
+_LEFT_ALONE = frozenset({"next"})
+_PORT = re.compile(r":[0-9]+\Z")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+# Headers are read as bytes; of control characters the tab alone may stand in them.
+_CONTROL_IN_HEADER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Refuse such requests. Comes before all that looks at a request."""
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+
+    @app.before_request
+    def refuse_other_hosts() -> None:
+        if settings.trusted_hosts and request.endpoint not in _ANY_HOST:
+            _check_host(settings.trusted_hosts)
+
+    @app.before_request
+    def refuse_large_bodies() -> None:
+        if (request.content_length or 0) > MAX_BODY or _runs_over():
+            raise RequestEntityTooLarge
+
+    @app.before_request
+    def refuse_control_characters() -> None:
+        _check_headers()
+        _check_address()
+
+    @app.errorhandler(RequestEntityTooLarge)
+    def too_large(_exc: RequestEntityTooLarge) -> Response:
+        return answer(
+            Refused(413, "too_large", f"A request may carry at most {MAX_BODY // 1024} KB, and 1,000 fields.")
+        )
+
+
+def _runs_over() -> bool:
+    """Whether a body that does not say its length is too large. What was read of it stays to be read."""
+    if request.content_length is not None or "wsgi.input_terminated" not in request.environ:
+        return False
+    # Werkzeug would end such a body at the bound, as if nothing came after it.
+    begun = request.environ["wsgi.input"].read(MAX_BODY + 1)
+    request.environ["wsgi.input"] = BytesIO(begun)
+    return len(begun) > MAX_BODY
+
+
+def _check_host(trusted: tuple[str, ...]) -> None:
+    name = _PORT.sub("", request.host.lower())
+    if not any(name == host.removeprefix(".") or (host.startswith(".") and name.endswith(host)) for host in trusted):
+        message = "This dashboard is not asked for by this name. Ask for it by its own; TRUSTED_HOSTS says which."
+        raise Refused(400, "unknown_host", message)
+
+
+def _check_headers() -> None:
+    for name, value in request.headers:
+        if _CONTROL_IN_HEADER.search(value):
+            raise Refused(400, "malformed_header", f"The header {name} has control characters. Send it without them.")
+
+
+def _check_address() -> None:
+    for name, value in request.args.items(multi=True):
+        if name not in _LEFT_ALONE and _CONTROL.search(name + value):
+            raise invalid_parameter(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", name), "takes no control characters")
+    for value in (request.view_args or {}).values():
+        if isinstance(value, str) and _CONTROL.search(value):
+            raise MalformedId(value, "it has control characters")

@@ -1,0 +1,97 @@
+"""Nobody is sent twice what they know: a tag on every GET of the API, and gzip where that is worth it."""
+
+import gzip
+from collections.abc import Iterator
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from dashboard.web.texts import WORTH_COMPRESSING
+from tests.conftest import Rollouts
+
+pytestmark = pytest.mark.web
+
+# What takes more than an address: parameters without which there is nothing to answer.
+ASKED = {"/api/find": "q=release:", "/api/kiosk": "every=20"}
+
+
+def gets(viewer: FlaskClient, rollouts: Rollouts) -> Iterator[tuple[str, str]]:
+    """The rule of every GET of the API, with an address that stays as it is."""
+    values = {"release_id": rollouts.failed, "entity_id": "cluster:eu-west-1"}
+    for rule in viewer.application.url_map.iter_rules():
+        if rule.rule.startswith("/api/") and "GET" in (rule.methods or ()):
+            built = rule.build({name: values[name] for name in rule.arguments})
+            assert built
+            yield rule.rule, f"{built[1]}?{ASKED.get(rule.rule, '')}".rstrip("?")
+
+
+def settled(viewer: FlaskClient, address: str) -> tuple[TestResponse, TestResponse]:
+    """An answer, and the one to who knows it; other releases move meanwhile."""
+    for _ in range(20):
+        first = viewer.get(address)
+        again = viewer.get(address, headers={"If-None-Match": first.headers.get("ETag", "")})
+        if again.status_code == 304:
+            break
+    return first, again
+
+
+def test_every_get_of_the_api_has_a_tag_and_says_when_nothing_is_new(viewer: FlaskClient, rollouts: Rollouts):
+    asked = dict(gets(viewer, rollouts))
+    assert len(asked) > 12
+    for rule, address in asked.items():
+        first, again = settled(viewer, address)
+        if first.status_code == 403:
+            continue
+        assert (first.status_code, again.status_code) == (200, 304), rule
+        assert first.headers["ETag"].startswith('W/"'), rule
+        assert (again.data, again.headers["ETag"]) == (b"", first.headers["ETag"]), rule
+        assert again.headers["Cache-Control"] == first.headers["Cache-Control"], rule
+        assert {"Authorization", "Cookie"} <= set(first.vary), rule
+        other = viewer.get(address, headers={"If-None-Match": 'W/"made-up"'})
+        assert other.status_code == 200, rule
+
+
+def test_another_answer_has_another_tag(viewer: FlaskClient):
+    before = viewer.get("/api/settings")
+    assert viewer.put("/api/settings", json={"zone": "Europe/Berlin"}).status_code == 200
+    after = viewer.get("/api/settings", headers={"If-None-Match": before.headers["ETag"]})
+    assert (after.status_code, after.get_json()["zone"]) == (200, "Europe/Berlin")
+    assert viewer.put("/api/settings", json={}).status_code == 200
+
+
+def test_errors_and_what_is_sent_have_none(viewer: FlaskClient):
+    for answer in (
+        viewer.get("/api/releases/odd"),
+        viewer.get("/api/nowhere"),
+        viewer.put("/api/settings", json={}),
+        viewer.get("/api/releases/odd", headers={"If-None-Match": "*"}),
+    ):
+        assert "ETag" not in answer.headers
+        assert answer.status_code != 304
+
+
+def test_a_tag_opens_nothing_to_who_is_not_in(viewer: FlaskClient):
+    tag = viewer.get("/api/auth/me").headers["ETag"]
+    stranger = viewer.application.test_client()
+    assert stranger.get("/api/auth/me", headers={"If-None-Match": tag}).status_code == 401
+    assert stranger.get("/api/auth/me", headers={"If-None-Match": "*"}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["/api/releases", "/api/problems", "/settings", "/api/settings", "/screens", "/login", "/releases/{}/matrix.csv"],
+)
+def test_what_is_worth_it_is_compressed_for_who_takes_that(viewer: FlaskClient, rollouts: Rollouts, address: str):
+    path = address.format(rollouts.failed)
+    browser = viewer.application.test_client() if path == "/login" else viewer
+    plain = browser.get(path)
+    short = browser.get(path, headers={"Accept-Encoding": "gzip"})
+    assert "Content-Encoding" not in plain.headers
+    assert "Accept-Encoding" in plain.vary
+    assert "Accept-Encoding" in short.vary
+    assert (short.headers.get("Content-Encoding") == "gzip") is (len(plain.data) >= WORTH_COMPRESSING)
+    if "Content-Encoding" in short.headers:
+        assert len(gzip.decompress(short.data)) == pytest.approx(len(plain.data), rel=0.05)
+        assert int(short.headers["Content-Length"]) == len(short.data) < len(plain.data)
+    assert browser.get(path, headers={"Accept-Encoding": "gzip;q=0, br"}).headers.get("Content-Encoding") is None
