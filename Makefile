@@ -8,7 +8,7 @@ PORT ?= 8000
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
-.PHONY: help demo dev test lint types format bench browser postgres lighthouse screenshots lock clean
+.PHONY: help demo dev test lint types format bench browser postgres lighthouse screenshots examples lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ lighthouse: .venv/.dev bench/lighthouse/node_modules/.done ## Lighthouse's score
 
 screenshots: .venv/.dev browser ## Pictures of every page in screenshots/, and the README's four in docs/
 	@$(BIN)/python -m tests.screenshots
+
+examples: .venv/.dev ## Answers of the sample rollouts, as the API's reference shows them
+	@$(BIN)/python -m tests.api_examples
 
 lock: .venv/.dev ## Renew the lock files from pyproject.toml
 	@$(PIP) install --quiet uv

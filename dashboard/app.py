@@ -30,6 +30,7 @@ from dashboard.web import (
     kiosk,
     limits,
     login,
+    reference,
     routes,
     security,
     sessions,
@@ -77,6 +78,7 @@ def create_app(
     app.register_blueprint(kept.blueprint)
     app.register_blueprint(kept_api.blueprint)
     app.register_blueprint(api_tokens.blueprint)
+    app.register_blueprint(reference.blueprint)
     if settings.styleguide:
         styleguide.init_app(app)
     return app

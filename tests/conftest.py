@@ -17,6 +17,7 @@ from dashboard.demo.seed import TASK_QUEUE
 from dashboard.demo.server import EmbeddedTemporal
 from tests.alone import turn
 from tests.compiled import compile_once
+from tests.described import check_all_clients
 from tests.served import Served, account, serving
 from tests.stage import Stage, dashboard_for, logged_in, scripted_worker, shut
 from tests.waiting import eventually
@@ -28,6 +29,7 @@ SETTLE_SECONDS = 180.0
 QUICK = 0.2
 
 compile_once()
+check_all_clients()
 
 SampleWorker = Callable[..., AbstractContextManager[Child]]
 

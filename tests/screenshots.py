@@ -68,8 +68,8 @@ def _named(path: str) -> str:
 
 
 @contextmanager
-def sample_dashboard(folder: Path) -> Iterator[Served]:
-    """A dashboard of the sample rollouts, once each of these is where it is worth a look."""
+def sample_rollouts(folder: Path) -> Iterator[str]:
+    """Where the sample rollouts run, once each of these is where it is worth a look."""
     with ExitStack() as stack:
         temporal = stack.enter_context(EmbeddedTemporal(log=folder / "temporal.log"))
         env = {name: value for name, value in os.environ.items() if not name.startswith("TEMPORAL_")}
@@ -78,10 +78,17 @@ def sample_dashboard(folder: Path) -> Iterator[Served]:
         argv = [sys.executable, "-m", "dashboard.demo.worker", "--pace", "0.1"]
         worker = spawn("worker", argv, env=env, log=log)
         stack.callback(stop, [worker], 10)
-        account(folder).close()
-        served = stack.enter_context(serving(folder, temporal.address, RELEASE_FILTER=SAMPLES))
         eventually(lambda: "settled" in log.read_text().splitlines() or worker.check(), SETTLE_SECONDS)
-        yield served
+        yield temporal.address
+
+
+@contextmanager
+def sample_dashboard(folder: Path) -> Iterator[Served]:
+    """A dashboard of these."""
+    with sample_rollouts(folder) as address:
+        account(folder).close()
+        with serving(folder, address, RELEASE_FILTER=SAMPLES) as served:
+            yield served
 
 
 def take(page: Page, name: str, path: str) -> None:

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 from dashboard import ports
 from dashboard.accounts.models import Role
 from dashboard.accounts.store import Accounts
+from tests.described import check
 from tests.stage import EMAIL, PASSWORD
 from tests.waiting import eventually
 
@@ -34,13 +35,19 @@ class Served:
         assert self.process.poll() is None, self.log.read_text()
 
     def ask(self, method: str, path: str, body: str = "", **headers: str) -> tuple[int, str, float]:
-        """The answer's status and text, and how many seconds it took. Each on a connection of its own."""
+        """The answer's status and text, and how many seconds it took. Each on a connection of its own.
+
+        One of the API is checked against its reference.
+        """
         started = time.monotonic()
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             connection.request(method, path, body or None, headers)
             answer = connection.getresponse()
-            return answer.status, answer.read().decode(), time.monotonic() - started
+            text = answer.read()
+            seconds = time.monotonic() - started
+            check(method, path.partition("?")[0], answer.status, answer.headers, text)
+            return answer.status, text.decode(), seconds
         finally:
             connection.close()
 

@@ -40,9 +40,19 @@ APP_MAY_BE_IMPORTED_BY = {"wsgi.py", "dashboard/cli.py"}
 TEMPLATE_NAMES = {"page", "url_for", "request", "g", "session", "config", "get_flashed_messages", "current_user"}
 
 VENDORED = {
-    "htmx-4.0.1.min.js": "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130",
-    "hx-ptag-4.0.1.min.js": "1993b23e86553100e4f45eed1b756eb8cf53c5b2244caf98e58662dfde9ca069",
+    "htmx/htmx-4.0.1.min.js": "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130",
+    "htmx/hx-ptag-4.0.1.min.js": "1993b23e86553100e4f45eed1b756eb8cf53c5b2244caf98e58662dfde9ca069",
+    "redoc-3.0.1/redoc.standalone.js": "8c70c2de83d33e33a75b225e573d6d9fe851f066f824b44b1637d831d52d7543",
+    "swagger-ui-5.35.0/swagger-ui-bundle.js": "e6a898692f2d768e807c3ba4626068a69a2c5dd960dd6c76f3e4d3a3de180af2",
+    "swagger-ui-5.35.0/swagger-ui.css": "5ed08757e53da3e026d6cbecc61fe5d43585c9560b302d534ad56692519a273d",
 }
+LICENCES = {
+    "htmx": "Zero-Clause BSD",
+    "redoc-3.0.1": "The MIT License",
+    "swagger-ui-5.35.0": "Apache License",
+}
+# Where its makers want settings to stand.
+OUR_SETTINGS = "swagger-ui-5.35.0/swagger-initializer.js"
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -126,10 +136,14 @@ def test_no_template_marks_text_as_safe_or_writes_scripts_or_styles_inline():
 
 
 def test_what_is_vendored_is_what_was_published_and_keeps_its_licence():
-    folder = ROOT / "static" / "vendor" / "htmx"
-    found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("*.js")}
+    folder = ROOT / "static" / "vendor"
+    files = [path for path in folder.rglob("*") if path.suffix in {".js", ".css"}]
+    found = {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    assert found.pop(OUR_SETTINGS)
     assert found == VENDORED
-    assert "Zero-Clause BSD" in (folder / "LICENSE").read_text()
+    assert {path.name for path in folder.iterdir()} == set(LICENCES)
+    for name, licence in LICENCES.items():
+        assert licence in (folder / name / "LICENSE").read_text()
 
 
 def test_pages_load_nothing_from_elsewhere():

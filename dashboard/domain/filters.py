@@ -28,7 +28,8 @@ TOLD_BY_STATUS = (
 RELEASE_STATUSES = tuple(status for status in Status if status is not Status.CONTINUED_AS_NEW)
 FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
-_AGO = re.compile(r"([0-9]{1,4})([mhdw])")
+# So long ago.
+AGO = re.compile(r"([0-9]{1,4})([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -149,7 +150,7 @@ def _moment(name: str, text: str) -> Moment | None:
     text = text.strip()
     if not text:
         return None
-    ago = _AGO.fullmatch(text)
+    ago = AGO.fullmatch(text)
     if ago:
         return Moment(text, timedelta(**{_UNITS[ago[2]]: int(ago[1])}))
     try:

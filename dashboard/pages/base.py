@@ -17,7 +17,8 @@ T = TypeVar("T")
 class Model(BaseModel):
     """A part of a page. Frozen: a page is what was known at one moment."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # JSON has every field, whether or not it has a default.
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_serialization_defaults_required=True)
 
     # Whether it is rendered once for all viewers.
     shared: ClassVar[bool] = False
@@ -30,7 +31,7 @@ def part(cls: type[T]) -> type[T]:
     A Model validates each of its fields when it is made, which takes four times as long, and these are made of what was
     decoded at the border. The type checker keeps it frozen; so is a Model that inherits its fields.
     """
-    cls.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[attr-defined]
+    cls.__pydantic_config__ = ConfigDict(extra="forbid", json_schema_serialization_defaults_required=True)  # type: ignore[attr-defined]
     return dataclass(kw_only=True, unsafe_hash=True)(cls)
 
 

@@ -14,7 +14,7 @@ _WORDS = {"q": "begins with"}
 class ViewItem(BaseModel):
     """A named filter of the list: the releases at `/releases?` and its `query`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_serialization_defaults_required=True)
 
     id: str
     name: str

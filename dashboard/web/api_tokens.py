@@ -5,14 +5,16 @@ from typing import Literal
 import structlog
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask_login import current_user
+from pydantic import Field
 from werkzeug.wrappers import Response as BaseResponse
 
-from dashboard.accounts.api_tokens import LONGEST_DAYS, ApiToken, TokenRefused, TooManyTokens
+from dashboard.accounts.api_tokens import LONGEST_DAYS, LONGEST_NAME, ApiToken, TokenRefused, TooManyTokens
 from dashboard.pages.tokens import TokenItem, TokenMade, TokensPage
 from dashboard.web.bearer import the_api_tokens
 from dashboard.web.errors import FieldError, Refused
 from dashboard.web.guard import need_password
 from dashboard.web.kept_api import Given, as_json, sent_as
+from dashboard.web.operations import described
 
 log = structlog.get_logger()
 
@@ -22,9 +24,9 @@ blueprint = Blueprint("api_tokens", __name__)
 class GivenToken(Given):
     """A token as it is to be made. Without `days`, it holds until it is revoked."""
 
-    name: str
-    scope: Literal["read", "write"] = "read"
-    days: int | None = None
+    name: str = Field(min_length=1, max_length=LONGEST_NAME, description="Characters that can be printed.")
+    scope: Literal["read", "write"] = Field("read", description="One to read takes GET and HEAD alone.")
+    days: int | None = Field(None, ge=1, le=LONGEST_DAYS, description="For how many days it holds.")
 
 
 @blueprint.get("/tokens")
@@ -54,13 +56,15 @@ def revoke(token_id: str) -> BaseResponse:
 
 
 @blueprint.get("/api/tokens")
+@described(TokensPage)
 def api_tokens() -> Response:
     """The user's tokens, without their secrets."""
     return as_json(_tokens_page())
 
 
 @blueprint.post("/api/tokens")
-def api_make() -> Response:
+@described(TokenMade, takes=GivenToken, status=201, may={409})
+def api_make_token() -> Response:
     """Make a token; its secret is told this once."""
     need_password()
     given = sent_as(GivenToken)
@@ -74,7 +78,8 @@ def api_make() -> Response:
 
 
 @blueprint.delete("/api/tokens/<token_id>")
-def api_revoke(token_id: str) -> Response:
+@described(status=204, may={404})
+def api_revoke_token(token_id: str) -> Response:
     """End a token at once."""
     need_password()
     _revoke(token_id)

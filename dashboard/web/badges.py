@@ -14,7 +14,7 @@ from dashboard.domain.phases import Phase
 from dashboard.domain.problems import NotFound, SourceUnavailable
 from dashboard.pages.badge import Badge
 from dashboard.pages.base import Model
-from dashboard.web.asked import asked_release
+from dashboard.web.asked import a_release
 from dashboard.web.contrast import tokens
 from dashboard.web.errors import RETRY_AFTER
 from dashboard.web.guard import the_accounts
@@ -31,6 +31,8 @@ _COLOURS = {
 # About how wide characters are, for each pixel of the font's size. The text is fitted to it, whatever font there is.
 _NARROW, _WIDE, _SQUARE, _OTHERS = 0.33, 0.85, 1.0, 0.58
 _MARGIN = 16
+
+RELEASE = a_release("release", "The release whose badge is wanted.")
 
 blueprint = Blueprint("badges", __name__)
 
@@ -111,7 +113,7 @@ def badge(release_id: str) -> Response:
 @blueprint.get("/badges")
 def badges() -> Response:
     """The link of a release's badge, signed by who asks."""
-    release_id = asked_release("release")
+    release_id = RELEASE.read()
     page = _page(release_id) if release_id else BadgesPage()
     return make_response(render_template(page.template, page=page), {"Cache-Control": "no-store"})
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import structlog
 from flask import Flask, Response, g, make_response, render_template, request
-from pydantic import Field
+from pydantic import ConfigDict, Field
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from dashboard.domain.ids import MalformedId
@@ -63,12 +63,14 @@ class ErrorPage(Model):
     template: ClassVar[str] = "pages/error.html"
     fragment: ClassVar[str] = "partials/_error.html"
     wall: ClassVar[tuple[str, str]] = ("pages/kiosk_error.html", "partials/_kiosk_error.html")
+    # What is as it always is stays out of the JSON.
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
 
-    code: str
-    message: str
-    request_id: str
-    fields: tuple[FieldError, ...] = ()
-    detail: str | None = None
+    code: str = Field(description="For programs: lower case and underscores.")
+    message: str = Field(description="For people.")
+    request_id: str = Field(description="Under which the log has it.")
+    fields: tuple[FieldError, ...] = Field((), description="What is wrong with which parameter or field.")
+    detail: str | None = Field(None, description="What Temporal said.")
     status: int = Field(exclude=True)
     retry_after: int | None = Field(default=None, exclude=True)
     ways: tuple[Way, ...] = Field(default=(), exclude=True)

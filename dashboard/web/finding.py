@@ -6,7 +6,8 @@ from flask import current_app, url_for
 
 from dashboard.domain.ids import parse_release_id
 from dashboard.pages.find import PageLink
-from dashboard.web.narrowed import asked_text
+from dashboard.web.narrowed import LONGEST_TEXT
+from dashboard.web.parameters import Text
 
 # Endpoints and names; one that this dashboard has not is left out.
 PAGES = {
@@ -17,6 +18,8 @@ PAGES = {
     "web.kiosk": "Wall screen",
     "kiosk.screens": "Links for wall screens",
     "api_tokens.tokens": "API tokens",
+    "reference.docs": "API reference",
+    "reference.redoc": "API reference, to read",
     "styleguide.styleguide": "Style guide",
 }
 OF_A_RELEASE = {
@@ -27,10 +30,12 @@ OF_A_RELEASE = {
     "web.kiosk_release": "Wall screen",
 }
 
+WORDS = Text("q", "What is looked for: several words have to be there, each of them.", LONGEST_TEXT)
+
 
 def asked_words() -> str:
     """What is looked for, with single blanks between its words; raises Refused with 422."""
-    return " ".join(asked_text().split())
+    return " ".join(WORDS.read().split())
 
 
 def page_links(release_id: str | None) -> Iterator[PageLink]:

@@ -1,16 +1,18 @@
 """What a viewer keeps for themselves, for scripts: the same as the page and its forms, as JSON."""
 
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from flask import Blueprint, Response, request
 from flask_login import current_user
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from dashboard.accounts.kept import Preferences
+from dashboard.accounts.kept import LONGEST_NAME, LONGEST_QUERY, Preferences
 from dashboard.domain.ids import parse_release_id
+from dashboard.pages.kept import SettingsPage, ViewItem
 from dashboard.web.errors import FieldError, Refused
 from dashboard.web.kept import own_view, settings_page, the_kept, view_item
 from dashboard.web.listing import view_query
+from dashboard.web.operations import described
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -26,26 +28,28 @@ class Given(BaseModel):
 class GivenSettings(Given):
     """How times are to be written; what is left out is as the browser does it."""
 
-    zone: str = ""
-    hours: int | None = None
+    zone: str = Field("", description="A time zone's name, such as Europe/Berlin; empty for the browser's own.")
+    hours: Literal[12, 24] | None = Field(None, description="Null for the browser's own way.")
 
 
 class GivenView(Given):
     """A view as it is to be. `query` is a filter as it stands in the list's address."""
 
-    name: str
-    query: str
+    name: str = Field(min_length=1, max_length=LONGEST_NAME)
+    query: str = Field(min_length=1, max_length=LONGEST_QUERY, description="Such as phase=failed&since=7d.")
     shared: bool = False
     default: bool = False
 
 
 @blueprint.get("/settings")
+@described(SettingsPage)
 def settings() -> Response:
     """All that the user keeps."""
     return as_json(settings_page())
 
 
 @blueprint.put("/settings")
+@described(SettingsPage, takes=GivenSettings)
 def save_settings() -> Response:
     """Keep how times are written."""
     given = sent_as(GivenSettings)
@@ -54,6 +58,7 @@ def save_settings() -> Response:
 
 
 @blueprint.post("/views")
+@described(ViewItem, takes=GivenView, status=201, may={409})
 def add_view() -> Response:
     """Keep a filter of the list under a name."""
     given = sent_as(GivenView)
@@ -63,6 +68,7 @@ def add_view() -> Response:
 
 
 @blueprint.put("/views/<view_id>")
+@described(ViewItem, takes=GivenView, may={404, 409})
 def change_view(view_id: str) -> Response:
     """Let a view be as given."""
     given = sent_as(GivenView)
@@ -72,6 +78,7 @@ def change_view(view_id: str) -> Response:
 
 
 @blueprint.delete("/views/<view_id>")
+@described(status=204, may={404})
 def remove_view(view_id: str) -> Response:
     """Forget a view."""
     own_view(view_id)
@@ -80,6 +87,7 @@ def remove_view(view_id: str) -> Response:
 
 
 @blueprint.put("/stars/<id:release_id>")
+@described(status=204, may={409})
 def star(release_id: str) -> Response:
     """Star a release."""
     the_kept().star(current_user.id, str(parse_release_id(release_id)))
@@ -87,6 +95,7 @@ def star(release_id: str) -> Response:
 
 
 @blueprint.delete("/stars/<id:release_id>")
+@described(status=204)
 def unstar(release_id: str) -> Response:
     """Take a star away; none that was there is taken, too."""
     the_kept().unstar(current_user.id, str(parse_release_id(release_id)))

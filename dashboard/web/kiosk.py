@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import structlog
-from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, g, make_response, redirect, render_template, request, url_for
 from flask_login import current_user
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from dashboard.accounts.kiosk_links import KioskLink, LinkRefused
-from dashboard.domain.filters import ReleaseFilter, Slice
-from dashboard.domain.ids import parse_release_id
+from dashboard.domain.filters import PREFIX, Slice
+from dashboard.domain.ids import MAX_IDENTIFIER, parse_release_id
 from dashboard.pages.base import Model
 from dashboard.web import guard
-from dashboard.web.errors import invalid_parameter
+from dashboard.web.listing import FILTER, asked_filter
+from dashboard.web.parameters import Text, WholeNumber, Word
 
 log = structlog.get_logger()
 
@@ -25,7 +26,13 @@ EVERY, SHORTEST, LONGEST = 12, 5, 300
 LOOKED_AT = 50
 # Browsers keep no cookie longer.
 COOKIE_SECONDS = 400 * 24 * 3600
-THEMES = frozenset({"light", "dark"})
+
+SECONDS = WholeNumber("every", "Seconds for each release.", EVERY, LONGEST, SHORTEST, " of seconds")
+THEME = Word("theme", "The colours of the wall screen; else as the browser's system has it.", ("light", "dark"))
+SHOW = Text("show", "The release whose turn it is; the first if it is not among them.", len(PREFIX) + MAX_IDENTIFIER)
+# Of a page that has a wall screen.
+WALL = Word("kiosk", "With 1: the answer is the address of the page's wall screen.", ("1",))
+OF_A_SCREEN = (*FILTER, SECONDS, THEME)
 # What an address of a page may say and its wall screen takes over; the rest of it is about pages and rows.
 KEPT = ("q", "phase", "since", "until", "every", "theme")
 # Which view is a wall screen of which page, with `?kiosk=1`.
@@ -67,11 +74,8 @@ class ScreensPage(Model):
 
 def asked_turns() -> AskedTurns:
     """What a wall screen is asked to show; raises MalformedFilter, or Refused with 422."""
-    args = request.args
-    wanted = ReleaseFilter.parse(args.get("q", ""), args.getlist("phase"), args.get("since", ""), args.get("until", ""))
-    if args.get("theme", "light") not in THEMES:
-        raise invalid_parameter("theme", "takes light or dark")
-    return AskedTurns(Slice(LOOKED_AT, filter=wanted), _every(), args.get("show", ""), _kept())
+    THEME.read()
+    return AskedTurns(Slice(LOOKED_AT, filter=asked_filter()), SECONDS.read(), SHOW.read(), _kept())
 
 
 def tell_next(release_id: str | None, asked: AskedTurns) -> None:
@@ -80,14 +84,12 @@ def tell_next(release_id: str | None, asked: AskedTurns) -> None:
         g.next_turn = url_for("web.kiosk", show=release_id, **asked.kept)
 
 
-@blueprint.before_app_request
-def go_to_the_wall() -> BaseResponse | None:
-    """`?kiosk=1` on a page leads to its wall screen."""
+def go_to_the_wall() -> None:
+    """`?kiosk=1` on a page leads to its wall screen. For a view that has read what else it is asked."""
     endpoint = WALL_OF.get(request.endpoint or "")
-    if endpoint is None or request.args.get("kiosk") != "1":
-        return None
-    run: dict[str, Any] = {"run": request.args["run"]} if request.view_args and "run" in request.args else {}
-    return redirect(url_for(endpoint, **(request.view_args or {}), **_kept(), **run))
+    if endpoint and WALL.read():
+        run: dict[str, Any] = {"run": request.args["run"]} if request.view_args and "run" in request.args else {}
+        abort(redirect(url_for(endpoint, **(request.view_args or {}), **_kept(), **run)))
 
 
 @blueprint.get("/kiosk/open/<token>")
@@ -152,10 +154,3 @@ def _screens_page(status: int = 200, *, made: str | None = None, name: str = "",
 def _kept() -> dict[str, Any]:
     given = {name: request.args.get(name) for name in KEPT} | {"phase": ",".join(request.args.getlist("phase"))}
     return {name: value for name, value in given.items() if value}
-
-
-def _every() -> int:
-    text = request.args.get("every", str(EVERY))
-    if not (text.isascii() and text.isdigit() and len(text) <= 3 and SHORTEST <= int(text) <= LONGEST):
-        raise invalid_parameter("every", f"takes a whole number of seconds from {SHORTEST} to {LONGEST}")
-    return int(text)

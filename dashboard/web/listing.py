@@ -9,12 +9,43 @@ from flask import current_app, request
 from itsdangerous import BadSignature, Signer
 from werkzeug.datastructures import MultiDict
 
-from dashboard.domain.filters import PAGE_SIZE, REACH, Cursor, ReleaseFilter, Slice
+from dashboard.domain.filters import AGO, PAGE_SIZE, PREFIX, REACH, TOLD_BY_STATUS, Cursor, ReleaseFilter, Slice
+from dashboard.domain.ids import MAX_IDENTIFIER
 from dashboard.pages.releases import FilterView
 from dashboard.web.errors import invalid_parameter
 from dashboard.web.media import Form, asked_form
+from dashboard.web.parameters import NO_CONTROL_CHARACTERS, PLAIN_TEXT, Told, ToldMany, WholeNumber, Word, words_pattern
 
 MAX_PAGE_SIZE = 100
+# Of what the filter takes, what callers are told of: every day that there is in the years that it takes, and a time.
+_DAY = (
+    "((19[7-9][0-9]|2[01][0-9]{2})-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)"
+    "|02-(0[1-9]|1[0-9]|2[0-8]))|(19(7[26]|8[048]|9[26])|20([02468][048]|[13579][26])"
+    "|21(0[48]|[2468][048]|[13579][26]))-02-29)"
+)
+_TIME = "T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{3}|[.][0-9]{6})?)?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])?"
+_MOMENT = {"type": "string", "pattern": f"^({_DAY}({_TIME})?|{AGO.pattern})?$"}
+_IS = "a date or time from 1970 to 2199 (UTC unless it names a zone), or so long ago: 90m, 24h, 7d, 2w."
+
+Q = Told(
+    "q",
+    f"Releases whose id begins so, with or without `{PREFIX}`.",
+    {"type": "string", "pattern": f"^({PREFIX})?{NO_CONTROL_CHARACTERS.pattern[:-1]}{{0,{MAX_IDENTIFIER}}}$"},
+)
+PHASE = ToldMany(
+    "phase",
+    f"Releases in one of these phases, as their execution's status tells it: {', '.join(TOLD_BY_STATUS)}. "
+    "Repeated, or with commas between.",
+    {"type": "array", "items": {"type": "string", "pattern": words_pattern(TOLD_BY_STATUS)}},
+)
+SINCE = Told("since", f"Releases that were started then or later: {_IS}", _MOMENT)
+UNTIL = Told("until", f"Releases that were started before: {_IS}", _MOMENT)
+FILTER = (Q, PHASE, SINCE, UNTIL)
+PAGE = WholeNumber("page", f"Which page, as far as the first {REACH:,} releases. Not together with `cursor`.", 1, REACH)
+SIZE = WholeNumber("page_size", "How many releases a page has.", PAGE_SIZE, MAX_PAGE_SIZE)
+CURSOR = Told("cursor", "What an answer with the same filter gave as `next`.", PLAIN_TEXT | {"minLength": 1})
+STARRED = Word("starred", "With 1: what the user has starred. Not together with any of the others.", ("1",))
+
 _OF_THE_LIST = (*FilterView.model_fields, "page", "page_size", "cursor")
 
 
@@ -23,20 +54,20 @@ def asked_slice() -> Slice:
     args, wanted = request.args, asked_filter()
     if asked_form() is not Form.JSON:
         return _from_the_beginning(wanted)
-    page_size = whole_number("page_size", PAGE_SIZE, MAX_PAGE_SIZE)
-    sealed = args.get("cursor")
+    page_size = SIZE.read()
+    sealed = args.get(CURSOR.name)
     if sealed is None:
         return Slice(page_size, _page(page_size), wanted)
-    if "page" in args:
-        raise invalid_parameter("page", "is not taken together with cursor, which says where the page begins")
+    if PAGE.name in args:
+        raise PAGE.refuse("is not taken together with cursor, which says where the page begins")
     return Slice(page_size, filter=wanted, cursor=_opened(sealed, wanted))
 
 
 def _from_the_beginning(wanted: ReleaseFilter) -> Slice:
     """The first page of a table, which has the whole list, or all of it from a cursor on."""
-    for name in ("page", "page_size"):
-        if name in request.args:
-            raise invalid_parameter(name, "is not taken for a table, which has all pages; cursor says where it begins")
+    for which in (PAGE, SIZE):
+        if which.name in request.args:
+            raise which.refuse("is not taken for a table, which has all pages; cursor says where it begins")
     sealed = request.args.get("cursor")
     return Slice(MAX_PAGE_SIZE, filter=wanted, cursor=_opened(sealed, wanted) if sealed is not None else None)
 
@@ -48,10 +79,10 @@ def asked_filter() -> ReleaseFilter:
 
 def asked_stars() -> bool:
     """Whether the starred releases are asked for, which are not filtered; raises Refused with 422."""
-    if "starred" not in request.args:
+    if STARRED.name not in request.args:
         return False
-    if request.args["starred"] != "1" or not request.args.keys().isdisjoint(_OF_THE_LIST):
-        raise invalid_parameter("starred", f"takes 1, and none of {', '.join(_OF_THE_LIST)}: all of them are shown")
+    if request.args[STARRED.name] not in STARRED.words or not request.args.keys().isdisjoint(_OF_THE_LIST):
+        raise STARRED.refuse(f"takes 1, and none of {', '.join(_OF_THE_LIST)}: all of them are shown")
     return True
 
 
@@ -89,7 +120,7 @@ def _opened(sealed: str, wanted: ReleaseFilter) -> Cursor:
         offset, _, token = urlsafe_b64decode(_signer(wanted).unsign(sealed.encode())).partition(b":")
     except (BadSignature, UnicodeEncodeError) as exc:
         takes = "takes what an answer of this list gave as next, with the same q, phase, since and until"
-        raise invalid_parameter("cursor", takes) from exc
+        raise CURSOR.refuse(takes) from exc
     return Cursor(token, int(offset))
 
 
@@ -98,19 +129,9 @@ def _signer(wanted: ReleaseFilter) -> Signer:
 
 
 def _page(page_size: int) -> int:
-    page = whole_number("page", 1, REACH)
+    page = PAGE.read()
     if page * page_size > REACH:
         last = REACH // page_size
         reach = f"by number the list reaches the first {REACH:,} releases, by cursor all"
-        raise invalid_parameter("page", f"takes a whole number from 1 to {last} with page_size {page_size}: {reach}")
+        raise PAGE.refuse(f"takes a whole number from 1 to {last} with page_size {page_size}: {reach}")
     return page
-
-
-def whole_number(name: str, default: int, most: int) -> int:
-    """A query parameter from 1 to `most`; raises Refused with 422."""
-    text = request.args.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= most):
-        raise invalid_parameter(name, f"takes a whole number from 1 to {most}")
-    return int(text)

@@ -28,8 +28,10 @@ from dashboard.accounts.tokens import InvalidToken
 from dashboard.pages.base import Model
 from dashboard.settings import Settings
 from dashboard.web import bearer, guard, sessions
+from dashboard.web.auth_models import AccessToken, Credentials, GivenRefresh, Me
 from dashboard.web.bearer import the_refresh_tokens, the_tokens
 from dashboard.web.errors import FieldError, Refused
+from dashboard.web.operations import described
 from dashboard.web.security import local_target
 
 log = structlog.get_logger()
@@ -98,6 +100,7 @@ def logout() -> BaseResponse:
 
 
 @auth.post("/login")
+@described(AccessToken, takes=Credentials, forms=True, public=True, may={429})
 def token() -> Response:
     """Give an access token for an address and a password, from a form or from JSON."""
     try:
@@ -111,6 +114,7 @@ def token() -> Response:
 
 
 @auth.post("/refresh")
+@described(AccessToken, takes=GivenRefresh, forms=True, public=True)
 def refresh() -> Response:
     """Give a new pair of tokens for a refresh token, from a form or from JSON, and use that up."""
     try:
@@ -124,6 +128,7 @@ def refresh() -> Response:
 
 
 @auth.get("/me")
+@described(Me)
 def me() -> Response:
     """The user who asks."""
     return jsonify(id=current_user.id, email=current_user.email, name=current_user.name, role=current_user.role)

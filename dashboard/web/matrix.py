@@ -1,30 +1,31 @@
 """What is asked of a matrix, read from the address, and its lines as a table to take away."""
 
-import unicodedata
 from collections.abc import Iterator
-
-from flask import request
 
 from dashboard.domain.entities import Release
 from dashboard.domain.ids import MAX_IDENTIFIER
 from dashboard.domain.matrix import Column, Only, matrix_of, narrowed
 from dashboard.pages.matrix import Asked
-from dashboard.web.errors import invalid_parameter
-from dashboard.web.listing import whole_number
+from dashboard.web.parameters import Text, WholeNumber, Word
 
 HEAD = ("app", "wave", "cluster", "version", "majority", "differs", "phase", "state")
 # More than any release has.
 _MOST_PAGES = 100_000
 
+TEXT = Text(
+    "q", "Lines and columns with this text in the name of an app, a cluster or a wave, or in a version.", MAX_IDENTIFIER
+)
+ONLY = Word(
+    "only", "Lines and columns with a cell that differs from the version that most have, or is broken.", (*Only, "")
+)
+PAGE = WholeNumber("page", "Which page of the lines.", 1, _MOST_PAGES)
+OF_A_MATRIX = (TEXT, ONLY, PAGE)
+
 
 def asked_matrix(opened: frozenset[str]) -> Asked:
     """The part of the matrix that the request is for; raises Refused with 422."""
-    q, only = request.args.get("q", ""), request.args.get("only", "")
-    if len(q) > MAX_IDENTIFIER or any(unicodedata.category(character) in {"Cc", "Cs"} for character in q):
-        raise invalid_parameter("q", f"takes at most {MAX_IDENTIFIER} characters, and no control characters")
-    if only and only not in set(Only):
-        raise invalid_parameter("only", f"takes {' or '.join(Only)}")
-    return Asked(q.strip(), Only(only) if only else None, whole_number("page", 1, _MOST_PAGES), opened)
+    only = ONLY.read()
+    return Asked(TEXT.read(), Only(only) if only else None, PAGE.read(), opened)
 
 
 def matrix_lines(release: Release, asked: Asked) -> Iterator[tuple[str, ...]]:

@@ -4,7 +4,8 @@ from enum import StrEnum
 
 from flask import request
 
-from dashboard.web.errors import invalid_parameter, wants_json
+from dashboard.web.errors import wants_json
+from dashboard.web.parameters import Word
 
 
 class Form(StrEnum):
@@ -18,6 +19,10 @@ class Form(StrEnum):
 MEDIA_TYPES = {Form.JSON: "application/json", Form.NDJSON: "application/x-ndjson", Form.CSV: "text/csv"}
 
 
+FORMAT = Word("format", "The form of the answer; else as `Accept` likes it best.", tuple(Form))
+JSON_ALONE = Word("format", "There is no other form: this is no table.", (Form.JSON,), " here: this is no table")
+
+
 def asked_form(*, tables: bool = True) -> Form:
     """The form that is asked for; raises Refused with 422 for one that there is not, such as a table of what is none.
 
@@ -26,11 +31,7 @@ def asked_form(*, tables: bool = True) -> Form:
     if not wants_json():
         return Form.JSON
     forms = tuple(Form) if tables else (Form.JSON,)
-    named = request.args.get("format")
-    if named is None:
+    named = (FORMAT if tables else JSON_ALONE).read()
+    if not named:
         return max(forms, key=lambda form: request.accept_mimetypes.quality(MEDIA_TYPES[form]))
-    if named not in forms:
-        raise invalid_parameter(
-            "format", f"takes {', '.join(forms)}" if tables else "takes json here: this is no table"
-        )
     return Form(named)

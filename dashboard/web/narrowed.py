@@ -9,52 +9,62 @@ from dashboard.domain.ids import EntityType
 from dashboard.domain.narrowing import Narrowing
 from dashboard.domain.order import Order
 from dashboard.domain.phases import Phase
-from dashboard.web.errors import invalid_parameter
-from dashboard.web.listing import whole_number
+from dashboard.web.parameters import Text, Told, ToldMany, WholeNumber, Word, words_pattern
 
 LONGEST_TEXT = 200
 # What was changed "in the last 5 minutes" is another thing every so many seconds, even if nothing happens.
 STEP = 10
 
-_AGO = re.compile(r"([1-9]\d{0,2})([mhd])", re.ASCII)
+_AGO = re.compile(r"([1-9][0-9]{0,2})([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+DEPTH = WholeNumber(
+    "depth", "How many levels are wanted, from the release (1) down to the apps (5).", len(EntityType), len(EntityType)
+)
+PHASE = ToldMany(
+    "phase",
+    f"Rows in one of these phases, and those above them: {', '.join(Phase)}. Repeated, or with commas between.",
+    {"type": "array", "items": {"type": "string", "pattern": words_pattern(Phase)}},
+)
+TEXT = Text("q", "Rows with this text in their name, id or version, and those above them.", LONGEST_TEXT)
+CHANGED = Told(
+    "changed",
+    "Rows that changed so long ago at most, and those above them: 5m, 2h or 1d.",
+    {"type": "string", "pattern": f"^({_AGO.pattern})?$"},
+)
+SORT = Word(
+    "sort",
+    "In which order rows of the same parent stand: worst first, by name, changed last first, or the rollout's.",
+    tuple(Order),
+    ", or nothing for the rollout's order",
+)
+NARROWING = (DEPTH, PHASE, TEXT, CHANGED, SORT)
 
 
 def asked_narrowing() -> Narrowing:
     """The levels and the rows that are wanted; raises Refused with 422."""
-    return Narrowing(whole_number("depth", len(EntityType), len(EntityType)), _phases(), asked_text(), _since())
+    return Narrowing(DEPTH.read(), _phases(), TEXT.read(), _since())
 
 
 def asked_order() -> Order:
     """In which order rows of the same parent are to stand; raises Refused with 422."""
-    word = request.args.get("sort", "")
-    if word not in set(Order):
-        raise invalid_parameter("sort", f"takes {', '.join(filter(None, Order))}, or nothing for the rollout's order")
-    return Order(word)
+    return Order(SORT.read())
 
 
 def _phases() -> frozenset[Phase]:
-    wanted = {name for given in request.args.getlist("phase") for name in given.split(",") if name}
+    wanted = {name for given in request.args.getlist(PHASE.name) for name in given.split(",") if name}
     if unknown := wanted - set(Phase):
-        raise invalid_parameter("phase", f"takes {', '.join(Phase)}, and not {', '.join(sorted(unknown))}")
+        raise PHASE.refuse(f"takes {', '.join(Phase)}, and not {', '.join(sorted(unknown))}")
     return frozenset(Phase(name) for name in wanted)
 
 
-def asked_text() -> str:
-    """The text that is looked for; raises Refused with 422."""
-    text = request.args.get("q", "").strip()
-    if len(text) > LONGEST_TEXT:
-        raise invalid_parameter("q", f"takes at most {LONGEST_TEXT} characters")
-    return text
-
-
 def _since() -> datetime | None:
-    text = request.args.get("changed", "").strip()
+    text = request.args.get(CHANGED.name, "")
     if not text:
         return None
     ago = _AGO.fullmatch(text)
     if ago is None:
-        raise invalid_parameter("changed", "takes how long ago at most: 5m, 2h or 1d")
+        raise CHANGED.refuse("takes how long ago at most: 5m, 2h or 1d")
     now = datetime.now(UTC)
     now -= timedelta(seconds=now.second % STEP, microseconds=now.microsecond)
     return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})

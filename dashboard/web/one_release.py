@@ -21,12 +21,13 @@ from dashboard.pages.release import HierarchyPage, ReleasePage
 from dashboard.pages.strip import SmallStrip, StripPage
 from dashboard.pages.tables import tree_table
 from dashboard.pages.timeline import TimelinePage
-from dashboard.web.asked import asked_ids, asked_run, asked_selected, watched_release
+from dashboard.web.asked import OPEN, RUN, SELECTED, SHUT, watched_release
 from dashboard.web.csv import csv_answer
-from dashboard.web.kiosk import asked_turns
-from dashboard.web.matrix import HEAD, asked_matrix, matrix_lines
+from dashboard.web.kiosk import OF_A_SCREEN, SHOW, WALL, asked_turns, go_to_the_wall
+from dashboard.web.matrix import HEAD, OF_A_MATRIX, asked_matrix, matrix_lines
 from dashboard.web.media import Form, asked_form
-from dashboard.web.narrowed import asked_narrowing, asked_order
+from dashboard.web.narrowed import NARROWING, asked_narrowing, asked_order
+from dashboard.web.operations import described
 from dashboard.web.shown import Shown, the_releases
 from dashboard.web.twins import Twins
 
@@ -42,16 +43,18 @@ twins = Twins(blueprint)
 
 
 @twins.route("/releases/<id:release_id>")
+@described(ReleasePage, query=(RUN, OPEN, SHUT, SELECTED, *NARROWING, WALL), may={302}, tables=True)
 def release(release_id: str) -> Shown:
     """One release: its facts, what blocks it, and its tree with most clusters closed, or what of it matches.
 
     What is selected stands beside the tree.
     """
-    what, opened, shut, selected = watched_release(release_id), asked_ids("open"), asked_ids("shut"), asked_selected()
-    narrowing, order = asked_narrowing(), asked_order()
+    what, opened, shut, selected = watched_release(release_id), OPEN.read(), SHUT.read(), SELECTED.read()
+    narrowing, order, run_id = asked_narrowing(), asked_order(), RUN.read()
+    go_to_the_wall()
     wanted = opened - WORDS | ({selected} if selected else set())
     whole = narrowing.picks or asked_form() is not Form.JSON
-    seen = the_releases().release(release_id, asked_run(), whole=whole, opened=wanted)
+    seen = the_releases().release(release_id, run_id, whole=whole, opened=wanted)
     if selected:
         what, seen = _with_history(what, seen)
     return Shown(
@@ -66,19 +69,21 @@ def release(release_id: str) -> Shown:
 
 
 @twins.route("/releases/<id:release_id>/hierarchy")
+@described(HierarchyPage, query=(RUN, OPEN, *NARROWING), tables=True)
 def hierarchy(release_id: str) -> Shown:
     """One release with its whole tree, or as far as one is opened that is too large for that."""
     what, narrowing, order = watched_release(release_id), asked_narrowing(), asked_order()
-    seen = the_releases().release(release_id, asked_run(), whole=True, opened=asked_ids("open"))
+    seen = the_releases().release(release_id, RUN.read(), whole=True, opened=OPEN.read())
     page = cache(lambda: HierarchyPage.of(seen, narrowing, order))
     return Shown(what, seen, page, since=narrowing.since, table=lambda: tree_table(page()))
 
 
 @twins.route("/releases/<id:release_id>/strip")
+@described(StripPage, query=(RUN,))
 def strip(release_id: str) -> Shown:
     """One release as a strip of waves and clusters."""
     what = watched_release(release_id)
-    seen = the_releases().release(release_id, asked_run())
+    seen = the_releases().release(release_id, RUN.read())
     return Shown(what, seen, lambda: StripPage.of(seen))
 
 
@@ -87,7 +92,7 @@ def small_strip(release_id: str) -> str:
     """The same for a row of the list, which says in its place why there is none."""
     watched_release(release_id)
     try:
-        small = SmallStrip.of(the_releases().glance(release_id, asked_run()))
+        small = SmallStrip.of(the_releases().glance(release_id, RUN.read()))
     except SourceUnavailable as exc:
         small = SmallStrip.missing(exc.problem.message)
     except NotFound as exc:
@@ -96,18 +101,20 @@ def small_strip(release_id: str) -> str:
 
 
 @twins.route("/releases/<id:release_id>/timeline")
+@described(TimelinePage, query=(RUN, OPEN))
 def timeline(release_id: str) -> Shown:
     """One release over time, and an estimate of the rest."""
-    what, opened = watched_release(release_id), asked_ids("open")
-    seen = the_releases().release(release_id, asked_run(), whole=True, opened=opened)
+    what, opened = watched_release(release_id), OPEN.read()
+    seen = the_releases().release(release_id, RUN.read(), whole=True, opened=opened)
     return Shown(what, seen, lambda: TimelinePage.of(seen, opened), unfolded=lambda: TimelinePage.of(seen, every=True))
 
 
 @twins.route("/releases/<id:release_id>/matrix")
+@described(MatrixPage, query=(RUN, OPEN, *OF_A_MATRIX))
 def matrix(release_id: str) -> Shown:
     """The apps of a release by its clusters, or a part of that."""
-    what, asked = watched_release(release_id), asked_matrix(asked_ids("open"))
-    seen = the_releases().release(release_id, asked_run(), whole=True, opened=asked.opened)
+    what, asked = watched_release(release_id), asked_matrix(OPEN.read())
+    seen = the_releases().release(release_id, RUN.read(), whole=True, opened=asked.opened)
     return Shown(what, seen, lambda: MatrixPage.of(seen, asked), paged=True)
 
 
@@ -115,18 +122,19 @@ def matrix(release_id: str) -> Shown:
 def matrix_csv(release_id: str) -> Response:
     """The same as a table to take away: every page of it."""
     parse_release_id(release_id)
-    asked = asked_matrix(asked_ids("open"))
-    seen = the_releases().release(release_id, asked_run(), whole=True, opened=asked.opened)
+    asked = asked_matrix(OPEN.read())
+    seen = the_releases().release(release_id, RUN.read(), whole=True, opened=asked.opened)
     return csv_answer(f"{seen.value.root.name} matrix", seen, HEAD, matrix_lines(seen.value, asked))
 
 
 @twins.route("/releases/<id:release_id>/entities/<id:entity_id>")
+@described(EntityPage, query=(RUN, OPEN, SHUT, *NARROWING))
 def entity(release_id: str, entity_id: str) -> Shown:
     """One entity of a release."""
-    what, opened, shut = watched_release(release_id), asked_ids("open"), asked_ids("shut")
+    what, opened, shut = watched_release(release_id), OPEN.read(), SHUT.read()
     narrowing, order = asked_narrowing(), asked_order()
     parse_entity_id(entity_id)
-    seen = the_releases().release(release_id, asked_run(), opened=opened | {entity_id})
+    seen = the_releases().release(release_id, RUN.read(), opened=opened | {entity_id})
     return Shown(
         what,
         seen,
@@ -137,27 +145,29 @@ def entity(release_id: str, entity_id: str) -> Shown:
 
 
 @twins.route("/releases/<id:release_id>/entities/<id:entity_id>/panel")
+@described(PanelPage, query=(RUN,))
 def panel(release_id: str, entity_id: str) -> Shown:
     """What stands beside the tree when this entity is selected."""
     what = watched_release(release_id)
     parse_entity_id(entity_id)
-    what, seen = _with_history(what, the_releases().release(release_id, asked_run(), opened=frozenset({entity_id})))
+    what, seen = _with_history(what, the_releases().release(release_id, RUN.read(), opened=frozenset({entity_id})))
     return Shown(what, seen, lambda: PanelPage.of(seen, _panel(seen, entity_id)))
 
 
 @twins.route("/kiosk/releases/<id:release_id>")
+@described(KioskPage, query=(RUN, *OF_A_SCREEN, SHOW))
 def kiosk_release(release_id: str) -> Shown:
     """A wall screen that stays with one release."""
     what, asked = watched_release(release_id), asked_turns()
-    seen = the_releases().release(release_id, asked_run())
+    seen = the_releases().release(release_id, RUN.read())
     return Shown(what, seen, lambda: KioskPage.of(seen, seen.value, None, asked.kept))
 
 
 @blueprint.app_url_defaults
 def stay_with_the_run(endpoint: str, values: dict[str, Any]) -> None:
     """Links within one run of a release stay with it; `run=None` leads to the latest."""
-    run_id = request.args.get("run") if endpoint in OF_A_RUN else None
-    if run_id and request.view_args and values.get("release_id") == request.view_args.get("release_id"):
+    here = (request.view_args or {}).get("release_id")
+    if endpoint in OF_A_RUN and here and values.get("release_id") == here and (run_id := request.args.get(RUN.name)):
         values.setdefault("run", run_id)
 
 

@@ -27,20 +27,29 @@ from dashboard.pages.problems import ProblemsPage
 from dashboard.pages.releases import ReleasesPage
 from dashboard.pages.starred import StarredPage
 from dashboard.pages.tables import problems_table, releases_table, starred_table
-from dashboard.web.asked import asked_release, asked_run
+from dashboard.web.asked import a_release
 from dashboard.web.errors import answer, invalid_parameter
-from dashboard.web.finding import asked_words, page_links
+from dashboard.web.finding import WORDS, asked_words, page_links
 from dashboard.web.kept import the_kept
-from dashboard.web.kiosk import asked_turns, tell_next
-from dashboard.web.listing import asked_slice, asked_stars, sealing
-from dashboard.web.narrowed import asked_text
+from dashboard.web.kiosk import OF_A_SCREEN, SHOW, WALL, asked_turns, go_to_the_wall, tell_next
+from dashboard.web.listing import CURSOR, FILTER, PAGE, SIZE, STARRED, asked_slice, asked_stars, sealing
+from dashboard.web.narrowed import LONGEST_TEXT
 from dashboard.web.one_release import blueprint, twins
+from dashboard.web.operations import described
+from dashboard.web.parameters import RunId, Text
 from dashboard.web.shown import Shown, the_releases
 from dashboard.web.walk import walked
 
 __all__ = ["blueprint", "twins"]
 
 MAX_CHOICES = 50
+IN_TEXT = Text("q", "Groups with this text in their cause, or in the name of what is broken.", LONGEST_TEXT)
+OF_RELEASE = a_release("release", "What is broken in this release.")
+LEFT, RIGHT = (a_release(side, f"The release on the {side}.") for side in ("left", "right"))
+LEFT_RUN, RIGHT_RUN = (
+    RunId(f"{side}_run", f"Its run on the {side}; the latest if left out.") for side in ("left", "right")
+)
+NEAR = a_release("in", "The release at which the user is: its pages are among the links.")
 
 
 @blueprint.get("/")
@@ -51,11 +60,13 @@ def home() -> Response:
 
 
 @twins.route("/releases")
+@described(ReleasesPage, StarredPage, query=(*FILTER, PAGE, SIZE, CURSOR, STARRED, WALL), may={302}, tables=True)
 def releases() -> Shown:
     """The list, filtered and paged, or what the viewer has starred."""
-    if asked_stars():
+    starred, asked = asked_stars(), asked_slice()
+    go_to_the_wall()
+    if starred:
         return _starred()
-    asked = asked_slice()
     seen = the_releases().page(asked)
     seal = sealing(asked.filter)
     return Shown(
@@ -83,9 +94,10 @@ def _starred() -> Shown:
 
 
 @twins.route("/problems")
+@described(ProblemsPage, query=(IN_TEXT, OF_RELEASE), tables=True)
 def problems() -> Shown:
     """What is broken now, across releases, grouped by cause, or what of it is asked for."""
-    asked = Asked(asked_text(), asked_release("release") or "")
+    asked = Asked(IN_TEXT.read(), OF_RELEASE.read() or "")
     seen = the_releases().problems()
     return Shown(
         Watched("problems"), seen, lambda: ProblemsPage.of(seen, asked), table=lambda: problems_table(seen, asked)
@@ -93,10 +105,11 @@ def problems() -> Shown:
 
 
 @twins.route("/compare")
+@described(ComparePage, ChoosePage, query=(LEFT, RIGHT, LEFT_RUN, RIGHT_RUN), may={404})
 def compare() -> Shown:
     """What is different from one release to another; releases to choose from where not both are named."""
-    left, right = asked_release("left"), asked_release("right")
-    runs = asked_run("left_run"), asked_run("right_run")
+    left, right = LEFT.read(), RIGHT.read()
+    runs = LEFT_RUN.read(), RIGHT_RUN.read()
     if left and right:
         sides = (left, runs[0]), (right, runs[1])
         both = the_releases().pair(*sides)
@@ -107,15 +120,17 @@ def compare() -> Shown:
 
 
 @twins.route("/find")
+@described(FindPage, query=(WORDS, NEAR))
 def find() -> Shown:
     """Pages, releases and entities that have a text in their names."""
-    text, release_id = asked_words(), asked_release("in")
+    text, release_id = asked_words(), NEAR.read()
     found = the_releases().find(text, release_id)
     links = tuple(page_links(release_id))
     return Shown(Watched("list", listing_of(text)), found, lambda: FindPage.of(found, text, release_id, links))
 
 
 @twins.route("/entities/<id:entity_id>")
+@described(OccurrencesPage)
 def occurrences(entity_id: str) -> Shown:
     """One entity wherever it occurs."""
     parse_entity_id(entity_id)
@@ -124,6 +139,7 @@ def occurrences(entity_id: str) -> Shown:
 
 
 @twins.route("/kiosk")
+@described(KioskPage, query=(*OF_A_SCREEN, SHOW), may={404})
 def kiosk() -> Shown:
     """A wall screen: what needs somebody and what moves, one release after another."""
     asked, began = asked_turns(), monotonic()

@@ -20,9 +20,10 @@ from dashboard.domain.problems import SourceUnavailable
 from dashboard.live.awaited import Awaited
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.wait import WaitPage
-from dashboard.web.asked import asked_run
-from dashboard.web.errors import Refused, invalid_parameter
-from dashboard.web.listing import whole_number
+from dashboard.web.asked import RUN
+from dashboard.web.errors import Refused
+from dashboard.web.operations import described
+from dashboard.web.parameters import ToldOnceAtLeast, WholeNumber, words_pattern
 from dashboard.web.renderings import the_renderings
 from dashboard.web.shown import Shown, the_releases
 from dashboard.web.streams import still_welcome
@@ -33,8 +34,12 @@ from dashboard.web.told import TOLD, answer, told
 HOLDER = "dashboard.holder"
 # What can be waited for: nobody waits for a state that nobody knows.
 PHASES = tuple(phase for phase in Phase if phase is not Phase.UNKNOWN)
-# Seconds: if nobody says, and at most.
-TIMEOUT, LONGEST = 60, 300
+PHASE = ToldOnceAtLeast(
+    "phase",
+    f"In which phases the release is waited for: {', '.join(PHASES)}. Repeated, or with commas between.",
+    {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": words_pattern(PHASES, none=False)}},
+)
+TIMEOUT = WholeNumber("timeout", "For how many seconds the answer is waited for at most.", 60, 300)
 # Threads that wait at once, where the server holds requests in threads.
 THREADS = 4
 # Seconds after which who was refused may ask again.
@@ -70,6 +75,7 @@ class Asked:
 
 
 @blueprint.get("/api/releases/<id:release_id>/wait")
+@described(WaitPage, query=(PHASE, TIMEOUT, RUN), may={404})
 def wait(release_id: str) -> Response:
     """The release, as soon as it is in one of the phases, has ended elsewhere, or the time is over."""
     asked = _asked(release_id)
@@ -84,11 +90,11 @@ def bound_threads(state: BlueprintSetupState) -> None:
 
 
 def _asked(release_id: str) -> Asked:
-    words = [word.strip() for text in request.args.getlist("phase") for word in text.split(",")]
+    words = [word for text in request.args.getlist(PHASE.name) for word in text.split(",")]
     if not words or not set(words) <= set(PHASES):
-        raise invalid_parameter("phase", f"takes one or more of {', '.join(PHASES)}, with commas between")
-    seconds = whole_number("timeout", TIMEOUT, LONGEST)
-    return Asked(Awaited(str(parse_release_id(release_id)), asked_run(), frozenset(map(Phase, words))), seconds)
+        raise PHASE.refuse(f"takes one or more of {', '.join(PHASES)}, with commas between")
+    awaited = Awaited(str(parse_release_id(release_id)), RUN.read(), frozenset(map(Phase, words)))
+    return Asked(awaited, TIMEOUT.read())
 
 
 def _answer(asked: Asked, holder: Holder) -> Response:

@@ -15,11 +15,21 @@ SIGHT = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-
 SIZE = {"runOnly": {"type": "rule", "values": ["target-size", "scrollable-region-focusable", "color-contrast"]}}
 IN_SHORT: Looks = (("light", 1440, EVERYTHING), ("dark", 390, SIZE))
 LOOKS: Looks = (*IN_SHORT, ("dark", 1440, SIGHT))
-ASK = "options => axe.run(document, {...options, resultTypes: ['violations'], preload: false})"
+ASK = """([others, options]) =>
+  axe.run({include: document, exclude: others}, {...options, resultTypes: ['violations'], preload: false})"""
 
 
-def violations(page: Page, name: str, looks: Looks = IN_SHORT, but: frozenset[str] = frozenset()) -> list[str]:
-    """What is wrong, one line each: the page's name, the theme and width, the rule (`but` for these), and elements."""
+def violations(
+    page: Page,
+    name: str,
+    looks: Looks = IN_SHORT,
+    but: frozenset[str] = frozenset(),
+    others: tuple[str, ...] = (),
+) -> list[str]:
+    """What is wrong, one line each: the page's name, the theme and width, the rule (`but` for these), and elements.
+
+    What stands in these `others`, by their selectors, is not looked at.
+    """
     wait_until_there(page)
     page.evaluate(AXE_SCRIPT)
     # What is scrolled half under the header is not too small to be hit.
@@ -28,7 +38,7 @@ def violations(page: Page, name: str, looks: Looks = IN_SHORT, but: frozenset[st
     for theme, width, options in looks:
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-        result = page.evaluate(ASK, options)
+        result = page.evaluate(ASK, [list(others), options])
         counted = [(violation["id"], _counted(violation)) for violation in result["violations"]]
         counted = [(rule, nodes) for rule, nodes in counted if rule not in but]
         found += [f"{name} ({theme}, {width} px): {_told(rule, nodes)}" for rule, nodes in counted if nodes]

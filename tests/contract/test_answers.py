@@ -1,10 +1,10 @@
 """The API's answers against the schemas of their page models, and against the form that rollouts use themselves."""
 
+import re
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from jsonschema import Draft202012Validator
 
 from dashboard.pages.base import Page
 from dashboard.pages.entity import EntityPage
@@ -14,38 +14,11 @@ from dashboard.pages.release import HierarchyPage, ReleasePage
 from dashboard.pages.releases import ReleasesPage
 from dashboard.pages.timeline import TimelinePage
 from tests.conftest import Rollouts
-
-ERROR = {
-    "type": "object",
-    "required": ["error"],
-    "additionalProperties": False,
-    "properties": {
-        "error": {
-            "type": "object",
-            "required": ["code", "message", "request_id"],
-            "additionalProperties": False,
-            "properties": {
-                "code": {"type": "string", "pattern": "^[a-z_]+$"},
-                "message": {"type": "string", "minLength": 10},
-                "request_id": {"type": "string", "pattern": "^[0-9a-f]{16}$"},
-                "detail": {"type": "string"},
-                "fields": {
-                    "type": "array",
-                    "items": {"type": "object", "required": ["field", "message"], "additionalProperties": False},
-                },
-            },
-        }
-    },
-}
-ERROR["properties"]["error"]["properties"]["fields"]["items"]["properties"] = {
-    "field": {"type": "string"},
-    "message": {"type": "string"},
-}
+from tests.described import reference
 
 
-def conforms(answer: Any, schema: dict[str, Any]) -> None:
-    validator = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
-    assert [error.message for error in validator.iter_errors(answer)] == []
+def conforms(answer: Any, name: str) -> None:
+    assert reference().flaws(f"#/components/schemas/{name}", answer) == []
 
 
 @pytest.mark.parametrize(
@@ -65,11 +38,10 @@ def conforms(answer: Any, schema: dict[str, Any]) -> None:
     ],
 )
 def test_every_answer_conforms_to_its_model(viewer: FlaskClient, rollouts: Rollouts, path: str, model: type[Page]):
-    schema = model.model_json_schema(mode="serialization")
     for release_id in sorted(rollouts.ids - {rollouts.thousand}) if "{}" in path else [""]:
         answer = viewer.get("/api" + path.format(release_id))
         assert answer.status_code == 200
-        conforms(answer.get_json(), schema)
+        conforms(answer.get_json(), model.__name__)
 
 
 @pytest.mark.parametrize(
@@ -84,14 +56,18 @@ def test_every_answer_conforms_to_its_model(viewer: FlaskClient, rollouts: Rollo
     ],
 )
 def test_every_error_has_one_form(viewer: FlaskClient, path: str):
-    conforms(viewer.get(f"/api{path}").get_json(), ERROR)
+    answer = viewer.get(f"/api{path}").get_json()
+    conforms(answer, "Error")
+    assert re.fullmatch("[a-z_]+", answer["error"]["code"])
+    assert re.fullmatch("[0-9a-f]{16}", answer["error"]["request_id"])
+    assert len(answer["error"]["message"]) >= 10
 
 
 def test_a_method_that_is_not_offered_says_which_are(viewer: FlaskClient):
     answer = viewer.delete("/api/releases")
     assert answer.status_code == 405
     assert "GET" in answer.headers["Allow"]
-    conforms(answer.get_json(), ERROR)
+    conforms(answer.get_json(), "Error")
 
 
 def test_the_hierarchy_has_the_nested_form_that_rollouts_answer(viewer: FlaskClient, rollouts: Rollouts):

@@ -9,6 +9,7 @@ from werkzeug.test import TestResponse
 
 from dashboard.demo.samples import SAMPLES
 from dashboard.demo.seed import TASK_QUEUE
+from dashboard.web.endings import UNTAGGED
 from dashboard.web.texts import WORTH_COMPRESSING
 from tests.conftest import Rollouts
 from tests.stage import dashboard_for, logged_in, shut
@@ -29,10 +30,10 @@ def viewer(rollouts: Rollouts, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def gets(viewer: FlaskClient, rollouts: Rollouts) -> Iterator[tuple[str, str]]:
-    """The rule of every GET of the API, with an address that stays as it is."""
+    """The rule of every GET of the API that has a tag, with an address that stays as it is."""
     values = {"release_id": rollouts.failed, "entity_id": "cluster:eu-west-1"}
     for rule in viewer.application.url_map.iter_rules():
-        if rule.rule.startswith("/api/") and "GET" in (rule.methods or ()):
+        if rule.rule.startswith("/api/") and "GET" in (rule.methods or ()) and rule.endpoint not in UNTAGGED:
             built = rule.build({name: values[name] for name in rule.arguments})
             assert built
             yield rule.rule, f"{built[1]}?{ASKED.get(rule.rule, '')}".rstrip("?")
@@ -72,8 +73,12 @@ def test_another_answer_has_another_tag(viewer: FlaskClient):
     assert viewer.put("/api/settings", json={}).status_code == 200
 
 
-def test_errors_and_what_is_sent_have_none(viewer: FlaskClient):
+def test_errors_what_is_sent_and_what_was_waited_for_have_none(viewer: FlaskClient, rollouts: Rollouts):
+    waited = f"/api/releases/{rollouts.failed}/wait?phase=failed"
+    assert viewer.get(waited).status_code == 200
     for answer in (
+        viewer.get(waited),
+        viewer.get(waited, headers={"If-None-Match": "*"}),
         viewer.get("/api/releases/odd"),
         viewer.get("/api/nowhere"),
         viewer.put("/api/settings", json={}),

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
 
 from dashboard.settings import Settings
-from tests.contract.test_answers import ERROR, conforms
+from tests.contract.test_answers import conforms
 
 pytestmark = pytest.mark.web
 
@@ -64,7 +64,7 @@ def test_every_refusal_has_the_same_form(logged_in: FlaskClient, name: str):
     ask, status, code = REFUSED[name]
     answer = ask(logged_in)
     assert (answer.status_code, answer.mimetype) == (status, "application/json"), answer.text
-    conforms(answer.get_json(), ERROR)
+    conforms(answer.get_json(), "Error")
     said = answer.get_json()["error"]
     assert (said["code"], said["request_id"]) == (code, answer.headers["X-Request-ID"])
     assert ("WWW-Authenticate" in answer.headers) is (status == 401)
@@ -87,7 +87,7 @@ def test_a_mistake_of_ours_has_the_form_too_and_tells_nothing_of_itself(app: Fla
     with capture_logs() as logs:
         answer = logged_in.get("/api/settings")
     assert answer.status_code == 500
-    conforms(answer.get_json(), ERROR)
+    conforms(answer.get_json(), "Error")
     assert "division" not in answer.text
     (entry,) = [entry for entry in logs if entry["event"] == "request_failed"]
     assert entry["request_id"] == answer.get_json()["error"]["request_id"]
@@ -98,7 +98,7 @@ def test_the_form_does_not_depend_on_what_is_accepted(logged_in: FlaskClient, ac
     headers = {"Accept": accept} if accept else {}
     for address in ("/api/releases/odd", "/api/nowhere", "/api/releases?format=csv&page=1"):
         answer = logged_in.get(address, headers=headers)
-        conforms(answer.get_json(), ERROR)
+        conforms(answer.get_json(), "Error")
 
 
 def test_accounts_that_cannot_be_read_are_503_with_a_time_to_come_again(
@@ -112,5 +112,5 @@ def test_accounts_that_cannot_be_read_are_503_with_a_time_to_come_again(
     answer = logged_in.get("/api/settings")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     error: dict[str, Any] = answer.get_json()
-    conforms(error, ERROR)
+    conforms(error, "Error")
     assert error["error"]["code"] == "accounts_unavailable"

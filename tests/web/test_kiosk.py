@@ -23,6 +23,7 @@ from tests.unit.test_overview import NOW, listing, release
 pytestmark = pytest.mark.web
 
 PASSWORD = "correct horse battery"
+RUN = "01234567-89ab-cdef-0123-456789abcdef"
 
 
 def make(browser: FlaskClient, name: str = "Kitchen") -> str:
@@ -183,7 +184,7 @@ def test_a_made_up_token_opens_nothing(accounts: Accounts, token: str):
         ("/releases?kiosk=1", "/kiosk"),
         ("/releases?q=a&phase=failed&phase=running&page=3&kiosk=1&every=9", "/kiosk?q=a&phase=failed,running&every=9"),
         ("/releases/release:a?kiosk=1&open=cluster:b", "/kiosk/releases/release:a"),
-        ("/releases/release:a?kiosk=1&run=x", "/kiosk/releases/release:a?run=x"),
+        (f"/releases/release:a?kiosk=1&run={RUN}", f"/kiosk/releases/release:a?run={RUN}"),
         ("/api/releases?kiosk=1", "/api/kiosk"),
     ],
 )

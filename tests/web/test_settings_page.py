@@ -179,7 +179,6 @@ def test_the_default_view_is_where_the_dashboard_begins(app: Flask, logged_in: F
         ({"name": "a", "query": "since=yesterday"}, "since"),
         ({"name": "", "query": "q=a"}, "name"),
         ({"name": "x" * 61, "query": "q=a"}, "name"),
-        ({"name": "Failed", "query": "q=a"}, "name"),
         ({"name": 3, "query": "q=a"}, "name"),
         ({"query": "q=a"}, "name"),
         ({"name": "a", "query": "q=a", "shared": "yes"}, "shared"),
@@ -193,6 +192,15 @@ def test_what_cannot_be_a_view_is_refused_with_the_field(
     # Nothing is wrong with a name but that it is taken.
     assert answer.status_code == (409 if given.get("name") == "Failed" else 422)
     assert field in {each["field"] for each in answer.get_json()["error"]["fields"]}
+    assert len(kept(logged_in)["views"]) == 1
+
+
+def test_a_name_that_is_taken_does_not_fit_what_is_there(logged_in: FlaskClient, view: str):
+    answer = logged_in.post("/api/views", json={"name": "Failed", "query": "q=a"})
+    assert answer.status_code == 409
+    error = answer.get_json()["error"]
+    assert (error["code"], [each["field"] for each in error["fields"]]) == ("conflict", ["name"])
+    assert logged_in.post("/views", data={"name": "Failed", "query": "q=a"}).status_code == 409
     assert len(kept(logged_in)["views"]) == 1
 
 

@@ -1,0 +1,57 @@
+"""What the API's reference says of a view. Each view of a route under `/api` is `described` where it stands."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from dashboard.web.parameters import Parameter
+
+F = TypeVar("F", bound=Callable[..., object])
+
+_NAME = "operation"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What a view takes and answers. Its summary is the first paragraph of the view's docstring.
+
+    `answers` are the models of which a good answer, of `status`, is one; without any it has no body. `takes` is the
+    model of the request's JSON, which may come as a form, too, where `forms` says so. `may` has the statuses that do
+    not follow from the rest. One with `tables` answers as NDJSON and CSV, too. A `public` one asks for no login.
+    """
+
+    answers: tuple[type[BaseModel], ...]
+    query: tuple[Parameter, ...] = ()
+    takes: type[BaseModel] | None = None
+    status: int = 200
+    may: frozenset[int] = frozenset()
+    forms: bool = False
+    public: bool = False
+    tables: bool = False
+
+
+def described(
+    *answers: type[BaseModel],
+    query: Iterable[Parameter] = (),
+    takes: type[BaseModel] | None = None,
+    status: int = 200,
+    may: Iterable[int] = (),
+    forms: bool = False,
+    public: bool = False,
+    tables: bool = False,
+) -> Callable[[F], F]:
+    """Say of a view what `Operation` keeps of it. Stands between the route and the view."""
+    operation = Operation(answers, tuple(query), takes, status, frozenset(may), forms, public, tables)
+
+    def describe(view: F) -> F:
+        setattr(view, _NAME, operation)
+        return view
+
+    return describe
+
+
+def operation_of(view: Callable[..., object]) -> Operation | None:
+    """What was said of a view, or of what it wraps."""
+    return getattr(view, _NAME, None)

@@ -1,0 +1,207 @@
+"""What an address may ask for: each query parameter with its bounds, which its reader and the API's reference share."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from flask import request
+
+from dashboard.domain.ids import MAX_IDENTIFIER, EntityType, parse_entity_id, parse_release_id
+from dashboard.web.errors import Refused, invalid_parameter
+
+Schema = dict[str, Any]
+
+_RUN_ID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_CONTROL = "\\u0000-\\u001f\\u007f-\\u009f"
+# What cannot stand in an id, as far as patterns can say it: what else cannot be printed is known to Unicode alone.
+_NOT_IN_IDS = "\\u0000-\\u0020\\u007f-\\u00a0\\u00ad"
+NO_CONTROL_CHARACTERS = re.compile(f"[^{_CONTROL}]*")
+# What every parameter is held to (`limits.py`).
+PLAIN_TEXT: Schema = {"type": "string", "pattern": f"^{NO_CONTROL_CHARACTERS.pattern}$"}
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A query parameter. `says` is a sentence for the reference; `schema` is what one value of it takes.
+
+    One that is `repeated` may stand in the address many times; its schema is then of all its values. Without one that
+    is `required` there is no answer.
+    """
+
+    repeated: ClassVar[bool] = False
+    required: ClassVar[bool] = False
+
+    name: str
+    says: str
+
+    @property
+    def schema(self) -> Schema:
+        """JSON Schema of the value."""
+        raise NotImplementedError
+
+    def refuse(self, takes: str) -> Refused:
+        """The answer to a value that cannot be used."""
+        return invalid_parameter(self.name, takes)
+
+
+@dataclass(frozen=True, slots=True)
+class Told(Parameter):
+    """One that somebody else reads, who holds it to this schema."""
+
+    takes: Schema
+
+    @property
+    def schema(self) -> Schema:
+        """JSON Schema of the value."""
+        return self.takes
+
+
+@dataclass(frozen=True, slots=True)
+class ToldMany(Told):
+    """The same, many times."""
+
+    repeated: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class ToldOnceAtLeast(ToldMany):
+    """The same, once at least."""
+
+    required: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class WholeNumber(Parameter):
+    """A number within bounds, or the default."""
+
+    default: int
+    most: int
+    least: int = 1
+    unit: str = ""
+
+    @property
+    def schema(self) -> Schema:
+        """JSON Schema of the value."""
+        return {"type": "integer", "minimum": self.least, "maximum": self.most, "default": self.default}
+
+    def read(self) -> int:
+        """The number that is asked for; raises Refused with 422."""
+        text = request.args.get(self.name)
+        if text is None:
+            return self.default
+        digits = text.isascii() and text.isdigit() and len(text) <= 9
+        if not (digits and self.least <= int(text) <= self.most):
+            raise self.refuse(f"takes a whole number{self.unit} from {self.least} to {self.most}")
+        return int(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Word(Parameter):
+    """One of some words; empty, which may be among them, where it is left out. `otherwise` says what that means."""
+
+    words: tuple[str, ...]
+    otherwise: str = ""
+
+    @property
+    def schema(self) -> Schema:
+        """JSON Schema of the value."""
+        return {"type": "string", "enum": list(self.words)}
+
+    def read(self) -> str:
+        """The word that is asked for; raises Refused with 422."""
+        text = request.args.get(self.name)
+        if text is None:
+            return ""
+        if text not in self.words:
+            raise self.refuse(f"takes {' or '.join(filter(None, self.words))}{self.otherwise}")
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Text(Parameter):
+    """Words of a person's own, without control characters."""
+
+    longest: int
+
+    @property
+    def schema(self) -> Schema:
+        """JSON Schema of the value."""
+        return PLAIN_TEXT | {"maxLength": self.longest}
+
+    def read(self) -> str:
+        """The text that is asked for, without blanks around it; raises Refused with 422."""
+        text = request.args.get(self.name, "")
+        if len(text) > self.longest or not NO_CONTROL_CHARACTERS.fullmatch(text):
+            raise self.refuse(f"takes at most {self.longest} characters, and no control characters")
+        return text.strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Texts(Parameter):
+    """Texts, each as it stands there."""
+
+    repeated: ClassVar[bool] = True
+
+    most: int
+
+    @property
+    def schema(self) -> Schema:
+        """JSON Schema of all values."""
+        return {"type": "array", "maxItems": self.most, "items": PLAIN_TEXT}
+
+    def read(self) -> frozenset[str]:
+        """The texts that are asked for; raises Refused with 422."""
+        texts = request.args.getlist(self.name)
+        if len(texts) > self.most:
+            raise self.refuse(f"takes at most {self.most} ids")
+        return frozenset(texts)
+
+
+@dataclass(frozen=True, slots=True)
+class RunId(Parameter):
+    """The id that Temporal gave a run."""
+
+    @property
+    def schema(self) -> Schema:
+        """JSON Schema of the value."""
+        return {"type": "string", "format": "uuid"}
+
+    def read(self) -> str | None:
+        """The run that is asked for, if any; raises Refused with 422."""
+        text = request.args.get(self.name)
+        if text is None:
+            return None
+        if not _RUN_ID.fullmatch(text):
+            raise self.refuse("takes a run id, as runs give it, such as 01234567-89ab-cdef-…")
+        return text.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Id(Parameter):
+    """An entity's id; none where it is empty or left out."""
+
+    types: tuple[EntityType, ...] = tuple(EntityType)
+
+    @property
+    def schema(self) -> Schema:
+        """JSON Schema of the value."""
+        return {"type": "string", "pattern": f"^({id_pattern(self.types)})?$"}
+
+    def read(self) -> str | None:
+        """The id that is asked for, if any; raises MalformedId."""
+        text = request.args.get(self.name, "").strip()
+        if not text:
+            return None
+        return str(parse_release_id(text) if self.types == (EntityType.RELEASE,) else parse_entity_id(text))
+
+
+def id_pattern(types: Iterable[EntityType], but: str = "") -> str:
+    """How ids of these types are written, where none of these characters can stand."""
+    return f"({'|'.join(types)}):[^{_NOT_IN_IDS}{but}]{{1,{MAX_IDENTIFIER}}}"
+
+
+def words_pattern(words: Iterable[str], *, none: bool = True) -> str:
+    """Some of these words with commas between them, or `none`."""
+    each = "|".join(words)
+    return f"^(({each})(,({each}))*){'?' if none else ''}$"

@@ -1,0 +1,78 @@
+"""The API's reference: the OpenAPI document, and two pages that show it."""
+
+import json
+import secrets
+from typing import ClassVar
+
+from flask import Blueprint, Response, current_app, make_response, render_template
+from pydantic import BaseModel, ConfigDict
+
+from dashboard.pages.base import Model
+from dashboard.web.openapi import document
+from dashboard.web.operations import described
+from dashboard.web.security import POLICY_HEADER, content_security_policy
+
+blueprint = Blueprint("reference", __name__)
+
+
+class OpenApi(BaseModel):
+    """An OpenAPI 3.1 document."""
+
+    model_config = ConfigDict(extra="allow")
+
+    openapi: str
+
+
+class ReferencePage(Model):
+    """A page on which a program of somebody else's shows the document."""
+
+    nonce: str = ""
+
+    @property
+    def title(self) -> str:
+        """What the browser's tab says."""
+        return "API reference"
+
+
+class DocsPage(ReferencePage):
+    """Swagger UI, by which one can also try things."""
+
+    template: ClassVar[str] = "pages/docs.html"
+
+
+class RedocPage(ReferencePage):
+    """Redoc, to read."""
+
+    template: ClassVar[str] = "pages/redoc.html"
+
+
+@blueprint.get("/api/openapi.json")
+@described(OpenApi)
+def openapi() -> Response:
+    """This reference, as an OpenAPI 3.1 document."""
+    return Response(_written(), mimetype="application/json")
+
+
+@blueprint.get("/docs")
+def docs() -> str:
+    """Show the reference with Swagger UI."""
+    page = DocsPage()
+    return render_template(page.template, page=page)
+
+
+@blueprint.get("/redoc")
+def redoc() -> Response:
+    """Show the reference with Redoc, which writes its styles into the page: they carry a nonce of this one answer."""
+    page = RedocPage(nonce=secrets.token_urlsafe(16))
+    response = make_response(render_template(page.template, page=page))
+    response.headers[POLICY_HEADER] = content_security_policy(style_nonce=page.nonce)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _written() -> bytes:
+    """The document of this app, which is made once."""
+    if blueprint.name not in current_app.extensions:
+        current_app.extensions[blueprint.name] = json.dumps(document(current_app), ensure_ascii=False).encode()
+    written: bytes = current_app.extensions[blueprint.name]
+    return written

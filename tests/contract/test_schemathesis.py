@@ -1,0 +1,49 @@
+"""schemathesis makes requests of its own from the API's reference and finds no answer that it does not describe."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dashboard.demo.samples import SAMPLES
+from tests.conftest import Rollouts
+from tests.served import Served, account, serving
+from tests.stage import EMAIL, PASSWORD
+
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+SECONDS = 300
+
+
+@pytest.fixture
+def samples_served(rollouts: Rollouts, tmp_path: Path) -> Iterator[Served]:
+    """The shipped server in a process of its own, with the sample rollouts and one user."""
+    account(tmp_path).close()
+    with serving(tmp_path, rollouts.address, RELEASE_FILTER=SAMPLES) as served:
+        yield served
+
+
+def test_schemathesis_finds_no_failure(samples_served: Served, tmp_path: Path):
+    login = json.dumps({"username": EMAIL, "password": PASSWORD})
+    status, text, _ = samples_served.ask("POST", "/api/auth/login", login, **{"Content-Type": "application/json"})
+    assert status == 200, text
+    token = json.loads(text)["access_token"]
+    reference = f"http://127.0.0.1:{samples_served.port}/api/openapi.json"
+    run = subprocess.run(
+        [
+            *(sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()"),
+            *("--config-file", str(CONFIG), "run", reference),
+            *("--header", f"Authorization: Bearer {token}", "--no-color"),
+        ],
+        cwd=tmp_path,
+        env=os.environ | {"DASHBOARD_TOKEN": token},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert run.returncode == 0, f"{run.stdout[-20_000:]}\n{run.stderr[-2_000:]}"
+    assert "Traceback" not in samples_served.log.read_text()
