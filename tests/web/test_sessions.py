@@ -392,10 +392,9 @@ def test_a_cookie_that_we_did_not_give_is_nobody(client: FlaskClient, user: User
         ("curl/8.14.1", "curl"),
         ("", "Unknown"),
         ("<script>alert(1)</script>", "Unknown"),
-        ("\x1b[31mred", "Unknown"),
         ("x" * 5000, "x" * 40),
     ],
-    ids=range(10),
+    ids=range(9),
 )
 def test_a_session_says_from_which_device_and_address_it_is(
     app: Flask, client: FlaskClient, user: User, agent: str, shown: str
