@@ -9,6 +9,8 @@ from dashboard.web.errors import wants_json
 from dashboard.web.texts import WORTH_COMPRESSING
 from dashboard.web.told import TOLD
 
+# Each of its answers is of a moment of its own.
+UNTAGGED = frozenset({"waiting.wait"})
 _TEXTS = frozenset({"application/json", "application/x-ndjson", "text/csv", "text/html"})
 
 
@@ -22,7 +24,7 @@ def init_app(app: Flask) -> None:
 def _tagged(response: Response) -> Response:
     if not (wants_json() and request.method in {"GET", "HEAD"} and response.status_code == 200):
         return response
-    if response.is_streamed or "ETag" in response.headers:
+    if response.is_streamed or "ETag" in response.headers or request.endpoint in UNTAGGED:
         return response
     response.set_etag(blake2b(response.get_data(), digest_size=12).hexdigest(), weak=True)
     response.vary.update({"Authorization", "Cookie"})
