@@ -51,6 +51,16 @@ def run(served: Served) -> Run:
     return invoked
 
 
+@contextmanager
+def keys_heard() -> Iterator[None]:
+    """Let what is started take Ctrl-C: one that a job in the background starts would not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 class Terminal:
     """A command in a terminal of its own, and all that it has written there."""
 
@@ -59,7 +69,8 @@ class Terminal:
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         env = {name: value for name, value in os.environ.items() if name not in {"NO_COLOR", "COLUMNS", "LINES"}}
         argv = [sys.executable, "-P", "-m", "dashboard.cli", *args]
-        self.process = subprocess.Popen(argv, env=env | {"TERM": "xterm"} | given, stdout=theirs, stderr=theirs)
+        with keys_heard():
+            self.process = subprocess.Popen(argv, env=env | {"TERM": "xterm"} | given, stdout=theirs, stderr=theirs)
         os.close(theirs)
         self.written = b""
         self._reader = Thread(target=self._read, args=(ours,))
