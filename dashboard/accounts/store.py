@@ -16,6 +16,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from dashboard.accounts.audit import AuditLog
 from dashboard.accounts.database import Database
 from dashboard.accounts.kiosk_links import KioskLinks
 from dashboard.accounts.models import ApiTokenRow, RefreshTokenRow, Role, SessionRow, User, UserRow, UtcDateTime
@@ -72,6 +73,7 @@ class Accounts(Database):
         super().__init__(url)
         self._passwords = passwords or Passwords()
         self.kiosk_links = KioskLinks(self.session)
+        self.audit = AuditLog(self.session)
 
     def add(self, email: str, password: str, *, name: str | None = None, role: Role = Role.viewer) -> User:
         """Add a user. Raises EmailTaken, or UserRefused for an address or a name that cannot be one."""

@@ -2,21 +2,20 @@
 
 from typing import Literal
 
-import structlog
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask_login import current_user
 from pydantic import Field
 from werkzeug.wrappers import Response as BaseResponse
 
 from dashboard.accounts.api_tokens import LONGEST_DAYS, LONGEST_NAME, ApiToken, TokenRefused, TooManyTokens
+from dashboard.accounts.audit import Event
 from dashboard.pages.tokens import TokenItem, TokenMade, TokensPage
+from dashboard.web.audit import record
 from dashboard.web.bearer import the_api_tokens
 from dashboard.web.errors import FieldError, Refused
 from dashboard.web.guard import need_password
 from dashboard.web.kept_api import Given, as_json, sent_as
 from dashboard.web.operations import described
-
-log = structlog.get_logger()
 
 blueprint = Blueprint("api_tokens", __name__)
 
@@ -88,14 +87,14 @@ def api_revoke_token(token_id: str) -> Response:
 
 def _make(name: str, scope: str, days: int | None) -> TokenMade:
     made, secret = the_api_tokens().add(current_user.user, name, scope, days)
-    log.info("token_created", user_id=current_user.id, token_id=made.id, scope=made.scope, days=days)
+    record(Event.token_created, subject=made.name, token_id=made.id, scope=made.scope, days=days)
     return TokenMade(**_item(made).model_dump(), token=secret)
 
 
 def _revoke(token_id: str) -> None:
     if not the_api_tokens().revoke(current_user.user, token_id):
         raise Refused(404, "token_not_found", "You have no such token (any more).")
-    log.info("token_revoked", user_id=current_user.id, token_id=token_id)
+    record(Event.token_revoked, token_id=token_id)
 
 
 def _number(days: str) -> int | None:

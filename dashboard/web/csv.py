@@ -10,8 +10,9 @@ from typing import Any
 from flask import request
 from werkzeug.wrappers import Response
 
+from dashboard.accounts.audit import Event
 from dashboard.live.snapshots import Snapshot
-from dashboard.web.exported import tell_exported
+from dashboard.web.audit import record
 from dashboard.web.told import utc
 
 # What a spreadsheet takes for the beginning of a formula, also in the wide forms of East Asian keyboards.
@@ -37,7 +38,7 @@ def csv_answer(name: str, snapshot: Snapshot[Any], head: Sequence[str], lines: I
     """A table of what was known at one moment, which its file name tells, and whether that was the latest."""
     answer = Response(csv_text(head, lines).encode("utf-8", "replace"), mimetype="text/csv")
     as_file(answer, name, snapshot.as_of, stale=snapshot.stale, ending="csv")
-    tell_exported(request.path, "csv")
+    record(Event.exported, subject=request.path, form="csv")
     return answer
 
 

@@ -4,21 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import structlog
 from flask import Blueprint, Response, abort, g, make_response, redirect, render_template, request, url_for
 from flask_login import current_user
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
+from dashboard.accounts.audit import Event
 from dashboard.accounts.kiosk_links import KioskLink, LinkRefused
 from dashboard.domain.filters import PREFIX, Slice
 from dashboard.domain.ids import MAX_IDENTIFIER, parse_release_id
 from dashboard.pages.base import Model
 from dashboard.web import guard
+from dashboard.web.audit import record
 from dashboard.web.listing import FILTER, asked_filter
 from dashboard.web.parameters import Text, WholeNumber, Word
-
-log = structlog.get_logger()
 
 # Seconds for each release: if nobody says, at least, and at most.
 EVERY, SHORTEST, LONGEST = 12, 5, 300
@@ -130,7 +129,7 @@ def make_link() -> Response:
         token = guard.the_accounts().kiosk_links.add(current_user.user, name)
     except LinkRefused as exc:
         return _screens_page(422, name=name[:200], error=str(exc))
-    log.info("kiosk_link_made", user_id=current_user.id)
+    record(Event.kiosk_link_created, subject=name.strip())
     return _screens_page(201, made=url_for("kiosk.enter", token=token, _external=True))
 
 
@@ -139,7 +138,7 @@ def revoke(link_id: str) -> BaseResponse:
     """End a link at once."""
     if not guard.the_accounts().kiosk_links.revoke(current_user.user, link_id):
         raise NotFound
-    log.info("kiosk_link_revoked", user_id=current_user.id, link_id=link_id)
+    record(Event.kiosk_link_revoked, link_id=link_id)
     return redirect(url_for("kiosk.screens"), 303)
 
 

@@ -3,7 +3,6 @@
 from math import ceil
 from typing import ClassVar
 
-import structlog
 from flask import (
     Blueprint,
     Flask,
@@ -19,6 +18,7 @@ from flask import (
 from flask_login import current_user
 from werkzeug.wrappers import Response as BaseResponse
 
+from dashboard.accounts.audit import Event
 from dashboard.accounts.database import AccountsUnavailable
 from dashboard.accounts.models import User
 from dashboard.accounts.refresh_tokens import RefreshReused
@@ -28,13 +28,12 @@ from dashboard.accounts.tokens import InvalidToken
 from dashboard.pages.base import Model
 from dashboard.settings import Settings
 from dashboard.web import bearer, guard, sessions
+from dashboard.web.audit import record
 from dashboard.web.auth_models import AccessToken, Credentials, GivenRefresh, Me
 from dashboard.web.bearer import the_refresh_tokens, the_tokens
 from dashboard.web.errors import FieldError, Refused
 from dashboard.web.operations import described
 from dashboard.web.security import local_target
-
-log = structlog.get_logger()
 
 REFRESH_ENDED = "This refresh token is not valid, or not any more: each can be used once. Log in again."
 # One sentence for every cause: it must not tell who has an account.
@@ -92,10 +91,10 @@ def submit() -> Response | BaseResponse:
 @pages.post("/logout")
 def logout() -> BaseResponse:
     """End this browser's session."""
-    user_id = current_user.id if current_user.is_authenticated else None
+    user = current_user.user if current_user.is_authenticated else None
     sessions.end()
-    if user_id:
-        log.info("logout", user_id=user_id, address=request.remote_addr)
+    if user:
+        record(Event.logout, actor=user)
     return redirect(url_for("login.form"), 303)
 
 
@@ -121,7 +120,7 @@ def refresh() -> Response:
         renewed = the_refresh_tokens().renew(_text_fields("refresh_token")["refresh_token"])
     except InvalidToken as exc:
         if isinstance(exc, RefreshReused):
-            log.warning("refresh_reused", user_id=exc.user_id, address=request.remote_addr)
+            record(Event.refresh_reused, actor=guard.the_accounts().by_id(exc.user_id))
         headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
         raise Refused(401, "invalid_refresh_token", REFRESH_ENDED, headers=headers) from exc
     return _pair(renewed.user, renewed.token, by_password=False)
@@ -181,12 +180,12 @@ def _authenticate(username: str, password: str) -> User | None:
     try:
         user = throttle.bound(username, address, lambda: accounts.authenticate(username, password))
     except Throttled:
-        log.warning("login_throttled", username=_loggable(username), address=address)
+        record(Event.login_throttled, subject=_loggable(username))
         raise
     if user:
-        log.info("login_succeeded", user_id=user.id, address=address)
+        record(Event.login_succeeded, actor=user)
     else:
-        log.warning("login_failed", username=_loggable(username), address=address)
+        record(Event.login_failed, subject=_loggable(username))
     return user
 
 

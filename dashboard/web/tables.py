@@ -10,10 +10,11 @@ from itertools import chain
 
 from flask import Flask, Response, current_app, request
 
+from dashboard.accounts.audit import Event
 from dashboard.pages.table import Cell, End, LastLine, Piece, Table
+from dashboard.web.audit import record
 from dashboard.web.csv import BYTE_ORDER_MARK, as_file, csv_lines
 from dashboard.web.errors import Refused
-from dashboard.web.exported import tell_exported
 from dashboard.web.media import MEDIA_TYPES, Form
 from dashboard.web.told import utc
 
@@ -36,7 +37,7 @@ def table_answer(table: Table, form: Form) -> Response:
     with _turn() if table.long else ExitStack() as turn:
         first = next(pieces)
         lines = _WRITERS[form](table, chain([first], pieces))
-        tell_exported(request.path, form)
+        record(Event.exported, subject=request.path, form=form)
         # From here on the turn is over when the answer is.
         answer = _streamed(lines, turn.pop_all()) if table.long else Response(b"".join(lines))
     answer.mimetype = MEDIA_TYPES[form]

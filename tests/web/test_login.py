@@ -147,7 +147,7 @@ def test_logins_are_logged_without_passwords(client: FlaskClient, user: User):
 
     assert [entry["event"] for entry in logs] == ["login_succeeded", *["login_failed"] * 3, "logout"]
     assert logs[0]["user_id"] == logs[4]["user_id"] == user.id
-    assert [entry.get("username") for entry in logs[1:4]] == [
+    assert [entry.get("subject") for entry in logs[1:4]] == [
         user.email,
         "a\\r\\nlogin_succeeded\\x1b[31m@example.com" + "x" * 45,
         "(no e-mail address)",
