@@ -13,9 +13,9 @@ from dashboard.pages.tokens import TokenItem, TokenMade, TokensPage
 from dashboard.web.audit import record
 from dashboard.web.bearer import the_api_tokens
 from dashboard.web.errors import FieldError, Refused
-from dashboard.web.guard import need_password
 from dashboard.web.kept_api import Given, as_json, sent_as
 from dashboard.web.operations import described
+from dashboard.web.rights import need_password
 
 blueprint = Blueprint("api_tokens", __name__)
 

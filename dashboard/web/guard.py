@@ -44,7 +44,6 @@ WALL_COOKIE = "release_dashboard_kiosk"
 ENDED = "The session has ended. Log in again."
 WALL_ENDED = "The session has ended. Log in again, or open the link of a wall screen."
 READ_ONLY = "This token may only read. Send one that may write."
-NO_COPIES = "This takes a session, or the access token that a login with a password gave; no other token does."
 LINK_ENDED = "Its link was revoked, or who made it may not come in any more. Open another link on this screen."
 
 
@@ -110,15 +109,6 @@ def the_accounts() -> Accounts:
     """The accounts of the app that answers this request."""
     accounts: Accounts = current_app.extensions["accounts"]
     return accounts
-
-
-def need_password() -> None:
-    """Let pass who gave a password for this session or access token: a copied token must not make others.
-
-    Raises Refused for who comes by a personal token, or by an access token that a refresh token gave.
-    """
-    if not current_user.by_password:
-        raise Refused(403, "password_needed", NO_COPIES)
 
 
 def the_sessions() -> Sessions:
