@@ -38,6 +38,7 @@ from dashboard.web import (
     strips,
     styleguide,
     tables,
+    viewed,
     waiting,
 )
 from dashboard.web.converters import IdConverter
@@ -68,6 +69,7 @@ def create_app(
     kept.init_app(app, accounts)
     assets.init_app(app)
     tables.init_app(app)
+    viewed.init_app(app)
     endings.init_app(app)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(routes.blueprint)

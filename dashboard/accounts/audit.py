@@ -1,17 +1,21 @@
 """What happened, who did it and from where: written once, and never changed."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
+from dashboard.accounts.database import afterwards
 from dashboard.accounts.models import LONGEST_ADDRESS, AuditRow
 
 LONGEST_SUBJECT = 300
+# As the actor of what somebody does who needs no login: whoever may run the commands may do all that they do.
+COMMAND_LINE = "command line"
 
 Details = Mapping[str, str | int | bool | None]
 
@@ -47,13 +51,49 @@ class Happened:
     None stands for what there is not: nobody was logged in, or it came with no request.
     """
 
-    event: Event
+    event: str
     actor_id: str | None
     actor: str | None
     subject: str | None
     address: str | None
     request_id: str | None
     details: Details
+
+    @classmethod
+    def by_command(cls, event: Event, subject: str, **details: str | int | bool | None) -> "Happened":
+        """What somebody did at the command line."""
+        return cls(event, None, COMMAND_LINE, subject, None, None, details)
+
+    def plain(self) -> "Happened":
+        """The same as it is kept: not longer than there is room for, and of characters that every database takes."""
+        return replace(
+            self, subject=_plain(self.subject, LONGEST_SUBJECT), address=_plain(self.address, LONGEST_ADDRESS)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Happened):
+    """What was written down, by its number, and when. A later entry has a larger number."""
+
+    id: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which entries: of one of these events; with these texts in who did it and in what it was done to, in capital
+    letters or small ones; from this address, with this request; not before `since`, and before `until`.
+
+    What is empty or None makes no difference.
+    """
+
+    events: tuple[Event, ...] = ()
+    actor: str = ""
+    subject: str = ""
+    address: str = ""
+    request_id: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 class AuditLog:
@@ -62,17 +102,55 @@ class AuditLog:
     def __init__(self, session: Callable[[], AbstractContextManager[Session]]) -> None:
         self._session = session
 
-    def add(self, happened: Happened) -> None:
-        """Write it down, with this moment."""
+    def add(self, happened: Happened, told: Callable[[], None] | None = None) -> None:
+        """Write it down, with this moment; then tell it, once that cannot be undone any more."""
+        written = happened.plain()
         row = AuditRow(
             at=datetime.now(UTC),
-            actor_id=happened.actor_id,
-            actor=happened.actor,
-            event=happened.event,
-            subject=happened.subject and happened.subject[:LONGEST_SUBJECT],
-            address=happened.address and happened.address[:LONGEST_ADDRESS],
-            request_id=happened.request_id,
-            details=json.dumps(dict(happened.details)),
+            actor_id=written.actor_id,
+            actor=written.actor,
+            event=written.event,
+            subject=written.subject,
+            address=written.address,
+            request_id=written.request_id,
+            details=json.dumps(dict(written.details)),
         )
         with self._session() as session:
             session.add(row)
+            if told:
+                afterwards(session, told)
+
+    def read(self, wanted: Wanted, most: int, before: int | None = None) -> list[Entry]:
+        """The newest of these entries, at most so many, the newest first; of those before this number, if one is given.
+
+        The number that an entry has leads straight to it, however old it is.
+        """
+        asked = select(*_COLUMNS).where(*_conditions(wanted)).order_by(AuditRow.id.desc()).limit(most)
+        with self._session() as session:
+            found = session.execute(asked.where(AuditRow.id < before) if before is not None else asked)
+            return [Entry(*row[:6], json.loads(row.details), row.id, row.at) for row in found]
+
+
+_COLUMNS = (
+    *(AuditRow.event, AuditRow.actor_id, AuditRow.actor, AuditRow.subject, AuditRow.address, AuditRow.request_id),
+    *(AuditRow.details, AuditRow.id, AuditRow.at),
+)
+
+
+def _conditions(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
+    if wanted.events:
+        yield AuditRow.event.in_(wanted.events)
+    for column, part in ((AuditRow.actor, wanted.actor), (AuditRow.subject, wanted.subject)):
+        if part:
+            yield column.icontains(part, autoescape=True)
+    for column, whole in ((AuditRow.address, wanted.address), (AuditRow.request_id, wanted.request_id)):
+        if whole:
+            yield column == whole
+    if wanted.since:
+        yield AuditRow.at >= wanted.since
+    if wanted.until:
+        yield AuditRow.at < wanted.until
+
+
+def _plain(text: str | None, longest: int) -> str | None:
+    return text and text[:longest].replace("\x00", "").encode("utf-8", "replace").decode()

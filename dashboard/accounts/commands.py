@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from dashboard.accounts.audit import Event, Happened
 from dashboard.accounts.database import AccountsUnavailable
 from dashboard.accounts.models import Role, User
 from dashboard.accounts.passwords import PasswordRefused, check_password_policy
@@ -58,7 +59,10 @@ def add(email: str, password_stdin: bool, name: str | None, admin: bool) -> None
     if found := accounts.by_email(email):
         raise EmailTaken(found.email)
     role = Role.admin if admin else Role.viewer
-    user = accounts.add(email, _new_password(password_stdin), name=name, role=role)
+    given = _new_password(password_stdin)
+    with accounts.transaction():
+        user = accounts.add(email, given, name=name, role=role)
+        accounts.audit.add(Happened.by_command(Event.user_added, user.email, role=user.role))
     click.echo(f"Added {user.email} as {user.role}.")
 
 
@@ -76,7 +80,10 @@ def list_() -> None:
 @email_argument
 def disable(email: str) -> None:
     """Let a user in no more; sessions and tokens end at once."""
-    user = _accounts().disable(email)
+    accounts = _accounts()
+    with accounts.transaction():
+        user = accounts.disable(email)
+        accounts.audit.add(Happened.by_command(Event.user_disabled, user.email))
     click.echo(f"Disabled {user.email}.")
 
 
@@ -84,7 +91,10 @@ def disable(email: str) -> None:
 @email_argument
 def enable(email: str) -> None:
     """Let a disabled user in again, with the password that they had."""
-    user = _accounts().enable(email)
+    accounts = _accounts()
+    with accounts.transaction():
+        user = accounts.enable(email)
+        accounts.audit.add(Happened.by_command(Event.user_enabled, user.email))
     click.echo(f"Enabled {user.email}.")
 
 
@@ -95,7 +105,10 @@ def password(email: str, password_stdin: bool) -> None:
     """Set a user's password; sessions and tokens end at once."""
     accounts = _accounts()
     accounts.known(email)
-    user = accounts.set_password(email, _new_password(password_stdin))
+    given = _new_password(password_stdin)
+    with accounts.transaction():
+        user = accounts.set_password(email, given)
+        accounts.audit.add(Happened.by_command(Event.password_reset, user.email))
     click.echo(f"Changed the password of {user.email}." + ("" if user.enabled else " The user is still disabled."))
 
 

@@ -1,8 +1,8 @@
 """The accounts' database: made ready, asked, written to and closed; and what is said when it does not answer."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Lock
+from threading import Lock, local
 
 from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -12,6 +12,9 @@ from sqlalchemy.orm import Session
 from dashboard.accounts.engines import engine_of, lock_writes
 from dashboard.accounts.marks import Marks
 from dashboard.accounts.revisions import prepare, unusable_told, upgrade
+
+# Where a session has what is to be done once all of it is committed.
+_AFTERWARDS = "afterwards"
 
 
 class AccountsUnavailable(Exception):
@@ -29,6 +32,8 @@ class Database:
         self._engine: Engine | None = None
         self._opening = Lock()
         self._marks = Marks(url)
+        # The transaction that a thread is in, while it is in one.
+        self._around = local()
 
     def prepare(self) -> None:
         """Make ready to be asked: see `revisions.prepare`. Raises SettingsError if that cannot be done.
@@ -62,9 +67,28 @@ class Database:
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """One transaction; what was changed in it is committed at its end."""
+        """One transaction, or a part of the one around it; what was changed is committed at the end of that."""
+        if around := getattr(self._around, "session", None):
+            with _failures_told():
+                yield around
+                # What is refused is refused here, where it can be told what it was.
+                around.flush()
+            return
         with _failures_told(), Session(self._open(), expire_on_commit=False) as session, session.begin():
             yield session
+        for act in session.info.get(_AFTERWARDS, ()):
+            act()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Let all that this thread does to the accounts meanwhile be done as a whole, or not at all."""
+        around = getattr(self._around, "session", None)
+        with self.session() as session:
+            self._around.session = session
+            try:
+                yield
+            finally:
+                self._around.session = around
 
     @contextmanager
     def alone(self, lock: int) -> Iterator[Session]:
@@ -84,6 +108,11 @@ class Database:
             if self._engine is None:
                 self._engine = engine_of(make_url(self._url))
             return self._engine
+
+
+def afterwards(session: Session, act: Callable[[], None]) -> None:
+    """Do this when all that the session has changed is committed, and only then."""
+    session.info.setdefault(_AFTERWARDS, []).append(act)
 
 
 @contextmanager

@@ -49,7 +49,7 @@ class Throttle:
         """
         # A look first: what is refused waits for nobody and writes nothing, so that a flood holds nobody up.
         with self._accounts.session() as session:
-            _check(session, _user_key(typed), _place(address), datetime.now(UTC))
+            _check(session, *attempt_key(typed, address), datetime.now(UTC))
         with self._turns:
             attempt = self.admit(typed, address)
             found = authenticate()
@@ -59,7 +59,7 @@ class Throttle:
 
     def admit(self, typed: str, address: str) -> int:
         """Count a login as failed before it is tried, as many are at once; what names it, to `forgive` it."""
-        user_key, place, now = _user_key(typed), _place(address), datetime.now(UTC)
+        (user_key, place), now = attempt_key(typed, address), datetime.now(UTC)
         with self._accounts.alone(LOCK) as session:
             session.execute(delete(LoginFailureRow).where(LoginFailureRow.at <= now - WINDOW))
             _check(session, user_key, place, now)
@@ -72,6 +72,11 @@ class Throttle:
         """Take a login that did not fail out of the count; those that failed before it stay."""
         with self._accounts.session() as session:
             session.execute(delete(LoginFailureRow).where(LoginFailureRow.id == attempt))
+
+
+def attempt_key(typed: str, address: str) -> tuple[str, str]:
+    """What logins are counted by: who is meant, unreadably, and from where."""
+    return _user_key(typed), _place(address)
 
 
 def _check(session: Session, user_key: str, place: str, now: datetime) -> None:

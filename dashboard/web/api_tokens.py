@@ -13,6 +13,7 @@ from dashboard.pages.tokens import TokenItem, TokenMade, TokensPage
 from dashboard.web.audit import record
 from dashboard.web.bearer import the_api_tokens
 from dashboard.web.errors import FieldError, Refused
+from dashboard.web.guard import the_accounts
 from dashboard.web.kept_api import Given, as_json, sent_as
 from dashboard.web.operations import described
 from dashboard.web.rights import need_password
@@ -86,15 +87,17 @@ def api_revoke_token(token_id: str) -> Response:
 
 
 def _make(name: str, scope: str, days: int | None) -> TokenMade:
-    made, secret = the_api_tokens().add(current_user.user, name, scope, days)
-    record(Event.token_created, subject=made.name, token_id=made.id, scope=made.scope, days=days)
+    with the_accounts().transaction():
+        made, secret = the_api_tokens().add(current_user.user, name, scope, days)
+        record(Event.token_created, subject=made.name, token_id=made.id, scope=made.scope, days=days)
     return TokenMade(**_item(made).model_dump(), token=secret)
 
 
 def _revoke(token_id: str) -> None:
-    if not the_api_tokens().revoke(current_user.user, token_id):
-        raise Refused(404, "token_not_found", "You have no such token (any more).")
-    record(Event.token_revoked, token_id=token_id)
+    with the_accounts().transaction():
+        if not the_api_tokens().revoke(current_user.user, token_id):
+            raise Refused(404, "token_not_found", "You have no such token (any more).")
+        record(Event.token_revoked, token_id=token_id)
 
 
 def _number(days: str) -> int | None:

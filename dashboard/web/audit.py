@@ -21,7 +21,7 @@ def record(
 
     `subject` is what it was done to: a release id, a user's address, the address of a table. `details` are what
     else there is to say of it; secrets never are. Raises AccountsUnavailable: what cannot be written down must not
-    pass as done.
+    pass as done. Within a transaction it is written and told with all else that is done in it, or not at all.
     """
     who = actor or (current_user if current_user.is_authenticated else None)
     happened = Happened(
@@ -32,14 +32,17 @@ def record(
         request.remote_addr,
         g.get("request_id"),
         details,
-    )
-    the_accounts().audit.add(happened)
-    tell = log.warning if event in _WARNINGS else log.info
+    ).plain()
+    the_accounts().audit.add(happened, lambda: _tell(happened))
+
+
+def _tell(happened: Happened) -> None:
+    tell = log.warning if happened.event in _WARNINGS else log.info
     tell(
-        event.value,
+        str(happened.event),
         user_id=happened.actor_id,
-        subject=subject,
+        subject=happened.subject,
         address=happened.address,
         request_id=happened.request_id,
-        **details,
+        **happened.details,
     )

@@ -19,6 +19,7 @@ from dashboard.web.contrast import tokens
 from dashboard.web.errors import RETRY_AFTER
 from dashboard.web.guard import the_accounts
 from dashboard.web.shown import the_releases
+from dashboard.web.viewed import note_look
 
 # Which colours a phase has; those of the sheets, by the same words.
 _COLOURS = {
@@ -103,11 +104,13 @@ def badge(release_id: str) -> Response:
         return _drawn(Badge.without(release_id, "no access"), 401, headers)
     try:
         # Who looks at a README does not stay.
-        return _drawn(Badge.of(the_releases().glance(release_id)))
+        badge = Badge.of(the_releases().glance(release_id))
     except NotFound:
         return _drawn(Badge.without(release_id, "not found"), 404)
     except SourceUnavailable:
         return _drawn(Badge.without(release_id, "not known now"), 503, {"Retry-After": str(RETRY_AFTER)})
+    note_look(release_id)
+    return _drawn(badge)
 
 
 @blueprint.get("/badges")

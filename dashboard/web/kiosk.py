@@ -125,20 +125,24 @@ def screens() -> Response:
 def make_link() -> Response:
     """Make a link and show it, once."""
     name = request.form.get("name", "")
+    accounts = guard.the_accounts()
     try:
-        token = guard.the_accounts().kiosk_links.add(current_user.user, name)
+        with accounts.transaction():
+            token = accounts.kiosk_links.add(current_user.user, name)
+            record(Event.kiosk_link_created, subject=name.strip())
     except LinkRefused as exc:
         return _screens_page(422, name=name[:200], error=str(exc))
-    record(Event.kiosk_link_created, subject=name.strip())
     return _screens_page(201, made=url_for("kiosk.enter", token=token, _external=True))
 
 
 @blueprint.post("/screens/<link_id>/revoke")
 def revoke(link_id: str) -> BaseResponse:
     """End a link at once."""
-    if not guard.the_accounts().kiosk_links.revoke(current_user.user, link_id):
-        raise NotFound
-    record(Event.kiosk_link_revoked, link_id=link_id)
+    accounts = guard.the_accounts()
+    with accounts.transaction():
+        if not accounts.kiosk_links.revoke(current_user.user, link_id):
+            raise NotFound
+        record(Event.kiosk_link_revoked, link_id=link_id)
     return redirect(url_for("kiosk.screens"), 303)
 
 

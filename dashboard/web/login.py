@@ -23,7 +23,7 @@ from dashboard.accounts.database import AccountsUnavailable
 from dashboard.accounts.models import User
 from dashboard.accounts.refresh_tokens import RefreshReused
 from dashboard.accounts.store import Accounts
-from dashboard.accounts.throttle import Throttle, Throttled
+from dashboard.accounts.throttle import Throttle, Throttled, attempt_key
 from dashboard.accounts.tokens import InvalidToken
 from dashboard.pages.base import Model
 from dashboard.settings import Settings
@@ -32,6 +32,7 @@ from dashboard.web.audit import record
 from dashboard.web.auth_models import AccessToken, Credentials, GivenRefresh, Me
 from dashboard.web.bearer import the_refresh_tokens, the_tokens
 from dashboard.web.errors import FieldError, Refused
+from dashboard.web.floods import Floods
 from dashboard.web.operations import described
 from dashboard.web.security import local_target
 
@@ -91,10 +92,7 @@ def submit() -> Response | BaseResponse:
 @pages.post("/logout")
 def logout() -> BaseResponse:
     """End this browser's session."""
-    user = current_user.user if current_user.is_authenticated else None
-    sessions.end()
-    if user:
-        record(Event.logout, actor=user)
+    sessions.end(Event.logout)
     return redirect(url_for("login.form"), 303)
 
 
@@ -145,7 +143,7 @@ def init_app(app: Flask, accounts: Accounts, settings: Settings) -> None:
     """Guard every route of the app with these accounts, and add the pages and calls that let people in."""
     bearer.init_app(app, accounts, settings)
     guard.init_app(app, accounts)
-    app.extensions["throttle"] = Throttle(accounts)
+    app.extensions.update(throttle=Throttle(accounts), login_floods=Floods())
     app.register_blueprint(pages)
     app.register_blueprint(auth)
 
@@ -180,7 +178,10 @@ def _authenticate(username: str, password: str) -> User | None:
     try:
         user = throttle.bound(username, address, lambda: accounts.authenticate(username, password))
     except Throttled:
-        record(Event.login_throttled, subject=_loggable(username))
+        floods: Floods = current_app.extensions["login_floods"]
+        left_out = floods.pick(attempt_key(username, address))
+        if left_out is not None:
+            record(Event.login_throttled, subject=_loggable(username), left_out=left_out)
         raise
     if user:
         record(Event.login_succeeded, actor=user)

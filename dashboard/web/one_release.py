@@ -30,6 +30,7 @@ from dashboard.web.narrowed import NARROWING, asked_narrowing, asked_order
 from dashboard.web.operations import described
 from dashboard.web.shown import Shown, the_releases
 from dashboard.web.twins import Twins
+from dashboard.web.viewed import note_look
 
 OF_A_RUN = frozenset(
     {
@@ -124,6 +125,7 @@ def matrix_csv(release_id: str) -> Response:
     parse_release_id(release_id)
     asked = asked_matrix(OPEN.read())
     seen = the_releases().release(release_id, RUN.read(), whole=True, opened=asked.opened)
+    note_look(release_id)
     return csv_answer(f"{seen.value.root.name} matrix", seen, HEAD, matrix_lines(seen.value, asked))
 
 

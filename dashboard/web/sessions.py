@@ -7,13 +7,15 @@ import structlog
 from flask import Flask, Response, g, request, session
 from flask_login import current_user, login_user, logout_user
 
+from dashboard.accounts.audit import Event
 from dashboard.accounts.database import AccountsUnavailable
 from dashboard.accounts.models import LONGEST_ADDRESS, User
 from dashboard.accounts.sessions import Sessions
 from dashboard.accounts.store import Accounts
 from dashboard.settings import Settings
+from dashboard.web.audit import record
 from dashboard.web.errors import wants_fragment, wants_json, wants_stream, wants_wall
-from dashboard.web.guard import SignedIn, the_sessions
+from dashboard.web.guard import SignedIn, the_accounts, the_sessions
 from dashboard.web.security import SAFE_METHODS
 
 log = structlog.get_logger()
@@ -54,8 +56,8 @@ def start(user: User, *, keep: bool = False) -> None:
     login_user(SignedIn(user, secret=secret))
 
 
-def end() -> None:
-    """End the session of this browser, for whoever has a copy of its cookie, too.
+def end(event: Event = Event.session_ended) -> None:
+    """End the session of this browser, for whoever has a copy of its cookie, too, and write down this event.
 
     Raises AccountsUnavailable where that cannot be done: then it has not ended, and must not seem so.
     """
@@ -63,7 +65,9 @@ def end() -> None:
     if "accounts_failure" in g:
         raise g.accounts_failure
     if found:
-        the_sessions().end(current_user.user, found.id)
+        with the_accounts().transaction():
+            the_sessions().end(current_user.user, found.id)
+            record(event)
     logout_user()
     session.clear()
 

@@ -29,6 +29,7 @@ from dashboard.web.shown import Shown, the_releases
 from dashboard.web.streams import still_welcome
 from dashboard.web.texts import Text
 from dashboard.web.told import TOLD, answer, told
+from dashboard.web.viewed import note_look
 
 # Where a request carries what holds it while it waits.
 HOLDER = "dashboard.holder"
@@ -80,7 +81,11 @@ def wait(release_id: str) -> Response:
     """The release, as soon as it is in one of the phases, has ended elsewhere, or the time is over."""
     asked = _asked(release_id)
     holder: Holder | None = request.environ.get(HOLDER)
-    return _answer(asked, holder) if holder else _held_here(asked)
+    response = _answer(asked, holder) if holder else _held_here(asked)
+    if response.status_code == 200:
+        # Who is still to be answered has seen nothing yet.
+        note_look(asked.awaited.release_id)
+    return response
 
 
 @blueprint.record_once

@@ -1,0 +1,32 @@
+"""What may come by the thousand, and is told of a few times a minute."""
+
+from collections.abc import Callable, Hashable
+from threading import Lock
+from time import monotonic
+
+from cachetools import TTLCache
+
+SECONDS = 60.0
+# How many of them are told of in this time, whatever they are.
+MOST = 100
+
+
+class Floods:
+    """Picks what is told of: each thing once a minute, and so many in all. Safe to use from many threads."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic, most: int = MOST) -> None:
+        self._told: TTLCache[Hashable, None] = TTLCache(most, SECONDS, clock)
+        self._most = most
+        self._left_out = 0
+        self._lock = Lock()
+
+    def pick(self, key: Hashable) -> int | None:
+        """None if this is to be left out; else how many were, since the last one that was not."""
+        with self._lock:
+            self._told.expire()
+            if key in self._told or len(self._told) >= self._most:
+                self._left_out += 1
+                return None
+            self._told[key] = None
+            left_out, self._left_out = self._left_out, 0
+            return left_out
