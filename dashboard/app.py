@@ -19,6 +19,7 @@ from dashboard.temporal.gateway import TemporalGateway
 from dashboard.web import (
     api_tokens,
     assets,
+    audit_log,
     badges,
     charts,
     drawings,
@@ -80,6 +81,7 @@ def create_app(
     app.register_blueprint(kept.blueprint)
     app.register_blueprint(kept_api.blueprint)
     app.register_blueprint(api_tokens.blueprint)
+    app.register_blueprint(audit_log.blueprint)
     app.register_blueprint(reference.blueprint)
     if settings.styleguide:
         styleguide.init_app(app)

@@ -66,9 +66,12 @@ class Happened:
 
     def plain(self) -> "Happened":
         """The same as it is kept: not longer than there is room for, and of characters that every database takes."""
-        return replace(
-            self, subject=_plain(self.subject, LONGEST_SUBJECT), address=_plain(self.address, LONGEST_ADDRESS)
-        )
+        details = {
+            name: _plain(value, LONGEST_SUBJECT) if isinstance(value, str) else value
+            for name, value in self.details.items()
+        }
+        subject, address = _plain(self.subject, LONGEST_SUBJECT), _plain(self.address, LONGEST_ADDRESS)
+        return replace(self, subject=subject, address=address, details=details)
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ class ReleaseFilter:
     @classmethod
     def parse(cls, q: str, phases: Iterable[str], since: str, until: str) -> "ReleaseFilter":
         """Read what a person or a script has asked for; raises MalformedFilter."""
-        return cls(_search_text(q), _phases(phases), _moment("since", since), _moment("until", until))
+        return cls(_search_text(q), _phases(phases), read_moment("since", since), read_moment("until", until))
 
     @property
     def statuses(self) -> tuple[Status, ...]:
@@ -146,7 +146,8 @@ def _phases(texts: Iterable[str]) -> tuple[Phase, ...]:
     raise MalformedFilter("phase", takes)
 
 
-def _moment(name: str, text: str) -> Moment | None:
+def read_moment(name: str, text: str) -> Moment | None:
+    """Read when somebody means, if they say so; raises MalformedFilter, which names the parameter."""
     text = text.strip()
     if not text:
         return None

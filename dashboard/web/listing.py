@@ -24,8 +24,8 @@ _DAY = (
     "|21(0[48]|[2468][048]|[13579][26]))-02-29)"
 )
 _TIME = "T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{3}|[.][0-9]{6})?)?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])?"
-_MOMENT = {"type": "string", "pattern": f"^({_DAY}({_TIME})?|{AGO.pattern})?$"}
-_IS = "a date or time from 1970 to 2199 (UTC unless it names a zone), or so long ago: 90m, 24h, 7d, 2w."
+MOMENT = {"type": "string", "pattern": f"^({_DAY}({_TIME})?|{AGO.pattern})?$"}
+IS_A_MOMENT = "a date or time from 1970 to 2199 (UTC unless it names a zone), or so long ago: 90m, 24h, 7d, 2w."
 
 Q = Told(
     "q",
@@ -38,8 +38,8 @@ PHASE = ToldMany(
     "Repeated, or with commas between.",
     {"type": "array", "items": {"type": "string", "pattern": words_pattern(TOLD_BY_STATUS)}},
 )
-SINCE = Told("since", f"Releases that were started then or later: {_IS}", _MOMENT)
-UNTIL = Told("until", f"Releases that were started before: {_IS}", _MOMENT)
+SINCE = Told("since", f"Releases that were started then or later: {IS_A_MOMENT}", MOMENT)
+UNTIL = Told("until", f"Releases that were started before: {IS_A_MOMENT}", MOMENT)
 FILTER = (Q, PHASE, SINCE, UNTIL)
 PAGE = WholeNumber("page", f"Which page, as far as the first {REACH:,} releases. Not together with `cursor`.", 1, REACH)
 SIZE = WholeNumber("page_size", "How many releases a page has.", PAGE_SIZE, MAX_PAGE_SIZE)

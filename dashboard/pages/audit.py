@@ -1,0 +1,151 @@
+"""The audit log, as admins are shown it: what happened, who did it, to what and from where."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+
+from pydantic import Field, JsonValue
+
+from dashboard.domain.filters import Moment
+from dashboard.pages.base import Model
+from dashboard.pages.table import Cell, Piece, Table
+
+PAGE_SIZE = 50
+COLUMNS = (
+    *("type", "id", "at", "event", "actor", "actor_id", "subject", "address", "request_id", "details"),
+    *("problem", "as_of"),
+)
+# Every event in words, with those that belong together.
+GROUPS: Mapping[str, Mapping[str, str]] = {
+    "Logins": {
+        "login_succeeded": "logged in",
+        "login_failed": "login failed",
+        "login_throttled": "login refused after too many",
+        "logout": "logged out",
+        "session_ended": "session ended",
+        "refresh_reused": "refresh token used twice",
+    },
+    "Releases": {"release_viewed": "looked at a release"},
+    "Downloads": {"exported": "downloaded a table"},
+    "Tokens and links": {
+        "token_created": "made an API token",
+        "token_revoked": "revoked an API token",
+        "kiosk_link_created": "made a link for a wall screen",
+        "kiosk_link_revoked": "revoked a link for a wall screen",
+    },
+    "Users": {
+        "user_added": "added a user",
+        "user_disabled": "disabled a user",
+        "user_enabled": "enabled a user",
+        "role_changed": "changed a role",
+        "name_changed": "changed a name",
+        "password_changed": "changed their password",
+        "password_reset": "set the password of a user",
+    },
+}
+WORDS = {event: words for group in GROUPS.values() for event, words in group.items()}
+
+
+class AuditItem(Model):
+    """Something that happened. Null stands for what there is not: nobody was logged in, or it came with no request."""
+
+    id: int = Field(description="A later entry has a larger one.")
+    at: datetime
+    event: str = Field(description="Such as login_failed; a later version may have others.")
+    actor: str | None = Field(description="Who did it: an e-mail address, or `command line`.")
+    actor_id: str | None = Field(description="The user's id, which stays when the address goes to somebody else.")
+    subject: str | None = Field(description="To what: a release, a user, the name of a token, the path of a table.")
+    address: str | None = Field(description="From where: the network address.")
+    request_id: str | None = Field(description="Under which the log has it, as `X-Request-ID` told it.")
+    details: dict[str, JsonValue] = Field(description="What else there is to say of it; never a secret.")
+
+    @property
+    def said(self) -> str:
+        """The event in words."""
+        return WORDS.get(self.event, self.event.replace("_", " "))
+
+    @property
+    def more(self) -> str:
+        """The details in one line."""
+        known = ((name, value) for name, value in self.details.items() if value not in (None, 0, ""))
+        return ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in known)
+
+    @property
+    def release_id(self) -> str | None:
+        """The release that it is about, which has a page."""
+        return self.subject if self.event == "release_viewed" else None
+
+    def cells(self) -> dict[str, Cell]:
+        """The same as a line of a table."""
+        named = {"type": "entry", "details": ", ".join(f"{name}={value}" for name, value in self.details.items())}
+        return {name: getattr(self, name) for name in COLUMNS if name in AuditItem.model_fields} | named
+
+    def line(self) -> bytes:
+        """The same as a line of NDJSON."""
+        return self.model_dump_json().encode("utf-8", "replace")
+
+
+class AuditFilter(Model):
+    """What was asked for, as it was asked; empty where it was not."""
+
+    event: tuple[str, ...] = ()
+    actor: str = ""
+    subject: str = ""
+    address: str = ""
+    request_id: str = ""
+    since: str = ""
+    until: str = ""
+
+    @classmethod
+    def of(cls, since: Moment | None, until: Moment | None, **others: Any) -> "AuditFilter":  # noqa: ANN401 - the fields
+        """The view of a filter."""
+        return cls(since=since.text if since else "", until=until.text if until else "", **others)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The filter as it stands in an address."""
+        return {name: value for name, value in self if value}
+
+
+class AuditPage(Model):
+    """A page of the audit log, the newest entries first."""
+
+    template: ClassVar[str] = "pages/audit.html"
+
+    items: tuple[AuditItem, ...]
+    page_size: int
+    next: str | None = Field(description="The cursor of the page after this one; null where this is the last.")
+    filter: AuditFilter
+    begins: bool = Field(exclude=True)
+
+    @property
+    def title(self) -> str:
+        """A few words for the heading."""
+        return "Audit log"
+
+    @property
+    def groups(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """What kinds of events there are to choose from, each with its events; all of them first."""
+        return (("Everything", ()), *((name, tuple(events)) for name, events in GROUPS.items()))
+
+    @property
+    def asked_events(self) -> str:
+        """The events that are asked for, in words, where they are none of the groups."""
+        if self.filter.event in {events for _, events in self.groups}:
+            return ""
+        return ", ".join(WORDS.get(event, event) for event in self.filter.event)
+
+    @property
+    def neighbours(self) -> Mapping[str, Mapping[str, Any]]:
+        """The first page, and the one with what came before this."""
+        return {"first": {}} | ({"next": {"cursor": self.next}} if self.next else {})
+
+    def asking(self, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - what templates give
+        """The parameters of the first page with some of the filter changed; None or nothing takes one away."""
+        page_size = {} if self.page_size == PAGE_SIZE else {"page_size": self.page_size}
+        return {name: value for name, value in (self.filter.parameters | page_size | changes).items() if value}
+
+
+def audit_table(pieces: Iterable[Piece]) -> Table:
+    """Entries, a row each, the newest first."""
+    return Table("audit", COLUMNS, AuditItem.line, AuditItem.cells, pieces, long=True)

@@ -1,0 +1,154 @@
+"""The audit log for admins: its page, the same for scripts, and as a table to take away."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from flask import Blueprint, Response, make_response, render_template, request
+
+from dashboard.accounts.audit import LONGEST_SUBJECT, AuditLog, Entry, Event, Wanted
+from dashboard.accounts.models import LONGEST_ADDRESS
+from dashboard.accounts.store import LONGEST_EMAIL
+from dashboard.domain.filters import Moment, read_moment
+from dashboard.pages.audit import PAGE_SIZE, AuditFilter, AuditItem, AuditPage, audit_table
+from dashboard.pages.table import Piece
+from dashboard.web.guard import the_accounts
+from dashboard.web.kept_api import as_json
+from dashboard.web.links import links_beside
+from dashboard.web.listing import IS_A_MOMENT, MOMENT
+from dashboard.web.media import FORMAT, Form, asked_form
+from dashboard.web.operations import described
+from dashboard.web.parameters import Text, Told, ToldMany, WholeNumber, words_pattern
+from dashboard.web.rights import need_admin
+from dashboard.web.tables import table_answer
+
+MAX_PAGE_SIZE = 500
+# Rows of a table at most, and how many of them are read at a time: no more are in memory.
+MOST_ROWS = 100_000
+AT_ONCE = 1_000
+
+EVENT = ToldMany(
+    "event",
+    f"Entries of one of these events: {', '.join(Event)}. Repeated, or with commas between.",
+    {"type": "array", "items": {"type": "string", "pattern": words_pattern(Event)}},
+)
+ACTOR = Text("actor", "Entries with this in the address of who did it.", LONGEST_EMAIL)
+SUBJECT = Text("subject", "Entries with this in what it was done to, such as a release's id.", LONGEST_SUBJECT)
+ADDRESS = Text("address", "Entries from this network address.", LONGEST_ADDRESS)
+REQUEST_ID = Text("request_id", "Entries of the request with this id.", 32)
+SINCE = Told("since", f"Entries from then or later: {IS_A_MOMENT}", MOMENT)
+UNTIL = Told("until", f"Entries from before: {IS_A_MOMENT}", MOMENT)
+SIZE = WholeNumber("page_size", "How many entries a page has.", PAGE_SIZE, MAX_PAGE_SIZE)
+CURSOR = Told(
+    "cursor",
+    "What an answer with the same filter gave as `next`.",
+    {"type": "string", "pattern": "^[1-9][0-9]{0,17}$"},
+)
+
+blueprint = Blueprint("audit_log", __name__)
+blueprint.before_request(need_admin)
+
+
+@blueprint.get("/audit")
+def audit() -> Response:
+    """Show what happened."""
+    page = _page()
+    return make_response(render_template(page.template, page=page), {"Cache-Control": "no-store"})
+
+
+@blueprint.get("/api/audit")
+@described(
+    AuditPage,
+    query=(EVENT, ACTOR, SUBJECT, ADDRESS, REQUEST_ID, SINCE, UNTIL, SIZE, CURSOR, FORMAT),
+    may={403},
+    tables=True,
+)
+def api_audit() -> Response:
+    """What happened, who did it, to what and from where, the newest first; for admins.
+
+    As a table it has up to 100,000 entries, and the last line says where the rest begins.
+    """
+    form = asked_form()
+    if form is Form.JSON:
+        page = _page()
+        answer = as_json(page)
+        answer.headers["Link"] = links_beside(page)
+    else:
+        answer = _table(form)
+    answer.vary.update({"Accept", "Authorization", "Cookie"})
+    return answer
+
+
+def _page() -> AuditPage:
+    size, cursor, (shown, wanted) = SIZE.read(), _cursor(), _asked()
+    # One more than is shown tells whether there is more.
+    found = the_accounts().audit.read(wanted, size + 1, cursor)
+    following = str(found[size - 1].id) if len(found) > size else None
+    items = tuple(map(_item, found[:size]))
+    return AuditPage(items=items, page_size=size, next=following, filter=shown, begins=cursor is None)
+
+
+def _table(form: Form) -> Response:
+    if SIZE.name in request.args:
+        raise SIZE.refuse("is not taken for a table, which has all pages; cursor says where it begins")
+    cursor, (_, wanted) = _cursor(), _asked()
+    return table_answer(audit_table(_pieces(the_accounts().audit, wanted, cursor)), form)
+
+
+def _pieces(log: AuditLog, wanted: Wanted, before: int | None) -> Iterator[Piece]:
+    """All entries piece by piece. Needs no request: it goes on after its view is left."""
+    as_of, left = datetime.now(UTC), MOST_ROWS
+    while True:
+        found = log.read(wanted, min(AT_ONCE, left) + 1, before)
+        rows = tuple(map(_item, found[: min(AT_ONCE, left)]))
+        left -= len(rows)
+        more = len(found) > len(rows)
+        cut = f"Entries past the first {MOST_ROWS:,}. Ask with cursor={rows[-1].id}" if more and not left else ""
+        yield Piece(
+            rows, as_of, stale=False, reason=None, missing=(cut,) if cut else (), next=str(rows[-1].id) if cut else None
+        )
+        if cut or not more:
+            return
+        before = rows[-1].id
+
+
+def _asked() -> tuple[AuditFilter, Wanted]:
+    """What is asked for, as it was asked and as it is looked for; raises MalformedFilter, or Refused with 422."""
+    texts = {which.name: which.read() for which in (ACTOR, SUBJECT, ADDRESS, REQUEST_ID)}
+    since, until = (read_moment(which.name, request.args.get(which.name, "")) for which in (SINCE, UNTIL))
+    events = _events()
+    wanted = Wanted(events, **texts, since=_at(since), until=_at(until))
+    return AuditFilter.of(since, until, event=events, **texts), wanted
+
+
+def _events() -> tuple[Event, ...]:
+    words = {word for text in request.args.getlist(EVENT.name) for word in text.split(",") if word}
+    if not words <= set(Event):
+        raise EVENT.refuse(f"takes {', '.join(Event)}")
+    return tuple(event for event in Event if event in words)
+
+
+def _at(moment: Moment | None) -> datetime | None:
+    return moment.at(datetime.now(UTC)) if moment else None
+
+
+def _cursor() -> int | None:
+    text = request.args.get(CURSOR.name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 18 and not text.startswith("0")):
+        raise CURSOR.refuse("takes what an answer of this log gave as next")
+    return int(text)
+
+
+def _item(entry: Entry) -> AuditItem:
+    return AuditItem(
+        id=entry.id,
+        at=entry.at,
+        event=entry.event,
+        actor=entry.actor,
+        actor_id=entry.actor_id,
+        subject=entry.subject,
+        address=entry.address,
+        request_id=entry.request_id,
+        details=dict(entry.details),
+    )
