@@ -22,7 +22,7 @@ from dashboard.accounts.audit import Event
 from dashboard.accounts.database import AccountsUnavailable
 from dashboard.accounts.models import User
 from dashboard.accounts.refresh_tokens import RefreshReused
-from dashboard.accounts.store import Accounts
+from dashboard.accounts.store import Accounts, UserRefused
 from dashboard.accounts.throttle import Throttle, Throttled, attempt_key
 from dashboard.accounts.tokens import InvalidToken
 from dashboard.pages.base import Model
@@ -37,6 +37,8 @@ from dashboard.web.operations import described
 from dashboard.web.security import local_target
 
 REFRESH_ENDED = "This refresh token is not valid, or not any more: each can be used once. Log in again."
+# What is written down where a login was tried with something that is no user's address.
+NO_USER = "(no user)"
 # One sentence for every cause: it must not tell who has an account.
 WRONG = "That e-mail address and password do not belong to an active user."
 
@@ -181,12 +183,12 @@ def _authenticate(username: str, password: str) -> User | None:
         floods: Floods = current_app.extensions["login_floods"]
         left_out = floods.pick(attempt_key(username, address))
         if left_out is not None:
-            record(Event.login_throttled, subject=_loggable(username), left_out=left_out)
+            record(Event.login_throttled, subject=_meant(username), left_out=left_out)
         raise
     if user:
         record(Event.login_succeeded, actor=user)
     else:
-        record(Event.login_failed, subject=_loggable(username))
+        record(Event.login_failed, subject=_meant(username))
     return user
 
 
@@ -195,11 +197,16 @@ def _try_again(seconds: int) -> str:
     return f"Too many logins have failed. Try again in {minutes} minute{'' if minutes == 1 else 's'}."
 
 
-def _loggable(username: str) -> str:
-    # People type their password into the wrong field.
-    if "@" not in username:
-        return "(no e-mail address)"
-    return username[:80].encode("unicode_escape").decode("ascii")
+def _meant(username: str) -> str:
+    """The user for whom a login was tried, by their address; what is none is not told.
+
+    People type their password into the wrong field, and many a password looks like an address.
+    """
+    try:
+        user = guard.the_accounts().by_email(username)
+    except UserRefused:
+        user = None
+    return user.email if user else NO_USER
 
 
 def _login_page(page: LoginPage, status: int = 200) -> Response:

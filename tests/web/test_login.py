@@ -149,8 +149,8 @@ def test_logins_are_logged_without_passwords(client: FlaskClient, user: User):
     assert logs[0]["user_id"] == logs[4]["user_id"] == user.id
     assert [entry.get("subject") for entry in logs[1:4]] == [
         user.email,
-        "a\\r\\nlogin_succeeded\\x1b[31m@example.com" + "x" * 45,
-        "(no e-mail address)",
+        "(no user)",
+        "(no user)",
     ]
     assert "horse" not in str(logs)
     assert "typed" not in str(logs)

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import text
 
+from dashboard.accounts.audit import Wanted
 from dashboard.accounts.commands import users
 from dashboard.accounts.models import Role
 from dashboard.accounts.store import Accounts
@@ -74,6 +76,48 @@ def test_a_taken_address_is_told_before_a_password_is_asked_for(kept: Accounts):
     again = run("add", "RITA@example.com")
 
     assert (again.exit_code, again.stderr) == (1, "Error: There is a user rita@example.com already.\n")
+
+
+def test_what_it_changes_is_written_down_without_the_password(kept: Accounts):
+    add("rita@example.com", "--admin")
+    run("disable", "Rita@example.com")
+    run("enable", "rita@example.com")
+    run("password", "rita@example.com", "--password-stdin", typed="another horse battery\n")
+    run("list")
+    entries = kept.audit.read(Wanted(), 10)[::-1]
+
+    assert [(entry.event, entry.details) for entry in entries] == [
+        ("user_added", {"role": "admin"}),
+        ("user_disabled", {}),
+        ("user_enabled", {}),
+        ("password_reset", {}),
+    ]
+    assert {(entry.actor, entry.actor_id, entry.subject) for entry in entries} == {
+        ("command line", None, "rita@example.com")
+    }
+    assert {(entry.address, entry.request_id) for entry in entries} == {(None, None)}
+
+
+def test_it_changes_nothing_that_cannot_be_written_down(kept: Accounts):
+    add()
+    with kept.session() as session:
+        session.execute(text("DROP TABLE audit"))
+    answers = [add("bob@example.com"), run("disable", "rita@example.com")]
+    answers += [run("password", "rita@example.com", "--password-stdin", typed="another horse battery")]
+
+    assert [(answer.exit_code, answer.stderr) for answer in answers] == [
+        (1, "Error: The accounts cannot be read at the moment.\n")
+    ] * 3
+    assert [user.email for user in kept.all()] == ["rita@example.com"]
+    assert kept.authenticate("rita@example.com", PASSWORD)
+
+
+def test_what_is_refused_is_not_written_down(kept: Accounts):
+    add()
+    add()
+    run("disable", "nobody@example.com")
+
+    assert [entry.event for entry in kept.audit.read(Wanted(), 10)] == ["user_added"]
 
 
 @pytest.mark.parametrize("command", ["add", "disable", "enable", "password"])
