@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import os
 import resource
 import signal
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from types import FrameType
 
 import click
+import structlog
 import uvicorn
 import uvloop
 from flask import Flask
@@ -44,6 +46,7 @@ def serve(make_app: Callable[[], Flask], host: str, port: int) -> None:
     """
     address = ports.check(host, port)
     app = make_app()
+    _log_what_others_say()
     compile_templates(app)
     _allow_many_clients()
     # What the app is made of stays for good: left out of collections, which would hold up every answer for 60 ms.
@@ -126,6 +129,22 @@ class _Impatient(HttpToolsProtocol):
 
     def _wait_for_headers(self) -> None:
         self.timeout_keep_alive_task = self.loop.call_later(HEADERS_SECONDS, self.timeout_keep_alive_handler)
+
+
+def _log_what_others_say() -> None:
+    """Have what libraries warn of stand in the same log in the same form: a line is one JSON object."""
+    written = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=(structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)),
+        processors=(
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ),
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(written)
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    logging.captureWarnings(capture=True)
 
 
 def _allow_many_clients() -> None:

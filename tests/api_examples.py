@@ -17,6 +17,7 @@ from typing import Any
 
 from flask.testing import FlaskClient
 
+from dashboard.accounts.models import Role
 from dashboard.demo.samples import SAMPLES, samples
 from dashboard.web.openapi import EXAMPLES
 from tests.described import reference
@@ -73,6 +74,7 @@ ASKED = (
     Asked("GET", "/api/settings"),
     Asked("DELETE", f"/api/stars/{IDS['failed']}"),
     Asked("DELETE", "/api/views/{view}"),
+    Asked("GET", "/api/audit?event=token_created,release_viewed&since=24h&page_size=2"),
 )
 # What later requests take of an answer: its field, and the name by which they ask for it.
 LATER = {
@@ -100,6 +102,7 @@ def main() -> None:
         folder = Path(name)
         with sample_rollouts(folder) as address:
             app = dashboard_for(address, folder, SAMPLES)
+            app.extensions["accounts"].set_role(EMAIL, Role.admin)
             found = dict(of_operations(logged_in(app))) | {
                 "errors": of_errors(app.test_client(), logged_in(app), folder)
             }

@@ -4,12 +4,12 @@ import re
 from io import BytesIO
 
 from flask import Flask, request
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
 from dashboard.domain.ids import MalformedId
 from dashboard.settings import Settings
-from dashboard.web.errors import Refused, answer, invalid_parameter
+from dashboard.web.errors import Refused, answer, invalid_parameter, wants_json
 
 # Bytes of a body at most.
 MAX_BODY = 64 * 1024
@@ -17,6 +17,7 @@ MAX_BODY = 64 * 1024
 _ANY_HOST = frozenset({"health.health", "health.ready"})
 # Where a login leads is looked at by itself: what leads nowhere leads to the start.
 _LEFT_ALONE = frozenset({"next"})
+_NO_HOST = "No host can have the name by which this dashboard was asked for."
 _PORT = re.compile(r":[0-9]+\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # Headers are read as bytes; of control characters the tab alone may stand in them.
@@ -26,6 +27,14 @@ _CONTROL_IN_HEADER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 def init_app(app: Flask, settings: Settings) -> None:
     """Refuse such requests. Comes before all that looks at a request."""
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+
+    @app.before_request
+    def refuse_what_is_no_host() -> Response | None:
+        if not isinstance(request.routing_exception, BadRequest):
+            return None
+        # A page has addresses, and none can be built without a host.
+        told = Response(_NO_HOST, 400, mimetype="text/plain")
+        return answer(Refused(400, "unknown_host", _NO_HOST)) if wants_json() else told
 
     @app.before_request
     def refuse_other_hosts() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.accounts.models import Role
 from dashboard.demo.samples import SAMPLES
 from tests.conftest import Rollouts
 from tests.served import Served, account, serving
@@ -27,6 +28,18 @@ def samples_served(rollouts: Rollouts, tmp_path: Path) -> Iterator[Served]:
 
 
 def test_schemathesis_finds_no_failure(samples_served: Served, tmp_path: Path):
+    find_no_failure(samples_served, tmp_path)
+
+
+def test_schemathesis_finds_no_failure_in_what_admins_are_shown(samples_served: Served, tmp_path: Path):
+    accounts = account(tmp_path)
+    accounts.set_role(EMAIL, Role.admin)
+    accounts.close()
+    find_no_failure(samples_served, tmp_path, "--include-path", "/api/audit")
+
+
+def find_no_failure(samples_served: Served, tmp_path: Path, *options: str) -> None:
+    """Have schemathesis ask this server for all that the reference has, or for some of it."""
     login = json.dumps({"username": EMAIL, "password": PASSWORD})
     status, text, _ = samples_served.ask("POST", "/api/auth/login", login, **{"Content-Type": "application/json"})
     assert status == 200, text
@@ -36,7 +49,7 @@ def test_schemathesis_finds_no_failure(samples_served: Served, tmp_path: Path):
         [
             *(sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()"),
             *("--config-file", str(CONFIG), "run", reference),
-            *("--header", f"Authorization: Bearer {token}", "--no-color"),
+            *("--header", f"Authorization: Bearer {token}", "--no-color", *options),
         ],
         cwd=tmp_path,
         env=os.environ | {"DASHBOARD_TOKEN": token},

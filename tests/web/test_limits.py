@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from dashboard.accounts.models import User
 from dashboard.accounts.store import Accounts
@@ -253,3 +254,14 @@ def test_where_a_login_leads_is_not_refused_but_leads_to_the_start(client: Flask
 
 def test_the_app_reads_no_more_than_is_allowed(app: Flask):
     assert app.config["MAX_CONTENT_LENGTH"] == MAX_BODY == 65_536
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64, ".", "x" * 64 + ":80"])
+def test_what_can_be_no_host_is_refused_in_words(client: FlaskClient, host: str):
+    with capture_logs() as logs:
+        pages = [client.get(path, headers={"Host": host}) for path in ("/login", "/releases", "/nowhere", "/health")]
+        api = client.get("/api/releases", headers={"Host": host})
+
+    assert {(page.status_code, page.mimetype) for page in pages} == {(400, "text/plain")}
+    assert (api.status_code, error(api)["code"]) == (400, "unknown_host")
+    assert logs == []
