@@ -10,7 +10,6 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from dashboard.accounts.database import afterwards
 from dashboard.accounts.models import LONGEST_ADDRESS, AuditRow
 
 LONGEST_SUBJECT = 300
@@ -105,8 +104,8 @@ class AuditLog:
     def __init__(self, session: Callable[[], AbstractContextManager[Session]]) -> None:
         self._session = session
 
-    def add(self, happened: Happened, told: Callable[[], None] | None = None) -> None:
-        """Write it down, with this moment; then tell it, once that cannot be undone any more."""
+    def add(self, happened: Happened) -> None:
+        """Write it down, with this moment."""
         written = happened.plain()
         row = AuditRow(
             at=datetime.now(UTC),
@@ -120,8 +119,6 @@ class AuditLog:
         )
         with self._session() as session:
             session.add(row)
-            if told:
-                afterwards(session, told)
 
     def read(self, wanted: Wanted, most: int, before: int | None = None) -> list[Entry]:
         """The newest of these entries, at most so many, the newest first; of those before this number, if one is given.

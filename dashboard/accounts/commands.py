@@ -60,7 +60,7 @@ def add(email: str, password_stdin: bool, name: str | None, admin: bool) -> None
         raise EmailTaken(found.email)
     role = Role.admin if admin else Role.viewer
     given = _new_password(password_stdin)
-    with accounts.transaction():
+    with accounts.together():
         user = accounts.add(email, given, name=name, role=role)
         accounts.audit.add(Happened.by_command(Event.user_added, user.email, role=user.role))
     click.echo(f"Added {user.email} as {user.role}.")
@@ -81,7 +81,7 @@ def list_() -> None:
 def disable(email: str) -> None:
     """Let a user in no more; sessions and tokens end at once."""
     accounts = _accounts()
-    with accounts.transaction():
+    with accounts.together():
         user = accounts.disable(email)
         accounts.audit.add(Happened.by_command(Event.user_disabled, user.email))
     click.echo(f"Disabled {user.email}.")
@@ -92,7 +92,7 @@ def disable(email: str) -> None:
 def enable(email: str) -> None:
     """Let a disabled user in again, with the password that they had."""
     accounts = _accounts()
-    with accounts.transaction():
+    with accounts.together():
         user = accounts.enable(email)
         accounts.audit.add(Happened.by_command(Event.user_enabled, user.email))
     click.echo(f"Enabled {user.email}.")
@@ -106,7 +106,7 @@ def password(email: str, password_stdin: bool) -> None:
     accounts = _accounts()
     accounts.known(email)
     given = _new_password(password_stdin)
-    with accounts.transaction():
+    with accounts.together():
         user = accounts.set_password(email, given)
         accounts.audit.add(Happened.by_command(Event.password_reset, user.email))
     click.echo(f"Changed the password of {user.email}." + ("" if user.enabled else " The user is still disabled."))

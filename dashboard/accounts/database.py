@@ -13,8 +13,8 @@ from dashboard.accounts.engines import engine_of, lock_writes
 from dashboard.accounts.marks import Marks
 from dashboard.accounts.revisions import prepare, unusable_told, upgrade
 
-# Where a session has what is to be done once all of it is committed.
-_AFTERWARDS = "afterwards"
+# What `together` takes, of all processes: any number, as long as nothing else on the server takes the same for a lock.
+LOCK = 0x7264757365
 
 
 class AccountsUnavailable(Exception):
@@ -32,8 +32,8 @@ class Database:
         self._engine: Engine | None = None
         self._opening = Lock()
         self._marks = Marks(url)
-        # The transaction that a thread is in, while it is in one.
-        self._around = local()
+        # Of each thread: the transaction that all it does is a part of.
+        self._whole = local()
 
     def prepare(self) -> None:
         """Make ready to be asked: see `revisions.prepare`. Raises SettingsError if that cannot be done.
@@ -67,28 +67,16 @@ class Database:
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """One transaction, or a part of the one around it; what was changed is committed at the end of that."""
-        if around := getattr(self._around, "session", None):
-            with _failures_told():
-                yield around
-                # What is refused is refused here, where it can be told what it was.
-                around.flush()
-            return
-        with _failures_told(), Session(self._open(), expire_on_commit=False) as session, session.begin():
-            yield session
-        for act in session.info.get(_AFTERWARDS, ()):
-            act()
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Let all that this thread does to the accounts meanwhile be done as a whole, or not at all."""
-        around = getattr(self._around, "session", None)
-        with self.session() as session:
-            self._around.session = session
-            try:
-                yield
-            finally:
-                self._around.session = around
+        """One transaction; what was changed in it is committed at its end. Within `together`, it is a part of that."""
+        with _failures_told():
+            if whole := self._joined():
+                yield whole
+                whole.flush()
+                # What follows reads anew what statements have changed.
+                whole.expire_all()
+            else:
+                with Session(self._open(), expire_on_commit=False) as session, session.begin():
+                    yield session
 
     @contextmanager
     def alone(self, lock: int) -> Iterator[Session]:
@@ -98,21 +86,49 @@ class Database:
             yield session
 
     @contextmanager
+    def together(self) -> Iterator[None]:
+        """Let all that this thread reads and writes in here be one transaction: all of it holds, or nothing of it.
+
+        Of all who do so, one after another, each seeing what the one before has written. Nothing slow belongs in here.
+        """
+        if self._joined():
+            yield
+            return
+        self._whole.afterwards = []
+        with self.alone(LOCK) as session:
+            self._whole.session = session
+            try:
+                yield
+            finally:
+                self._whole.session = None
+        for act in self._whole.afterwards:
+            act()
+
+    def afterwards(self, act: Callable[[], object]) -> None:
+        """Do this as soon as what was written up to here holds: now, or at the end of what is done `together`."""
+        if self._joined():
+            self._whole.afterwards.append(act)
+        else:
+            act()
+
+    @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection to ask with, without the ORM."""
-        with _failures_told(), self._open().connect() as connection:
-            yield connection
+        with _failures_told():
+            if whole := self._joined():
+                yield whole.connection()
+            else:
+                with self._open().connect() as connection:
+                    yield connection
+
+    def _joined(self) -> Session | None:
+        return getattr(self._whole, "session", None)
 
     def _open(self) -> Engine:
         with self._opening:
             if self._engine is None:
                 self._engine = engine_of(make_url(self._url))
             return self._engine
-
-
-def afterwards(session: Session, act: Callable[[], None]) -> None:
-    """Do this when all that the session has changed is committed, and only then."""
-    session.info.setdefault(_AFTERWARDS, []).append(act)
 
 
 @contextmanager

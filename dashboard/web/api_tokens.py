@@ -87,14 +87,14 @@ def api_revoke_token(token_id: str) -> Response:
 
 
 def _make(name: str, scope: str, days: int | None) -> TokenMade:
-    with the_accounts().transaction():
+    with the_accounts().together():
         made, secret = the_api_tokens().add(current_user.user, name, scope, days)
         record(Event.token_created, subject=made.name, token_id=made.id, scope=made.scope, days=days)
     return TokenMade(**_item(made).model_dump(), token=secret)
 
 
 def _revoke(token_id: str) -> None:
-    with the_accounts().transaction():
+    with the_accounts().together():
         if not the_api_tokens().revoke(current_user.user, token_id):
             raise Refused(404, "token_not_found", "You have no such token (any more).")
         record(Event.token_revoked, token_id=token_id)

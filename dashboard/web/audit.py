@@ -21,7 +21,7 @@ def record(
 
     `subject` is what it was done to: a release id, a user's address, the address of a table. `details` are what
     else there is to say of it; secrets never are. Raises AccountsUnavailable: what cannot be written down must not
-    pass as done. Within a transaction it is written and told with all else that is done in it, or not at all.
+    pass as done. Of what is done `together` it is a part: written and told of with the rest, or not at all.
     """
     who = actor or (current_user if current_user.is_authenticated else None)
     happened = Happened(
@@ -33,7 +33,9 @@ def record(
         g.get("request_id"),
         details,
     ).plain()
-    the_accounts().audit.add(happened, lambda: _tell(happened))
+    the_accounts().audit.add(happened)
+    # What is told of has to hold.
+    the_accounts().afterwards(lambda: _tell(happened))
 
 
 def _tell(happened: Happened) -> None:

@@ -127,7 +127,7 @@ def make_link() -> Response:
     name = request.form.get("name", "")
     accounts = guard.the_accounts()
     try:
-        with accounts.transaction():
+        with accounts.together():
             token = accounts.kiosk_links.add(current_user.user, name)
             record(Event.kiosk_link_created, subject=name.strip())
     except LinkRefused as exc:
@@ -139,7 +139,7 @@ def make_link() -> Response:
 def revoke(link_id: str) -> BaseResponse:
     """End a link at once."""
     accounts = guard.the_accounts()
-    with accounts.transaction():
+    with accounts.together():
         if not accounts.kiosk_links.revoke(current_user.user, link_id):
             raise NotFound
         record(Event.kiosk_link_revoked, link_id=link_id)

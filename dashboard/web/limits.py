@@ -28,13 +28,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     """Refuse such requests. Comes before all that looks at a request."""
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
 
-    @app.before_request
-    def refuse_what_is_no_host() -> Response | None:
-        if not isinstance(request.routing_exception, BadRequest):
-            return None
-        # A page has addresses, and none can be built without a host.
-        told = Response(_NO_HOST, 400, mimetype="text/plain")
-        return answer(Refused(400, "unknown_host", _NO_HOST)) if wants_json() else told
+    app.before_request(_refuse_what_is_no_host)
 
     @app.before_request
     def refuse_other_hosts() -> None:
@@ -56,6 +50,14 @@ def init_app(app: Flask, settings: Settings) -> None:
         return answer(
             Refused(413, "too_large", f"A request may carry at most {MAX_BODY // 1024} KB, and 1,000 fields.")
         )
+
+
+def _refuse_what_is_no_host() -> Response | None:
+    if not isinstance(request.routing_exception, BadRequest):
+        return None
+    # A page has addresses, and none can be built without a host.
+    told = Response(_NO_HOST, 400, mimetype="text/plain")
+    return answer(Refused(400, "unknown_host", _NO_HOST)) if wants_json() else told
 
 
 def _runs_over() -> bool:

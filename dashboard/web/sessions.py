@@ -65,7 +65,7 @@ def end(event: Event = Event.session_ended) -> None:
     if "accounts_failure" in g:
         raise g.accounts_failure
     if found:
-        with the_accounts().transaction():
+        with the_accounts().together():
             the_sessions().end(current_user.user, found.id)
             record(event)
     logout_user()

@@ -192,6 +192,24 @@ def test_the_audit_log_can_only_grow(accounts: Accounts, settings: Settings, wro
     assert [(row[0], row[4]) for row in dump(database, ["audit"])["audit"]] == [(1, "logout"), (2, "logout")]
 
 
+def test_whoever_runs_the_database_can_archive_the_audit_log(accounts: Accounts, settings: Settings):
+    database = settings.data_dir / "accounts.db"
+    entries = (
+        "INSERT INTO audit (at, event, details) VALUES ('2025-01-01', 'logout', '{}'), ('2026-01-01', 'logout', '{}')"
+    )
+    run_script(database, f"{entries};")
+    with sqlite3.connect(database) as connection:
+        (made,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'audit_keeps_on_delete'").fetchone()
+    connection.close()
+    archive = "DELETE FROM audit WHERE at < '2026-01-01'"
+    run_script(database, f"BEGIN; DROP TRIGGER audit_keeps_on_delete; {archive}; {made}; COMMIT;")
+    with pytest.raises(sqlite3.IntegrityError, match="The audit log can only grow"):
+        run_script(database, "DELETE FROM audit;")
+    run_script(database, f"{entries};")
+
+    assert [row[0] for row in dump(database, ["audit"])["audit"]] == [2, 3, 4], "no number is used again"
+
+
 def test_db_upgrade_brings_a_database_to_today_and_can_be_run_again(
     settings: Settings, database: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -299,6 +317,24 @@ def test_on_postgresql_the_audit_log_can_only_grow(postgres: Postgres, wrong: st
         connection.exec_driver_sql(wrong)
     with engine.begin() as connection:
         assert connection.exec_driver_sql("SELECT event FROM audit").scalars().all() == ["logout"]
+    engine.dispose()
+
+
+def test_on_postgresql_whoever_runs_the_database_can_archive_the_audit_log(postgres: Postgres):
+    engine = create_engine(postgres.emptied())
+    entries = (
+        "INSERT INTO audit (at, event, details) VALUES ('2025-01-01', 'logout', '{}'), ('2026-01-01', 'logout', '{}')"
+    )
+    with engine.begin() as connection:
+        connection.exec_driver_sql(entries)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE audit DISABLE TRIGGER audit_keeps")
+        connection.exec_driver_sql("DELETE FROM audit WHERE at < '2026-01-01'")
+        connection.exec_driver_sql("ALTER TABLE audit ENABLE TRIGGER audit_keeps")
+    with pytest.raises(DBAPIError, match="The audit log can only grow"), engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM audit")
+    with engine.begin() as connection:
+        assert connection.exec_driver_sql("SELECT id FROM audit").scalars().all() == [2]
     engine.dispose()
 
 

@@ -156,11 +156,12 @@ def test_what_is_done_in_a_transaction_is_done_as_a_whole_or_not_at_all(accounts
     told: list[str] = []
 
     def add(*emails: str) -> None:
-        with accounts.transaction():
+        with accounts.together():
             for email in emails:
-                with accounts.transaction():
+                with accounts.together():
                     accounts.add(email, PASSWORD)
-                accounts.audit.add(Happened.by_command(Event.user_added, email), partial(told.append, email))
+                accounts.audit.add(Happened.by_command(Event.user_added, email))
+                accounts.afterwards(partial(told.append, email))
                 assert email not in told, "nothing is sure yet"
 
     add("ada@example.com")
