@@ -30,6 +30,8 @@ from dashboard.web import (
     kiosk,
     limits,
     login,
+    profile,
+    profile_api,
     reference,
     routes,
     security,
@@ -38,6 +40,8 @@ from dashboard.web import (
     strips,
     styleguide,
     tables,
+    users,
+    users_api,
     waiting,
 )
 from dashboard.web.converters import IdConverter
@@ -78,6 +82,10 @@ def create_app(
     app.register_blueprint(kept.blueprint)
     app.register_blueprint(kept_api.blueprint)
     app.register_blueprint(api_tokens.blueprint)
+    app.register_blueprint(profile.blueprint)
+    app.register_blueprint(profile_api.blueprint)
+    app.register_blueprint(users.blueprint)
+    app.register_blueprint(users_api.blueprint)
     app.register_blueprint(reference.blueprint)
     if settings.styleguide:
         styleguide.init_app(app)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Lock
+from threading import Lock, local
 
 from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -12,6 +12,9 @@ from sqlalchemy.orm import Session
 from dashboard.accounts.engines import engine_of, lock_writes
 from dashboard.accounts.marks import Marks
 from dashboard.accounts.revisions import prepare, unusable_told, upgrade
+
+# What `together` takes, of all processes: any number, as long as nothing else on the server takes the same for a lock.
+LOCK = 0x7264757365
 
 
 class AccountsUnavailable(Exception):
@@ -29,6 +32,8 @@ class Database:
         self._engine: Engine | None = None
         self._opening = Lock()
         self._marks = Marks(url)
+        # Of each thread: the transaction that all it does is a part of.
+        self._whole = local()
 
     def prepare(self) -> None:
         """Make ready to be asked: see `revisions.prepare`. Raises SettingsError if that cannot be done.
@@ -62,9 +67,16 @@ class Database:
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """One transaction; what was changed in it is committed at its end."""
-        with _failures_told(), Session(self._open(), expire_on_commit=False) as session, session.begin():
-            yield session
+        """One transaction; what was changed in it is committed at its end. Within `together`, it is a part of that."""
+        with _failures_told():
+            if whole := self._joined():
+                yield whole
+                whole.flush()
+                # What follows reads anew what statements have changed.
+                whole.expire_all()
+            else:
+                with Session(self._open(), expire_on_commit=False) as session, session.begin():
+                    yield session
 
     @contextmanager
     def alone(self, lock: int) -> Iterator[Session]:
@@ -74,10 +86,33 @@ class Database:
             yield session
 
     @contextmanager
+    def together(self) -> Iterator[None]:
+        """Let all that this thread reads and writes in here be one transaction: all of it holds, or nothing of it.
+
+        Of all who do so, one after another, each seeing what the one before has written. Nothing slow belongs in here.
+        """
+        if self._joined():
+            yield
+            return
+        with self.alone(LOCK) as session:
+            self._whole.session = session
+            try:
+                yield
+            finally:
+                self._whole.session = None
+
+    @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection to ask with, without the ORM."""
-        with _failures_told(), self._open().connect() as connection:
-            yield connection
+        with _failures_told():
+            if whole := self._joined():
+                yield whole.connection()
+            else:
+                with self._open().connect() as connection:
+                    yield connection
+
+    def _joined(self) -> Session | None:
+        return getattr(self._whole, "session", None)
 
     def _open(self) -> Engine:
         with self._opening:

@@ -1,11 +1,11 @@
 """Addresses that a page has by the thousand: as `url_for` gives them, which is asked once for all rows of a release."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 from urllib.parse import parse_qsl, quote, urlencode
 
 from flask import g, request, url_for
 
-from dashboard.pages.base import Page
 from dashboard.web.converters import path_of
 
 # What stands in an address for an id that is put in later. It cannot be a part of a run id, which may come after it.
@@ -14,6 +14,14 @@ _HERE = "here"
 _PLAIN_IN_QUERY = "!$'()*,/:;?@"
 _PLAIN_IN_PATH = "/:@!$&'()*+,;=~"
 _LOOKED_FOR = ("q", "phase", "changed", "sort")
+
+
+class Beside(Protocol):
+    """A page of several."""
+
+    @property
+    def neighbours(self) -> Mapping[str, Mapping[str, Any]]:
+        """What says in an address which page it is, of those beside this one, by relation."""
 
 
 def entity_url(entity_id: str, release_id: str) -> str:
@@ -41,7 +49,7 @@ def without(address: str, *names: str) -> str:
     return _address(path, kept)
 
 
-def links_beside(page: Page) -> str:
+def links_beside(page: Beside) -> str:
     """The header `Link`: the pages beside the one that is asked for, at the same address but for what says which."""
     path = request.script_root + quote(request.path, safe=_PLAIN_IN_PATH)
     kept = [(name, value) for name, value in request.args.items(multi=True) if name not in {"page", "cursor"}]
