@@ -1,6 +1,6 @@
 """The accounts' database: made ready, asked, written to and closed; and what is said when it does not answer."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock, local
 
@@ -94,12 +94,22 @@ class Database:
         if self._joined():
             yield
             return
+        self._whole.afterwards = []
         with self.alone(LOCK) as session:
             self._whole.session = session
             try:
                 yield
             finally:
                 self._whole.session = None
+        for act in self._whole.afterwards:
+            act()
+
+    def afterwards(self, act: Callable[[], object]) -> None:
+        """Do this as soon as what was written up to here holds: now, or at the end of what is done `together`."""
+        if self._joined():
+            self._whole.afterwards.append(act)
+        else:
+            act()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -35,11 +35,6 @@ def record(
     )
     the_accounts().audit.add(happened)
     tell = log.warning if event in _WARNINGS else log.info
-    tell(
-        event.value,
-        user_id=happened.actor_id,
-        subject=subject,
-        address=happened.address,
-        request_id=happened.request_id,
-        **details,
-    )
+    said = {"user_id": happened.actor_id, "subject": subject, "address": happened.address}
+    # What is told of has to hold.
+    the_accounts().afterwards(lambda: tell(event.value, **said, request_id=happened.request_id, **details))

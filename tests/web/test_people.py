@@ -7,9 +7,11 @@ from threading import Barrier
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
+from structlog.testing import capture_logs
 
 from dashboard.accounts.database import AccountsUnavailable
-from dashboard.accounts.models import AuditRow, Role, User
+from dashboard.accounts.models import AuditRow, Role, User, UserRow
 from dashboard.accounts.people import LastAdmin, NotAdmin, People, UserChanged, UserGone
 from dashboard.accounts.sessions import Sessions
 from dashboard.accounts.store import Accounts, EmailTaken
@@ -188,19 +190,26 @@ def test_when_somebody_was_seen_is_said_of_sessions_that_last_alone(
 
 
 def test_what_is_done_together_is_done_whole_or_not_at_all(accounts: Accounts, ada: User, bob: User):
+    told: list[str] = []
+
     def fail_in_the_end() -> None:
         with accounts.together():
             accounts.set_name(BOB, "Robert")
             assert accounts.known(BOB).name == "Robert"
             assert accounts.by_id(bob.id).name == "Robert", "by every way of asking"
+            accounts.afterwards(lambda: told.append("failed"))
             accounts.add(ADA, accounts.hashed(PASSWORD))
 
     with pytest.raises(EmailTaken):
         fail_in_the_end()
     assert accounts.known(BOB).name == "Bob"
-    with accounts.together(), accounts.together():
+    with accounts.together(), accounts.together(), accounts.session() as session:
+        row = session.scalar(select(UserRow).where(UserRow.email == BOB))
         accounts.disable(BOB)
         accounts.set_name(BOB, "Robert")
+        accounts.afterwards(lambda: told.append("done"))
+        assert (row.name, told) == ("Robert", [])
+    assert told == ["done"]
     assert (accounts.known(BOB).enabled, accounts.known(BOB).name) == (False, "Robert")
 
 
@@ -245,7 +254,8 @@ def test_a_change_that_cannot_be_written_down_is_not_made(
     assert found
     path = path.format(bob=bob.id, session=found[1].public_id)
     do_to_the_database(settings, "ALTER TABLE audit RENAME TO away")
-    answer = browser.open(path, method=method, data=data, json=json)
+    with capture_logs() as logs:
+        answer = browser.open(path, method=method, data=data, json=json)
     do_to_the_database(settings, "ALTER TABLE away RENAME TO audit")
 
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
@@ -254,6 +264,7 @@ def test_a_change_that_cannot_be_written_down_is_not_made(
     assert accounts.authenticate(BOB, PASSWORD)
     assert all(sessions.find(secret) for secret in others)
     assert is_written_down(accounts) == ["login_succeeded"]
+    assert [entry["event"] for entry in logs] == ["accounts_unavailable"]
 
 
 def is_written_down(accounts: Accounts) -> list[str]:
