@@ -17,6 +17,7 @@ from typing import Any
 
 from flask.testing import FlaskClient
 
+from dashboard.accounts.models import Role
 from dashboard.demo.samples import SAMPLES, samples
 from dashboard.web.openapi import EXAMPLES
 from tests.described import reference
@@ -41,6 +42,7 @@ class Asked:
 
 
 TOKEN = {"name": "Deploy job", "scope": "read", "days": 90}
+USER = {"email": "operator@example.com", "name": "On call", "role": "operator", "password": None}
 VIEW = {"name": "Failed this week", "query": "phase=failed&since=7d", "shared": False, "default": True}
 # One of each operation, in an order in which each finds what it is about. What stands in braces is of `LATER`.
 ASKED = (
@@ -73,15 +75,30 @@ ASKED = (
     Asked("GET", "/api/settings"),
     Asked("DELETE", f"/api/stars/{IDS['failed']}"),
     Asked("DELETE", "/api/views/{view}"),
+    Asked("GET", "/api/profile"),
+    Asked("PATCH", "/api/profile", {"name": "Rita"}),
+    Asked("GET", "/api/sessions"),
+    Asked("DELETE", "/api/sessions/{session}"),
+    Asked("DELETE", "/api/sessions"),
+    Asked("POST", "/api/users", USER),
+    Asked("GET", "/api/users?q=operator&page=1&page_size=20"),
+    Asked("GET", "/api/users/{user}"),
+    Asked("PATCH", "/api/users/{user}", {"role": "viewer", "version": "{version}"}),
+    Asked("POST", "/api/users/{user}/password", {"password": None}),
+    Asked("DELETE", "/api/users/{user}/sessions"),
+    Asked("PUT", "/api/profile/password", {"current": PASSWORD, "new": PASSWORD[::-1]}),
+    # So that the errors below find the user as they were.
+    Asked("PUT", "/api/profile/password", {"current": PASSWORD[::-1], "new": PASSWORD}),
 )
-# What later requests take of an answer: its field, and the name by which they ask for it.
+# What later requests take of an answer: its fields, and the names by which they ask for them.
 LATER = {
-    "POST /api/auth/login": ("refresh_token", "refresh_token"),
-    "POST /api/tokens": ("id", "token"),
-    "POST /api/views": ("id", "view"),
+    "POST /api/auth/login": {"refresh_token": "refresh_token"},
+    "POST /api/tokens": {"id": "token"},
+    "POST /api/views": {"id": "view"},
+    "POST /api/users": {"id": "user", "version": "version"},
 }
 # What opens something.
-SECRETS = {"access_token", "refresh_token", "token"}
+SECRETS = {"access_token", "refresh_token", "token", "password"}
 ERRORS = {
     400: Asked("PUT", "/api/settings", more={"data": "{", "content_type": "application/json"}),
     401: Asked("GET", "/api/releases"),
@@ -100,7 +117,9 @@ def main() -> None:
         folder = Path(name)
         with sample_rollouts(folder) as address:
             app = dashboard_for(address, folder, SAMPLES)
-            found = dict(of_operations(logged_in(app))) | {
+            app.extensions["accounts"].set_role(EMAIL, Role.admin)
+            other = logged_in(app).get("/api/sessions").get_json()["sessions"][0]["id"]
+            found = dict(of_operations(logged_in(app), {"session": other})) | {
                 "errors": of_errors(app.test_client(), logged_in(app), folder)
             }
             shut(app)
@@ -111,16 +130,15 @@ def main() -> None:
     os._exit(0)
 
 
-def of_operations(browser: FlaskClient) -> Iterator[tuple[str, Any]]:
-    """The answer of each operation, by its method and path."""
-    known: dict[str, str] = {}
+def of_operations(browser: FlaskClient, known: dict[str, str]) -> Iterator[tuple[str, Any]]:
+    """The answer of each operation, by its method and path; `known` is what stands in braces."""
     for asked in ASKED:
         address, body = filled(asked.address, known), filled(asked.body, known)
         answer = browser.open(address, method=asked.method, json=body, **asked.more)
         assert answer.status_code < 300, answer.text
         found = answer.get_json(silent=True)
-        if later := LATER.get(f"{asked.method} {asked.address}"):
-            known[later[1]] = found[later[0]]
+        for name, later in LATER.get(f"{asked.method} {asked.address}", {}).items():
+            known[later] = found[name]
         place = reference().place(asked.method, address.partition("?")[0])
         assert place is not None, address
         said = {"address": address, "body": plain(asked.body), "answer": plain(found)}
@@ -156,7 +174,7 @@ def plain(value: Any, name: str = "") -> Any:
         return {key: plain(item, key) for key, item in value.items()}
     if isinstance(value, list):
         return [plain(item) for item in value]
-    if name in SECRETS:
+    if name in SECRETS and isinstance(value, str):
         return "..."
     return "1@worker" if isinstance(value, str) and IDENTITY.match(value) else value
 

@@ -325,5 +325,7 @@ def test_the_list_is_paged_and_says_where_the_others_are(client: FlaskClient, ad
         "/api/users", headers=admin | {"If-None-Match": client.get("/api/users", headers=admin).headers["ETag"]}
     )
     assert again.status_code == 304
-    for wrong in ("page=0", "page_size=201", "q=" + "x" * 300):
-        assert client.get(f"/api/users?{wrong}", headers=admin).status_code == 422
+    for bound in ("page=1", "page=10000", "page_size=1", "page_size=200", "q=" + "x" * 200):
+        assert client.get(f"/api/users?{bound}", headers=admin).status_code == 200
+    for beyond in ("page=0", "page=10001", "page_size=0", "page_size=201", "q=" + "x" * 201):
+        assert client.get(f"/api/users?{beyond}", headers=admin).status_code == 422
