@@ -11,7 +11,8 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, TimeoutError, sync_playwright
 from werkzeug.serving import make_server
 
-from tests.stage import EMAIL, PASSWORD
+from dashboard.accounts.models import Role
+from tests.stage import EMAIL, PASSWORD, Stage
 
 # What comes after the page is there: small strips, and what its scripts write.
 THERE = """() => document.readyState === "complete" && ![...document.querySelectorAll(".strip-slot")].some(
@@ -67,6 +68,12 @@ def log_in(page: Page) -> None:
     """Send what the login's form sends. Persons do it by the form: see `fill_in`."""
     answer = page.context.request.post("/login", form={"username": EMAIL, "password": PASSWORD}, max_redirects=0)
     assert answer.status == 303
+
+
+def as_admin(page: Page, stage: Stage) -> None:
+    """Log in as the same user, who may look after users from now on."""
+    stage.app.extensions["accounts"].set_role(EMAIL, Role.admin)
+    log_in(page)
 
 
 def fill_in(page: Page) -> None:

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.axe import IN_SHORT, LOOKS, Looks, violations
-from tests.browser.conftest import log_in, over_http
+from tests.browser.conftest import as_admin, log_in, over_http
 from tests.browser.states import start_all
 from tests.every_page import ANSWERS, OWN_PAGES, VENDORED_PAGES, pages_of, rules_not_in
 from tests.grpc_gate import gate_before
@@ -43,6 +43,7 @@ def page(anonymous: Page) -> Page:
 
 def test_nothing_is_wrong_with_any_page_whatever_the_releases_do(page: Page, stage: Stage):
     ids = start_all(stage)
+    as_admin(page, stage)
     release = f"/releases/{ids['mixed']}"
     paths = (*pages_of(ids["mixed"], "app:a0-3"), *OWN_PAGES)
     assert rules_not_in(stage.app, (*paths, *VENDORED_PAGES)) == [], (

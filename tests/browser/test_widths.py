@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import Page
 
+from tests.browser.conftest import as_admin
 from tests.browser.states import mixed, told
 from tests.browser.test_live_page import base_url, page
 from tests.every_page import OWN_PAGES, pages_of
@@ -42,7 +43,10 @@ def addresses(stage: Stage) -> tuple[str, ...]:
     return (*pages_of(release), f"/releases/{release}?open=all", *OWN_PAGES, "/nowhere", "/releases/release:never")
 
 
-def test_no_page_is_wider_than_its_window_and_nothing_is_out_of_its_place(page: Page, addresses: tuple[str, ...]):
+def test_no_page_is_wider_than_its_window_and_nothing_is_out_of_its_place(
+    page: Page, addresses: tuple[str, ...], stage: Stage
+):
+    as_admin(page, stage)
     wrong = []
     for address in addresses:
         page.goto(address)

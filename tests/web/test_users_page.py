@@ -84,7 +84,7 @@ def test_it_works(admin: FlaskClient, bob: User):
 
     assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
     assert re.match(r"ada@example\.com Ada role admin last seen \S.* since ", listed[0])
-    assert re.match(r"bob@example\.com Bob role viewer last seen not logged in since ", listed[1])
+    assert re.match(r"bob@example\.com Bob role viewer not logged in since ", listed[1])
     page = soup(answer.text)
     assert page.select_one("#menu a[href='/users']")["aria-current"] == "page"
     assert page.select_one("link[rel=alternate][type='application/json']")["href"] == "/api/users"
