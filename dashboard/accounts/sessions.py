@@ -34,9 +34,9 @@ class BrowserSession:
 
     @property
     def public_id(self) -> str:
-        """What names it among its user's outside of here, in addresses that are logged: a quarter of the hash.
+        """What names it among its user's sessions outside of here, in addresses, which are logged: a part of the hash.
 
-        Nobody finds the secret by the hash, which is all that the database is asked by; nobody needs it either.
+        The whole opens nothing either, but it is what the database is asked by, and nobody out there needs it.
         """
         return self.id[:16]
 
