@@ -16,6 +16,7 @@ from dashboard.accounts.store import Accounts
 from dashboard.app import create_app
 from dashboard.settings import Settings
 from tests.postgres import Postgres, binaries, running
+from tests.ready import make_ready
 from tests.stage import CHEAP
 
 EMAIL = "rita@example.com"
@@ -55,6 +56,7 @@ def open_accounts() -> Iterator[Callable[..., Accounts]]:
 
 @pytest.fixture
 def accounts(settings: Settings, open_accounts: Callable[..., Accounts]) -> Accounts:
+    make_ready(settings)
     accounts = open_accounts(settings.accounts_url)
     accounts.prepare()
     return accounts
