@@ -31,6 +31,8 @@ from dashboard.web import (
     kiosk,
     limits,
     login,
+    profile,
+    profile_api,
     reference,
     routes,
     security,
@@ -40,6 +42,8 @@ from dashboard.web import (
     styleguide,
     tables,
     viewed,
+    users,
+    users_api,
     waiting,
 )
 from dashboard.web.converters import IdConverter
@@ -82,6 +86,10 @@ def create_app(
     app.register_blueprint(kept_api.blueprint)
     app.register_blueprint(api_tokens.blueprint)
     app.register_blueprint(audit_log.blueprint)
+    app.register_blueprint(profile.blueprint)
+    app.register_blueprint(profile_api.blueprint)
+    app.register_blueprint(users.blueprint)
+    app.register_blueprint(users_api.blueprint)
     app.register_blueprint(reference.blueprint)
     if settings.styleguide:
         styleguide.init_app(app)

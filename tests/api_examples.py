@@ -42,6 +42,7 @@ class Asked:
 
 
 TOKEN = {"name": "Deploy job", "scope": "read", "days": 90}
+USER = {"email": "operator@example.com", "name": "On call", "role": "operator", "password": None}
 VIEW = {"name": "Failed this week", "query": "phase=failed&since=7d", "shared": False, "default": True}
 # One of each operation, in an order in which each finds what it is about. What stands in braces is of `LATER`.
 ASKED = (
@@ -75,15 +76,30 @@ ASKED = (
     Asked("DELETE", f"/api/stars/{IDS['failed']}"),
     Asked("DELETE", "/api/views/{view}"),
     Asked("GET", "/api/audit?event=token_created,release_viewed&since=24h&page_size=2"),
+    Asked("GET", "/api/profile"),
+    Asked("PATCH", "/api/profile", {"name": "Rita"}),
+    Asked("GET", "/api/sessions"),
+    Asked("DELETE", "/api/sessions/{session}"),
+    Asked("DELETE", "/api/sessions"),
+    Asked("POST", "/api/users", USER),
+    Asked("GET", "/api/users?q=operator&page=1&page_size=20"),
+    Asked("GET", "/api/users/{user}"),
+    Asked("PATCH", "/api/users/{user}", {"role": "viewer", "version": "{version}"}),
+    Asked("POST", "/api/users/{user}/password", {"password": None}),
+    Asked("DELETE", "/api/users/{user}/sessions"),
+    Asked("PUT", "/api/profile/password", {"current": PASSWORD, "new": PASSWORD[::-1]}),
+    # So that the errors below find the user as they were.
+    Asked("PUT", "/api/profile/password", {"current": PASSWORD[::-1], "new": PASSWORD}),
 )
-# What later requests take of an answer: its field, and the name by which they ask for it.
+# What later requests take of an answer: its fields, and the names by which they ask for them.
 LATER = {
-    "POST /api/auth/login": ("refresh_token", "refresh_token"),
-    "POST /api/tokens": ("id", "token"),
-    "POST /api/views": ("id", "view"),
+    "POST /api/auth/login": {"refresh_token": "refresh_token"},
+    "POST /api/tokens": {"id": "token"},
+    "POST /api/views": {"id": "view"},
+    "POST /api/users": {"id": "user", "version": "version"},
 }
 # What opens something.
-SECRETS = {"access_token", "refresh_token", "token"}
+SECRETS = {"access_token", "refresh_token", "token", "password"}
 ERRORS = {
     400: Asked("PUT", "/api/settings", more={"data": "{", "content_type": "application/json"}),
     401: Asked("GET", "/api/releases"),
@@ -103,7 +119,8 @@ def main() -> None:
         with sample_rollouts(folder) as address:
             app = dashboard_for(address, folder, SAMPLES)
             app.extensions["accounts"].set_role(EMAIL, Role.admin)
-            found = dict(of_operations(logged_in(app))) | {
+            other = logged_in(app).get("/api/sessions").get_json()["sessions"][0]["id"]
+            found = dict(of_operations(logged_in(app), {"session": other})) | {
                 "errors": of_errors(app.test_client(), logged_in(app), folder)
             }
             shut(app)
@@ -114,16 +131,15 @@ def main() -> None:
     os._exit(0)
 
 
-def of_operations(browser: FlaskClient) -> Iterator[tuple[str, Any]]:
-    """The answer of each operation, by its method and path."""
-    known: dict[str, str] = {}
+def of_operations(browser: FlaskClient, known: dict[str, str]) -> Iterator[tuple[str, Any]]:
+    """The answer of each operation, by its method and path; `known` is what stands in braces."""
     for asked in ASKED:
         address, body = filled(asked.address, known), filled(asked.body, known)
         answer = browser.open(address, method=asked.method, json=body, **asked.more)
         assert answer.status_code < 300, answer.text
         found = answer.get_json(silent=True)
-        if later := LATER.get(f"{asked.method} {asked.address}"):
-            known[later[1]] = found[later[0]]
+        for name, later in LATER.get(f"{asked.method} {asked.address}", {}).items():
+            known[later] = found[name]
         place = reference().place(asked.method, address.partition("?")[0])
         assert place is not None, address
         said = {"address": address, "body": plain(asked.body), "answer": plain(found)}
@@ -159,7 +175,7 @@ def plain(value: Any, name: str = "") -> Any:
         return {key: plain(item, key) for key, item in value.items()}
     if isinstance(value, list):
         return [plain(item) for item in value]
-    if name in SECRETS:
+    if name in SECRETS and isinstance(value, str):
         return "..."
     return "1@worker" if isinstance(value, str) and IDENTITY.match(value) else value
 

@@ -17,6 +17,7 @@ from typing import Literal, cast
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
+from dashboard.accounts.models import Role
 from dashboard.app import create_app
 from dashboard.demo.children import spawn, stop
 from dashboard.demo.samples import SAMPLES, samples
@@ -25,6 +26,7 @@ from dashboard.settings import Settings
 from tests.browser.conftest import installed, launched, log_in, wait_until_there
 from tests.every_page import pages_of, rules_not_in
 from tests.served import Served, account, serving
+from tests.stage import EMAIL
 from tests.waiting import eventually
 
 ROOT = Path(__file__).parent.parent
@@ -86,7 +88,9 @@ def sample_rollouts(folder: Path) -> Iterator[str]:
 def sample_dashboard(folder: Path) -> Iterator[Served]:
     """A dashboard of these."""
     with sample_rollouts(folder) as address:
-        account(folder).close()
+        accounts = account(folder)
+        accounts.set_role(EMAIL, Role.admin)
+        accounts.close()
         with serving(folder, address, RELEASE_FILTER=SAMPLES) as served:
             yield served
 

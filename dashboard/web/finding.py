@@ -14,6 +14,7 @@ PAGES = {
     "web.releases": "Releases",
     "web.problems": "Problems",
     "web.compare": "Compare two releases",
+    "profile.profile": "Profile",
     "kept.settings": "Settings",
     "web.kiosk": "Wall screen",
     "kiosk.screens": "Links for wall screens",

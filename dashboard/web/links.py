@@ -16,6 +16,14 @@ _PLAIN_IN_PATH = "/:@!$&'()*+,;=~"
 _LOOKED_FOR = ("q", "phase", "changed", "sort")
 
 
+class Beside(Protocol):
+    """A page of several."""
+
+    @property
+    def neighbours(self) -> Mapping[str, Mapping[str, Any]]:
+        """What says in an address which page it is, of those beside this one, by relation."""
+
+
 def entity_url(entity_id: str, release_id: str) -> str:
     """The page of an entity of a release."""
     before, after = _around("web.entity", release_id, "entity_id")
@@ -41,15 +49,7 @@ def without(address: str, *names: str) -> str:
     return _address(path, kept)
 
 
-class Paged(Protocol):
-    """A page with others beside it."""
-
-    @property
-    def neighbours(self) -> Mapping[str, Mapping[str, Any]]:
-        """What says in an address which page it is, by relation: first, prev, next, last."""
-
-
-def links_beside(page: Paged) -> str:
+def links_beside(page: Beside) -> str:
     """The header `Link`: the pages beside the one that is asked for, at the same address but for what says which."""
     path = request.script_root + quote(request.path, safe=_PLAIN_IN_PATH)
     kept = [(name, value) for name, value in request.args.items(multi=True) if name not in {"page", "cursor"}]

@@ -82,7 +82,7 @@ def submit() -> Response | BaseResponse:
     try:
         user = _authenticate(username, request.form.get("password", ""))
     except Throttled as exc:
-        answer = _login_page(page.model_copy(update={"error": _try_again(exc.seconds)}), 429)
+        answer = _login_page(page.model_copy(update={"error": try_again(exc.seconds)}), 429)
         answer.headers["Retry-After"] = str(exc.seconds)
         return answer
     if user is None:
@@ -106,7 +106,7 @@ def token() -> Response:
         user = _authenticate(**_text_fields("username", "password"))
     except Throttled as exc:
         headers = {"Retry-After": str(exc.seconds)}
-        raise Refused(429, "too_many_logins", _try_again(exc.seconds), headers=headers) from exc
+        raise Refused(429, "too_many_logins", try_again(exc.seconds), headers=headers) from exc
     if user is None:
         raise Refused(401, "wrong_credentials", WRONG, headers={"WWW-Authenticate": "Bearer"})
     return _pair(user, the_refresh_tokens().start(user), by_password=True)
@@ -192,7 +192,8 @@ def _authenticate(username: str, password: str) -> User | None:
     return user
 
 
-def _try_again(seconds: int) -> str:
+def try_again(seconds: int) -> str:
+    """What somebody is told who has to wait so long until a password is looked at again."""
     minutes = ceil(seconds / 60)
     return f"Too many logins have failed. Try again in {minutes} minute{'' if minutes == 1 else 's'}."
 

@@ -44,7 +44,7 @@ _SAYS = {
     304: "Nothing has changed since the answer whose `ETag` was sent in `If-None-Match`.",
     400: "What was sent cannot be read: a body that is not the JSON that it says, or a header with control characters.",
     401: "Nobody is logged in, the token does not hold (any more), or the credentials are wrong.",
-    403: "A page of another site sent this, so nothing was done; or this token may not do it.",
+    403: "A page of another site sent this, so nothing was done; or this user or token may not do it.",
     404: "There is no such thing (any more).",
     409: "It does not fit with what is there.",
     413: "The body is too large.",

@@ -6,7 +6,7 @@ from dashboard.accounts.models import Role
 from dashboard.web.errors import Refused
 
 _NO_COPIES = "This takes a session, or the access token that a login with a password gave; no other token does."
-_ADMINS_ONLY = "Only an admin may see or do this. Ask one of yours."
+ADMINS_ONLY = "Only an admin may see or do this. Ask one of yours."
 
 
 def need_password() -> None:
@@ -21,4 +21,4 @@ def need_password() -> None:
 def need_admin() -> None:
     """Let pass admins; raises Refused for anybody else. Stands before every route of a blueprint of theirs."""
     if current_user.role is not Role.admin:
-        raise Refused(403, "admin_needed", _ADMINS_ONLY)
+        raise Refused(403, "admin_needed", ADMINS_ONLY)

@@ -11,7 +11,14 @@ from flask import Blueprint, Flask, render_template
 
 from dashboard.domain.phases import Phase
 from dashboard.pages.base import Model
-from dashboard.web import examples_everywhere, examples_of_lists, examples_of_one, examples_of_viewers, samples
+from dashboard.web import (
+    examples_everywhere,
+    examples_of_lists,
+    examples_of_one,
+    examples_of_people,
+    examples_of_viewers,
+    samples,
+)
 from dashboard.web.contrast import Token, tokens
 from dashboard.web.examples import Example, side_by_side
 
@@ -55,6 +62,8 @@ SECTIONS: Mapping[str, Callable[[], Iterator[Example]]] = {
     "Wall screen": examples_of_one.walls,
     "Problems": examples_of_lists.inboxes,
     "Settings": examples_of_viewers.settings,
+    "Profile": examples_of_people.profiles,
+    "Users": examples_of_people.users,
     "Notices and errors": examples_everywhere.notices,
     "Nothing there": examples_of_lists.empties,
     "Frame": examples_everywhere.frames,

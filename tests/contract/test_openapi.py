@@ -18,7 +18,7 @@ from tests.described import ERROR, check, reference
 from tests.stage import dashboard_for, logged_in, shut
 
 Operation = dict[str, Any]
-FOR_ADMINS = {"GET /api/audit"}
+FOR_ADMINS = {"GET /api/audit", "GET /api/users", "GET /api/users/{user_id}"}
 WAYS_IN = {"POST /api/auth/login", "POST /api/auth/refresh"}
 
 
@@ -134,7 +134,7 @@ def numbers() -> Iterator[tuple[str, str, dict[str, Any]]]:
     for name, said in operations().items():
         if name.endswith("/wait") or name in FOR_ADMINS:
             # Where Temporal does not answer, it is waited for. tests/integration/test_wait.py has its bounds; for what
-            # admins are shown Temporal is not asked, and tests/web/test_audit_log.py has them.
+            # admins are shown Temporal is not asked, and tests/web/test_audit_log.py and test_people_api.py have them.
             continue
         address = examples().get(name, {}).get("address", "").partition("?")[0]
         for parameter in said["parameters"]:

@@ -61,7 +61,7 @@ def test_a_whole_id_that_is_not_there_is_offered_for_a_look_up(stage: Stage):
 def test_pages_are_found_by_name_those_of_the_release_at_hand_first(stage: Stage, release: str):
     hrefs = [page["href"] for page in find(stage, "tim", **{"in": release})["pages"]]
     assert hrefs == [f"/releases/{release}/timeline"]
-    assert [page["name"] for page in find(stage, "pro")["pages"]] == ["Problems"]
+    assert [page["name"] for page in find(stage, "pro")["pages"]] == ["Problems", "Profile"]
     everything = [page["href"] for page in find(stage, "", **{"in": release})["pages"]]
     assert everything[0] == f"/releases/{release}"
 

@@ -163,7 +163,7 @@ def test_a_preflight_takes_no_login(shared: FlaskClient):
 
     assert (answer.status_code, answer.data) == (204, b"")
     assert answer.headers["Access-Control-Allow-Origin"] == CI
-    assert answer.headers["Access-Control-Allow-Methods"] == "GET, HEAD, POST, PUT, DELETE"
+    assert answer.headers["Access-Control-Allow-Methods"] == "GET, HEAD, POST, PUT, PATCH, DELETE"
     assert answer.headers["Access-Control-Allow-Headers"] == "Authorization, Content-Type, If-None-Match"
 
 

@@ -2,7 +2,7 @@
 
 import http.client
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,12 +12,14 @@ from urllib.parse import urlencode
 
 import pytest
 
-from dashboard.accounts.models import User
+from dashboard.accounts.models import Role, User
 from dashboard.accounts.store import Accounts
 from dashboard.settings import Settings
+from tests.every_page import ANSWERS
 from tests.postgres import ON_EVERY_DATABASE
-from tests.served import Served, serving
-from tests.stage import EMAIL, PASSWORD
+from tests.rollout_makers import hierarchy
+from tests.served import Listener, Served, serving
+from tests.stage import EMAIL, PASSWORD, Stage
 
 pytestmark = [pytest.mark.web, ON_EVERY_DATABASE]
 
@@ -28,14 +30,15 @@ def user(accounts: Accounts) -> User:
 
 
 @pytest.fixture
-def replicas(settings: Settings, user: User, tmp_path: Path) -> Iterator[tuple[Served, Served]]:
+def replicas(settings: Settings, user: User, tmp_path: Path, temporal_address: str) -> Iterator[tuple[Served, Served]]:
     """Two servers with a folder each, of which the user can tell no difference."""
     environment = {"DATABASE_URL": settings.accounts_url, "SECRET_KEY": "k" * 32}
+    environment |= {"RELEASE_FILTER": "WorkflowType = 'ScriptedRelease'"}
     with ExitStack() as stack:
         folders = [tmp_path / name for name in ("one", "other")]
         for folder in folders:
             folder.mkdir()
-        one, other = (stack.enter_context(serving(folder, **environment)) for folder in folders)
+        one, other = (stack.enter_context(serving(folder, temporal_address, **environment)) for folder in folders)
         yield one, other
 
 
@@ -55,38 +58,38 @@ def log_in(served: Served, password: str) -> tuple[int, str | None]:
 
 def test_what_ends_a_session_ends_it_on_every_replica_at_once(replicas: tuple[Served, Served], accounts: Accounts):
     one, other = replicas
+    here = one.login()
+
+    def end_by_name(_: str) -> None:
+        listed = json.loads(one.ask("GET", "/api/sessions", Cookie=here)[1])["sessions"]
+        (named,) = [session["id"] for session in listed if not session["current"]]
+        assert status(one, f"/api/sessions/{named}", "DELETE", Cookie=here) == 204
+
     ends = [
+        end_by_name,
+        lambda _: one.ask("DELETE", "/api/sessions", Cookie=here),
         lambda cookie: one.ask("POST", "/logout", Cookie=cookie),
         lambda _: accounts.set_password(EMAIL, PASSWORD),
         lambda _: accounts.disable(EMAIL),
     ]
     for end in ends:
-        cookie = one.login()
+        cookie = other.login()
         assert [status(served, Cookie=cookie) for served in (one, other)] == [200, 200]
         end(cookie)
         assert [status(served, Cookie=cookie) for served in (one, other)] == [401, 401]
         assert status(other, "/releases", Cookie=cookie) == 302
 
 
-def test_a_token_ends_on_every_replica_at_once(replicas: tuple[Served, Served], accounts: Accounts):
-    one, other = replicas
-    body = json.dumps({"username": EMAIL, "password": PASSWORD})
-    _, answer, _ = one.ask("POST", "/api/auth/login", body, **{"Content-Type": "application/json"})
-    bearer = {"Authorization": f"Bearer {json.loads(answer)['access_token']}"}
-    assert [status(served, **bearer) for served in (one, other)] == [200, 200]
-    accounts.disable(EMAIL)
-
-    assert [status(served, **bearer) for served in (one, other)] == [401, 401]
-
-
-def send(served: Served, path: str, given: dict[str, str], **headers: str) -> tuple[int, dict[str, Any]]:
+def send(
+    served: Served, path: str, given: dict[str, Any], method: str = "POST", **headers: str
+) -> tuple[int, dict[str, Any]]:
     """The status and the JSON of the answer to this JSON."""
-    code, answer, _ = served.ask("POST", path, json.dumps(given), **{"Content-Type": "application/json"}, **headers)
-    return code, json.loads(answer)
+    code, answer, _ = served.ask(method, path, json.dumps(given), **{"Content-Type": "application/json"}, **headers)
+    return code, json.loads(answer or "{}")
 
 
-def pair_of(served: Served) -> dict[str, Any]:
-    code, pair = send(served, "/api/auth/login", {"username": EMAIL, "password": PASSWORD})
+def pair_of(served: Served, email: str = EMAIL) -> dict[str, Any]:
+    code, pair = send(served, "/api/auth/login", {"username": email, "password": PASSWORD})
     assert code == 200
     return pair
 
@@ -137,6 +140,62 @@ def test_of_two_that_use_a_refresh_token_at_the_same_moment_one_wins(replicas: t
 
         with ThreadPoolExecutor(2) as pool:
             assert sorted(pool.map(use, replicas)) == [200, 401]
+
+
+class Ways:
+    """All that lets a user in: got from one server, and used with the other."""
+
+    def __init__(self, one: Served, other: Served, page: str) -> None:
+        self.served, self.page, self.cookie, self.pair = other, page, one.login(), pair_of(one)
+        _, made = send(one, "/api/tokens", {"name": "Deploy job"}, Cookie=self.cookie)
+        self.headers = [
+            {"Cookie": self.cookie},
+            {"Authorization": f"Bearer {self.pair['access_token']}"},
+            {"Authorization": f"Bearer {made['token']}"},
+        ]
+        # Often enough to be given answers again.
+        assert {status(other, f"/api{page}", **sent) for sent in self.headers for _ in range(10)} == {200}
+        self.listener = Listener(other, page, Cookie=self.cookie)
+        told = self.listener.event()
+        assert (self.listener.status, told and told[0]) == (200, "version")
+
+    def left(self) -> list[int]:
+        """What the other server answers to each now; the last is for the refresh token."""
+        return [
+            *(status(self.served, f"/api{self.page}", **sent) for sent in self.headers),
+            renew(self.served, self.pair)[0],
+        ]
+
+    def heard(self) -> list[str]:
+        """What the stream still says until it ends."""
+        told = [event[0] for event in iter(self.listener.event, None) if event]
+        self.listener.close()
+        return told
+
+
+def test_whatever_admins_and_users_do_to_end_it_nothing_lets_in_on_any_replica(
+    replicas: tuple[Served, Served], accounts: Accounts, user: User, stage: Stage
+):
+    one, other = replicas
+    accounts.add("ada@example.com", PASSWORD, role=Role.admin)
+    admin = {"Authorization": f"Bearer {pair_of(one, 'ada@example.com')['access_token']}"}
+    release, them = stage.start("watched", ANSWERS), f"/api/users/{user.id}"
+    ends: dict[str, Callable[[Ways], tuple[int, Any]]] = {
+        "disabled": lambda _: send(one, them, {"disabled": True}, "PATCH", **admin),
+        "password reset": lambda _: send(one, f"{them}/password", {"password": PASSWORD}, **admin),
+        "all ended": lambda _: send(one, f"{them}/sessions", {}, "DELETE", **admin),
+        "own password": lambda ways: send(
+            one, "/api/profile/password", {"current": PASSWORD, "new": PASSWORD[::-1]}, "PUT", Cookie=ways.cookie
+        ),
+    }
+    for number, (how, end) in enumerate(ends.items()):
+        ways = Ways(one, other, f"/releases/{release}")
+        assert end(ways)[0] in {200, 204}, how
+        assert ways.left() == [401] * 4, how
+        tree = hierarchy(state=f"state {number}")
+        stage.tell(release, {"get_hierarchy": tree, "get_release_state": tree})
+        assert ways.heard() == ["ended"], how
+        accounts.enable(EMAIL)
 
 
 def test_failed_logins_are_counted_by_all_replicas_together(replicas: tuple[Served, Served]):

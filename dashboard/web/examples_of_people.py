@@ -1,0 +1,77 @@
+"""Examples of one's own profile, and of users as admins are shown them."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from dashboard.pages.profile import ProfilePage, ProfileView, SessionItem
+from dashboard.pages.users import UserItem, UserPage, UsersPage
+from dashboard.web import samples
+from dashboard.web.examples import Example, partial
+
+BEGUN = samples.NOW - timedelta(days=40)
+ADA = UserItem(
+    id="u-1",
+    email="ada@example.com",
+    name="Ada Example",
+    role="admin",
+    disabled=False,
+    created_at=BEGUN,
+    disabled_at=None,
+    seen_at=samples.NOW,
+    version="1",
+)
+GONE = ADA.model_copy(
+    update={
+        "id": "u-2",
+        "email": "grace@example.com",
+        "name": None,
+        "role": "viewer",
+        "disabled": True,
+        "disabled_at": samples.NOW,
+        "seen_at": None,
+    }
+)
+HERE = SessionItem(
+    id="s-1",
+    device="Firefox on Linux",
+    address="192.0.2.7",
+    created_at=samples.NOW - timedelta(hours=2),
+    seen_at=samples.NOW,
+    expires_at=samples.NOW + timedelta(hours=1),
+    kept=False,
+    current=True,
+)
+PHONE = HERE.model_copy(update={"id": "s-2", "device": "Safari on iPhone", "kept": True, "current": False})
+
+
+def _profile(*sessions: SessionItem) -> ProfilePage:
+    who = ProfileView(id=ADA.id, email=ADA.email, name=ADA.name, role=ADA.role, created_at=ADA.created_at)
+    return ProfilePage(profile=who, sessions=sessions)
+
+
+def profiles() -> Iterator[Example]:
+    """The parts of the profile's page."""
+    page = _profile(HERE, PHONE)
+    yield partial("profile_name", "a name", page, "settings")
+    refused = page.model_copy(update={"wrong": {"name": "A name takes characters that can be printed."}, "typed": "A"})
+    yield partial("profile_name", "refused", refused, "settings")
+    yield partial("profile_password", "a new password", page, "settings")
+    refused = page.model_copy(update={"wrong": {"current": "This is not your present password."}})
+    yield partial("profile_password", "refused", refused, "settings")
+    yield partial("profile_sessions", "two browsers", page, "settings")
+    yield partial("profile_sessions", "this one alone", _profile(HERE), "settings")
+
+
+def users() -> Iterator[Example]:
+    """The parts of the pages of users."""
+    page = UsersPage(items=(ADA, GONE), total=120, page=2, page_size=50, q="example")
+    yield partial("users_add", "a form that waits", page)
+    wrong = {"email": "There is a user ada@example.com already."}
+    typed = {"email": ADA.email, "name": "", "role": "viewer"}
+    yield partial("users_add", "refused", page.model_copy(update={"wrong": wrong, "typed": typed}))
+    yield partial("users_list", "a page of several", page)
+    yield partial("users_list", "a page beyond the last", page.model_copy(update={"items": (), "page": 9}))
+    yield partial("users_list", "nobody", page.model_copy(update={"items": (), "total": 0, "page": 1}))
+    for state, user, own in (("oneself", ADA, True), ("somebody who is disabled", GONE, False)):
+        yield partial("user_role", state, UserPage(user=user, own=own), "settings")
+        yield partial("user_access", state, UserPage(user=user, own=own), "settings")

@@ -1,0 +1,107 @@
+"""Everybody's own profile, password and sessions, for scripts."""
+
+from flask import Blueprint, Response
+from pydantic import Field
+
+from dashboard.accounts.passwords import LONGEST, SHORTEST
+from dashboard.accounts.store import LONGEST_NAME
+from dashboard.accounts.throttle import Throttled
+from dashboard.pages.profile import ProfileView, SessionsPage
+from dashboard.web import profile
+from dashboard.web.errors import FieldError, Refused
+from dashboard.web.kept_api import Given, as_json, sent_as
+from dashboard.web.login import try_again
+from dashboard.web.operations import described
+from dashboard.web.profile import FieldWrong
+from dashboard.web.rights import need_password
+
+blueprint = Blueprint("profile_api", __name__, url_prefix="/api")
+
+
+class GivenName(Given):
+    """What the pages are to call the user."""
+
+    name: str | None = Field(max_length=LONGEST_NAME, description="Null or empty for the address.")
+
+
+class GivenPassword(Given):
+    """The password that the user has, and the one that they want."""
+
+    current: str = Field(min_length=1)
+    new: str = Field(min_length=SHORTEST, max_length=LONGEST, description="None of the most common ones.")
+
+
+@blueprint.get("/profile")
+@described(ProfileView)
+def own_profile() -> Response:
+    """The user who asks."""
+    return as_json(profile.own_profile())
+
+
+@blueprint.patch("/profile")
+@described(ProfileView, takes=GivenName)
+def change_name() -> Response:
+    """Let the pages call the user by another name."""
+    given = sent_as(GivenName)
+    try:
+        changed = profile.change_name(given.name)
+    except FieldWrong as exc:
+        raise refused(exc) from exc
+    return as_json(profile.own_profile().model_copy(update={"name": changed.name}))
+
+
+@blueprint.put("/profile/password")
+@described(takes=GivenPassword, status=204, may={409, 429})
+def change_password() -> Response:
+    """Change the user's own password.
+
+    All that lets the user in ends at once, tokens of every kind too. A session goes on with another cookie; whoever
+    sent an access token has to log in anew. A present password that is wrong counts as a login that failed.
+    """
+    need_password()
+    given = sent_as(GivenPassword)
+    try:
+        profile.change_password(given.current, given.new)
+    except FieldWrong as exc:
+        raise refused(exc) from exc
+    except Throttled as exc:
+        headers = {"Retry-After": str(exc.seconds)}
+        raise Refused(429, "too_many_logins", try_again(exc.seconds), headers=headers) from exc
+    return Response(status=204)
+
+
+@blueprint.get("/sessions")
+@described(SessionsPage)
+def sessions() -> Response:
+    """The browsers in which the user is logged in."""
+    return as_json(SessionsPage(sessions=profile.own_sessions()))
+
+
+@blueprint.delete("/sessions/<session_id>")
+@described(status=204, may={404})
+def end_session(session_id: str) -> Response:
+    """End one of the user's sessions at once."""
+    need_password()
+    profile.end_session(session_id)
+    return Response(status=204)
+
+
+@blueprint.delete("/sessions")
+@described(status=204)
+def end_other_sessions() -> Response:
+    """End all of the user's sessions but the one that asks; tokens stay."""
+    need_password()
+    profile.end_other_sessions()
+    return Response(status=204)
+
+
+@blueprint.after_request
+def keep_nowhere(response: Response) -> Response:
+    """Answers about somebody's login belong in no cache at all."""
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def refused(exc: FieldWrong) -> Refused:
+    """The answer to a field that cannot be used."""
+    return Refused(422, "invalid_field", str(exc), fields=[FieldError(field=exc.field, message=str(exc))])

@@ -1,0 +1,157 @@
+"""The users, for admins' scripts."""
+
+from typing import Literal
+
+from flask import Blueprint, Response
+from pydantic import Field
+
+from dashboard.accounts.models import User
+from dashboard.accounts.passwords import LONGEST, SHORTEST, PasswordRefused
+from dashboard.accounts.people import LastAdmin, UserChanged
+from dashboard.accounts.store import LONGEST_EMAIL, LONGEST_NAME, EmailTaken, UserRefused
+from dashboard.pages.users import UserItem, UserMade, UsersPage
+from dashboard.web import users as pages
+from dashboard.web.errors import FieldError, Refused, answer, conflict
+from dashboard.web.kept_api import Given, as_json, sent_as
+from dashboard.web.links import links_beside
+from dashboard.web.operations import described
+from dashboard.web.rights import need_admin, need_password
+
+RoleName = Literal["viewer", "operator", "admin"]
+VERSION = Field(None, description="The user's version that was seen; 409 if it is another one now. Null for any.")
+NAME = Field(None, max_length=LONGEST_NAME, description="What the pages call the user; null for the address.")
+PASSWORD = Field(
+    None, min_length=SHORTEST, max_length=LONGEST, description="None of the most common ones; null has one made."
+)
+_CODES = {LastAdmin: "last_admin", UserChanged: "user_changed", pages.OwnPassword: "own_password"}
+
+blueprint = Blueprint("users_api", __name__, url_prefix="/api")
+blueprint.before_request(need_admin)
+
+
+class GivenUser(Given):
+    """A user as they are to be added."""
+
+    email: str = Field(min_length=3, max_length=LONGEST_EMAIL)
+    name: str | None = NAME
+    role: RoleName = "viewer"
+    password: str | None = PASSWORD
+
+
+class GivenChange(Given):
+    """What of a user is to be another way; what is left out stays."""
+
+    name: str | None = NAME
+    role: RoleName | None = Field(None, description="Another one ends the user's sessions. Null: it stays.")
+    disabled: bool | None = Field(None, description="Disabling ends the user's sessions and tokens. Null: it stays.")
+    version: str | None = VERSION
+
+
+class GivenReset(Given):
+    """The password that a user is to have."""
+
+    password: str | None = PASSWORD
+    version: str | None = VERSION
+
+
+@blueprint.get("/users")
+@described(UsersPage, query=(pages.TEXT, pages.PAGE, pages.SIZE), may={403})
+def users() -> Response:
+    """The users, by address. For admins."""
+    page = pages.users_page()
+    response = as_json(page)
+    response.headers["Link"] = links_beside(page)
+    return response
+
+
+@blueprint.post("/users")
+@described(UserMade, takes=GivenUser, status=201, may={409})
+def add_user() -> Response:
+    """Add a user. For admins.
+
+    A password that is made is told this once.
+    """
+    need_password()
+    given = sent_as(GivenUser)
+    try:
+        return _made(*pages.add_user(given.email, given.name, given.role, given.password), 201)
+    except EmailTaken as exc:
+        raise conflict("email", str(exc)) from exc
+    except (UserRefused, PasswordRefused) as exc:
+        raise refused(exc) from exc
+
+
+@blueprint.get("/users/<user_id>")
+@described(UserItem, may={403, 404})
+def user(user_id: str) -> Response:
+    """One user. For admins."""
+    return as_json(pages.item(pages.the_people().one(user_id)))
+
+
+@blueprint.patch("/users/<user_id>")
+@described(UserItem, takes=GivenChange, may={404, 409})
+def change_user(user_id: str) -> Response:
+    """Let a user have another name or role, or be disabled or not. For admins.
+
+    The last admin who may log in stays one: 409 (`last_admin`).
+    """
+    need_password()
+    given = sent_as(GivenChange)
+    wanted = given.model_dump(exclude={"name", "version"}, exclude_none=True)
+    if "name" in given.model_fields_set:
+        wanted["name"] = given.name
+    try:
+        pages.change_user(user_id, given.version, wanted)
+    except UserRefused as exc:
+        raise refused(exc) from exc
+    return as_json(pages.item(pages.the_people().one(user_id)))
+
+
+@blueprint.post("/users/<user_id>/password")
+@described(UserMade, takes=GivenReset, may={404, 409})
+def reset_password(user_id: str) -> Response:
+    """Give another user another password, and end their sessions and tokens. For admins.
+
+    A password that is made is told this once.
+    """
+    need_password()
+    given = sent_as(GivenReset)
+    try:
+        return _made(*pages.reset_password(user_id, given.version, given.password))
+    except PasswordRefused as exc:
+        raise refused(exc) from exc
+
+
+@blueprint.delete("/users/<user_id>/sessions")
+@described(status=204, may={404})
+def end_all(user_id: str) -> Response:
+    """End the sessions and tokens of a user at once. For admins."""
+    need_password()
+    pages.end_all(user_id, None)
+    return Response(status=204)
+
+
+@blueprint.errorhandler(LastAdmin)
+@blueprint.errorhandler(UserChanged)
+@blueprint.errorhandler(pages.OwnPassword)
+def stands_against(exc: Exception) -> Response:
+    """A change that something stands against."""
+    return answer(Refused(409, _CODES[type(exc)], str(exc)))
+
+
+@blueprint.after_request
+def keep_nowhere(response: Response) -> Response:
+    """Answers about people belong in no cache, least of all one with a password."""
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def refused(exc: UserRefused | PasswordRefused) -> Refused:
+    """The answer to a field that cannot be used."""
+    field = exc.field if isinstance(exc, UserRefused) else "password"
+    return Refused(422, "invalid_field", str(exc), fields=[FieldError(field=field, message=str(exc))])
+
+
+def _made(changed: User, password: str | None, status: int = 200) -> Response:
+    person = pages.item(pages.the_people().one(changed.id))
+    return as_json(UserMade(**person.model_dump(), password=password), status)
