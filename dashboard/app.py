@@ -30,6 +30,7 @@ from dashboard.web import (
     kiosk,
     limits,
     login,
+    oidc,
     reference,
     routes,
     security,
@@ -65,6 +66,7 @@ def create_app(
     security.init_app(app, settings)
     sessions.init_app(app, accounts, settings)
     login.init_app(app, accounts, settings)
+    oidc.init_app(app, accounts, settings)
     kept.init_app(app, accounts)
     assets.init_app(app)
     tables.init_app(app)

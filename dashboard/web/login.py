@@ -28,6 +28,7 @@ from dashboard.accounts.tokens import InvalidToken
 from dashboard.pages.base import Model
 from dashboard.settings import Settings
 from dashboard.web import bearer, guard, sessions
+from dashboard.web.advice import Way
 from dashboard.web.audit import record
 from dashboard.web.auth_models import AccessToken, Credentials, GivenRefresh, Me
 from dashboard.web.bearer import the_refresh_tokens, the_tokens
@@ -39,6 +40,8 @@ REFRESH_ENDED = "This refresh token is not valid, or not any more: each can be u
 # One sentence for every cause: it must not tell who has an account.
 WRONG = "That e-mail address and password do not belong to an active user."
 
+NO_PASSWORDS = "Log in on the page by single sign-on; a script takes a personal token, which you make there."
+
 pages = Blueprint("login", __name__)
 auth = Blueprint("auth", __name__, url_prefix="/api/auth")
 
@@ -46,7 +49,8 @@ auth = Blueprint("auth", __name__, url_prefix="/api/auth")
 class LoginPage(Model):
     """The login form as it stands: what was typed, where it leads, and what was wrong.
 
-    `first` is set while nobody has an account at all, and says nothing as soon as anybody has.
+    `first` is set while nobody has an account at all, and says nothing as soon as anybody has. `sign_on` is the name of
+    the single sign-on, if there is one, and `password` whether a password lets anybody in.
     """
 
     template: ClassVar[str] = "pages/login.html"
@@ -56,6 +60,8 @@ class LoginPage(Model):
     keep: bool = False
     error: str | None = None
     first: bool = False
+    sign_on: str = ""
+    password: bool = True
 
     @property
     def title(self) -> str:
@@ -67,7 +73,7 @@ class LoginPage(Model):
 def form() -> Response | BaseResponse:
     """Show the form; somebody who is in already goes on."""
     target = local_target(request.args.get("next"))
-    return redirect(target) if current_user.is_authenticated else _login_page(LoginPage(next=target))
+    return redirect(target) if current_user.is_authenticated else login_page(LoginPage(next=target))
 
 
 @pages.post("/login")
@@ -79,11 +85,11 @@ def submit() -> Response | BaseResponse:
     try:
         user = _authenticate(username, request.form.get("password", ""))
     except Throttled as exc:
-        answer = _login_page(page.model_copy(update={"error": _try_again(exc.seconds)}), 429)
+        answer = login_page(page.model_copy(update={"error": try_again(exc.seconds)}), 429)
         answer.headers["Retry-After"] = str(exc.seconds)
         return answer
     if user is None:
-        return _login_page(page.model_copy(update={"error": WRONG}), 401)
+        return login_page(page.model_copy(update={"error": WRONG}), 401)
     sessions.start(user, keep=keep)
     return redirect(target, 303)
 
@@ -106,7 +112,7 @@ def token() -> Response:
         user = _authenticate(**_text_fields("username", "password"))
     except Throttled as exc:
         headers = {"Retry-After": str(exc.seconds)}
-        raise Refused(429, "too_many_logins", _try_again(exc.seconds), headers=headers) from exc
+        raise Refused(429, "too_many_logins", try_again(exc.seconds), headers=headers) from exc
     if user is None:
         raise Refused(401, "wrong_credentials", WRONG, headers={"WWW-Authenticate": "Bearer"})
     return _pair(user, the_refresh_tokens().start(user), by_password=True)
@@ -146,6 +152,8 @@ def init_app(app: Flask, accounts: Accounts, settings: Settings) -> None:
     bearer.init_app(app, accounts, settings)
     guard.init_app(app, accounts)
     app.extensions["throttle"] = Throttle(accounts)
+    app.config["SIGN_ON"] = settings.oidc_name if settings.oidc_issuer else ""
+    app.config["PASSWORD_LOGIN"] = settings.oidc_password_login
     app.register_blueprint(pages)
     app.register_blueprint(auth)
 
@@ -174,7 +182,9 @@ def _text_fields(*names: str) -> dict[str, str]:
 
 
 def _authenticate(username: str, password: str) -> User | None:
-    """The user with this password, if there is one. Raises Throttled, whoever it is."""
+    """The user with this password, if there is one. Raises Throttled, whoever it is, or Refused if none counts."""
+    if not current_app.config["PASSWORD_LOGIN"]:
+        raise Refused(403, "password_login_off", f"No password lets anybody in here. {NO_PASSWORDS}", ways=_way_in())
     throttle: Throttle = current_app.extensions["throttle"]
     accounts, address = guard.the_accounts(), request.remote_addr or ""
     try:
@@ -189,7 +199,12 @@ def _authenticate(username: str, password: str) -> User | None:
     return user
 
 
-def _try_again(seconds: int) -> str:
+def _way_in() -> tuple[Way, ...]:
+    return (Way(label="Log in", href=url_for("login.form")),)
+
+
+def try_again(seconds: int) -> str:
+    """What is said to who has to wait so long."""
     minutes = ceil(seconds / 60)
     return f"Too many logins have failed. Try again in {minutes} minute{'' if minutes == 1 else 's'}."
 
@@ -201,8 +216,11 @@ def _loggable(username: str) -> str:
     return username[:80].encode("unicode_escape").decode("ascii")
 
 
-def _login_page(page: LoginPage, status: int = 200) -> Response:
-    shown = page.model_copy(update={"first": _nobody_yet()})
+def login_page(page: LoginPage, status: int = 200) -> Response:
+    """The form as it stands, with the ways in that there are."""
+    sign_on, password = current_app.config["SIGN_ON"], current_app.config["PASSWORD_LOGIN"]
+    first = not sign_on and _nobody_yet()
+    shown = page.model_copy(update={"first": first, "sign_on": sign_on, "password": password})
     return make_response(render_template(page.template, page=shown), status)
 
 
