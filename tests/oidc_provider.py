@@ -1,6 +1,7 @@
 """A small OpenID provider: a real server on this machine that does what a good one does, or what a test tells it."""
 
 import base64
+import hmac
 import http.client
 import json
 import secrets
@@ -30,6 +31,14 @@ RITA = {"sub": "248289761001", "email": "rita@example.com", "email_verified": Tr
 DISCOVERY, KEYS, TOKEN = "/.well-known/openid-configuration", "/keys", "/token"
 LONGEST_HANG = 20.0
 
+
+def new_key() -> RSAKey:
+    """A key to sign with, and its name."""
+    return RSAKey.generate_key(2048, {"kid": secrets.token_hex(4), "use": "sig"})
+
+
+# Making one takes longer than a login.
+FIRST_KEY = new_key()
 Answer = Callable[[], ResponseReturnValue]
 
 
@@ -39,8 +48,8 @@ class OpenIdProvider:
     A value of None takes one away. `asked` has the paths that the dashboard has asked for.
     """
 
-    def __init__(self) -> None:
-        self.port = ports.find_free()
+    def __init__(self, port: int | None = None) -> None:
+        self.port = port or ports.find_free()
         self.issuer = f"http://127.0.0.1:{self.port}"
         self.person: dict[str, Any] = dict(RITA)
         self.claims: dict[str, Any] = {}
@@ -52,7 +61,7 @@ class OpenIdProvider:
         self.released = threading.Event()
         self.signed: Callable[[dict[str, Any]], str] = self._signed
         self._codes: dict[str, dict[str, str]] = {}
-        self.rotate()
+        self.key = FIRST_KEY
 
     def settings(self, **more: Any) -> dict[str, Any]:
         """The dashboard's settings for this provider."""
@@ -62,7 +71,7 @@ class OpenIdProvider:
 
     def rotate(self) -> None:
         """Sign with another key from now on, and forget the one before."""
-        self.key = RSAKey.generate_key(2048, {"kid": secrets.token_hex(4), "use": "sig"})
+        self.key = new_key()
 
     def app(self) -> Flask:
         """The provider as an app."""
@@ -84,6 +93,16 @@ class OpenIdProvider:
         header = {"alg": algorithm, "kid": self.key.kid or "", **header}
         registry = JWSRegistry(algorithms=[algorithm])
         self.signed = lambda claims: jwt.encode(header, claims, key, registry=registry)
+
+    def sign_with_secret(self, secret: bytes) -> None:
+        """Sign ID tokens with HS256 and this, even if no library would."""
+
+        def signed(claims: dict[str, Any]) -> str:
+            text = f"{_packed({'alg': 'HS256', 'kid': self.key.kid})}.{_packed(claims)}"
+            digest = hmac.digest(secret, text.encode(), "sha256")
+            return f"{text}.{base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
+
+        self.signed = signed
 
     def without_signature(self) -> None:
         """Give ID tokens of the algorithm none."""
@@ -163,11 +182,11 @@ class OpenIdProvider:
 
 
 @contextmanager
-def provided() -> Iterator[OpenIdProvider]:
+def provided(port: int | None = None) -> Iterator[OpenIdProvider]:
     """A provider that can be asked while the context lasts."""
-    provider = OpenIdProvider()
+    provider = OpenIdProvider(port)
     server = make_server("127.0.0.1", provider.port, provider.app(), threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
         yield provider

@@ -22,6 +22,9 @@ PUBLIC = {
     ("GET", "/login"): 200,
     ("POST", "/login"): 401,
     ("POST", "/logout"): 303,
+    # The provider of this app is away, and nothing that comes from there was begun here.
+    ("GET", "/login/oidc"): 503,
+    ("GET", "/login/oidc/callback"): 401,
     ("POST", "/api/auth/login"): 422,
     ("POST", "/api/auth/refresh"): 422,
     # Its token is all that it asks for; this one is none.
@@ -35,9 +38,15 @@ WALL = {"/kiosk", "/kiosk/releases/<id:release_id>"}
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    settings = Settings(data_dir=tmp_path_factory.mktemp("guards"), secret_key=SecretStr("k" * 32))
+    settings = Settings(
+        data_dir=tmp_path_factory.mktemp("guards"),
+        secret_key=SecretStr("k" * 32),
+        oidc_issuer="http://127.0.0.1:1",
+        oidc_client_id="dashboard",
+    )
     app = create_app(settings)
     yield app
+    app.extensions["sign_on"].provider.close()
     app.extensions["accounts"].close()
 
 

@@ -5,6 +5,7 @@ import sys
 import click
 
 from dashboard.accounts.database import AccountsUnavailable
+from dashboard.accounts.identities import Identities
 from dashboard.accounts.models import Role, User
 from dashboard.accounts.passwords import PasswordRefused, check_password_policy
 from dashboard.accounts.store import Accounts, EmailTaken, UserRefused, UserUnknown
@@ -97,6 +98,18 @@ def password(email: str, password_stdin: bool) -> None:
     accounts.known(email)
     user = accounts.set_password(email, _new_password(password_stdin))
     click.echo(f"Changed the password of {user.email}." + ("" if user.enabled else " The user is still disabled."))
+
+
+@users.command()
+@email_argument
+def unlink(email: str) -> None:
+    """Forget which account of an OpenID provider is the user's; the next login with this address links anew."""
+    accounts = _accounts()
+    user = accounts.known(email)
+    count = Identities(accounts).forget(user)
+    click.echo(
+        f"{user.email} is linked to no account of a provider any more." if count else f"{user.email} was not linked."
+    )
 
 
 @click.group(cls=AccountsGroup)

@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from threading import BoundedSemaphore
 from time import monotonic
 from typing import Any, TypeVar
@@ -89,6 +90,11 @@ class Provider:
         """Who it is that the provider has given this code for: the claims of their ID token. Raises SignOnFailed."""
         return self._ask(lambda client: self._redeem(client, flow, code, redirect_uri))
 
+    @cached_property
+    def _trusted(self) -> ssl.SSLContext:
+        """The certificates of the system, or those that SSL_CERT_FILE names. To read them takes as long as a login."""
+        return ssl.create_default_context()
+
     def close(self) -> None:
         """End the loop's thread."""
         self._loop.stop()
@@ -114,8 +120,7 @@ class Provider:
             headers={"Accept": "application/json", "Accept-Encoding": "identity"},
             timeout=self._deadline,
             event_hooks={"response": [hold]},
-            # The certificates of the system, and those that SSL_CERT_FILE names.
-            verify=ssl.create_default_context(),
+            verify=self._trusted,
         )
         async with client:
             return await what(client)
