@@ -48,9 +48,9 @@ class OpenIdProvider:
     A value of None takes one away. `asked` has the paths that the dashboard has asked for.
     """
 
-    def __init__(self, port: int | None = None) -> None:
+    def __init__(self, port: int | None = None, host: str = "127.0.0.1") -> None:
         self.port = port or ports.find_free()
-        self.issuer = f"http://127.0.0.1:{self.port}"
+        self.issuer = f"http://{host}:{self.port}"
         self.person: dict[str, Any] = dict(RITA)
         self.claims: dict[str, Any] = {}
         self.metadata: dict[str, Any] = {}
@@ -182,9 +182,9 @@ class OpenIdProvider:
 
 
 @contextmanager
-def provided(port: int | None = None) -> Iterator[OpenIdProvider]:
-    """A provider that can be asked while the context lasts."""
-    provider = OpenIdProvider(port)
+def provided(port: int | None = None, host: str = "127.0.0.1") -> Iterator[OpenIdProvider]:
+    """A provider that can be asked while the context lasts, by this name of this machine."""
+    provider = OpenIdProvider(port, host)
     server = make_server("127.0.0.1", provider.port, provider.app(), threaded=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

@@ -146,6 +146,7 @@ def dashboard_for(
     max_age: float = MAX_AGE,
     *,
     styleguide: bool = False,
+    more: Mapping[str, Any] | None = None,
 ) -> Flask:
     """The dashboard for one Temporal, with a user who may log in."""
     settings = Settings(
@@ -161,6 +162,7 @@ def dashboard_for(
             "TEMPORAL_CONFIG_FILE": os.devnull,
             **(environment or {}),
         },
+        **(more or {}),
     )
     accounts = Accounts(settings.accounts_url, CHEAP)
     accounts.prepare()

@@ -16,7 +16,7 @@ ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 KEY_TYPES = frozenset({"RSA", "EC", "OKP"})
 # By how many seconds the provider's clock may be apart from ours.
 LEEWAY = 60
-UNPROVEN = "The provider's answer does not prove who you are."
+UNPROVEN = "The provider's answer does not prove who you are. Try again, or tell whoever looks after the dashboard."
 
 
 class UnknownKey(NotProven):

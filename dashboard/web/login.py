@@ -49,8 +49,9 @@ auth = Blueprint("auth", __name__, url_prefix="/api/auth")
 class LoginPage(Model):
     """The login form as it stands: what was typed, where it leads, and what was wrong.
 
-    `first` is set while nobody has an account at all, and says nothing as soon as anybody has. `sign_on` is the name of
-    the single sign-on, if there is one, and `password` whether a password lets anybody in.
+    `request_id` is told where the log says more of what was wrong. `first` is set while nobody has an account at all,
+    and says nothing as soon as anybody has. `sign_on` is the name of the single sign-on, if there is one, and
+    `password` whether a password lets anybody in.
     """
 
     template: ClassVar[str] = "pages/login.html"
@@ -59,6 +60,7 @@ class LoginPage(Model):
     username: str = ""
     keep: bool = False
     error: str | None = None
+    request_id: str = ""
     first: bool = False
     sign_on: str = ""
     password: bool = True

@@ -110,8 +110,8 @@ def callback() -> BaseResponse:
     flow = _the_sign_on().flows.find(request.cookies.get(_cookie_name(), ""))
     if flow is None:
         # Anybody can open this address, and other sites can have browsers do so: no row of the audit log for that.
-        log.warning("sign_on_not_begun", address=request.remote_addr, request_id=g.get("request_id"))
-        return login_page(LoginPage(next="/", error=ELSEWHERE), 401)
+        log.warning("sign_on_not_begun", address=request.remote_addr, request_id=g.request_id)
+        return _page(ELSEWHERE, "/", 401)
     throttle: Throttle = current_app.extensions["throttle"]
     try:
         throttle.check_sign_on(request.remote_addr or "")
@@ -172,7 +172,7 @@ def _failed(exc: SignOnFailed, target: str) -> Response:
 
 
 def _page(message: str, target: str, status: int, retry_after: int | None = None) -> Response:
-    answer = login_page(LoginPage(next=target, error=message), status)
+    answer = login_page(LoginPage(next=target, error=message, request_id=g.request_id), status)
     if retry_after:
         answer.headers["Retry-After"] = str(retry_after)
     return answer
