@@ -93,6 +93,7 @@ def _flask(settings: Settings) -> Flask:
     connection = _connection(settings)
     app.config.update(
         SECRET_KEY=settings.secret_key.get_secret_value() if settings.secret_key else None,
+        SECRET_KEY_FALLBACKS=[key.get_secret_value() for key in (settings.secret_key_previous,) if key],
         TEMPLATES_AUTO_RELOAD=settings.debug,
         TEMPORAL_UI=_temporal_ui(settings),
         RELEASE_QUERY=settings.release_query,

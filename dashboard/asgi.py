@@ -3,28 +3,23 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from io import BytesIO
 from time import monotonic
 from typing import Any, TypeVar
-from urllib.parse import unquote_to_bytes
 
-from a2wsgi.wsgi import build_environ
 from flask import Flask
 
 from dashboard.live.releases import LiveReleases
 from dashboard.live.watched import Watched
 from dashboard.repeats import Answer, Mark, Repeats
 from dashboard.streams import Hub, News, Place, Stream, event, news
-from dashboard.waits import MAX_WAITS, Wait, Waits
+from dashboard.waits import MAX_WAITS, MAX_WAITS_EACH, Wait, Waits
 from dashboard.web.streams import CHANNEL, latest, still_welcome
 from dashboard.web.tables import STREAMED
 from dashboard.web.told import TOLD
 from dashboard.web.waiting import HOLDER
+from dashboard.wire import Receive, Send, body_of, environ_of, gone, say, when_gone
 
 T = TypeVar("T")
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 # Streams held at once; past that, pages ask from time to time.
 MAX_STREAMS = 4_000
@@ -32,8 +27,6 @@ MAX_STREAMS = 4_000
 SESSION_SECONDS = 60.0
 # How long a client of an answer that comes in pieces may leave one lying.
 SLOW_SECONDS = 20.0
-# More than Flask takes of a body, so that it is Flask that refuses.
-MAX_BODY = 128 * 1024
 
 
 class Channel:
@@ -77,11 +70,12 @@ class AsgiDashboard:
         threads: int,
         max_streams: int = MAX_STREAMS,
         max_waits: int = MAX_WAITS,
+        max_waits_each: int = MAX_WAITS_EACH,
         patience: float = SLOW_SECONDS,
     ) -> None:
         self._app = app
         self._hub = Hub(releases.subscribe, self._compose)
-        self._waits = Waits(releases, max_waits)
+        self._waits = Waits(releases, max_waits, max_waits_each)
         self._repeats = Repeats(releases.known, mark)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="flask")
         self._max_streams = max_streams
@@ -91,16 +85,16 @@ class AsgiDashboard:
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
-        body = await _body(receive)
+        body = await body_of(receive)
         if body is None:
             return
         if scope["method"] == "GET" and scope["path"].startswith("/live/"):
-            await self._stream(_environ(scope, body), receive, send)
+            await self._stream(environ_of(scope, body), receive, send)
         elif scope["path"].startswith("/api/releases/") and scope["path"].endswith("/wait"):
-            await self._wait(_environ(scope, body), receive, send)
+            await self._wait(environ_of(scope, body), receive, send)
         else:
             again = self._repeats.find(scope)
-            await (_say(again, send) if again else self._first(scope, body, receive, send))
+            await (say(again, send) if again else self._first(scope, body, receive, send))
 
     def end_streams(self) -> None:
         """Tell all streams, and all who wait, to come again, and take no more of them."""
@@ -110,25 +104,25 @@ class AsgiDashboard:
 
     async def _first(self, scope: MutableMapping[str, Any], body: bytes, receive: Receive, send: Send) -> None:
         """Send Flask's own answer, and then let it do what nobody has to wait for."""
-        mark, environ = self._repeats.mark(), _environ(scope, body)
+        mark, environ = self._repeats.mark(), environ_of(scope, body)
         answer, rest, close = await self._in_thread(self._answer, environ)
         self._repeats.keep(scope, answer, environ.get(TOLD), mark)
         try:
-            await (_say(answer, send) if rest is None else self._say_on(answer, rest, receive, send))
+            await (say(answer, send) if rest is None else self._say_on(answer, rest, receive, send))
         finally:
             await asyncio.shield(self._in_thread(close))
 
     async def _say_on(self, answer: Answer, rest: Iterator[bytes], receive: Receive, send: Send) -> None:
         """Send an answer as it is made, piece by piece: a thread is taken for making one, not for sending it."""
-        gone = asyncio.create_task(_gone(receive))
+        leaving = asyncio.create_task(gone(receive))
         try:
             await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
-            while not gone.done() and (piece := await self._in_thread(next, rest, None)) is not None:
+            while not leaving.done() and (piece := await self._in_thread(next, rest, None)) is not None:
                 async with asyncio.timeout(self._patience):
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
         finally:
-            gone.cancel()
+            leaving.cancel()
 
     async def _stream(self, environ: dict[str, Any], receive: Receive, send: Send) -> None:
         full = self._ending or self._streams >= self._max_streams
@@ -144,7 +138,7 @@ class AsgiDashboard:
                 said = news(channel.stream, channel.first, heard, self._welcome(environ, mark))
                 await _follow(said, answer, channel.stream, receive, send)
             else:
-                await _say(answer, send)
+                await say(answer, send)
         finally:
             self._streams -= 1
             await asyncio.shield(self._in_thread(channel.close))
@@ -152,7 +146,7 @@ class AsgiDashboard:
     async def _wait(self, environ: dict[str, Any], receive: Receive, send: Send) -> None:
         """Ask Flask, which says whether there is something to wait for, until it has an answer."""
         wait = Wait(self._waits)
-        leaving = asyncio.create_task(_when_gone(wait.leave, receive))
+        leaving = asyncio.create_task(when_gone(wait.leave, receive))
         try:
             waits = True
             while waits:
@@ -160,7 +154,7 @@ class AsgiDashboard:
                 close()
                 waits = await wait.worth_asking()
             if not wait.gone:
-                await _say(answer, send)
+                await say(answer, send)
         finally:
             leaving.cancel()
             await asyncio.shield(self._in_thread(wait.close))
@@ -222,7 +216,7 @@ def _nothing() -> None:
 async def _follow(said: AsyncIterator[bytes], answer: Answer, stream: Stream, receive: Receive, send: Send) -> None:
     """Send what is said until it ends, or the client goes."""
     headers = [(name, value) for name, value in answer.headers if name != b"content-length"]
-    leaving = asyncio.create_task(_when_gone(stream.end, receive))
+    leaving = asyncio.create_task(when_gone(stream.end, receive))
     try:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         async for text in said:
@@ -230,44 +224,3 @@ async def _follow(said: AsyncIterator[bytes], answer: Answer, stream: Stream, re
         await send({"type": "http.response.body", "body": b""})
     finally:
         leaving.cancel()
-
-
-async def _when_gone(act: Callable[[], None], receive: Receive) -> None:
-    await _gone(receive)
-    act()
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _say(answer: Answer, send: Send) -> None:
-    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
-    await send({"type": "http.response.body", "body": answer.body})
-
-
-async def _body(receive: Receive) -> bytes | None:
-    """The body, read before a thread is taken, which a slow client would hold; None if the client has gone."""
-    body = bytearray()
-    while len(body) < MAX_BODY:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        body += message.get("body", b"")
-        if not message.get("more_body"):
-            break
-    return bytes(body)
-
-
-def _environ(scope: MutableMapping[str, Any], body: bytes) -> dict[str, Any]:
-    # With `_` for `-`, a client could give a second value to a header that a proxy sets.
-    headers = [(name, value) for name, value in scope["headers"] if b"_" not in name]
-    environ: dict[str, Any] = dict(build_environ({**scope, "headers": headers, "query_string": b""}, None))  # type: ignore[typeddict-item, arg-type]
-    # As they came: ids need not be UTF-8 to be told that they cannot be used.
-    environ["PATH_INFO"] = unquote_to_bytes(scope["raw_path"]).decode("latin1")
-    environ["QUERY_STRING"] = scope["query_string"].decode("latin1")
-    environ["wsgi.input"] = BytesIO(body)
-    # A body without a length is here as a whole, too.
-    environ["wsgi.input_terminated"] = True
-    return environ

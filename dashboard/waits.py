@@ -1,26 +1,28 @@
 """Requests that wait for a release: held in the event loop, and put to Flask again when there may be an answer."""
 
-import threading
 from time import monotonic
 from typing import cast
 
 from dashboard.live.awaited import Awaited
 from dashboard.live.looks import RunKey
 from dashboard.live.releases import LiveReleases
+from dashboard.places import Places
 from dashboard.streams import Hub, News, Place, Stream
 from dashboard.web.waiting import UNKNOWN_SECONDS
 
 # Requests that wait at once; past that, they are told to come again.
 MAX_WAITS = 1_000
+# And of one user: a script that loses count must not take the places of all others.
+MAX_WAITS_EACH = 200
 
 
 class Waits:
-    """All requests that wait, `most` of them at once. To be made in the event loop."""
+    """All requests that wait, `most` of them at once, `each` of one user. To be made in the event loop."""
 
-    def __init__(self, releases: LiveReleases, most: int = MAX_WAITS) -> None:
+    def __init__(self, releases: LiveReleases, most: int = MAX_WAITS, each: int = MAX_WAITS_EACH) -> None:
         self.releases = releases
         self.hub = Hub(releases.subscribe, self._standing)
-        self.places = threading.Semaphore(most)
+        self.places = Places(most, each)
         self.going = False
 
     def end_all(self) -> None:
@@ -43,6 +45,7 @@ class Wait:
         self._began = monotonic()
         self._stream = Stream()
         self._place: Place | None = None
+        self._user_id = ""
         self._held: tuple[Awaited, float] | None = None
 
     @property
@@ -55,11 +58,12 @@ class Wait:
         """For how many seconds the request has been here."""
         return monotonic() - self._began
 
-    def hold(self, awaited: Awaited, seconds: float) -> bool:
+    def hold(self, awaited: Awaited, seconds: float, user_id: str) -> bool:
         """Ask the same again when this may be decided, or the request has been here for so many seconds."""
         if self._place is None:
-            if not self._waits.places.acquire(blocking=False):
+            if not self._waits.places.take(user_id):
                 return False
+            self._user_id = user_id
             self._place = Place(awaited.watched, "wait", {})
             self._waits.hub.join(self._place, self._stream)
         self._held = awaited, seconds
@@ -90,4 +94,4 @@ class Wait:
         """Watch the release no more."""
         if self._place:
             self._waits.hub.leave(self._place, self._stream)
-            self._waits.places.release()
+            self._waits.places.give(self._user_id)

@@ -147,9 +147,15 @@ def sample_worker(tmp_path_factory: pytest.TempPathFactory) -> SampleWorker:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
-    """Mark every test with the name of its folder."""
+    """Mark every test with the name of its folder.
+
+    What runs when a browser asks has tests of its own: to count its lines again would make those of the browser a third
+    slower.
+    """
     known = {line.partition(":")[0] for line in config.getini("markers")}
     for item in items:
+        if TESTS / "browser" in item.path.parents:
+            item.add_marker("no_cover")
         if TESTS in item.path.parents:
             for folder in item.path.relative_to(TESTS).parts[:-1]:
                 if folder in known:

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
+from dashboard.live.seats import SEATS
 from dashboard.web.assets import compile_templates
 from tests.rollout_makers import hierarchy
 
@@ -91,7 +92,10 @@ class Answers:
 
 
 def ask_everything(app: Flask, browser: FlaskClient, paths: Iterable[str]) -> Answers:
-    """Every page and every twin at once, each within the bound, whole, and without a fault of ours."""
+    """Every page and every twin, each within the bound, whole, and without a fault of ours.
+
+    As many at once as there are seats for those who wait: whoever comes after them hears that it is too busy.
+    """
     asked = [(prefix, path) for path in paths for prefix in ("", "/api")]
     # As a server that runs has them.
     compile_templates(app)
@@ -104,7 +108,7 @@ def ask_everything(app: Flask, browser: FlaskClient, paths: Iterable[str]) -> An
         started = time.monotonic()
         return own.get(address), time.monotonic() - started
 
-    with ThreadPoolExecutor(len(asked)) as pool:
+    with ThreadPoolExecutor(SEATS) as pool:
         answers = dict(zip(asked, pool.map(ask, [prefix + path for prefix, path in asked]), strict=True))
     late = {key: seconds for key, (_, seconds) in answers.items() if seconds > BOUND}
     assert late == {}, f"later than {BOUND} s: {late}"

@@ -104,9 +104,10 @@ class OpenIdProvider:
 
         self.signed = signed
 
-    def without_signature(self) -> None:
-        """Give ID tokens of the algorithm none."""
-        self.signed = lambda claims: f"{_packed({'alg': 'none', 'kid': self.key.kid})}.{_packed(claims)}."
+    def without_signature(self, **header: object) -> None:
+        """Give ID tokens of the algorithm none, or of this header."""
+        written = _packed({"alg": "none", "kid": self.key.kid, **header})
+        self.signed = lambda claims: f"{written}.{_packed(claims)}."
 
     def _note(self) -> ResponseReturnValue | None:
         if request.path != "/authorize":

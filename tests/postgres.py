@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -12,10 +13,13 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import URL, create_engine
+from sqlalchemy.exc import OperationalError
 
 from dashboard import ports
 from dashboard.accounts.models import Base
 from dashboard.accounts.store import Accounts
+from dashboard.demo.children import spawn, stop
+from tests.waiting import eventually
 
 # For tests whose fixture `settings` says where the accounts are.
 ON_EVERY_DATABASE = pytest.mark.parametrize("settings", ["sqlite", "postgresql"], indirect=True)
@@ -35,6 +39,14 @@ class Postgres:
     def url(self, database: str) -> str:
         """Where a database is."""
         return str(URL.create("postgresql+psycopg", self._user, host="127.0.0.1", port=self._port, database=database))
+
+    def answers(self) -> bool:
+        """Whether it takes connections by now."""
+        try:
+            self.run("SELECT 1")
+        except OperationalError:
+            return False
+        return True
 
     @contextmanager
     def database(self) -> Iterator[str]:
@@ -75,15 +87,19 @@ def running() -> Iterator[Postgres]:
     shutil.chown(folder, user)
     port, data = ports.find_free(), folder / "data"
     try:
-        _run(user, "initdb", "--pgdata", data, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+        initdb = _as(user, "initdb", "--pgdata", data, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+        subprocess.run(initdb, stdin=subprocess.DEVNULL, capture_output=True, cwd="/", timeout=120, check=True)
         options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} {FAST}"
-        _run(user, "pg_ctl", "start", "--wait", "--pgdata", data, "--log", folder / "log", "--options", options)
+        # Not over pg_ctl, which lets it go: it is to end with the tests, however these end.
+        server = spawn("PostgreSQL", _as(user, "postgres", "-D", data, *options.split()), log=folder / "log")
         try:
             postgres = Postgres(port, user)
+            eventually(lambda: server.check() or postgres.answers())
             postgres.make(MADE)
             yield postgres
         finally:
-            _run(user, "pg_ctl", "stop", "--wait", "--pgdata", data, "--mode", "immediate")
+            server.process.send_signal(signal.SIGQUIT)
+            stop([server], 20)
     finally:
         shutil.rmtree(folder)
 
@@ -104,13 +120,10 @@ def _unprivileged() -> str:
     return next(entry.pw_name for name in ("postgres", "nobody") for entry in pwd.getpwall() if entry.pw_name == name)
 
 
-def _run(user: str, command: str, *arguments: object) -> None:
+def _as(user: str, command: str, *arguments: object) -> list[str]:
+    """One of PostgreSQL's commands, run by this user, that is interrupted when the tests are gone."""
     folder = binaries()
     assert folder is not None
-    asked = {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
-    argv = [str(folder / command), *map(str, arguments)]
-    # Not over pipes: the server would keep them open.
-    with tempfile.TemporaryFile("w+") as said:
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd="/", timeout=120, **asked)
-        said.seek(0)
-        assert done.returncode == 0, said.read()
+    # It sets the signal after the user: a change of users takes such a wish back.
+    other = [f"--reuid={user}", f"--regid={pwd.getpwnam(user).pw_gid}", "--clear-groups"] if os.geteuid() == 0 else []
+    return ["/usr/bin/setpriv", *other, "--pdeathsig=INT", str(folder / command), *map(str, arguments)]

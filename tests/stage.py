@@ -26,6 +26,7 @@ from dashboard.live.releases import MAX_AGE, LiveReleases
 from dashboard.settings import Settings
 from dashboard.temporal.connection import Connection
 from dashboard.temporal.gateway import TemporalGateway
+from tests.ready import make_ready
 from tests.waiting import eventually
 
 T = TypeVar("T")
@@ -164,6 +165,7 @@ def dashboard_for(
         },
         **(more or {}),
     )
+    make_ready(settings)
     accounts = Accounts(settings.accounts_url, CHEAP)
     accounts.prepare()
     accounts.ensure(EMAIL, PASSWORD, name="Rita", role=Role.viewer)

@@ -15,25 +15,27 @@ LONGEST_ID = 32
 
 
 class BadgeLinks:
-    """Signs and checks the keys of links, with a key that is derived from the app's secret."""
+    """Signs the keys of links by the first of these secrets, and takes those that the others have signed, too."""
 
-    def __init__(self, secret: str) -> None:
-        self._key = hmac.digest(secret.encode(), _LABEL, "sha256")
+    def __init__(self, *secrets: str) -> None:
+        self._keys = [hmac.digest(secret.encode(), _LABEL, "sha256") for secret in secrets]
 
     def key_for(self, user: User, release_id: str) -> str:
         """The key with which this user lets others see the badge of a release: the same every time."""
-        return f"{user.id}.{self._signature(user, release_id)}"
+        return self._keys_for(user, release_id)[0]
 
     def admits(self, user: User | None, key: str, release_id: str) -> bool:
         """Whether the key, which names this user as its maker, opens the badge of this release now."""
         if user is None or not user.enabled:
             return False
-        return hmac.compare_digest(self.key_for(user, release_id).encode(), key.encode("utf-8", "replace"))
+        given = key.encode("utf-8", "replace")
+        return any(hmac.compare_digest(good.encode(), given) for good in self._keys_for(user, release_id))
 
-    def _signature(self, user: User, release_id: str) -> str:
+    def _keys_for(self, user: User, release_id: str) -> list[str]:
         # None of the parts before the last can hold what is between them.
         said = f"{user.id} {user.epoch} {release_id}".encode()
-        return urlsafe_b64encode(hmac.digest(self._key, said, "sha256")).decode().rstrip("=")
+        signed = (urlsafe_b64encode(hmac.digest(key, said, "sha256")) for key in self._keys)
+        return [f"{user.id}.{signature.decode().rstrip('=')}" for signature in signed]
 
 
 def maker_of(key: str) -> str:

@@ -50,7 +50,7 @@ def verified(answer: dict[str, Any], keys: KeySet, *, issuer: str, client_id: st
         token = jwt.decode(sent, keys, registry=registry)
     except InvalidKeyIdError as exc:
         raise UnknownKey from exc
-    except (JoseError, ValueError, RecursionError) as exc:
+    except (JoseError, ValueError, TypeError, RecursionError) as exc:
         raise NotProven("bad_signature", UNPROVEN) from exc
     _check(token, answer.get("access_token"), issuer, client_id, nonce)
     return token.claims

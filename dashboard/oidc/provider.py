@@ -93,7 +93,7 @@ class Provider:
     @cached_property
     def _trusted(self) -> ssl.SSLContext:
         """The certificates of the system, or those that SSL_CERT_FILE names. To read them takes as long as a login."""
-        return ssl.create_default_context()
+        return httpx2.create_ssl_context()
 
     def close(self) -> None:
         """End the loop's thread."""
@@ -162,6 +162,9 @@ class Provider:
             )
         except AuthlibBaseError as exc:
             raise _of_refusal(str(exc.error)) from exc
+        except TypeError as exc:
+            # Authlib reads when the token expires, whatever stands there.
+            raise fault("malformed_answer", "a token that cannot be used") from exc
         keys = self._keys[1] if self._keys and self._clock() < self._keys[0] else await self._fetch_keys(client)
         expected = {"issuer": self.issuer, "client_id": self._settings.oidc_client_id or "", "nonce": flow.nonce}
         try:

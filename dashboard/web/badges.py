@@ -134,7 +134,8 @@ def _may_see(release_id: str) -> bool:
 
 
 def _links() -> BadgeLinks:
-    return BadgeLinks(current_app.config["SECRET_KEY"])
+    config = current_app.config
+    return BadgeLinks(config["SECRET_KEY"], *config["SECRET_KEY_FALLBACKS"])
 
 
 def _drawn(badge: Badge, status: int = 200, headers: dict[str, str] | None = None) -> Response:

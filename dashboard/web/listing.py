@@ -125,7 +125,9 @@ def _opened(sealed: str, wanted: ReleaseFilter) -> Cursor:
 
 
 def _signer(wanted: ReleaseFilter) -> Signer:
-    return Signer(current_app.config["SECRET_KEY"], salt=f"list {wanted}", sep=".", digest_method=sha256)
+    # The last one signs; the others are of before it was changed.
+    keys = [*current_app.config["SECRET_KEY_FALLBACKS"], current_app.config["SECRET_KEY"]]
+    return Signer(keys, salt=f"list {wanted}", sep=".", digest_method=sha256)
 
 
 def _page(page_size: int) -> int:

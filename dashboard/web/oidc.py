@@ -138,8 +138,8 @@ def _finish(flow: Flow) -> None:
             raise NotProven("used_before", "This answer of the provider has been used already. Begin the login anew.")
         claims = sign_on.provider.claims(flow, _code(sign_on.provider.issuer), _redirect_uri())
     user, linked = sign_on.admission.of(claims)
-    sessions.start(user)
     record(Event.login_succeeded, actor=user, by="oidc", linked=linked)
+    sessions.start(user)
 
 
 def _code(issuer: str) -> str:

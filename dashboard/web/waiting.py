@@ -12,6 +12,7 @@ from typing import Protocol
 
 from flask import Blueprint, Flask, Response, current_app, request
 from flask.blueprints import BlueprintSetupState
+from flask_login import current_user
 
 from dashboard.domain.entities import Release
 from dashboard.domain.ids import parse_release_id
@@ -20,6 +21,7 @@ from dashboard.domain.problems import SourceUnavailable
 from dashboard.live.awaited import Awaited
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.wait import WaitPage
+from dashboard.places import Places
 from dashboard.web.asked import RUN
 from dashboard.web.errors import Refused
 from dashboard.web.operations import described
@@ -40,8 +42,8 @@ PHASE = ToldOnceAtLeast(
     {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": words_pattern(PHASES, none=False)}},
 )
 TIMEOUT = WholeNumber("timeout", "For how many seconds the answer is waited for at most.", 60, 300)
-# Threads that wait at once, where the server holds requests in threads.
-THREADS = 4
+# Threads that wait at once, where the server holds requests in threads, and those of one user.
+THREADS, THREADS_EACH = 4, 3
 # Seconds after which who was refused may ask again.
 RETRY_AFTER = 5
 # How often a release of which nothing is known is asked for: it may turn out that there is none.
@@ -59,10 +61,10 @@ class Holder(Protocol):
     def waited(self) -> float:
         """For how many seconds the request has been here."""
 
-    def hold(self, awaited: Awaited, seconds: float) -> bool:
+    def hold(self, awaited: Awaited, seconds: float, user_id: str) -> bool:
         """Ask the same again when this may be decided, or the request has been here for so many seconds.
 
-        False if no more can be held.
+        False if no more can be held, in all or of this user.
         """
 
 
@@ -86,7 +88,7 @@ def wait(release_id: str) -> Response:
 @blueprint.record_once
 def bound_threads(state: BlueprintSetupState) -> None:
     """Let only so many threads of this app wait."""
-    state.app.extensions["waiting_threads"] = threading.Semaphore(THREADS)
+    state.app.extensions["waiting_threads"] = Places(THREADS, THREADS_EACH)
 
 
 def _asked(release_id: str) -> Asked:
@@ -105,8 +107,9 @@ def _answer(asked: Asked, holder: Holder) -> Response:
         return _told(awaited, seen, holder.waited)
     if holder.going:
         raise _refused("server_stopping", "This server stops. Ask again: another one answers.", 1)
-    if not holder.hold(awaited, asked.seconds):
-        raise _refused("too_many_waits", "More requests wait for releases than can be held.", RETRY_AFTER)
+    if not holder.hold(awaited, asked.seconds, current_user.id):
+        message = "More requests wait for releases than can be held, in all or for one user."
+        raise _refused("too_many_waits", message, RETRY_AFTER)
     return Response(status=202)
 
 
@@ -175,8 +178,9 @@ class _Thread:
 
     going = False
 
-    def __init__(self, places: threading.Semaphore) -> None:
+    def __init__(self, places: Places) -> None:
         self.held = False
+        self._user_id = ""
         self._places = places
         self._waits = False
         self._began = monotonic()
@@ -188,10 +192,10 @@ class _Thread:
         """For how many seconds the request has been here."""
         return monotonic() - self._began
 
-    def hold(self, awaited: Awaited, seconds: float) -> bool:
+    def hold(self, awaited: Awaited, seconds: float, user_id: str) -> bool:
         """Wait from now on; False if there is no place."""
         if not self.held:
-            self.held = self._places.acquire(blocking=False)
+            self.held, self._user_id = self._places.take(user_id), user_id
             if self.held:
                 self._end = the_releases().subscribe(awaited.watched, lambda _version: self._moved.set())
         self._waits = self.held
@@ -209,4 +213,4 @@ class _Thread:
         """Wait no more."""
         self._end()
         if self.held:
-            self._places.release()
+            self._places.give(self._user_id)

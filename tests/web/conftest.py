@@ -17,6 +17,7 @@ from dashboard.app import create_app
 from dashboard.settings import Settings
 from tests.oidc_provider import OpenIdProvider, provided
 from tests.postgres import Postgres, binaries, running
+from tests.ready import make_ready
 from tests.stage import CHEAP
 
 EMAIL = "rita@example.com"
@@ -56,6 +57,7 @@ def open_accounts() -> Iterator[Callable[..., Accounts]]:
 
 @pytest.fixture
 def accounts(settings: Settings, open_accounts: Callable[..., Accounts]) -> Accounts:
+    make_ready(settings)
     accounts = open_accounts(settings.accounts_url)
     accounts.prepare()
     return accounts

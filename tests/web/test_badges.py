@@ -126,8 +126,12 @@ def test_a_link_is_good_for_one_app_secret_one_user_and_one_release(
         assert client.get(PATH, query_string={"key": trick}).status_code == 401, trick
     assert client.get(PATH, query_string={"key": f"{user.id}\0.{signature}"}).status_code == 422
     assert client.get(PATH, query_string={"key": key}).status_code == 200
+    before = app.config["SECRET_KEY"]
     app.config["SECRET_KEY"] = "another secret of thirty-two chars"
     assert client.get(PATH, query_string={"key": key}).status_code == 401
+    app.config["SECRET_KEY_FALLBACKS"] = [before]
+    assert client.get(PATH, query_string={"key": key}).status_code == 200
+    assert link(logged_in).partition("?key=")[2] != key, "it signs nothing more"
 
 
 def test_a_key_that_does_not_hold_is_not_made_good_by_a_session(logged_in: FlaskClient):

@@ -213,6 +213,41 @@ def test_an_answer_without_an_id_token_lets_nobody_in(
 
 
 @pytest.mark.parametrize(
+    "token",
+    [
+        {"expires_in": []},
+        {"expires_at": {}},
+        {"expires_in": "soon"},
+        {"error": ["x"]},
+        {"id_token": 7},
+        {"id_token": {}},
+    ],
+    ids=str,
+)
+def test_an_answer_that_makes_no_sense_lets_nobody_in(
+    provider: OpenIdProvider, visitor: FlaskClient, accounts: Accounts, token: dict[str, object]
+):
+    provider.instead[TOKEN] = lambda: {"access_token": "a", "token_type": "Bearer", **token}
+    answer = sign_on(visitor)
+
+    assert answer.status_code in {401, 502}
+    assert len(said(answer)) > 20
+    assert (is_in(visitor), len(failures(accounts))) == (False, 1)
+
+
+@pytest.mark.parametrize(
+    "header", [{"alg": []}, {"alg": None}, {"kid": 7}, {"kid": []}, {"crit": ["exp"]}, {"b64": False}], ids=str
+)
+def test_a_header_that_makes_no_sense_lets_nobody_in(
+    provider: OpenIdProvider, visitor: FlaskClient, accounts: Accounts, header: dict[str, object]
+):
+    provider.without_signature(**header)
+    answer = sign_on(visitor)
+
+    assert (answer.status_code, is_in(visitor), len(failures(accounts))) == (401, False, 1)
+
+
+@pytest.mark.parametrize(
     ("person", "reason"),
     [
         ({"email": None}, "no_email"),

@@ -121,6 +121,25 @@ def test_who_goes_away_is_answered_nothing_and_leaves_nothing(app: Flask, live: 
     in_a_loop(go)
 
 
+def test_one_user_leaves_places_for_the_others(app: Flask, live: Counted, accounts: Accounts, bearer: dict[str, str]):
+    other = accounts.add("olga@example.com", PASSWORD)
+    token, _ = app.extensions["tokens"].issue(other, by_password=True)
+
+    async def go() -> None:
+        dashboard = serve(app, max_waits_each=1)
+        first = Client(dashboard, bearer, "phase=failed&timeout=300")
+        await until(lambda: live.open == 1)
+        status, page = await Client(dashboard, bearer, "phase=failed&timeout=300").answer()
+        assert (status, page["error"]["code"]) == (503, "too_many_waits")
+        theirs = Client(dashboard, {"Authorization": f"Bearer {token}"}, "phase=failed&timeout=1")
+        assert (await theirs.answer())[0] == 200
+        first.leaves.set()
+        await first.task
+        assert (await Client(dashboard, bearer, "phase=failed&timeout=1").answer())[0] == 200
+
+    in_a_loop(go)
+
+
 def test_all_who_wait_for_a_release_share_one_subscription_and_cost_nothing_while_it_only_moves(
     app: Flask, live: Counted, source: FakeSource, bearer: dict[str, str]
 ):
