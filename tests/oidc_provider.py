@@ -5,6 +5,7 @@ import hmac
 import http.client
 import json
 import secrets
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -48,9 +49,9 @@ class OpenIdProvider:
     A value of None takes one away. `asked` has the paths that the dashboard has asked for.
     """
 
-    def __init__(self, port: int | None = None, host: str = "127.0.0.1") -> None:
+    def __init__(self, port: int | None = None, host: str = "127.0.0.1", scheme: str = "http") -> None:
         self.port = port or ports.find_free()
-        self.issuer = f"http://{host}:{self.port}"
+        self.issuer = f"{scheme}://{host}:{self.port}"
         self.person: dict[str, Any] = dict(RITA)
         self.claims: dict[str, Any] = {}
         self.metadata: dict[str, Any] = {}
@@ -183,10 +184,15 @@ class OpenIdProvider:
 
 
 @contextmanager
-def provided(port: int | None = None, host: str = "127.0.0.1") -> Iterator[OpenIdProvider]:
-    """A provider that can be asked while the context lasts, by this name of this machine."""
-    provider = OpenIdProvider(port, host)
-    server = make_server("127.0.0.1", provider.port, provider.app(), threaded=True)
+def provided(
+    port: int | None = None, host: str = "127.0.0.1", certificate: tuple[str, str] | None = None
+) -> Iterator[OpenIdProvider]:
+    """A provider that can be asked while the context lasts, by this name of this machine.
+
+    With the files of a certificate and its key, over https.
+    """
+    provider = OpenIdProvider(port, host, "https" if certificate else "http")
+    server = make_server("127.0.0.1", provider.port, provider.app(), threaded=True, ssl_context=certificate)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
@@ -221,6 +227,10 @@ def sent_back(location: str) -> str:
     """Where the provider sends a browser that comes to it by this address: a path of the dashboard."""
     url = urlsplit(location)
     connection = http.client.HTTPConnection("127.0.0.1", url.port, timeout=30)
+    if url.scheme == "https":
+        # The browser's own look at the certificate is not what is tested.
+        unchecked = ssl._create_unverified_context()
+        connection = http.client.HTTPSConnection("127.0.0.1", url.port, timeout=30, context=unchecked)
     try:
         connection.request("GET", path_of(location))
         answer = connection.getresponse()

@@ -7,11 +7,17 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import time_machine
 from bs4 import BeautifulSoup
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from flask import Flask, Response, redirect
 from flask.testing import FlaskClient
 from flask.typing import ResponseReturnValue
@@ -478,6 +484,43 @@ def test_a_dashboard_starts_while_the_provider_is_away_and_finds_it_when_it_is_b
         clock.now += PAUSE
         assert sign_on(browser).status_code == 303
     app.extensions["sign_on"].provider.close()
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[str, str]:
+    """A certificate of this machine by an authority of its own, and its key: two files."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    built = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    built = built.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    built = built.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+    signed = built.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True).sign(key, SHA256())
+    files = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    files[0].write_bytes(signed.public_bytes(Encoding.PEM))
+    files[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return str(files[0]), str(files[1])
+
+
+def test_over_https_a_provider_has_to_have_a_certificate_that_is_trusted(
+    settings: Settings, accounts: Accounts, certificate: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+):
+    with provided(host="localhost", certificate=certificate) as provider:
+        named = settings.model_copy(update=provider.settings())
+        statuses = []
+        for trusted in (None, certificate[0]):
+            if trusted:
+                monkeypatch.setenv("SSL_CERT_FILE", trusted)
+            app = create_app(named, accounts=accounts)
+            browser = app.test_client()
+            begun = browser.get("/login/oidc")
+            statuses.append(begun.status_code)
+            if begun.status_code == 302:
+                statuses.append(browser.get(sent_back(begun.location)).status_code)
+            app.extensions["sign_on"].provider.close()
+
+    assert statuses == [503, 302, 303]
+    assert failures(accounts) == [(None, "provider_unreachable")]
 
 
 def dripping() -> ResponseReturnValue:
