@@ -40,13 +40,10 @@ async def hold(answer: httpx2.Response) -> None:
 
 
 def as_object(answer: httpx2.Response) -> dict[str, Any]:
-    """The JSON object that the provider has answered with. Raises ProviderFault, ProviderUnavailable."""
+    """The JSON object that the provider has answered with. Raises SignOnFailed, or ValueError for what is no JSON."""
     if answer.status_code != 200:
         raise of_status(answer.status_code)
-    try:
-        found = answer.json()
-    except (ValueError, RecursionError) as exc:
-        raise fault("malformed_answer", "something that is no JSON") from exc
+    found = answer.json()
     if not isinstance(found, dict):
         raise fault("malformed_answer", "JSON that is no object")
     return found

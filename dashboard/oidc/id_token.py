@@ -13,7 +13,6 @@ from dashboard.oidc.errors import NotProven
 
 # Signed with a key that the provider alone has: never with none, and never with a secret that is shared.
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"]
-KEY_TYPES = frozenset({"RSA", "EC", "OKP"})
 # By how many seconds the provider's clock may be apart from ours.
 LEEWAY = 60
 UNPROVEN = "The provider's answer does not prove who you are. Try again, or tell whoever looks after the dashboard."
@@ -27,17 +26,14 @@ class UnknownKey(NotProven):
 
 
 def key_set(found: dict[str, Any]) -> KeySet:
-    """The provider's keys for signatures, of the kinds that are taken. Raises ProviderFault."""
+    """The provider's keys for signatures. Raises ProviderFault."""
     listed = found.get("keys")
-    keys = [key for key in listed if _is_for_signatures(key)] if isinstance(listed, list) else []
+    found_keys = [key for key in listed if isinstance(key, dict)] if isinstance(listed, list) else []
+    keys = [key for key in found_keys if key.get("use", "sig") == "sig"]
     try:
         return KeySet.import_key_set({"keys": keys})
     except (JoseError, ValueError, TypeError, KeyError) as exc:
         raise fault("malformed_keys", "keys that cannot be used") from exc
-
-
-def _is_for_signatures(key: object) -> bool:
-    return isinstance(key, dict) and key.get("kty") in KEY_TYPES and key.get("use", "sig") == "sig"
 
 
 def verified(answer: dict[str, Any], keys: KeySet, *, issuer: str, client_id: str, nonce: str) -> dict[str, Any]:
