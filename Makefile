@@ -8,7 +8,7 @@ PORT ?= 8000
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
-.PHONY: help demo dev test lint types format bench browser postgres lighthouse screenshots examples lock clean
+.PHONY: help demo dev test lint types format bench browser postgres lighthouse screenshots examples lock audit clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,12 @@ lock: .venv/.dev ## Renew the lock files from pyproject.toml
 	@npm update --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund --silent
 	@cd bench/lighthouse && npm update --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund --silent
 	@$(BIN)/python -m bench.lighthouse.lock
+
+# Strict: what cannot be looked up is no package without faults.
+audit: .venv/bin/python ## Known vulnerabilities of what the lock files name, as PyPI tells them
+	@$(BIN)/python -m venv .venv/audit
+	@.venv/audit/bin/python -m pip --disable-pip-version-check --no-input install --quiet pip-audit
+	@.venv/audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.lock -r requirements-dev.lock
 
 clean: ## Remove the virtual environment and what was built (the data in var/ stays)
 	@rm -rf .venv node_modules bench/lighthouse/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .coverage
