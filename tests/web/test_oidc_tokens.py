@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from flask import Flask
@@ -16,49 +17,55 @@ from tests.web.refused import check_refused, failures, is_in, said
 pytestmark = pytest.mark.web
 
 
-def in_seconds(seconds: int) -> int:
-    return int(time.time()) + seconds
+def told(claims: dict[str, object]) -> dict[str, object]:
+    """The claims, with times that are so far from now."""
+    now = int(time.time())
+    return {
+        name: now + int(value.total_seconds()) if isinstance(value, timedelta) else value
+        for name, value in claims.items()
+    }
 
 
 @pytest.mark.parametrize(
     ("claims", "reason"),
     [
-        (lambda: {"exp": in_seconds(-LEEWAY - 5)}, "expired"),
-        (lambda: {"exp": None}, "wrong_exp"),
-        (lambda: {"exp": "tomorrow"}, "wrong_exp"),
-        (lambda: {"nbf": in_seconds(LEEWAY + 30)}, "wrong_nbf"),
-        (lambda: {"iat": in_seconds(LEEWAY + 30)}, "wrong_iat"),
-        (lambda: {"iat": None}, "wrong_iat"),
-        (lambda: {"aud": "another"}, "wrong_aud"),
-        (lambda: {"aud": ["another", "and another"]}, "wrong_aud"),
-        (lambda: {"aud": None}, "wrong_aud"),
-        (lambda: {"aud": ["dashboard", "another"]}, "wrong_azp"),
-        (lambda: {"azp": "another"}, "wrong_azp"),
-        (lambda: {"iss": "https://login.example.org"}, "wrong_iss"),
-        (lambda: {"iss": None}, "wrong_iss"),
-        (lambda: {"nonce": "another"}, "wrong_nonce"),
-        (lambda: {"nonce": None}, "wrong_nonce"),
-        (lambda: {"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"}, "wrong_at_hash"),
-        (lambda: {"sub": None}, "wrong_sub"),
-        (lambda: {"sub": ""}, "unusable_subject"),
-        (lambda: {"sub": "x" * 256}, "unusable_subject"),
+        ({"exp": timedelta(seconds=-LEEWAY - 5)}, "expired"),
+        ({"exp": None}, "wrong_exp"),
+        ({"exp": "tomorrow"}, "wrong_exp"),
+        ({"nbf": timedelta(seconds=LEEWAY + 30)}, "wrong_nbf"),
+        ({"iat": timedelta(seconds=LEEWAY + 30)}, "wrong_iat"),
+        ({"iat": None}, "wrong_iat"),
+        ({"aud": "another"}, "wrong_aud"),
+        ({"aud": ["another", "and another"]}, "wrong_aud"),
+        ({"aud": None}, "wrong_aud"),
+        ({"aud": ["dashboard", "another"]}, "wrong_azp"),
+        ({"azp": "another"}, "wrong_azp"),
+        ({"iss": "https://login.example.org"}, "wrong_iss"),
+        ({"iss": None}, "wrong_iss"),
+        ({"nonce": "another"}, "wrong_nonce"),
+        ({"nonce": None}, "wrong_nonce"),
+        ({"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"}, "wrong_at_hash"),
+        ({"sub": None}, "wrong_sub"),
+        ({"sub": ""}, "unusable_subject"),
+        ({"sub": "x" * 256}, "unusable_subject"),
     ],
     ids=str,
 )
 def test_an_id_token_that_is_not_right_lets_nobody_in(
-    provider: OpenIdProvider, visitor: FlaskClient, accounts: Accounts, claims: Callable[[], dict], reason: str
+    provider: OpenIdProvider, visitor: FlaskClient, accounts: Accounts, claims: dict[str, object], reason: str
 ):
-    provider.claims = claims()
+    provider.claims = told(claims)
 
     check_refused(sign_on(visitor), 401, reason, visitor, accounts)
 
 
 @pytest.mark.parametrize(
     "claims",
-    [lambda: {"exp": in_seconds(-LEEWAY + 20)}, lambda: {"iat": in_seconds(LEEWAY - 20)}, lambda: {"azp": "dashboard"}],
+    [{"exp": timedelta(seconds=-LEEWAY + 20)}, {"iat": timedelta(seconds=LEEWAY - 20)}, {"azp": "dashboard"}],
+    ids=str,
 )
-def test_clocks_may_be_a_little_apart(provider: OpenIdProvider, visitor: FlaskClient, claims: Callable[[], dict]):
-    provider.claims = claims()
+def test_clocks_may_be_a_little_apart(provider: OpenIdProvider, visitor: FlaskClient, claims: dict[str, object]):
+    provider.claims = told(claims)
 
     assert sign_on(visitor).status_code == 303
 
