@@ -60,7 +60,7 @@ examples: .venv/.dev ## Answers of the sample rollouts, as the API's reference s
 lock: .venv/.dev ## Renew the lock files from pyproject.toml
 	@$(PIP) install --quiet uv
 	@$(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-header --no-emit-index-url \
-		--upgrade --extra demo --extra postgres --group dev --output-file requirements-dev.lock
+		--upgrade --extra demo --extra postgres --extra oidc --group dev --output-file requirements-dev.lock
 	@$(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-header --no-emit-index-url \
 		--extra demo --group build --constraint requirements-dev.lock --output-file requirements.lock
 	@npm update --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund --silent

@@ -31,6 +31,7 @@ from dashboard.web import (
     kiosk,
     limits,
     login,
+    oidc,
     profile,
     profile_api,
     reference,
@@ -41,9 +42,9 @@ from dashboard.web import (
     strips,
     styleguide,
     tables,
-    viewed,
     users,
     users_api,
+    viewed,
     waiting,
 )
 from dashboard.web.converters import IdConverter
@@ -71,6 +72,7 @@ def create_app(
     security.init_app(app, settings)
     sessions.init_app(app, accounts, settings)
     login.init_app(app, accounts, settings)
+    oidc.init_app(app, accounts, settings)
     kept.init_app(app, accounts)
     assets.init_app(app)
     tables.init_app(app)

@@ -17,7 +17,8 @@ class DeadlineExceeded(TimeoutError):
 class LoopThread:
     """Runs coroutines for threads that wait. Started on first use, so that nothing runs before a server forks."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "temporal-loop") -> None:
+        self._name = name
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -57,7 +58,7 @@ class LoopThread:
             if self._loop is None or self._pid != os.getpid():
                 self._loop = asyncio.new_event_loop()
                 self._pid = os.getpid()
-                self._thread = threading.Thread(target=_serve, args=(self._loop,), name="temporal-loop", daemon=True)
+                self._thread = threading.Thread(target=_serve, args=(self._loop,), name=self._name, daemon=True)
                 self._thread.start()
             return self._loop
 

@@ -9,8 +9,9 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError, field_validator
+from pydantic import ConfigDict, Field, SecretStr, StringConstraints, ValidationError, field_validator
 
+from dashboard import sign_on_settings
 from dashboard.domain.entity_map import EntityMap, EntityMapError, read_entity_map
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
@@ -43,19 +44,21 @@ TAKES = {
     "STYLEGUIDE": "true or false",
     "LOG_LEVEL": "DEBUG, INFO, WARNING or ERROR",
     "DEBUG": "true or false",
+    **sign_on_settings.TAKES,
 }
 
 # With a dot before it, a name stands for all below it; an IPv6 address has its brackets.
 _HOST = re.compile(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:.]+\]")
 
 SECRETS = frozenset({"SECRET_KEY", "SECRET_KEY_PREVIOUS", "JWT_SECRET", "JWT_SECRET_PREVIOUS", "DATABASE_URL"})
+SECRETS |= sign_on_settings.SECRETS
 
 
 class SettingsError(Exception):
     """A setting has a value that cannot be used. The text names the setting, what it got and what it takes."""
 
 
-class Settings(BaseModel):
+class Settings(sign_on_settings.SignOnSettings):
     """All that a deployment chooses. Field names in capitals are the names in the environment."""
 
     model_config = ConfigDict(frozen=True)

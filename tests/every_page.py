@@ -61,7 +61,7 @@ OWN_PAGES += ("/audit", "/users", "/users/nobody")
 VENDORED_PAGES = {"/docs": "#swagger-ui", "/redoc": "redoc"}
 # What a browser can be sent that is no page of its own, and the login.
 NO_PAGES = {"health.health", "health.ready", "static", "web.small_strip", "web.matrix_csv", "web.home"}
-NO_PAGES |= {"login.form", "kiosk.enter", "badges.badge"}
+NO_PAGES |= {"login.form", "oidc.start", "oidc.callback", "kiosk.enter", "badges.badge"}
 
 
 def rules_not_in(app: Flask, paths: Iterable[str]) -> list[Rule]:

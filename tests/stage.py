@@ -147,6 +147,7 @@ def dashboard_for(
     max_age: float = MAX_AGE,
     *,
     styleguide: bool = False,
+    more: Mapping[str, Any] | None = None,
 ) -> Flask:
     """The dashboard for one Temporal, with a user who may log in."""
     settings = Settings(
@@ -162,6 +163,7 @@ def dashboard_for(
             "TEMPORAL_CONFIG_FILE": os.devnull,
             **(environment or {}),
         },
+        **(more or {}),
     )
     make_ready(settings)
     accounts = Accounts(settings.accounts_url, CHEAP)

@@ -26,6 +26,7 @@ FORBIDDEN = {
     "live": ("flask", "temporalio", "dashboard.web", "dashboard.pages", "dashboard.temporal", "dashboard.app"),
     "web": ("temporalio", "asyncio", "dashboard.temporal", "dashboard.bridge", "dashboard.app", "dashboard.demo"),
     "accounts": ("flask", "temporalio", "asyncio", "dashboard.web", "dashboard.live", "dashboard.app"),
+    "oidc": ("flask", "temporalio", "asyncio", "sqlalchemy", "dashboard.web", "dashboard.live", "dashboard.app"),
     # It runs elsewhere than the server, and knows of it what the API says.
     "client": ("flask", "temporalio", "asyncio", "sqlalchemy", "dashboard."),
 }

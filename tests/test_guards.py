@@ -35,6 +35,9 @@ PUBLIC = {
     "GET /login": 200,
     "POST /login": 401,
     "POST /logout": 303,
+    # The provider of this app is away, and nothing that comes from there was begun here.
+    "GET /login/oidc": 503,
+    "GET /login/oidc/callback": 401,
     "POST /api/auth/login": 422,
     "POST /api/auth/refresh": 422,
     # Its token is all that it asks for; this one is none.
@@ -134,7 +137,7 @@ NEED_PASSWORD = BY_PASSWORD.keys() | ADMINS_BY_PASSWORD.keys()
 # What a wall screen is let see by its link; all else that takes a login takes one from it as well.
 WALL = {"GET /kiosk", "GET /kiosk/releases/<id:release_id>"}
 # A login ends what it was asked with: to whoever is in already it shows the way on.
-ALREADY_IN = {"GET /login": 302, "GET /badges/releases/<id:release_id>.svg": 503}
+ALREADY_IN = {"GET /login": 302, "GET /login/oidc": 302, "GET /badges/releases/<id:release_id>.svg": 503}
 # A picture cannot lead to the login page, so it takes a token where other pages do not.
 TAKES_TOKENS = "GET /badges/releases/<id:release_id>.svg"
 
@@ -162,10 +165,13 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     settings = Settings(
         data_dir=tmp_path_factory.mktemp("guards"),
         secret_key=SecretStr("k" * 32),
+        oidc_issuer="http://127.0.0.1:9",
+        oidc_client_id="dashboard",
         temporal_environment={"TEMPORAL_ADDRESS": "127.0.0.1:9", "TEMPORAL_CONFIG_FILE": "/dev/null"},
     )
     app = create_app(settings, accounts=Accounts(settings.accounts_url, CHEAP))
     yield app
+    app.extensions["sign_on"].provider.close()
     app.extensions["releases"].close()
     app.extensions["accounts"].close()
 

@@ -6,6 +6,7 @@ import click
 
 from dashboard.accounts.audit import Event, Happened
 from dashboard.accounts.database import AccountsUnavailable
+from dashboard.accounts.identities import Identities
 from dashboard.accounts.models import Role, User
 from dashboard.accounts.passwords import PasswordRefused, check_password_policy
 from dashboard.accounts.store import Accounts, EmailTaken, UserRefused, UserUnknown
@@ -110,6 +111,18 @@ def password(email: str, password_stdin: bool) -> None:
         user = accounts.set_password(email, given)
         accounts.audit.add(Happened.by_command(Event.password_reset, user.email))
     click.echo(f"Changed the password of {user.email}." + ("" if user.enabled else " The user is still disabled."))
+
+
+@users.command()
+@email_argument
+def unlink(email: str) -> None:
+    """Forget which account of an OpenID provider is the user's; the next login with this address links anew."""
+    accounts = _accounts()
+    user = accounts.known(email)
+    count = Identities(accounts).forget(user)
+    click.echo(
+        f"{user.email} is linked to no account of a provider any more." if count else f"{user.email} was not linked."
+    )
 
 
 @click.group(cls=AccountsGroup)

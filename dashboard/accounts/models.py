@@ -157,6 +157,27 @@ class SessionRow(Base):
     address: Mapped[str] = mapped_column(String(LONGEST_ADDRESS))
 
 
+class IdentityRow(Base):
+    """Whom an OpenID provider means by a subject. Of one provider, a user has one identity at most."""
+
+    __tablename__ = "identities"
+    __table_args__ = (UniqueConstraint("user_id", "issuer", name="uq_identities_user_id_issuer"),)
+
+    issuer: Mapped[str] = mapped_column(String(255), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(255), primary_key=True)
+    user_id: Mapped[str] = _of_user()
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class UsedSignOnRow(Base):
+    """A login at a provider whose answer has come, so that no answer to it counts any more."""
+
+    __tablename__ = "used_sign_ons"
+
+    id_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
 class ApiTokenRow(Base):
     """A key that a user has made for a script. `scope` is "read" or "write"."""
 

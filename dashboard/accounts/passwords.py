@@ -53,7 +53,8 @@ class Passwords:
             time_cost=2, memory_cost=19456, parallelism=1, hash_len=32, salt_len=16, type=Type.ID
         )
         self._slots = BoundedSemaphore(at_once)
-        self._nobodys = _unmatchable(self._hasher)
+        # What is kept of a user who has no password: it is as much work to find out that none is right.
+        self.nobodys = _unmatchable(self._hasher)
 
     def hash(self, password: str) -> str:
         """Return the encoded hash, with its parameters and a new salt."""
@@ -64,7 +65,7 @@ class Passwords:
         """Whether the password is the one kept. None, for nobody, is as much work as somebody."""
         with self._slots:
             try:
-                return self._hasher.verify(kept or self._nobodys, _as_bytes(password)) and kept is not None
+                return self._hasher.verify(kept or self.nobodys, _as_bytes(password)) and kept is not None
             except (VerificationError, InvalidHashError):
                 return False
 

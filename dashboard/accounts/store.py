@@ -94,6 +94,11 @@ class Accounts(Database):
             raise EmailTaken(row.email) from exc
         return row.value()
 
+    @property
+    def no_password(self) -> str:
+        """What is kept as the hash of a user whom no password lets in; to find that out is as much work as ever."""
+        return self._passwords.nobodys
+
     def ensure(self, email: str, password: str, *, name: str | None = None, role: Role = Role.viewer) -> User:
         """Return the user with this address, added if there was none; one that is there is left as it is."""
         try:

@@ -22,6 +22,9 @@ MOST = 1_000
 # Any number, as long as nothing else on the server takes the same for a lock.
 LOCK = 0x72645F746872
 
+# Before the address of a login by a provider.
+_SIGN_ON = "sso "
+
 T = TypeVar("T")
 
 
@@ -57,6 +60,19 @@ class Throttle:
                 self.forgive(attempt)
             return found
 
+    def check_sign_on(self, address: str) -> None:
+        """Raise Throttled if too many logins by a provider have failed from this address, or logins of any kind."""
+        with self._accounts.session() as session:
+            _check(session, None, _SIGN_ON + _place(address), datetime.now(UTC))
+
+    def count_sign_on(self, address: str) -> None:
+        """Count a login by a provider that failed. From this address, passwords are counted by themselves."""
+        now = datetime.now(UTC)
+        row = LoginFailureRow(at=now, user_key="", address=_SIGN_ON + _place(address))
+        with self._accounts.session() as session:
+            session.execute(delete(LoginFailureRow).where(LoginFailureRow.at <= now - WINDOW))
+            session.add(row)
+
     def admit(self, typed: str, address: str) -> int:
         """Count a login as failed before it is tried, as many are at once; what names it, to `forgive` it."""
         (user_key, place), now = attempt_key(typed, address), datetime.now(UTC)
@@ -79,13 +95,11 @@ def attempt_key(typed: str, address: str) -> tuple[str, str]:
     return _user_key(typed), _place(address)
 
 
-def _check(session: Session, user_key: str, place: str, now: datetime) -> None:
+def _check(session: Session, user_key: str | None, place: str, now: datetime) -> None:
     of_place = LoginFailureRow.address == place
-    limits: list[tuple[ColumnElement[bool], int]] = [
-        (of_place & (LoginFailureRow.user_key == user_key), MOST_OF_USER),
-        (of_place, MOST_OF_ADDRESS),
-        (true(), MOST),
-    ]
+    limits: list[tuple[ColumnElement[bool], int]] = [(of_place, MOST_OF_ADDRESS), (true(), MOST)]
+    if user_key is not None:
+        limits.append((of_place & (LoginFailureRow.user_key == user_key), MOST_OF_USER))
     # The one that makes it too many; as soon as that is too old, another may be tried.
     times = [_last_but(session, which, most - 1, now) for which, most in limits]
     if late := [at for at in times if at is not None]:

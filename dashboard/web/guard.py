@@ -30,6 +30,8 @@ PUBLIC = frozenset(
         "login.form",
         "login.submit",
         "login.logout",
+        "oidc.start",
+        "oidc.callback",
         "auth.token",
         "auth.refresh",
         "kiosk.enter",

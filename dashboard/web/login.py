@@ -28,6 +28,7 @@ from dashboard.accounts.tokens import InvalidToken
 from dashboard.pages.base import Model
 from dashboard.settings import Settings
 from dashboard.web import bearer, guard, sessions
+from dashboard.web.advice import Way
 from dashboard.web.audit import record
 from dashboard.web.auth_models import AccessToken, Credentials, GivenRefresh, Me
 from dashboard.web.bearer import the_refresh_tokens, the_tokens
@@ -42,6 +43,8 @@ NO_USER = "(no user)"
 # One sentence for every cause: it must not tell who has an account.
 WRONG = "That e-mail address and password do not belong to an active user."
 
+NO_PASSWORDS = "Log in on the page by single sign-on; a script takes a personal token, which you make there."
+
 pages = Blueprint("login", __name__)
 auth = Blueprint("auth", __name__, url_prefix="/api/auth")
 
@@ -49,7 +52,9 @@ auth = Blueprint("auth", __name__, url_prefix="/api/auth")
 class LoginPage(Model):
     """The login form as it stands: what was typed, where it leads, and what was wrong.
 
-    `first` is set while nobody has an account at all, and says nothing as soon as anybody has.
+    `request_id` is told where the log says more of what was wrong. `first` is set while nobody has an account at all,
+    and says nothing as soon as anybody has. `sign_on` is the name of the single sign-on, if there is one, and
+    `password` whether a password lets anybody in.
     """
 
     template: ClassVar[str] = "pages/login.html"
@@ -58,7 +63,10 @@ class LoginPage(Model):
     username: str = ""
     keep: bool = False
     error: str | None = None
+    request_id: str = ""
     first: bool = False
+    sign_on: str = ""
+    password: bool = True
 
     @property
     def title(self) -> str:
@@ -70,7 +78,7 @@ class LoginPage(Model):
 def form() -> Response | BaseResponse:
     """Show the form; somebody who is in already goes on."""
     target = local_target(request.args.get("next"))
-    return redirect(target) if current_user.is_authenticated else _login_page(LoginPage(next=target))
+    return redirect(target) if current_user.is_authenticated else login_page(LoginPage(next=target))
 
 
 @pages.post("/login")
@@ -82,11 +90,11 @@ def submit() -> Response | BaseResponse:
     try:
         user = _authenticate(username, request.form.get("password", ""))
     except Throttled as exc:
-        answer = _login_page(page.model_copy(update={"error": try_again(exc.seconds)}), 429)
+        answer = login_page(page.model_copy(update={"error": try_again(exc.seconds)}), 429)
         answer.headers["Retry-After"] = str(exc.seconds)
         return answer
     if user is None:
-        return _login_page(page.model_copy(update={"error": WRONG}), 401)
+        return login_page(page.model_copy(update={"error": WRONG}), 401)
     sessions.start(user, keep=keep)
     return redirect(target, 303)
 
@@ -146,6 +154,8 @@ def init_app(app: Flask, accounts: Accounts, settings: Settings) -> None:
     bearer.init_app(app, accounts, settings)
     guard.init_app(app, accounts)
     app.extensions.update(throttle=Throttle(accounts), login_floods=Floods())
+    app.config["SIGN_ON"] = settings.oidc_name if settings.oidc_issuer else ""
+    app.config["PASSWORD_LOGIN"] = settings.oidc_password_login
     app.register_blueprint(pages)
     app.register_blueprint(auth)
 
@@ -174,7 +184,9 @@ def _text_fields(*names: str) -> dict[str, str]:
 
 
 def _authenticate(username: str, password: str) -> User | None:
-    """The user with this password, if there is one. Raises Throttled, whoever it is."""
+    """The user with this password, if there is one. Raises Throttled, whoever it is, or Refused if none counts."""
+    if not current_app.config["PASSWORD_LOGIN"]:
+        raise Refused(403, "password_login_off", f"No password lets anybody in here. {NO_PASSWORDS}", ways=_way_in())
     throttle: Throttle = current_app.extensions["throttle"]
     accounts, address = guard.the_accounts(), request.remote_addr or ""
     try:
@@ -192,8 +204,12 @@ def _authenticate(username: str, password: str) -> User | None:
     return user
 
 
+def _way_in() -> tuple[Way, ...]:
+    return (Way(label="Log in", href=url_for("login.form")),)
+
+
 def try_again(seconds: int) -> str:
-    """What somebody is told who has to wait so long until a password is looked at again."""
+    """What somebody is told who has to wait so long until a login is looked at again."""
     minutes = ceil(seconds / 60)
     return f"Too many logins have failed. Try again in {minutes} minute{'' if minutes == 1 else 's'}."
 
@@ -210,8 +226,11 @@ def _meant(username: str) -> str:
     return user.email if user else NO_USER
 
 
-def _login_page(page: LoginPage, status: int = 200) -> Response:
-    shown = page.model_copy(update={"first": _nobody_yet()})
+def login_page(page: LoginPage, status: int = 200) -> Response:
+    """The form as it stands, with the ways in that there are."""
+    sign_on, password = current_app.config["SIGN_ON"], current_app.config["PASSWORD_LOGIN"]
+    first = not sign_on and _nobody_yet()
+    shown = page.model_copy(update={"first": first, "sign_on": sign_on, "password": password})
     return make_response(render_template(page.template, page=shown), status)
 
 

@@ -47,6 +47,23 @@ def test_nothing_needs_to_be_set():
         ("TEMPORAL_UI_URL", "https://[::1"),
         ("WATCH_BUDGET", "0"),
         ("SNAPSHOT_MEMORY_MB", "8"),
+        ("OIDC_ISSUER", "login.example.com"),
+        ("OIDC_ISSUER", "http://login.example.com"),
+        ("OIDC_ISSUER", "http://localhost.example.com"),
+        ("OIDC_ISSUER", "https://login.example.com/?tenant=1"),
+        ("OIDC_ISSUER", "https://user@login.example.com"),
+        ("OIDC_ISSUER", "https://login.example.com/" + "x" * 255),
+        ("OIDC_ISSUER", "https://[::1"),
+        ("OIDC_CLIENT_ID", "without an issuer"),
+        ("OIDC_SCOPES", "email profile"),
+        ("OIDC_ROLES", "admins=admin"),
+        ("OIDC_ROLES", '["admin"]'),
+        ("OIDC_ROLES", '{"admins": "owner"}'),
+        ("OIDC_ROLES", '{"admins": ["admin"]}'),
+        ("OIDC_DEFAULT_ROLE", "owner"),
+        ("OIDC_NAME", "x" * 41),
+        ("OIDC_PASSWORD_LOGIN", "perhaps"),
+        ("OIDC_PASSWORD_LOGIN", "false"),
         ("LOG_LEVEL", "LOUD"),
         ("DEBUG", "perhaps"),
     ],
@@ -118,6 +135,30 @@ def test_trusted_hosts_are_names_in_any_case():
     assert load(TRUSTED_HOSTS="").trusted_hosts == ()
 
 
+def test_single_sign_on_takes_an_issuer_and_a_client():
+    settings = load(
+        OIDC_ISSUER=" https://login.example.com/realms/Ops/ ",
+        OIDC_CLIENT_ID="dashboard",
+        OIDC_SCOPES="openid  groups",
+        OIDC_ROLES='{"ops": "operator", "admins": "admin"}',
+        OIDC_PASSWORD_LOGIN="false",
+    )
+    assert settings.oidc_issuer == "https://login.example.com/realms/Ops/", "it is compared to the letter"
+    assert (settings.oidc_scopes, settings.oidc_roles["ops"]) == ("openid groups", "operator")
+    assert (settings.oidc_default_role, settings.oidc_password_login) == (None, False)
+    for address in ("http://127.0.0.1:9000", "http://localhost", "http://[::1]:9000/x"):
+        assert load(OIDC_ISSUER=address, OIDC_CLIENT_ID="dashboard").oidc_issuer == address
+    with pytest.raises(SettingsError, match="OIDC_CLIENT_ID: got ''"):
+        load(OIDC_ISSUER="https://login.example.com")
+    assert load().oidc_password_login
+
+
+def test_a_wrong_issuer_is_the_only_one_named():
+    with pytest.raises(SettingsError) as refused:
+        load(OIDC_ISSUER="nowhere", OIDC_CLIENT_ID="dashboard", OIDC_PASSWORD_LOGIN="false")
+    assert [line.partition(":")[0] for line in str(refused.value).splitlines()] == ["OIDC_ISSUER"]
+
+
 def test_the_environment_wins_over_the_file(tmp_path: Path):
     file = tmp_path / ".env"
     file.write_text("PORT=9000\nLOG_LEVEL=ERROR\nTEMPORAL_NAMESPACE=staging\n")
@@ -131,6 +172,8 @@ def test_secrets_are_not_in_what_is_printed():
     settings = load(SECRET_KEY=secret, JWT_SECRET=secret, DATABASE_URL="postgresql://u:pw@h/d", TEMPORAL_API_KEY=secret)
     assert secret not in repr(settings)
     assert "pw" not in repr(settings)
+    client = load(OIDC_ISSUER="https://login.example.com", OIDC_CLIENT_ID="x", OIDC_CLIENT_SECRET=secret)
+    assert secret not in repr(client)
 
 
 def test_a_secret_key_is_made_once_and_kept_for_the_owner_alone(tmp_path: Path):

@@ -15,6 +15,7 @@ from dashboard.accounts.passwords import Passwords
 from dashboard.accounts.store import Accounts
 from dashboard.app import create_app
 from dashboard.settings import Settings
+from tests.oidc_provider import OpenIdProvider, provided
 from tests.postgres import Postgres, binaries, running
 from tests.ready import make_ready
 from tests.stage import CHEAP
@@ -91,3 +92,30 @@ def logged_in(app: Flask, user: User) -> FlaskClient:
 def bearer(app: Flask, user: User) -> dict[str, str]:
     answer = app.test_client().post("/api/auth/login", data={"username": user.email, "password": PASSWORD})
     return {"Authorization": f"Bearer {answer.get_json()['access_token']}"}
+
+
+@pytest.fixture
+def provider() -> Iterator[OpenIdProvider]:
+    """An OpenID provider that knows Rita."""
+    with provided() as provider:
+        yield provider
+
+
+@pytest.fixture
+def sign_on_app(settings: Settings, accounts: Accounts, provider: OpenIdProvider) -> Iterator[Callable[..., Flask]]:
+    """Makes dashboards that let in whom the provider knows, with more settings."""
+    with ExitStack() as stack:
+
+        def made(**more: object) -> Flask:
+            app = create_app(settings.model_copy(update=provider.settings(**more)), accounts=accounts)
+            stack.callback(app.extensions["sign_on"].provider.close)
+            app.testing = True
+            return app
+
+        yield made
+
+
+@pytest.fixture
+def visitor(sign_on_app: Callable[..., Flask]) -> FlaskClient:
+    """A browser at such a dashboard, whose user is a viewer at first."""
+    return sign_on_app().test_client()

@@ -16,6 +16,7 @@ from dashboard.accounts.models import Role, User
 from dashboard.accounts.store import Accounts
 from dashboard.settings import Settings
 from tests.every_page import ANSWERS
+from tests.oidc_provider import OpenIdProvider, sent_back
 from tests.postgres import ON_EVERY_DATABASE
 from tests.rollout_makers import hierarchy
 from tests.served import Listener, Served, serving
@@ -221,3 +222,49 @@ def test_secrets_are_in_no_log(replicas: tuple[Served, Served]):
     assert "login_failed" in said
     for secret in (PASSWORD, "wrong horse", cookie.partition("=")[2], "k" * 32, "argon2"):
         assert secret not in said
+
+
+@pytest.fixture
+def sign_on_replicas(settings: Settings, provider: OpenIdProvider, tmp_path: Path) -> Iterator[tuple[Served, Served]]:
+    """Two servers behind one name, which let in whom the provider knows."""
+    environment = {"DATABASE_URL": settings.accounts_url, "SECRET_KEY": "k" * 32, "OIDC_DEFAULT_ROLE": "viewer"}
+    environment |= {"OIDC_ISSUER": provider.issuer, "OIDC_CLIENT_ID": "dashboard"}
+    environment |= {"OIDC_CLIENT_SECRET": provider.secret or "", "OIDC_PASSWORD_LOGIN": "false"}
+    with ExitStack() as stack:
+        folders = [tmp_path / name for name in ("one", "other")]
+        for folder in folders:
+            folder.mkdir()
+        one, other = (stack.enter_context(serving(folder, **environment)) for folder in folders)
+        yield one, other
+
+
+def opened(served: Served, path: str, cookie: str = "") -> http.client.HTTPResponse:
+    """The answer to a browser that knows all of the replicas by one name."""
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=30)
+    connection.request("GET", path, headers={"Host": "dash.example.com", "Cookie": cookie})
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer
+
+
+def cookie_of(answer: http.client.HTTPResponse, name: str) -> str:
+    cookies = [value.partition(";")[0] for value in answer.headers.get_all("Set-Cookie", [])]
+    return next(cookie for cookie in cookies if cookie.startswith(f"{name}="))
+
+
+def test_a_login_that_began_at_one_replica_is_finished_at_another_and_once(
+    accounts: Accounts, sign_on_replicas: tuple[Served, Served]
+):
+    one, other = sign_on_replicas
+    begun = opened(one, "/login/oidc?next=/problems")
+    kept = cookie_of(begun, "release_dashboard_sign_on")
+    finished = opened(other, sent_back(begun.headers["Location"]), kept)
+
+    assert (finished.status, finished.headers["Location"]) == (303, "/problems")
+    session = cookie_of(finished, "release_dashboard")
+    assert [status(served, Cookie=session) for served in (one, other)] == [200, 200]
+    assert opened(one, sent_back(begun.headers["Location"]), kept).status == 401
+    log = one.log.read_text() + other.log.read_text()
+    assert "used_before" in log
+    assert not any(secret in log for secret in (kept.partition("=")[2], session.partition("=")[2], "a secret of the"))

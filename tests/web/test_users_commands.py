@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from dashboard.accounts.audit import Wanted
 from dashboard.accounts.commands import users
+from dashboard.accounts.identities import Identities, Identity
 from dashboard.accounts.models import Role
 from dashboard.accounts.store import Accounts
 
@@ -186,6 +187,20 @@ def test_password_sets_another(kept: Accounts):
     assert kept.authenticate("rita@example.com", "another long password")
 
 
+def test_unlink_forgets_whose_account_of_a_provider_it_is(kept: Accounts):
+    kept.prepare()
+    identities = Identities(kept)
+    rita = Identity("https://login.example.com", "1", "rita@example.com", verified=True)
+    identities.add(rita, Role.viewer)
+    told = [run("unlink", "rita@example.com").output for _ in range(2)]
+
+    assert told == [
+        "rita@example.com is linked to no account of a provider any more.\n",
+        "rita@example.com was not linked.\n",
+    ]
+    assert identities.find(rita) is None
+
+
 def test_password_says_that_a_disabled_user_stays_so():
     add()
     run("disable", "rita@example.com")
@@ -194,7 +209,7 @@ def test_password_says_that_a_disabled_user_stays_so():
     assert answer.output == "Changed the password of rita@example.com. The user is still disabled.\n"
 
 
-@pytest.mark.parametrize("command", ["disable", "enable", "password"])
+@pytest.mark.parametrize("command", ["disable", "enable", "password", "unlink"])
 def test_an_unknown_user_is_told(command: str):
     answer = run(command, "nobody@example.com")
 

@@ -1,0 +1,108 @@
+"""Users as an OpenID provider knows them: by a subject of an issuer, which stays, where addresses and names change."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
+
+from dashboard.accounts.models import IdentityRow, Role, UsedSignOnRow, User, UserRow
+from dashboard.accounts.opaque import hash_of
+from dashboard.accounts.store import Accounts, EmailTaken, normal_email
+
+LONGEST_SUBJECT = 255
+
+
+class AddressHasOwner(Exception):
+    """There is a user with this address, and whoever comes from the provider is not shown to be the same person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who has logged in at a provider. `verified` is whether the provider says that the address is theirs."""
+
+    issuer: str
+    subject: str
+    email: str
+    verified: bool
+    name: str | None = None
+
+
+class Identities:
+    """The identities in the database of these accounts."""
+
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts = accounts
+
+    def find(self, identity: Identity) -> User | None:
+        """The user whom this identity belongs to, disabled or not."""
+        same = (IdentityRow.issuer == identity.issuer) & (IdentityRow.subject == identity.subject)
+        with self._accounts.session() as session:
+            row = session.scalar(select(UserRow).join(IdentityRow, IdentityRow.user_id == UserRow.id).where(same))
+            return row.value() if row else None
+
+    def link(self, identity: Identity) -> User | None:
+        """The user with this address, who has this identity from now on; None if there is no such user.
+
+        Raises AddressHasOwner if the provider does not say that the address is theirs, or if the user has another
+        identity of this provider: addresses are given to new people. Raises UserRefused for what is no address.
+        """
+        user = self._accounts.by_email(identity.email)
+        if user is None:
+            return None
+        if not identity.verified:
+            raise AddressHasOwner
+        try:
+            with self._accounts.session() as session:
+                session.add(_row(identity, user.id))
+        except IntegrityError as exc:
+            # Perhaps it was this very identity, a moment ago.
+            found = self.find(identity)
+            if found is None or found.id != user.id:
+                raise AddressHasOwner from exc
+        return user
+
+    def add(self, identity: Identity, role: Role) -> User:
+        """Add a user who has this identity and no password. Raises EmailTaken, or UserRefused for what is no address.
+
+        EmailTaken may also mean that another process was faster.
+        """
+        row = UserRow(email=normal_email(identity.email), name=identity.name, role=role)
+        row.password_hash = self._accounts.no_password
+        try:
+            with self._accounts.session() as session:
+                session.add(row)
+                session.flush()
+                session.add(_row(identity, row.id))
+        except IntegrityError as exc:
+            raise EmailTaken(row.email) from exc
+        return row.value()
+
+    def forget(self, user: User) -> int:
+        """Forget the user's identities: the next login with their address finds them anew. Returns how many."""
+        ended = delete(IdentityRow).where(IdentityRow.user_id == user.id).returning(IdentityRow.subject)
+        with self._accounts.session() as session:
+            return len(session.scalars(ended).all())
+
+    def rename(self, user: User, name: str) -> User:
+        """Call the user as the provider does."""
+        with self._accounts.session() as session:
+            session.execute(update(UserRow).where(UserRow.id == user.id).values(name=name))
+        return self._accounts.known(user.email)
+
+    def use_up(self, sign_on: str, seconds: int) -> bool:
+        """Note that an answer to this login has come; whether it is the first. It can be forgotten after so long."""
+        now = datetime.now(UTC)
+        row = UsedSignOnRow(id_hash=hash_of(sign_on), expires_at=now + timedelta(seconds=seconds))
+        try:
+            with self._accounts.session() as session:
+                session.execute(delete(UsedSignOnRow).where(UsedSignOnRow.expires_at <= now))
+                session.add(row)
+        except IntegrityError:
+            return False
+        return True
+
+
+def _row(identity: Identity, user_id: str) -> IdentityRow:
+    now = datetime.now(UTC)
+    return IdentityRow(issuer=identity.issuer, subject=identity.subject, user_id=user_id, created_at=now)

@@ -1,0 +1,37 @@
+"""Why nobody is let in by the provider. Each has a `reason` for the log and a sentence for the person."""
+
+
+class SignOnFailed(Exception):
+    """A login by the provider that came to nothing. `reason` is lower case and underscores, without any secret.
+
+    `subject` is the address of whoever it is, once that is known.
+    """
+
+    def __init__(self, reason: str, message: str, subject: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.subject = subject
+
+
+class ProviderUnavailable(SignOnFailed):
+    """The provider did not answer, or not in time: it may do so in a moment."""
+
+
+class NoAnswer(ProviderUnavailable):
+    """It could not be reached, or took too long, whatever it was asked."""
+
+
+class NotAsked(ProviderUnavailable):
+    """The provider was not even asked: it failed a moment ago, or many are being asked about already."""
+
+
+class ProviderFault(SignOnFailed):
+    """The provider answered with something that cannot be used, or refuses the dashboard itself."""
+
+
+class NotProven(SignOnFailed):
+    """What the provider, or the browser that comes from it, has sent does not prove who somebody is."""
+
+
+class NotAdmitted(SignOnFailed):
+    """The provider has said who it is, and they may not come in."""

@@ -1,0 +1,65 @@
+"""The ID token: whose word it is, for whom, until when, and for which login."""
+
+from typing import Any
+
+from authlib.oidc.core import CodeIDToken
+from joserfc import jwt
+from joserfc.errors import ExpiredTokenError, InvalidClaimError, InvalidKeyIdError, JoseError, MissingClaimError
+from joserfc.jwk import KeySet
+from joserfc.jws import JWSRegistry
+
+from dashboard.oidc.answers import fault
+from dashboard.oidc.errors import NotProven
+
+# Signed with a key that the provider alone has: never with none, and never with a secret that is shared.
+ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"]
+# By how many seconds the provider's clock may be apart from ours.
+LEEWAY = 60
+UNPROVEN = "The provider's answer does not prove who you are. Try again, or tell whoever looks after the dashboard."
+
+
+class UnknownKey(NotProven):
+    """The token names a key that is not among those of the provider, as far as they are known."""
+
+    def __init__(self) -> None:
+        super().__init__("unknown_key", UNPROVEN)
+
+
+def key_set(found: dict[str, Any]) -> KeySet:
+    """The provider's keys for signatures. Raises ProviderFault."""
+    listed = found.get("keys")
+    found_keys = [key for key in listed if isinstance(key, dict)] if isinstance(listed, list) else []
+    keys = [key for key in found_keys if key.get("use", "sig") == "sig"]
+    try:
+        return KeySet.import_key_set({"keys": keys})
+    except (JoseError, ValueError, TypeError, KeyError) as exc:
+        raise fault("malformed_keys", "keys that cannot be used") from exc
+
+
+def verified(answer: dict[str, Any], keys: KeySet, *, issuer: str, client_id: str, nonce: str) -> dict[str, Any]:
+    """The claims of the ID token in the token endpoint's answer. Raises NotProven; UnknownKey, if others may do."""
+    sent = answer.get("id_token")
+    if not isinstance(sent, str):
+        raise NotProven("no_id_token", UNPROVEN)
+    registry = JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
+    try:
+        token = jwt.decode(sent, keys, registry=registry)
+    except InvalidKeyIdError as exc:
+        raise UnknownKey from exc
+    except (JoseError, ValueError, TypeError, RecursionError) as exc:
+        raise NotProven("bad_signature", UNPROVEN) from exc
+    _check(token, answer.get("access_token"), issuer, client_id, nonce)
+    return token.claims
+
+
+def _check(token: jwt.Token, access_token: object, issuer: str, client_id: str, nonce: str) -> None:
+    options = {"iss": {"essential": True, "value": issuer}, "aud": {"essential": True, "value": client_id}}
+    given = {"nonce": nonce, "client_id": client_id, "access_token": access_token}
+    try:
+        CodeIDToken(token.claims, token.header, options, given).validate(leeway=LEEWAY)
+    except ExpiredTokenError as exc:
+        raise NotProven("expired", "The provider's answer is too old. The clocks may be apart.") from exc
+    except (InvalidClaimError, MissingClaimError) as exc:
+        raise NotProven(f"wrong_{exc.claim}", UNPROVEN) from exc
+    except (JoseError, ValueError, TypeError) as exc:
+        raise NotProven("wrong_claims", UNPROVEN) from exc

@@ -1,0 +1,38 @@
+"""What the provider says of itself in its discovery document."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from dashboard.oidc.answers import fault
+from dashboard.oidc.errors import ProviderFault
+from dashboard.sign_on_settings import is_safe
+
+_BASIC, _POST = "client_secret_basic", "client_secret_post"
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """Where the provider is asked for what, and how it wants to be told the client's secret."""
+
+    authorize: str
+    token: str
+    keys: str
+    token_auth: str
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any], issuer: str) -> Self:
+        """Read the document of this issuer. Raises ProviderFault if it is another's, or leads where nothing is safe."""
+        if found.get("issuer") != issuer:
+            raise ProviderFault("another_issuer", "The provider calls itself by another name than OIDC_ISSUER does.")
+        methods = found.get("token_endpoint_auth_methods_supported", [_BASIC])
+        by_post = isinstance(methods, list) and _BASIC not in methods and _POST in methods
+        names = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+        authorize, token, keys = (_address(found.get(name)) for name in names)
+        return cls(authorize, token, keys, _POST if by_post else _BASIC)
+
+
+def _address(value: object) -> str:
+    if not isinstance(value, str) or not is_safe(value):
+        raise fault("unusable_metadata", "addresses that cannot be used")
+    return value

@@ -1,0 +1,68 @@
+"""Who somebody is by the claims of their ID token, and what these let them do."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dashboard.accounts.identities import LONGEST_SUBJECT, Identity
+from dashboard.accounts.models import Role
+from dashboard.accounts.store import UserRefused, normal_email, normal_name
+from dashboard.oidc.errors import NotAdmitted, NotProven
+from dashboard.sign_on_settings import SignOnSettings
+
+# What may do more comes later.
+_BY_RIGHTS = list(Role)
+
+
+def identity_of(claims: Mapping[str, Any]) -> Identity:
+    """Who it is. Raises NotProven without a subject, NotAdmitted without an address that is theirs."""
+    subject = claims.get("sub")
+    if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_SUBJECT or not subject.isprintable():
+        raise NotProven("unusable_subject", "The provider's answer does not say who you are.")
+    verified = claims.get("email_verified")
+    # Some providers write it as text.
+    if verified is not None and verified is not True and verified != "true":
+        raise NotAdmitted("email_not_verified", "The provider has not verified that your e-mail address is yours.")
+    return Identity(
+        claims["iss"], subject, _email(claims.get("email")), verified is not None, _name(claims.get("name"))
+    )
+
+
+def role_of(claims: Mapping[str, Any], settings: SignOnSettings) -> Role | None:
+    """The highest role that a value of the claim gives, else the default one, else none."""
+    held = _values(_claim(claims, settings.oidc_role_claim))
+    given = [Role(settings.oidc_roles[value]) for value in held if value in settings.oidc_roles]
+    if given:
+        return max(given, key=_BY_RIGHTS.index)
+    return Role(settings.oidc_default_role) if settings.oidc_default_role else None
+
+
+def _claim(claims: Mapping[str, Any], path: str) -> object:
+    """What stands under this name, which may have dots itself, else at the end of this path."""
+    if path in claims:
+        return claims[path]
+    found: object = claims
+    for name in path.split("."):
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found
+
+
+def _values(found: object) -> list[str]:
+    """The texts of a claim: a list of them, or one alone."""
+    listed = found if isinstance(found, list) else [found]
+    return [value for value in listed if isinstance(value, str)]
+
+
+def _email(found: object) -> str:
+    if not isinstance(found, str) or not found.strip():
+        raise NotAdmitted("no_email", "The provider does not tell the dashboard your e-mail address.")
+    try:
+        return normal_email(found)
+    except UserRefused as exc:
+        raise NotAdmitted("unusable_email", "The provider tells an e-mail address that cannot be used.") from exc
+
+
+def _name(found: object) -> str | None:
+    try:
+        return normal_name(found if isinstance(found, str) else None)
+    except UserRefused:
+        return None

@@ -1,0 +1,76 @@
+"""Which user it is that a provider has shown to be somebody, and what they may do from now on."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dashboard.accounts.audit import Event
+from dashboard.accounts.identities import AddressHasOwner, Identities, Identity
+from dashboard.accounts.models import Role, User
+from dashboard.accounts.store import Accounts, EmailTaken
+from dashboard.oidc.errors import NotAdmitted
+from dashboard.oidc.person import identity_of, role_of
+from dashboard.sign_on_settings import SignOnSettings
+from dashboard.web.audit import record
+
+NO_ROLE = "The provider knows you, but gives you no role here. Ask whoever gives out roles there."
+NO_ACCOUNT = "The provider knows you, but nobody has given you an account here. Ask an admin for one."
+DISABLED = "Your account here is disabled. Ask an admin."
+TAKEN = (
+    "There is an account with your e-mail address already, and the provider does not show that it is yours. "
+    "Ask an admin."
+)
+
+
+class Admission:
+    """Admits users to these accounts by the claims of their ID tokens, as the settings say."""
+
+    def __init__(self, accounts: Accounts, identities: Identities, settings: SignOnSettings) -> None:
+        self._accounts = accounts
+        self._identities = identities
+        self._settings = settings
+
+    def of(self, claims: Mapping[str, Any]) -> tuple[User, bool]:
+        """The user, who has the role and the name that the provider gives, and whether they were linked just now.
+
+        Writes down what is changed. Raises NotProven, or NotAdmitted.
+        """
+        identity = identity_of(claims)
+        role = role_of(claims, self._settings)
+        # Without a mapping, it is admins here who give roles.
+        follows = bool(self._settings.oidc_roles)
+        if follows and role is None:
+            raise NotAdmitted("no_role", NO_ROLE, identity.email)
+        user, linked = self._user(identity, role)
+        if not user.enabled:
+            raise NotAdmitted("disabled", DISABLED, user.email)
+        if follows and role is not None and role is not user.role:
+            record(Event.role_changed, subject=user.email, actor=user, by="oidc", role=role, before=user.role)
+            user = self._accounts.set_role(user.email, role)
+        if identity.name and identity.name != user.name:
+            record(Event.name_changed, subject=user.email, actor=user, by="oidc")
+            user = self._identities.rename(user, identity.name)
+        return user, linked
+
+    def _user(self, identity: Identity, role: Role | None) -> tuple[User, bool]:
+        """The user of this identity; at its first login one who has its address, or a new one."""
+        if known := self._identities.find(identity):
+            return known, False
+        try:
+            if linked := self._identities.link(identity):
+                return linked, True
+            return self._added(identity, role), False
+        except (AddressHasOwner, EmailTaken) as exc:
+            raise NotAdmitted("address_taken", TAKEN, identity.email) from exc
+
+    def _added(self, identity: Identity, role: Role | None) -> User:
+        if role is None:
+            raise NotAdmitted("no_account", NO_ACCOUNT, identity.email)
+        try:
+            user = self._identities.add(identity, role)
+        except EmailTaken:
+            # Perhaps the same person came over another replica, a moment ago.
+            if known := self._identities.find(identity):
+                return known
+            raise
+        record(Event.user_added, subject=user.email, actor=user, by="oidc", role=role)
+        return user

@@ -1,0 +1,192 @@
+"""Single sign-on: the way to the OpenID provider, and the way back from it."""
+
+import hmac
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+from flask import Blueprint, Flask, Response, current_app, g, redirect, request, url_for
+from flask_login import current_user
+from werkzeug.wrappers import Response as BaseResponse
+
+from dashboard.accounts.audit import Event
+from dashboard.accounts.identities import Identities
+from dashboard.accounts.store import Accounts
+from dashboard.accounts.throttle import Throttle, Throttled
+from dashboard.oidc.errors import (
+    NoAnswer,
+    NotAdmitted,
+    NotAsked,
+    NotProven,
+    ProviderFault,
+    ProviderUnavailable,
+    SignOnFailed,
+)
+from dashboard.oidc.flow import LONGEST, Flow, Flows
+from dashboard.settings import Settings, SettingsError
+from dashboard.web import sessions
+from dashboard.web.admission import Admission
+from dashboard.web.audit import record
+from dashboard.web.login import LoginPage, keep_nowhere, login_page, try_again
+from dashboard.web.security import local_target
+
+if TYPE_CHECKING:
+    from dashboard.oidc.provider import Provider
+
+log = structlog.get_logger()
+
+COOKIE = "release_dashboard_sign_on"
+# Seconds after which it makes sense to ask a provider again that did not answer.
+RETRY_AFTER = 5
+LONGEST_CODE = 4_000
+EXTRA = "OIDC_ISSUER: single sign-on takes the extra `oidc`: pip install 'release-dashboard[oidc]'"
+ELSEWHERE = "This login was not begun in this browser, or more than ten minutes ago. Begin it anew."
+_STATUSES = {NotProven: 401, NotAdmitted: 403, ProviderFault: 502, ProviderUnavailable: 503}
+# What a provider may answer instead of a code (RFC 6749, OpenID Connect Core). All else is no word for a log.
+_TOLD_ERRORS = frozenset(
+    {
+        "access_denied",
+        "account_selection_required",
+        "consent_required",
+        "interaction_required",
+        "invalid_request",
+        "invalid_scope",
+        "login_required",
+        "server_error",
+        "temporarily_unavailable",
+        "unauthorized_client",
+        "unsupported_response_type",
+    }
+)
+
+blueprint = Blueprint("oidc", __name__, url_prefix="/login/oidc")
+blueprint.after_request(keep_nowhere)
+
+
+@dataclass(frozen=True)
+class SignOn:
+    """The parts of a single sign-on."""
+
+    provider: "Provider"
+    flows: Flows
+    identities: Identities
+    admission: Admission
+
+
+def init_app(app: Flask, accounts: Accounts, settings: Settings) -> None:
+    """Add the way by the provider of the settings, if any. Nothing is asked of it yet. Raises SettingsError."""
+    if not settings.oidc_issuer:
+        return
+    try:
+        from dashboard.oidc.provider import Provider
+    except ModuleNotFoundError as exc:
+        raise SettingsError(EXTRA) from exc
+    identities = Identities(accounts)
+    admission = Admission(accounts, identities, settings)
+    app.extensions["sign_on"] = SignOn(Provider(settings), Flows(app.config["SECRET_KEY"]), identities, admission)
+    app.register_blueprint(blueprint)
+
+
+@blueprint.get("")
+def start() -> BaseResponse:
+    """Send the browser to the provider; somebody who is in already goes on."""
+    target = local_target(request.args.get("next"))
+    if current_user.is_authenticated:
+        return redirect(target)
+    flow, kept = _the_sign_on().flows.begin(target)
+    try:
+        answer = redirect(_the_sign_on().provider.authorization_url(flow, _redirect_uri()))
+    except SignOnFailed as exc:
+        return _failed(exc, target)
+    answer.set_cookie(
+        _cookie_name(), kept, max_age=LONGEST, path="/", secure=request.is_secure, httponly=True, samesite="Lax"
+    )
+    return answer
+
+
+@blueprint.get("/callback")
+def callback() -> BaseResponse:
+    """Let in whom the provider has sent back, or say why not."""
+    flow = _the_sign_on().flows.find(request.cookies.get(_cookie_name(), ""))
+    if flow is None:
+        # Anybody can open this address, and other sites can have browsers do so: no row of the audit log for that.
+        log.warning("sign_on_not_begun", address=request.remote_addr, request_id=g.request_id)
+        return _page(ELSEWHERE, "/", 401)
+    throttle: Throttle = current_app.extensions["throttle"]
+    try:
+        throttle.check_sign_on(request.remote_addr or "")
+        _finish(flow)
+    except Throttled as exc:
+        record(Event.login_throttled, by="oidc")
+        return _page(try_again(exc.seconds), flow.target, 429, exc.seconds)
+    except SignOnFailed as exc:
+        if not isinstance(exc, NoAnswer | NotAsked):
+            throttle.count_sign_on(request.remote_addr or "")
+        return _failed(exc, flow.target)
+    answer = redirect(flow.target, 303)
+    answer.delete_cookie(_cookie_name(), path="/", secure=request.is_secure, httponly=True, samesite="Lax")
+    return answer
+
+
+def _finish(flow: Flow) -> None:
+    """Begin a session for whom the provider means by its answer to this login. Raises SignOnFailed."""
+    sign_on = _the_sign_on()
+    if not hmac.compare_digest(request.args.get("state", "").encode(), flow.state.encode()):
+        raise NotProven("wrong_state", ELSEWHERE)
+    with sign_on.provider.turn():
+        if not sign_on.identities.use_up(flow.drawn, LONGEST):
+            raise NotProven("used_before", "This answer of the provider has been used already. Begin the login anew.")
+        claims = sign_on.provider.claims(flow, _code(sign_on.provider.issuer), _redirect_uri())
+    user, linked = sign_on.admission.of(claims)
+    record(Event.login_succeeded, actor=user, by="oidc", linked=linked)
+    sessions.start(user)
+
+
+def _code(issuer: str) -> str:
+    """The code that came with the answer. Raises SignOnFailed for one without."""
+    # Which provider answers; many do not say (RFC 9207).
+    if request.args.get("iss", issuer) != issuer:
+        raise NotProven("answer_of_another", "The answer is of another provider than the one that was asked.")
+    if "error" in request.args:
+        raise _told_error(request.args["error"])
+    code = request.args.get("code", "")
+    if not 0 < len(code) <= LONGEST_CODE or not code.isascii():
+        raise NotProven("no_code", "The provider has sent no code that can be used.")
+    return code
+
+
+def _told_error(error: str) -> SignOnFailed:
+    reason = error if error in _TOLD_ERRORS else "unknown_error"
+    if reason == "access_denied":
+        return NotAdmitted(reason, "The login was cancelled, or the provider does not let you in here.")
+    return NotProven(reason, f"The provider did not log you in ({reason.replace('_', ' ')}).")
+
+
+def _failed(exc: SignOnFailed, target: str) -> Response:
+    """Write down why it came to nothing, and show the login page with that."""
+    status = next(status for kind, status in _STATUSES.items() if isinstance(exc, kind))
+    if not isinstance(exc, NotAsked):
+        cause = type(exc.__cause__).__name__ if exc.__cause__ else None
+        record(Event.login_failed, subject=exc.subject, by="oidc", reason=exc.reason, cause=cause)
+    return _page(str(exc), target, status, RETRY_AFTER if status == 503 else None)
+
+
+def _page(message: str, target: str, status: int, retry_after: int | None = None) -> Response:
+    answer = login_page(LoginPage(next=target, error=message, request_id=g.request_id), status)
+    if retry_after:
+        answer.headers["Retry-After"] = str(retry_after)
+    return answer
+
+
+def _the_sign_on() -> SignOn:
+    sign_on: SignOn = current_app.extensions["sign_on"]
+    return sign_on
+
+
+def _redirect_uri() -> str:
+    return url_for("oidc.callback", _external=True)
+
+
+def _cookie_name() -> str:
+    """Over https, browsers take it only from this very host, as they do the session's."""
+    return f"__Host-{COOKIE}" if request.is_secure else COOKIE

@@ -1,0 +1,182 @@
+"""Whom the provider's word makes a user, which one, and with what role."""
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from dashboard.accounts.identities import Identities
+from dashboard.accounts.models import Role
+from dashboard.accounts.store import Accounts
+from tests.oidc_provider import OpenIdProvider, sign_on
+from tests.postgres import ON_EVERY_DATABASE
+from tests.web.refused import said
+from tests.web.signed_on import EMAIL, PASSWORD, events, me
+
+pytestmark = pytest.mark.web
+
+
+@ON_EVERY_DATABASE
+def test_somebody_is_known_by_their_subject_whatever_their_address(
+    provider: OpenIdProvider, visitor: FlaskClient, accounts: Accounts
+):
+    sign_on(visitor)
+    first = me(visitor)
+    visitor.post("/logout")
+    provider.person |= {"email": "rita.married@example.com", "name": "Rita M."}
+    sign_on(visitor)
+    second = me(visitor)
+
+    assert first is not None
+    assert second == first | {"name": "Rita M."}
+    assert len(accounts.all()) == 1
+
+
+@ON_EVERY_DATABASE
+def test_another_subject_is_another_user(provider: OpenIdProvider, visitor: FlaskClient, accounts: Accounts):
+    sign_on(visitor)
+    visitor.post("/logout")
+    provider.person |= {"sub": "2", "email": "bob@example.com", "name": None}
+    sign_on(visitor)
+
+    assert [user.email for user in accounts.all()] == ["bob@example.com", EMAIL]
+
+
+def test_no_password_lets_in_who_has_none(visitor: FlaskClient, accounts: Accounts):
+    sign_on(visitor)
+
+    assert accounts.authenticate(EMAIL, "") is None
+    assert accounts.authenticate(EMAIL, accounts.no_password) is None
+
+
+@ON_EVERY_DATABASE
+def test_a_user_of_the_same_verified_address_is_the_same(visitor: FlaskClient, accounts: Accounts):
+    user = accounts.add(EMAIL.upper(), PASSWORD, role=Role.admin)
+    sign_on(visitor)
+    found = me(visitor)
+
+    assert found is not None
+    assert (found["id"], found["role"]) == (user.id, "admin"), "without a mapping, roles are given here"
+    assert '"linked": true' in events(accounts)[-1][2]
+    assert accounts.authenticate(EMAIL, PASSWORD) is not None, "the password stays"
+
+
+@pytest.mark.parametrize("verified", [None, False])
+def test_an_address_that_is_not_verified_is_never_linked(
+    provider: OpenIdProvider, visitor: FlaskClient, accounts: Accounts, verified: bool | None
+):
+    accounts.add(EMAIL, PASSWORD)
+    provider.person["email_verified"] = verified
+    answer = sign_on(visitor)
+
+    assert answer.status_code == 403
+    assert me(visitor) is None
+    assert events(accounts)[-1][0] == "login_failed"
+
+
+@ON_EVERY_DATABASE
+def test_who_has_been_given_somebodys_old_address_is_not_them(
+    provider: OpenIdProvider, visitor: FlaskClient, accounts: Accounts
+):
+    sign_on(visitor)
+    visitor.post("/logout")
+    provider.person["sub"] = "somebody new"
+    answer = sign_on(visitor)
+
+    assert (answer.status_code, me(visitor)) == (403, None)
+    assert "There is an account with your e-mail address already" in said(answer)
+    # Until an admin says that they are.
+    Identities(accounts).forget(accounts.known(EMAIL))
+    assert sign_on(visitor).status_code == 303
+
+
+def test_where_the_provider_does_not_say_whether_it_is_verified_a_new_user_is_added(
+    provider: OpenIdProvider, visitor: FlaskClient
+):
+    provider.person["email_verified"] = None
+
+    assert sign_on(visitor).status_code == 303
+
+
+@ON_EVERY_DATABASE
+def test_a_disabled_user_stays_out(visitor: FlaskClient, accounts: Accounts):
+    sign_on(visitor)
+    accounts.disable(EMAIL)
+    assert me(visitor) is None
+    answer = sign_on(visitor)
+
+    assert (answer.status_code, me(visitor)) == (403, None)
+    assert "disabled" in said(answer)
+    assert '"reason": "disabled"' in events(accounts)[-1][2]
+
+
+@ON_EVERY_DATABASE
+def test_without_a_role_for_new_users_those_alone_get_in_whom_an_admin_has_added(
+    sign_on_app: Callable[..., Flask], accounts: Accounts
+):
+    browser = sign_on_app(oidc_default_role=None).test_client()
+    answer = sign_on(browser)
+    assert (answer.status_code, accounts.all()) == (403, [])
+    assert "nobody has given you an account" in said(answer)
+    accounts.add(EMAIL, PASSWORD)
+
+    assert sign_on(browser).status_code == 303
+
+
+MAPPING = {"releases-read": "viewer", "releases-run": "operator", "releases-admin": "admin"}
+
+
+def test_the_role_is_the_highest_that_a_claim_gives_and_follows_it(
+    provider: OpenIdProvider, sign_on_app: Callable[..., Flask], accounts: Accounts
+):
+    app = sign_on_app(oidc_roles=MAPPING, oidc_role_claim="realm_access.roles", oidc_default_role=None)
+    roles = []
+    for held in (["releases-run", "x", "releases-read"], ["releases-admin"], ["releases-read"]):
+        provider.person["realm_access"] = {"roles": held}
+        browser = app.test_client()
+        sign_on(browser)
+        roles.append((me(browser) or {})["role"])
+
+    assert roles == ["operator", "admin", "viewer"]
+    assert [event for event, *_ in events(accounts)].count("role_changed") == 2
+
+
+@ON_EVERY_DATABASE
+def test_another_role_ends_the_sessions_that_had_the_one_before(
+    provider: OpenIdProvider, sign_on_app: Callable[..., Flask]
+):
+    app = sign_on_app(oidc_roles=MAPPING)
+    provider.person["groups"] = ["releases-admin"]
+    one, other = app.test_client(), app.test_client()
+    sign_on(one)
+    provider.person["groups"] = ["releases-read"]
+    sign_on(other)
+
+    assert me(one) is None
+    assert (me(other) or {})["role"] == "viewer"
+
+
+def test_who_has_lost_every_role_is_refused(
+    provider: OpenIdProvider, sign_on_app: Callable[..., Flask], accounts: Accounts
+):
+    browser = sign_on_app(oidc_roles=MAPPING, oidc_default_role=None).test_client()
+    provider.person["groups"] = ["releases-admin"]
+    assert sign_on(browser).status_code == 303
+    browser.post("/logout")
+    provider.person["groups"] = ["canteen"]
+    answer = sign_on(browser)
+
+    assert (answer.status_code, me(browser)) == (403, None)
+    assert "gives you no role" in said(answer)
+    assert '"reason": "no_role"' in events(accounts)[-1][2]
+
+
+def test_who_matches_nothing_has_the_default_role_again(
+    provider: OpenIdProvider, sign_on_app: Callable[..., Flask], accounts: Accounts
+):
+    accounts.add(EMAIL, PASSWORD, role=Role.admin)
+    browser = sign_on_app(oidc_roles=MAPPING, oidc_default_role="viewer").test_client()
+    sign_on(browser)
+
+    assert (me(browser) or {})["role"] == "viewer"
