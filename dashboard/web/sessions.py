@@ -66,8 +66,9 @@ def end(event: Event = Event.session_ended) -> None:
         raise g.accounts_failure
     if found:
         with the_accounts().together():
-            the_sessions().end(current_user.user, found.id)
-            record(event)
+            # A new password has ended it already, and says so itself.
+            if the_sessions().end(current_user.user, found.id):
+                record(event)
     logout_user()
     session.clear()
 
