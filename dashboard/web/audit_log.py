@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from flask import Blueprint, Response, make_response, render_template, request
 
 from dashboard.accounts.audit import LONGEST_SUBJECT, AuditLog, Entry, Event, Wanted
+from dashboard.accounts.database import AccountsUnavailable
 from dashboard.accounts.models import LONGEST_ADDRESS
 from dashboard.accounts.store import LONGEST_EMAIL
 from dashboard.domain.filters import Moment, read_moment
@@ -22,7 +23,7 @@ from dashboard.web.rights import need_admin
 from dashboard.web.tables import table_answer
 
 MAX_PAGE_SIZE = 500
-# Rows of a table at most, and how many of them are read at a time: no more are in memory.
+# Rows of a table at most, which is so many times what is read at once: no more than two such pieces are in memory.
 MOST_ROWS = 100_000
 AT_ONCE = 1_000
 
@@ -95,20 +96,31 @@ def _table(form: Form) -> Response:
 
 
 def _pieces(log: AuditLog, wanted: Wanted, before: int | None) -> Iterator[Piece]:
-    """All entries piece by piece. Needs no request: it goes on after its view is left."""
+    """All entries piece by piece. Needs no request: it goes on after its view is left.
+
+    Raises AccountsUnavailable where not even the first can be read.
+    """
     as_of, left = datetime.now(UTC), MOST_ROWS
-    while True:
-        found = log.read(wanted, min(AT_ONCE, left) + 1, before)
-        rows = tuple(map(_item, found[: min(AT_ONCE, left)]))
-        left -= len(rows)
-        more = len(found) > len(rows)
-        cut = f"Entries past the first {MOST_ROWS:,}. Ask with cursor={rows[-1].id}" if more and not left else ""
-        yield Piece(
-            rows, as_of, stale=False, reason=None, missing=(cut,) if cut else (), next=str(rows[-1].id) if cut else None
-        )
+    found = log.read(wanted, AT_ONCE + 1, before)
+    while found:
+        rows, more = tuple(map(_item, found[:AT_ONCE])), len(found) > AT_ONCE
+        left, last, cut = left - len(rows), str(rows[-1].id), ""
+        if more and not left:
+            cut = f"Entries past the first {MOST_ROWS:,}. Ask with cursor={last}"
+        elif more:
+            try:
+                found = log.read(wanted, AT_ONCE + 1, rows[-1].id)
+            except AccountsUnavailable:
+                cut = f"The log could not be read on. Ask with cursor={last}"
+        yield _piece(rows, as_of, cut, last)
         if cut or not more:
             return
-        before = rows[-1].id
+    yield _piece((), as_of, "", "")
+
+
+def _piece(rows: tuple[AuditItem, ...], as_of: datetime, cut: str, last: str) -> Piece:
+    missing = (cut,) if cut else ()
+    return Piece(rows, as_of, stale=False, reason=None, missing=missing, next=last if cut else None)
 
 
 def _asked() -> tuple[AuditFilter, Wanted]:

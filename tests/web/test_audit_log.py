@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import insert
 
 from dashboard.accounts.audit import Event, Happened, Wanted
+from dashboard.accounts.database import AccountsUnavailable
 from dashboard.accounts.models import AuditRow, Role, User
 from dashboard.accounts.store import Accounts
 from dashboard.pages.audit import WORDS, audit_table
@@ -21,6 +22,7 @@ from dashboard.web.audit_log import MOST_ROWS, _pieces
 from dashboard.web.tables import ndjson
 from tests.postgres import ON_EVERY_DATABASE
 from tests.web.conftest import PASSWORD
+from tests.web.test_audit_recorded import nothing_is_kept
 
 pytestmark = [pytest.mark.web, ON_EVERY_DATABASE]
 
@@ -202,8 +204,8 @@ def test_a_table_has_all_that_matches_and_is_written_down_itself(admin: FlaskCli
 
 def test_no_cell_of_a_table_is_a_formula_and_no_row_is_two(admin: FlaskClient, accounts: Accounts):
     evil = ["=1+1", "+1", "-1", "@x", "\uff1d1", " =1", 'a"\r\nb,=1']
-    for text in evil:
-        write(accounts, "logout", subject=text, actor=text)
+    for name in evil:
+        write(accounts, "logout", subject=name, actor=name)
     answer = admin.get("/api/audit?event=logout&format=csv")
     rows = list(csv.DictReader(io.StringIO(answer.data.decode("utf-8-sig"), newline="")))
 
@@ -226,6 +228,23 @@ def test_a_table_ends_at_its_bound_and_says_where_it_goes_on(accounts: Accounts)
 
     assert (end["rows"], end["whole"], end["next"]) == (MOST_ROWS, False, str(ids[0] - MOST_ROWS + 1))
     assert longest < 400_000, "no more than a piece is in memory"
+
+
+def test_a_table_that_cannot_be_read_on_says_so_and_where_it_goes_on(accounts: Accounts):
+    with accounts.session() as session:
+        session.execute(insert(AuditRow), [{"at": NOW, "event": "logout", "details": "{}"}] * 2_500)
+    newest = accounts.audit.read(Wanted(), 1)[0].id
+    pieces = _pieces(accounts.audit, Wanted(), None)
+    first = next(pieces)
+    with nothing_is_kept(accounts):
+        second = next(pieces)
+        with pytest.raises(AccountsUnavailable):
+            next(_pieces(accounts.audit, Wanted(), None))
+
+    assert [len(first.rows), len(second.rows)] == [1_000, 1_000]
+    assert (first.missing, second.next) == ((), str(newest - 1_999))
+    assert second.missing == (f"The log could not be read on. Ask with cursor={newest - 1_999}",)
+    assert list(pieces) == []
 
 
 def test_what_was_written_is_shown_as_text(admin: FlaskClient, accounts: Accounts):
