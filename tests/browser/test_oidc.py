@@ -57,6 +57,7 @@ def test_the_button_leads_over_the_providers_page_to_where_somebody_wanted_to_go
 
 def test_who_comes_by_keyboard_begins_at_the_button(page: Page):
     page.goto("/login")
+    expect(page.get_by_role("link", name="Log in with Example")).to_be_focused()
     page.keyboard.press("Enter")
 
     expect(page).to_have_title("Provider")

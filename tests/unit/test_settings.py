@@ -8,6 +8,7 @@ import pytest
 from dashboard.settings import SECRETS, TAKES, Settings, SettingsError, ensure_secret_key, load_settings
 
 NO_FILE = Path(os.devnull)
+README = Path(__file__).parents[2] / "README.md"
 
 
 def load(**environ: str) -> Settings:
@@ -151,6 +152,13 @@ def test_single_sign_on_takes_an_issuer_and_a_client():
     with pytest.raises(SettingsError, match="OIDC_CLIENT_ID: got ''"):
         load(OIDC_ISSUER="https://login.example.com")
     assert load().oidc_password_login
+
+
+def test_roles_stand_in_a_file_as_the_readme_has_them(tmp_path: Path):
+    line = next(line.strip() for line in README.read_text().splitlines() if line.strip().startswith("OIDC_ROLES="))
+    file = tmp_path / ".env"
+    file.write_text(f"OIDC_ISSUER=https://login.example.com\nOIDC_CLIENT_ID=dashboard\n{line}\n")
+    assert load_settings({}, file).oidc_roles == {"release-viewers": "viewer", "release-admins": "admin"}
 
 
 def test_a_wrong_issuer_is_the_only_one_named():
