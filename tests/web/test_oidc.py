@@ -238,3 +238,5 @@ def test_passwords_can_be_left_out(sign_on_app: Callable[..., Flask], accounts: 
     assert by_api.get_json()["error"]["code"] == "password_login_off"
     assert me(browser) is None
     assert sign_on(browser).status_code == 303
+    assert "you log in by Example, and change it there" in browser.get("/profile").text
+    assert not BeautifulSoup(browser.get("/profile").text, "html.parser").select('input[type="password"]')

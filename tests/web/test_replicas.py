@@ -5,42 +5,72 @@ import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from pathlib import Path
 from threading import Barrier
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from sqlalchemy import delete
 
-from dashboard.accounts.models import Role, User
+from dashboard.accounts.models import Base, Role, User
 from dashboard.accounts.store import Accounts
-from dashboard.settings import Settings
 from tests.every_page import ANSWERS
-from tests.oidc_provider import OpenIdProvider, sent_back
-from tests.postgres import ON_EVERY_DATABASE
+from tests.oidc_provider import OpenIdProvider, provided, sent_back
+from tests.postgres import Postgres
 from tests.rollout_makers import hierarchy
 from tests.served import Listener, Served, serving
 from tests.stage import EMAIL, PASSWORD, Stage
 
-pytestmark = [pytest.mark.web, ON_EVERY_DATABASE]
+pytestmark = pytest.mark.web
 
 
-@pytest.fixture
-def user(accounts: Accounts) -> User:
-    return accounts.add(EMAIL, PASSWORD)
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the accounts are that the servers share."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('shared') / 'accounts.db'}"
+        Accounts(url).prepare()
+        yield url
+    else:
+        postgres: Postgres = request.getfixturevalue("postgres")
+        yield postgres.emptied()
 
 
-@pytest.fixture
-def replicas(settings: Settings, user: User, tmp_path: Path, temporal_address: str) -> Iterator[tuple[Served, Served]]:
-    """Two servers with a folder each, of which the user can tell no difference."""
-    environment = {"DATABASE_URL": settings.accounts_url, "SECRET_KEY": "k" * 32}
+@pytest.fixture(scope="module")
+def provider() -> Iterator[OpenIdProvider]:
+    with provided() as provider:
+        yield provider
+
+
+@pytest.fixture(scope="module")
+def replicas(
+    database: str, provider: OpenIdProvider, tmp_path_factory: pytest.TempPathFactory, temporal_address: str
+) -> Iterator[tuple[Served, Served]]:
+    """Two servers with a folder each, between which a user can tell no difference."""
+    environment = {"DATABASE_URL": database, "SECRET_KEY": "k" * 32, "OIDC_DEFAULT_ROLE": "viewer"}
     environment |= {"RELEASE_FILTER": "WorkflowType = 'ScriptedRelease'"}
+    environment |= {"OIDC_ISSUER": provider.issuer, "OIDC_CLIENT_ID": "dashboard"}
+    environment |= {"OIDC_CLIENT_SECRET": provider.secret or ""}
     with ExitStack() as stack:
-        folders = [tmp_path / name for name in ("one", "other")]
-        for folder in folders:
-            folder.mkdir()
+        folders = [tmp_path_factory.mktemp(name) for name in ("one", "other")]
         one, other = (stack.enter_context(serving(folder, temporal_address, **environment)) for folder in folders)
         yield one, other
+
+
+@pytest.fixture
+def accounts(database: str, open_accounts: Callable[..., Accounts]) -> Accounts:
+    """The accounts, in which nothing is left of the test before but what the audit log keeps."""
+    accounts = open_accounts(database)
+    with accounts.session() as session:
+        for table in reversed(Base.metadata.sorted_tables):
+            if table.name != "audit":
+                session.execute(delete(table))
+    return accounts
+
+
+@pytest.fixture(autouse=True)
+def user(accounts: Accounts) -> User:
+    return accounts.add(EMAIL, PASSWORD)
 
 
 def status(served: Served, path: str = "/api/auth/me", method: str = "GET", **headers: str) -> int:
@@ -224,20 +254,6 @@ def test_secrets_are_in_no_log(replicas: tuple[Served, Served]):
         assert secret not in said
 
 
-@pytest.fixture
-def sign_on_replicas(settings: Settings, provider: OpenIdProvider, tmp_path: Path) -> Iterator[tuple[Served, Served]]:
-    """Two servers behind one name, which let in whom the provider knows."""
-    environment = {"DATABASE_URL": settings.accounts_url, "SECRET_KEY": "k" * 32, "OIDC_DEFAULT_ROLE": "viewer"}
-    environment |= {"OIDC_ISSUER": provider.issuer, "OIDC_CLIENT_ID": "dashboard"}
-    environment |= {"OIDC_CLIENT_SECRET": provider.secret or "", "OIDC_PASSWORD_LOGIN": "false"}
-    with ExitStack() as stack:
-        folders = [tmp_path / name for name in ("one", "other")]
-        for folder in folders:
-            folder.mkdir()
-        one, other = (stack.enter_context(serving(folder, **environment)) for folder in folders)
-        yield one, other
-
-
 def opened(served: Served, path: str, cookie: str = "") -> http.client.HTTPResponse:
     """The answer to a browser that knows all of the replicas by one name."""
     connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=30)
@@ -253,10 +269,8 @@ def cookie_of(answer: http.client.HTTPResponse, name: str) -> str:
     return next(cookie for cookie in cookies if cookie.startswith(f"{name}="))
 
 
-def test_a_login_that_began_at_one_replica_is_finished_at_another_and_once(
-    accounts: Accounts, sign_on_replicas: tuple[Served, Served]
-):
-    one, other = sign_on_replicas
+def test_a_login_that_began_at_one_replica_is_finished_at_another_and_once(replicas: tuple[Served, Served]):
+    one, other = replicas
     begun = opened(one, "/login/oidc?next=/problems")
     kept = cookie_of(begun, "release_dashboard_sign_on")
     finished = opened(other, sent_back(begun.headers["Location"]), kept)
