@@ -39,6 +39,8 @@ class Event(StrEnum):
     user_enabled = "user_enabled"
     role_changed = "role_changed"
     name_changed = "name_changed"
+    user_linked = "user_linked"
+    user_unlinked = "user_unlinked"
     password_changed = "password_changed"  # noqa: S105
     password_reset = "password_reset"  # noqa: S105
 

@@ -60,7 +60,7 @@ def add(email: str, password_stdin: bool, name: str | None, admin: bool) -> None
     if found := accounts.by_email(email):
         raise EmailTaken(found.email)
     role = Role.admin if admin else Role.viewer
-    given = _new_password(password_stdin)
+    given = accounts.hashed(_new_password(password_stdin))
     with accounts.together():
         user = accounts.add(email, given, name=name, role=role)
         accounts.audit.add(Happened.by_command(Event.user_added, user.email, role=user.role))
@@ -106,7 +106,7 @@ def password(email: str, password_stdin: bool) -> None:
     """Set a user's password; sessions and tokens end at once."""
     accounts = _accounts()
     accounts.known(email)
-    given = _new_password(password_stdin)
+    given = accounts.hashed(_new_password(password_stdin))
     with accounts.together():
         user = accounts.set_password(email, given)
         accounts.audit.add(Happened.by_command(Event.password_reset, user.email))
@@ -119,7 +119,10 @@ def unlink(email: str) -> None:
     """Forget which account of an OpenID provider is the user's; the next login with this address links anew."""
     accounts = _accounts()
     user = accounts.known(email)
-    count = Identities(accounts).forget(user)
+    with accounts.together():
+        count = Identities(accounts).forget(user)
+        if count:
+            accounts.audit.add(Happened.by_command(Event.user_unlinked, user.email))
     click.echo(
         f"{user.email} is linked to no account of a provider any more." if count else f"{user.email} was not linked."
     )

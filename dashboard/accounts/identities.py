@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 
 from dashboard.accounts.models import IdentityRow, Role, UsedSignOnRow, User, UserRow
@@ -45,7 +45,8 @@ class Identities:
         """The user with this address, who has this identity from now on; None if there is no such user.
 
         Raises AddressHasOwner if the provider does not say that the address is theirs, or if the user has another
-        identity of this provider: addresses are given to new people. Raises UserRefused for what is no address.
+        identity of this provider: addresses are given to new people; and if another process was faster. Raises
+        UserRefused for what is no address.
         """
         user = self._accounts.by_email(identity.email)
         if user is None:
@@ -56,10 +57,7 @@ class Identities:
             with self._accounts.session() as session:
                 session.add(_row(identity, user.id))
         except IntegrityError as exc:
-            # Perhaps it was this very identity, a moment ago.
-            found = self.find(identity)
-            if found is None or found.id != user.id:
-                raise AddressHasOwner from exc
+            raise AddressHasOwner from exc
         return user
 
     def add(self, identity: Identity, role: Role) -> User:
@@ -83,12 +81,6 @@ class Identities:
         ended = delete(IdentityRow).where(IdentityRow.user_id == user.id).returning(IdentityRow.subject)
         with self._accounts.session() as session:
             return len(session.scalars(ended).all())
-
-    def rename(self, user: User, name: str) -> User:
-        """Call the user as the provider does."""
-        with self._accounts.session() as session:
-            session.execute(update(UserRow).where(UserRow.id == user.id).values(name=name))
-        return self._accounts.known(user.email)
 
     def use_up(self, sign_on: str, seconds: int) -> bool:
         """Note that an answer to this login has come; whether it is the first. It can be forgotten after so long."""

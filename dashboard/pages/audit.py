@@ -39,6 +39,8 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "user_enabled": "enabled a user",
         "role_changed": "changed a role",
         "name_changed": "changed a name",
+        "user_linked": "linked a user with a provider",
+        "user_unlinked": "unlinked a user from a provider",
         "password_changed": "changed their password",
         "password_reset": "set the password of a user",
     },

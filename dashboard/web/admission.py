@@ -29,8 +29,8 @@ class Admission:
         self._identities = identities
         self._settings = settings
 
-    def of(self, claims: Mapping[str, Any]) -> tuple[User, bool]:
-        """The user, who has the role and the name that the provider gives, and whether they were linked just now.
+    def of(self, claims: Mapping[str, Any]) -> User:
+        """The user, who has the role and the name that the provider gives.
 
         Writes down what is changed. Raises NotProven, or NotAdmitted.
         """
@@ -40,37 +40,42 @@ class Admission:
         follows = bool(self._settings.oidc_roles)
         if follows and role is None:
             raise NotAdmitted("no_role", NO_ROLE, identity.email)
-        user, linked = self._user(identity, role)
+        user = self._user(identity, role)
         if not user.enabled:
             raise NotAdmitted("disabled", DISABLED, user.email)
         if follows and role is not None and role is not user.role:
-            record(Event.role_changed, subject=user.email, actor=user, by="oidc", role=role, before=user.role)
-            user = self._accounts.set_role(user.email, role)
+            with self._accounts.together():
+                record(Event.role_changed, subject=user.email, actor=user, by="oidc", role=role, before=user.role)
+                user = self._accounts.set_role(user.email, role)
         if identity.name and identity.name != user.name:
-            record(Event.name_changed, subject=user.email, actor=user, by="oidc")
-            user = self._identities.rename(user, identity.name)
-        return user, linked
+            with self._accounts.together():
+                record(Event.name_changed, subject=user.email, actor=user, by="oidc")
+                user = self._accounts.set_name(user.email, identity.name)
+        return user
 
-    def _user(self, identity: Identity, role: Role | None) -> tuple[User, bool]:
+    def _user(self, identity: Identity, role: Role | None) -> User:
         """The user of this identity; at its first login one who has its address, or a new one."""
         if known := self._identities.find(identity):
-            return known, False
+            return known
         try:
-            if linked := self._identities.link(identity):
-                return linked, True
-            return self._added(identity, role), False
+            return self._linked(identity) or self._added(identity, role)
         except (AddressHasOwner, EmailTaken) as exc:
+            # Perhaps the same person came over another replica, a moment ago.
+            if known := self._identities.find(identity):
+                return known
             raise NotAdmitted("address_taken", TAKEN, identity.email) from exc
+
+    def _linked(self, identity: Identity) -> User | None:
+        with self._accounts.together():
+            user = self._identities.link(identity)
+            if user:
+                record(Event.user_linked, subject=user.email, actor=user, by="oidc")
+        return user
 
     def _added(self, identity: Identity, role: Role | None) -> User:
         if role is None:
             raise NotAdmitted("no_account", NO_ACCOUNT, identity.email)
-        try:
+        with self._accounts.together():
             user = self._identities.add(identity, role)
-        except EmailTaken:
-            # Perhaps the same person came over another replica, a moment ago.
-            if known := self._identities.find(identity):
-                return known
-            raise
-        record(Event.user_added, subject=user.email, actor=user, by="oidc", role=role)
+            record(Event.user_added, subject=user.email, actor=user, by="oidc", role=role)
         return user

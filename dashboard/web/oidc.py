@@ -137,8 +137,8 @@ def _finish(flow: Flow) -> None:
         if not sign_on.identities.use_up(flow.drawn, LONGEST):
             raise NotProven("used_before", "This answer of the provider has been used already. Begin the login anew.")
         claims = sign_on.provider.claims(flow, _code(sign_on.provider.issuer), _redirect_uri())
-    user, linked = sign_on.admission.of(claims)
-    record(Event.login_succeeded, actor=user, by="oidc", linked=linked)
+    user = sign_on.admission.of(claims)
+    record(Event.login_succeeded, actor=user, by="oidc")
     sessions.start(user)
 
 

@@ -37,7 +37,10 @@ def told(*states: str, error: str | None = None) -> dict[str, Any]:
 
 @pytest.fixture
 def release(stage: Stage) -> str:
-    return stage.start("open", {"get_hierarchy": told(), "get_release_state": told()})
+    release = stage.start("open", {"get_hierarchy": told(), "get_release_state": told()})
+    # Before its worker has taken it up, a page says so, and what comes next is all there is.
+    eventually(lambda: stage.json(f"/releases/{release}/hierarchy").get("waves"))
+    return release
 
 
 def next_answer(page: Page, stage: Stage, release: str, tree: dict[str, Any]) -> str:

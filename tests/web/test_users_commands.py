@@ -14,7 +14,7 @@ from sqlalchemy import text
 from dashboard.accounts.audit import Wanted
 from dashboard.accounts.commands import users
 from dashboard.accounts.identities import Identities, Identity
-from dashboard.accounts.models import Role
+from dashboard.accounts.models import AuditRow, Role
 from dashboard.accounts.store import Accounts
 
 pytestmark = pytest.mark.web
@@ -199,6 +199,8 @@ def test_unlink_forgets_whose_account_of_a_provider_it_is(kept: Accounts):
         "rita@example.com was not linked.\n",
     ]
     assert identities.find(rita) is None
+    with kept.session() as session:
+        assert session.query(AuditRow.event, AuditRow.actor).all() == [("user_unlinked", "command line")]
 
 
 def test_password_says_that_a_disabled_user_stays_so():
