@@ -323,6 +323,9 @@ def test_what_has_ended_lets_nobody_in(app: Flask, routes: list[Route], role: Ro
     user = accounts.ensure(f"ended-{role}-{why.replace(' ', '-')}@example.com", "correct horse battery", role=role)
     secret = session_of(app, user)
     tokens = [access_token(app, user), access_token(app, user, by_password=False), personal_token(app, user)]
+    with_cookie = {"Cookie": f"{app.config['SESSION_COOKIE_NAME']}={secret}"}
+    for headers in (with_cookie, *map(bearing, tokens)):
+        assert app.test_client(use_cookies=False).get("/api/auth/me", headers=headers).status_code == 200, "until then"
     if why == "disabled":
         accounts.disable(user.email)
     elif why == "other password":
