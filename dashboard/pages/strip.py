@@ -136,6 +136,11 @@ class Strip:
         return sum(not wave.read for wave in self.waves)
 
     @property
+    def current(self) -> tuple[StripWave, ...]:
+        """The waves in which the release is at work."""
+        return tuple(wave for wave in self.waves if wave.current)
+
+    @property
     def told(self) -> str:
         """The waves in words."""
         return "; ".join(wave.told for wave in self.waves)
