@@ -1,8 +1,12 @@
-"""Templates are compiled once for all tests: each has an app of its own, and compiling takes half a second."""
+"""What every app compiles for itself, compiled once for all tests: templates take half a second, routes a tenth."""
+
+from collections.abc import Callable
+from typing import Any
 
 from flask import Flask
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
+from werkzeug.routing import Rule
 
 
 class Compiled(BytecodeCache):
@@ -24,3 +28,18 @@ class Compiled(BytecodeCache):
 def compile_once() -> None:
     """Let all apps of this process share what is compiled."""
     Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": Compiled()}
+    _build_once()
+
+
+def _build_once() -> None:
+    """Let routes that are written alike share the function that makes addresses: it knows nothing of its app."""
+    build: Callable[..., Any] = vars(Rule)["_compile_builder"]
+    kept: dict[object, Any] = {}
+
+    def built(rule: Any, append_unknown: bool = True) -> Any:
+        key = (tuple(rule._trace), repr(rule.defaults), append_unknown)
+        if key not in kept:
+            kept[key] = build(rule, append_unknown)
+        return kept[key]
+
+    Rule._compile_builder = built

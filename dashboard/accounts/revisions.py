@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 from alembic import command
 from alembic.config import Config
@@ -62,7 +63,13 @@ def unusable_told(url: str) -> Iterator[None]:
 
 def _is_current(engine: Engine) -> bool:
     with engine.connect() as connection:
-        return _revision(connection) == ScriptDirectory.from_config(_configuration()).get_current_head()
+        return _revision(connection) == _latest()
+
+
+@cache
+def _latest() -> str | None:
+    """The revision of today, from the files beside this one."""
+    return ScriptDirectory.from_config(_configuration()).get_current_head()
 
 
 def _revision(connection: Connection) -> str | None:
