@@ -102,7 +102,7 @@ def stage(temporal_address: str, task_queue: str, tmp_path: Path) -> Iterator[St
     stage.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def served(temporal_address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The shipped server in a process of its own, with the releases of all stages and one user."""
     folder = tmp_path_factory.mktemp("served")
