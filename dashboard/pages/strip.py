@@ -136,9 +136,9 @@ class Strip:
         return sum(not wave.read for wave in self.waves)
 
     @property
-    def current(self) -> tuple[StripWave, ...]:
-        """The waves in which the release is at work."""
-        return tuple(wave for wave in self.waves if wave.current)
+    def under_way(self) -> tuple[StripWave, ...]:
+        """The waves in which the release is at work, but for those that wait for somebody."""
+        return tuple(wave for wave in self.waves if wave.current and wave.phase is not Phase.PAUSED)
 
     @property
     def told(self) -> str:

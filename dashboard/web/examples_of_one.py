@@ -34,6 +34,7 @@ def trees() -> Iterator[Example]:
     yield partial("release", "every kind of row in every phase", opened_release())
     yield partial("release", "not the latest", opened_release(stale=True))
     ended = samples.release(Status.TERMINATED)
+    yield partial("under_way", "nothing holds it up", opened_release())
     yield partial("release", "ended: nothing in it runs on", ReleasePage.of(samples.seen(ended)))
     troubled = ReleasePage.of(samples.seen(samples.troubled()))
     yield partial("pending", "its own code fails, no worker, loose ends", troubled)
