@@ -1,9 +1,12 @@
 """The release page as people see it, on the sample rollouts."""
 
+import re
+
 from bs4 import BeautifulSoup, Tag
 from flask.testing import FlaskClient
 
 from tests.conftest import Rollouts
+from tests.waiting import eventually
 
 
 def page_of(viewer: FlaskClient, path: str) -> BeautifulSoup:
@@ -178,3 +181,13 @@ def test_every_phase_has_an_icon_of_its_own(viewer: FlaskClient):
     shapes = {phase: page.select_one(f"symbol#i-{phase}") for phase in Phase}
     assert all(shape is not None for shape in shapes.values())
     assert len({shape.decode_contents() for shape in shapes.values()}) == len(Phase)
+
+
+def test_where_nothing_holds_it_up_the_page_says_how_far_it_is(viewer: FlaskClient, rollouts: Rollouts):
+    def said(release_id: str) -> str:
+        page = page_of(viewer, f"/releases/{release_id}")
+        return " ".join(words(notice) for notice in page.select(".notice.how-far"))
+
+    eventually(lambda: re.fullmatch(r"Wave \S+ is under way: \d+ of \d+ clusters? done\.", said(rollouts.moving)))
+    assert said(rollouts.completed) == "Ended with 3 of 3 waves done."
+    assert said(rollouts.cancelled) == "Ended with 1 of 3 waves done."
