@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from werkzeug.test import TestResponse
 
 from tests.open_page import OpenPage, parsed
@@ -46,20 +47,30 @@ def test_an_open_page_is_sent_what_has_changed_and_then_nothing(stage: Stage):
     for path in (f"/releases/{release}/hierarchy", f"/releases/{release}/entities/cluster:c0"):
         change(stage, release, "deploying")
         first = poll(stage, path)
-        open_page = OpenPage(first.text)
+        open_page, tag = OpenPage(first.text), first.headers["HX-PTag"]
         for state in ("deployed", "failed", "odd"):
             change(stage, release, state)
-            answer = poll(stage, path, first.headers["HX-PTag"])
+            answer = poll(stage, path, tag)
             assert "<hx-partial" in answer.text
             assert "app:a0-1" not in answer.text
             assert answer.headers["As-Of"]
             assert "<!--slot" not in answer.text
-            open_page.take(answer.text)
-            whole = poll(stage, path)
-            assert same(str(open_page), parsed(whole.text))
-            assert whole.headers["HX-PTag"] == answer.headers["HX-PTag"]
-            first = answer
-            assert poll(stage, path, first.headers["HX-PTag"]).status_code == 304
+            tag = shown_as_a_whole(stage, path, open_page, answer)
+
+
+def shown_as_a_whole(stage: Stage, path: str, open_page: OpenPage, answer: TestResponse) -> str:
+    """Let the page take this answer, and see that it shows what a new page does; returns the tag of that version.
+
+    On a busy machine a look may be late, which is news of its own: what follows is taken, too, until there is no more.
+    """
+    for _ in range(20):
+        open_page.take(answer.text)
+        tag, whole = answer.headers["HX-PTag"], poll(stage, path)
+        assert whole.headers["HX-PTag"] != tag or same(str(open_page), parsed(whole.text))
+        answer = poll(stage, path, tag)
+        if answer.status_code == 304:
+            return tag
+    pytest.fail("there is news without end")
 
 
 def test_every_viewer_of_a_version_is_sent_the_same_bytes(stage: Stage):
