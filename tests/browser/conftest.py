@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page, TimeoutError, sync_playwright
+from playwright.sync_api import Browser, Page, TimeoutError, expect, sync_playwright
 from werkzeug.serving import make_server
 
 from dashboard.accounts.models import Role
@@ -18,6 +18,8 @@ from tests.stage import EMAIL, PASSWORD, Stage
 THERE = """() => document.readyState === "complete" && ![...document.querySelectorAll(".strip-slot")].some(
   slot => !slot.children.length && slot.offsetParent && slot.getBoundingClientRect().top < innerHeight)"""
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+# Ends a test that has gone wrong; on a busy machine what is expected may take longer than Playwright's own 5 seconds.
+expect.set_options(timeout=30_000)
 ARGUMENTS = ["--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
 
 

@@ -33,7 +33,15 @@ def told(**states: str) -> dict[str, object]:
     return {"get_wave_hierarchy": {"wave_of": {"clusters": 40, "apps": 23, "but": but, "since": SINCE}}}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def stage(temporal_address: str, task_queue: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """One for all tests here: to read so many entities takes longer than most of these tests."""
+    stage = Stage(temporal_address, task_queue, tmp_path_factory.mktemp("large"))
+    yield stage
+    stage.close()
+
+
+@pytest.fixture(scope="module")
 def release(stage: Stage, served: Served) -> str:
     """12,013 entities, of which the server has read all."""
     release_id = stage.start("large", TOO_LARGE | {"get_release_state": state(WAVES)} | told())
@@ -95,7 +103,7 @@ def test_no_task_is_long_when_a_change_comes_or_a_cluster_is_opened(
     chromium: Browser, page: Page, stage: Stage, release: str, view: str, rows: int
 ):
     opened(page, f"/releases/{release}{view}")
-    assert page.locator(".tree .row").count() >= rows
+    eventually(lambda: page.locator(".tree .row").count() >= rows)
     app, cluster = row(page, "app:aw0-0-0"), row(page, "cluster:cw0-1")
 
     def becomes(word: str) -> Callable[[], None]:
@@ -149,7 +157,7 @@ def test_what_is_out_of_sight_is_found_reached_read_and_printed_and_takes_its_ro
     expect(page.locator(".row:target")).to_be_in_viewport()
     assert told_of(page, "cluster:cw1-20"), "those who do not see the page are told of every cluster"
     row(page, "cluster:cw1-20").evaluate("row => row.scrollIntoView()")
-    eventually(lambda: told_of(page, "app:aw1-20-9"), 5)
+    eventually(lambda: told_of(page, "app:aw1-20-9"))
     assert page.evaluate("document.documentElement.scrollHeight") == height
     page.emulate_media(media="print")
     shown = "getComputedStyle(document.querySelector('.row.cluster + ul')).contentVisibility"

@@ -2,16 +2,19 @@
 
 import re
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.conftest import fill_in, log_in, over_http
+from tests.browser.test_news import asked_of
 from tests.integration.test_levels import answers, start
 from tests.rollout_makers import hierarchy
 from tests.stage import Stage
 from tests.waiting import eventually
 
+THEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 # The page asks three times a second, not every few: before its own scripts run, which come after the document's.
 OFTEN = """document.addEventListener("readystatechange", () => {
   const live = document.getElementById("live");
@@ -131,8 +134,7 @@ def test_an_ended_release_is_not_asked_for_again(page: Page, stage: Stage, relea
     stage.end(release, "well")
     expect(page.locator("h1")).to_contain_text("succeeded", timeout=15_000)
     expect(page.locator("#pulse")).to_be_hidden()
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    asked = asked_of(page)
     page.wait_for_timeout(1_000)
     assert asked == []
 
@@ -183,17 +185,8 @@ def test_the_list_renews_itself_without_touching_what_is_being_typed(page: Page,
     expect(page.locator(".row.big")).to_have_count(1)
 
 
-@pytest.mark.parametrize("width", [390, 1440])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_no_page_is_wider_than_the_screen(
-    chromium: Browser, base_url: str, release: str, stage: Stage, width: int, theme: str
-):
+def test_no_page_is_wider_than_the_screen_in_either_theme(page: Page, release: str, stage: Stage):
     set_state(stage, release, "failed")
-    context = chromium.new_context(
-        base_url=base_url, viewport={"width": width, "height": 800}, color_scheme="dark" if theme == "dark" else "light"
-    )
-    page = context.new_page()
-    log_in(page)
     stage.listed("live")
     filtered = "/releases?phase=failed,timed_out,cancelled,terminated&since=7d&q=" + "long" * 50
     for path in (
@@ -204,9 +197,12 @@ def test_no_page_is_wider_than_the_screen(
         f"/releases/{release}/entities/cluster:c0",
         "/releases/odd",
     ):
-        page.goto(path)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
-    context.close()
+        for width in (390, 1440):
+            page.set_viewport_size({"width": width, "height": 800})
+            page.goto(path)
+            for theme in THEMES:
+                page.emulate_media(color_scheme=theme)
+                assert page.evaluate("document.documentElement.scrollWidth") <= width, (path, theme)
 
 
 def test_a_problem_leads_to_its_row_with_all_above_it_open(page: Page, stage: Stage, release: str):

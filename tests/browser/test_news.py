@@ -90,7 +90,7 @@ def test_many_tabs_show_a_change_and_leave_room_for_another(
     for tab in tabs:
         expect(tab.locator("h1")).to_contain_text("paused")
     ninth = context.new_page()
-    ninth.goto("/releases", timeout=5_000)
+    ninth.goto("/releases")
     expect(ninth.locator("h1")).to_have_text("Releases")
 
 

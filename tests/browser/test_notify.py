@@ -27,11 +27,14 @@ SHOWN = """window.Notification = class {
     }
   };"""
 TREE = hierarchy()
+KEPT = "JSON.parse(localStorage.notify)"
 
 
 @pytest.fixture
 def context(chromium: Browser, base_url: str) -> Iterator[BrowserContext]:
     context = chromium.new_context(base_url=base_url, permissions=["notifications"])
+    # The tabs ask every 15 seconds, by a clock that the test moves on.
+    context.clock.install()
     context.add_init_script(OFTEN)
     context.add_init_script(SHOWN.replace("PERMISSION", "granted"))
     page = context.new_page()
@@ -58,10 +61,20 @@ def watched(context: BrowserContext, release: str) -> Page:
     return page
 
 
+def later(context: BrowserContext) -> None:
+    """Let so much time pass for the tabs that one of them asks."""
+    context.clock.fast_forward(15_000)
+
+
 def shown(page: Page) -> list[dict[str, Any]]:
     """What the browser was to show, but for the first, which confirms."""
     found: list[dict[str, Any]] = page.evaluate("JSON.parse(localStorage.getItem('shown') ?? '[]')")
     return found[1:]
+
+
+def titles(page: Page) -> list[str]:
+    """The same as their titles begin to differ: with the release's own part of its name."""
+    return [each["title"].rpartition("-")[2] for each in shown(page)]
 
 
 def becomes(stage: Stage, release: str, state: str) -> None:
@@ -80,12 +93,12 @@ def test_what_fails_waits_and_ends_is_told_once_each_however_many_tabs_are_open(
         becomes(stage, release, state)
         expect(page.locator(".head .chip")).to_contain_text(state.replace("_", " "), timeout=15_000)
         if words:
-            eventually(lambda words=words: shown(page) and shown(page)[-1]["title"].endswith(f"told: {words}"), 25)
+            eventually(lambda words=words: later(context) or titles(page)[-1:] == [f"told: {words}"])
         else:
-            eventually(lambda: page.evaluate("JSON.parse(localStorage.notify)")[release]["phase"] == "running", 25)
+            eventually(lambda: later(context) or page.evaluate(KEPT)[release]["phase"] == "running")
     stage.end(release, "registry gone")
-    eventually(lambda: page.evaluate("localStorage.notify") == "{}", 30)
-    assert [each["title"].rpartition("-")[2] for each in shown(page)] == ["told: waits for somebody", "told: failed"]
+    eventually(lambda: later(context) or page.evaluate("localStorage.notify") == "{}")
+    assert titles(page) == ["told: waits for somebody", "told: failed"]
     expect(page.locator("#notify")).to_be_hidden()
 
 
@@ -96,7 +109,7 @@ def test_a_release_that_ends_is_told_by_a_tab_that_shows_something_else_and_is_h
     page.goto("/problems")
     page.evaluate(HIDE, True)
     stage.end(release, "well")
-    eventually(lambda: shown(page), 45)
+    eventually(lambda: later(context) or shown(page))
     (told,) = shown(page)
     assert told["title"].endswith("told: succeeded")
     with context.expect_page() as tab:
@@ -117,7 +130,7 @@ def test_an_answer_that_is_not_the_latest_tells_nothing(context: BrowserContext,
     expect(page.locator(".head .chip")).to_contain_text("failed", timeout=15_000)
     assert shown(page) == []
     page.unroute_all(behavior="wait")
-    eventually(lambda: [each["title"][-6:] for each in shown(page)] == ["failed"], 45)
+    eventually(lambda: later(context) or [each["title"][-6:] for each in shown(page)] == ["failed"])
 
 
 def test_what_is_asked_for_no_longer_is_not_told(context: BrowserContext, stage: Stage, release: str):

@@ -65,10 +65,10 @@ def test_what_has_changed_makes_the_open_page_what_a_reload_would_show(page: Pag
         told("deployed", "deployed", "failed", "odd", "deployed"),
     ):
         assert "<hx-partial" in next_answer(page, stage, release, tree)
-        there = page.evaluate(SAID)
         reloaded = page.context.new_page()
         reloaded.goto(f"/releases/{release}/hierarchy")
-        assert there == reloaded.evaluate(SAID)
+        # What came is there a moment later.
+        eventually(lambda reloaded=reloaded: page.evaluate(SAID) == reloaded.evaluate(SAID))
         reloaded.close()
 
 

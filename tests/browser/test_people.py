@@ -83,8 +83,10 @@ def test_a_user_is_added_disabled_and_reset_without_javascript(without_script: P
     first = page.get_by_label("The password").input_value()
     assert accounts.authenticate("new@example.com", first).role is Role.operator
     page.get_by_role("button", name="Disable").click()
+    expect(page.get_by_role("button", name="Enable")).to_be_visible()
     assert accounts.authenticate("new@example.com", first) is None
     page.get_by_role("button", name="Enable").click()
+    expect(page.get_by_role("button", name="Disable")).to_be_visible()
     page.get_by_role("button", name="Reset the password").click()
     second = page.get_by_label("The password").input_value()
 
@@ -115,6 +117,7 @@ def test_nothing_is_wrong_with_profile_and_users_in_any_state(page: Page, stage:
     page.get_by_role("link", name=LONG).click()
     found += faults(page, "a user of a long name")
     page.get_by_role("button", name="Disable").click()
+    expect(page.get_by_role("button", name="Enable")).to_be_visible()
     found += faults(page, "a user who is disabled")
     for path in ("/users", "/users?q=nowhere", "/users?page=9", "/profile"):
         page.goto(path)

@@ -61,6 +61,7 @@ def test_a_page_with_tokens_is_without_faults_and_no_wider_than_its_window(page:
     make(page, "W" * 60)
     page.goto("/tokens")
     page.get_by_role("button", name="Revoke").click()
+    expect(page.get_by_text("ended: it was revoked")).to_be_visible()
     make(page, "W" * 60)
     make(page, "Another one")
     found = violations(page, "/tokens with one just made", LOOKS)

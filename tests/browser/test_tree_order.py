@@ -110,6 +110,7 @@ def test_without_javascript_an_order_is_chosen(chromium: Browser, base_url: str,
     page.goto(f"/releases/{release}")
     page.get_by_label("Order of the rows").select_option("worst first")
     page.get_by_role("button", name="Apply").click()
+    page.wait_for_url("**sort=worst*")
     assert clusters(page)[:2] == ["cluster:c5", "cluster:c0"]
     expect(page.get_by_label("Order of the rows")).to_have_value("worst")
     context.close()
