@@ -20,11 +20,13 @@ from werkzeug.test import TestResponse
 from dashboard.app import create_app
 from dashboard.settings import Settings
 from dashboard.web.openapi import document, template
+from tests.ready import make_ready
 
 ERROR = "#/components/schemas/Error"
 JSON = "application/json"
 
 _noted = threading.local()
+_making = threading.Lock()
 
 
 class Reference:
@@ -52,11 +54,18 @@ class Reference:
         return [f"{list(error.instance_path)}: {error.message[:200]}" for error in found]
 
 
-@cache
 def reference() -> Reference:
-    """The reference of the dashboard as it is built here."""
+    """The reference of the dashboard as it is built here: made once, though many may ask at the same moment."""
+    with _making:
+        return _reference()
+
+
+@cache
+def _reference() -> Reference:
     with tempfile.TemporaryDirectory() as folder:
-        app = create_app(Settings(data_dir=Path(folder), secret_key=SecretStr("k" * 32)))
+        settings = Settings(data_dir=Path(folder), secret_key=SecretStr("k" * 32))
+        make_ready(settings)
+        app = create_app(settings)
         try:
             return Reference(app)
         finally:

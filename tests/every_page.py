@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 
 from dashboard.live.seats import SEATS
 from dashboard.web.assets import compile_templates
+from tests.described import reference
 from tests.rollout_makers import hierarchy
 
 # An answer may take 2 seconds of asking and a little more of telling, on a busy machine.
@@ -99,8 +100,9 @@ def ask_everything(app: Flask, browser: FlaskClient, paths: Iterable[str]) -> An
     As many at once as there are seats for those who wait: whoever comes after them hears that it is too busy.
     """
     asked = [(prefix, path) for path in paths for prefix in ("", "/api")]
-    # As a server that runs has them.
+    # As a server that runs has them. What the answers are held to is no part of what they take.
     compile_templates(app)
+    reference()
     cookie = browser.get_cookie(app.config["SESSION_COOKIE_NAME"])
     assert cookie is not None
 
