@@ -1,22 +1,18 @@
 """What is watched on the real server: how soon a change is known, what watching costs, and that it recovers."""
 
 import os
-import signal
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import pytest
 
-from dashboard import ports
 from dashboard.bridge import LoopThread
-from dashboard.demo.server import EmbeddedTemporal
 from dashboard.domain.filters import Slice
 from dashboard.live.releases import LiveReleases
 from dashboard.live.stores import LIVELY_AGE
@@ -25,7 +21,7 @@ from dashboard.temporal.connection import Connection
 from dashboard.temporal.gateway import TemporalGateway
 from tests.integration.test_calls import CountedConnection, Counting
 from tests.rollout_makers import hierarchy
-from tests.stage import Stage, scripted_worker
+from tests.stage import Stage
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.alone
@@ -35,7 +31,6 @@ WAITING = hierarchy() | {"state": "awaiting_approval"}
 STATE = {key: value for key, value in TREE.items() if key != "waves"}
 # Seconds within which a change is known, with room for a machine that is busy with other things.
 SOON = 2.0
-RECOVERY = 5.0
 
 
 @contextmanager
@@ -151,38 +146,6 @@ def show_with(stage: Stage, live: LiveReleases) -> None:
     """Let the stage's pages show what this live room knows."""
     stage.app.extensions["releases"].close()
     stage.app.extensions["releases"] = live
-
-
-@pytest.fixture
-def own_temporal(tmp_path: Path) -> Iterator[EmbeddedTemporal]:
-    """A server of this test's own, that it may freeze."""
-    server = EmbeddedTemporal(port=ports.find_free(), db=tmp_path / "temporal.db", log=tmp_path / "temporal.log")
-    server.start()
-    server.wait()
-    yield server
-    server.stop(seconds=0)
-
-
-def test_what_is_watched_goes_stale_with_temporal_and_comes_back_by_itself(
-    own_temporal: EmbeddedTemporal, tmp_path: Path
-):
-    with scripted_worker(own_temporal.address, "queue", tmp_path / "worker.log"):
-        stage = Stage(own_temporal.address, "queue", tmp_path)
-        release_id = stage.start("r", {"get_hierarchy": TREE})
-        with watching(stage) as live:
-            heard = Heard()
-            live.subscribe(Watched("release", (release_id, None)), heard)
-            eventually(lambda: heard.versions)
-            good = heard.versions[0]
-            os.kill(own_temporal.pid, signal.SIGSTOP)
-            try:
-                eventually(lambda: heard.versions[-1] != good)
-                assert live.release(release_id).stale
-            finally:
-                os.kill(own_temporal.pid, signal.SIGCONT)
-            eventually(lambda: heard.versions[-1] == good, RECOVERY)
-            assert not live.release(release_id).stale
-        stage.close()
 
 
 PRINT_VERSIONS = """
