@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from tests.integration.test_worker_trouble import forget_the_worker
 from tests.rollout_makers import hierarchy
 from tests.stage import Stage, scripted_worker
 from tests.waiting import eventually
@@ -40,22 +41,23 @@ def test_when_the_worker_goes_the_last_known_tree_stays_and_says_since_when(stag
         good = stage.json(f"/releases/{release_id}")
         assert stage.listed("orphan")["orphan"]["state"] == "in_progress"
     stage.tell(release_id, {})  # the history grows, so that there is something to ask
-    eventually(lambda: stage.json(f"/releases/{release_id}")["stale"], 10)
+    eventually(lambda: stage.json(f"/releases/{release_id}")["stale"])
     stale = stage.json(f"/releases/{release_id}")
     assert stale["waves"] == good["waves"]
     assert stale["reason"]["code"] in {"no_worker", "query_timed_out"}
     assert stale["as_of"] < stage.ask("/api/releases").get_json()["as_of"]
     assert "Not the latest" in stage.ask(f"/releases/{release_id}").text
-    eventually(lambda: stage.listed("orphan")["orphan"]["said_at"], 10)
+    eventually(lambda: stage.listed("orphan")["orphan"]["said_at"])
     item = stage.listed("orphan")["orphan"]
     assert (item["state"], item["problem"]["code"]) == ("in_progress", stale["reason"]["code"])
+    forget_the_worker(stage, release_id)
     stage.on(release_id, lambda handle: handle.terminate(reason="gave up"))
-    eventually(lambda: stage.json(f"/releases/{release_id}")["phase"] == "terminated", 10)
+    eventually(lambda: stage.json(f"/releases/{release_id}")["phase"] == "terminated")
     ended = stage.json(f"/releases/{release_id}/hierarchy")
     assert ended["stale"]
     assert {wave["phase"] for wave in ended["waves"]} == {"terminated"}, "no dead release is shown as running"
     with scripted_worker(stage.address, queue, tmp_path / "again.log"):
-        eventually(lambda: not stage.json(f"/releases/{release_id}")["stale"], 10)
+        eventually(lambda: not stage.json(f"/releases/{release_id}")["stale"])
 
 
 def test_an_execution_whose_id_is_no_release_id_is_listed_and_says_so(stage: Stage):
@@ -130,3 +132,14 @@ def test_numbers_that_are_none_and_halves_of_letters_break_neither_page_nor_json
     assert page["state"] == "deploy\N{REPLACEMENT CHARACTER}ing"
     assert page["details"] == {"cpu": "nan", "load": "-inf"}
     assert stage.ask(f"/releases/{release_id}").status_code == 200
+
+
+def test_a_step_that_no_worker_takes_up_is_told_with_its_task_queue(unhurried_stage: Stage):
+    stage = unhurried_stage
+    release_id = stage.start("waiting", {"get_hierarchy": TREE}, task_queue="nobody-polls-this")
+    path = f"/releases/{release_id}"
+    assert stage.json(path)["waiting_since"] is None, "a moment is nothing unusual"
+    eventually(lambda: stage.json(path)["waiting_since"])
+    page = stage.ask(path).text
+    assert "No worker takes up the next step" in page
+    assert "nobody-polls-this" in page
