@@ -152,7 +152,7 @@ def test_a_dead_worker_costs_one_look_a_moment_and_later_looks_nothing(stage: St
             worker.close()
             started = time.monotonic()
             reading = await gateway.read(release_id, reading, 5)
-            assert time.monotonic() - started < PATIENCE + 1
+            assert time.monotonic() - started < PATIENCE + 3, "not for as long as a look may take"
             assert states(reading) == {"running"}, "an old word is not shown as that of now"
             counts.calls.clear()
             reading = await gateway.read(release_id, reading, 5)

@@ -278,21 +278,23 @@ class Stopping(BaseHTTPRequestHandler):
 
 
 def test_waiting_outlasts_a_restart_of_the_server(
-    served_alone: Served, stage: Stage, temporal_address: str, tmp_path: Path
+    served: Served, given: dict[str, str], stage: Stage, temporal_address: str, tmp_path: Path
 ) -> None:
     release, log, heard = stage.start("restarted", ANSWERS), tmp_path / "log", list[str]()
-    given, again = environment(served_alone), {"RELEASE_FILTER": "WorkflowType = 'ScriptedRelease'"}
-    assert served_alone.end() == 0
-    with ThreadingHTTPServer(("127.0.0.1", served_alone.port), type("Old", (Stopping,), {"heard": heard})) as old:
+    # The server that comes back has the accounts of the other one, and so takes its token.
+    again = {"RELEASE_FILTER": "WorkflowType = 'ScriptedRelease'", "DATA_DIR": str(served.folder / "data")}
+    with ThreadingHTTPServer(("127.0.0.1", 0), type("Old", (Stopping,), {"heard": heard})) as old:
+        port = old.server_address[1]
         Thread(target=old.serve_forever, args=(0.02,)).start()
-        with background(given, log, "wait", release, "--timeout", "120") as process:
+        there = given | {"DASHBOARD_URL": f"http://127.0.0.1:{port}"}
+        with background(there, log, "wait", release, "--timeout", "300") as process:
             eventually(lambda: len(heard) > 1)
             old.shutdown()
             old.server_close()
             # For a while nobody answers there at all.
-            with serving(served_alone.folder, temporal_address, port=served_alone.port, **again):
+            with serving(tmp_path, temporal_address, port=port, **again):
                 stage.end(release, "well")
-                assert process.wait(60) == 0
+                assert process.wait(180) == 0
     assert log.read_text().startswith(f"{release}: succeeded, after ")
 
 
