@@ -38,10 +38,15 @@ def environment(served: Served) -> dict[str, str]:
     return {"DASHBOARD_URL": f"http://127.0.0.1:{served.port}", "DASHBOARD_TOKEN": served.token()}
 
 
+@pytest.fixture(scope="module")
+def given(served: Served) -> dict[str, str]:
+    """What a command has to be told. Nothing here ends the sessions of the user."""
+    return environment(served)
+
+
 @pytest.fixture
-def run(served: Served) -> Run:
+def run(given: dict[str, str]) -> Run:
     """Runs a command as a script does, with its output in a file."""
-    given = environment(served)
 
     def invoked(*args: str) -> Result:
         result = CliRunner().invoke(main, args, env=given)
@@ -159,12 +164,14 @@ def test_a_release_is_shown_as_a_tree_with_every_row(run: Run, stage: Stage) -> 
     assert json.loads(run("show", release, "--json").output)["waves"][0]["clusters"][0]["bundle"]["apps"]
 
 
-def test_a_terminal_gets_colours_unless_they_are_not_wanted_and_lines_that_fit(served: Served, stage: Stage) -> None:
+def test_a_terminal_gets_colours_unless_they_are_not_wanted_and_lines_that_fit(
+    given: dict[str, str], stage: Stage
+) -> None:
     tree = hierarchy() | {"error_message": "a cause that is longer than the terminal is wide, " * 3}
     release = stage.start("wide", ANSWERS | {"get_hierarchy": tree})
     with (
-        Terminal(environment(served), "show", release) as coloured,
-        Terminal(environment(served) | {"NO_COLOR": "1"}, "show", release) as plain,
+        Terminal(given, "show", release) as coloured,
+        Terminal(given | {"NO_COLOR": "1"}, "show", release) as plain,
     ):
         assert (coloured.end(), plain.end()) == (0, 0)
     assert "\x1b[34m  ● running" in coloured.text
@@ -173,9 +180,9 @@ def test_a_terminal_gets_colours_unless_they_are_not_wanted_and_lines_that_fit(s
     assert max(map(cells, plain.text.splitlines())) == COLUMNS
 
 
-def test_a_release_is_watched_in_place_until_it_has_ended(served: Served, stage: Stage) -> None:
+def test_a_release_is_watched_in_place_until_it_has_ended(given: dict[str, str], stage: Stage) -> None:
     release = stage.start("watched", ANSWERS)
-    with Terminal(environment(served), "show", release, "--watch") as terminal:
+    with Terminal(given, "show", release, "--watch") as terminal:
         eventually(lambda: "running" in terminal.drawings[0])
         stage.tell(release, {"get_hierarchy": hierarchy(clusters=20, state="deployed")})
         eventually(lambda: "40/40 apps" in terminal.drawings[-1])
@@ -192,13 +199,13 @@ def test_a_release_is_watched_in_place_until_it_has_ended(served: Served, stage:
 
 
 def test_in_a_file_watching_writes_a_line_when_the_release_has_moved(
-    served: Served, stage: Stage, tmp_path: Path
+    given: dict[str, str], stage: Stage, tmp_path: Path
 ) -> None:
     release = stage.start("logged", ANSWERS)
     log, told = tmp_path / "log", tmp_path / "json"
-    with background(environment(served), log, "show", release, "--watch") as watching:
+    with background(given, log, "show", release, "--watch") as watching:
         eventually(lambda: "running  0/4 apps" in log.read_text())
-        with background(environment(served), told, "show", release, "--watch", "--json") as as_json:
+        with background(given, told, "show", release, "--watch", "--json") as as_json:
             stage.tell(release, {"get_hierarchy": hierarchy(state="deployed")})
             eventually(lambda: "running  4/4 apps" in log.read_text())
             stage.end(release, "well")
@@ -210,8 +217,8 @@ def test_in_a_file_watching_writes_a_line_when_the_release_has_moved(
     assert json.loads(told.read_text().splitlines()[-1])["phase"] == "succeeded"
 
 
-def test_watching_ends_by_a_key_press_with_a_status_of_its_own(served: Served, stage: Stage) -> None:
-    with Terminal(environment(served), "show", stage.start("left", ANSWERS), "--watch") as terminal:
+def test_watching_ends_by_a_key_press_with_a_status_of_its_own(given: dict[str, str], stage: Stage) -> None:
+    with Terminal(given, "show", stage.start("left", ANSWERS), "--watch") as terminal:
         eventually(lambda: "running" in terminal.text)
         terminal.process.send_signal(signal.SIGINT)
         assert terminal.end() == 130
@@ -301,7 +308,7 @@ def test_nothing_that_a_rollout_says_reaches_the_terminal_as_a_command(run: Run,
 
 
 @pytest.mark.parametrize(
-    ("given", "status", "said"),
+    ("wrong", "status", "said"),
     [
         ({"DASHBOARD_URL": ""}, 2, "Set DASHBOARD_URL to the dashboard's address"),
         ({"DASHBOARD_URL": "dashboard.example.com"}, 2, "DASHBOARD_URL takes an address such as https://"),
@@ -315,9 +322,9 @@ def test_nothing_that_a_rollout_says_reaches_the_terminal_as_a_command(run: Run,
 )
 @pytest.mark.parametrize("command", [("releases",), ("show", "x"), ("show", "x", "--watch"), ("wait", "x")])
 def test_what_goes_wrong_is_one_sentence_that_says_what_to_do(
-    served: Served, given: dict[str, str], status: int, said: str, command: tuple[str, ...]
+    given: dict[str, str], wrong: dict[str, str], status: int, said: str, command: tuple[str, ...]
 ) -> None:
-    result = CliRunner().invoke(main, command, env=environment(served) | given)
+    result = CliRunner().invoke(main, command, env=given | wrong)
     assert (result.exit_code, result.stdout) == (status, "")
     assert result.stderr.startswith(f"Error: {said}")
     assert result.stderr.count("\n") == 1
@@ -334,8 +341,8 @@ def test_what_the_dashboard_refuses_is_told_in_its_own_words(run: Run, stage: St
     assert run("wait", stage.prefix, "--phase", "done").stderr.startswith("Error: phase: takes one or more of pending,")
 
 
-def test_tls_where_there_is_none_is_told(served: Served) -> None:
-    given = environment(served) | {"DASHBOARD_URL": f"https://127.0.0.1:{served.port}"}
-    result = CliRunner().invoke(main, ["releases"], env=given)
+def test_tls_where_there_is_none_is_told(served: Served, given: dict[str, str]) -> None:
+    over_tls = {"DASHBOARD_URL": f"https://127.0.0.1:{served.port}"}
+    result = CliRunner().invoke(main, ["releases"], env=given | over_tls)
     assert result.exit_code == 7
     assert "TLS failed" in result.stderr

@@ -141,9 +141,16 @@ def start_demo(tmp_path: Path) -> Iterator[Callable[..., Demo]]:
         demo.process.stdout.close()
 
 
-def test_it_works_and_a_second_start_finds_what_the_first_has_left(
-    start_demo: Callable[..., Demo], tmp_path: Path
-) -> None:
+def stopped_with(demo: Demo, command: str, part: str) -> None:
+    """Kill one of its parts; it says which, and stops all of the others."""
+    family = demo.family()
+    os.kill(demo.child(command), signal.SIGKILL)
+    assert demo.wait_until_over() == 1
+    assert re.search(rf"The {part} has ended, with exit code -9; its log is .*/data/demo/logs/\w+\.log", demo.output)
+    assert running(family) == []
+
+
+def test_it_works_and_ends_when_it_is_told_to(start_demo: Callable[..., Demo], tmp_path: Path) -> None:
     demo = start_demo()
     demo.wait_until_up()
     assert re.search(r"^Temporal ready on 127\.0\.0\.1:\d+ \(\d+\.\d s\)$", demo.output, re.MULTILINE)
@@ -151,52 +158,52 @@ def test_it_works_and_a_second_start_finds_what_the_first_has_left(
     assert f"http://127.0.0.1:{demo.port}" in demo.output
     assert demo.request("GET", "/login")[0] == 200
     eventually(lambda: len(demo.releases()) == 10)
-    first = demo.releases()
-    assert "release:platform-2026-q4" in first
+    assert "release:platform-2026-q4" in demo.releases()
     assert not (tmp_path / "elsewhere.db").exists()
     assert {path.name for path in (tmp_path / "data").iterdir()} == {"demo", "demo.lock"}
-
     family = demo.family()
     assert len(family) == 3
     demo.process.send_signal(signal.SIGINT)
     assert demo.wait_until_over() == 0, demo.output
     assert running(family) == []
 
-    again = start_demo()
-    again.wait_until_up()
-    eventually(lambda: len(again.releases()) == 10)
-    assert {key: item["run_id"] for key, item in again.releases().items()} == {
-        key: item["run_id"] for key, item in first.items()
-    }
 
-
-def test_a_second_demo_on_the_same_data_is_refused(start_demo: Callable[..., Demo]) -> None:
-    demo = start_demo()
-    demo.wait_until_up()
-    second = start_demo()
-    assert second.wait_until_over() == 2
-    assert "running already" in second.output
-    assert demo.request("GET", "/health")[0] == 200
-
-
-@pytest.mark.parametrize(
-    ("command", "part"),
-    [
-        ("start-dev", "embedded Temporal"),
-        ("dashboard.demo.worker", "worker"),
-        ("dashboard.cli serve", "dashboard"),
-    ],
-)
-def test_when_one_part_dies_all_of_it_stops_and_says_which(
-    start_demo: Callable[..., Demo], command: str, part: str
+def test_a_second_start_finds_what_the_first_has_left_and_a_third_at_once_is_refused(
+    start_demo: Callable[..., Demo],
 ) -> None:
     demo = start_demo()
     demo.wait_until_up()
-    family = demo.family()
-    os.kill(demo.child(command), signal.SIGKILL)
-    assert demo.wait_until_over() == 1
-    assert re.search(rf"The {part} has ended, with exit code -9; its log is .*/data/demo/logs/\w+\.log", demo.output)
-    assert running(family) == []
+    eventually(lambda: len(demo.releases()) == 10)
+    first = {key: item["run_id"] for key, item in demo.releases().items()}
+    stopped_with(demo, "dashboard.cli serve", "dashboard")
+
+    again = start_demo()
+    again.wait_until_up()
+    eventually(lambda: len(again.releases()) == 10)
+    assert {key: item["run_id"] for key, item in again.releases().items()} == first
+    third = start_demo()
+    assert third.wait_until_over() == 2
+    assert "running already" in third.output
+    assert again.request("GET", "/health")[0] == 200
+    stopped_with(again, "start-dev", "embedded Temporal")
+
+
+def test_fresh_forgets_earlier_runs_and_with_reload_a_changed_file_restarts_the_dashboard_only(
+    start_demo: Callable[..., Demo], tmp_path: Path
+) -> None:
+    left = tmp_path / "data" / "demo" / "left-by-an-earlier-run"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    demo = start_demo("--fresh", "--reload")
+    demo.wait_until_up()
+    assert not left.exists()
+    dashboard, worker = demo.child("dashboard.cli serve"), demo.child("dashboard.demo.worker")
+    (Path(dashboard_package.__file__).parent.parent / "templates" / "base.html").touch()
+    eventually(lambda: "Dashboard reloaded" in demo.output, 60)
+    assert demo.child("dashboard.cli serve") != dashboard
+    assert demo.child("dashboard.demo.worker") == worker
+    assert demo.request("GET", "/health")[0] == 200
+    stopped_with(demo, "dashboard.demo.worker", "worker")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children that their parent was killed")
@@ -225,25 +232,6 @@ def test_a_busy_port_for_temporal_is_refused(start_demo: Callable[..., Demo]) ->
         demo = start_demo("--temporal-port", str(port))
         assert demo.wait_until_over() == 1
     assert f"Port {port} on 127.0.0.1 is busy" in demo.output
-
-
-def test_fresh_forgets_earlier_runs(start_demo: Callable[..., Demo], tmp_path: Path) -> None:
-    left = tmp_path / "data" / "demo" / "left-by-an-earlier-run"
-    left.parent.mkdir(parents=True)
-    left.touch()
-    start_demo("--fresh").wait_until_up()
-    assert not left.exists()
-
-
-def test_with_reload_a_changed_file_restarts_the_dashboard_only(start_demo: Callable[..., Demo]) -> None:
-    demo = start_demo("--reload")
-    demo.wait_until_up()
-    dashboard, worker = demo.child("dashboard.cli serve"), demo.child("dashboard.demo.worker")
-    (Path(dashboard_package.__file__).parent.parent / "templates" / "base.html").touch()
-    eventually(lambda: "Dashboard reloaded" in demo.output, 60)
-    assert demo.child("dashboard.cli serve") != dashboard
-    assert demo.child("dashboard.demo.worker") == worker
-    assert demo.request("GET", "/health")[0] == 200
 
 
 def test_without_the_server_the_start_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

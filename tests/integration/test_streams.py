@@ -1,21 +1,15 @@
 """Streams of news from `release-dashboard serve`: who may hear, what is heard, and how a stream ends."""
 
 import http.client
-import os
-import signal
 import socket
 import statistics
-import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
-from dashboard.demo.server import EmbeddedTemporal
 from tests.every_page import ANSWERS
 from tests.rollout_makers import hierarchy
-from tests.served import Listener, Served, account, serving
+from tests.served import Listener, Served
 from tests.stage import Stage
 from tests.waiting import eventually
 
@@ -128,39 +122,6 @@ def test_when_the_session_ends_the_stream_says_so_and_closes(served: Served, sta
     assert told[0] == "ended"
     assert listener.event() is None
     listener.close()
-
-
-@pytest.mark.alone
-def test_told_to_stop_it_first_says_so_then_finishes_everything(tmp_path: Path) -> None:
-    account(tmp_path).close()
-    with EmbeddedTemporal(log=tmp_path / "temporal.log") as temporal, serving(tmp_path, temporal.address) as served:
-        cookie = {"Cookie": served.login()}
-        listener = Listener(served, "/releases", **cookie)
-        assert listener.event() is not None
-        half = socket.create_connection(("127.0.0.1", served.port))
-        half.sendall(b"GET /login HTTP/1.1\r\nHost:")
-        assert served.ask("GET", "/ready")[0] == 200
-        os.kill(temporal.pid, signal.SIGSTOP)
-        try:
-            with ThreadPoolExecutor(5) as pool:
-                # Each waits for a Temporal that does not answer.
-                paths = [f"/api/releases/release:slow-{number}" for number in range(5)]
-                waiting = [pool.submit(served.ask, "GET", path, **cookie) for path in paths]
-                served.process.send_signal(signal.SIGTERM)
-                began = time.monotonic()
-                eventually(lambda: served.ask("GET", "/ready")[0] == 503, 5)
-                assert served.ask("GET", "/health")[0] == 200
-                assert served.process.wait(30) == 0
-                assert time.monotonic() - began < 15
-        finally:
-            os.kill(temporal.pid, signal.SIGCONT)
-        assert {answer.result()[0] for answer in waiting} == {503}
-        told = []
-        while event := listener.event():
-            told.append(event[0])
-        assert told[-1] == "again"
-        listener.close()
-        half.close()
 
 
 @pytest.mark.alone

@@ -4,19 +4,18 @@ import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.every_page import ANSWERS
 from tests.rollout_makers import hierarchy
-from tests.served import Served, account, serving
+from tests.served import Served
 from tests.stage import Stage
 from tests.waiting import eventually
 
-# How late an answer may be on a busy machine: a look about every second, and the telling.
-LATE = 3.0
+# How late an answer may be on a machine that is busy or stalls: much less than the 60 s for which is waited.
+LATE = 15.0
 
 
 def token(served: Served) -> dict[str, str]:
@@ -127,14 +126,12 @@ def test_what_cannot_be_waited_for_is_refused(waiter: Waiter) -> None:
     assert waiter.served.ask("GET", f"/api/releases/{waiter.release}/wait?phase=failed")[0] == 401
 
 
-def test_a_login_that_has_ended_meanwhile_is_told_nothing(served_alone: Served, stage: Stage) -> None:
-    waiter = Waiter(served_alone, stage.start("secret", ANSWERS))
+def test_a_login_that_has_ended_meanwhile_is_told_nothing(waiter: Waiter, stage: Stage) -> None:
     answer = waiter.later("phase=succeeded&timeout=60")
-    served_alone.end_sessions()
+    waiter.served.end_sessions()
     stage.end(waiter.release, "well")
     status, page, _ = answer.result()
     assert (status, page["error"]["code"]) == (401, "invalid_token")
-    waiter.close()
 
 
 def test_a_server_that_stops_says_so_instead_of_how_the_release_stands(served_alone: Served, stage: Stage) -> None:
@@ -144,16 +141,6 @@ def test_a_server_that_stops_says_so_instead_of_how_the_release_stands(served_al
     status, page, _ = answer.result()
     assert (status, page["error"]["code"]) == (503, "server_stopping")
     waiter.close()
-
-
-def test_of_what_is_not_known_nothing_is_said_when_the_time_is_over(tmp_path: Path) -> None:
-    account(tmp_path).close()
-    with serving(tmp_path) as served:
-        status, text, seconds = served.ask(
-            "GET", "/api/releases/release:x/wait?phase=failed&timeout=1", **token(served)
-        )
-    assert (status, json.loads(text)["error"]["code"]) == (503, "temporal_unavailable")
-    assert 1.0 <= seconds < 1.0 + LATE
 
 
 def test_where_threads_hold_requests_a_few_of_one_user_wait_and_the_rest_are_told_to_come_again(stage: Stage) -> None:
