@@ -155,7 +155,9 @@ def test_when_the_session_ends_elsewhere_the_open_page_goes_to_the_login(page: P
     page.wait_for_url(re.compile(r"/login\?next=.*releases"), timeout=15_000)
 
 
-def test_it_works_without_javascript(chromium: Browser, base_url: str, release: str):
+def test_it_works_without_javascript(chromium: Browser, base_url: str, stage: Stage, release: str):
+    stage.listed("live")
+    eventually(lambda: stage.json(f"/releases/{release}")["waves"])
     context: BrowserContext = chromium.new_context(base_url=base_url, java_script_enabled=False)
     page = context.new_page()
     page.goto("/")

@@ -105,6 +105,8 @@ def test_the_slash_goes_to_the_filter_of_a_page_that_has_one_and_elsewhere_opens
 def test_enter_before_the_answer_leads_to_what_was_typed_not_to_what_was_there_before(page: Page, release: str):
     page.goto("/problems")
     opened(page)
+    # What the palette asks is not answered.
+    page.route("**/find?*", lambda route: route.request.is_navigation_request() and route.continue_())
     page.keyboard.type("a0-1")
     page.keyboard.press("Enter")
     page.wait_for_url("**/find?*q=a0-1*")

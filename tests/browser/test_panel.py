@@ -12,6 +12,7 @@ from tests.browser.test_tree import other as other
 from tests.browser.test_tree import release as release
 from tests.browser.test_tree import row, set_states, walk, walk_to_first_app
 from tests.stage import Stage
+from tests.waiting import eventually
 
 APP, NEXT = "app:a0-0", "app:a0-1"
 
@@ -122,8 +123,9 @@ def test_it_can_be_read_and_closed_at_any_width(page: Page, release: str, width:
 
 
 def test_without_javascript_a_row_leads_to_its_panel_and_the_panel_out_again(
-    chromium: Browser, base_url: str, release: str
+    chromium: Browser, base_url: str, stage: Stage, release: str
 ):
+    eventually(lambda: stage.json(f"/releases/{release}")["waves"])
     context = chromium.new_context(base_url=base_url, java_script_enabled=False)
     page = context.new_page()
     log_in(page)

@@ -12,6 +12,7 @@ from tests.browser.test_tree import other as other
 from tests.browser.test_tree import row
 from tests.rollout_makers import hierarchy
 from tests.stage import Stage
+from tests.waiting import eventually
 
 CLUSTERS = 40
 
@@ -104,6 +105,7 @@ def test_what_is_open_on_the_page_of_an_entity_stands_in_the_address_too(page: P
 
 def test_without_javascript_an_order_is_chosen(chromium: Browser, base_url: str, stage: Stage, release: str):
     stage.tell(release, {"get_hierarchy": told(5)})
+    eventually(lambda: stage.json(f"/releases/{release}?sort=worst")["waves"][0]["clusters"][0]["id"] == "cluster:c5")
     context = chromium.new_context(base_url=base_url, java_script_enabled=False)
     page = context.new_page()
     log_in(page)
@@ -111,6 +113,6 @@ def test_without_javascript_an_order_is_chosen(chromium: Browser, base_url: str,
     page.get_by_label("Order of the rows").select_option("worst first")
     page.get_by_role("button", name="Apply").click()
     page.wait_for_url("**sort=worst*")
-    assert clusters(page)[:2] == ["cluster:c5", "cluster:c0"]
+    eventually(lambda: clusters(page)[:2] == ["cluster:c5", "cluster:c0"])
     expect(page.get_by_label("Order of the rows")).to_have_value("worst")
     context.close()

@@ -10,7 +10,7 @@ from tests.rollout_makers import hierarchy
 from tests.stage import Stage, logged_in
 from tests.waiting import eventually
 
-MOMENT = re.compile(r"<time datetime=[^>]*data-show=\"exact\"[^<]*</time>")
+MOMENT = re.compile(r'<time data-show="exact" datetime="[^"]*">[^<]*</time>')
 
 
 def start(stage: Stage, clusters: int = 3, apps: int = 3) -> str:

@@ -27,7 +27,7 @@ MOMENT = 1.0
 # How often that is tried at least, whether or not the machine stalls.
 ROUNDS = 5
 # How late an answer may be where a machine is busy or stalls: far from the minute for which it waits if not told.
-LATE = 10.0
+LATE = 15.0
 
 
 @pytest.fixture(scope="module")

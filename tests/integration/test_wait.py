@@ -14,8 +14,8 @@ from tests.served import Served
 from tests.stage import Stage
 from tests.waiting import eventually
 
-# How late an answer may be where a machine is busy or stalls: far from the minute for which most are asked to wait.
-LATE = 10.0
+# How late an answer may be on a machine that is busy or stalls: much less than the 60 s for which is waited.
+LATE = 15.0
 
 
 def token(served: Served) -> dict[str, str]:

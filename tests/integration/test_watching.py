@@ -1,6 +1,7 @@
 """What is watched on the real server: how soon a change is known, what watching costs, and that it recovers."""
 
 import os
+import statistics
 import subprocess
 import sys
 from collections import Counter
@@ -56,10 +57,6 @@ class Heard:
         self.versions: list[str] = []
         self.at = 0.0
 
-    @property
-    def latest(self) -> str:
-        return self.versions[-1]
-
     def __call__(self, version: str) -> None:
         self.at = monotonic()
         self.versions.append(version)
@@ -73,17 +70,20 @@ def test_a_change_is_known_and_told_without_anybody_asking(stage: Stage):
         live.subscribe(Watched("release", (release_id, None)), of_release)
         live.subscribe(Watched("list", Slice()), of_list)
         eventually(lambda: of_release.versions and of_list.versions)
+        # Of three, as a machine may stall once.
+        took = [change_heard(stage, live, release_id, state, of_release, of_list) for state in ("one", "two", "three")]
+        assert statistics.median(took) < SOON
 
-        def known_soon(state: str) -> bool:
-            before, told, changed = (of_release.latest, of_list.latest), monotonic(), {"state": state}
-            stage.tell(release_id, {"get_hierarchy": TREE | changed, "get_release_state": STATE | changed})
-            eventually(lambda: of_release.latest != before[0] and of_list.latest != before[1])
-            assert live.release(release_id).value.root.state == state
-            assert live.page(Slice()).value.releases[0].root.state == state
-            return max(of_release.at, of_list.at) - told < SOON
 
-        # Again where the machine has stalled.
-        assert any(known_soon(state) for state in ("verifying", "deployed", "failed"))
+def change_heard(stage: Stage, live: LiveReleases, release_id: str, state: str, *heard: Heard) -> float:
+    """Seconds until all have heard of a change of state, with which every page then is."""
+    before, told, changed = [len(each.versions) for each in heard], monotonic(), {"state": state}
+    stage.tell(release_id, {"get_hierarchy": TREE | changed, "get_release_state": STATE | changed})
+    eventually(lambda: all(len(each.versions) > count for each, count in zip(heard, before, strict=True)))
+    took = max(each.at for each in heard) - told
+    eventually(lambda: live.release(release_id).value.root.state == state)
+    eventually(lambda: live.page(Slice()).value.releases[0].root.state == state)
+    return took
 
 
 def test_a_hundred_viewers_cost_what_one_costs(stage: Stage):
@@ -93,11 +93,11 @@ def test_a_hundred_viewers_cost_what_one_costs(stage: Stage):
 
 
 def calls_of(stage: Stage, release_id: str, viewers: int) -> Counting:
-    """The calls of so many viewers who ask again and again until a release has been looked at five times."""
+    """The calls of so many viewers who ask again and again until a release has been looked at three times."""
     counts = Counting()
     with watching(stage, counts) as live, ThreadPoolExecutor(20) as pool:
         live.release(release_id)
-        looks = 5
+        looks = 3
 
         def all_ask() -> bool:
             list(pool.map(lambda _: live.release(release_id), range(viewers)))
@@ -183,7 +183,7 @@ def test_processes_that_read_the_same_give_the_same_versions(stage: Stage):
     stage.listed("r", "s")
     eventually(lambda: stage.listed("s")["s"]["phase"] == "terminated")
     with ThreadPoolExecutor() as pool:
-        printed = Counter(pool.map(lambda seed: versions_in_a_process(stage, release_id, seed), ("1", "2", "3")))
+        printed = Counter(pool.map(lambda seed: versions_in_a_process(stage, release_id, seed), ("1", "2")))
     assert len(printed) == 1
     assert len(set(next(iter(printed)).split())) == 4
 
