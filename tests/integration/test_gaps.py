@@ -1,7 +1,5 @@
 """What a dashboard shows when something does not answer: a gap with its reason, never a missing row."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.cold import within
@@ -84,14 +82,6 @@ def test_hostile_words_are_text_on_the_page(stage: Stage):
     assert stage.json(f"/releases/{release_id}")["state"] == evil, "the JSON keeps the whole word"
 
 
-@pytest.fixture(scope="module")
-def empty(temporal_address: str, task_queue: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """A stage on which there is no release."""
-    stage = Stage(temporal_address, task_queue, tmp_path_factory.mktemp("empty"))
-    yield stage
-    stage.close()
-
-
 @pytest.mark.parametrize(
     ("path", "status", "code"),
     [
@@ -111,10 +101,10 @@ def empty(temporal_address: str, task_queue: str, tmp_path_factory: pytest.TempP
         ("/nowhere", 404, "not_found"),
     ],
 )
-def test_what_cannot_be_answered_says_why_in_both_forms(empty: Stage, path: str, status: int, code: str):
-    error = empty.json(path, status)["error"]
+def test_what_cannot_be_answered_says_why_in_both_forms(still: Stage, path: str, status: int, code: str):
+    error = still.json(path, status)["error"]
     assert error["code"] == code
-    page = empty.ask(path)
+    page = still.ask(path)
     assert page.status_code == status
     assert 'id="main"' in page.text
     assert page.headers["X-Request-ID"] in page.text
