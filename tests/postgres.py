@@ -12,7 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import URL, create_engine
+from sqlalchemy import URL, Connection, create_engine
 from sqlalchemy.exc import OperationalError
 
 from dashboard import ports
@@ -35,6 +35,7 @@ class Postgres:
     def __init__(self, port: int, user: str) -> None:
         self._port = port
         self._user = user
+        self._emptying: Connection | None = None
 
     def url(self, database: str) -> str:
         """Where a database is."""
@@ -58,10 +59,21 @@ class Postgres:
 
     def emptied(self) -> str:
         """The URL of the database with the tables of today, which are empty: quicker than a new one for each test."""
-        tables = ", ".join(Base.metadata.tables)
-        # As a replica it asks no triggers: one of them keeps the audit log.
-        self.run("SET session_replication_role = replica", f"TRUNCATE {tables} RESTART IDENTITY", database=MADE)
+        if self._emptying is None:
+            self._emptying = create_engine(self.url(MADE), isolation_level="AUTOCOMMIT").connect()
+            # As a replica it asks no triggers: one of them keeps the audit log.
+            self._emptying.exec_driver_sql("SET session_replication_role = replica")
+        # TRUNCATE makes new files, which takes ten times as long as to delete a few rows.
+        deletions = [f"DELETE FROM {table}" for table in Base.metadata.tables]
+        counts = "SELECT setval(sequencename::text::regclass, 1, false) FROM pg_sequences"
+        self._emptying.exec_driver_sql(";".join([*deletions, counts]))
         return self.url(MADE)
+
+    def close(self) -> None:
+        """Let the connection go."""
+        if self._emptying:
+            self._emptying.close()
+            self._emptying.engine.dispose()
 
     def make(self, name: str) -> None:
         """Make a database with the tables of today."""
@@ -97,6 +109,7 @@ def running() -> Iterator[Postgres]:
             eventually(lambda: server.check() or postgres.answers())
             postgres.make(MADE)
             yield postgres
+            postgres.close()
         finally:
             server.process.send_signal(signal.SIGQUIT)
             stop([server], 20)

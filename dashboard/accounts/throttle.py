@@ -8,7 +8,7 @@ from math import ceil
 from threading import BoundedSemaphore
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, delete, select, true
+from sqlalchemy import ColumnElement, ScalarSelect, delete, select, true
 from sqlalchemy.orm import Session
 
 from dashboard.accounts.models import LoginFailureRow
@@ -101,14 +101,14 @@ def _check(session: Session, user_key: str | None, place: str, now: datetime) ->
     if user_key is not None:
         limits.append((of_place & (LoginFailureRow.user_key == user_key), MOST_OF_USER))
     # The one that makes it too many; as soon as that is too old, another may be tried.
-    times = [_last_but(session, which, most - 1, now) for which, most in limits]
+    times = session.execute(select(*(_last_but(which, most - 1, now) for which, most in limits))).one()
     if late := [at for at in times if at is not None]:
         raise Throttled(max(1, ceil((max(late) + WINDOW - now).total_seconds())))
 
 
-def _last_but(session: Session, which: ColumnElement[bool], count: int, now: datetime) -> datetime | None:
+def _last_but(which: ColumnElement[bool], count: int, now: datetime) -> ScalarSelect[datetime]:
     recent = select(LoginFailureRow.at).where(which, LoginFailureRow.at > now - WINDOW)
-    return session.scalar(recent.order_by(LoginFailureRow.at.desc()).offset(count).limit(1))
+    return recent.order_by(LoginFailureRow.at.desc()).offset(count).limit(1).scalar_subquery()
 
 
 def _user_key(typed: str) -> str:

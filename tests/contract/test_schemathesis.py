@@ -16,7 +16,7 @@ from tests.served import Served, account, serving
 from tests.stage import EMAIL, PASSWORD
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
-SECONDS = 300
+SECONDS = 600
 
 
 @pytest.fixture

@@ -86,7 +86,7 @@ class _Slowly(OutboundInterceptor):
 
         async def slowly() -> None:
             await fetch()
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.1)
 
         runs.fetch_next_page = slowly
         return runs

@@ -60,9 +60,10 @@ def listed(
     """What the list of this release's child workflows gives."""
 
     async def ask(client: Client) -> Any:
+        release = await described(client, release_id)
         if slowly:
             client = Client(**client.config() | {"interceptors": [SlowLists()]})
-        return await ChildList(client, Budget.of(seconds), **bounds).of(await described(client, release_id), known)
+        return await ChildList(client, Budget.of(seconds), **bounds).of(release, known)
 
     found = stage.run(ask)
     assert isinstance(found, Children), found
@@ -82,28 +83,34 @@ def grown(stage: Stage, tag: str, apps: int, name: str = "r", waves: int = 4) ->
     return release_id
 
 
-def names_in(reading: Reading) -> Counter[str]:
-    assert reading.said
-    return Counter(row.name for row in reading.said.walk() if not row.problem)
+@pytest.fixture(scope="module")
+def eight(still: Stage) -> str:
+    """A release of eight apps."""
+    return grown(still, uuid4().hex[:8], 8, "eight")
 
 
-def test_a_look_at_which_nothing_has_happened_lists_nothing(stage: Stage, tag: str):
-    release_id = grown(stage, tag, 8)
+@pytest.fixture(scope="module")
+def hundred(still: Stage) -> str:
+    """A release of a hundred child workflows."""
+    return grown(still, uuid4().hex[:8], 96, "hundred")
+
+
+def test_a_look_at_which_nothing_has_happened_lists_nothing(still: Stage, eight: str):
 
     async def look(gateway: TemporalGateway, counts: Counting) -> None:
-        first = await gateway.read(release_id, None, 5)
+        first = await gateway.read(eight, None, 5)
         counts.calls.clear()
-        second = await gateway.read(release_id, first, 5)
+        second = await gateway.read(eight, first, 5)
         assert (counts.calls["list"], counts.calls["count"], counts.calls["query"]) == (0, 1, 0)
         assert (second.said, second.digest) == (first.said, first.digest)
 
-    counted(stage, look)
+    counted(still, look)
 
 
 def test_only_what_has_changed_is_listed_and_the_tree_is_that_of_a_whole_list(stage: Stage, tag: str):
-    release_id = grown(stage, tag, 8)
+    release_id = grown(stage, tag, 12)
     stage.run(lambda client: client.get_workflow_handle(release_id).signal("spawn", part(f"wave:late/{tag}")))
-    eventually(lambda: len(listed(stage, release_id).listed) == 14)
+    eventually(lambda: len(listed(stage, release_id).listed) == 18)
     before = listed(stage, release_id)
     stage.on(f"app:a0-0/{tag}", lambda handle: handle.signal("finish", "boom"))
     stage.on(release_id, lambda handle: handle.signal("spawn", part(f"wave:later/{tag}")))
@@ -115,37 +122,34 @@ def test_only_what_has_changed_is_listed_and_the_tree_is_that_of_a_whole_list(st
     assert release_tree(release, after, EntityMap()) == release_tree(release, whole, EntityMap())
 
 
-def test_what_appears_in_the_list_long_after_its_start_is_found_all_the_same(stage: Stage, tag: str):
-    release_id = grown(stage, tag, 8)
-    known = listed(stage, release_id)
-    late = next(child for child in known.listed if child.execution.workflow_id == f"app:a0-0/{tag}")
-    young = next(child for child in known.listed if child.execution.workflow_id == f"app:a3-1/{tag}")
+def test_what_appears_in_the_list_long_after_its_start_is_found_all_the_same(still: Stage, eight: str):
+    known = listed(still, eight)
+    late = next(child for child in known.listed if child.execution.workflow_id.startswith("app:a0-0/"))
+    young = next(child for child in known.listed if child.execution.workflow_id.startswith("app:a3-1/"))
     assert young.execution.closed_at
     # The list as it would be if this one were not in it yet, and others were much younger than it.
     ahead = replace(young.execution, closed_at=young.execution.closed_at.replace(year=2100))
     rest = tuple(child for child in known.listed if child not in (late, young))
-    found = listed(stage, release_id, known=replace(known, listed=(*rest, replace(young, execution=ahead))))
+    found = listed(still, eight, known=replace(known, listed=(*rest, replace(young, execution=ahead))))
     assert late in found.listed
     assert len(found.listed) == len(known.listed)
 
 
-def test_everything_is_listed_again_once_in_a_while(stage: Stage, tag: str):
-    release_id = grown(stage, tag, 8)
-    known = listed(stage, release_id)
-    found = listed(stage, release_id, known=replace(known, whole_at=known.whole_at - 61))
+def test_everything_is_listed_again_once_in_a_while(still: Stage, eight: str):
+    known = listed(still, eight)
+    found = listed(still, eight, known=replace(known, whole_at=known.whole_at - 61))
     assert found.whole_at > known.whole_at
     assert found.listed == known.listed
 
 
-def test_a_run_that_has_been_seen_to_end_does_not_run_again_where_the_list_is_late(stage: Stage, tag: str):
-    release_id = grown(stage, tag, 8)
-    known = listed(stage, release_id)
+def test_a_run_that_has_been_seen_to_end_does_not_run_again_where_the_list_is_late(still: Stage, eight: str):
+    known = listed(still, eight)
     ended = [
         replace(child, execution=replace(child.execution, status=Status.FAILED, closed_at=child.execution.started_at))
         for child in known.listed
-        if child.execution.workflow_id == f"app:a0-0/{tag}"
+        if child.execution.workflow_id.startswith("app:a0-0/")
     ]
-    found = listed(stage, release_id, known=replace(known, listed=merge(known.listed, ended)))
+    found = listed(still, eight, known=replace(known, listed=merge(known.listed, ended)))
     assert ended[0] in found.listed
     assert len(found.listed) == len(known.listed)
 
@@ -169,41 +173,28 @@ def test_another_run_of_a_release_is_listed_anew(stage: Stage, tag: str):
     assert [wave.name for wave in known.said.children] == [f"new/{tag}"]
 
 
-def test_a_hundred_child_workflows_are_there_each_exactly_once_and_after_a_deadline_the_rest_is_counted(
-    stage: Stage, tag: str
-):
-    release_id = grown(stage, tag, 96)
-    found = Counter(row["id"] for row in rows(tree(stage, release_id)) if row["details"])
+def test_a_hundred_child_workflows_are_there_each_exactly_once(still: Stage, hundred: str):
+    found = Counter(row["id"] for row in rows(tree(still, hundred)) if row["details"])
     assert len(found) == 100
     assert set(found.values()) == {1}
-    cut = cut_off(stage, release_id)
-    assert 0 < len(cut.listed) < 101
-    assert len(cut.listed) + cut.more == 101
-    release = stage.run(lambda client: described(client, release_id))
-    root = release_tree(release, cut, EntityMap())
-    assert root.children[-1].name == f"{cut.more} left out"
+
+
+def test_a_deadline_amid_the_answers_shows_what_has_come_and_counts_the_rest(still: Stage, hundred: str):
+    found = listed(still, hundred, 2.5, slowly=True, page=1)
+    assert 0 < len(found.listed) < 101
+    assert len(found.listed) + found.more == 101
+    release = still.run(lambda client: described(client, hundred))
+    root = release_tree(release, found, EntityMap())
+    assert root.children[-1].name == f"{found.more} left out"
     assert root.children[-1].problem
-    whole = listed(stage, release_id, known=cut)
+    whole = listed(still, hundred, known=found)
     assert (len(whole.listed), whole.more) == (101, 0), "what was cut off is no ground to build on"
 
 
-def cut_off(stage: Stage, release_id: str) -> Children:
-    """The list as far as it has come at a deadline, once anything has: a machine may stall until then."""
-    tried: list[Children] = []
-
-    def some_came() -> bool:
-        tried.append(listed(stage, release_id, 0.5, slowly=True, page=1))
-        return bool(tried[-1].listed)
-
-    eventually(some_came)
-    return tried[-1]
-
-
-def test_past_the_limit_the_rest_is_counted(stage: Stage, tag: str):
-    release_id = grown(stage, tag, 8)
-    found = listed(stage, release_id, page=2, limit=5)
+def test_past_the_limit_the_rest_is_counted(still: Stage, eight: str):
+    found = listed(still, eight, page=2, limit=5)
     assert (len(found.listed), found.more) == (5, 8)
-    assert len(listed(stage, release_id, known=found, page=2, limit=13).listed) == 13
+    assert len(listed(still, eight, known=found, page=2, limit=13).listed) == 13
 
 
 def test_a_chain_thirty_levels_deep_is_shown_whole(stage: Stage, tag: str):

@@ -19,16 +19,16 @@ def test_a_release_that_temporal_has_forgotten_is_not_found_and_says_how_it_last
         assert stage.json(f"/releases/{opened}")["phase"] == "running"
         for release_id in (opened, listed):
             stage.end(release_id, "quota is used up")
-        eventually(lambda: {item["phase"] for item in stage.listed("opened", "listed").values()} == {"failed"}, 10)
-        eventually(lambda: stage.json(f"/releases/{opened}")["phase"] == "failed", 10)
-        eventually(lambda: stage.json("/problems")["broken"], 10)
+        eventually(lambda: {item["phase"] for item in stage.listed("opened", "listed").values()} == {"failed"})
+        eventually(lambda: stage.json(f"/releases/{opened}")["phase"] == "failed")
+        eventually(lambda: stage.json("/problems")["broken"])
         server.stop(seconds=0)
         server.start()
         server.wait()
         new = stage.start("new", ANSWERS)
-        eventually(lambda: stage.ask(f"/releases/{new}").status_code == 200, 5)
+        eventually(lambda: stage.ask(f"/releases/{new}").status_code == 200)
         for release_id in (opened, listed):
-            eventually(lambda asked=f"/releases/{release_id}": stage.ask(asked).status_code == 404, 5)
+            eventually(lambda asked=f"/releases/{release_id}": stage.ask(asked).status_code == 404)
             answers = ask_everything(stage.app, stage.browser, pages_of(release_id)[1:4])
             assert (answers.statuses, answers.codes) == ({404}, {"not_found"})
             for answer in (*answers.pages.values(), *answers.twins.values()):
@@ -37,6 +37,6 @@ def test_a_release_that_temporal_has_forgotten_is_not_found_and_says_how_it_last
         never = stage.json("/releases/release:never", 404)["error"]["message"]
         assert "last seen" not in never
         assert set(stage.listed("new")) == {"new"}
-        eventually(lambda: stage.json("/problems")["broken"] == 0, 10)
+        eventually(lambda: stage.json("/problems")["broken"] == 0)
         assert opened not in stage.ask("/problems").text + stage.ask("/releases").text
         stage.close()

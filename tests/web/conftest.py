@@ -58,9 +58,7 @@ def open_accounts() -> Iterator[Callable[..., Accounts]]:
 @pytest.fixture
 def accounts(settings: Settings, open_accounts: Callable[..., Accounts]) -> Accounts:
     make_ready(settings)
-    accounts = open_accounts(settings.accounts_url)
-    accounts.prepare()
-    return accounts
+    return open_accounts(settings.accounts_url)
 
 
 @pytest.fixture

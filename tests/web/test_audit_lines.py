@@ -107,6 +107,7 @@ def written(value: str) -> bytes:
 
 
 def test_nothing_that_is_sent_can_write_a_line_of_its_own(served: Served, accounts: Accounts):
+    no_request_is_a_line(served)
     session = {"Cookie": served.login()}
     cookie = f"Cookie: {session['Cookie']}\r\n".encode()
     for evil in EVIL:
@@ -165,7 +166,8 @@ def shown(served: Served, session: dict[str, str]) -> None:
         assert len(rows) == count + 1 + (form == "ndjson")
 
 
-def test_what_is_no_request_is_a_line_too(served: Served):
+def no_request_is_a_line(served: Served) -> None:
+    """What is no request has a line, and no more than that."""
     with socket.create_connection(("127.0.0.1", served.port), timeout=30) as connection:
         connection.sendall(b"\x1b[31mNONSENSE\r\n\r\n")
         connection.makefile("rb").read()
