@@ -11,6 +11,7 @@ from tests.browser.conftest import fill_in, log_in
 from tests.browser.test_live_page import base_url, page
 from tests.rollout_makers import hierarchy
 from tests.stage import Stage
+from tests.waiting import eventually
 
 __all__ = ["base_url", "page"]
 
@@ -20,6 +21,7 @@ MOMENT = """() => {
   const time = document.querySelector(".facts time[data-show=clock]");
   return [time.dateTime, time.textContent, time.title];
 }"""
+ALL_TELL_THE_YEAR = "[...document.querySelectorAll('time')].every((time) => /\\d{4}/.test(time.title))"
 
 
 @pytest.fixture
@@ -82,7 +84,7 @@ def test_every_time_shows_all_of_it_when_pointed_at_and_those_that_are_relative_
     for path in ("/releases", f"/releases/{release}", f"/releases/{release}/timeline", "/settings", "/problems"):
         page.goto(path)
         assert page.locator("time").count() > 0
-        assert page.evaluate("[...document.querySelectorAll('time')].every((time) => /\\d{4}/.test(time.title))"), path
+        eventually(lambda: page.evaluate(ALL_TELL_THE_YEAR))
     page.goto(f"/releases/{release}")
     last = page.locator(".facts time[data-show=ago]")
     shown = last.inner_text()
