@@ -85,13 +85,13 @@ clean: ## Remove the virtual environment and what was built (the data in var/ st
 # The build backend is in the lock file too, so that nothing unpinned is ever fetched.
 .venv/.runtime: requirements.lock pyproject.toml | .venv/bin/python
 	@echo "Installing the locked requirements"
-	@$(PIP) install --quiet --require-hashes --requirement requirements.lock
+	@$(PIP) install --quiet --require-hashes --no-deps --requirement requirements.lock
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/.dev: requirements-dev.lock .venv/.runtime
 	@echo "Installing the locked development requirements"
-	@$(PIP) install --quiet --require-hashes --requirement requirements-dev.lock
+	@$(PIP) install --quiet --require-hashes --no-deps --requirement requirements-dev.lock
 	@touch $@
 
 # The compiler's own package has no scripts to run, and what has may not.
