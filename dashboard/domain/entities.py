@@ -54,6 +54,41 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """Who paused an execution in Temporal, since when (UTC) and why, as far as `describe` tells."""
+
+    by: str = ""
+    reason: str = ""
+    since: datetime | None = None
+
+
+class Initiator(StrEnum):
+    """What began a run. Only a run that continues as new is part of the tree of the one before it."""
+
+    START = "start"
+    CONTINUED_AS_NEW = "continued_as_new"
+    RETRY = "retry"
+    CRON = "cron"
+    RESET = "reset"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """How a run began, from its first event, which never changes.
+
+    `attempt` counts from 1; `before` is the run that it follows and `failure` how that one failed, as for a retry;
+    `cron` is its schedule.
+    """
+
+    initiator: Initiator = Initiator.START
+    attempt: int = 1
+    before: str = ""
+    failure: Failure | None = None
+    cron: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ChildRun:
     """A child workflow that has not ended, from its parent's `describe`."""
 
@@ -154,6 +189,11 @@ class Execution:
     own code fails, and `waiting_since` (UTC) if its next step has waited for a worker for too long; `closing` is the
     failure or the reason with which the run ended; `first_run_id` is the run that this one continues, itself if none.
     A list knows nothing of these, nor whether children are pending.
+
+    `execution_time` is when its first task is or was due, after its start for one that is delayed, waits for its
+    schedule or is to be tried again; `original_started_at` is the start of the run that this one was reset from.
+    `status_code` is the number of a status that this dashboard does not know. `origin` is None where it was not read,
+    and `next_run_id` is the run that follows one that has closed. `gaps` say what of this execution could not be read.
     """
 
     workflow_id: str
@@ -171,6 +211,19 @@ class Execution:
     closing: Failure | None = None
     first_run_id: str = ""
     children_pending: bool = False
+    execution_time: datetime | None = None
+    original_started_at: datetime | None = None
+    cancel_requested: bool = False
+    pause: Pause | None = None
+    status_code: int | None = None
+    origin: Origin | None = None
+    next_run_id: str = ""
+    gaps: tuple[Problem, ...] = ()
+
+    def scheduled_for(self, now: datetime) -> datetime | None:
+        """When its work is to begin, if it has not begun yet."""
+        due = self.execution_time
+        return due if due is not None and due > now and not self.status.closed else None
 
 
 @dataclass(frozen=True, slots=True)
