@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
@@ -12,6 +13,10 @@ from dashboard.domain.history import History
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem
+
+if TYPE_CHECKING:
+    # A summary of entities: it is made from what is declared here.
+    from dashboard.domain.parts import Parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +54,8 @@ class Attempt:
 
     @property
     def retrying(self) -> bool:
-        """Whether an attempt has failed already and another is to come."""
-        return self.number > 1 and self.last_failure is not None and not self.over
+        """Whether an attempt has failed already and another comes by itself."""
+        return self.number > 1 and self.last_failure is not None and not self.over and not self.paused
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +276,8 @@ class Release:
     `also_pending` and `other_runs` are activities and child workflows that belong to no entity of the tree.
     `runs` are those of its workflow id, as far as a tree was read; a list does not know them.
     `levels` is set for a release that is read level by level, as it is opened.
-    `history` is what has been seen of it, where its tree was looked at.
+    `history` is what has been seen of it, where its tree was looked at. `parts` summarises its tree where that was
+    read for a list, which does not keep the tree; see `dashboard.domain.parts.parts_of`.
     """
 
     execution: Execution
@@ -282,6 +288,7 @@ class Release:
     runs: Runs = field(default_factory=Runs)
     levels: Levels | None = None
     history: History | None = None
+    parts: "Parts | None" = None
 
     @property
     def id(self) -> str:

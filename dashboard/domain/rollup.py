@@ -45,7 +45,7 @@ def tally_apps(entity: Entity) -> Tally:
     A row above the apps that has nothing below it, a gap, a bundle still empty or a row that was not opened, counts
     once with its own phase: a gap must not make a rollout look further along than it is.
     """
-    return tally(_leaves(entity))
+    return tally(leaves_of(entity))
 
 
 def tally(entities: Collection[Entity]) -> Tally:
@@ -59,12 +59,13 @@ def tally(entities: Collection[Entity]) -> Tally:
     )
 
 
-def _leaves(entity: Entity) -> list[Entity]:
+def leaves_of(entity: Entity) -> list[Entity]:
+    """The apps below an entity, and what stands for apps that are not there: a row that has nothing below it."""
     if not entity.children:
         return [] if entity.type is EntityType.RELEASE else [entity]
     leaves = [child for child in entity.children if not child.children]
     if len(leaves) < len(entity.children):
-        leaves += [leaf for child in entity.children if child.children for leaf in _leaves(child)]
+        leaves += [leaf for child in entity.children if child.children for leaf in leaves_of(child)]
     return leaves
 
 

@@ -1,0 +1,137 @@
+"""What the parts of a release say of it, summarised: what failed, what waits for a person, and its newest change."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from dashboard.domain.entities import Attempt, Entity, Release
+from dashboard.domain.ids import EntityType
+from dashboard.domain.phases import Phase
+from dashboard.domain.rollup import Tally, cause_of, leaves_of, tally
+
+_FAILED = frozenset({Phase.FAILED, Phase.TIMED_OUT})
+# A part that was terminated has not done its work. The parts of a release that itself was terminated say no more.
+_FAILED_OR_TERMINATED = _FAILED | {Phase.TERMINATED}
+_ENDED_FROM_OUTSIDE = frozenset({Phase.TERMINATED, Phase.TIMED_OUT})
+_LEVELS = tuple(EntityType)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a release, named. `text` says why it failed or what it waits for, as far as that is known.
+
+    `type` is None for an activity that belongs to no entity; then `id` and `name` are the activity's id.
+    """
+
+    id: str
+    type: EntityType | None
+    name: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What is inside a release's tree.
+
+    `apps` counts the leaves of the tree by phase. `failed` of `total` parts failed, timed out or were terminated;
+    these are leaves, and `level` is their type, or a level above them where only rows above the leaves failed.
+    `cancelled` were cancelled themselves. `retrying` counts activities that failed before and are tried again.
+    `waiting` rows and activities wait for a person: `waits` names the first of them, the innermost. `cause` names the
+    first innermost part that failed. `changed_at` is the newest change that a part reports.
+    """
+
+    apps: Tally
+    level: EntityType | None = None
+    failed: int = 0
+    total: int = 0
+    cancelled: int = 0
+    retrying: int = 0
+    waiting: int = 0
+    waits: Part | None = None
+    cause: Part | None = None
+    changed_at: datetime | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether no part has ended other than well."""
+        return not self.failed and not self.cancelled
+
+
+def parts_of(release: Release) -> Parts | None:
+    """The parts of a release, or None where its tree was not read."""
+    if release.parts is not None:
+        return release.parts
+    if not release.root.children and not release.also_pending:
+        return None
+    return summarise(release.root, release.also_pending)
+
+
+def with_parts(release: Release) -> Release:
+    """A release whose tree was read, with its parts summarised, so that the tree itself need not be kept."""
+    return replace(release, parts=summarise(release.root, release.also_pending))
+
+
+def summarise(root: Entity, also_pending: Iterable[Attempt] = ()) -> Parts:
+    """Summarise what is below a release, and its activities that belong to no row. One pass over all rows."""
+    rows = root.flattened()[1:]
+    leaves = leaves_of(root)
+    attempts = [row.attempt for row in rows if row.attempt] + list(also_pending)
+    waits = _waiting(root, rows, also_pending)
+    level, failed, total, cause = _failed(root, rows, leaves)
+    return Parts(
+        apps=tally(leaves),
+        level=level,
+        failed=failed,
+        total=total,
+        cancelled=sum(row.phase is Phase.CANCELLED and not row.overruled for row in leaves),
+        retrying=sum(attempt.retrying for attempt in attempts),
+        waiting=len(waits),
+        waits=waits[0] if waits else None,
+        cause=cause,
+        changed_at=max((at for row in rows if (at := row.updated_at or row.created_at)), default=None),
+    )
+
+
+def _failed(root: Entity, rows: list[Entity], leaves: list[Entity]) -> tuple[EntityType | None, int, int, Part | None]:
+    """The level at which parts failed, how many of how many, and the first of them."""
+    phases = _FAILED if root.phase in _ENDED_FROM_OUTSIDE else _FAILED_OR_TERMINATED
+    broken = [row for row in rows if row.phase in phases]
+    inner = [row for row in leaves if row.phase in phases] if broken else []
+    if broken and not inner:
+        # What failed is above the leaves: count at the innermost level at which something did.
+        lowest = max(broken, key=lambda row: _LEVELS.index(row.type)).type
+        leaves = [row for row in rows if row.type is lowest]
+        inner = [row for row in broken if row.type is lowest]
+    level = max((row.type for row in leaves), key=_LEVELS.index, default=None)
+    return level, len(inner), len(leaves), _first_cause(inner, broken)
+
+
+def _first_cause(inner: list[Entity], broken: list[Entity]) -> Part | None:
+    """The first of these that says why, the innermost first; else the first of all."""
+    told = next((row for row in (*inner, *broken[::-1]) if cause_of(row)), None)
+    row = told or (inner[0] if inner else None)
+    return _part(row, cause_of(row) or "") if row else None
+
+
+def _waiting(root: Entity, rows: list[Entity], also_pending: Iterable[Attempt]) -> list[Part]:
+    # Looked for without a call per row first: most trees have none.
+    found = any(row.phase is Phase.PAUSED or (row.attempt and row.attempt.paused) for row in rows)
+    parts = [part for child in root.children for part in _waiting_in(child)] if found else []
+    return [*parts, *(_activity(attempt) for attempt in also_pending if attempt.paused)]
+
+
+def _waiting_in(row: Entity) -> list[Part]:
+    below = [part for child in row.children for part in _waiting_in(child)]
+    if row.attempt is not None and row.attempt.paused:
+        return [*below, _part(row, "its activity is paused in Temporal")]
+    if row.phase is Phase.PAUSED and not below:
+        return [_part(row, row.error or row.state.replace("_", " "))]
+    return below
+
+
+def _part(row: Entity, text: str) -> Part:
+    return Part(row.id, row.type, row.name, text)
+
+
+def _activity(attempt: Attempt) -> Part:
+    return Part(attempt.activity_id, None, attempt.activity_id, "its activity is paused in Temporal")
