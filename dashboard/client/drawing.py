@@ -130,12 +130,13 @@ def _span(row: Row) -> str:
 
 
 def _length(seconds: int) -> str:
-    minutes, hours, days = max(seconds, 0) // 60, seconds // 3600, seconds // 86400
+    seconds = max(seconds, 0)
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
     if days:
         return f"{days} d {hours % 24} h"
     if hours:
         return f"{hours} h {minutes % 60:02} min"
-    return f"{minutes} min" if minutes else f"{max(seconds, 0)} s"
+    return f"{minutes} min {seconds % 60:02} s" if minutes else f"{seconds} s"
 
 
 def _clock(moment: str) -> str:

@@ -26,7 +26,8 @@ def number(value: int) -> str:
 
 def iso(value: datetime) -> str:
     """A time for `<time datetime>`: UTC, whole seconds."""
-    return value.strftime("%Y-%m-%dT%H:%M:%SZ")
+    # Not strftime: it writes years below 1000 without zeros, which no browser reads.
+    return f"{value.replace(microsecond=0, tzinfo=None).isoformat()}Z"
 
 
 def clock(value: datetime) -> str:
@@ -69,14 +70,14 @@ def plural(count: int, word: str) -> str:
 
 
 def duration(start: datetime, end: datetime) -> str:
-    """The time between, in the two units that matter: 41 s, 6 min, 1 h 04 min, 2 d 3 h."""
+    """Format the time between in its two largest units: 41 s, 2 min 03 s, 1 h 04 min, 2 d 3 h."""
     seconds = max(int((end - start).total_seconds()), 0)
-    if seconds < 60:
-        return f"{seconds} s"
     minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
-    if minutes < 60:
-        return f"{minutes} min"
-    return f"{hours} h {minutes % 60:02} min" if hours < 24 else f"{days} d {hours % 24} h"
+    if days:
+        return f"{days} d {hours % 24} h"
+    if hours:
+        return f"{hours} h {minutes % 60:02} min"
+    return f"{minutes} min {seconds % 60:02} s" if minutes else f"{seconds} s"
 
 
 def segment(value: str) -> str:

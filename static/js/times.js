@@ -24,11 +24,11 @@ const full = format({ dateStyle: "full", timeStyle: "long" });
 
 let today = "";
 
-/** A span of seconds in the two units that matter. @param {number} seconds */
+/** A span of seconds in its two largest units. @param {number} seconds */
 function span(seconds) {
   const s = Math.max(0, Math.floor(seconds));
   if (s < 60) return `${s} s`;
-  if (s < 3600) return `${Math.floor(s / 60)} min`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ${String(s % 60).padStart(2, "0")} s`;
   if (s < 86400) return `${Math.floor(s / 3600)} h ${String(Math.floor(s / 60) % 60).padStart(2, "0")} min`;
   return `${Math.floor(s / 86400)} d ${Math.floor(s / 3600) % 24} h`;
 }

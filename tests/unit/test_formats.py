@@ -13,8 +13,10 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
         (-5, "0 s"),
         (0, "0 s"),
         (59, "59 s"),
-        (60, "1 min"),
-        (3599, "59 min"),
+        (60, "1 min 00 s"),
+        (163, "2 min 43 s"),
+        (3599, "59 min 59 s"),
+        (3600, "1 h 00 min"),
         (3840, "1 h 04 min"),
         (86399, "23 h 59 min"),
         (2 * 86400 + 3 * 3600, "2 d 3 h"),
@@ -26,6 +28,7 @@ def test_durations_have_the_two_units_that_matter(seconds: int, says: str):
 
 def test_numbers_counts_and_times():
     assert (number(1248), plural(1, "app"), plural(1200, "app")) == ("1,248", "1 app", "1,200 apps")
+    assert iso(datetime(900, 1, 2, 3, 4, 5, 6, tzinfo=UTC)) == "0900-01-02T03:04:05Z"
     assert (iso(NOON), clock(NOON)) == ("2026-11-22T12:00:00Z", "22 Nov 12:00:00 UTC")
 
 
