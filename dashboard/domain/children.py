@@ -11,13 +11,11 @@ from dashboard.domain.entity_map import EntityMap
 from dashboard.domain.graph import Node, grow
 from dashboard.domain.ids import EntityType
 from dashboard.domain.problems import Problem, ProblemCode
+from dashboard.domain.stable_ids import entity_ids_of
 from dashboard.domain.truth import phase_of_status, with_word
 
 # A longer list would be more than a page, or a person, can take.
 MAX_CHILDREN = 20_000
-
-# What may stand between the entity id with which a workflow id begins and the rest of it.
-BOUNDARIES = "/:@#"
 
 
 def release_row(release: Execution) -> Entity:
@@ -124,14 +122,7 @@ def statuses(release: Execution, children: Children, said: Entity, entity_map: E
 
 
 def _names(run: Execution, release: Execution, entity_map: EntityMap) -> Iterator[str]:
-    """The entity ids that a workflow may stand for, the longest first."""
+    """The entity ids that a workflow may stand for, the likeliest first."""
     yield run.workflow_id
     entity = entity_map.entity_of(run.workflow_id, run.workflow_type)
-    text = entity[1] if entity else run.workflow_id
-    yield text
-    # Workflow ids are unique in a namespace, entity ids in their release: many append the release's name.
-    yield text.removesuffix(release.workflow_id.partition(":")[2]).rstrip("-_.")
-    start = text.find(":") + 1
-    for position in range(len(text) - 1, start, -1):
-        if text[position] in BOUNDARIES:
-            yield text[:position]
+    yield from entity_ids_of(entity[1] if entity else run.workflow_id, release.workflow_id)

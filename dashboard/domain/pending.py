@@ -5,10 +5,8 @@ from dataclasses import dataclass, replace
 from operator import is_
 
 from dashboard.domain.entities import Attempt, ChildRun, Entity, Execution
-
-# What may stand between an entity's id and the rest of the id of the workflow that works on it. Names themselves have
-# hyphens and underscores: cluster:eu-west is not a part of cluster:eu.
-_SEPARATORS = "/:@#.~"
+from dashboard.domain.phases import phase_at_work
+from dashboard.domain.stable_ids import entity_ids_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,22 +20,24 @@ def place(root: Entity, execution: Execution) -> tuple[Entity, tuple[Attempt, ..
     """The tree with activities and child workflows on their rows, and those of either that belong to no row.
 
     An activity belongs to the entity whose id it has; a child workflow to the one whose id its own id is, or begins
-    with.
+    with. An app that is "running" is at work while either is pending.
     """
     if not execution.attempts and not execution.child_runs:
         return root, (), ()
     ids = {entity.id for entity in root.flattened() if entity.id}
-    runs, others = _by_entity(execution.child_runs, ids)
+    runs, others = _by_entity(execution.child_runs, ids, execution.workflow_id)
     also = tuple(attempt for activity_id, attempt in execution.attempts.items() if activity_id not in ids)
     pending = _Pending(execution.attempts, runs, frozenset([*execution.attempts, *runs]))
     return _with(root, pending), also, others
 
 
-def _by_entity(runs: Iterable[ChildRun], ids: set[str]) -> tuple[dict[str, ChildRun], tuple[ChildRun, ...]]:
+def _by_entity(
+    runs: Iterable[ChildRun], ids: set[str], release_id: str
+) -> tuple[dict[str, ChildRun], tuple[ChildRun, ...]]:
     found: dict[str, ChildRun] = {}
     others = []
     for run in sorted(runs, key=lambda run: run.workflow_id not in ids):
-        owner = _owner(run.workflow_id, ids)
+        owner = _owner(run.workflow_id, ids, release_id)
         if owner is None or owner in found:
             others.append(run)
         else:
@@ -45,12 +45,9 @@ def _by_entity(runs: Iterable[ChildRun], ids: set[str]) -> tuple[dict[str, Child
     return found, tuple(others)
 
 
-def _owner(workflow_id: str, ids: set[str]) -> str | None:
-    """The longest entity id that this workflow id is, or begins with."""
-    if workflow_id in ids:
-        return workflow_id
-    ends = (end for end in range(len(workflow_id) - 1, 0, -1) if workflow_id[end] in _SEPARATORS)
-    return next((workflow_id[:end] for end in ends if workflow_id[:end] in ids), None)
+def _owner(workflow_id: str, ids: set[str], release_id: str) -> str | None:
+    """The longest entity id that this workflow id is, or begins with, with the release's own part or without it."""
+    return next((name for name in entity_ids_of(workflow_id, release_id) if name in ids), None)
 
 
 def _with(entity: Entity, pending: _Pending) -> Entity:
@@ -62,5 +59,6 @@ def _with(entity: Entity, pending: _Pending) -> Entity:
     same = all(map(is_, children, entity.children))
     if same and attempt is None and run is None:
         return entity
+    phase = phase_at_work(entity.type, entity.state, entity.phase) if attempt or run else entity.phase
     # A row drawn from a child workflow has its own attempt already.
-    return replace(entity, attempt=attempt or entity.attempt, child_run=run, children=children)
+    return replace(entity, phase=phase, attempt=attempt or entity.attempt, child_run=run, children=children)

@@ -61,6 +61,16 @@ def phase_of(entity_type: EntityType, word: str) -> Phase:
     return _phase(entity_type, word[:LONGEST_WORD])
 
 
+def phase_at_work(entity_type: EntityType, word: str, phase: Phase) -> Phase:
+    """The phase of a row that has work pending in Temporal, given the phase of its own word.
+
+    Only a word that elsewhere means "at work" changes: an app that is "running" may have been deployed and run, or be
+    the one that is being deployed. "deployed" or "healthy" say what has been reached, whatever else is pending.
+    """
+    ambiguous = phase is Phase.SUCCEEDED and _COMMON.get(plain_word(word)) is Phase.RUNNING
+    return Phase.RUNNING if ambiguous and _phase(entity_type, word[:LONGEST_WORD]) is Phase.SUCCEEDED else phase
+
+
 def plain_word(word: str) -> str:
     """A word without what makes no difference: case, hyphens and blanks for underscores, blanks around it."""
     return _plain(word[:LONGEST_WORD])

@@ -6,7 +6,7 @@ from dataclasses import replace
 from dashboard.domain.entities import Entity, Execution, Release, Status
 from dashboard.domain.ids import EntityType
 from dashboard.domain.pending import place
-from dashboard.domain.phases import Phase
+from dashboard.domain.phases import Phase, phase_at_work
 from dashboard.domain.problems import Problem
 
 _PHASES = {
@@ -53,12 +53,18 @@ def settle(execution: Execution, entity: Entity) -> Entity:
     return _ended(entity, _LEFT_BEHIND.get(execution.status, Phase.CANCELLED))
 
 
-def overrule(entity: Entity, ended: Mapping[str, Status]) -> Entity:
-    """A tree after the statuses of the child workflows that run its rows: one that ended badly beats its row's word."""
-    children = tuple(overrule(child, ended) for child in entity.children)
+def overrule(entity: Entity, statuses: Mapping[str, Status]) -> Entity:
+    """A tree after the statuses of the child workflows that run its rows.
+
+    One that ended badly beats its row's word, and an app that is "running" is at work while its own workflow is open.
+    """
+    children = tuple(overrule(child, statuses) for child in entity.children)
     if any(new is not old for new, old in zip(children, entity.children, strict=True)):
         entity = replace(entity, children=children)
-    status = ended.get(entity.id)
+    status = statuses.get(entity.id)
+    if status is Status.RUNNING:
+        phase = phase_at_work(entity.type, entity.state, entity.phase)
+        return entity if phase is entity.phase else replace(entity, phase=phase)
     if status not in _ENDED_BADLY:
         return entity
     below = tuple(_ended(child, _LEFT_BEHIND.get(status, Phase.CANCELLED)) for child in entity.children)
@@ -81,6 +87,8 @@ def with_word(row: Entity, word: Entity, status: Status) -> Entity:
     )
     if not word.state:
         return row
+    if status is Status.RUNNING:
+        word = replace(word, phase=phase_at_work(row.type, word.state, word.phase))
     phase = _phase_after(status, word.phase)
     return replace(row, state=word.state, phase=phase, overruled=_overrules(word, phase))
 

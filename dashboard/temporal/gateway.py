@@ -24,7 +24,7 @@ from dashboard.temporal.history import closing_of, with_task_failure
 from dashboard.temporal.parts import ask_in_parts
 from dashboard.temporal.presence import Presence
 from dashboard.temporal.query_shape import RELEASE_STATE, Handle, ask_entity, ask_release
-from dashboard.temporal.reading import ChildReader, Told, alone, is_wordless
+from dashboard.temporal.reading import ChildReader, Told, alone, is_wordless, with_pending
 from dashboard.temporal.runs import list_runs
 from dashboard.temporal.shapes import ask_tree
 from dashboard.temporal.visibility import Visibility
@@ -144,7 +144,7 @@ class TemporalGateway:
             handle = client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
             entity = await ask_entity(handle, entity_id, entity_type, queries, run.task_queue)
             if entity is None or entity.problem is None:
-                return entity and self._map.reword(entity)
+                return entity and await with_pending(handle, self._map.reword(entity), queries)
             return await children.find(handle, entity)
 
         answers = await asyncio.gather(*(ask(run) for run in rows.runs))

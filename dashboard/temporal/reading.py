@@ -11,6 +11,8 @@ from dashboard.domain.child_runs import Children, of_this_release
 from dashboard.domain.children import find_row, release_row, release_tree, statuses, tellers
 from dashboard.domain.entities import Entity, Execution
 from dashboard.domain.entity_map import EntityMap
+from dashboard.domain.pending import place
+from dashboard.domain.phases import phase_at_work
 from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.domain.truth import overrule
 from dashboard.temporal.budget import Budget
@@ -180,6 +182,21 @@ def _because(told: Told, problem: Problem) -> Told:
 
 def _settled(release: Execution) -> bool:
     return release.closed_at is not None and datetime.now(UTC) - release.closed_at > SETTLED
+
+
+async def with_pending(handle: Handle, entity: Entity, budget: Budget) -> Entity:
+    """An entity that was asked for alone, with what is pending for it where its own word leaves open what it does.
+
+    Costs a call for an app that is "running" and for nothing else.
+    """
+    if phase_at_work(entity.type, entity.state, entity.phase) is entity.phase:
+        return entity
+    try:
+        async with budget.bounds():
+            release = decode_description(await handle.describe(rpc_timeout=budget.left))
+    except ASKING_ERRORS as exc:
+        return replace(entity, problem=source_problem(exc))
+    return place(entity, release)[0]
 
 
 async def is_wordless(handle: Handle, problem: Problem, budget: Budget) -> bool:

@@ -1,5 +1,12 @@
-from dashboard.domain.entities import ChildRun
+from dataclasses import replace
+
+import pytest
+
+from dashboard.domain.entities import ChildRun, Status
+from dashboard.domain.ids import EntityType
 from dashboard.domain.pending import place
+from dashboard.domain.phases import Phase, phase_of
+from dashboard.domain.truth import judge
 from tests.rollout_makers import entity, execution, retrying
 
 ROOT = entity(
@@ -34,3 +41,42 @@ def test_a_child_workflow_stands_on_the_entity_with_which_its_id_begins():
 
 def test_with_nothing_pending_the_tree_is_the_same():
     assert place(ROOT, execution())[0] is ROOT
+
+
+def at_work(state: str, phase: Phase, **pending):
+    root = entity("release:r", "in_progress", entity("app:pay", state), entity("app:rest", state))
+    placed = rows(place(root, execution(**pending))[0])
+    assert placed["app:rest"].phase is phase_of(EntityType.APP, state), "nothing of its own is pending"
+    return (placed["app:pay"].state, placed["app:pay"].phase) == (state, phase)
+
+
+@pytest.mark.parametrize("word", ["running", "Running", " RUNNING "])
+def test_an_app_that_is_running_is_at_work_while_something_of_its_own_is_pending(word):
+    assert at_work(word, Phase.RUNNING, attempts={"app:pay": replace(retrying("app:pay"), number=1, last_failure=None)})
+    assert at_work(word, Phase.RUNNING, attempts={"app:pay": retrying("app:pay")})
+    assert at_work(word, Phase.RUNNING, child_runs=(run("app:pay/7"),))
+
+
+@pytest.mark.parametrize(
+    ("word", "phase"),
+    [
+        ("deployed", Phase.SUCCEEDED),
+        ("healthy", Phase.SUCCEEDED),
+        ("failed", Phase.FAILED),
+        ("pending", Phase.PENDING),
+        ("paused", Phase.PAUSED),
+        ("a word of ours", Phase.UNKNOWN),
+    ],
+)
+def test_a_word_that_says_what_was_reached_stays_whatever_is_pending(word, phase):
+    assert at_work(word, phase, attempts={"app:pay": retrying("app:pay")})
+
+
+def test_what_an_ended_release_left_at_work_is_not_taken_for_deployed():
+    said = entity("release:r", "in_progress", entity("app:pay", "running"), entity("app:rest", "running"))
+    left = replace(retrying("app:pay"), over=True)
+    root = judge(execution(Status.TERMINATED, attempts={"app:pay": left}), said).root
+    assert [(row.phase, row.overruled) for row in root.children] == [
+        (Phase.TERMINATED, True),
+        (Phase.SUCCEEDED, False),
+    ]
