@@ -225,6 +225,13 @@ class Execution:
     next_run_id: str = ""
     gaps: tuple[Problem, ...] = ()
 
+    @property
+    def began_at(self) -> datetime:
+        """When work of this run began or is to begin: after its delay, or in the run that it was reset from."""
+        if self.original_started_at:
+            return min(self.original_started_at, self.started_at)
+        return max(self.execution_time or self.started_at, self.started_at)
+
     def scheduled_for(self, now: datetime) -> datetime | None:
         """When its work is to begin, if it has not begun yet."""
         due = self.execution_time
@@ -253,6 +260,17 @@ class Runs:
             if run.run_id == run_id:
                 return before.status is Status.CONTINUED_AS_NEW
         return False
+
+    def first_of(self, execution: Execution) -> Execution:
+        """Return the first of the runs that continue one another up to this one; itself where none is known."""
+        first, continued = execution, False
+        for run in self.executions:
+            if run.run_id != execution.run_id and not continued:
+                continue
+            if continued and run.status is not Status.CONTINUED_AS_NEW:
+                break
+            first, continued = run, True
+        return first
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +312,15 @@ class Release:
     def id(self) -> str:
         """The release id, which is the workflow id."""
         return self.execution.workflow_id
+
+    @property
+    def chain_began_at(self) -> datetime:
+        """When the first of the runs that continue one another up to this one began, as far as they are known."""
+        return self.runs.first_of(self.execution).began_at
+
+    def began_at(self, now: datetime) -> datetime | None:
+        """When its work began; None if it has not."""
+        return None if self.execution.scheduled_for(now) else self.chain_began_at
 
 
 @dataclass(frozen=True, slots=True)

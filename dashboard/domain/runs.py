@@ -28,4 +28,8 @@ def _brief(run: Execution) -> Execution:
         status=run.status,
         started_at=run.started_at,
         closed_at=run.closed_at,
+        execution_time=run.execution_time,
+        original_started_at=run.original_started_at,
+        origin=run.origin,
+        next_run_id=run.next_run_id,
     )

@@ -1,20 +1,14 @@
-"""When work was done: spans of a release's waves and clusters, what went wrong in them, and an estimate of the rest.
-
-A row's `created_at` says when its record was made, which may be long before anybody works on it. It counts as the
-start of work only where rows are made as work comes to them: a child workflow starts with its work, and a release that
-tells of itself does so if none of its rows that wait has one and some were made after work had begun elsewhere.
-Everywhere else work begins, as far as is known, with the first change of anything below the row that has moved.
-"""
+"""When work was done: spans of a release's waves and clusters, what went wrong in them, and an estimate of the rest."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dashboard.domain.entities import Entity, Release, Status
-from dashboard.domain.phases import Phase, phase_of
+from dashboard.domain.phases import Phase
 from dashboard.domain.rollup import tally_apps
+from dashboard.domain.work_times import WorkTimes, has_begun
 
-_GOING_ON = frozenset({Phase.PENDING, Phase.RUNNING, Phase.PAUSED})
 # What keeps an estimate from being one: nobody knows when a row in one of these moves on.
 _HELD = frozenset(Phase) - {Phase.PENDING, Phase.RUNNING, Phase.SUCCEEDED}
 
@@ -77,21 +71,15 @@ class Timeline:
     estimate: Estimate | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What is known of when an entity moved first and last."""
+def timeline(release: Release, known_at: datetime) -> Timeline:
+    """The timeline of a release as it was read at this moment.
 
-    first: datetime | None
-    last: datetime | None
-    exact: bool
-
-
-def timeline(release: Release) -> Timeline:
-    """The timeline of a release. Pure: what goes on has no end, so that it stays the same while nothing changes."""
-    at_work = _made_as_work_comes(release.root)
-    bars = tuple(_bar(release, wave, at_work) for wave in release.root.children)
+    What goes on has no end, so that it stays the same while nothing changes.
+    """
+    work = WorkTimes(release, known_at)
+    bars = tuple(_bar(work, wave) for wave in release.root.children)
     execution = release.execution
-    times = [execution.started_at, *_times(bars)]
+    times = [release.chain_began_at, *_times(bars)]
     latest = max([*times, execution.closed_at] if execution.closed_at else times)
     span = Span(min(times), latest if execution.status.closed else None, exact=True)
     return Timeline(span, latest, bars, _estimate(release, bars, latest))
@@ -107,61 +95,17 @@ def _times(bars: Sequence[Bar]) -> Iterator[datetime]:
         yield from _times(bar.bars)
 
 
-def _bar(release: Release, entity: Entity, at_work: bool, depth: int = 2) -> Bar:
-    known = _known(entity, at_work)
-    below = tuple(_bar(release, child, at_work, depth - 1) for child in entity.children) if depth > 1 else ()
-    span = None
-    if known.first:
-        end = _end(release, entity, known)
-        span = Span(known.first, max(end, known.first) if end else None, known.exact)
-    return Bar(entity, any(map(_begun, entity.flattened())), known.last, span, _marks(entity), below)
+def _bar(work: WorkTimes, entity: Entity, depth: int = 2) -> Bar:
+    known = work.of(entity)
+    below = tuple(_bar(work, child, depth - 1) for child in entity.children) if depth > 1 else ()
+    span = Span(known.first, work.ended(entity), known.exact) if known.first else None
+    return Bar(entity, any(map(has_begun, entity.flattened())), known.last, span, _marks(work, entity), below)
 
 
-def _end(release: Release, entity: Entity, known: _Known) -> datetime | None:
-    """When it was done with; None if it is not. What an ended release left unfinished ended with the release."""
-    execution = release.execution
-    if entity.phase in _GOING_ON and not execution.status.closed:
-        return None
-    left_behind = entity.phase is not phase_of(entity.type, entity.state) and "run_id" not in entity.details
-    return (execution.closed_at if left_behind else None) or known.last or known.first
-
-
-def _begun(row: Entity) -> bool:
-    """Whether work has come to this row itself: by its own last word, as what an ended release left was never begun."""
-    said = phase_of(row.type, row.state)
-    if said is Phase.UNKNOWN:
-        return bool(row.created_at and row.updated_at and row.updated_at > row.created_at)
-    return said is not Phase.PENDING
-
-
-def _known(entity: Entity, at_work: bool) -> _Known:
-    below = [_known(child, at_work) for child in entity.children]
-    firsts = [known.first for known in below if known.first]
-    lasts = [known.last for known in below if known.last]
-    begun = _begun(entity)
-    if begun and entity.updated_at:
-        lasts.append(entity.updated_at)
-    last = max(lasts, default=None)
-    if begun and entity.created_at and (at_work or "run_id" in entity.details):
-        return _Known(min([entity.created_at, *firsts]), last, exact=True)
-    # Of what was not read below it, the last change says nothing about the first.
-    alone = entity.updated_at if begun and not entity.unopened else None
-    return _Known(min(firsts, default=alone), last, exact=False)
-
-
-def _made_as_work_comes(root: Entity) -> bool:
-    rows = [row for wave in root.children for row in (wave, *wave.children)]
-    if any(row.created_at and not _begun(row) for row in rows):
-        return False
-    made = [row.created_at for row in rows if row.created_at]
-    moved = [known for row in root.children if (known := _known(row, at_work=False).first)]
-    return bool(made and moved) and max(made) > min(moved)
-
-
-def _marks(entity: Entity) -> tuple[Mark, ...]:
+def _marks(work: WorkTimes, entity: Entity) -> tuple[Mark, ...]:
     """The failures in it and the retries, each as one: what failed first, and what is tried again first."""
     leaves = [row for row in entity.flattened() if not row.children]
-    failed = [(row.updated_at, row) for row in leaves if row.phase.broken and row.updated_at]
+    failed = [(at, row) for row in leaves if row.phase.broken and (at := work.told(row.updated_at))]
     retried = [row for row in entity.flattened() if row.attempt and row.attempt.retrying]
     marks = []
     if failed:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from itertools import chain
 from typing import ClassVar
 
@@ -14,6 +15,7 @@ from dashboard.domain.narrowing import EVERYTHING, Narrowing
 from dashboard.domain.order import Order
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import EntityNotFound, Problem, ProblemCode, SourceUnavailable
+from dashboard.domain.work_times import WorkTimes
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness
 from dashboard.pages.places import place_of_path
@@ -130,7 +132,7 @@ class EntityPage(Page):
             runs=RunsView.of(release),
             path=tuple(Step(id=step.id, type=step.type, name=step.name) for step in path[:-1]),
             unread=any(row.problem and row.problem.code is ProblemCode.NOT_READ for row in path[-1].walk()),
-            entity=_row(release, path, folding),
+            entity=_row(release, path, folding, snapshot.as_of),
             opens=() if by_levels or len(path) > 1 else release.root.child_ids,
             **freshness(snapshot),
         )
@@ -164,8 +166,8 @@ def _unread(wave: Entity) -> bool:
     return wave.problem is not None and not wave.children and wave.problem.code in UNREAD
 
 
-def _row(release: Release, path: tuple[Entity, ...], folding: Folding) -> ReleaseTree | AnyRow:
-    entity = path[-1]
+def _row(release: Release, path: tuple[Entity, ...], folding: Folding, known_at: datetime) -> ReleaseTree | AnyRow:
+    entity, work = path[-1], WorkTimes(release, known_at)
     # The same place as in the tree, so that an open page can be given these rows.
     place = place_of_path(
         (step.id, position_in(parent, step)) for parent, step in zip((None, *path), path, strict=False)
@@ -173,11 +175,11 @@ def _row(release: Release, path: tuple[Entity, ...], folding: Folding) -> Releas
     parent_id = path[-2].id if len(path) > 1 else ""
     match entity.type:
         case EntityType.WAVE:
-            return wave_row(entity, parent_id, folding, place)
+            return wave_row(entity, parent_id, folding, place, work)
         case EntityType.CLUSTER:
-            return cluster_row(entity, parent_id, replace(folding, every=True), place)
+            return cluster_row(entity, parent_id, replace(folding, every=True), place, work)
         case EntityType.BUNDLE:
-            return bundle_row(entity, parent_id, folding, place)
+            return bundle_row(entity, parent_id, folding, place, work)
         case EntityType.APP:
-            return app_row(entity, parent_id, place)
-    return ReleaseTree(**tree_fields(release, folding))
+            return app_row(entity, parent_id, place, work)
+    return ReleaseTree(**tree_fields(release, folding, known_at))

@@ -110,8 +110,8 @@ class KioskRelease(Row):
     earlier: Annotated[bool, Field(description="Whether the run that is shown is not the latest.")]
 
     @classmethod
-    def of(cls, release: Release) -> "KioskRelease":
-        """The view of a release."""
+    def of(cls, release: Release, known_at: datetime) -> "KioskRelease":
+        """The view of a release as it was read at this moment."""
         execution, root = release.execution, release.root
         runs, over = RunsView.of(release), execution.status.closed
         return cls(
@@ -129,7 +129,7 @@ class KioskRelease(Row):
             failing_task=FailingTaskView.of(execution.failing_task),
             waiting_since=execution.waiting_since,
             # Of a release that is read as it is opened there is none, and it has thousands of rows.
-            estimate=None if release.levels else EstimateView.of(timeline(release).estimate),
+            estimate=None if release.levels else EstimateView.of(timeline(release, known_at).estimate),
             earlier=runs.earlier,
         )
 
@@ -201,5 +201,5 @@ class KioskPage(Page):
         cls, seen: Snapshot[Any], release: Release | None, turns: TurnsView | None, asked: Mapping[str, str]
     ) -> Self:
         """The page of what was `seen`: this release, and whose turn it is. `asked` is what the next address keeps."""
-        view = KioskRelease.of(release) if release else None
+        view = KioskRelease.of(release, seen.as_of) if release else None
         return cls(**freshness(seen), turns=turns, release=view, asked=asked)

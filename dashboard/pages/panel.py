@@ -11,16 +11,17 @@ from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import EntityNotFound, SourceUnavailable
 from dashboard.domain.rollup import tally_apps
+from dashboard.domain.work_times import WorkTimes
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, ProblemView, freshness
 from dashboard.pages.entity import Step, missing, path_to
 from dashboard.pages.places import place_of
-from dashboard.pages.rows import Row, common
+from dashboard.pages.rows import WorkedRow, worked
 from dashboard.pages.seen import HistoryView
 from dashboard.pages.views import Progress
 
 
-class PanelRow(Model, Row):
+class PanelRow(Model, WorkedRow):
     """The entity, without what is below it. `progress` counts the apps in it, as far as they were read."""
 
     type: EntityType
@@ -29,10 +30,10 @@ class PanelRow(Model, Row):
     progress: Progress | None
 
     @classmethod
-    def of(cls, entity: Entity, place: str) -> "PanelRow":
+    def of(cls, entity: Entity, place: str, work: WorkTimes) -> "PanelRow":
         """The row of an entity."""
         return cls(
-            **common(entity, place),
+            **worked(entity, place, work),
             type=entity.type,
             version=entity.version,
             sequence=entity.sequence,
@@ -118,7 +119,7 @@ class Panel(Model):
             workflow_id=release.execution.workflow_id,
             run_id=release.execution.run_id,
             path=tuple(Step(id=step.id, type=step.type, name=step.name) for step in (path or ())[:-1]),
-            entity=PanelRow.of(entity, place_of("panel", entity_id, 0)) if entity else None,
+            entity=_row_of(seen, entity) if entity else None,
             problem=None if entity else _why_missing(seen, entity_id),
             history=HistoryView.of(history, [step.id for step in path or ()], entity) if history and entity else None,
             also_in=tuple(map(KnownView.of, also_in)),
@@ -158,6 +159,15 @@ class PanelPage(Page):
     def of(cls, seen: Snapshot[Release], panel: Panel) -> "PanelPage":
         """The page of a panel that was made of this snapshot."""
         return cls(selected=panel, **freshness(seen))
+
+
+def _row_of(seen: Snapshot[Release], entity: Entity) -> PanelRow:
+    release = seen.value
+    row = PanelRow.of(entity, place_of("panel", entity.id, 0), WorkTimes(release, seen.as_of))
+    if entity is not release.root:
+        return row
+    own = {"began_at": release.began_at(seen.as_of), "ended_at": release.execution.closed_at}
+    return row.model_copy(update=own)
 
 
 def _why_missing(seen: Snapshot[Release], entity_id: str) -> ProblemView | None:

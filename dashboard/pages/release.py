@@ -111,7 +111,7 @@ class TreePage(Page, ReleaseTree):
         over = release.execution.status.closed
         far = tuple(release.root.walk()) if release.levels else release.root.children
         return cls(
-            **tree_fields(release, folding),
+            **tree_fields(release, folding, snapshot.as_of),
             **freshness(snapshot),
             **more,
             entities=entities,

@@ -9,6 +9,7 @@ from pydantic import Field, JsonValue
 from dashboard.domain.entities import Entity
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import ProblemCode
+from dashboard.domain.work_times import WorkTimes
 from dashboard.pages.base import ProblemView, part
 from dashboard.pages.places import key_of
 from dashboard.pages.views import AttemptView, ChildRunView, Progress
@@ -117,7 +118,25 @@ class Row:
 
 
 @part
-class AppRow(Row):
+class WorkedRow(Row):
+    """A row of which it is told when work on it began and ended; `created_at` is when its record was made."""
+
+    began_at: Annotated[
+        datetime | None,
+        Field(description="When work on it began, as far as is known; null where it has not, or that is not known."),
+    ]
+    ended_at: Annotated[
+        datetime | None, Field(description="When work on it ended; null while it goes on, or where that is not known.")
+    ]
+
+    @property
+    def since(self) -> datetime | None:
+        """Since when it is in its phase: at work since that began, else since its last change."""
+        return self.began_at if self.phase is Phase.RUNNING else self.updated_at or self.ended_at
+
+
+@part
+class AppRow(WorkedRow):
     """An app in a bundle."""
 
     type: Literal["app"]
@@ -126,7 +145,7 @@ class AppRow(Row):
 
 
 @part
-class Branch(Row):
+class Branch(WorkedRow):
     """A row with rows below it: its line is a part of what its key names."""
 
     @property
@@ -215,6 +234,11 @@ class WaveRow(Branch):
 
 
 AnyRow = Annotated[WaveRow | ClusterRow | BundleRow | AppRow, Field(discriminator="type")]
+
+
+def worked(entity: Entity, place: str, work: WorkTimes) -> dict[str, Any]:
+    """The fields that rows of every type share, and when there was work on it."""
+    return common(entity, place) | {"began_at": work.began(entity), "ended_at": work.ended(entity)}
 
 
 def common(entity: Entity, place: str) -> dict[str, Any]:

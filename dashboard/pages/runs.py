@@ -31,7 +31,7 @@ class RunsView(Model):
 
     shown: RunView
     latest: RunView
-    began_at: datetime = Field(description="The start of the first of the runs that this one continues.")
+    began_at: datetime = Field(description="When the first of the runs that this one continues began, or is to begin.")
     earlier: bool = Field(description="Whether the run that is shown is not the latest.")
     all: tuple[RunView, ...]
     more: bool = Field(description="Whether there are older ones that are not listed.")
@@ -45,15 +45,10 @@ class RunsView(Model):
         executions = runs.executions or (release.execution,)
         views = [_view(run, continues=runs.follows(run.run_id)) for run in executions]
         shown = next(view for view in views if view.run_id == release.execution.run_id)
-        began = shown
-        for view in views[views.index(shown) :]:
-            began = view
-            if not view.continues:
-                break
         return cls(
             shown=shown,
             latest=views[0],
-            began_at=began.started_at,
+            began_at=release.chain_began_at,
             earlier=shown != views[0],
             all=tuple(views),
             more=runs.more,

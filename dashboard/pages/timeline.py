@@ -122,7 +122,7 @@ class TimelinePage(Page, Row):
     def of(cls, snapshot: Snapshot[Release], open_ids: frozenset[str] = frozenset(), *, every: bool = False) -> Self:
         """The page of a snapshot; in a release of very many clusters, with those of these waves as well."""
         release = snapshot.value
-        root, drawn = release.root, timeline(release)
+        root, drawn = release.root, timeline(release, snapshot.as_of)
         place = place_of("", release.id, 0)
         clusters = [cluster for wave in root.children for cluster in wave.children]
         return cls(

@@ -11,9 +11,10 @@ from dashboard.domain.ids import EntityType
 from dashboard.domain.narrowing import EVERYTHING, Narrowing
 from dashboard.domain.order import Order
 from dashboard.domain.rollup import tally, tally_apps
+from dashboard.domain.work_times import WorkTimes
 from dashboard.pages.base import part
 from dashboard.pages.places import place_of
-from dashboard.pages.rows import AppRow, BundleRow, ClusterRow, Row, WaveRow, common
+from dashboard.pages.rows import AppRow, BundleRow, ClusterRow, Row, WaveRow, WorkedRow, common, worked
 from dashboard.pages.views import Progress
 
 # From so many rows on a browser is told to make those that are out of sight later.
@@ -21,7 +22,7 @@ LARGE = 1_500
 
 
 @part
-class ReleaseTree(Row):
+class ReleaseTree(WorkedRow):
     """A release with its waves: what Temporal knows of its execution beside what it says of itself."""
 
     type: EntityType
@@ -91,12 +92,15 @@ class Folding:
 UNFOLDED = Folding(every=True)
 
 
-def tree_fields(release: Release, folding: Folding) -> dict[str, Any]:
-    """The fields of a ReleaseTree."""
+def tree_fields(release: Release, folding: Folding, known_at: datetime) -> dict[str, Any]:
+    """The fields of a ReleaseTree, of a release as it was read at this moment."""
     execution, root = release.execution, release.root
     place = place_of("", execution.workflow_id, 0)
+    work = WorkTimes(release, known_at)
     return {
         **common(root, place),
+        "began_at": release.began_at(known_at),
+        "ended_at": execution.closed_at,
         "type": root.type,
         "workflow_id": execution.workflow_id,
         "run_id": execution.run_id,
@@ -105,33 +109,33 @@ def tree_fields(release: Release, folding: Folding) -> dict[str, Any]:
         "status": execution.status,
         "started_at": execution.started_at,
         "closed_at": execution.closed_at,
-        "changed_at": _last_change(release),
+        "changed_at": _last_change(release, work),
         "wave_ids": root.child_ids,
         "progress": Progress.of(tally_apps(root)),
         "cluster_progress": Progress.of(tally([cluster for wave in root.children for cluster in wave.children])),
         "wave_progress": Progress.of(tally(root.children)),
         "waves": tuple(
-            wave_row(wave, root.id, folding, place_of(place, wave.id, position))
+            wave_row(wave, root.id, folding, place_of(place, wave.id, position), work)
             for position, wave in folding.below(root)
         ),
     }
 
 
-def _last_change(release: Release) -> datetime:
-    times = [entity.updated_at for entity in release.root.flattened() if entity.updated_at]
+def _last_change(release: Release, work: WorkTimes) -> datetime:
+    times = [changed for entity in release.root.flattened() if (changed := work.told(entity.updated_at))]
     known = [release.execution.started_at, *times]
     return max([*known, release.execution.closed_at] if release.execution.closed_at else known)
 
 
-def wave_row(wave: Entity, release_id: str, folding: Folding, place: str) -> WaveRow:
+def wave_row(wave: Entity, release_id: str, folding: Folding, place: str, work: WorkTimes) -> WaveRow:
     """The row of a wave with its clusters."""
     is_open = folding.opens_wave(wave)
     clusters = tuple(
-        cluster_row(cluster, wave.id, folding, place_of(place, cluster.id, position))
+        cluster_row(cluster, wave.id, folding, place_of(place, cluster.id, position), work)
         for position, cluster in (folding.below(wave) if is_open else ())
     )
     return WaveRow(
-        **common(wave, place),
+        **worked(wave, place, work),
         type="wave",
         release_id=release_id,
         sequence=wave.sequence,
@@ -144,26 +148,28 @@ def wave_row(wave: Entity, release_id: str, folding: Folding, place: str) -> Wav
     )
 
 
-def cluster_row(cluster: Entity, wave_id: str, folding: Folding, place: str) -> ClusterRow:
+def cluster_row(cluster: Entity, wave_id: str, folding: Folding, place: str, work: WorkTimes) -> ClusterRow:
     """The row of a cluster, with its bundle if the folding opens it."""
     is_open = folding.opens_cluster(cluster)
     bundle = next((bundle for _, bundle in folding.below(cluster)), None) if is_open else None
     return ClusterRow(
-        **common(cluster, place),
+        **worked(cluster, place, work),
         type="cluster",
         wave_id=wave_id,
         bundle_id=cluster.child_ids[0] if cluster.child_ids else None,
         progress=Progress.of(tally_apps(cluster)),
         open=is_open,
-        bundle=bundle_row(bundle, cluster.id, folding, place_of(place, bundle.id, 0)) if bundle else None,
+        bundle=bundle_row(bundle, cluster.id, folding, place_of(place, bundle.id, 0), work) if bundle else None,
     )
 
 
-def bundle_row(bundle: Entity, cluster_id: str, folding: Folding, place: str) -> BundleRow:
+def bundle_row(bundle: Entity, cluster_id: str, folding: Folding, place: str, work: WorkTimes) -> BundleRow:
     """The row of a bundle with its apps."""
-    apps = tuple(app_row(app, bundle.id, place_of(place, app.id, position)) for position, app in folding.below(bundle))
+    apps = tuple(
+        app_row(app, bundle.id, place_of(place, app.id, position), work) for position, app in folding.below(bundle)
+    )
     return BundleRow(
-        **common(bundle, place),
+        **worked(bundle, place, work),
         type="bundle",
         cluster_id=cluster_id,
         app_ids=bundle.child_ids,
@@ -173,6 +179,6 @@ def bundle_row(bundle: Entity, cluster_id: str, folding: Folding, place: str) ->
     )
 
 
-def app_row(app: Entity, bundle_id: str, place: str) -> AppRow:
+def app_row(app: Entity, bundle_id: str, place: str, work: WorkTimes) -> AppRow:
     """The row of an app."""
-    return AppRow(**common(app, place), type="app", bundle_id=bundle_id, version=app.version)
+    return AppRow(**worked(app, place, work), type="app", bundle_id=bundle_id, version=app.version)

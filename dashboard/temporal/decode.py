@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 from pydantic import JsonValue
 
@@ -11,6 +11,7 @@ from dashboard.domain.entities import NO_DETAILS, Entity
 from dashboard.domain.ids import EntityType, flaw_of
 from dashboard.domain.phases import Phase, phase_of
 from dashboard.domain.problems import Problem, ProblemCode
+from dashboard.temporal.times import is_unset, read_time
 
 MAX_DETAIL_DEPTH = 12
 CUT = "(cut: nested too deeply)"
@@ -111,7 +112,7 @@ def _decode(value: JsonValue, level: _Level, scope: _Scope) -> Entity:
     state = _text(value.get("state"))
     problem = check_id(text, level.type) or _check_row(level.type, state, repeated=scope.repeats(text))
     listed, children, broken = _children(value, level, scope)
-    created, updated = _time(value.get("created_at")), _time(value.get("updated_at"))
+    created, updated = read_time(value.get("created_at")), read_time(value.get("updated_at"))
     return Entity(
         id=text,
         type=level.type,
@@ -188,10 +189,9 @@ def _details(
 ) -> Mapping[str, JsonValue]:
     details = {} if value.keys() <= level.named else {key: value[key] for key in value if key not in level.named}
     # A time that could not be read is not lost: it stays as it came.
-    if created is None and value.get("created_at") is not None:
-        details["created_at"] = value["created_at"]
-    if updated is None and value.get("updated_at") is not None:
-        details["updated_at"] = value["updated_at"]
+    for name, time in (("created_at", created), ("updated_at", updated)):
+        if time is None and not is_unset(told := value.get(name)):
+            details[name] = told
     return {clean_text(key): _clean(item) for key, item in details.items()} if details else NO_DETAILS
 
 
@@ -232,16 +232,6 @@ def _text(value: JsonValue) -> str:
 
 def _whole(value: JsonValue) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _time(value: JsonValue) -> datetime | None:
-    if not isinstance(value, str):
-        return None
-    try:
-        time = datetime.fromisoformat(value)
-        return time if time.tzinfo is UTC else (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _as_list(value: JsonValue) -> list[JsonValue] | None:

@@ -15,6 +15,7 @@ from msgspec.json import Decoder
 from dashboard.domain.entities import NO_DETAILS, Entity
 from dashboard.domain.ids import MAX_IDENTIFIER, EntityType, flaw_of
 from dashboard.domain.phases import Phase, phase_of
+from dashboard.temporal.times import is_unset
 
 _State = Annotated[str, Meta(min_length=1)]
 _Ids = tuple[str, ...] | None
@@ -97,7 +98,10 @@ def _is_plain(encoding: str, content: bytes) -> bool:
 class _Times(dict[str | None, datetime | None]):
     """Times by their text, each read once: many rows of a rollout were created in the same moment."""
 
-    def __missing__(self, text: str) -> datetime:
+    def __missing__(self, text: str) -> datetime | None:
+        if is_unset(text):
+            self[text] = None
+            return None
         try:
             time = datetime.fromisoformat(text)
         except ValueError as exc:

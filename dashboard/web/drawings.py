@@ -6,7 +6,7 @@ from markupsafe import Markup, escape
 
 from dashboard.domain.phases import Phase
 from dashboard.pages.matrix_parts import Cell, ClusterHead
-from dashboard.pages.rows import Row
+from dashboard.pages.rows import Row, WorkedRow
 from dashboard.pages.views import Progress
 from dashboard.web.formats import duration, plural, time
 from dashboard.web.links import entity_url
@@ -48,21 +48,21 @@ def last_word(row: Row) -> Markup:
     return Markup(f'<span class="last-word" title="{escape(row.state)}">last said {said}</span>')  # noqa: S704 - escaped
 
 
-def took(row: Row) -> Markup:
-    """How long: until its last change where it has ended; from its start, and counting, while it has not."""
-    began, changed, shown = row.created_at, row.updated_at, ""
+def took(row: WorkedRow) -> Markup:
+    """How long: until its end where it has ended; from the begin of work on it, and counting, while it has not."""
+    began, ended, shown = row.began_at, row.ended_at, ""
     if began and row.phase in _GOING_ON:
         shown = time(began, "since")
-    elif began and changed and changed > began and row.phase not in _WITHOUT_TIMES:
-        shown = duration(began, changed)
+    elif began and ended and ended > began and row.phase not in _WITHOUT_TIMES:
+        shown = duration(began, ended)
     return Markup(f'<span class="took">{shown}</span>')  # noqa: S704 - no text in it
 
 
-def since(row: Row) -> Markup:
-    """From when on it has been at work, while it is."""
-    if row.created_at is None or row.phase not in _GOING_ON:
+def since(row: WorkedRow) -> Markup:
+    """From when on it has been at work, or has waited, while it does."""
+    if row.since is None or row.phase not in _GOING_ON:
         return Markup()
-    return Markup(f'<span class="since">since {time(row.created_at, "day")}</span>')  # noqa: S704 - no text in it
+    return Markup(f'<span class="since">since {time(row.since, "day")}</span>')  # noqa: S704 - no text in it
 
 
 def tally(progress: Progress, noun: str = "app") -> Markup:

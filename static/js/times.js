@@ -38,11 +38,13 @@ const secondsFrom = (one, other) => (other.getTime() - one.getTime()) / 1000;
 
 /** How each `data-show` is written. @type {Record<string, (at: Date, now: Date) => string>} */
 const shown = {
-  clock: (at) => (date.format(at) === today ? clock : dayAndTime).format(at),
+  // Half a year from now it takes the year to say which day it is.
+  clock: (at, now) => (Math.abs(secondsFrom(at, now)) > 1.6e7 ? full : date.format(at) === today ? clock : dayAndTime).format(at),
   exact: (at, now) => shown.clock(at, now),
   day: (at, now) => shown.clock(at, now),
   since: (at, now) => span(secondsFrom(at, now)),
-  ago: (at, now) => `${span(secondsFrom(at, now))} ago`,
+  // A rollout may tell of what is to come, or by a clock that is wrong.
+  ago: (at, now) => (secondsFrom(now, at) > 60 ? shown.clock(at, now) : `${span(secondsFrom(at, now))} ago`),
   tick: (at) => minutes.format(at),
   date: (at) => day.format(at),
   left: (at, now) => (at > now ? `about ${span(secondsFrom(now, at))} left` : `${span(secondsFrom(at, now))} later than estimated`),

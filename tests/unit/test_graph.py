@@ -3,13 +3,14 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.domain.entities import Entity
+from dashboard.domain.entities import Entity, Release
 from dashboard.domain.graph import Node, grow
 from dashboard.domain.ids import EntityType
 from dashboard.domain.problems import ProblemCode
+from dashboard.domain.work_times import WorkTimes
 from dashboard.pages.places import place_of
 from dashboard.pages.tree import UNFOLDED, wave_row
-from tests.rollout_makers import entity
+from tests.rollout_makers import STARTED, entity, execution
 
 ROOT = "release:r"
 BELOW = ["wave", "cluster", "bundle", "app", "odd"]
@@ -64,8 +65,9 @@ def test_ids_are_unique_but_for_those_that_say_so_and_every_row_can_be_shown(pai
     root = tree(*(node(*pair) for pair in pairs))
     ids = Counter(row.id for row in root.walk() if not (row.problem and row.problem.code == "malformed"))
     assert [entity_id for entity_id, count in ids.items() if count > 1] == []
+    work = WorkTimes(Release(execution(), root), STARTED)
     for position, wave in enumerate(root.children):
-        wave_row(wave, root.id, UNFOLDED, place_of("", wave.id, position))
+        wave_row(wave, root.id, UNFOLDED, place_of("", wave.id, position), work)
 
 
 def test_what_is_in_its_place_has_no_problem():

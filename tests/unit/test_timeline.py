@@ -16,6 +16,7 @@ from tests.rollout_makers import STARTED, entity, execution, retrying
 pytestmark = pytest.mark.unit
 
 WORDS = ("pending", "deploying", "deployed", "failed", "odd", "")
+READ = STARTED + timedelta(hours=2)
 minutes = st.none() | st.integers(-5, 60)
 
 
@@ -53,7 +54,7 @@ def plan() -> list[Entity]:
 
 
 def drawn(*waves: Entity, status: Status = Status.RUNNING, word: str = "in_progress", ended: float = 30) -> Timeline:
-    return timeline(judged(*waves, status=status, word=word, ended=ended))
+    return timeline(judged(*waves, status=status, word=word, ended=ended), READ)
 
 
 def judged(*waves: Entity, status: Status = Status.RUNNING, word: str = "in_progress", ended: float = 30) -> Release:
@@ -154,7 +155,7 @@ def stuck() -> Release:
     ],
 )
 def test_there_is_no_estimate_where_there_is_nothing_to_estimate_from(release: Release):
-    assert timeline(release).estimate is None
+    assert timeline(release, READ).estimate is None
 
 
 apps = st.builds(

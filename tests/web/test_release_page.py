@@ -66,7 +66,7 @@ def test_waves_tell_how_many_clusters_are_done_and_since_when_they_run(viewer: F
         assert share is not None
         assert f"/ {total} cluster" in words(share)
     running = page.select('.row.wave[data-phase="running"] .since time')
-    begun = {wave["id"]: wave["created_at"] for wave in tree["waves"]}
+    begun = {wave["id"]: wave["began_at"] for wave in tree["waves"]}
     assert running
     assert {time["datetime"][:19] for time in running} <= {str(at)[:19] for at in begun.values()}
     assert not page.select('.row.wave[data-phase="succeeded"] .since')
