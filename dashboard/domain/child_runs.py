@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from dashboard.domain.entities import Attempt, Entity, Execution, Status
+from dashboard.domain.entities import Attempt, Entity, Execution, Failure, Initiator, Origin, Status, joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +15,7 @@ class Child:
     execution: Execution
     parent_id: str | None
     root_run_id: str
+    parent_run_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,8 @@ class Children:
     """What was listed of a release's child workflows, and how many more there are that were not read.
 
     `attempts` are, by run id, the activities on which some of them wait; `words` what runs said of themselves.
-    `whole_at` says when all of them were listed at once, by the reader's own clock.
+    `whole_at` says when all of them were listed at once, by the reader's own clock, and `asked_at` when it was asked
+    last (UTC). `origins` say, by run id, how some of the runs began that follow another of the same id.
     """
 
     listed: tuple[Child, ...]
@@ -42,6 +44,15 @@ class Children:
     attempts: Mapping[str, Attempt] = field(default_factory=dict)
     words: Mapping[str, Word] = field(default_factory=dict)
     whole_at: float = 0.0
+    asked_at: datetime | None = None
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+
+    def is_scheduled(self, run: Execution) -> bool:
+        """Whether work of a run had not begun when it was asked: it waits for its time, and is not tried again."""
+        origin = self.origins.get(run.run_id)
+        if origin and origin.initiator is Initiator.RETRY:
+            return False
+        return self.asked_at is not None and run.scheduled_for(self.asked_at) is not None
 
     @property
     def tally(self) -> Counter[Status]:
@@ -84,28 +95,52 @@ def has_lost(children: Children, counted: Mapping[Status, int]) -> bool:
 def of_this_release(release: Execution, listed: Iterable[Child]) -> list[Child]:
     """All runs of this release's child workflows, newest first.
 
-    A workflow id may be used again: an earlier release of the same id has other runs at the top of its trees. Runs
-    that continue one another are one release.
+    Runs that continue one another are one release. Those that a schedule or a retry began anew, and other releases of
+    the same id, have trees of their own; a reset one keeps what had been started before the point of its reset.
     """
     # The run id decides between equal times: the order must not depend on that in which they were listed.
     everything = sorted(listed, key=lambda child: (child.execution.started_at, child.execution.run_id), reverse=True)
-    runs = _runs_of(release, everything)
+    roots = _roots_of(release, everything)
+    kept = _kept_by_reset(release, everything) if release.origin and release.origin.kept else frozenset()
     return [
         child
         for child in everything
-        if child.root_run_id in runs and child.execution.workflow_id != release.workflow_id
+        if (child.root_run_id in roots or child.execution.run_id in kept)
+        and child.execution.workflow_id != release.workflow_id
     ]
 
 
-def _runs_of(release: Execution, newest_first: Sequence[Child]) -> set[str]:
-    runs = {release.run_id}
+def _roots_of(release: Execution, newest_first: Sequence[Child]) -> set[str]:
     if release.first_run_id in {"", release.run_id}:
-        return runs
-    for child in newest_first:
+        return {release.run_id}
+    own = (child.execution for child in newest_first if child.execution.workflow_id == release.workflow_id)
+    older = [run for run in own if run.started_at <= release.started_at and run.run_id != release.run_id]
+    return {release.run_id, *(run.run_id for run in joined(release, older))}
+
+
+def _kept_by_reset(release: Execution, newest_first: Sequence[Child]) -> frozenset[str]:
+    """The runs that a reset kept, with what they continued as and what they started."""
+    kept = set(release.origin.kept) if release.origin else set()
+    continued: set[str] = set()
+    for child in reversed(newest_first):
         run = child.execution
-        if run.workflow_id != release.workflow_id or run.started_at > release.started_at:
-            continue
-        runs.add(run.run_id)
-        if run.run_id == release.first_run_id:
-            break
-    return runs
+        if run.run_id in kept or child.parent_run_id in kept or run.workflow_id in continued:
+            kept.add(run.run_id)
+            continued.discard(run.workflow_id)
+            if run.status is Status.CONTINUED_AS_NEW:
+                continued.add(run.workflow_id)
+    return frozenset(kept)
+
+
+def tried_again(run: Execution, origin: Origin | None) -> Attempt | None:
+    """Return the attempt that a child workflow's run is, where the one before it failed and it has not ended."""
+    if origin is None or origin.initiator is not Initiator.RETRY or run.status.closed:
+        return None
+    return Attempt(
+        activity_id="",
+        number=origin.attempt,
+        maximum=None,
+        last_failure=origin.failure or Failure("", "how it ended is not known"),
+        next_at=run.execution_time,
+        worker=None,
+    )

@@ -1,19 +1,22 @@
 """Child workflows as the rows of a release: which of them belong to it, what each is, and what its status says."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
 
-from dashboard.domain.child_runs import Child, Children, of_this_release
-from dashboard.domain.entities import Entity, Execution, Status
+from dashboard.domain.child_runs import Child, Children, of_this_release, tried_again
+from dashboard.domain.entities import Attempt, Entity, Execution, Status, joined
 from dashboard.domain.entity_map import EntityMap
 from dashboard.domain.graph import Node, grow
 from dashboard.domain.ids import EntityType
+from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.domain.stable_ids import entity_ids_of
 from dashboard.domain.truth import phase_of_status, with_word
 
+# The word for what is to begin at a time that has not come.
+SCHEDULED = "scheduled"
 # A longer list would be more than a page, or a person, can take.
 MAX_CHILDREN = 20_000
 
@@ -27,10 +30,12 @@ def release_tree(release: Execution, children: Children, entity_map: EntityMap) 
     """A release that says nothing of itself, with its child workflows as its rows, in the order of their start."""
     newest: dict[str, Child] = {}
     older: list[Child] = []
+    earlier: dict[str, list[Execution]] = {}
     for child in of_this_release(release, children.listed):
         if newest.setdefault(child.execution.workflow_id, child) is not child:
             older.append(child)
-    kept = list(reversed(newest.values()))
+            earlier.setdefault(child.execution.workflow_id, []).append(child.execution)
+    kept = [_since_first(child, earlier) for child in reversed(newest.values())]
     nodes = [_node(child, entity_map, children) for child in (*kept, *older)]
     top = _worded(release_row(release), release, children)
     root = grow(top, release.workflow_id, nodes, limit=MAX_CHILDREN, more=children.more)
@@ -42,6 +47,31 @@ def release_tree(release: Execution, children: Children, entity_map: EntityMap) 
         )
         root = replace(root, problem=Problem(ProblemCode.LAGGING, text))
     return root
+
+
+def _since_first(child: Child, earlier: Mapping[str, Sequence[Execution]]) -> Child:
+    """A child workflow with the start of the first of the runs that continue one another up to it."""
+    runs = earlier.get(child.execution.workflow_id)
+    before = joined(child.execution, runs) if runs else ()
+    if not before:
+        return child
+    return replace(child, execution=replace(child.execution, original_started_at=before[-1].began_at))
+
+
+def followers(release: Execution, children: Children, limit: int) -> list[Execution]:
+    """The newest runs of child workflows of which an earlier run did not end by continuing, and those that wait.
+
+    Their first events say whether they were tried again. Those that run come first.
+    """
+    newest: dict[str, Execution] = {}
+    found: dict[str, Execution] = {}
+    for child in of_this_release(release, children.listed):
+        run = child.execution
+        latest = newest.setdefault(run.workflow_id, run)
+        waits = run.execution_time is not None and run.execution_time > run.started_at
+        if not latest.status.closed and (waits if latest is run else run.status is not Status.CONTINUED_AS_NEW):
+            found[latest.run_id] = latest
+    return list(found.values())[:limit]
 
 
 def find_row(release: Execution, children: Children, entity_id: str, entity_map: EntityMap) -> Entity | None:
@@ -73,7 +103,7 @@ def tellers(release: Execution, children: Children, entity_map: EntityMap) -> li
     for child in of_this_release(release, children.listed):
         run = child.execution
         entity = entity_map.entity_of(run.workflow_id, run.workflow_type)
-        if entity:
+        if entity and not children.is_scheduled(run):
             found.setdefault(run.workflow_id, Teller(run, *entity))
     return list(found.values())
 
@@ -84,8 +114,21 @@ def _node(child: Child, entity_map: EntityMap, children: Children | None = None)
     entity_type, entity_id = entity or (EntityType.APP, run.workflow_id)
     row = _row(run, entity_type, entity_id)
     if children:
-        row = _worded(replace(row, attempt=children.attempts.get(run.run_id)), run, children)
+        row = replace(row, attempt=_attempt_of(run, children))
+        row = _waiting(row) if children.is_scheduled(run) else _worded(row, run, children)
     return Node(run.workflow_id, child.parent_id, row, known=entity is not None)
+
+
+def _attempt_of(run: Execution, children: Children) -> Attempt | None:
+    """What it waits for: its activity, unless the workflow itself was tried again and no activity of it is."""
+    activity = children.attempts.get(run.run_id)
+    if activity and activity.retrying:
+        return activity
+    return tried_again(run, children.origins.get(run.run_id)) or activity
+
+
+def _waiting(row: Entity) -> Entity:
+    return replace(row, state=SCHEDULED, phase=Phase.PENDING)
 
 
 def _worded(row: Entity, run: Execution, children: Children) -> Entity:
@@ -103,7 +146,7 @@ def _row(run: Execution, entity_type: EntityType, entity_id: str) -> Entity:
         state=run.status.lower(),
         phase=phase_of_status(run.status),
         name=entity_id.partition(":")[2] or entity_id,
-        created_at=run.started_at,
+        created_at=run.began_at,
         updated_at=run.closed_at or run.started_at,
         details=details,
     )

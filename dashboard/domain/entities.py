@@ -1,6 +1,6 @@
 """What the dashboard knows of a rollout: its entities, its execution, and what Temporal knows of its activities."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -83,7 +83,9 @@ class Origin:
     """How a run began, from its first event, which never changes.
 
     `attempt` counts from 1; `before` is the run that it follows and `failure` how that one failed, as for a retry;
-    `cron` is its schedule.
+    `cron` is its schedule. `continues` is the run that ended by continuing as this one, which makes both one tree.
+    Of a reset, `reason` is why, and `kept` are the run ids of the child workflows that were started before the point
+    to which the run was reset: they are part of its tree.
     """
 
     initiator: Initiator = Initiator.START
@@ -91,6 +93,9 @@ class Origin:
     before: str = ""
     failure: Failure | None = None
     cron: str = ""
+    continues: str = ""
+    reason: str = ""
+    kept: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +243,19 @@ class Execution:
         return due if due is not None and due > now and not self.status.closed else None
 
 
+def joined(execution: Execution, older: Iterable[Execution]) -> tuple[Execution, ...]:
+    """Return those of the `older` runs of its id, newest first, that ended by continuing as this one, step by step."""
+    found: list[Execution] = []
+    latest = execution
+    for run in older:
+        origin = latest.origin
+        if run.run_id != origin.continues if origin else run.status is not Status.CONTINUED_AS_NEW:
+            break
+        found.append(run)
+        latest = run
+    return tuple(found)
+
+
 @dataclass(frozen=True, slots=True)
 class Runs:
     """The runs of a workflow id that are known, newest first, and whether there are `more`.
@@ -256,21 +274,20 @@ class Runs:
 
     def follows(self, run_id: str) -> bool:
         """Whether this run continues the one before it, which ended by continuing as new."""
-        for run, before in zip(self.executions, self.executions[1:], strict=False):
-            if run.run_id == run_id:
-                return before.status is Status.CONTINUED_AS_NEW
-        return False
+        run = next((run for run in self.executions if run.run_id == run_id), None)
+        return run is not None and len(self.chain(run)) > 1
+
+    def chain(self, execution: Execution) -> tuple[Execution, ...]:
+        """Return the runs that continue one another up to this one, newest first: itself alone where none is known.
+
+        A run that was tried again, that its schedule began, or that was reset, continues none.
+        """
+        older = [run for run in self.executions if run.started_at < execution.started_at]
+        return (execution, *joined(execution, older))
 
     def first_of(self, execution: Execution) -> Execution:
-        """Return the first of the runs that continue one another up to this one; itself where none is known."""
-        first, continued = execution, False
-        for run in self.executions:
-            if run.run_id != execution.run_id and not continued:
-                continue
-            if continued and run.status is not Status.CONTINUED_AS_NEW:
-                break
-            first, continued = run, True
-        return first
+        """Return the first of the runs that continue one another up to this one."""
+        return self.chain(execution)[-1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,9 +30,10 @@ def weight_of(history: History | None) -> int:
 def remember(before: Release | None, looked_at: datetime, after: Release, at: datetime) -> History:
     """The history of a release after a look `at`, the one before having been at `looked_at`.
 
-    It begins anew with another release of the same id, and where there was nothing before.
+    It begins anew with another release of the same id, with a run that does not continue the one before it, and where
+    there was nothing before.
     """
-    if before is None or before.history is None or _origin(before) != _origin(after):
+    if before is None or before.history is None or not _continues(before, after):
         return History(at)
     seen = differences(before.root, after.root)
     # Nobody has to look at a run that has ended.
@@ -60,9 +61,12 @@ def with_history(seen: Snapshot[Any], history: History | None) -> Snapshot[Any]:
     return replace(seen, version=version_of(seen.version, history.since, history.edition))
 
 
-def _origin(release: Release) -> str:
-    """The first of the runs that continue one another."""
-    return release.execution.first_run_id or release.execution.run_id
+def _continues(before: Release, after: Release) -> bool:
+    """Whether one is the other, later: the same run, or one of those that have continued it."""
+    run, run_id = after.execution, before.execution.run_id
+    if run_id == run.run_id or (run.origin and run_id == run.origin.continues):
+        return True
+    return any(each.run_id == run_id for each in after.runs.chain(run))
 
 
 def _changed(history: History, changes: Mapping[str, tuple[Change, ...]]) -> History:

@@ -1,11 +1,12 @@
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from dashboard.domain.child_runs import Child, Children
-from dashboard.domain.children import longest_running, release_tree, statuses
-from dashboard.domain.entities import Status
+from dashboard.domain.children import followers, longest_running, release_tree, statuses, tellers
+from dashboard.domain.entities import Failure, Initiator, Origin, Status
 from dashboard.domain.entity_map import EntityMap
 from tests.rollout_makers import STARTED, entity, execution
 
@@ -88,3 +89,103 @@ def test_those_that_run_longest_and_wait_for_no_other_are_looked_at_first():
     )
     found = longest_running(execution(), Children(listed), 2)
     assert [run.workflow_id for run in found] == ["app:old", "app:new"]
+
+
+def run_of(number: int, status: Status, **fields: Any) -> Child:
+    """A run of the release itself, an hour after the one before it, as the list below it has it."""
+    started = STARTED + timedelta(hours=number)
+    return Child(execution(status, run_id=f"run-{number}", started_at=started, **fields), None, f"run-{number}")
+
+
+def waves_of(release: Any, *listed: Child) -> list[str]:
+    return [wave.id for wave in release_tree(release, Children(listed), MAP).children]
+
+
+def third(origin: Origin | None) -> Any:
+    """The third run of a chain."""
+    return execution(run_id="run-3", first_run_id="run-1", started_at=STARTED + timedelta(hours=3), origin=origin)
+
+
+CHAIN = (
+    child("wave:third", root="run-3", minute=181),
+    child("wave:second", root="run-2", minute=121),
+    child("wave:first", root="run-1", minute=61),
+)
+
+
+@pytest.mark.parametrize("initiator", [Initiator.RETRY, Initiator.CRON])
+@pytest.mark.parametrize("before", [Status.FAILED, Status.COMPLETED, Status.TIMED_OUT])
+def test_a_run_that_a_retry_or_its_schedule_began_has_its_own_children_alone(initiator: Initiator, before: Status):
+    runs = (run_of(2, before), run_of(1, before))
+    assert waves_of(third(Origin(initiator, 3, before="run-2")), *CHAIN, *runs) == ["wave:third"]
+    assert waves_of(third(None), *CHAIN, *runs) == ["wave:third"], "the end of the run before says as much"
+
+
+def test_runs_that_continue_one_another_are_one_tree_as_far_back_as_they_do():
+    origin = Origin(Initiator.CONTINUED_AS_NEW, before="run-2", continues="run-2")
+    tried = (run_of(2, Status.CONTINUED_AS_NEW), run_of(1, Status.FAILED))
+    assert waves_of(third(origin), *CHAIN, *tried) == ["wave:second", "wave:third"]
+    late = (run_of(2, Status.RUNNING), run_of(1, Status.CONTINUED_AS_NEW))
+    assert waves_of(third(origin), *CHAIN, *late) == ["wave:first", "wave:second", "wave:third"], "the list is late"
+
+
+def test_a_reset_run_keeps_what_was_started_before_the_point_of_the_reset_and_what_that_started():
+    origin = Origin(Initiator.RESET, before="run-2", kept=frozenset({"kept", "went-on"}))
+    listed = (
+        child("cluster:later", "wave:kept", root="run-2", run_id="c", minute=200),
+        child("wave:again", root="run-3", minute=181),
+        child("wave:undone", root="run-2", run_id="undone", minute=123),
+        child("wave:on", root="run-2", run_id="went-on-2", minute=122),
+        child("wave:on", root="run-2", status=Status.CONTINUED_AS_NEW, run_id="went-on", minute=121),
+        child("wave:kept", root="run-2", run_id="kept", minute=120),
+    )
+    below = replace(listed[0], parent_run_id="kept")
+    root = release_tree(third(origin), Children((below, *listed[1:], run_of(2, Status.TERMINATED))), MAP)
+    assert [wave.id for wave in root.children] == ["wave:kept", "wave:on", "wave:again"]
+    assert [row.id for row in root.children[0].walk() if row.id.startswith("cluster")] == ["cluster:later"]
+
+
+def test_a_child_that_continued_as_new_counts_from_its_first_run_and_no_further():
+    listed = (
+        child("wave:w", run_id="d", minute=40),
+        child("wave:w", status=Status.CONTINUED_AS_NEW, run_id="c", minute=30),
+        child("wave:w", status=Status.CONTINUED_AS_NEW, run_id="b", minute=20),
+        child("wave:w", status=Status.COMPLETED, run_id="a", minute=10),
+    )
+    (row,) = release_tree(execution(), Children(listed), MAP).children
+    assert (row.details["run_id"], row.created_at) == ("d", STARTED + timedelta(minutes=20))
+
+
+def test_a_child_that_was_tried_again_is_one_row_with_its_attempt_and_how_the_last_one_failed():
+    listed = (
+        child("wave:w", run_id="b", minute=20),
+        child("wave:w", status=Status.FAILED, run_id="a", minute=10),
+    )
+    why = Failure("", "canary: error rate 7% > 1%")
+    origins = {"b": Origin(Initiator.RETRY, 2, before="a", failure=why)}
+    (row,) = release_tree(execution(), Children(listed, origins=origins), MAP).children
+    assert row.attempt is not None
+    assert (row.attempt.number, row.attempt.last_failure, row.attempt.retrying) == (2, why, True)
+    assert row.created_at == STARTED + timedelta(minutes=20), "what it does now began with this attempt"
+    assert [run.run_id for run in followers(execution(), Children(listed), 10)] == ["b"]
+    done = (replace(listed[0], execution=replace(listed[0].execution, status=Status.COMPLETED)), listed[1])
+    (row,) = release_tree(execution(), Children(done, origins=origins), MAP).children
+    assert (row.phase, row.attempt) == ("succeeded", None)
+    assert followers(execution(), Children(done), 10) == []
+
+
+def test_a_child_that_waits_for_its_time_is_scheduled_and_is_asked_nothing():
+    due = STARTED + timedelta(hours=2)
+    waits = child("wave:w", run_id="b", minute=20)
+    waits = replace(waits, execution=replace(waits.execution, execution_time=due))
+    before = Children((waits,), asked_at=STARTED + timedelta(hours=1))
+    (row,) = release_tree(execution(), before, MAP).children
+    assert (row.state, row.phase) == ("scheduled", "pending")
+    assert [teller.entity_id for teller in tellers(execution(), before, MAP)] == [RELEASE]
+    after = replace(before, asked_at=due)
+    (row,) = release_tree(execution(), after, MAP).children
+    assert (row.phase, row.created_at) == ("running", due)
+    assert len(tellers(execution(), after, MAP)) == 2
+    tried = replace(before, origins={"b": Origin(Initiator.RETRY, 2, failure=Failure("", "no"))})
+    (row,) = release_tree(execution(), tried, MAP).children
+    assert (row.phase, row.attempt and row.attempt.next_at) == ("running", due)

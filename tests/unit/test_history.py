@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.domain.diff import differences, standing
-from dashboard.domain.entities import Entity, Release, Status
+from dashboard.domain.entities import Entity, Execution, Initiator, Origin, Release, Status
 from dashboard.domain.history import MOST_OF_ONE, History
 from dashboard.domain.phases import Phase, phase_of
 from dashboard.domain.problems import Problem, ProblemCode
@@ -134,7 +136,7 @@ def test_a_run_that_had_ended_was_not_to_be_looked_at():
     ended = Release(execution(Status.COMPLETED), done)
     before = replace(ended, history=History(STARTED))
     assert remember(before, STARTED, ended, after(3600)) == History(STARTED)
-    goes_on = Release(execution(run_id="run-2", first_run_id="run-1"), done)
+    goes_on = Release(next_run(Initiator.CONTINUED_AS_NEW, continues="run-1"), done)
     assert len(remember(before, STARTED, goes_on, after(3600)).gaps) == 1
 
 
@@ -158,10 +160,22 @@ def test_a_row_that_left_and_came_again_is_told_so():
     ]
 
 
+def next_run(initiator: Initiator, **origin: Any) -> Execution:
+    """The second run of a chain, begun like this after the first."""
+    return execution(run_id="run-2", first_run_id="run-1", origin=Origin(initiator, before="run-1", **origin))
+
+
+@pytest.mark.parametrize("initiator", [Initiator.RETRY, Initiator.CRON, Initiator.RESET])
+def test_a_run_that_was_begun_anew_has_a_history_of_its_own(initiator: Initiator):
+    first = looked((0, tree(entity("app:0", "deploying"))))
+    again = Release(next_run(initiator), tree(entity("app:0")))
+    assert remember(first, STARTED, again, after(1)) == History(after(1))
+
+
 def test_another_release_of_the_same_id_begins_anew_and_a_run_that_goes_on_does_not():
     root, done = tree(entity("app:0")), tree(entity("app:0", "deployed"))
     first = looked((0, root))
-    goes_on = Release(execution(run_id="run-2", first_run_id="run-1"), done)
+    goes_on = Release(next_run(Initiator.CONTINUED_AS_NEW, continues="run-1"), done)
     history = remember(first, STARTED, goes_on, after(1))
     assert history.count == 1
     other = Release(execution(run_id="run-3", first_run_id="run-3"), done)

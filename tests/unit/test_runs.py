@@ -1,6 +1,7 @@
+from dataclasses import replace
 from datetime import timedelta
 
-from dashboard.domain.entities import Runs, Status
+from dashboard.domain.entities import Initiator, Origin, Runs, Status
 from dashboard.domain.runs import known_runs
 from tests.rollout_makers import STARTED, execution
 
@@ -32,3 +33,17 @@ def test_what_describe_says_beats_the_list():
 def test_a_run_follows_the_one_that_continued_as_new_and_no_other():
     runs = known_runs(Runs((run(3, Status.RUNNING), run(2, Status.FAILED), run(1, Status.CONTINUED_AS_NEW))), [])
     assert [runs.follows(f"run-{number}") for number in (1, 2, 3)] == [False, True, False]
+
+
+def test_a_run_that_a_retry_or_its_schedule_began_follows_none_whatever_came_before_it():
+    tried = replace(run(2, Status.RUNNING), origin=Origin(Initiator.RETRY, 2, before="run-1"))
+    runs = known_runs(Runs((run(1, Status.CONTINUED_AS_NEW),)), [tried])
+    assert not runs.follows("run-2")
+    assert runs.first_of(tried).run_id == "run-2"
+
+
+def test_a_run_follows_the_one_that_its_first_event_names_though_the_list_has_it_running():
+    goes_on = replace(run(2, Status.RUNNING), origin=Origin(Initiator.CONTINUED_AS_NEW, continues="run-1"))
+    runs = known_runs(Runs((run(1, Status.RUNNING),)), [goes_on])
+    assert runs.follows("run-2")
+    assert runs.first_of(goes_on).run_id == "run-1"
