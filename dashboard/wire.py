@@ -52,7 +52,9 @@ def environ_of(scope: MutableMapping[str, Any], body: bytes) -> dict[str, Any]:
     headers = [(name, value) for name, value in scope["headers"] if b"_" not in name]
     environ: dict[str, Any] = dict(build_environ({**scope, "headers": headers, "query_string": b""}, None))  # type: ignore[typeddict-item, arg-type]
     # As they came: ids need not be UTF-8 to be told that they cannot be used.
-    environ["PATH_INFO"] = unquote_to_bytes(scope["raw_path"]).decode("latin1")
+    # An encoded slash is part of an id, and stays one in the form that addresses have for it.
+    path = scope["raw_path"].replace(b"%2F", b"~2F").replace(b"%2f", b"~2F")
+    environ["PATH_INFO"] = unquote_to_bytes(path).decode("latin1")
     environ["QUERY_STRING"] = scope["query_string"].decode("latin1")
     environ["wsgi.input"] = BytesIO(body)
     # A body without a length is here as a whole, too.

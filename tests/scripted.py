@@ -199,12 +199,70 @@ class TellingPart:
         return {"id": workflow.info().workflow_id, **self.says}
 
 
+@workflow.defn(name="ForeignQueries")
+class ForeignQueries:
+    """A workflow of somebody who never heard of the contract, with queries whose names begin like ours."""
+
+    def __init__(self) -> None:
+        self.end: str | None = None
+
+    @workflow.run
+    async def run(self, plan: dict[str, Any]) -> None:
+        await asyncio.gather(*(grow(child) for child in plan.get("children", ())))
+        await workflow.wait_condition(lambda: self.end is not None)
+
+    @workflow.signal
+    def finish(self, end: str) -> None:
+        self.end = end
+
+    @workflow.query
+    def get_current_status(self) -> str:
+        return "awaiting approval decision"
+
+    @workflow.query
+    def get_progress(self) -> int:
+        return 40
+
+    @workflow.query
+    def get_state(self) -> dict[str, Any]:
+        return {"state": "exploded"}
+
+
+@workflow.defn(name="OtherAnswers")
+class OtherAnswers:
+    """A workflow whose queries have our names by chance: it answers what it was started with, or raises."""
+
+    @workflow.init
+    def __init__(self, plan: dict[str, Any]) -> None:
+        self.answer = plan["answer"]
+        self.end: str | None = None
+
+    @workflow.run
+    async def run(self, plan: dict[str, Any]) -> None:
+        await asyncio.gather(*(grow(child) for child in plan.get("children", ())))
+        await workflow.wait_condition(lambda: self.end is not None)
+
+    @workflow.signal
+    def finish(self, end: str) -> None:
+        self.end = end
+
+    @workflow.query
+    def get_hierarchy(self) -> Any:
+        if isinstance(self.answer, dict) and "raise" in self.answer:
+            raise ValueError(self.answer["raise"])
+        return self.answer
+
+    @workflow.query
+    def get_release_state(self) -> Any:
+        return self.get_hierarchy()
+
+
 async def main(address: str, task_queue: str) -> None:
     client = await Client.connect(address)
     worker = Worker(
         client,
         task_queue=task_queue,
-        workflows=[ScriptedRelease, ScriptedTree, TellingPart],
+        workflows=[ScriptedRelease, ScriptedTree, TellingPart, ForeignQueries, OtherAnswers],
         activities=[stumble],
         workflow_runner=UnsandboxedWorkflowRunner(),
     )

@@ -159,7 +159,9 @@ class Kept:
             return tuple(session.scalars(asked.limit(MAX_STARS)))
 
     def star(self, user_id: str, release_id: str) -> None:
-        """Star a release; one that is starred stays so. Raises KeptRefused for one too many."""
+        """Star a release; one that is starred stays so. Raises KeptRefused for one too many, or one with a NUL."""
+        if "\0" in release_id:
+            raise KeptRefused("star", "takes no id with a NUL character, which not every database can keep")
         row = {"user_id": user_id, "release_id": release_id, "starred_at": datetime.now(UTC)}
         try:
             with self._accounts.session() as session:

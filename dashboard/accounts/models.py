@@ -106,8 +106,8 @@ class StarRow(Base):
     __tablename__ = "stars"
 
     user_id: Mapped[str] = _of_user(primary_key=True)
-    # As long as the longest release id.
-    release_id: Mapped[str] = mapped_column(String(263), primary_key=True)
+    # As long as the longest release id, whatever its characters.
+    release_id: Mapped[str] = mapped_column(String(1_000), primary_key=True)
     starred_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

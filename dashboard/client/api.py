@@ -42,6 +42,10 @@ class WrongUse(Trouble):
     exit_code = 2
 
 
+class Unknown(Trouble):
+    """The dashboard knows no such thing."""
+
+
 class Away(Trouble):
     """Nobody answers there now. It may make sense to try `again` after so many seconds."""
 
@@ -135,7 +139,7 @@ class Api:
         if not message:
             return self._no_dashboard(answer)
         if answer.status == 404:
-            return Trouble(f"{message} What there is: release-dashboard releases")
+            return Unknown(f"{message} What there is: release-dashboard releases")
         return WrongUse(message) if answer.status == 422 else Trouble(message)
 
     def _no_dashboard(self, answer: urllib3.BaseHTTPResponse) -> Trouble:

@@ -3,7 +3,8 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from io import TextIOWrapper
 from math import ceil
@@ -12,7 +13,7 @@ from typing import Any
 import click
 
 from dashboard import __version__
-from dashboard.client.api import Api, Away, Trouble, Unreachable
+from dashboard.client.api import Answer, Api, Away, Trouble, Unknown, Unreachable
 from dashboard.client.drawing import cause, list_lines, not_current, standing, tree_lines
 from dashboard.client.screen import JsonLines, Screen
 from dashboard.client.terminal import Terminal, clean
@@ -75,10 +76,11 @@ def releases(q: str, phase: tuple[str, ...], since: str, limit: int, as_json: bo
 @json_option
 def show(release: str, watch: bool, as_json: bool) -> None:
     """Show a release as a tree."""
-    api, path = Api.from_environment(), f"{_path(release)}/hierarchy"
+    api = Api.from_environment()
+    path, answer = _first(api, [f"{path}/hierarchy" for path in _paths(release)])
     if watch:
-        sys.exit(_watch(api, path, JsonLines() if as_json else Screen()))
-    page = api.get(path).page
+        sys.exit(_watch(api, path, answer, JsonLines() if as_json else Screen()))
+    page = answer.page
     terminal = Terminal.now()
     # What scrolls has room for every row.
     shown = "\n".join(tree_lines(page, Terminal(terminal.colour, columns=terminal.columns)))
@@ -93,7 +95,8 @@ def show(release: str, watch: bool, as_json: bool) -> None:
 def wait(release: str, phase: tuple[str, ...], timeout: int, as_json: bool) -> None:
     """Wait until a release is in a phase: exit status 0. It ends at once if the release ends in another."""
     began = time.monotonic()
-    page = _wait(Api.from_environment(), f"{_path(release)}/wait", ",".join(phase), began + timeout)
+    paths = [f"{path}/wait" for path in _paths(release)]
+    page = _wait(Api.from_environment(), paths, ",".join(phase), began + timeout)
     if as_json:
         click.echo(json.dumps(page, ensure_ascii=False))
     else:
@@ -104,8 +107,19 @@ def wait(release: str, phase: tuple[str, ...], timeout: int, as_json: bool) -> N
         sys.exit((STATUS.get(page["phase"]) if _ended(page) else None) or OTHER)
 
 
-def _path(release: str) -> str:
-    return f"/releases/{path_of(release if ':' in release else f'release:{release}')}"
+def _paths(release: str) -> list[str]:
+    """Where a release may be: by its id, or by what follows `release:` in it."""
+    ids = [release] if ":" in release else [release, f"release:{release}"]
+    return [f"/releases/{path_of(each)}" for each in ids]
+
+
+def _first(api: Api, paths: Sequence[str]) -> tuple[str, Answer]:
+    """The first of these paths at which there is something, with its answer; raises Unknown."""
+    *others, last = paths
+    for path in others:
+        with suppress(Unknown):
+            return path, api.get(path)
+    return last, api.get(last)
 
 
 def _ended(page: Mapping[str, Any]) -> bool:
@@ -113,14 +127,20 @@ def _ended(page: Mapping[str, Any]) -> bool:
     return not page["stale"] and page["status"] in ENDED
 
 
-def _wait(api: Api, path: str, phases: str, until: float) -> Mapping[str, Any]:
+def _wait(api: Api, paths: Sequence[str], phases: str, until: float) -> Mapping[str, Any]:
     """The answer that ends a wait. A server that goes or comes meanwhile is waited for as well."""
     known = False
+    path, *others = paths
     while True:
         left = max(until - time.monotonic(), 0.0)
         seconds = min(max(ceil(left), 1), AT_ONCE)
         try:
             page = api.get(path, {"phase": phases, "timeout": str(seconds)}, waiting=seconds).page
+        except Unknown:
+            if not others:
+                raise
+            path = others.pop(0)
+            continue
         except Away as exc:
             # A wrong address is told at once; one that was right may be away for a while.
             if left <= exc.again or (isinstance(exc, Unreachable) and not known):
@@ -133,9 +153,8 @@ def _wait(api: Api, path: str, phases: str, until: float) -> Mapping[str, Any]:
             return page
 
 
-def _watch(api: Api, path: str, tell: Callable[[Mapping[str, Any]], None]) -> int:
-    """Tell of a release until it has ended; the exit status of its phase."""
-    answer = api.get(path)
+def _watch(api: Api, path: str, answer: Answer, tell: Callable[[Mapping[str, Any]], None]) -> int:
+    """Tell of a release until it has ended; the exit status of its phase. The first answer is known already."""
     page, pause = answer.page, EVERY
     tell(page)
     while not _ended(page):

@@ -9,7 +9,7 @@ from dashboard.domain.child_runs import Child, Children, of_this_release, tried_
 from dashboard.domain.entities import Attempt, Entity, Execution, Status, joined
 from dashboard.domain.entity_map import EntityMap
 from dashboard.domain.graph import Node, grow
-from dashboard.domain.ids import EntityType
+from dashboard.domain.ids import EntityType, release_name
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.domain.stable_ids import entity_ids_of
@@ -138,14 +138,16 @@ def _worded(row: Entity, run: Execution, children: Children) -> Entity:
 
 def _row(run: Execution, entity_type: EntityType, entity_id: str) -> Entity:
     details: dict[str, JsonValue] = {}
+    name = release_name(entity_id)
     if entity_type is not EntityType.RELEASE:
+        name = entity_id.partition(":")[2] or entity_id
         details = {"workflow_id": run.workflow_id, "workflow_type": run.workflow_type, "run_id": run.run_id}
     return Entity(
         id=entity_id,
         type=entity_type,
         state=run.status.lower(),
         phase=phase_of_status(run.status),
-        name=entity_id.partition(":")[2] or entity_id,
+        name=name,
         created_at=run.began_at,
         updated_at=run.closed_at or run.started_at,
         details=details,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from dashboard.domain.entities import Status
-from dashboard.domain.ids import MAX_IDENTIFIER, EntityType
+from dashboard.domain.ids import MAX_RELEASE_ID_BYTES, RELEASE_PREFIX
 from dashboard.domain.phases import Phase
 from dashboard.domain.truth import phase_of_status
 
@@ -15,7 +15,7 @@ from dashboard.domain.truth import phase_of_status
 # visibility call carries at most so many.
 PAGE_SIZE = 20
 REACH = 1_000
-PREFIX = f"{EntityType.RELEASE}:"
+PREFIX = RELEASE_PREFIX
 # What the status of an execution tells. The other phases are words of the rollout, which no store can look for.
 TOLD_BY_STATUS = (
     Phase.RUNNING,
@@ -126,10 +126,10 @@ def is_whole(text: str) -> bool:
 
 def _search_text(text: str) -> str:
     text = text.strip()
-    if len(text.removeprefix(PREFIX)) > MAX_IDENTIFIER:
-        raise MalformedFilter("q", f"takes at most {MAX_IDENTIFIER} characters after {PREFIX}")
+    if len(text) > MAX_RELEASE_ID_BYTES:
+        raise MalformedFilter("q", f"takes at most {MAX_RELEASE_ID_BYTES:,} characters")
     if any(unicodedata.category(character) in {"Cc", "Cs"} for character in text):
-        raise MalformedFilter("q", "takes no control characters: ids have none")
+        raise MalformedFilter("q", "takes no control characters")
     return text
 
 

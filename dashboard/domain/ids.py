@@ -1,9 +1,12 @@
-"""Entity ids: `{entity-type}:{identifier}`, such as `release:rel-2025-01` or `app:api-gateway`."""
+"""Ids: `{entity-type}:{identifier}` such as `app:api-gateway`; a release's is its workflow id, whatever that is."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
 MAX_IDENTIFIER = 255
+# As Temporal limits workflow ids by default.
+MAX_RELEASE_ID_BYTES = 1_000
 
 
 class EntityType(StrEnum):
@@ -16,6 +19,9 @@ class EntityType(StrEnum):
     APP = "app"
 
 
+RELEASE_PREFIX = f"{EntityType.RELEASE}:"
+# Control characters, and those that set the direction of what follows them.
+_UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _TYPES = frozenset(str(entity_type) for entity_type in EntityType)
 
 
@@ -64,9 +70,27 @@ def flaw_of(text: str) -> str:
     return ""
 
 
-def parse_release_id(text: str) -> EntityId:
-    """Parse an id that must be a release's; raise MalformedId."""
-    entity_id = parse_entity_id(text)
-    if entity_id.type is not EntityType.RELEASE:
-        raise MalformedId(text, "a release id begins with release:")
-    return entity_id
+def parse_release_id(text: str) -> str:
+    """Return a workflow id unchanged; raise MalformedId for what Temporal takes for none."""
+    if not text:
+        raise MalformedId(text, "it is empty")
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as exc:
+        raise MalformedId(text, "it is not valid UTF-8") from exc
+    if size > MAX_RELEASE_ID_BYTES:
+        raise MalformedId(text, f"a workflow id has at most {MAX_RELEASE_ID_BYTES:,} bytes, and this has {size:,}")
+    return text
+
+
+def release_name(release_id: str) -> str:
+    """Return a release id without `release:`, where it begins so; else the whole id.
+
+    Characters that would turn the text around it, or that no page can show, are replaced.
+    """
+    return _UNSHOWN.sub("\N{REPLACEMENT CHARACTER}", release_id.removeprefix(RELEASE_PREFIX) or release_id)
+
+
+def is_below_release(text: str) -> bool:
+    """Return whether a text has the form of an id of what is below a release, such as `app:payments`."""
+    return not text.startswith(RELEASE_PREFIX) and not flaw_of(text)

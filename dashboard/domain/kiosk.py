@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dashboard.domain.entities import Release, ReleaseList
-from dashboard.domain.ids import MalformedId, parse_release_id
 from dashboard.domain.overview import overview
 
 # How many of those that have ended are named where nothing is under way.
@@ -16,12 +15,11 @@ NAMED_ENDS = 3
 class Turns:
     """The releases that are shown in turn, in this order: as on the cards above the list.
 
-    `pageless` are those whose workflow id is no release id. `ended` are the last that have ended. `looked_at` releases
-    were looked at, which is `whole` if no other can be one of these.
+    `ended` are the last that have ended. `looked_at` releases were looked at, which is `whole` if no other can be one
+    of these.
     """
 
     releases: tuple[Release, ...]
-    pageless: int
     ended: tuple[Release, ...]
     looked_at: int
     whole: bool
@@ -35,17 +33,8 @@ def turns(found: ReleaseList, as_of: datetime) -> Turns:
     """Of the first page of a list, which has what runs before what has ended, latest end first."""
     seen = overview(found, as_of)
     wanted = {release.id: release for release in (*seen.needy, *seen.waiting, *seen.moving)}
-    shown = tuple(release for release in wanted.values() if _has_page(release))
     ended = _named_once(release for release in found.releases if release.execution.status.closed)
-    return Turns(shown, len(wanted) - len(shown), ended, seen.listed, seen.open_whole and seen.ended_whole)
-
-
-def _has_page(release: Release) -> bool:
-    try:
-        parse_release_id(release.id)
-    except MalformedId:
-        return False
-    return True
+    return Turns(tuple(wanted.values()), ended, seen.listed, seen.open_whole and seen.ended_whole)
 
 
 def _named_once(ended: Iterable[Release]) -> tuple[Release, ...]:

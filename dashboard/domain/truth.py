@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from dashboard.domain.entities import Entity, Execution, Release, Status
-from dashboard.domain.ids import EntityType
+from dashboard.domain.ids import EntityType, release_name
 from dashboard.domain.pending import place
 from dashboard.domain.phases import Phase, phase_at_work
 from dashboard.domain.problems import Problem
@@ -95,7 +95,7 @@ def with_word(row: Entity, word: Entity, status: Status) -> Entity:
 
 def unanswered(execution: Execution, problem: Problem) -> Release:
     """A release whose own words are not known: it shows what Temporal knows, and why there is no more."""
-    name = execution.workflow_id.partition(":")[2] or execution.workflow_id
+    name = release_name(execution.workflow_id)
     root = Entity(
         id=execution.workflow_id,
         type=EntityType.RELEASE,

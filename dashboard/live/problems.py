@@ -7,7 +7,6 @@ from time import monotonic
 
 from dashboard.domain.causes import Broken, Problems, broken_in, group, waiting_in
 from dashboard.domain.entities import Release, ReleaseList
-from dashboard.domain.ids import MalformedId, parse_release_id
 from dashboard.domain.problems import NotFound, SourceUnavailable
 from dashboard.live.memory import Memory
 from dashboard.live.snapshots import Snapshot, version_of
@@ -121,18 +120,10 @@ def _relevant(releases: Iterable[Release], as_of: datetime) -> Iterable[Release]
     """Those that run or failed lately, newest first; of several runs of one id, the newest is the release."""
     seen: set[str] = set()
     for release in releases:
-        if release.id in seen or not _addressable(release.id):
+        if release.id in seen:
             continue
         seen.add(release.id)
         closed_at = release.execution.closed_at
         lately = closed_at is not None and as_of - closed_at < LATELY
         if not release.execution.status.closed or (release.root.phase.broken and lately):
             yield release
-
-
-def _addressable(release_id: str) -> bool:
-    try:
-        parse_release_id(release_id)
-    except MalformedId:
-        return False
-    return True

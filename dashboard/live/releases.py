@@ -9,7 +9,7 @@ from dashboard.domain.causes import Problems
 from dashboard.domain.entities import Occurrence, Occurrences, Release, ReleaseList
 from dashboard.domain.filters import MalformedFilter, Slice
 from dashboard.domain.finding import Found
-from dashboard.domain.ids import EntityType, parse_entity_id
+from dashboard.domain.ids import is_below_release
 from dashboard.domain.problems import NotFound, SourceUnavailable
 from dashboard.domain.source import ReleaseSource
 from dashboard.live.elsewhere import find_elsewhere
@@ -120,7 +120,7 @@ class LiveReleases:
 
     def occurrences(self, entity_id: str) -> Snapshot[Occurrences]:
         """Where an entity id occurs, as far as was looked; a release's own id occurs once."""
-        if parse_entity_id(entity_id).type is not EntityType.RELEASE:
+        if is_below_release(entity_id):
             return self._latest(Watched("occurrences", entity_id))
         seen = self.release(entity_id)
         found = (Occurrence(seen.value.execution, seen.value.root),)
@@ -222,7 +222,7 @@ class LiveReleases:
 
 def _looked_at(what: Watched) -> Watched:
     """What has to be watched: a search for a release's own id finds that release."""
-    if what.kind == "occurrences" and parse_entity_id(str(what.key)).type is EntityType.RELEASE:
+    if what.kind == "occurrences" and not is_below_release(str(what.key)):
         return Watched("release", (what.key, None))
     return what
 

@@ -3,6 +3,7 @@
 from typing import ClassVar, Self
 
 from dashboard.domain.entities import Entity, Release
+from dashboard.domain.ids import release_name
 from dashboard.domain.phases import Phase
 from dashboard.domain.rollup import tally, tally_apps
 from dashboard.live.snapshots import Snapshot
@@ -35,7 +36,7 @@ class Badge(Model):
     @classmethod
     def without(cls, release_id: str, why: str) -> Self:
         """The badge of a release of which nothing can be said."""
-        return cls(name=_shown(release_id.partition(":")[2] or release_id), said=why, phase=None)
+        return cls(name=_shown(release_name(release_id)), said=why, phase=None)
 
 
 def _progress(root: Entity) -> list[str]:

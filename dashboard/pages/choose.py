@@ -9,7 +9,6 @@ from typing import ClassVar
 from pydantic import Field
 
 from dashboard.domain.entities import Release, ReleaseList, Status
-from dashboard.domain.ids import MalformedId, parse_release_id
 from dashboard.domain.phases import Phase
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness
@@ -109,20 +108,12 @@ class ChoosePage(Page):
 
 
 def _latest_runs(releases: Iterable[Release]) -> Iterator[Release]:
-    """Those that have a page, newest start first, each once."""
+    """Each release once, newest start first."""
     seen: set[str] = set()
     for release in sorted(releases, key=lambda release: release.execution.started_at, reverse=True):
-        if release.id not in seen and _addressable(release.id):
+        if release.id not in seen:
             seen.add(release.id)
             yield release
-
-
-def _addressable(release_id: str) -> bool:
-    try:
-        parse_release_id(release_id)
-    except MalformedId:
-        return False
-    return True
 
 
 def _choice(release: Release, given: str | None, begun: dict[str, datetime]) -> Choice:

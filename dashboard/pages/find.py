@@ -79,7 +79,7 @@ class FindPage(Page):
         """The page of what was found for a text, with those of these pages that have it in their names."""
         found, wanted = snapshot.value, Wanted(q)
         pages = tuple(_named(links, wanted))[:MOST_PAGES]
-        releases = _addressable(found)
+        releases = _newest_runs(found)
         recalled = found.recalled[: MOST_RECALLED if q else 0]
         room = MOST - len(pages) - len(releases) - len(recalled)
         return cls(
@@ -127,12 +127,11 @@ def _named(links: Iterable[PageLink], wanted: Wanted) -> list[PageLink]:
     return [link for _, link in sorted(fits, key=lambda each: each[0])]
 
 
-def _addressable(found: Found) -> tuple[ReleaseItem, ...]:
-    """The listed releases that have a page, each once: the newest of several runs."""
+def _newest_runs(found: Found) -> tuple[ReleaseItem, ...]:
+    """The listed releases, each once: the newest of several runs."""
     newest = sorted(found.listed, key=lambda release: release.execution.started_at)
     latest = {release.id: release for release in newest}
-    items = (ReleaseItem.of(release, superseded=False) for release in found.listed if latest[release.id] is release)
-    return tuple(item for item in items if item.addressable)
+    return tuple(ReleaseItem.of(release, superseded=False) for release in found.listed if latest[release.id] is release)
 
 
 def _offer(text: str, known: set[str]) -> Offer | None:

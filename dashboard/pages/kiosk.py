@@ -66,7 +66,7 @@ class TurnsView(Model):
     every: int = Field(description="Seconds for each of them.")
     place: int = Field(description="The place of the one that is shown, from 1; 0 where there is none.")
     turns: tuple[Turn, ...]
-    pageless: int = Field(description="How many more there are, whose workflow id is no release id.")
+    pageless: int = Field(0, description="Always 0: any workflow id is a release id.", deprecated=True)
     looked_at: int = Field(description="How many releases were looked at: the first of the list.")
     whole: bool = Field(description="Whether no release that belongs here is further down the list.")
     ended: tuple[Ended, ...] = Field(description="What has ended last.")
@@ -78,7 +78,6 @@ class TurnsView(Model):
             every=every,
             place=found.place_of(shown) + 1 if shown else 0,
             turns=tuple(Turn.of(release, shown=release.id == shown) for release in found.releases),
-            pageless=found.pageless,
             looked_at=found.looked_at,
             whole=found.whole,
             ended=tuple(map(Ended.of, found.ended)),
@@ -165,7 +164,7 @@ class KioskPage(Page):
     def title(self) -> str:
         """What the browser's tab says."""
         if self.release is None:
-            return "Releases without a page" if self.turns and self.turns.pageless else "Nothing is running"
+            return "Nothing is running"
         return f"{self.release.name}: {self.release.phase.replace('_', ' ')}"
 
     @property

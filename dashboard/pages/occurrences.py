@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from dashboard.domain.entities import Occurrence, Occurrences, Status
-from dashboard.domain.ids import EntityType, parse_entity_id
+from dashboard.domain.ids import EntityType, is_below_release, parse_entity_id, release_name
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import NotFound
 from dashboard.live.snapshots import Snapshot
@@ -82,11 +82,11 @@ class OccurrencesPage(Page):
         if not seen.found and not seen.unanswered:
             raise NotFound(seen.entity_id, _nowhere(seen))
         newest = seen.found[0] if seen.found else None
-        entity_id = parse_entity_id(seen.entity_id)
+        entity_type, name = _typed(seen.entity_id)
         return cls(
             id=seen.entity_id,
-            type=entity_id.type,
-            name=newest.entity.name if newest else entity_id.identifier,
+            type=entity_type,
+            name=newest.entity.name if newest else name,
             state=newest.entity.state if newest else None,
             phase=newest.entity.phase if newest else None,
             release_id=newest.release.workflow_id if newest else None,
@@ -105,6 +105,14 @@ class OccurrencesPage(Page):
     def lines(self) -> Iterator[Row]:
         """Where it was found, then where that is not known."""
         return iter(self.occurrences + self.unanswered)
+
+
+def _typed(text: str) -> tuple[EntityType, str]:
+    """The type and the name that an id gives to what has it."""
+    if not is_below_release(text):
+        return EntityType.RELEASE, release_name(text)
+    entity_id = parse_entity_id(text)
+    return entity_id.type, entity_id.identifier
 
 
 def _nowhere(seen: Occurrences) -> str:

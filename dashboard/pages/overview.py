@@ -5,7 +5,6 @@ from datetime import datetime
 from pydantic import Field
 
 from dashboard.domain.entities import Release, ReleaseList
-from dashboard.domain.ids import MalformedId, parse_release_id
 from dashboard.domain.overview import Overview, overview
 from dashboard.domain.phases import Phase
 from dashboard.live.snapshots import Snapshot
@@ -24,7 +23,6 @@ class Named(Model):
     word: str
     since: datetime | None
     cause: str | None
-    addressable: bool = Field(exclude=True)
 
     @classmethod
     def of(cls, release: Release) -> "Named":
@@ -37,7 +35,6 @@ class Named(Model):
             word=(root.phase if root.overruled else root.state or "not known").replace("_", " "),
             since=execution.closed_at or root.updated_at,
             cause=root.error,
-            addressable=_addressable(release.id),
         )
 
 
@@ -107,11 +104,3 @@ class OverviewView(Model):
 
 def _untold(seen: Overview) -> int:
     return sum(release.root.problem is not None or release.said_at is not None for release in seen.moving)
-
-
-def _addressable(release_id: str) -> bool:
-    try:
-        parse_release_id(release_id)
-    except MalformedId:
-        return False
-    return True

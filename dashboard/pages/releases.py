@@ -10,7 +10,7 @@ from pydantic import Field
 
 from dashboard.domain.entities import Release, ReleaseList, Status
 from dashboard.domain.filters import PAGE_SIZE, REACH, TOLD_BY_STATUS, Cursor, ReleaseFilter
-from dashboard.domain.ids import EntityType, MalformedId, parse_release_id
+from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
 from dashboard.domain.truth import phase_of_status
 from dashboard.live.snapshots import Snapshot
@@ -38,15 +38,6 @@ class ReleaseItem(Model, Row):
     def run(self) -> str | None:
         """The run that the row's link names: an ended one may not be the release's latest for ever."""
         return self.run_id if self.status.closed else None
-
-    @property
-    def addressable(self) -> bool:
-        """Whether the workflow's id is a release id, so that the release has a page."""
-        try:
-            parse_release_id(self.id)
-        except MalformedId:
-            return False
-        return True
 
     @classmethod
     def of(cls, release: Release, *, superseded: bool) -> "ReleaseItem":

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from dashboard.domain.entities import ReleaseList
+from dashboard.domain.ids import release_name
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem
 from dashboard.live.snapshots import Snapshot
@@ -28,7 +29,7 @@ class AbsentItem(Model):
     @property
     def name(self) -> str:
         """What follows the type in the id."""
-        return self.id.partition(":")[2]
+        return release_name(self.id)
 
 
 class StarredPage(ListPage):

@@ -12,10 +12,9 @@ from dashboard.domain.children import MAX_CHILDREN
 from dashboard.domain.entities import Execution, Status
 from dashboard.domain.problems import Problem
 from dashboard.temporal.budget import Budget
-from dashboard.temporal.decode import clean_text
 from dashboard.temporal.errors import ASKING_ERRORS, source_problem
 from dashboard.temporal.executions import decode_execution
-from dashboard.temporal.visibility import count_by_status, literal, time_literal
+from dashboard.temporal.visibility import count_by_status, literal, sayable, time_literal
 
 # The most that Temporal gives in one answer.
 PAGE = 1_000
@@ -116,12 +115,11 @@ def _query(release: Execution) -> str:
     if release.first_run_id == release.run_id:
         # Not the id: an SQL store of Temporal 1.32 finds none with a backslash or a double quote, however escaped.
         return f"RootRunId = {literal(release.run_id)}"
+    if sayable(release.workflow_id) != release.workflow_id:
+        return f"RootRunId IN ({literal(release.first_run_id or release.run_id)}, {literal(release.run_id)})"
     # Runs that continue one another each have a tree of their own, and describe names only the first and the last.
     return f"RootWorkflowId = {literal(release.workflow_id)}"
 
 
 def _decoded(page: Sequence[WorkflowExecution] | None) -> list[Child]:
-    return [
-        Child(decode_execution(run), clean_text(run.parent_id) if run.parent_id else None, run.root_run_id or "")
-        for run in page or ()
-    ]
+    return [Child(decode_execution(run), run.parent_id or None, run.root_run_id or "") for run in page or ()]

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from pydantic import JsonValue
 
 from dashboard.domain.entities import NO_DETAILS, Entity
-from dashboard.domain.ids import EntityType, flaw_of
+from dashboard.domain.ids import EntityType, flaw_of, release_name
 from dashboard.domain.phases import Phase, phase_of
 from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.temporal.times import is_unset, read_time
@@ -43,6 +43,8 @@ _BUNDLE = _Level(EntityType.BUNDLE, "cluster_id", "", "apps", "app_ids", _APP)
 _CLUSTER = _Level(EntityType.CLUSTER, "wave_id", "", "bundle", "bundle_id", _BUNDLE)
 _WAVE = _Level(EntityType.WAVE, "release_id", "sequence", "clusters", "cluster_ids", _CLUSTER)
 _RELEASE = _Level(EntityType.RELEASE, "workflow_id", "", "waves", "wave_ids", _WAVE)
+# Without any of these an object says nothing of a release.
+_OF_A_RELEASE = frozenset({"state", "waves", "wave_ids"})
 _LEVELS = {level.type: level for level in (_RELEASE, _WAVE, _CLUSTER, _BUNDLE, _APP)}
 
 
@@ -77,8 +79,11 @@ def decode_release(result: JsonValue, release_id: str, *, whole: bool) -> Entity
     if not isinstance(result, dict):
         text = f"The answer is {_kind(result)} where an object was expected."
         raise Undecodable(Problem(ProblemCode.MALFORMED, text))
+    if not result.keys() & _OF_A_RELEASE:
+        text = "The answer is an object of another form: it has neither a state nor waves."
+        raise Undecodable(Problem(ProblemCode.MALFORMED, text))
     # The workflow id is the release id, whatever the workflow calls itself.
-    return _decode({**result, "id": release_id}, _RELEASE, _Scope(whole))
+    return replace(_decode({**result, "id": release_id}, _RELEASE, _Scope(whole)), id=release_id)
 
 
 def decode_wave(result: JsonValue) -> Entity | None:
@@ -118,7 +123,7 @@ def _decode(value: JsonValue, level: _Level, scope: _Scope) -> Entity:
         type=level.type,
         state=state,
         phase=phase_of(level.type, state) if state else Phase.UNKNOWN,
-        name=_text(value.get("name")) or text.partition(":")[2] or text or f"{level.type} without an id",
+        name=_text(value.get("name")) or _name(text, level.type),
         version=(_text(value.get("version")) or None) if level is _APP else None,
         sequence=_whole(value.get("sequence")) if level is _WAVE else None,
         created_at=created,
@@ -133,12 +138,20 @@ def _decode(value: JsonValue, level: _Level, scope: _Scope) -> Entity:
 
 
 def check_id(text: str, expected: EntityType) -> Problem | None:
-    """What is wrong with an id where one of this type is expected, if anything."""
+    """What is wrong with an id where one of this type is expected, if anything; a release may have any."""
+    if expected is EntityType.RELEASE:
+        return None
     if flaw := flaw_of(text):
         return Problem(ProblemCode.MALFORMED, f"This {expected} has no proper id: {flaw}.")
     if not text.startswith(expected):  # no type begins like another
         return Problem(ProblemCode.MALFORMED, f"The id of this row is not of the type {expected}.")
     return None
+
+
+def _name(entity_id: str, entity_type: EntityType) -> str:
+    if entity_type is EntityType.RELEASE:
+        return release_name(entity_id)
+    return entity_id.partition(":")[2] or entity_id or f"{entity_type} without an id"
 
 
 def _check_row(expected: EntityType, state: str, *, repeated: bool) -> Problem | None:
@@ -179,7 +192,7 @@ def gap(entity_id: str, entity_type: EntityType, why: str, code: ProblemCode = P
         type=entity_type,
         state="",
         phase=Phase.UNKNOWN,
-        name=entity_id.partition(":")[2] or entity_id or f"{entity_type} without an id",
+        name=_name(entity_id, entity_type),
         problem=Problem(code, why),
     )
 

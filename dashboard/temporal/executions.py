@@ -31,7 +31,7 @@ def decode_status(status: WorkflowExecutionStatus | str | None) -> Status:
 def decode_execution(execution: WorkflowExecution) -> Execution:
     """An execution as visibility lists it."""
     return Execution(
-        workflow_id=clean_text(execution.id),
+        workflow_id=execution.id,
         run_id=execution.run_id,
         workflow_type=clean_text(execution.workflow_type),
         status=decode_status(execution.status),

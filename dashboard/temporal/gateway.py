@@ -121,7 +121,8 @@ class TemporalGateway:
             answer = await children.tree(execution, listed, problem)
         else:
             asking = ask_tree(client, handle, queries, execution.task_queue)
-            has_told, likely = same and not known.listed, not same or known.has_children
+            has_told = same and not known.listed and known.said is not None
+            likely = not same or known.has_children
             answer = await children.join(execution, asking, has_told=has_told, likely=likely, known=listed)
         if _too_large(answer):
             return await self._read_in_parts(handle, execution, None, opened, children, queries, queries)

@@ -13,7 +13,7 @@ from msgspec import Meta, MsgspecError, Raw, Struct
 from msgspec.json import Decoder
 
 from dashboard.domain.entities import NO_DETAILS, Entity
-from dashboard.domain.ids import MAX_IDENTIFIER, EntityType, flaw_of
+from dashboard.domain.ids import MAX_IDENTIFIER, EntityType, release_name
 from dashboard.domain.phases import Phase, phase_of
 from dashboard.temporal.times import is_unset
 
@@ -72,7 +72,7 @@ class _OddError(ValueError):
 
 def plain_release(encoding: str, content: bytes, release_id: str) -> Entity | None:
     """The release with everything below it, as `decode_release` would give it."""
-    if not _is_plain(encoding, content) or flaw_of(release_id) or not release_id.startswith(EntityType.RELEASE):
+    if not _is_plain(encoding, content):
         return None
     try:
         return _Reading().release(_RELEASES.decode(content), release_id)
@@ -135,7 +135,8 @@ class _Reading:
     def release(self, row: _Release, release_id: str) -> Entity:
         """The release; the workflow id is its id, whatever it calls itself."""
         row.id = release_id
-        self._meet(EntityType.RELEASE, [release_id])
+        row.name = row.name or release_name(release_id)
+        self._seen.add(release_id)
         waves = [self._wave(_WAVES.decode(wave)) for wave in row.waves or ()]
         self._meet(EntityType.WAVE, [wave.id for wave in waves])
         if all(wave.sequence is not None for wave in waves):

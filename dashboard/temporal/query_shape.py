@@ -18,6 +18,10 @@ HIERARCHY = "get_hierarchy"
 WAVE_HIERARCHY = "get_wave_hierarchy"
 RELEASE_STATE = "get_release_state"
 
+# A workflow that answers one of these tells of itself by the contract. Others of such names, as `get_progress`, are its
+# own affair.
+OUR_QUERIES = frozenset({HIERARCHY, WAVE_HIERARCHY, RELEASE_STATE})
+
 _NOBODY = frozenset({ProblemCode.NO_WORKER, ProblemCode.QUERY_TIMED_OUT, ProblemCode.TASK_FAILING})
 
 Handle = WorkflowHandle[object, object]

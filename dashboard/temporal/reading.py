@@ -21,11 +21,19 @@ from dashboard.temporal.child_shape import attempts_of, digest_of, queries_of
 from dashboard.temporal.child_words import ChildWords
 from dashboard.temporal.errors import ASKING_ERRORS, source_problem
 from dashboard.temporal.executions import decode_description
-from dashboard.temporal.query_shape import HIERARCHY, Handle
+from dashboard.temporal.query_shape import OUR_QUERIES, Handle
 
-# Reasons that say nothing against the release's having child workflows to show instead.
+# Reasons that say nothing against the release's having child workflows to show instead: no answer, or one of another
+# form than the contract's.
 WORDLESS = frozenset(
-    {ProblemCode.QUERY_UNKNOWN, ProblemCode.QUERY_FAILED, ProblemCode.NO_WORKER, ProblemCode.QUERY_TIMED_OUT}
+    {
+        ProblemCode.QUERY_UNKNOWN,
+        ProblemCode.QUERY_FAILED,
+        ProblemCode.MALFORMED,
+        ProblemCode.UNREADABLE,
+        ProblemCode.NO_WORKER,
+        ProblemCode.QUERY_TIMED_OUT,
+    }
 )
 # How long after the end of a release Temporal's list may still lack what happened last.
 SETTLED = timedelta(seconds=30)
@@ -114,8 +122,6 @@ class ChildReader:
             return problem
         handle = self._client.get_workflow_handle(release.workflow_id, run_id=release.run_id)
         wordless = await is_wordless(handle, problem, self._budget)
-        if problem.code is ProblemCode.QUERY_FAILED and not wordless:
-            return problem
         if problem.code in {ProblemCode.NO_WORKER, ProblemCode.QUERY_TIMED_OUT}:
             self._words.leave_alone(release.task_queue)
         children = await (listing or self._lists.of(release))
@@ -142,6 +148,8 @@ class ChildReader:
 
     def _merged(self, release: Execution, told: Told, listed: Children | Problem, known: Children | None) -> Told:
         children = known if isinstance(listed, Problem) else listed
+        if not told.said.child_ids and not told.said.children and children is not None:
+            told = self._with_children(release, told, children)
         some = children is not None and bool(of_this_release(release, children.listed))
         if children is not None and some:
             ended = statuses(release, children, told.said, self._map)
@@ -153,6 +161,11 @@ class ChildReader:
         if not some:
             return told
         return replace(told, moves=not _settled(release), has_children=True, children=listed)
+
+    def _with_children(self, release: Execution, told: Told, children: Children) -> Told:
+        """What a release says that tells of nothing below it, with its child workflows there."""
+        tree = release_tree(release, children, self._map)
+        return replace(told, said=replace(told.said, child_ids=tree.child_ids, children=tree.children))
 
     async def find(self, handle: Handle, gap: Entity) -> Entity | None:
         """One entity by the row that stands in for it: its child workflow, if the release has that and no words."""
@@ -200,11 +213,12 @@ async def with_pending(handle: Handle, entity: Entity, budget: Budget) -> Entity
 
 
 async def is_wordless(handle: Handle, problem: Problem, budget: Budget) -> bool:
-    """Whether a workflow answers no query at all, by its own word; a query's error alone does not say so."""
+    """Whether a workflow answers no query of the contract, by its own word; a query's error alone does not say so."""
     if problem.code not in {ProblemCode.QUERY_UNKNOWN, ProblemCode.QUERY_FAILED}:
         return False
     names = await queries_of(handle, budget)
-    return names is not None and not names & {HIERARCHY, ""} and not any(name.startswith("get_") for name in names)
+    # A handler for whatever is asked, which has no name, may well be one for ours.
+    return names is not None and not names & {*OUR_QUERIES, ""}
 
 
 def alone(release: Execution) -> Told:

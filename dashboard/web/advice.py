@@ -2,7 +2,7 @@
 
 from flask import request, url_for
 
-from dashboard.domain.ids import EntityType, parse_entity_id
+from dashboard.domain.ids import RELEASE_PREFIX, is_below_release
 from dashboard.domain.problems import EntityNotFound, NotFound, RunNotFound
 from dashboard.pages.base import Model
 
@@ -10,7 +10,7 @@ _BY_CODE = {
     "not_found": "Compare the address with the id in Temporal. A release that has just started appears within seconds.",
     "entity_not_found": "The release may not have told of it yet, or it belongs to another release.",
     "run_not_found": "The release itself may well be there: its own address shows its latest run.",
-    "malformed_id": "An id has a type and a name, such as release:checkout-2026-47 or app:payments.",
+    "malformed_id": "A release has the id of its workflow; what is below it a type and a name, such as app:payments.",
     "invalid_parameter": "Change what the address asks for, or open the page without it.",
     "cross_site": "If you meant to do this, open the page itself and do it there.",
     "too_many_waiting": "Nothing is wrong with the releases. There is room again as soon as others have their answers.",
@@ -65,8 +65,9 @@ def ways_from(missing: NotFound) -> tuple[Way, ...]:
         return tree, Way(label=f"{missing.entity_id} in other releases", href=everywhere)
     if isinstance(missing, RunNotFound):
         return (Way(label="The latest run", href=_release(missing.entity_id)),)
-    if parse_entity_id(missing.entity_id).type is EntityType.RELEASE:
-        alike = missing.entity_id[: max(len(missing.entity_id) // 2, len("release:") + 3)]
+    if not is_below_release(missing.entity_id):
+        least = len(RELEASE_PREFIX) + 3 if missing.entity_id.startswith(RELEASE_PREFIX) else 1
+        alike = missing.entity_id[: max(len(missing.entity_id) // 2, least)]
         return (Way(label=f"Releases that begin with {alike}", href=url_for("web.releases", q=alike)),)
     return ()
 

@@ -1,8 +1,8 @@
 """What of a release a request asks for, read from the address."""
 
-from dashboard.domain.ids import EntityType, parse_release_id
+from dashboard.domain.ids import parse_entity_id, parse_release_id
 from dashboard.live.watched import Watched
-from dashboard.web.parameters import Id, RunId, Texts
+from dashboard.web.parameters import Id, ReleaseId, RunId, Texts
 
 MAX_OPEN = 500
 
@@ -22,6 +22,12 @@ def watched_release(release_id: str) -> Watched:
     return Watched("release", (release_id, RUN.read()))
 
 
-def a_release(name: str, says: str) -> Id:
+def check_entity(release_id: str, entity_id: str) -> None:
+    """Refuse an id that nothing in this release can have; raises MalformedId."""
+    if entity_id != release_id:
+        parse_entity_id(entity_id)
+
+
+def a_release(name: str, says: str) -> ReleaseId:
     """A parameter that names a release, such as one side of a comparison."""
-    return Id(name, says, (EntityType.RELEASE,))
+    return ReleaseId(name, says)

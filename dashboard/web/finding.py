@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from flask import current_app, url_for
 
-from dashboard.domain.ids import parse_release_id
+from dashboard.domain.ids import release_name
 from dashboard.pages.find import PageLink
 from dashboard.web.narrowed import LONGEST_TEXT
 from dashboard.web.parameters import Text
@@ -42,7 +42,7 @@ def asked_words() -> str:
 def page_links(release_id: str | None) -> Iterator[PageLink]:
     """The pages of the release that the viewer is at, then those of the dashboard."""
     if release_id:
-        name = parse_release_id(release_id).identifier
+        name = release_name(release_id)
         for endpoint, view in OF_A_RELEASE.items():
             if endpoint in current_app.view_functions:
                 yield PageLink(name=view, of=name, href=url_for(endpoint, release_id=release_id))

@@ -103,7 +103,7 @@ def change_view(view_id: str) -> BaseResponse:
 def change_stars() -> BaseResponse:
     """Star the release that `add` names, and take the star of the one that `remove` names."""
     for release_id in request.form.getlist("add"):
-        the_kept().star(current_user.id, str(parse_release_id(release_id)))
+        the_kept().star(current_user.id, parse_release_id(release_id))
     for release_id in request.form.getlist("remove"):
         the_kept().unstar(current_user.id, release_id)
     # A script stays where it is.

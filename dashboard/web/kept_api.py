@@ -90,7 +90,7 @@ def remove_view(view_id: str) -> Response:
 @described(status=204, may={409})
 def star(release_id: str) -> Response:
     """Star a release."""
-    the_kept().star(current_user.id, str(parse_release_id(release_id)))
+    the_kept().star(current_user.id, parse_release_id(release_id))
     return Response(status=204)
 
 
@@ -98,7 +98,7 @@ def star(release_id: str) -> Response:
 @described(status=204)
 def unstar(release_id: str) -> Response:
     """Take a star away; none that was there is taken, too."""
-    the_kept().unstar(current_user.id, str(parse_release_id(release_id)))
+    the_kept().unstar(current_user.id, parse_release_id(release_id))
     return Response(status=204)
 
 

@@ -11,13 +11,13 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from dashboard.accounts.audit import Event
 from dashboard.accounts.kiosk_links import KioskLink, LinkRefused
-from dashboard.domain.filters import PREFIX, Slice
-from dashboard.domain.ids import MAX_IDENTIFIER, parse_release_id
+from dashboard.domain.filters import Slice
+from dashboard.domain.ids import parse_release_id
 from dashboard.pages.base import Model
 from dashboard.web import guard
 from dashboard.web.audit import record
 from dashboard.web.listing import FILTER, asked_filter
-from dashboard.web.parameters import Text, WholeNumber, Word
+from dashboard.web.parameters import ReleaseId, WholeNumber, Word
 
 # Seconds for each release: if nobody says, at least, and at most.
 EVERY, SHORTEST, LONGEST = 12, 5, 300
@@ -28,7 +28,7 @@ COOKIE_SECONDS = 400 * 24 * 3600
 
 SECONDS = WholeNumber("every", "Seconds for each release.", EVERY, LONGEST, SHORTEST, " of seconds")
 THEME = Word("theme", "The colours of the wall screen; else as the browser's system has it.", ("light", "dark"))
-SHOW = Text("show", "The release whose turn it is; the first if it is not among them.", len(PREFIX) + MAX_IDENTIFIER)
+SHOW = ReleaseId("show", "The release whose turn it is; the first if it is not among them.")
 # Of a page that has a wall screen.
 WALL = Word("kiosk", "With 1: the answer is the address of the page's wall screen.", ("1",))
 OF_A_SCREEN = (*FILTER, SECONDS, THEME)
@@ -74,7 +74,7 @@ class ScreensPage(Model):
 def asked_turns() -> AskedTurns:
     """What a wall screen is asked to show; raises MalformedFilter, or Refused with 422."""
     THEME.read()
-    return AskedTurns(Slice(LOOKED_AT, filter=asked_filter()), SECONDS.read(), SHOW.read(), _kept())
+    return AskedTurns(Slice(LOOKED_AT, filter=asked_filter()), SECONDS.read(), SHOW.read() or "", _kept())
 
 
 def tell_next(release_id: str | None, asked: AskedTurns) -> None:
@@ -98,7 +98,7 @@ def enter(token: str) -> BaseResponse:
         raise guard.link_ended()
     release_id = request.args.get("release")
     if release_id:
-        where = url_for("web.kiosk_release", release_id=str(parse_release_id(release_id)), **_kept())
+        where = url_for("web.kiosk_release", release_id=parse_release_id(release_id), **_kept())
     else:
         where = url_for("web.kiosk", **_kept())
     response = redirect(where)

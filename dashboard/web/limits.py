@@ -15,8 +15,9 @@ from dashboard.web.errors import Refused, answer, invalid_parameter, wants_json
 MAX_BODY = 64 * 1024
 # Those who ask whether the process lives know it by its address.
 _ANY_HOST = frozenset({"health.health", "health.ready"})
-# Where a login leads is looked at by itself: what leads nowhere leads to the start.
-_LEFT_ALONE = frozenset({"next"})
+# Where a login leads is looked at by itself: what leads nowhere leads to the start. Ids may have any characters.
+_IDS = frozenset({"release_id", "entity_id"})
+_LEFT_ALONE = frozenset({"next", "release", "in", "left", "right", "selected", "show"})
 _NO_HOST = "No host can have the name by which this dashboard was asked for."
 _PORT = re.compile(r":[0-9]+\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -87,6 +88,20 @@ def _check_address() -> None:
     for name, value in request.args.items(multi=True):
         if name not in _LEFT_ALONE and _CONTROL.search(name + value):
             raise invalid_parameter(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", name), "takes no control characters")
-    for value in (request.view_args or {}).values():
-        if isinstance(value, str) and _CONTROL.search(value):
+    readable = _is_utf8(request.environ["PATH_INFO"])
+    for name, value in (request.view_args or {}).items():
+        if not readable:
+            raise MalformedId(str(value), "it is not valid UTF-8")
+        if name not in _IDS and isinstance(value, str) and _CONTROL.search(value):
             raise MalformedId(value, "it has control characters")
+
+
+def _is_utf8(path: str) -> bool:
+    """Whether a path, decoded as WSGI has it, is UTF-8: what is not would come as another id than was asked for."""
+    if path.isascii():
+        return True
+    try:
+        path.encode("latin1").decode()
+    except UnicodeDecodeError:
+        return False
+    return True

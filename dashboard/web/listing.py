@@ -10,11 +10,11 @@ from itsdangerous import BadSignature, Signer
 from werkzeug.datastructures import MultiDict
 
 from dashboard.domain.filters import AGO, PAGE_SIZE, PREFIX, REACH, TOLD_BY_STATUS, Cursor, ReleaseFilter, Slice
-from dashboard.domain.ids import MAX_IDENTIFIER
+from dashboard.domain.ids import MAX_RELEASE_ID_BYTES
 from dashboard.pages.releases import FilterView
 from dashboard.web.errors import invalid_parameter
 from dashboard.web.media import Form, asked_form
-from dashboard.web.parameters import NO_CONTROL_CHARACTERS, PLAIN_TEXT, Told, ToldMany, WholeNumber, Word, words_pattern
+from dashboard.web.parameters import PLAIN_TEXT, Told, ToldMany, WholeNumber, Word, words_pattern
 
 MAX_PAGE_SIZE = 100
 # Of what the filter takes, what callers are told of: every day that there is in the years that it takes, and a time.
@@ -30,7 +30,7 @@ IS_A_MOMENT = "a date or time from 1970 to 2199 (UTC unless it names a zone), or
 Q = Told(
     "q",
     f"Releases whose id begins so, with or without `{PREFIX}`.",
-    {"type": "string", "pattern": f"^({PREFIX})?{NO_CONTROL_CHARACTERS.pattern[:-1]}{{0,{MAX_IDENTIFIER}}}$"},
+    PLAIN_TEXT | {"maxLength": MAX_RELEASE_ID_BYTES},
 )
 PHASE = ToldMany(
     "phase",

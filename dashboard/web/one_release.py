@@ -7,7 +7,7 @@ from flask import Blueprint, render_template, request
 from werkzeug.wrappers import Response
 
 from dashboard.domain.entities import Release
-from dashboard.domain.ids import parse_entity_id, parse_release_id
+from dashboard.domain.ids import parse_release_id
 from dashboard.domain.problems import NotFound, SourceUnavailable
 from dashboard.live.history import with_history
 from dashboard.live.snapshots import Snapshot
@@ -21,7 +21,7 @@ from dashboard.pages.release import HierarchyPage, ReleasePage
 from dashboard.pages.strip import SmallStrip, StripPage
 from dashboard.pages.tables import tree_table
 from dashboard.pages.timeline import TimelinePage
-from dashboard.web.asked import OPEN, RUN, SELECTED, SHUT, watched_release
+from dashboard.web.asked import OPEN, RUN, SELECTED, SHUT, check_entity, watched_release
 from dashboard.web.csv import csv_answer
 from dashboard.web.kiosk import OF_A_SCREEN, SHOW, WALL, asked_turns, go_to_the_wall
 from dashboard.web.matrix import HEAD, OF_A_MATRIX, asked_matrix, matrix_lines
@@ -52,6 +52,8 @@ def release(release_id: str) -> Shown:
     """
     what, opened, shut, selected = watched_release(release_id), OPEN.read(), SHUT.read(), SELECTED.read()
     narrowing, order, run_id = asked_narrowing(), asked_order(), RUN.read()
+    if selected:
+        check_entity(release_id, selected)
     go_to_the_wall()
     wanted = opened - WORDS | ({selected} if selected else set())
     whole = narrowing.picks or asked_form() is not Form.JSON
@@ -135,7 +137,7 @@ def entity(release_id: str, entity_id: str) -> Shown:
     """One entity of a release."""
     what, opened, shut = watched_release(release_id), OPEN.read(), SHUT.read()
     narrowing, order = asked_narrowing(), asked_order()
-    parse_entity_id(entity_id)
+    check_entity(release_id, entity_id)
     seen = the_releases().release(release_id, RUN.read(), opened=opened | {entity_id})
     return Shown(
         what,
@@ -151,7 +153,7 @@ def entity(release_id: str, entity_id: str) -> Shown:
 def panel(release_id: str, entity_id: str) -> Shown:
     """What stands beside the tree when this entity is selected."""
     what = watched_release(release_id)
-    parse_entity_id(entity_id)
+    check_entity(release_id, entity_id)
     what, seen = _with_history(what, the_releases().release(release_id, RUN.read(), opened=frozenset({entity_id})))
     return Shown(what, seen, lambda: PanelPage.of(seen, _panel(seen, entity_id)))
 

@@ -9,7 +9,7 @@ from werkzeug.routing import Map, Rule
 from dashboard.domain.ids import EntityType
 from dashboard.web.media import MEDIA_TYPES, Form
 from dashboard.web.operations import Operation
-from dashboard.web.parameters import PLAIN_TEXT, Parameter, Schema, id_pattern
+from dashboard.web.parameters import PLAIN_TEXT, RELEASE_ID, Parameter, Schema, id_pattern
 from dashboard.web.security import SESSION_COOKIE
 
 ABOUT = """\
@@ -53,11 +53,11 @@ _SAYS = {
     429: "Too many at once, or too many logins have failed; ask again after `Retry-After` seconds.",
     503: "Temporal, or where accounts are kept, does not answer; ask again after `Retry-After` seconds.",
 }
-_WRITTEN = "In the path a slash in it is written `~2F`, and a tilde `~7E`."
+_WRITTEN = "In the path a slash in it is written `~2F`, a tilde `~7E`, and an id that is `.` or `..` with `~2E`."
 _IN_PATHS: dict[str, tuple[str, Schema]] = {
     "release_id": (
-        f"The release's id. {_WRITTEN}",
-        {"type": "string", "pattern": f"^{id_pattern([EntityType.RELEASE], but='/')}$"},
+        f"The release's id, which is its workflow id: 1 to 1,000 bytes. {_WRITTEN}",
+        RELEASE_ID | {"minLength": 1, "pattern": "^[^/]+$"},
     ),
     "entity_id": (
         f"The entity's id. {_WRITTEN}",

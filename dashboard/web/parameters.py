@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from flask import request
 
-from dashboard.domain.ids import MAX_IDENTIFIER, EntityType, parse_entity_id, parse_release_id
+from dashboard.domain.ids import MAX_IDENTIFIER, MAX_RELEASE_ID_BYTES, EntityType, parse_release_id
 from dashboard.web.errors import Refused, invalid_parameter
 
 Schema = dict[str, Any]
@@ -17,6 +17,8 @@ _CONTROL = "\\u0000-\\u001f\\u007f-\\u009f"
 # What cannot stand in an id, as far as patterns can say it: what else cannot be printed is known to Unicode alone.
 _NOT_IN_IDS = "\\u0000-\\u0020\\u007f-\\u00a0\\u00ad"
 NO_CONTROL_CHARACTERS = re.compile(f"[^{_CONTROL}]*")
+# Bytes are what counts, so that no number of characters says it: more than a quarter of them may be too many.
+RELEASE_ID: Schema = {"type": "string", "maxLength": MAX_RELEASE_ID_BYTES}
 # What every parameter is held to (`limits.py`).
 PLAIN_TEXT: Schema = {"type": "string", "pattern": f"^{NO_CONTROL_CHARACTERS.pattern}$"}
 
@@ -179,21 +181,31 @@ class RunId(Parameter):
 
 @dataclass(frozen=True, slots=True)
 class Id(Parameter):
-    """An entity's id; none where it is empty or left out."""
-
-    types: tuple[EntityType, ...] = tuple(EntityType)
+    """The id of a row of a release; none where it is empty or left out."""
 
     @property
     def schema(self) -> Schema:
         """JSON Schema of the value."""
-        return {"type": "string", "pattern": f"^({id_pattern(self.types)})?$"}
+        return {"type": "string", "pattern": f"^({id_pattern(EntityType)})?$"}
 
     def read(self) -> str | None:
-        """The id that is asked for, if any; raises MalformedId."""
-        text = request.args.get(self.name, "").strip()
-        if not text:
-            return None
-        return str(parse_release_id(text) if self.types == (EntityType.RELEASE,) else parse_entity_id(text))
+        """The id that is asked for, if any."""
+        return request.args.get(self.name) or None
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseId(Parameter):
+    """A release's id, which is any workflow id; none where it is empty or left out."""
+
+    @property
+    def schema(self) -> Schema:
+        """JSON Schema of the value."""
+        return RELEASE_ID
+
+    def read(self) -> str | None:
+        """The id that is asked for, as it is, if any; raises MalformedId."""
+        text = request.args.get(self.name)
+        return parse_release_id(text) if text else None
 
 
 def id_pattern(types: Iterable[EntityType], but: str = "") -> str:

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 
 from dashboard.accounts.kept import MAX_STARS
 from dashboard.domain.filters import MalformedFilter, ReleaseFilter, Slice
-from dashboard.domain.ids import parse_entity_id
+from dashboard.domain.ids import is_below_release, parse_release_id
 from dashboard.domain.inbox import Asked
 from dashboard.domain.kiosk import turns
 from dashboard.live.finder import listing_of
@@ -132,8 +132,9 @@ def find() -> Shown:
 @twins.route("/entities/<id:entity_id>")
 @described(OccurrencesPage)
 def occurrences(entity_id: str) -> Shown:
-    """One entity wherever it occurs."""
-    parse_entity_id(entity_id)
+    """One entity wherever it occurs; a release where its id has the form of no other entity's."""
+    if not is_below_release(entity_id):
+        parse_release_id(entity_id)
     seen = the_releases().occurrences(entity_id)
     return Shown(Watched("occurrences", entity_id), seen, lambda: OccurrencesPage.of(seen))
 

@@ -100,7 +100,7 @@ def _asked(release_id: str) -> Asked:
     words = [word for text in request.args.getlist(PHASE.name) for word in text.split(",")]
     if not words or not set(words) <= set(PHASES):
         raise PHASE.refuse(f"takes one or more of {', '.join(PHASES)}, with commas between")
-    awaited = Awaited(str(parse_release_id(release_id)), RUN.read(), frozenset(map(Phase, words)))
+    awaited = Awaited(parse_release_id(release_id), RUN.read(), frozenset(map(Phase, words)))
     return Asked(awaited, TIMEOUT.read())
 
 

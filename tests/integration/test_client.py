@@ -337,9 +337,9 @@ def test_what_the_dashboard_refuses_is_told_in_its_own_words(run: Run, stage: St
     missing = run(command, f"{stage.prefix}-none")
     assert (missing.exit_code, missing.stdout) == (7, "")
     assert missing.stderr.startswith(f"Error: {stage.prefix}-none: Temporal knows no release with this id.")
-    odd = run(command, "wave:x")
+    odd = run(command, "x" * 1001)
     assert odd.exit_code == 2
-    assert "wave:x" in odd.stderr
+    assert "1,000 bytes" in odd.stderr
     assert run("wait", stage.prefix, "--phase", "done").stderr.startswith("Error: phase: takes one or more of pending,")
 
 

@@ -95,8 +95,8 @@ def test_an_open_page_is_told_when_either_release_moves(stage: Stage, moving: in
 @pytest.mark.parametrize(
     ("query", "status", "told"),
     [
-        ("left=odd&right={there}", 422, "odd"),
-        ("left={there}&right=wave:x", 422, "wave:x"),
+        (f"left={'x' * 1001}&right={{there}}", 422, "1,000 bytes"),
+        ("left={there}&right=wave:x", 404, "wave:x"),
         ("left={there}&right=release:never", 404, "release:never"),
         ("left=release:neither&right={there}", 404, "release:neither"),
         ("left={there}&right={there}&right_run=1", 422, "right_run"),

@@ -120,7 +120,7 @@ def test_what_cannot_be_waited_for_is_refused(waiter: Waiter) -> None:
     ):
         status, page, _ = waiter.ask(query)
         assert (status, [each["field"] for each in page["error"]["fields"]]) == (422, [field]), query
-    for release, status, code in (("odd", 422, "malformed_id"), (f"{waiter.release}-nowhere", 404, "not_found")):
+    for release, status, code in (("x" * 1001, 422, "malformed_id"), (f"{waiter.release}-nowhere", 404, "not_found")):
         answer = waiter.served.ask("GET", f"/api/releases/{release}/wait?phase=failed", **waiter.token)
         assert (answer[0], json.loads(answer[1])["error"]["code"]) == (status, code)
     assert waiter.served.ask("GET", f"/api/releases/{waiter.release}/wait?phase=failed")[0] == 401

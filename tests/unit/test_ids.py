@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.domain.ids import EntityType, MalformedId, parse_entity_id, parse_release_id
+from dashboard.domain.ids import MalformedId, is_below_release, parse_entity_id, parse_release_id, release_name
 
 
 @pytest.mark.parametrize(
@@ -43,10 +43,55 @@ def test_what_is_no_id_is_refused_with_the_reason(text: str, reason: str):
         parse_entity_id(text)
 
 
-def test_a_release_id_must_be_of_a_release():
-    assert parse_release_id("release:a").type is EntityType.RELEASE
-    with pytest.raises(MalformedId, match="begins with release:"):
-        parse_release_id("wave:a")
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "release:a",
+            "wave:a",
+            "app:shop",
+            "provision-infra-7f3a",
+            "Release:x",
+            " ",
+            "two words ",
+            "..",
+            "/",
+            "a\nb\0",
+        ),
+        *("\N{RIGHT-TO-LEFT OVERRIDE}gpj", "x" * 1000, "\N{ROCKET}" * 250),
+    ],
+)
+def test_a_release_has_the_id_of_any_workflow(text: str):
+    assert parse_release_id(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("", "empty"), ("x" * 1001, "1,000 bytes"), ("\N{ROCKET}" * 251, "has 1,004"), ("a\ud800", "UTF-8")],
+)
+def test_what_temporal_takes_for_no_workflow_id_is_refused_with_the_reason(text: str, reason: str):
+    with pytest.raises(MalformedId, match=reason):
+        parse_release_id(text)
+
+
+@pytest.mark.parametrize(
+    ("release_id", "name"),
+    [
+        ("release:checkout-7", "checkout-7"),
+        ("release-workflow:JAN-24", "release-workflow:JAN-24"),
+        ("release:", "release:"),
+        ("app:shop", "app:shop"),
+        ("two words", "two words"),
+        ("a\N{RIGHT-TO-LEFT OVERRIDE}b\n", "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}"),
+    ],
+)
+def test_a_release_is_called_by_its_id_without_its_prefix(release_id: str, name: str):
+    assert release_name(release_id) == name
+
+
+def test_ids_of_what_is_below_a_release_have_its_types():
+    assert is_below_release("app:shop")
+    assert not any(map(is_below_release, ("release:a", "shop", "app:", "app:two words", "apps:shop")))
 
 
 @given(st.text())

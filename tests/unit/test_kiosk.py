@@ -27,10 +27,9 @@ def test_what_failed_within_a_day_has_its_turn_and_what_ended_well_or_long_ago_h
     assert names(found.ended) == ["late", "well", "old"]
 
 
-def test_a_release_that_has_no_page_is_counted():
+def test_a_release_of_any_id_has_its_turn():
     found = turns(listing([MOVES, release("odd id", "in_progress")]), NOW)
-    assert names(found.releases) == ["moves"]
-    assert found.pageless == 1
+    assert names(found.releases) == ["moves", "odd id"]
 
 
 def test_a_list_that_goes_on_with_what_runs_is_not_the_whole():

@@ -110,9 +110,13 @@ def test_other_encodings_are_left_to_decode(encoding: str):
     assert plain_release(encoding, json.dumps(rollout()).encode(), "release:r") is None
 
 
-@pytest.mark.parametrize("release_id", ["rel-1", "wave:one", "release:", "release:a b"])
-def test_a_release_with_another_sort_of_id_is_left_to_decode(release_id: str):
-    assert plain_release(PLAIN, json.dumps(rollout()).encode(), release_id) is None
+@pytest.mark.parametrize("release_id", ["rel-1", "wave:other", "release:", "release:a b", " "])
+def test_a_release_has_the_id_of_its_workflow_whatever_that_is(release_id: str):
+    content = json.dumps({key: value for key, value in rollout().items() if key != "name"})
+    found = plain_release(PLAIN, content.encode(), release_id)
+    assert found is not None
+    assert found == decode_release(json.loads(content), release_id, whole=True)
+    assert (found.id, found.problem) == (release_id, None)
 
 
 @pytest.mark.parametrize("content", [b"", b"null", b"[]", b"{", b'"release"'])

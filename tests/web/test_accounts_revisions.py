@@ -219,7 +219,7 @@ def test_db_upgrade_brings_a_database_to_today_and_can_be_run_again(
         answer = CliRunner().invoke(db, ["upgrade"])
         assert (answer.exit_code, answer.output) == (
             0,
-            "The accounts have the tables of this version (revision 0003).\n",
+            "The accounts have the tables of this version (revision 0004).\n",
         )
 
     assert differences(database) == []
@@ -254,7 +254,7 @@ def test_on_postgresql_a_start_says_what_to_run_and_changes_nothing(postgres: Po
         with pytest.raises(SettingsError, match="run `release-dashboard db upgrade` first"):
             accounts.prepare()
         assert inspected(url) == set()
-        assert accounts.upgrade() == accounts.upgrade() == "0003"
+        assert accounts.upgrade() == accounts.upgrade() == "0004"
         accounts.prepare()
         accounts.close()
 

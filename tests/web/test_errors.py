@@ -48,7 +48,7 @@ REFUSED: dict[str, tuple[Ask, int, str]] = {
     ),
     "a large body": (lambda b: b.post("/api/views", data=b"x" * 70_000), 413, "too_large"),
     "no json": (lambda b: b.post("/api/views", data="x"), 415, "unsupported_media_type"),
-    "an id of the wrong form": (lambda b: b.get("/api/releases/odd"), 422, "malformed_id"),
+    "an id of the wrong form": (lambda b: b.get(f"/api/releases/{'x' * 1001}"), 422, "malformed_id"),
     "a parameter of the wrong form": (lambda b: b.get("/api/releases?page=x"), 422, "invalid_parameter"),
     "fields of the wrong form": (
         lambda b: b.put("/api/settings", json={"hours": "x", "more": 1}),

@@ -14,7 +14,7 @@ REFUSED = {
     "since=yesterday": ("since", "takes a date or time"),
     "until=2026-02-30": ("until", "takes a date or time"),
     "q=a%00b": ("q", "no control characters"),
-    "q=" + "x" * 256: ("q", "at most 255 characters"),
+    "q=" + "x" * 1001: ("q", "at most 1,000 characters"),
     "cursor=made-up": ("cursor", "takes what an answer of this list gave as next"),
     "cursor=x&page=2": ("page", "not taken together with cursor"),
     "page=51": ("page", "by cursor all"),
