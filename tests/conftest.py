@@ -64,7 +64,8 @@ class Rollouts:
 @pytest.fixture(scope="session")
 def temporal_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Temporal server that keeps its state in memory."""
-    with EmbeddedTemporal(log=tmp_path_factory.mktemp("temporal") / "temporal.log") as temporal:
+    log = tmp_path_factory.mktemp("temporal") / "temporal.log"
+    with EmbeddedTemporal(log=log, settings=["frontend.WorkflowPauseEnabled=true"]) as temporal:
         yield temporal.address
 
 

@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,6 +23,7 @@ class EmbeddedTemporal:
     Its state is in the SQLite file `db`, or only in memory. On a free port if none is given. As a context manager it
     answers on entry and is gone on exit. `keep` are file descriptors that the server holds open while it lives.
     With `ui`, its own web pages are at `ui_address`; with `metrics`, its counters at `metrics_address` (/metrics).
+    `settings` are its dynamic ones, such as `frontend.WorkflowPauseEnabled=true`.
     """
 
     def __init__(
@@ -33,6 +35,7 @@ class EmbeddedTemporal:
         keep: tuple[int, ...] = (),
         ui: bool = False,
         metrics: bool = False,
+        settings: Sequence[str] = (),
     ) -> None:
         self.port = port or ports.find_free()
         self._http_port = ports.find_free()
@@ -41,6 +44,7 @@ class EmbeddedTemporal:
         self._db = db
         self._log = log
         self._keep = keep
+        self._settings = settings
         self._child: Child | None = None
 
     @property
@@ -79,6 +83,7 @@ class EmbeddedTemporal:
         argv = [_binary(), "server", "start-dev", "--ip", "127.0.0.1", "--log-level", "error"]
         argv += ["--port", str(self.port), "--http-port", str(self._http_port), "--disable-config-file"]
         argv += ["--ui-ip", "127.0.0.1", "--ui-port", str(self._ui_port)] if self._ui_port else ["--headless"]
+        argv += [part for setting in self._settings for part in ("--dynamic-config-value", setting)]
         if self._metrics_port:
             argv += ["--metrics-port", str(self._metrics_port)]
         if self._db:

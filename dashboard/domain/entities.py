@@ -19,18 +19,43 @@ if TYPE_CHECKING:
     from dashboard.domain.parts import Parts
 
 
+# Stand for the words of a failure that cannot be read. They are no causes: different failures share them.
+ENCRYPTED = "This failure is encrypted: only the codec of its owner can read it."
+UNREADABLE = "This failure cannot be read."
+NO_CAUSES = frozenset({ENCRYPTED, UNREADABLE})
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A failure as Temporal keeps it: the error's type and message, and what caused it, outermost first."""
+    """A failure as Temporal keeps it: the error's type and message, and what caused it, outermost first.
+
+    `kind` is Temporal's own: `application` for what a workflow or an activity raised, otherwise for example `timeout`,
+    `activity` or `child_workflow_execution`; then `type` names it for people. `by` is who cancelled or terminated.
+    """
 
     type: str
     message: str
     causes: tuple["Failure", ...] = ()
+    kind: str = "application"
+    by: str = ""
 
     @property
     def line(self) -> str:
         """Type and message, without the causes."""
-        return f"{self.type}: {self.message}" if self.type else self.message
+        if self.message in NO_CAUSES:
+            return self.message
+        return f"{self.type}: {self.message}" if self.type and self.message else self.type or self.message
+
+    @property
+    def text(self) -> str:
+        """The message; the type as well where Temporal itself ended something, or where there is no message."""
+        return self.message if self.message and self.kind == "application" else self.line
+
+    @property
+    def root_cause(self) -> "Failure":
+        """The innermost application failure; without any, the innermost failure, such as a timeout."""
+        inwards = (self, *self.causes)
+        return next((each for each in reversed(inwards) if each.kind == "application"), inwards[-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +63,8 @@ class Attempt:
     """A pending activity, from `describe`. `maximum` is None where attempts are not limited.
 
     `heartbeat` is what the activity last told of itself, as bounded text. `paused` activities try nothing until
-    somebody unpauses them. One that is `over` was pending when its workflow ended, and is not tried again.
+    somebody unpauses them. One that is `over` was pending when its workflow ended, and is not tried again. `problem`
+    says what of it could not be read.
     """
 
     activity_id: str
@@ -51,6 +77,7 @@ class Attempt:
     heartbeat: str | None = None
     paused: bool = False
     over: bool = False
+    problem: Problem | None = None
 
     @property
     def retrying(self) -> bool:

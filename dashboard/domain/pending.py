@@ -60,5 +60,7 @@ def _with(entity: Entity, pending: _Pending) -> Entity:
     if same and attempt is None and run is None:
         return entity
     phase = phase_at_work(entity.type, entity.state, entity.phase) if attempt or run else entity.phase
+    problem = entity.problem or (attempt.problem if attempt else None)
     # A row drawn from a child workflow has its own attempt already.
-    return replace(entity, phase=phase, attempt=attempt or entity.attempt, child_run=run, children=children)
+    attempt = attempt or entity.attempt
+    return replace(entity, phase=phase, attempt=attempt, child_run=run, children=children, problem=problem)

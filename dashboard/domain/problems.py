@@ -19,6 +19,8 @@ class ProblemCode(StrEnum):
     MISSING = "missing"
     GONE = "gone"
     UNREADABLE = "unreadable"
+    UNDECODABLE = "undecodable"
+    PAUSED = "paused_in_temporal"
     ORPHAN = "orphan"
     TWO_PARENTS = "two_parents"
     CYCLE = "cycle"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from dashboard.domain.entities import Entity, Execution, Release, Status
+from dashboard.domain.entities import Entity, Execution, Failure, Release, Status
 from dashboard.domain.ids import EntityType, release_name
 from dashboard.domain.pending import place
 from dashboard.domain.phases import Phase, phase_at_work
@@ -41,9 +41,35 @@ def judge(execution: Execution, said: Entity) -> Release:
     said, also_pending, other_runs = place(said, execution)
     children = tuple(settle(execution, child) for child in said.children)
     phase = _phase_after(execution.status, said.phase)
-    error = said.error or (execution.closing.message if execution.closing else None)
-    root = replace(said, children=children, error=error, phase=phase, overruled=_overrules(said, phase))
+    root = replace(
+        _with_reason(said, execution),
+        children=children,
+        phase=phase,
+        overruled=_overrules(said, phase),
+        problem=said.problem or _first_gap(execution),
+    )
     return Release(execution, root, also_pending=also_pending, other_runs=other_runs)
+
+
+def reason_of(closing: Failure | None) -> str | None:
+    """Why an execution ended: its innermost application failure, or what else ended it."""
+    return closing.root_cause.text or None if closing else None
+
+
+def _with_reason(said: Entity, execution: Execution) -> Entity:
+    """A release with why it failed. What lies below its own words is the cause; these stay among its details."""
+    closing = execution.closing
+    if closing is None or (said.error and not closing.causes):
+        return said
+    own = said.error or closing.text
+    reason = reason_of(closing)
+    if not closing.causes or own == reason:
+        return replace(said, error=reason)
+    return replace(said, error=reason, details={**said.details, "error_message": own})
+
+
+def _first_gap(execution: Execution) -> Problem | None:
+    return execution.gaps[0] if execution.gaps else None
 
 
 def settle(execution: Execution, entity: Entity) -> Entity:
@@ -104,7 +130,7 @@ def unanswered(execution: Execution, problem: Problem) -> Release:
         name=name,
         created_at=execution.started_at,
         updated_at=execution.closed_at,
-        error=execution.closing.message if execution.closing else None,
+        error=reason_of(execution.closing),
         problem=problem,
     )
     root, also_pending, other_runs = place(root, execution)

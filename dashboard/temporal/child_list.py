@@ -5,15 +5,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from temporalio.client import Client, WorkflowExecution
+from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 
 from dashboard.domain.child_runs import Child, Children, has_lost, lacks, merge
 from dashboard.domain.children import MAX_CHILDREN
 from dashboard.domain.entities import Execution, Status
 from dashboard.domain.problems import Problem
 from dashboard.temporal.budget import Budget
+from dashboard.temporal.client import Client
 from dashboard.temporal.errors import ASKING_ERRORS, source_problem
-from dashboard.temporal.executions import decode_execution
+from dashboard.temporal.executions import read_executions
 from dashboard.temporal.visibility import count_by_status, literal, sayable, time_literal
 
 # The most that Temporal gives in one answer.
@@ -82,18 +83,15 @@ class ChildList:
             return await count_by_status(self._client, f"{query} GROUP BY ExecutionStatus", self._budget)
 
     async def _whole(self, query: str) -> Children | Problem:
-        runs = self._client.list_workflows(query, page_size=self._page, rpc_timeout=self._budget.left)
         found: list[Child] = []
         total = 0
         try:
             async with self._budget.bounds():
-                await runs.fetch_next_page()
-                found += _decoded(runs.current_page)
-                if runs.next_page_token:
-                    total = (await self._client.count_workflows(query, rpc_timeout=self._budget.left)).count
-                while runs.next_page_token and len(found) < self._limit:
-                    await runs.fetch_next_page()
-                    found += _decoded(runs.current_page)
+                token = await self._read_page(query, found)
+                if token:
+                    total = (await self._client.count_executions(query, self._budget)).count
+                while token and len(found) < self._limit:
+                    token = await self._read_page(query, found, token)
         except ASKING_ERRORS as exc:
             if not total:
                 return source_problem(exc)
@@ -101,6 +99,12 @@ class ChildList:
         # A run that moves within the list while it is read may come twice.
         listed = merge((), found)[: self._limit]
         return Children(listed, max(total - len(listed), 0), whole_at=time.monotonic())
+
+    async def _read_page(self, query: str, found: list[Child], token: bytes = b"") -> bytes:
+        """Add one page to what was found; the token for the next."""
+        page = await self._client.list_executions(query, self._budget, page_size=self._page, token=token)
+        found += read_children(page.executions)
+        return page.next_page_token
 
 
 def _with_known(whole: Children, known: Children) -> Children:
@@ -121,5 +125,10 @@ def _query(release: Execution) -> str:
     return f"RootWorkflowId = {literal(release.workflow_id)}"
 
 
-def _decoded(page: Sequence[WorkflowExecution] | None) -> list[Child]:
-    return [Child(decode_execution(run), run.parent_id or None, run.root_run_id or "") for run in page or ()]
+def read_children(infos: Sequence[WorkflowExecutionInfo]) -> list[Child]:
+    """Executions below a release, each with its place in the tree. Raises nothing."""
+    runs = read_executions(infos)
+    return [
+        Child(run, info.parent_execution.workflow_id or None, info.root_execution.run_id)
+        for run, info in zip(runs, infos, strict=True)
+    ]

@@ -3,18 +3,17 @@
 import asyncio
 from hashlib import blake2b
 
-from temporalio.api.sdk.v1 import WorkflowMetadata
-from temporalio.client import Client
-
 from dashboard.domain.child_runs import Children
 from dashboard.domain.children import longest_running
 from dashboard.domain.entities import Attempt, Execution
+from dashboard.domain.problems import Problem
+from dashboard.temporal import metadata
 from dashboard.temporal.budget import Budget
+from dashboard.temporal.client import Client, Handle
 from dashboard.temporal.errors import ASKING_ERRORS
-from dashboard.temporal.executions import decode_description
-from dashboard.temporal.query_shape import Handle
+from dashboard.temporal.executions import read_description
+from dashboard.temporal.salvage import attempt
 
-METADATA = "__temporal_workflow_metadata"
 # How many of the child workflows that run are described each time.
 MAX_DESCRIBED = 20
 
@@ -30,7 +29,7 @@ async def _attempt(client: Client, run: Execution, budget: Budget) -> Attempt | 
     handle = client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
     try:
         async with budget.bounds():
-            description = decode_description(await handle.describe(rpc_timeout=budget.left))
+            description = read_description(await handle.describe(budget))
     except ASKING_ERRORS:
         return None  # It adds to what the list said, which stands without it.
     return max(description.attempts.values(), key=lambda attempt: attempt.number, default=None)
@@ -44,17 +43,18 @@ def digest_of(children: Children) -> str:
     return blake2b(repr(told).encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()
 
 
-async def queries_of(handle: Handle, budget: Budget) -> frozenset[str] | None:
-    """The names of the queries that a workflow answers, but for the SDK's own; None where it does not say.
+async def queries_of(handle: Handle, budget: Budget) -> frozenset[str] | Problem | None:
+    """The names of the queries that a workflow answers, but for the SDK's own.
 
-    A handler for whatever is asked has an empty name.
+    Why its answer cannot be read, where that is encoded; None where it does not say.
     """
     try:
         async with budget.bounds():
-            said = await handle.query(METADATA, result_type=WorkflowMetadata, rpc_timeout=budget.left)
+            said = await handle.query(metadata.QUERY, budget)
     except ASKING_ERRORS:
         return None
-    if not isinstance(said, WorkflowMetadata) or not said.HasField("definition"):
-        return None
-    names = (query.name for query in said.definition.query_definitions)
-    return frozenset(name for name in names if not name.startswith("__"))
+    return attempt("What the workflow says of its queries", lambda: metadata.decode_queries(said), _same)
+
+
+def _same(problem: Problem) -> Problem:
+    return problem

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from cachetools import TTLCache
-from temporalio.client import Client
 
 from dashboard.domain.child_runs import Word
 from dashboard.domain.children import Teller
@@ -16,7 +15,8 @@ from dashboard.domain.ids import EntityType
 from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.temporal.budget import Budget
 from dashboard.temporal.child_shape import queries_of
-from dashboard.temporal.query_shape import RELEASE_STATE, Handle, ask_entity, ask_release
+from dashboard.temporal.client import Client, Handle
+from dashboard.temporal.query_shape import RELEASE_STATE, ask_entity, ask_release
 
 # Runs asked in one look at most, and types of which it is found out what they answer.
 ASKED = 50
@@ -44,7 +44,12 @@ UNHEARD = frozenset(
     }
 )
 # A query that did not work: it leaves the run's status to speak.
-UNANSWERED = UNHEARD | {ProblemCode.QUERY_UNKNOWN, ProblemCode.QUERY_FAILED, ProblemCode.TASK_FAILING}
+UNANSWERED = UNHEARD | {
+    ProblemCode.QUERY_UNKNOWN,
+    ProblemCode.QUERY_FAILED,
+    ProblemCode.TASK_FAILING,
+    ProblemCode.PAUSED,
+}
 
 _Kind = tuple[str, str]
 """A workflow type and its task queue: the same type may have other code elsewhere."""
@@ -95,7 +100,8 @@ class ChildWords:
         if names is None:
             self._left_alone[_kind(teller.run)] = True
         else:
-            self._answers[_kind(teller.run)] = names
+            # What cannot be read is no word either.
+            self._answers[_kind(teller.run)] = frozenset() if isinstance(names, Problem) else names
 
     def _tells(self, teller: Teller) -> bool:
         return _query_of(teller.type) in self._answers.get(_kind(teller.run), ())
@@ -113,7 +119,7 @@ class _Look:
         self.silent: set[str] = set()
         self.words: dict[str, Word] = {}
 
-    async def queries_of(self, teller: Teller) -> frozenset[str] | None:
+    async def queries_of(self, teller: Teller) -> frozenset[str] | Problem | None:
         self.asked.add(teller.run.task_queue)
         names = await queries_of(self._handle(teller.run), self._budget)
         if names is not None:

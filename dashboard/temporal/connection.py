@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 
-from temporalio.client import Client
+from temporalio.client import Client as Connected
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
+
+from dashboard.temporal.client import Client
 
 
 class ConnectionSettingsError(ValueError):
@@ -31,7 +33,7 @@ class Connection:
         """The client. Lazy: a server that is down fails the call that needs it, and the next call tries again."""
         if self._client is None:
             config: ClientConnectConfig = {**self._config, "target_host": self.address, "namespace": self.namespace}
-            self._client = await Client.connect(**config, lazy=True)
+            self._client = Client(await Connected.connect(**config, lazy=True))
         return self._client
 
     def forget(self) -> None:

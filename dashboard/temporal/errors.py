@@ -1,16 +1,30 @@
-"""What the SDK's errors mean. Nothing is guessed: a code that is not known is shown as it is."""
+"""What the errors of Temporal's calls mean. Nothing is guessed: a code that is not known is shown as it is."""
 
 import re
 
-from temporalio.client import WorkflowQueryFailedError, WorkflowQueryRejectedError
+import structlog
 from temporalio.service import RPCError, RPCStatusCode
 
+from dashboard.domain.entities import Status
 from dashboard.domain.problems import Problem, ProblemCode, SourceUnavailable
+from dashboard.temporal.client import QueryRejected
 from dashboard.temporal.decode import clean_text
+from dashboard.temporal.executions import decode_status
+
+log = structlog.get_logger()
 
 # Every error that asking Temporal may end with. The SDK raises a bare RuntimeError when it cannot connect; any other
-# one is a fault of ours and is raised on.
-ASKING_ERRORS = (RPCError, WorkflowQueryFailedError, WorkflowQueryRejectedError, RuntimeError, TimeoutError)
+# one is a fault, which is logged and costs that answer alone.
+ASKING_ERRORS = (RPCError, QueryRejected, RuntimeError, TimeoutError)
+
+# Characters kept of an error's text.
+MAX_SAID = 2_000
+
+PAUSED = Problem(
+    ProblemCode.PAUSED,
+    "The workflow is paused in Temporal, which passes no query on to it until it is unpaused: "
+    "it cannot say how it stands. Its worker may be well.",
+)
 
 _CONNECT_FAILED = "Failed client connect"
 # Who is refused at the SDK's first call hears it in this form only: there is no RPCError then.
@@ -58,7 +72,8 @@ def source_problem(exc: BaseException) -> Problem:
     if isinstance(exc, TimeoutError):
         return Problem(ProblemCode.TIMED_OUT, "Temporal did not answer in time.")
     if not str(exc).startswith(_CONNECT_FAILED):
-        raise exc
+        log.error("asking_failed", exc_info=exc)
+        return _told(ProblemCode.REFUSED, "Temporal could not be asked.", f"{type(exc).__name__}: {exc}")
     if refusal := _CONNECT_REFUSED.search(str(exc)):
         return _of_status(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", refusal[1]).upper(), refusal[2])
     return _told(ProblemCode.UNAVAILABLE, "Temporal cannot be reached.", str(exc))
@@ -71,10 +86,8 @@ def _of_status(name: str, detail: str) -> Problem:
 
 def query_problem(exc: BaseException, query: str, task_queue: str = "") -> Problem:
     """Why a workflow did not answer a query, though Temporal itself may be well."""
-    if isinstance(exc, WorkflowQueryFailedError):
-        return _failed_query(exc.message, query)
-    if isinstance(exc, WorkflowQueryRejectedError):
-        return _told(ProblemCode.QUERY_FAILED, f"Temporal rejected the query {query}.", str(exc))
+    if isinstance(exc, QueryRejected):
+        return _rejected(exc, query)
     if isinstance(exc, RPCError):
         return _refused_query(exc, query, task_queue)
     if isinstance(exc, TimeoutError):
@@ -82,7 +95,16 @@ def query_problem(exc: BaseException, query: str, task_queue: str = "") -> Probl
     return source_problem(exc)
 
 
+def _rejected(exc: QueryRejected, query: str) -> Problem:
+    if decode_status(exc.code) is Status.PAUSED:
+        return PAUSED
+    return _told(ProblemCode.QUERY_FAILED, f"Temporal rejected the query {query}.", str(exc))
+
+
 def _refused_query(exc: RPCError, query: str, task_queue: str) -> Problem:
+    # So it hands on the error with which a worker answered; how long that is, is for the worker to say.
+    if exc.status is RPCStatusCode.INVALID_ARGUMENT:
+        return _failed_query(exc.message[:MAX_SAID], query)
     if exc.status is RPCStatusCode.FAILED_PRECONDITION and _NO_POLLER.search(exc.message):
         queue = f" {task_queue}" if task_queue else ""
         text = f"No worker is polling the task queue{queue}: the rollout cannot say how it stands."
@@ -112,7 +134,7 @@ def _slow(query: str) -> Problem:
 
 def _told(code: ProblemCode, message: str, said: str) -> Problem:
     """A problem with the source's own text, which may quote anything that a workflow raised."""
-    return Problem(code, message, clean_text(said))
+    return Problem(code, message, clean_text(said[:MAX_SAID]))
 
 
 def _namespace_missing(exc: RPCError) -> bool:

@@ -1,143 +1,163 @@
-"""Executions as the SDK gives them, turned into ours."""
+"""Executions in the protocol's own messages, turned into ours.
 
-from collections.abc import Iterable
+What one field of a record has that is not understood costs that field: the record keeps the rest, and a gap says so.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from temporalio.api.common.v1 import Payload
-from temporalio.api.enums.v1 import EventType, PendingWorkflowTaskState
-from temporalio.api.failure.v1 import Failure as RawFailure
-from temporalio.api.history.v1 import HistoryEvent
-from temporalio.api.workflow.v1 import PendingActivityInfo, PendingChildExecutionInfo, PendingWorkflowTaskInfo
-from temporalio.client import WorkflowExecution, WorkflowExecutionDescription, WorkflowExecutionStatus
+from google.protobuf.message import Message
+from temporalio.api.common.v1 import Payload, WorkflowExecution
+from temporalio.api.enums.v1 import PendingWorkflowTaskState
+from temporalio.api.workflow.v1 import PendingWorkflowTaskInfo, WorkflowExecutionInfo
+from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
 
-from dashboard.domain.entities import Attempt, ChildRun, Execution, FailingTask, Failure, Status
+from dashboard.domain.entities import Execution, FailingTask, Pause, Status
+from dashboard.domain.problems import Problem
+from dashboard.temporal.activities import read_attempts, read_child_runs
 from dashboard.temporal.decode import clean_text
+from dashboard.temporal.moments import decode_moment
+from dashboard.temporal.salvage import Salvage, attempt, each
 
-MAX_CAUSES = 20
 # A worker that polls takes a step up within milliseconds; a busy one may need seconds.
 TOO_LONG = timedelta(seconds=5)
-# Characters kept of what an activity tells of itself.
-MAX_HEARTBEAT = 2_000
+# Stands for a start that cannot be read: it has to be somewhere in the order.
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+# The numbers of the protocol. A server may know more of them than any enumeration that it was built beside.
+_STATUSES = {
+    1: Status.RUNNING,
+    2: Status.COMPLETED,
+    3: Status.FAILED,
+    4: Status.CANCELED,
+    5: Status.TERMINATED,
+    6: Status.CONTINUED_AS_NEW,
+    7: Status.TIMED_OUT,
+    8: Status.PAUSED,
+}
+_WORDS = {status.replace("_", ""): status for status in _STATUSES.values()} | {"CANCELLED": Status.CANCELED}
+
+_Fields = Mapping[str, tuple[str, Callable[[Any], Any], Any]]
+"""For each field of an execution: what it is called, how it is read, and what stands in for it."""
 
 
-def decode_status(status: WorkflowExecutionStatus | str | None) -> Status:
-    """The status; one that is newer than this dashboard is UNKNOWN, not an error."""
-    name = status.name if isinstance(status, WorkflowExecutionStatus) else (status or "").upper()
-    name = {"CANCELLED": "CANCELED", "TIMEDOUT": "TIMED_OUT", "CONTINUEDASNEW": "CONTINUED_AS_NEW"}.get(name, name)
-    return Status(name) if name in Status.__members__ else Status.UNKNOWN
+def decode_status(code: int) -> Status:
+    """The status with this number; one that is newer than this dashboard is UNKNOWN."""
+    return _STATUSES.get(code, Status.UNKNOWN)
 
 
-def decode_execution(execution: WorkflowExecution) -> Execution:
-    """An execution as visibility lists it."""
-    return Execution(
-        workflow_id=execution.id,
-        run_id=execution.run_id,
-        workflow_type=clean_text(execution.workflow_type),
-        status=decode_status(execution.status),
-        started_at=execution.start_time,
-        closed_at=execution.close_time,
-        history_length=execution.history_length,
-        task_queue=clean_text(execution.task_queue),
-    )
+def decode_status_word(payload: Payload) -> Status:
+    """The status that a group of a count stands for, by visibility's own word for it."""
+    try:
+        word = json.loads(payload.data)
+    except ValueError:
+        return Status.UNKNOWN
+    return _WORDS.get(word.upper().replace("_", ""), Status.UNKNOWN) if isinstance(word, str) else Status.UNKNOWN
 
 
-def decode_description(description: WorkflowExecutionDescription) -> Execution:
-    """An execution as `describe` gives it, with what is pending for it."""
-    raw = description.raw_description
-    task_attempt = raw.pending_workflow_task.attempt
+def _start(info: WorkflowExecutionInfo) -> datetime:
+    started_at = decode_moment(info.start_time)
+    if started_at is None:
+        raise ValueError(f"no moment: {info.start_time.seconds}")
+    return started_at
+
+
+_LISTED: _Fields = {
+    "workflow_type": ("The workflow's type", lambda info: clean_text(info.type.name), ""),
+    "status": ("The status", lambda info: decode_status(info.status), Status.UNKNOWN),
+    "status_code": ("The status", lambda info: None if info.status in _STATUSES else info.status, None),
+    "started_at": ("The start", _start, NEVER),
+    "closed_at": ("The end", lambda info: decode_moment(info.close_time), None),
+    "execution_time": ("The time of the first task", lambda info: decode_moment(info.execution_time), None),
+    "history_length": ("The history's length", lambda info: info.history_length, None),
+    "task_queue": ("The task queue", lambda info: clean_text(info.task_queue), ""),
+}
+_DESCRIBED: _Fields = {
+    "first_run_id": ("The first run", lambda raw: raw.workflow_execution_info.first_run_id, ""),
+    "failing_task": ("The workflow's task", lambda raw: _failing_task(raw.pending_workflow_task), None),
+    "waiting_since": ("The workflow's task", lambda raw: _waiting_since(raw.pending_workflow_task), None),
+    "original_started_at": ("The original start", lambda raw: _original_start(raw), None),
+    "cancel_requested": ("A cancel request", lambda raw: raw.workflow_extended_info.cancel_requested, False),
+    "pause": ("The pause", lambda raw: _pause(raw), None),
+}
+
+
+def read_execution(info: WorkflowExecutionInfo) -> Execution:
+    """An execution as visibility lists it, or what stands in for one that cannot be decoded. Raises nothing."""
+    return read_executions((info,))[0]
+
+
+def read_executions(infos: Iterable[WorkflowExecutionInfo]) -> list[Execution]:
+    """The same for many."""
+    return each("This execution", infos, decode_execution, lambda info, problem: bare(info.execution, problem))
+
+
+def bare(execution: WorkflowExecution, *gaps: Problem) -> Execution:
+    """An execution of which nothing is known but its name."""
+    return Execution(execution.workflow_id, execution.run_id, "", Status.UNKNOWN, NEVER, gaps=gaps)
+
+
+def decode_execution(info: WorkflowExecutionInfo) -> Execution:
+    """An execution as visibility lists it. A field that cannot be read is a gap."""
+    fields, gaps = _read(info, _LISTED)
+    return Execution(info.execution.workflow_id, info.execution.run_id, **fields, gaps=gaps)
+
+
+def decode_description(raw: DescribeWorkflowExecutionResponse) -> Execution:
+    """An execution as `describe` gives it, with what is pending for it. A field that cannot be read is a gap."""
+    execution = read_execution(raw.workflow_execution_info)
+    fields, gaps = _read(raw, _DESCRIBED)
     return replace(
-        decode_execution(description),
-        attempts=_attempts(raw.pending_activities, over=description.close_time is not None),
-        child_runs=tuple(_child_run(child) for child in raw.pending_children),
-        failing_task=FailingTask(task_attempt) if task_attempt > 1 else None,
-        waiting_since=_waiting_since(raw.pending_workflow_task),
-        first_run_id=description.raw_info.first_run_id,
+        execution,
+        **fields,
+        attempts=read_attempts(raw.pending_activities, over=execution.closed_at is not None),
+        child_runs=read_child_runs(raw.pending_children),
         children_pending=bool(raw.pending_children),
+        gaps=(*execution.gaps, *gaps),
     )
+
+
+def read_description(raw: DescribeWorkflowExecutionResponse) -> Execution:
+    """The same, or what stands in for one that cannot be decoded. Raises nothing."""
+    instead = lambda problem: bare(raw.workflow_execution_info.execution, problem)  # noqa: E731
+    return attempt("This execution", lambda: decode_description(raw), instead)
+
+
+def _read(record: Message, fields: _Fields) -> tuple[dict[str, Any], tuple[Problem, ...]]:
+    try:
+        return {name: read(record) for name, (_, read, _) in fields.items()}, ()
+    except Exception:  # noqa: BLE001 - found again field by field, and logged there
+        salvage = Salvage()
+        found = {
+            name: salvage.take(what, lambda read=read: read(record), instead)  # type: ignore[misc]
+            for name, (what, read, instead) in fields.items()
+        }
+        return found, tuple(salvage.gaps)
+
+
+def _failing_task(task: PendingWorkflowTaskInfo) -> FailingTask | None:
+    return FailingTask(task.attempt) if task.attempt > 1 else None
 
 
 def _waiting_since(task: PendingWorkflowTaskInfo) -> datetime | None:
     """Since when a workflow's next step lies there for a worker to take it up, if that is longer than usual."""
     if task.state != PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED:
         return None
-    since = task.scheduled_time.ToDatetime(tzinfo=UTC)
-    return since if datetime.now(UTC) - since > TOO_LONG else None
+    since = decode_moment(task.scheduled_time)
+    return since if since and datetime.now(UTC) - since > TOO_LONG else None
 
 
-def _child_run(child: PendingChildExecutionInfo) -> ChildRun:
-    return ChildRun(clean_text(child.workflow_id), child.run_id, clean_text(child.workflow_type_name))
+def _original_start(raw: DescribeWorkflowExecutionResponse) -> datetime | None:
+    """The start of the run that this one was reset from; it is given for every run, and most were not."""
+    original = decode_moment(raw.workflow_extended_info.original_start_time)
+    return original if original and original != decode_moment(raw.workflow_execution_info.start_time) else None
 
 
-def _attempts(pending: Iterable[PendingActivityInfo], *, over: bool) -> dict[str, Attempt]:
-    return {clean_text(activity.activity_id): _attempt(activity, over) for activity in pending}
-
-
-def _attempt(activity: PendingActivityInfo, over: bool) -> Attempt:
-    """Temporal still lists as pending what a workflow has left behind, with a time for an attempt that never comes."""
-    next_at: datetime | None = None
-    if activity.HasField("next_attempt_schedule_time") and not over:
-        next_at = activity.next_attempt_schedule_time.ToDatetime(tzinfo=UTC)
-    return Attempt(
-        activity_id=clean_text(activity.activity_id),
-        number=activity.attempt,
-        maximum=activity.maximum_attempts or None,
-        last_failure=decode_failure(activity.last_failure) if activity.HasField("last_failure") else None,
-        next_at=next_at,
-        worker=clean_text(activity.last_worker_identity) or None,
-        activity_type=clean_text(activity.activity_type.name),
-        heartbeat=_heartbeat(activity.heartbeat_details.payloads),
-        paused=activity.paused and not over,
-        over=over,
-    )
-
-
-def _heartbeat(payloads: Iterable[Payload]) -> str | None:
-    """Details as their JSON text, one a line, cut to what a page has room for."""
-    text = "\n".join(_payload_text(payload) for payload in payloads)
-    return (text if len(text) <= MAX_HEARTBEAT else f"{text[: MAX_HEARTBEAT - 1]}…") or None
-
-
-def _payload_text(payload: Payload) -> str:
-    encoding = payload.metadata.get("encoding", b"").decode("ascii", "replace")
-    if encoding == "binary/null":
-        return "null"
-    if not encoding.startswith("json/"):
-        return f"(encoded as {clean_text(encoding) or 'nothing known'})"
-    # No more is decoded than can be shown.
-    return clean_text(payload.data[: 4 * MAX_HEARTBEAT].decode("utf-8", "replace"))
-
-
-def decode_failure(failure: RawFailure) -> Failure:
-    """A failure with its causes, outermost first; the chain is bounded."""
-    causes: list[Failure] = []
-    cause = failure
-    while cause.HasField("cause") and len(causes) < MAX_CAUSES:
-        cause = cause.cause
-        causes.append(Failure(_failure_type(cause), clean_text(cause.message)))
-    return Failure(_failure_type(failure), clean_text(failure.message), tuple(causes))
-
-
-def _failure_type(failure: RawFailure) -> str:
-    kind = failure.WhichOneof("failure_info")
-    if kind == "application_failure_info":
-        return clean_text(failure.application_failure_info.type)
-    return (kind or "").removesuffix("_info")
-
-
-def decode_closing(event: HistoryEvent) -> Failure | None:
-    """Why a run ended, from its last event; None where the event gives no reason."""
-    if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED:
-        return decode_failure(event.workflow_execution_failed_event_attributes.failure)
-    if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED:
-        reason = clean_text(event.workflow_execution_terminated_event_attributes.reason)
-        return Failure("terminated", reason) if reason else None
-    return None
-
-
-def decode_task_failure(events: Iterable[HistoryEvent]) -> Failure | None:
-    """Why a workflow task failed, from the newest events; None where none of them says so."""
-    for event in events:
-        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
-            return decode_failure(event.workflow_task_failed_event_attributes.failure)
-    return None
+def _pause(raw: DescribeWorkflowExecutionResponse) -> Pause | None:
+    if not raw.workflow_extended_info.HasField("pause_info"):
+        return None
+    told = raw.workflow_extended_info.pause_info
+    return Pause(clean_text(told.identity), clean_text(told.reason), decode_moment(told.paused_time))

@@ -6,8 +6,6 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from temporalio.client import Client
-
 from dashboard.domain.entities import Entity, Execution, Runs, Status
 from dashboard.domain.entity_map import EntityMap
 from dashboard.domain.filters import Slice
@@ -17,15 +15,17 @@ from dashboard.domain.runs import known_runs
 from dashboard.domain.source import Fingerprint, Listing, Reading, RunEntity, Search
 from dashboard.temporal.budget import Budget
 from dashboard.temporal.child_words import ChildWords
+from dashboard.temporal.client import Client, Handle
 from dashboard.temporal.connection import Connection
-from dashboard.temporal.errors import ASKING_ERRORS, is_not_found, unavailable
-from dashboard.temporal.executions import decode_description
-from dashboard.temporal.history import closing_of, with_task_failure
+from dashboard.temporal.errors import ASKING_ERRORS, PAUSED, is_not_found, unavailable
+from dashboard.temporal.executions import read_description
+from dashboard.temporal.history import Endings, with_task_failure
 from dashboard.temporal.parts import ask_in_parts
 from dashboard.temporal.presence import Presence
-from dashboard.temporal.query_shape import RELEASE_STATE, Handle, ask_entity, ask_release
-from dashboard.temporal.reading import ChildReader, Told, alone, is_wordless, with_pending
+from dashboard.temporal.query_shape import RELEASE_STATE, ask_entity, ask_release
+from dashboard.temporal.reading import ChildReader, Told, alone, described, is_wordless, with_pending
 from dashboard.temporal.runs import list_runs
+from dashboard.temporal.salvage import undecodable
 from dashboard.temporal.shapes import ask_tree
 from dashboard.temporal.visibility import Visibility
 
@@ -46,6 +46,7 @@ class TemporalGateway:
         self._map = entity_map or EntityMap()
         self._words = ChildWords(self._map)
         self._presence = Presence()
+        self._endings = Endings()
 
     async def page(
         self, asked: Slice, known: Mapping[str, Reading], counts: Mapping[Status, int] | None, budget: float
@@ -110,7 +111,7 @@ class TemporalGateway:
             unmoved = replace(known, execution=replace(execution, closing=known.execution.closing))
             problem = await self._presence.missing(handle, unmoved, queries)
             return Reading(execution, problem=problem) if problem else unmoved
-        execution = replace(execution, closing=await closing_of(handle, execution, queries))
+        execution = replace(execution, closing=await self._endings.of(handle, execution, queries))
         same = known.execution.run_id == execution.run_id
         children = self._children(client, queries)
         if (known.parts or known.levels) and same:
@@ -162,7 +163,7 @@ class TemporalGateway:
             execution = await self._describe(client, release_id, total, run_id)
             children = self._children(client, total.less(RESERVE))
             closing, answer = await asyncio.gather(
-                closing_of(handle, execution, total), children.join(execution, asking)
+                self._endings.of(handle, execution, total), children.join(execution, asking)
             )
         finally:
             asking.cancel()
@@ -203,20 +204,38 @@ class TemporalGateway:
         )
 
     async def _state(self, client: Client, run: Execution, known: Reading | None, budget: Budget) -> Reading:
+        """How one row of a list stands. Whatever goes wrong with it is a gap of its own."""
         if known is not None:
             return known
+        try:
+            return await self._asked_state(client, run, budget)
+        except Exception as exc:  # noqa: BLE001 - logged with its stack; the other rows have nothing to do with it
+            return Reading(run, problem=undecodable("This release", exc))
+
+    async def _asked_state(self, client: Client, run: Execution, budget: Budget) -> Reading:
         handle = client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
+        if run.status is Status.PAUSED:
+            # No query is passed on to it; by whom it was paused, a list does not tell.
+            return Reading(await described(handle, run, budget), problem=PAUSED)
+        closing = asyncio.ensure_future(self._endings.of(handle, run, budget))
+        try:
+            reading = await self._said_state(handle, run, budget)
+            return replace(reading, execution=replace(reading.execution, closing=await closing))
+        finally:
+            closing.cancel()
+
+    async def _said_state(self, handle: Handle, run: Execution, budget: Budget) -> Reading:
         answer = await ask_release(handle, RELEASE_STATE, budget, run.task_queue)
         if not isinstance(answer, Problem):
             said, digest = answer
             return _reading(run, Told(self._map.reword(said), digest), None)
         wordless = await is_wordless(handle, answer, budget)
-        return _reading(run, alone(run) if wordless else answer, None)
+        return _reading(run, alone(run, wordless) if wordless else answer, None)
 
     async def _describe(self, client: Client, release_id: str, budget: Budget, run_id: str | None = None) -> Execution:
         handle = client.get_workflow_handle(release_id, run_id=run_id)
-        description = await handle.describe(rpc_timeout=budget.left)
-        return await with_task_failure(client, decode_description(description), budget)
+        description = await handle.describe(budget)
+        return await with_task_failure(client, read_description(description), budget)
 
     @asynccontextmanager
     async def _asking(

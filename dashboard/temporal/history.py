@@ -2,55 +2,65 @@
 
 from dataclasses import replace
 
-from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryReverseRequest
-from temporalio.client import Client, WorkflowHistoryEventFilterType
+from cachetools import LRUCache
 
 from dashboard.domain.entities import Execution, Failure, Status
 from dashboard.temporal.budget import Budget
+from dashboard.temporal.client import Client, Handle
 from dashboard.temporal.errors import ASKING_ERRORS
-from dashboard.temporal.executions import decode_closing, decode_task_failure
-from dashboard.temporal.query_shape import Handle
+from dashboard.temporal.failures import read_cancellation, read_closing, read_task_failure
 
 # Only the first of the failures is written to the history; what arrived since, such as signals, may stand after it.
 NEWEST_EVENTS = 20
+# Characters of all ends that are remembered, and what one counts beside its texts.
+KEEP_CHARACTERS = 8_000_000
+EACH_END = 500
 
-ENDED_FOR_A_REASON = frozenset({Status.FAILED, Status.TERMINATED})
+ENDED_FOR_A_REASON = frozenset({Status.FAILED, Status.TERMINATED, Status.TIMED_OUT, Status.CANCELED})
 
 
 async def with_task_failure(client: Client, execution: Execution, budget: Budget) -> Execution:
     """The execution with the reason why its workflow task fails, if it does; one more call then, and only then."""
     if execution.failing_task is None:
         return execution
-    request = GetWorkflowExecutionHistoryReverseRequest(
-        namespace=client.namespace,
-        execution=WorkflowExecution(workflow_id=execution.workflow_id, run_id=execution.run_id),
-        maximum_page_size=NEWEST_EVENTS,
-    )
+    handle = client.get_workflow_handle(execution.workflow_id, run_id=execution.run_id)
     try:
         async with budget.bounds():
-            service = client.workflow_service
-            answer = await service.get_workflow_execution_history_reverse(request, timeout=budget.left)
+            events = await handle.newest_events(budget, limit=NEWEST_EVENTS)
     except ASKING_ERRORS:
         return execution  # The reason adds to what describe said; without it the attempts are still shown.
-    failure = decode_task_failure(answer.history.events)
-    return replace(execution, failing_task=replace(execution.failing_task, failure=failure))
+    return replace(execution, failing_task=replace(execution.failing_task, failure=read_task_failure(events)))
 
 
-async def closing_of(handle: Handle, execution: Execution, budget: Budget) -> Failure | None:
-    """Why a run ended. One that says so in its last event only, such as a terminated one, has no other words."""
-    if execution.status not in ENDED_FOR_A_REASON:
-        return None
-    events = handle.fetch_history_events(
-        page_size=1,
-        event_filter_type=WorkflowHistoryEventFilterType.CLOSE_EVENT,
-        skip_archival=True,
-        rpc_timeout=budget.left,
-    )
-    try:
-        async with budget.bounds():
-            async for event in events:
-                return decode_closing(event)
-    except ASKING_ERRORS:
-        return None  # The reason adds to what describe said; without it the release is still shown as ended.
-    return None
+class Endings:
+    """Reads why runs ended, each once: an end never changes."""
+
+    def __init__(self) -> None:
+        self._known: LRUCache[str, Failure | None] = LRUCache(KEEP_CHARACTERS, _weight)
+
+    async def of(self, handle: Handle, execution: Execution, budget: Budget) -> Failure | None:
+        """Why a run ended; None where it ended well, or where that cannot be read now."""
+        if execution.status not in ENDED_FOR_A_REASON:
+            return None
+        if execution.run_id in self._known:
+            return self._known[execution.run_id]
+        try:
+            async with budget.bounds():
+                closing = await _closing(handle, execution.status, budget)
+        except ASKING_ERRORS:
+            return None  # The reason adds to what describe said; without it the release is still shown as ended.
+        if _weight(closing) <= KEEP_CHARACTERS:
+            self._known[execution.run_id] = closing
+        return closing
+
+
+async def _closing(handle: Handle, status: Status, budget: Budget) -> Failure | None:
+    if status is Status.CANCELED:
+        # The last event says no more than that it was cancelled.
+        return read_cancellation(await handle.newest_events(budget, limit=NEWEST_EVENTS))
+    event = await handle.closing_event(budget)
+    return read_closing(event) if event else None
+
+
+def _weight(failure: Failure | None) -> int:
+    return EACH_END + (sum(len(each.message) for each in (failure, *failure.causes)) if failure else 0)

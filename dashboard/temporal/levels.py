@@ -11,8 +11,9 @@ from dashboard.domain.ids import EntityType, MalformedId, parse_entity_id
 from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.domain.source import Fingerprint, Part
 from dashboard.temporal.budget import Budget
+from dashboard.temporal.client import Handle
 from dashboard.temporal.decode import check_id, gap
-from dashboard.temporal.query_shape import RELEASE_STATE, Handle, ask_release, ask_state
+from dashboard.temporal.query_shape import RELEASE_STATE, ask_release, ask_state
 from dashboard.temporal.told import Told, digest_of
 
 # Entities asked for at once. While a workflow moves on, Temporal holds one query for it at a time and refuses others,

@@ -10,9 +10,10 @@ from dashboard.domain.ids import EntityType
 from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.domain.source import Fingerprint, Part, Reading
 from dashboard.temporal.budget import Budget
+from dashboard.temporal.client import Handle
 from dashboard.temporal.decode import gap
 from dashboard.temporal.levels import ask_levels
-from dashboard.temporal.query_shape import RELEASE_STATE, Handle, ask_release, ask_wave
+from dashboard.temporal.query_shape import RELEASE_STATE, ask_release, ask_wave
 from dashboard.temporal.told import Told, digest_of
 
 # Waves asked for at once: one worker answers them one after the other anyway.

@@ -6,7 +6,8 @@ from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem
 from dashboard.domain.source import Reading
 from dashboard.temporal.budget import Budget
-from dashboard.temporal.query_shape import Handle, ask_whether_there
+from dashboard.temporal.client import Handle
+from dashboard.temporal.query_shape import ask_whether_there
 
 # How long an answer shows that somebody polls a task queue, in seconds.
 HEARD = 5.0

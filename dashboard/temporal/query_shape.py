@@ -3,13 +3,12 @@
 from hashlib import blake2b
 
 from pydantic import JsonValue
-from temporalio.client import WorkflowHandle
-from temporalio.common import RawValue
 
 from dashboard.domain.entities import Entity
 from dashboard.domain.ids import EntityType
 from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.temporal.budget import Budget
+from dashboard.temporal.client import Handle
 from dashboard.temporal.decode import Undecodable, decode_entity, decode_release, decode_wave, gap, parse_result
 from dashboard.temporal.errors import ASKING_ERRORS, query_problem
 from dashboard.temporal.plain import plain_release, plain_wave
@@ -23,8 +22,6 @@ RELEASE_STATE = "get_release_state"
 OUR_QUERIES = frozenset({HIERARCHY, WAVE_HIERARCHY, RELEASE_STATE})
 
 _NOBODY = frozenset({ProblemCode.NO_WORKER, ProblemCode.QUERY_TIMED_OUT, ProblemCode.TASK_FAILING})
-
-Handle = WorkflowHandle[object, object]
 
 
 async def ask_release(handle: Handle, query: str, budget: Budget, task_queue: str = "") -> tuple[Entity, str] | Problem:
@@ -92,7 +89,6 @@ async def ask_whether_there(handle: Handle, budget: Budget, task_queue: str) -> 
 async def _raw(handle: Handle, query: str, budget: Budget, *args: JsonValue) -> tuple[str, bytes]:
     """The encoding and the bytes of a result: what cannot be decoded is for us to say, not for the SDK to raise."""
     async with budget.bounds():
-        result = await handle.query(query, args=args, result_type=RawValue, rpc_timeout=budget.left)
-    if result is None:
-        return "binary/null", b""
-    return result.payload.metadata.get("encoding", b"").decode("ascii", "replace"), result.payload.data
+        payload = await handle.query(query, budget, *args)
+    encoding = payload.metadata.get("encoding", b"").decode("ascii", "replace")
+    return encoding or ("" if payload.data else "binary/null"), payload.data

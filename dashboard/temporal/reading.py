@@ -5,8 +5,6 @@ from collections.abc import Awaitable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from temporalio.client import Client
-
 from dashboard.domain.child_runs import Children, of_this_release
 from dashboard.domain.children import find_row, release_row, release_tree, statuses, tellers
 from dashboard.domain.entities import Entity, Execution
@@ -19,9 +17,10 @@ from dashboard.temporal.budget import Budget
 from dashboard.temporal.child_list import ChildList
 from dashboard.temporal.child_shape import attempts_of, digest_of, queries_of
 from dashboard.temporal.child_words import ChildWords
+from dashboard.temporal.client import Client, Handle
 from dashboard.temporal.errors import ASKING_ERRORS, source_problem
-from dashboard.temporal.executions import decode_description
-from dashboard.temporal.query_shape import OUR_QUERIES, Handle
+from dashboard.temporal.executions import read_description
+from dashboard.temporal.query_shape import OUR_QUERIES
 
 # Reasons that say nothing against the release's having child workflows to show instead: no answer, or one of another
 # form than the contract's.
@@ -31,6 +30,7 @@ WORDLESS = frozenset(
         ProblemCode.QUERY_FAILED,
         ProblemCode.MALFORMED,
         ProblemCode.UNREADABLE,
+        ProblemCode.PAUSED,
         ProblemCode.NO_WORKER,
         ProblemCode.QUERY_TIMED_OUT,
     }
@@ -129,7 +129,7 @@ class ChildReader:
             return children if wordless else problem
         told = await self._tree(release, children)
         if wordless:
-            return told
+            return _because(told, wordless) if isinstance(wordless, Problem) else told
         if not told.said.children:
             return problem
         if problem.code is ProblemCode.QUERY_UNKNOWN:
@@ -173,7 +173,7 @@ class ChildReader:
             return gap
         try:
             async with self._budget.bounds():
-                release = decode_description(await handle.describe(rpc_timeout=self._budget.left))
+                release = read_description(await handle.describe(self._budget))
         except ASKING_ERRORS as exc:
             return replace(gap, problem=source_problem(exc))
         names = self._map.workflow_ids_of(gap.id)
@@ -206,21 +206,36 @@ async def with_pending(handle: Handle, entity: Entity, budget: Budget) -> Entity
         return entity
     try:
         async with budget.bounds():
-            release = decode_description(await handle.describe(rpc_timeout=budget.left))
+            release = read_description(await handle.describe(budget))
     except ASKING_ERRORS as exc:
         return replace(entity, problem=source_problem(exc))
     return place(entity, release)[0]
 
 
-async def is_wordless(handle: Handle, problem: Problem, budget: Budget) -> bool:
-    """Whether a workflow answers no query of the contract, by its own word; a query's error alone does not say so."""
+async def is_wordless(handle: Handle, problem: Problem, budget: Budget) -> Problem | bool:
+    """Whether a workflow answers no query of the contract, by its own word; a query's error alone does not say so.
+
+    Why its own word cannot be read, where that is encoded: then nothing that it answers could be read either.
+    """
     if problem.code not in {ProblemCode.QUERY_UNKNOWN, ProblemCode.QUERY_FAILED}:
         return False
     names = await queries_of(handle, budget)
+    if isinstance(names, Problem):
+        return names
     # A handler for whatever is asked, which has no name, may well be one for ours.
     return names is not None and not names & {*OUR_QUERIES, ""}
 
 
-def alone(release: Execution) -> Told:
+def alone(release: Execution, wordless: Problem | bool = True) -> Told:
     """A release that answers no query, as a list shows it: what its execution says is all there is to say."""
-    return Told(release_row(release), "", listed=True)
+    told = Told(release_row(release), "", listed=True)
+    return _because(told, wordless) if isinstance(wordless, Problem) else told
+
+
+async def described(handle: Handle, run: Execution, budget: Budget) -> Execution:
+    """A run that is on a list, with what only `describe` tells; as the list has it where that cannot be asked."""
+    try:
+        async with budget.bounds():
+            return read_description(await handle.describe(budget))
+    except ASKING_ERRORS:
+        return run

@@ -2,13 +2,12 @@
 
 from datetime import UTC, datetime
 
-from temporalio.client import Client
-
 from dashboard.domain.entities import Runs
 from dashboard.domain.runs import MAX_RUNS
 from dashboard.temporal.budget import Budget
+from dashboard.temporal.client import Client
 from dashboard.temporal.errors import ASKING_ERRORS
-from dashboard.temporal.executions import decode_execution
+from dashboard.temporal.executions import read_executions
 from dashboard.temporal.visibility import literal, sayable
 
 
@@ -18,11 +17,9 @@ async def list_runs(client: Client, workflow_id: str, budget: Budget) -> Runs:
         return Runs()
     query = f"WorkflowId = {literal(workflow_id)}"
     asked_at = datetime.now(UTC)
-    found = client.list_workflows(query, page_size=MAX_RUNS, rpc_timeout=budget.left)
     try:
         async with budget.bounds():
-            await found.fetch_next_page()
+            found = await client.list_executions(query, budget, page_size=MAX_RUNS)
     except ASKING_ERRORS:
         return Runs()
-    executions = tuple(decode_execution(run) for run in found.current_page or ())
-    return Runs(executions, bool(found.next_page_token), asked_at)
+    return Runs(tuple(read_executions(found.executions)), bool(found.next_page_token), asked_at)

@@ -1,11 +1,10 @@
 """Finds the way in which a release can be read whole."""
 
-from temporalio.client import Client
-
 from dashboard.domain.entities import Entity
 from dashboard.domain.problems import Problem
 from dashboard.temporal.budget import Budget
-from dashboard.temporal.query_shape import HIERARCHY, Handle, ask_release
+from dashboard.temporal.client import Client, Handle
+from dashboard.temporal.query_shape import HIERARCHY, ask_release
 
 
 async def ask_tree(

@@ -11,15 +11,15 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from cachetools import TTLCache
-from temporalio.client import Client
 from temporalio.service import RPCError
 
 from dashboard.domain.entities import Execution, Status
 from dashboard.domain.filters import PREFIX, REACH, MalformedFilter, ReleaseFilter, Slice, is_whole
 from dashboard.domain.problems import Problem
 from dashboard.temporal.budget import Budget
+from dashboard.temporal.client import Client
 from dashboard.temporal.errors import is_not_found, source_problem
-from dashboard.temporal.executions import decode_description, decode_execution, decode_status
+from dashboard.temporal.executions import decode_status_word, read_description, read_executions
 
 # For how many seconds an id that Temporal did not know is not asked for again, and how many such ids are remembered.
 GONE_SECONDS = 10.0
@@ -88,24 +88,22 @@ class Visibility:
         if not ids:
             return {}
         query = f"WorkflowId IN ({', '.join(map(literal, ids))}) AND {_LAST_RUNS}"
-        found = client.list_workflows(query, page_size=REACH, rpc_timeout=budget.left)
-        await found.fetch_next_page()
+        found = await client.list_executions(query, budget, page_size=REACH)
         latest: dict[str, Execution] = {}
-        for run in sorted(map(decode_execution, found.current_page or ()), key=lambda run: run.started_at):
+        for run in sorted(read_executions(found.executions), key=lambda run: run.started_at):
             latest[run.workflow_id] = run
         return {each: latest[each] for each in ids if each in latest}
 
     async def _list(self, client: Client, asked: Slice, now: datetime, budget: Budget) -> Rows:
         """By number, the pages before it are asked for with it and left out here; by cursor, the page alone."""
         skipped = 0 if asked.cursor else asked.offset
-        found = client.list_workflows(
+        found = await client.list_executions(
             list_query(self._query, asked.filter, now),
+            budget,
             page_size=skipped + asked.page_size,
-            next_page_token=asked.cursor.token if asked.cursor else None,
-            rpc_timeout=budget.left,
+            token=asked.cursor.token if asked.cursor else b"",
         )
-        await found.fetch_next_page()
-        runs = tuple(decode_execution(run) for run in (found.current_page or ())[skipped:])
+        runs = tuple(read_executions(found.executions[skipped:]))
         return Rows(runs, {}, found.next_page_token or None)
 
     async def _count(self, client: Client, wanted: ReleaseFilter, now: datetime, budget: Budget) -> dict[Status, int]:
@@ -130,10 +128,10 @@ class Visibility:
 async def describe(client: Client, workflow_id: str, budget: Budget) -> Execution | Problem | None:
     """The latest run of a workflow id; why that is not known; or None for an id that Temporal does not know."""
     try:
-        description = await client.get_workflow_handle(workflow_id).describe(rpc_timeout=budget.left)
+        description = await client.get_workflow_handle(workflow_id).describe(budget)
     except RPCError as exc:
         return None if is_not_found(exc) else source_problem(exc)
-    run = decode_description(description)
+    run = read_description(description)
     # What a list knows of a run, and no more: the rest moves on while nothing of it is shown.
     return Execution(
         run.workflow_id,
@@ -148,10 +146,10 @@ async def describe(client: Client, workflow_id: str, budget: Budget) -> Executio
 
 async def count_by_status(client: Client, query: str, budget: Budget) -> Counter[Status]:
     """How many runs of each status a query with GROUP BY ExecutionStatus finds, in one call."""
-    answer = await client.count_workflows(query, rpc_timeout=budget.left)
+    answer = await client.count_executions(query, budget)
     counts: Counter[Status] = Counter()
     for group in answer.groups:
-        counts[decode_status(str(group.group_values[0]))] += group.count
+        counts[decode_status_word(group.group_values[0])] += group.count
     return counts
 
 

@@ -6,20 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from temporalio.client import (
-    Client,
-    CountWorkflowsInput,
-    DescribeWorkflowInput,
-    Interceptor,
-    ListWorkflowsInput,
-    OutboundInterceptor,
-    QueryWorkflowInput,
-)
+from temporalio.client import Client as Connected
 
 from dashboard.bridge import LoopThread
 from dashboard.domain.filters import Cursor, ReleaseFilter, Slice
 from dashboard.domain.phases import Phase
 from dashboard.live.releases import LiveReleases
+from dashboard.temporal.client import Client
 from dashboard.temporal.gateway import TemporalGateway
 from tests.rollout_makers import hierarchy
 from tests.stage import Stage
@@ -30,7 +23,7 @@ TREE = hierarchy()
 STATE = {key: value for key, value in TREE.items() if key != "waves"}
 
 
-class Counting(Interceptor):
+class Counting:
     """Counts calls by kind, queries by name, and how many of these were under way at once."""
 
     def __init__(self) -> None:
@@ -39,57 +32,47 @@ class Counting(Interceptor):
         self.under_way = 0
         self.most = 0
 
-    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:
-        return _Outbound(next, self)
 
+class CountedClient(Client):
+    """A client whose calls are counted; each answer of a list takes `slowness` seconds longer."""
 
-class _Outbound(OutboundInterceptor):
-    def __init__(self, next: OutboundInterceptor, counts: Counting) -> None:
-        super().__init__(next)
+    def __init__(self, connected: Connected, counts: Counting, slowness: float = 0) -> None:
+        super().__init__(connected)
         self._counts = counts
+        self._slowness = slowness
 
-    async def query_workflow(self, input: QueryWorkflowInput) -> Any:
+    async def query(self, execution: Any, name: str, *rest: Any) -> Any:
         counts = self._counts
         counts.calls["query"] += 1
-        counts.queries[input.query] += 1
+        counts.queries[name] += 1
         counts.under_way += 1
         counts.most = max(counts.most, counts.under_way)
         try:
-            return await super().query_workflow(input)
+            return await super().query(execution, name, *rest)
         finally:
             counts.under_way -= 1
 
-    async def describe_workflow(self, input: DescribeWorkflowInput) -> Any:
+    async def describe(self, *args: Any) -> Any:
         self._counts.calls["describe"] += 1
-        return await super().describe_workflow(input)
+        return await super().describe(*args)
 
-    async def count_workflows(self, input: CountWorkflowsInput) -> Any:
+    async def count_executions(self, *args: Any) -> Any:
         self._counts.calls["count"] += 1
-        return await super().count_workflows(input)
+        return await super().count_executions(*args)
 
-    def list_workflows(self, input: ListWorkflowsInput) -> Any:
+    async def list_executions(self, *args: Any, **options: Any) -> Any:
         self._counts.calls["list"] += 1
-        return super().list_workflows(input)
+        answer = await super().list_executions(*args, **options)
+        await asyncio.sleep(self._slowness)
+        return answer
 
+    async def events(self, *args: Any, **options: Any) -> Any:
+        self._counts.calls["history"] += 1
+        return await super().events(*args, **options)
 
-class SlowLists(Interceptor):
-    """Lets each answer of a list take its time."""
-
-    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:
-        return _Slowly(next)
-
-
-class _Slowly(OutboundInterceptor):
-    def list_workflows(self, input: Any) -> Any:
-        runs = super().list_workflows(input)
-        fetch = runs.fetch_next_page
-
-        async def slowly() -> None:
-            await fetch()
-            await asyncio.sleep(0.1)
-
-        runs.fetch_next_page = slowly
-        return runs
+    async def newest_events(self, *args: Any, **options: Any) -> Any:
+        self._counts.calls["history"] += 1
+        return await super().newest_events(*args, **options)
 
 
 class CountedConnection:
@@ -103,7 +86,7 @@ class CountedConnection:
         self._client: Client | None = None
 
     async def client(self) -> Client:
-        self._client = self._client or await Client.connect(self.address, interceptors=[self._counts])
+        self._client = self._client or CountedClient(await Connected.connect(self.address), self._counts)
         return self._client
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from temporalio.client import Client
+from temporalio.client import Client as Connected
 
 from dashboard.bridge import LoopThread
 from dashboard.domain.child_runs import Children, merge
@@ -17,9 +17,10 @@ from dashboard.domain.entity_map import EntityMap
 from dashboard.domain.source import Reading
 from dashboard.temporal.budget import Budget
 from dashboard.temporal.child_list import ChildList
-from dashboard.temporal.executions import decode_description
+from dashboard.temporal.client import Client
+from dashboard.temporal.executions import read_description
 from dashboard.temporal.gateway import TemporalGateway
-from tests.integration.test_calls import CountedConnection, Counting, SlowLists
+from tests.integration.test_calls import CountedClient, CountedConnection, Counting
 from tests.integration.test_child_workflows import chain, part, rows, tree
 from tests.rollout_makers import hierarchy
 from tests.stage import Stage
@@ -45,7 +46,7 @@ def counted(stage: Stage, look: Callable[[TemporalGateway, Counting], Coroutine[
 
 
 async def described(client: Client, release_id: str) -> Execution:
-    return decode_description(await client.get_workflow_handle(release_id).describe())
+    return read_description(await client.get_workflow_handle(release_id).describe(Budget.of(10)))
 
 
 def listed(
@@ -59,10 +60,9 @@ def listed(
 ) -> Children:
     """What the list of this release's child workflows gives."""
 
-    async def ask(client: Client) -> Any:
+    async def ask(connected: Connected) -> Any:
+        client = CountedClient(connected, Counting(), slowness=0.1 if slowly else 0)
         release = await described(client, release_id)
-        if slowly:
-            client = Client(**client.config() | {"interceptors": [SlowLists()]})
         return await ChildList(client, Budget.of(seconds), **bounds).of(release, known)
 
     found = stage.run(ask)
@@ -118,7 +118,7 @@ def test_only_what_has_changed_is_listed_and_the_tree_is_that_of_a_whole_list(st
     eventually(lambda: listed(stage, release_id).tally == now)
     after, whole = listed(stage, release_id, known=before), listed(stage, release_id)
     assert after.whole_at == before.whole_at, "it was not all listed again"
-    release = stage.run(lambda client: described(client, release_id))
+    release = stage.run(lambda connected: described(Client(connected), release_id))
     assert release_tree(release, after, EntityMap()) == release_tree(release, whole, EntityMap())
 
 
@@ -183,7 +183,7 @@ def test_a_deadline_amid_the_answers_shows_what_has_come_and_counts_the_rest(sti
     found = listed(still, hundred, 2.5, slowly=True, page=1)
     assert 0 < len(found.listed) < 101
     assert len(found.listed) + found.more == 101
-    release = still.run(lambda client: described(client, hundred))
+    release = still.run(lambda connected: described(Client(connected), hundred))
     root = release_tree(release, found, EntityMap())
     assert root.children[-1].name == f"{found.more} left out"
     assert root.children[-1].problem

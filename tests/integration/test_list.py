@@ -7,11 +7,12 @@ import pytest
 from bs4 import BeautifulSoup
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from temporalio.client import Client
+from temporalio.client import Client as Connected
 
 from dashboard.domain.entities import Status
 from dashboard.domain.filters import MalformedFilter, ReleaseFilter, Slice
 from dashboard.temporal.budget import Budget
+from dashboard.temporal.client import Client
 from dashboard.temporal.visibility import REACH, Rows, Visibility
 from tests.rollout_makers import hierarchy
 from tests.stage import Stage
@@ -48,9 +49,9 @@ def started(stage: Stage, *names: str) -> list[str]:
 def found(stage: Stage, wanted: ReleaseFilter, page_size: int = 100) -> Rows:
     """What visibility finds for a filter."""
 
-    async def look(client: Client) -> Rows:
+    async def look(connected: Connected) -> Rows:
         visibility = Visibility(f"WorkflowId STARTS_WITH '{stage.prefix}' OR WorkflowId = 'never'")
-        return await visibility.page(client, Slice(page_size, filter=wanted), None, Budget.of(10))
+        return await visibility.page(Client(connected), Slice(page_size, filter=wanted), None, Budget.of(10))
 
     return stage.run(look)
 

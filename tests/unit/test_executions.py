@@ -1,30 +1,41 @@
 """Failures, reasons and statuses as Temporal keeps them, decoded."""
 
 import pytest
-from temporalio.api.enums.v1 import EventType
+from temporalio.api.common.v1 import Payload
+from temporalio.api.enums.v1 import EventType, WorkflowExecutionStatus
 from temporalio.api.failure.v1 import Failure as RawFailure
 from temporalio.api.history.v1 import HistoryEvent
-from temporalio.client import WorkflowExecutionStatus
 
 from dashboard.domain.entities import Status
 from dashboard.temporal.connection import Connection, ConnectionSettingsError
-from dashboard.temporal.executions import MAX_CAUSES, decode_closing, decode_failure, decode_status
+from dashboard.temporal.executions import decode_status, decode_status_word
+from dashboard.temporal.failures import MAX_CAUSES, decode_closing, decode_failure
+
+PREFIX = "WORKFLOW_EXECUTION_STATUS_"
 
 
 @pytest.mark.parametrize(
     ("said", "status"),
     [
-        *((status, Status(status.name)) for status in WorkflowExecutionStatus if status.name in Status.__members__),
-        ("Running", Status.RUNNING),
-        ("Canceled", Status.CANCELED),
-        ("TimedOut", Status.TIMED_OUT),
-        ("ContinuedAsNew", Status.CONTINUED_AS_NEW),
-        ("Hibernating", Status.UNKNOWN),
-        (None, Status.UNKNOWN),
+        (b'"Running"', Status.RUNNING),
+        (b'"Canceled"', Status.CANCELED),
+        (b'"TimedOut"', Status.TIMED_OUT),
+        (b'"ContinuedAsNew"', Status.CONTINUED_AS_NEW),
+        (b'"Paused"', Status.PAUSED),
+        (b'"Hibernating"', Status.UNKNOWN),
+        (b"8", Status.UNKNOWN),
+        (b"\xff\xfe", Status.UNKNOWN),
+        (b"", Status.UNKNOWN),
     ],
 )
-def test_statuses_are_read_in_the_spelling_of_the_enum_and_of_visibility(said: object, status: Status):
-    assert decode_status(said) is status
+def test_the_words_of_visibility_are_statuses_and_one_that_does_not_exist_yet_is_unknown(said: bytes, status: Status):
+    assert decode_status_word(Payload(metadata={"encoding": b"json/plain"}, data=said)) is status
+
+
+@pytest.mark.parametrize("number", [*range(12), 99, -1])
+def test_the_statuses_of_the_protocol_are_known_by_their_numbers(number: int):
+    known = {value: name.removeprefix(PREFIX) for name, value in WorkflowExecutionStatus.items() if value}
+    assert decode_status(number) == known.get(number, "UNKNOWN")
 
 
 def test_the_chain_of_causes_is_kept_and_bounded():
@@ -36,13 +47,15 @@ def test_the_chain_of_causes_is_kept_and_bounded():
         cause.message = f"cause {depth}"
     failure = decode_failure(raw)
     assert (failure.type, failure.message) == ("RolloutFailed", "outermost")
-    assert [cause.message for cause in failure.causes] == [f"cause {depth}" for depth in range(MAX_CAUSES)]
+    innermost = f"cause {MAX_CAUSES + 4}"
+    kept = [f"cause {depth}" for depth in range(MAX_CAUSES - 1)]
+    assert [cause.message for cause in failure.causes] == [*kept, innermost]
 
 
 def test_a_failure_that_is_not_the_applications_is_named_by_its_kind():
-    raw = RawFailure(message="activity timeout")
-    raw.timeout_failure_info.SetInParent()
-    assert decode_failure(raw).type == "timeout_failure"
+    raw = RawFailure(message="Workflow cancelled")
+    raw.canceled_failure_info.SetInParent()
+    assert decode_failure(raw).type == "canceled_failure"
     assert decode_failure(RawFailure(message="bare")).type == ""
 
 

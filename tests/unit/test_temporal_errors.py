@@ -1,12 +1,13 @@
 """What each of the SDK's errors means; the errors are the SDK's own."""
 
 import pytest
+from structlog.testing import capture_logs
 from temporalio.api.common.v1 import GrpcStatus
-from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
-from temporalio.client import WorkflowExecutionStatus, WorkflowQueryFailedError, WorkflowQueryRejectedError
+from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure, QueryFailedFailure
 from temporalio.service import RPCError, RPCStatusCode
 
 from dashboard.domain.problems import ProblemCode
+from dashboard.temporal.client import QueryRejected
 from dashboard.temporal.errors import is_not_found, query_problem, source_problem, unavailable
 
 
@@ -15,6 +16,10 @@ def rpc(status: RPCStatusCode, message: str = "what the server said", detail: ob
     if detail is not None:
         raw.details.add().Pack(detail)
     return RPCError(message, status, raw.SerializeToString())
+
+
+def query_failed(message: str) -> RPCError:
+    return rpc(RPCStatusCode.INVALID_ARGUMENT, message, QueryFailedFailure())
 
 
 @pytest.mark.parametrize(
@@ -44,11 +49,13 @@ def test_a_workflow_that_is_not_there_and_a_namespace_that_is_not_there_are_told
     assert source_problem(missing).code is ProblemCode.NAMESPACE_MISSING
 
 
-def test_a_connection_that_fails_is_unavailable_and_any_other_fault_is_ours():
+def test_a_connection_that_fails_is_unavailable_and_any_other_fault_is_logged_and_costs_one_answer():
     refused = RuntimeError("Failed client connect: connection refused")
     assert source_problem(refused).code is ProblemCode.UNAVAILABLE
-    with pytest.raises(RuntimeError, match="dictionary changed size"):
-        source_problem(RuntimeError("dictionary changed size during iteration"))
+    with capture_logs() as logged:
+        fault = source_problem(RuntimeError("dictionary changed size during iteration"))
+    assert fault.detail == "RuntimeError: dictionary changed size during iteration"
+    assert isinstance(logged[0]["exc_info"], RuntimeError), "it is ours to mend"
     assert source_problem(TimeoutError()).code is ProblemCode.TIMED_OUT
 
 
@@ -70,12 +77,20 @@ def test_a_refusal_while_connecting_is_told_by_its_status(status: str, code: Pro
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (WorkflowQueryFailedError("Query handler for 'q' expected but not found"), ProblemCode.QUERY_UNKNOWN),
-        (WorkflowQueryFailedError("unknown queryType q. KnownQueryTypes=[__stack_trace]"), ProblemCode.QUERY_UNKNOWN),
-        (WorkflowQueryFailedError("Unknown query type: q, knownTypes=[]"), ProblemCode.QUERY_UNKNOWN),
-        (WorkflowQueryFailedError("Blob data size exceeds limit."), ProblemCode.TOO_LARGE),
-        (WorkflowQueryFailedError("KeyError: 'wave'"), ProblemCode.QUERY_FAILED),
-        (WorkflowQueryRejectedError(WorkflowExecutionStatus.COMPLETED), ProblemCode.QUERY_FAILED),
+        (
+            query_failed("Query handler for 'q' expected but not found"),
+            ProblemCode.QUERY_UNKNOWN,
+        ),
+        (
+            query_failed("unknown queryType q. KnownQueryTypes=[__stack_trace]"),
+            ProblemCode.QUERY_UNKNOWN,
+        ),
+        (query_failed("Unknown query type: q, knownTypes=[]"), ProblemCode.QUERY_UNKNOWN),
+        (query_failed("Blob data size exceeds limit."), ProblemCode.TOO_LARGE),
+        (query_failed("KeyError: 'wave'"), ProblemCode.QUERY_FAILED),
+        (QueryRejected(2), ProblemCode.QUERY_FAILED),
+        (QueryRejected(8), ProblemCode.PAUSED),
+        (QueryRejected(99), ProblemCode.QUERY_FAILED),
         (rpc(RPCStatusCode.RESOURCE_EXHAUSTED, "GRPC Message too large"), ProblemCode.TOO_LARGE),
         (rpc(RPCStatusCode.FAILED_PRECONDITION, "no poller seen for task queue recently"), ProblemCode.NO_WORKER),
         (rpc(RPCStatusCode.FAILED_PRECONDITION, "something else"), ProblemCode.REFUSED),

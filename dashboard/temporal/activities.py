@@ -1,0 +1,76 @@
+"""What is pending for an execution's activities and child workflows, turned into ours."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from temporalio.api.common.v1 import Payload
+from temporalio.api.workflow.v1 import PendingActivityInfo, PendingChildExecutionInfo
+
+from dashboard.domain.entities import Attempt, ChildRun
+from dashboard.domain.problems import Problem
+from dashboard.temporal.decode import clean_text
+from dashboard.temporal.failures import read_failure
+from dashboard.temporal.moments import decode_moment
+from dashboard.temporal.salvage import Salvage, each
+
+# Characters kept of what an activity tells of itself.
+MAX_HEARTBEAT = 2_000
+
+
+def read_child_runs(pending: Iterable[PendingChildExecutionInfo]) -> tuple[ChildRun, ...]:
+    """The child workflows that have not ended. Raises nothing."""
+    bare = lambda child, _: ChildRun(child.workflow_id, child.run_id, "")  # noqa: E731
+    return tuple(each("A pending child workflow", pending, _child_run, bare))
+
+
+def _child_run(child: PendingChildExecutionInfo) -> ChildRun:
+    return ChildRun(child.workflow_id, child.run_id, clean_text(child.workflow_type_name))
+
+
+def read_attempts(pending: Iterable[PendingActivityInfo], *, over: bool) -> dict[str, Attempt]:
+    """What is pending by activity id; one that cannot be read says so. Raises nothing."""
+    found = each("This activity", pending, lambda activity: decode_attempt(activity, over=over), _bare)
+    return {attempt.activity_id: attempt for attempt in found}
+
+
+def _bare(activity: PendingActivityInfo, problem: Problem) -> Attempt:
+    return Attempt(activity.activity_id, activity.attempt, None, None, None, None, problem=problem)
+
+
+def decode_attempt(activity: PendingActivityInfo, *, over: bool) -> Attempt:
+    """Temporal still lists as pending what a workflow has left behind, with a time for an attempt that never comes."""
+    salvage = Salvage()
+    failed = activity.HasField("last_failure")
+    return Attempt(
+        activity_id=clean_text(activity.activity_id),
+        number=activity.attempt,
+        maximum=activity.maximum_attempts or None,
+        last_failure=read_failure(activity.last_failure) if failed else None,
+        next_at=None if over else salvage.take("The time of its next attempt", lambda: _next(activity), None),
+        worker=clean_text(activity.last_worker_identity) or None,
+        activity_type=clean_text(activity.activity_type.name),
+        heartbeat=salvage.take("Its heartbeat", lambda: _heartbeat(activity.heartbeat_details.payloads), None),
+        paused=activity.paused and not over,
+        over=over,
+        problem=salvage.gaps[0] if salvage.gaps else None,
+    )
+
+
+def _next(activity: PendingActivityInfo) -> datetime | None:
+    return decode_moment(activity.next_attempt_schedule_time)
+
+
+def _heartbeat(payloads: Iterable[Payload]) -> str | None:
+    """Details as their JSON text, one a line, cut to what a page has room for."""
+    text = "\n".join(_payload_text(payload) for payload in payloads)
+    return (text if len(text) <= MAX_HEARTBEAT else f"{text[: MAX_HEARTBEAT - 1]}…") or None
+
+
+def _payload_text(payload: Payload) -> str:
+    encoding = payload.metadata.get("encoding", b"").decode("ascii", "replace")
+    if encoding == "binary/null":
+        return "null"
+    if not encoding.startswith("json/"):
+        return f"(encoded as {clean_text(encoding) or 'nothing known'})"
+    # No more is decoded than can be shown.
+    return clean_text(payload.data[: 4 * MAX_HEARTBEAT].decode("utf-8", "replace"))

@@ -1,0 +1,142 @@
+"""Temporal's own calls and messages: the SDK's converters and enumerations know less than a server may answer.
+
+Every call is given what is left of the budget, and most are tried again by the SDK within it. Nothing is decoded here.
+"""
+
+import json
+from collections.abc import Sequence
+
+from pydantic import JsonValue
+from temporalio.api.common.v1 import Payload, WorkflowExecution
+from temporalio.api.enums.v1 import HistoryEventFilterType
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.workflowservice.v1 import (
+    CountWorkflowExecutionsRequest,
+    CountWorkflowExecutionsResponse,
+    DescribeWorkflowExecutionRequest,
+    DescribeWorkflowExecutionResponse,
+    GetWorkflowExecutionHistoryRequest,
+    GetWorkflowExecutionHistoryReverseRequest,
+    ListWorkflowExecutionsRequest,
+    ListWorkflowExecutionsResponse,
+    QueryWorkflowRequest,
+)
+from temporalio.client import Client as Connected
+
+from dashboard.temporal.budget import Budget
+
+
+class QueryRejected(Exception):
+    """Temporal did not pass a query on because of the workflow's status, which is `code` in the protocol."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"status {code}")
+        self.code = code
+
+
+class Client:
+    """The calls that read one namespace, over a connection of the SDK."""
+
+    def __init__(self, connected: Connected) -> None:
+        self._service = connected.workflow_service
+        self._namespace = connected.namespace
+
+    def get_workflow_handle(self, workflow_id: str, *, run_id: str | None = None) -> "Handle":
+        """A workflow's run, or its latest one. It need not exist."""
+        return Handle(self, workflow_id, run_id or "")
+
+    async def list_executions(
+        self, query: str, budget: Budget, *, page_size: int, token: bytes = b""
+    ) -> ListWorkflowExecutionsResponse:
+        """One page of what a visibility query finds."""
+        request = ListWorkflowExecutionsRequest(
+            namespace=self._namespace, query=query, page_size=page_size, next_page_token=token
+        )
+        return await self._service.list_workflow_executions(request, retry=True, timeout=budget.left)
+
+    async def count_executions(self, query: str, budget: Budget) -> CountWorkflowExecutionsResponse:
+        """How many a visibility query finds, in all or by group."""
+        request = CountWorkflowExecutionsRequest(namespace=self._namespace, query=query)
+        return await self._service.count_workflow_executions(request, retry=True, timeout=budget.left)
+
+    async def describe(self, execution: WorkflowExecution, budget: Budget) -> DescribeWorkflowExecutionResponse:
+        """What Temporal knows of a run."""
+        request = DescribeWorkflowExecutionRequest(namespace=self._namespace, execution=execution)
+        return await self._service.describe_workflow_execution(request, retry=True, timeout=budget.left)
+
+    async def query(
+        self, execution: WorkflowExecution, name: str, args: Sequence[JsonValue], budget: Budget
+    ) -> Payload:
+        """What a run answers to a query; an empty payload for nothing. Raises QueryRejected."""
+        request = QueryWorkflowRequest(namespace=self._namespace, execution=execution)
+        request.query.query_type = name
+        request.query.query_args.payloads.extend(map(_payload, args))
+        answer = await self._service.query_workflow(request, retry=True, timeout=budget.left)
+        if answer.HasField("query_rejected"):
+            raise QueryRejected(answer.query_rejected.status)
+        return answer.query_result.payloads[0] if answer.query_result.payloads else Payload()
+
+    async def events(
+        self, execution: WorkflowExecution, budget: Budget, *, last_only: bool = False
+    ) -> Sequence[HistoryEvent]:
+        """The first event of a run's history, or with `last_only` the one that closed it."""
+        kinds = HistoryEventFilterType
+        kind = kinds.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT if last_only else kinds.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT
+        request = GetWorkflowExecutionHistoryRequest(
+            namespace=self._namespace,
+            execution=execution,
+            maximum_page_size=1,
+            history_event_filter_type=kind,
+            skip_archival=True,
+        )
+        answer = await self._service.get_workflow_execution_history(request, retry=True, timeout=budget.left)
+        return answer.history.events
+
+    async def newest_events(
+        self, execution: WorkflowExecution, budget: Budget, *, limit: int
+    ) -> Sequence[HistoryEvent]:
+        """So many of a run's events at most, the newest first."""
+        request = GetWorkflowExecutionHistoryReverseRequest(
+            namespace=self._namespace, execution=execution, maximum_page_size=limit
+        )
+        answer = await self._service.get_workflow_execution_history_reverse(request, timeout=budget.left)
+        return answer.history.events
+
+
+class Handle:
+    """A workflow's run, or its latest one where `run_id` is empty. `id` is the workflow's."""
+
+    def __init__(self, client: Client, workflow_id: str, run_id: str) -> None:
+        self.id = workflow_id
+        self.run_id = run_id
+        self._client = client
+
+    async def describe(self, budget: Budget) -> DescribeWorkflowExecutionResponse:
+        """What Temporal knows of the run."""
+        return await self._client.describe(self._execution, budget)
+
+    async def query(self, name: str, budget: Budget, *args: JsonValue) -> Payload:
+        """What the run answers to a query. Raises QueryRejected."""
+        return await self._client.query(self._execution, name, args, budget)
+
+    async def first_event(self, budget: Budget) -> HistoryEvent | None:
+        """How the run began."""
+        events = await self._client.events(self._execution, budget)
+        return events[0] if events else None
+
+    async def closing_event(self, budget: Budget) -> HistoryEvent | None:
+        """How the run ended."""
+        events = await self._client.events(self._execution, budget, last_only=True)
+        return events[-1] if events else None
+
+    async def newest_events(self, budget: Budget, *, limit: int) -> Sequence[HistoryEvent]:
+        """The newest events of the run, the newest first."""
+        return await self._client.newest_events(self._execution, budget, limit=limit)
+
+    @property
+    def _execution(self) -> WorkflowExecution:
+        return WorkflowExecution(workflow_id=self.id, run_id=self.run_id)
+
+
+def _payload(value: JsonValue) -> Payload:
+    return Payload(metadata={"encoding": b"json/plain"}, data=json.dumps(value).encode())

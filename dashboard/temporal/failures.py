@@ -1,0 +1,140 @@
+"""Failures and the ends of runs as Temporal keeps them, turned into ours."""
+
+import json
+from collections.abc import Iterable
+
+from temporalio.api.common.v1 import Payload
+from temporalio.api.enums.v1 import EventType, TimeoutType
+from temporalio.api.failure.v1 import Failure as RawFailure
+from temporalio.api.history.v1 import HistoryEvent
+
+from dashboard.domain.entities import ENCRYPTED, UNREADABLE, Failure
+from dashboard.domain.problems import Problem
+from dashboard.temporal.decode import clean_text
+from dashboard.temporal.salvage import attempt
+
+MAX_CAUSES = 20
+# Characters kept of a message: more is neither shown nor worth its memory.
+MAX_MESSAGE = 100_000
+
+_TIMEOUTS = {
+    TimeoutType.TIMEOUT_TYPE_START_TO_CLOSE: "StartToCloseTimeout",
+    TimeoutType.TIMEOUT_TYPE_SCHEDULE_TO_START: "ScheduleToStartTimeout",
+    TimeoutType.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE: "ScheduleToCloseTimeout",
+    TimeoutType.TIMEOUT_TYPE_HEARTBEAT: "HeartbeatTimeout",
+}
+
+
+def read_failure(failure: RawFailure) -> Failure:
+    """A failure with its causes, or one that says that it cannot be read. Raises nothing."""
+    return attempt("A failure", lambda: decode_failure(failure), _unread)
+
+
+def decode_failure(failure: RawFailure) -> Failure:
+    """A failure with its causes, outermost first; the chain is bounded, but for the innermost, which is the cause."""
+    chain = [failure]
+    while chain[-1].HasField("cause"):
+        chain.append(chain[-1].cause)
+    causes = chain[1:]
+    kept = [*causes[: MAX_CAUSES - 1], causes[-1]] if len(causes) > MAX_CAUSES else causes
+    own = _link(failure)
+    return Failure(own.type, own.message, tuple(map(_link, kept)), own.kind)
+
+
+def _link(failure: RawFailure) -> Failure:
+    """One failure of a chain without its causes."""
+    return attempt("A failure", lambda: _decoded(failure), _unread)
+
+
+def _unread(_problem: Problem) -> Failure:
+    return Failure("", UNREADABLE)
+
+
+def _decoded(failure: RawFailure) -> Failure:
+    kind = (failure.WhichOneof("failure_info") or "").removesuffix("_failure_info")
+    return Failure(_type(failure, kind), _message(failure), kind=kind, by=_by(failure, kind))
+
+
+def _type(failure: RawFailure, kind: str) -> str:
+    if kind == "application":
+        return clean_text(failure.application_failure_info.type)
+    if kind == "timeout":
+        return _TIMEOUTS.get(failure.timeout_failure_info.timeout_type, "Timeout")
+    if kind == "nexus_handler":
+        return clean_text(failure.nexus_handler_failure_info.type)
+    return f"{kind}_failure" if kind else ""
+
+
+def _by(failure: RawFailure, kind: str) -> str:
+    if kind == "terminated":
+        return clean_text(failure.terminated_failure_info.identity)
+    return clean_text(failure.canceled_failure_info.identity) if kind == "canceled" else ""
+
+
+def _message(failure: RawFailure) -> str:
+    if not failure.HasField("encoded_attributes"):
+        return bounded(failure.message)
+    return bounded(_encoded_message(failure.encoded_attributes))
+
+
+def _encoded_message(attributes: Payload) -> str:
+    """The message in a failure's encoded attributes, which are JSON where nothing encrypts them."""
+    if attributes.metadata.get("encoding") != b"json/plain":
+        return ENCRYPTED
+    told = json.loads(attributes.data)
+    message = told.get("message") if isinstance(told, dict) else None
+    return message if isinstance(message, str) else UNREADABLE
+
+
+def bounded(text: str) -> str:
+    """A text as any page can carry it, cut where it is longer than anybody reads."""
+    return clean_text(text if len(text) <= MAX_MESSAGE else f"{text[: MAX_MESSAGE - 1]}…")
+
+
+def read_closing(event: HistoryEvent) -> Failure | None:
+    """Why a run ended, from its last event; None where the event gives no reason. Raises nothing."""
+    return attempt("The end of this execution", lambda: decode_closing(event), _unread)
+
+
+def read_cancellation(events: Iterable[HistoryEvent]) -> Failure | None:
+    """Who asked to cancel a run and why, from its newest events. Raises nothing."""
+    return attempt("The end of this execution", lambda: decode_cancellation(events), _unread)
+
+
+def read_task_failure(events: Iterable[HistoryEvent]) -> Failure | None:
+    """Why a workflow task failed, from the newest events. Raises nothing."""
+    return attempt("The failure of the workflow's task", lambda: decode_task_failure(events), _unread)
+
+
+def decode_closing(event: HistoryEvent) -> Failure | None:
+    """Why a run ended, from its last event; None where the event gives no reason."""
+    kind = event.event_type
+    if kind == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED:
+        return read_failure(event.workflow_execution_failed_event_attributes.failure)
+    if kind == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED:
+        terminated = event.workflow_execution_terminated_event_attributes
+        by = clean_text(terminated.identity)
+        reason = bounded(terminated.reason) or (f"terminated by {by}" if by else "")
+        return Failure("", reason, kind="terminated", by=by) if reason else None
+    if kind == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT:
+        return Failure("", "The workflow did not end within its time limit.", kind="timeout")
+    return None
+
+
+def decode_cancellation(events: Iterable[HistoryEvent]) -> Failure | None:
+    """Who asked to cancel a run and why, from its newest events; None where none of them says so."""
+    for event in events:
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
+            request = event.workflow_execution_cancel_requested_event_attributes
+            by, reason = clean_text(request.identity), bounded(request.cause)
+            text = reason or (f"cancel requested by {by}" if by else "")
+            return Failure("", text, kind="canceled", by=by) if text else None
+    return None
+
+
+def decode_task_failure(events: Iterable[HistoryEvent]) -> Failure | None:
+    """Why a workflow task failed, from the newest events; None where none of them says so."""
+    for event in events:
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
+            return read_failure(event.workflow_task_failed_event_attributes.failure)
+    return None

@@ -1,0 +1,41 @@
+"""What a workflow says of the queries that it answers, by the SDK's own query."""
+
+from google.protobuf.json_format import Parse, ParseError
+from google.protobuf.message import DecodeError
+from temporalio.api.common.v1 import Payload
+from temporalio.api.sdk.v1 import WorkflowMetadata
+
+from dashboard.domain.problems import Problem, ProblemCode
+from dashboard.temporal.decode import clean_text
+
+QUERY = "__temporal_workflow_metadata"
+
+
+def decode_queries(payload: Payload) -> frozenset[str] | Problem | None:
+    """The names of the queries, but for the SDK's own; why they cannot be read; None where none is named.
+
+    A handler for whatever is asked has an empty name.
+    """
+    encoding = payload.metadata.get("encoding", b"").decode("ascii", "replace")
+    said = WorkflowMetadata()
+    try:
+        if encoding == "binary/protobuf":
+            said.ParseFromString(payload.data)
+        elif encoding.startswith("json/"):
+            Parse(payload.data, said, ignore_unknown_fields=True)
+        elif payload.data:
+            return _encoded(encoding)
+    except (ParseError, DecodeError, UnicodeDecodeError):
+        return None
+    if not said.HasField("definition"):
+        return None
+    names = (query.name for query in said.definition.query_definitions)
+    return frozenset(name for name in names if not name.startswith("__"))
+
+
+def _encoded(encoding: str) -> Problem:
+    text = (
+        f"What the workflow says of itself is encoded as {clean_text(encoding) or 'nothing known'}, which this "
+        "dashboard cannot read: it is shown by the statuses that Temporal knows."
+    )
+    return Problem(ProblemCode.UNREADABLE, text)

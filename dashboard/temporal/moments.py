@@ -1,0 +1,13 @@
+"""Moments as the protocol gives them."""
+
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+
+def decode_moment(stamp: Timestamp) -> datetime | None:
+    """A moment (UTC); None for none: the year 1 is how servers write that there is none.
+
+    Raises ValueError or OverflowError for one that no clock shows.
+    """
+    return stamp.ToDatetime(tzinfo=UTC) if stamp.seconds > 0 else None

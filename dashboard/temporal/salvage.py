@@ -1,0 +1,55 @@
+"""What becomes of one record that cannot be decoded: a gap of its own, and a line with a stack in the log."""
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+import structlog
+
+from dashboard.domain.problems import Problem, ProblemCode
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+log = structlog.get_logger()
+# Characters kept of an error's text, which may quote the whole record.
+MAX_DETAIL = 300
+
+
+def undecodable(what: str, exc: Exception) -> Problem:
+    """The gap for what raised this error; it is logged. To be called where the error is caught."""
+    log.exception("not_decoded", what=what)
+    detail = ascii(f"{type(exc).__name__}: {exc}"[:MAX_DETAIL])[1:-1]
+    return Problem(ProblemCode.UNDECODABLE, f"{what} cannot be read: this dashboard does not understand it.", detail)
+
+
+def attempt(what: str, decode: Callable[[], T], instead: Callable[[Problem], T]) -> T:
+    """What `decode` makes, or what stands in for it."""
+    try:
+        return decode()
+    except Exception as exc:  # noqa: BLE001 - whatever it is, it concerns this record alone; logged with its stack
+        return instead(undecodable(what, exc))
+
+
+def each(what: str, records: Iterable[R], decode: Callable[[R], T], instead: Callable[[R, Problem], T]) -> list[T]:
+    """Decode each of these; one that cannot be is replaced."""
+
+    def one(record: R) -> T:
+        return attempt(what, lambda: decode(record), lambda problem: instead(record, problem))
+
+    return [one(record) for record in records]
+
+
+class Salvage:
+    """Decodes a record field by field, and keeps what of it could not be decoded in `gaps`."""
+
+    def __init__(self) -> None:
+        self.gaps: list[Problem] = []
+
+    def take(self, what: str, decode: Callable[[], T], instead: T) -> T:
+        """One field, or what stands in for it."""
+
+        def missed(problem: Problem) -> T:
+            self.gaps.append(problem)
+            return instead
+
+        return attempt(what, decode, missed)
