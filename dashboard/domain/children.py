@@ -12,7 +12,7 @@ from dashboard.domain.graph import Node, grow
 from dashboard.domain.ids import EntityType, release_name
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem, ProblemCode
-from dashboard.domain.stable_ids import entity_ids_of
+from dashboard.domain.stable_ids import entity_ids_of, stable_id
 from dashboard.domain.truth import phase_of_status, with_word
 
 # The word for what is to begin at a time that has not come.
@@ -36,7 +36,7 @@ def release_tree(release: Execution, children: Children, entity_map: EntityMap) 
             older.append(child)
             earlier.setdefault(child.execution.workflow_id, []).append(child.execution)
     kept = [_since_first(child, earlier) for child in reversed(newest.values())]
-    nodes = [_node(child, entity_map, children) for child in (*kept, *older)]
+    nodes = [_node(child, release, entity_map, children) for child in (*kept, *older)]
     top = _worded(release_row(release), release, children)
     root = grow(top, release.workflow_id, nodes, limit=MAX_CHILDREN, more=children.more)
     running = sum(not child.execution.status.closed for child in kept)
@@ -75,9 +75,29 @@ def followers(release: Execution, children: Children, limit: int) -> list[Execut
 
 
 def find_row(release: Execution, children: Children, entity_id: str, entity_map: EntityMap) -> Entity | None:
-    """The row of one entity among these child workflows, that of its newest run."""
-    rows = (_node(child, entity_map).row for child in of_this_release(release, children.listed))
-    return next((row for row in rows if row.id == entity_id), None)
+    """The row of one entity among these child workflows, that of its newest run, with the ids above and below it.
+
+    An id without the release's own part finds the row whose id has it.
+    """
+    own = of_this_release(release, children.listed)
+    nodes = [_node(child, release, entity_map) for child in own]
+    exact = (at for at, node in enumerate(nodes) if node.row.id == entity_id)
+    alike = (at for at, node in enumerate(nodes) if stable_id(node.row.id, release.workflow_id) == entity_id)
+    at = next(exact, next(alike, None))
+    if at is None:
+        return None
+    found = nodes[at]
+    below = dict.fromkeys(node.row.id for node in reversed(nodes) if node.parent == found.id)
+    return replace(found.row, parent_id=_parent_id(found, release, entity_map), child_ids=tuple(below))
+
+
+def _parent_id(node: Node, release: Execution, entity_map: EntityMap) -> str:
+    """The id of the entity above a row, as far as the parent's workflow id alone tells it."""
+    parent = node.parent or ""
+    if parent == release.workflow_id:
+        return parent
+    entity = entity_of(parent, "", release.workflow_id, entity_map)
+    return entity[1] if entity else ""
 
 
 def longest_running(release: Execution, children: Children, limit: int) -> list[Execution]:
@@ -102,17 +122,19 @@ def tellers(release: Execution, children: Children, entity_map: EntityMap) -> li
     found = {release.workflow_id: Teller(release, EntityType.RELEASE, release.workflow_id)}
     for child in of_this_release(release, children.listed):
         run = child.execution
-        entity = entity_map.entity_of(run.workflow_id, run.workflow_type)
+        entity = entity_of(run.workflow_id, run.workflow_type, release.workflow_id, entity_map)
         if entity and not children.is_scheduled(run):
             found.setdefault(run.workflow_id, Teller(run, *entity))
     return list(found.values())
 
 
-def _node(child: Child, entity_map: EntityMap, children: Children | None = None) -> Node:
+def _node(child: Child, release: Execution, entity_map: EntityMap, children: Children | None = None) -> Node:
     run = child.execution
-    entity = entity_map.entity_of(run.workflow_id, run.workflow_type)
+    entity = entity_of(run.workflow_id, run.workflow_type, release.workflow_id, entity_map)
     entity_type, entity_id = entity or (EntityType.APP, run.workflow_id)
     row = _row(run, entity_type, entity_id)
+    if entity:
+        row = replace(row, name=stable_id(entity_id, release.workflow_id).partition(":")[2])
     if children:
         row = replace(row, attempt=_attempt_of(run, children))
         row = _waiting(row) if children.is_scheduled(run) else _worded(row, run, children)
@@ -129,6 +151,20 @@ def _attempt_of(run: Execution, children: Children) -> Attempt | None:
 
 def _waiting(row: Entity) -> Entity:
     return replace(row, state=SCHEDULED, phase=Phase.PENDING)
+
+
+def entity_of(
+    workflow_id: str, workflow_type: str, release_id: str, entity_map: EntityMap
+) -> tuple[EntityType, str] | None:
+    """The type and the entity id of a child workflow, None where nothing tells.
+
+    One whose id begins with the release's own part is what the rest of its id says, before what its type says.
+    """
+    found = entity_map.entity_of(workflow_id, workflow_type)
+    if found and found[1] == workflow_id:
+        return found
+    plain = stable_id(workflow_id, release_id)
+    return found if plain == workflow_id else entity_map.entity_of(plain, workflow_type)
 
 
 def _worded(row: Entity, run: Execution, children: Children) -> Entity:
@@ -169,5 +205,5 @@ def statuses(release: Execution, children: Children, said: Entity, entity_map: E
 def _names(run: Execution, release: Execution, entity_map: EntityMap) -> Iterator[str]:
     """The entity ids that a workflow may stand for, the likeliest first."""
     yield run.workflow_id
-    entity = entity_map.entity_of(run.workflow_id, run.workflow_type)
+    entity = entity_of(run.workflow_id, run.workflow_type, release.workflow_id, entity_map)
     yield from entity_ids_of(entity[1] if entity else run.workflow_id, release.workflow_id)

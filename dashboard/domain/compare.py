@@ -1,28 +1,31 @@
 """What is different between two releases: their apps, by cluster. Pure functions over trees.
 
-A cluster of one release is that of the other with the same id, else, of those left over, the one with the same name.
-Within a cluster the same rule finds an app's like; what belongs to no cluster is compared with what belongs to none.
-Where an id or a name stands more than once, the first is the like of the first. Clusters themselves and their bundles
-are not compared, only who has them.
+A cluster of one release is that of the other with the same id, else, of those left over, the one whose id is the same
+without the release's own part of it, else the one with the same name. Within
+a cluster the same rule finds an app's like; what belongs to no cluster is compared with what belongs to none. Where an
+id or a name stands more than once, the first is the like of the first. Clusters themselves and their bundles are not
+compared, only who has them.
 """
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from operator import attrgetter
 
 from dashboard.domain.entities import Entity
 from dashboard.domain.ids import EntityType
 from dashboard.domain.problems import ProblemCode
-
-_ID, _NAME = attrgetter("id"), attrgetter("name")
+from dashboard.domain.stable_ids import stable_id
 
 
 class Kind(StrEnum):
-    """What became of an app from the left release to the right. `version` counts also where its state is another."""
+    """What became of an app from the left release to the right. `version` counts also where its state is another.
+
+    `planned` is another version that does not run in both: in one of them it is planned, or its deployment failed.
+    """
 
     VERSION = "version"
+    PLANNED = "planned"
     ADDED = "added"
     REMOVED = "removed"
     STATE = "state"
@@ -30,7 +33,7 @@ class Kind(StrEnum):
     SAME = "same"
 
 
-DIFFERENT = (Kind.VERSION, Kind.ADDED, Kind.REMOVED, Kind.STATE)
+DIFFERENT = (Kind.VERSION, Kind.PLANNED, Kind.ADDED, Kind.REMOVED, Kind.STATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,7 @@ class _Place:
 class _Side:
     """One release: `vague` if it may have other clusters, `loose` if something of it may belong to any of them."""
 
+    release_id: str
     places: tuple[_Place, ...]
     outside: tuple[Entity, ...]
     vague: bool
@@ -97,12 +101,13 @@ class _Side:
 def compare(left: Entity, right: Entity) -> Comparison:
     """Compare two releases, from the left to the right one; clusters in the order of the right."""
     one, other = _side(left), _side(right)
-    likes = _likes([place.cluster for place in one.places], [place.cluster for place in other.places])
+    ids = left.id, right.id
+    likes = _likes([place.cluster for place in one.places], [place.cluster for place in other.places], ids)
     clusters = [
         _cluster_pair(None if at is None else one.places[at], None if like is None else other.places[like], one, other)
         for at, like in likes
     ]
-    outside = _app_pairs(one.outside, other.outside, left_vague=one.vague, right_vague=other.vague)
+    outside = _app_pairs(one.outside, other.outside, ids, left_vague=one.vague, right_vague=other.vague)
     if outside:
         clusters.append(ClusterPair(Kind.SAME, None, None, outside, not (one.vague or other.vague)))
     return Comparison(tuple(clusters), not gaps(left) and not gaps(right))
@@ -132,7 +137,7 @@ def _side(root: Entity) -> _Side:
             outside.append(row)
         below = row.type in {EntityType.APP, EntityType.BUNDLE}
         vague, loose = vague or (_gap(row) and not below), loose or (_gap(row) and below)
-    return _Side(tuple(places), tuple(outside), vague or loose, loose)
+    return _Side(root.id, tuple(places), tuple(outside), vague or loose, loose)
 
 
 def _place(cluster: Entity) -> _Place:
@@ -144,7 +149,11 @@ def _cluster_pair(left: _Place | None, right: _Place | None, one: _Side, other: 
     left_vague = one.loose or (left.vague if left else one.vague)
     right_vague = other.loose or (right.vague if right else other.vague)
     apps = _app_pairs(
-        left.apps if left else (), right.apps if right else (), left_vague=left_vague, right_vague=right_vague
+        left.apps if left else (),
+        right.apps if right else (),
+        (one.release_id, other.release_id),
+        left_vague=left_vague,
+        right_vague=right_vague,
     )
     kind = Kind.SAME
     if left is None:
@@ -161,14 +170,14 @@ def _cluster_pair(left: _Place | None, right: _Place | None, one: _Side, other: 
 
 
 def _app_pairs(
-    left: Sequence[Entity], right: Sequence[Entity], *, left_vague: bool, right_vague: bool
+    left: Sequence[Entity], right: Sequence[Entity], ids: tuple[str, str], *, left_vague: bool, right_vague: bool
 ) -> tuple[AppPair, ...]:
     def paired(one: Entity | None, other: Entity | None) -> AppPair:
         return AppPair(_kind(one, other, left_vague=left_vague, right_vague=right_vague), one, other)
 
     return tuple(
         paired(None if at is None else left[at], None if like is None else right[like])
-        for at, like in _likes(left, right)
+        for at, like in _likes(left, right, ids)
     )
 
 
@@ -179,7 +188,8 @@ def _kind(left: Entity | None, right: Entity | None, *, left_vague: bool, right_
     if left is None or right is None:
         return Kind.ADDED if left is None else Kind.REMOVED
     if left.version != right.version:
-        return Kind.VERSION
+        waits = any(row.version is not None and not row.version_runs for row in (left, right))
+        return Kind.PLANNED if waits else Kind.VERSION
     return Kind.SAME if _stands(left) == _stands(right) else Kind.STATE
 
 
@@ -188,16 +198,35 @@ def _stands(row: Entity) -> tuple[str, str]:
     return row.phase, row.phase if row.overruled else row.state
 
 
-def _likes(left: Sequence[Entity], right: Sequence[Entity]) -> Iterable[tuple[int | None, int | None]]:
-    """The places of each row and of its like, in the order of the right; then those of the left that have none."""
+def _likes(
+    left: Sequence[Entity], right: Sequence[Entity], ids: tuple[str, str]
+) -> Iterable[tuple[int | None, int | None]]:
+    """The places of each row and of its like, in the order of the right; then those of the left that have none.
+
+    `ids` are those of the releases, whose own parts of the rows' ids make no difference.
+    """
     found: dict[int, int] = {}
     free: Sequence[int] = range(len(left))
-    for named in (_ID, _NAME):
+    for named in (_id, _stable_id, _name):
         waiting: defaultdict[str, deque[int]] = defaultdict(deque)
         for at in free:
-            waiting[named(left[at])].append(at)
+            waiting[named(left[at], ids[0])].append(at)
         for like, row in enumerate(right):
-            if like not in found and waiting[named(row)]:
-                found[like] = waiting[named(row)].popleft()
+            if like not in found and waiting[key := named(row, ids[1])]:
+                found[like] = waiting[key].popleft()
         free = sorted(set(range(len(left))) - set(found.values()))
+        if not free:
+            break
     return [*((found.get(like), like) for like in range(len(right))), *((at, None) for at in free)]
+
+
+def _id(row: Entity, _release_id: str) -> str:
+    return row.id
+
+
+def _stable_id(row: Entity, release_id: str) -> str:
+    return stable_id(row.id, release_id)
+
+
+def _name(row: Entity, _release_id: str) -> str:
+    return row.name

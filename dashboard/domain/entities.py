@@ -176,6 +176,11 @@ class Entity:
     children: tuple["Entity", ...] = ()
 
     @property
+    def version_runs(self) -> bool:
+        """Whether its version is known to run: its deployment succeeded. Elsewhere it is planned, or failed."""
+        return self.version is not None and self.phase is Phase.SUCCEEDED
+
+    @property
     def unopened(self) -> bool:
         """Whether it lists rows below it and none of them was read, as that is done when it is opened."""
         return bool(self.child_ids) and not self.children

@@ -28,6 +28,7 @@ class Name:
     version: str | None
     release_id: str
     place: tuple[str, ...]
+    version_runs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ class Names:
     def name(self, entry: Entry) -> Name:
         """The name of a row."""
         _, _, row, place = entry
-        return Name(row.id, row.type, row.name, row.version, self.release_id, place)
+        return Name(row.id, row.type, row.name, row.version, self.release_id, place, row.version_runs)
 
 
 def find_entities(wanted: Wanted, trees: Iterable[Names]) -> tuple[tuple[Name, ...], int]:

@@ -13,9 +13,12 @@ from enum import StrEnum
 
 from dashboard.domain.entities import Entity
 from dashboard.domain.ids import EntityType
+from dashboard.domain.phases import Phase
 from dashboard.domain.problems import ProblemCode
 
 _BETWEEN = "-_./:@"
+# How a deployment may have ended without its version: what runs there is not known.
+_NOT_REACHED = frozenset({Phase.FAILED, Phase.TIMED_OUT, Phase.CANCELLED, Phase.TERMINATED})
 
 
 class Only(StrEnum):
@@ -56,23 +59,36 @@ class Column:
 class Line:
     """An app wherever it stands: `cells` by the numbers of columns.
 
-    `majority` is the version that most of its cells have, the first in the order of the rollout if several do (`tied`);
-    None if no cell tells one.
+    `majority` is the version that runs in most of its cells, whatever may run where that is not known: a deployment
+    that failed or has not ended says nothing of what runs. None if no version does, the first in the order of the
+    rollout if several do in as many cells (`tied`). `leading` is the version that runs in the most cells of which it is
+    known, and `planned` the one that most cells have or are to have, those that failed only where there are no others.
     """
 
     name: str
     cells: Mapping[int, Entity]
     majority: str | None
     tied: bool = False
+    leading: str | None = None
+    planned: str | None = None
 
     def differs(self, cell: Entity) -> bool:
-        """Whether a cell tells another version than the majority; one that tells none is not known to differ."""
-        return cell.version is not None and cell.version != self.majority
+        """Whether a cell runs another version than the others, is to have another, or failed to get its own."""
+        if cell.version is None:
+            return False
+        if cell.version_runs:
+            return cell.version != self.leading
+        return cell.phase in _NOT_REACHED or cell.version != self.planned
 
     @property
     def differing(self) -> int:
         """How many cells differ."""
         return sum(map(self.differs, self.cells.values()))
+
+    @property
+    def running(self) -> int:
+        """How many cells are known to run the version that they tell."""
+        return sum(cell.version_runs for cell in self.cells.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +122,17 @@ class _Draft:
     cells: dict[int, Entity] = field(default_factory=dict)
 
     def done(self) -> Line:
-        """The line with its majority."""
-        ranked = Counter(cell.version for cell in self.cells.values() if cell.version is not None).most_common(2)
-        tied = len(ranked) > 1 and ranked[0][1] == ranked[1][1]
-        return Line(self.name, self.cells, ranked[0][0] if ranked else None, tied)
+        """The line with the versions that it is compared by."""
+        told = [cell for cell in self.cells.values() if cell.version is not None]
+        runs = Counter(cell.version for cell in told if cell.version_runs).most_common(2)
+        open_or_done = [cell.version for cell in told if cell.phase not in _NOT_REACHED]
+        planned = Counter(open_or_done or [cell.version for cell in told]).most_common(1)
+        leading, most = runs[0] if runs else (None, 0)
+        known = most > sum(not cell.version_runs for cell in told)
+        tied = known and len(runs) > 1 and runs[1][1] == most
+        return Line(
+            self.name, self.cells, leading if known else None, tied, leading, planned[0][0] if planned else None
+        )
 
 
 class _Drafts:

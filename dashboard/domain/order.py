@@ -42,8 +42,8 @@ class Order(StrEnum):
         return numbered
 
 
-def _badness(row: Entity) -> int:
-    """What is broken itself, what has something broken or tried again in it, then by phase."""
+def badness(row: Entity) -> int:
+    """Rank a row, the worst lowest: broken itself, something broken or tried again in it, then by phase."""
     if row.phase.broken:
         return 0
     return 1 if tally_apps(row).troubled else _RANKS[row.phase]
@@ -61,7 +61,7 @@ def _age(row: Entity) -> float:
 
 
 _KEYS: dict[Order, Callable[[Entity], "float | list[str | int]"]] = {
-    Order.WORST: _badness,
+    Order.WORST: badness,
     Order.NAME: _named,
     Order.CHANGED: _age,
 }

@@ -102,11 +102,10 @@ class LiveReleases:
             seen = self._stores.trees.get(key, anew=True, seconds=left)
         return _release(seen)
 
-    def elsewhere(self, entity_id: str, run_id: str) -> tuple[Snapshot[Occurrence], ...]:
-        """Where else than in this run an entity is, of what was read lately: nothing is asked for it."""
-        return find_elsewhere(
-            (_release(seen) for _, seen in reversed(list(self._stores.trees.all_latest()))), entity_id, run_id
-        )
+    def elsewhere(self, entity_id: str, release_id: str, run_id: str) -> tuple[Snapshot[Occurrence], ...]:
+        """Where else than in this run of its release an entity is, of what was read lately: nothing is asked for it."""
+        known = (_release(seen) for _, seen in reversed(list(self._stores.trees.all_latest())))
+        return find_elsewhere(known, entity_id, release_id, run_id)
 
     def glance(self, release_id: str, run_id: str | None = None) -> Snapshot[Release]:
         """The same for whoever does not stay: it is not watched for that, and not longer than it is anyhow."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Protocol, TypeVar, dataclass_transform
+from typing import Annotated, Any, ClassVar, Protocol, TypeVar, dataclass_transform
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,6 +22,15 @@ class Model(BaseModel):
 
     # Whether it is rendered once for all viewers.
     shared: ClassVar[bool] = False
+
+
+VersionRuns = Annotated[
+    bool,
+    Field(
+        description="Whether the version is known to run here: its deployment succeeded. Elsewhere it is planned, or "
+        "failed, as the phase says, and the one before it may still run."
+    ),
+]
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
@@ -70,7 +79,8 @@ class Page(Model):
     as_of: datetime = Field(description="When this was read from Temporal, in UTC.")
     stale: bool = Field(description="Whether something newer may exist that could not be read.")
     reason: ProblemView | None = Field(description="Why it is stale.")
-    version: str = Field(exclude=True)
+    # Not `version`: that is a word of the rows.
+    content_version: str = Field(exclude=True)
 
     @property
     def title(self) -> str:
@@ -126,5 +136,5 @@ def freshness(snapshot: Snapshot[Any]) -> dict[str, Any]:
         "as_of": snapshot.as_of,
         "stale": snapshot.stale,
         "reason": ProblemView.of(snapshot.reason),
-        "version": snapshot.version,
+        "content_version": snapshot.version,
     }

@@ -1,14 +1,14 @@
 """The lines of a comparison: apps that are not the same in two releases, by cluster, and how many there are."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from pydantic import Field
 
 from dashboard.domain.compare import AppPair, ClusterPair, Comparison, Kind
 from dashboard.domain.entities import Entity
 from dashboard.domain.phases import Phase
-from dashboard.pages.base import Model, part
+from dashboard.pages.base import Model, VersionRuns, part
 from dashboard.pages.rows import MAX_LABEL
 
 
@@ -19,6 +19,7 @@ class Standing:
     id: str
     name: str
     version: str | None
+    version_runs: VersionRuns
     state: str
     phase: Phase
     overruled: bool
@@ -30,6 +31,7 @@ class Standing:
             id=row.id,
             name=row.name,
             version=row.version,
+            version_runs=row.version_runs,
             state=row.state,
             phase=row.phase,
             overruled=row.overruled,
@@ -83,7 +85,10 @@ class Difference:
 class Counts(Model):
     """How many apps are of each kind, each counted once for both releases."""
 
-    version: int = Field(description="Another version, whatever their state.")
+    version: int = Field(description="Another version, which runs in both, whatever their words for it.")
+    planned: int = Field(
+        description="Another version that does not run in both: in one it is planned, or its deployment failed."
+    )
     added: int = Field(description="In the right release only.")
     removed: int = Field(description="In the left release only.")
     state: int = Field(description="Another state or phase, in the same version.")
@@ -98,7 +103,7 @@ class Counts(Model):
     @property
     def different(self) -> int:
         """How many are known to be different."""
-        return self.version + self.added + self.removed + self.state
+        return self.version + self.planned + self.added + self.removed + self.state
 
     @property
     def total(self) -> int:
@@ -143,16 +148,47 @@ class ClusterChanges(Model):
 
 
 class Move(Model):
-    """From which version to which an app went, and how many apps of this name did, as one in each cluster."""
+    """From which version to which an app goes. Each count is of apps of this name, as one in each cluster."""
 
     name: str
     left: str | None
+    left_runs: bool = Field(description="Whether the left version ran: false where it was planned or had failed, too.")
     right: str | None
-    count: int
+    count: int = Field(description="In how many the right version runs.")
+    planned: int = Field(description="In how many its deployment waits or is at work.")
+    failed: int = Field(description="In how many its deployment has ended without it: what runs there is not known.")
+
+    @property
+    def total(self) -> int:
+        """All of them, wherever they are on their way."""
+        return self.count + self.planned + self.failed
 
     @classmethod
     def all_of(cls, found: Comparison) -> "tuple[Move, ...]":
         """Every move of a comparison, those of most apps first."""
-        apps = (app for cluster in found.clusters for app in cluster.apps if app.kind is Kind.VERSION)
-        moves = Counter((app.right.name, app.left.version, app.right.version) for app in apps if app.left and app.right)
-        return tuple(cls(name=name, left=left, right=right, count=n) for (name, left, right), n in moves.most_common())
+        moves: dict[tuple[str, str | None, bool, str | None], Counter[str]] = {}
+        for left, right in _moved(found):
+            key = right.name, left.version, left.version is None or left.version_runs, right.version
+            moves.setdefault(key, Counter())[_progress(right)] += 1
+        made = (
+            cls(name=name, left=left, left_runs=ran, right=right, **{kind: n[kind] for kind in _PROGRESS})
+            for (name, left, ran, right), n in moves.items()
+        )
+        return tuple(sorted(made, key=lambda move: -move.total))
+
+
+_PROGRESS = ("count", "planned", "failed")
+
+
+def _moved(found: Comparison) -> Iterator[tuple[Entity, Entity]]:
+    """The apps that tell another version on either side."""
+    for cluster in found.clusters:
+        for app in cluster.apps:
+            if app.left and app.right and app.kind in {Kind.VERSION, Kind.PLANNED}:
+                yield app.left, app.right
+
+
+def _progress(right: Entity) -> str:
+    if right.version_runs or (right.version is None and right.phase is Phase.SUCCEEDED):
+        return "count"
+    return "planned" if right.phase.unfinished or right.phase is Phase.UNKNOWN else "failed"

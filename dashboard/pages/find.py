@@ -8,7 +8,7 @@ from pydantic import Field
 from dashboard.domain.finding import MOST, Found, Name, Wanted
 from dashboard.domain.ids import EntityType, MalformedId, parse_entity_id
 from dashboard.live.snapshots import Snapshot
-from dashboard.pages.base import Model, Page, ProblemView, freshness
+from dashboard.pages.base import Model, Page, ProblemView, VersionRuns, freshness
 from dashboard.pages.releases import ReleaseItem
 
 # So many of all that is given back are pages and releases that are known from before.
@@ -31,6 +31,7 @@ class NameView(Model):
     type: EntityType
     name: str
     version: str | None
+    version_runs: VersionRuns
     release_id: str
     place: tuple[str, ...]
 
@@ -42,6 +43,7 @@ class NameView(Model):
             type=name.type,
             name=name.name,
             version=name.version,
+            version_runs=name.version_runs,
             release_id=name.release_id,
             place=name.place,
         )
@@ -115,7 +117,7 @@ class FindPage(Page):
     @property
     def frame(self) -> tuple[object, ...]:
         """All that it shows: it is sent anew as a whole."""
-        return self.version, self.q, self.release_id
+        return self.content_version, self.q, self.release_id
 
 
 def _named(links: Iterable[PageLink], wanted: Wanted) -> list[PageLink]:

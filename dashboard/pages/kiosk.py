@@ -193,7 +193,7 @@ class KioskPage(Page):
     @property
     def frame(self) -> tuple[object, ...]:
         """All that is shown."""
-        return tuple([repr(value) for name, value in self if name not in {"as_of", "version"}])
+        return tuple([repr(value) for name, value in self if name not in {"as_of", "content_version"}])
 
     @classmethod
     def of(

@@ -89,7 +89,7 @@ class MatrixPage(Page):
     @property
     def frame(self) -> tuple[object, ...]:
         """All that is shown, but for its moment and the links of one viewer."""
-        aside = {"as_of", "version", "opened"}
+        aside = {"as_of", "content_version", "opened"}
         return tuple(value for name, value in vars(self).items() if name not in aside)
 
     @property

@@ -8,7 +8,7 @@ from dashboard.domain.entities import Entity
 from dashboard.domain.matrix import Column, Line, is_broken
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import ProblemCode
-from dashboard.pages.base import part
+from dashboard.pages.base import VersionRuns, part
 
 
 @part
@@ -54,6 +54,7 @@ class Cell:
     state: str
     phase: Phase
     version: str | None
+    version_runs: VersionRuns
     differs: bool
     broken: bool
     tries: int
@@ -63,15 +64,22 @@ class Cell:
 
 @part
 class AppLine:
-    """An app: the version that most of its cells have (`tied`: as many have another), and its `cells`.
+    """An app: the version that runs in most of its cells (`tied`: another runs in as many), and its `cells`.
 
-    They are in the order of `clusters`, null where it is not in the cluster or the cluster was not read. `differing`
-    and `total` count all of its cells, shown or not.
+    They are in the order of `clusters`, null where it is not in the cluster or the cluster was not read. `differing`,
+    `running` and `total` count all of its cells, shown or not.
     """
 
     name: str
-    majority: str | None
+    majority: Annotated[
+        str | None,
+        Field(
+            description="Null where no version is known to run in most: deployments that failed or wait do not count."
+        ),
+    ]
     tied: bool
+    planned: Annotated[str | None, Field(description="The version that most cells have or are to have.")]
+    running: Annotated[int, Field(description="In how many cells the version is known to run.")]
     total: int
     differing: int
     cells: tuple[Cell | None, ...]
@@ -123,6 +131,8 @@ def app_line(line: Line, columns: tuple[Column, ...]) -> AppLine:
         name=line.name,
         majority=line.majority,
         tied=line.tied,
+        planned=line.planned,
+        running=line.running,
         total=len(line.cells),
         differing=line.differing,
         cells=tuple(_cell(line, cell) if cell else None for cell in cells),
@@ -135,6 +145,7 @@ def _cell(line: Line, cell: Entity) -> Cell:
         state=cell.state,
         phase=cell.phase,
         version=cell.version,
+        version_runs=cell.version_runs,
         differs=line.differs(cell),
         broken=is_broken(cell),
         tries=cell.attempt.number if cell.attempt and cell.attempt.retrying else 0,

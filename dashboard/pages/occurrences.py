@@ -2,25 +2,32 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field
 
-from dashboard.domain.entities import Occurrence, Occurrences, Status
+from dashboard.domain.entities import Entity, Occurrence, Occurrences, Status
 from dashboard.domain.ids import EntityType, is_below_release, parse_entity_id, release_name
+from dashboard.domain.occurrences import current_of, running_of
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import NotFound
 from dashboard.live.snapshots import Snapshot
-from dashboard.pages.base import Model, Page, freshness
+from dashboard.pages.base import Model, Page, VersionRuns, freshness
 from dashboard.pages.places import place_of
 from dashboard.pages.rows import Row, common
 
+# Where the classic models name what is above an entity of a type, and what is below it.
+_ABOVE = {EntityType.CLUSTER: "wave_id", EntityType.BUNDLE: "cluster_id", EntityType.APP: "bundle_id"}
+_BELOW = {EntityType.RELEASE: "wave_ids", EntityType.WAVE: "cluster_ids", EntityType.BUNDLE: "app_ids"}
+
 
 class OccurrenceRow(Model, Row):
-    """The entity as it stands in one release."""
+    """The entity as it is in one release. `current` rows decide the headline."""
 
     type: EntityType
     version: str | None
+    version_runs: VersionRuns
+    current: bool = Field(description="Whether its release is open, or is the newest that has the entity.")
     release_id: str
     release_status: Status
     release_started_at: datetime
@@ -32,13 +39,15 @@ class OccurrenceRow(Model, Row):
         return self.run_id if self.release_status.closed else None
 
     @classmethod
-    def of(cls, occurrence: Occurrence) -> "OccurrenceRow":
+    def of(cls, occurrence: Occurrence, *, current: bool = False) -> "OccurrenceRow":
         """The row of an occurrence."""
         release = occurrence.release
         return cls(
             **common(occurrence.entity, place_of(release.run_id, occurrence.entity.id, 0)),
             type=occurrence.entity.type,
             version=occurrence.entity.version,
+            version_runs=occurrence.entity.version_runs,
+            current=current,
             release_id=release.workflow_id,
             release_status=release.status,
             release_started_at=release.started_at,
@@ -47,7 +56,11 @@ class OccurrenceRow(Model, Row):
 
 
 class OccurrencesPage(Page):
-    """Every occurrence found, newest release first. `state` and `phase` are those of the newest."""
+    """Every occurrence found, newest release first. All that is told of the entity itself is of `release_id`.
+
+    That is the release in which it is worst, of those that are current: the open ones, and the newest that has it. The
+    ids of what is above and below it are null where its type has none, or the release has not told of them.
+    """
 
     template: ClassVar[str] = "pages/occurrences.html"
     fragment: ClassVar[str] = "partials/_occurrences.html"
@@ -59,7 +72,24 @@ class OccurrencesPage(Page):
     name: str
     state: str | None
     phase: Phase | None
-    release_id: str | None = Field(description="The newest release that has it; null if none is known to.")
+    version: str | None
+    version_runs: VersionRuns
+    running_version: str | None = Field(
+        description="The version that the latest deployment which succeeded left running, as far as was looked."
+    )
+    running_release_id: str | None = Field(description="The release that deployed it.")
+    sequence: int | None
+    created_at: datetime | None
+    updated_at: datetime | None
+    error_message: str | None
+    release_id: str | None = Field(description="The release that this is told of; null if none is known to have it.")
+    workflow_id: str | None = Field(description="The workflow of that release.")
+    wave_id: str | None
+    cluster_id: str | None
+    bundle_id: str | None
+    wave_ids: tuple[str, ...] | None
+    cluster_ids: tuple[str, ...] | None
+    app_ids: tuple[str, ...] | None
     occurrences: tuple[OccurrenceRow, ...]
     unanswered: tuple[OccurrenceRow, ...] = Field(description="Releases that could not say whether they have it.")
     searched: int = Field(description="How many releases were asked: the newest ones.")
@@ -72,8 +102,13 @@ class OccurrencesPage(Page):
 
     @property
     def worst(self) -> Phase | None:
-        """The newest one's."""
+        """That of the headline."""
         return self.phase
+
+    @property
+    def headline(self) -> OccurrenceRow | None:
+        """The row that the headline is of."""
+        return next((row for row in self.occurrences if row.current and row.release_id == self.release_id), None)
 
     @classmethod
     def of(cls, snapshot: Snapshot[Occurrences]) -> "OccurrencesPage":
@@ -81,16 +116,15 @@ class OccurrencesPage(Page):
         seen = snapshot.value
         if not seen.found and not seen.unanswered:
             raise NotFound(seen.entity_id, _nowhere(seen))
-        newest = seen.found[0] if seen.found else None
+        current, running = current_of(seen.found), running_of(seen.found)
         entity_type, name = _typed(seen.entity_id)
         return cls(
             id=seen.entity_id,
             type=entity_type,
-            name=newest.entity.name if newest else name,
-            state=newest.entity.state if newest else None,
-            phase=newest.entity.phase if newest else None,
-            release_id=newest.release.workflow_id if newest else None,
-            occurrences=tuple(OccurrenceRow.of(occurrence) for occurrence in seen.found),
+            **_headline(current[0] if current else None, name),
+            running_version=running.entity.version if running else None,
+            running_release_id=running.release.workflow_id if running else None,
+            occurrences=tuple(OccurrenceRow.of(each, current=each in current) for each in seen.found),
             unanswered=tuple(OccurrenceRow.of(occurrence) for occurrence in seen.unanswered),
             searched=seen.searched,
             total=seen.total,
@@ -113,6 +147,40 @@ def _typed(text: str) -> tuple[EntityType, str]:
         return EntityType.RELEASE, release_name(text)
     entity_id = parse_entity_id(text)
     return entity_id.type, entity_id.identifier
+
+
+def _headline(worst: Occurrence | None, identifier: str) -> dict[str, Any]:
+    """What is told of the entity itself."""
+    entity = worst.entity if worst else None
+    release_id = worst.release.workflow_id if worst else None
+    return {
+        "name": entity.name if entity else identifier,
+        "state": entity.state if entity else None,
+        "phase": entity.phase if entity else None,
+        "version": entity.version if entity else None,
+        "version_runs": bool(entity and entity.version_runs),
+        "sequence": entity.sequence if entity else None,
+        "created_at": entity.created_at if entity else None,
+        "updated_at": entity.updated_at if entity else None,
+        "error_message": entity.error if entity else None,
+        "release_id": release_id,
+        "workflow_id": release_id,
+        **_ids(entity),
+    }
+
+
+def _ids(entity: Entity | None) -> dict[str, Any]:
+    """The ids above and below an entity, where the contract's models have them."""
+    ids: dict[str, Any] = dict.fromkeys((*_ABOVE.values(), *_BELOW.values()))
+    if entity is None:
+        return ids
+    if entity.type in _ABOVE:
+        ids[_ABOVE[entity.type]] = entity.parent_id or None
+    if entity.type in _BELOW:
+        ids[_BELOW[entity.type]] = entity.child_ids
+    if entity.type is EntityType.CLUSTER:
+        ids["bundle_id"] = next(iter(entity.child_ids), None)
+    return ids
 
 
 def _nowhere(seen: Occurrences) -> str:

@@ -13,7 +13,7 @@ from dashboard.domain.problems import EntityNotFound, SourceUnavailable
 from dashboard.domain.rollup import tally_apps
 from dashboard.domain.work_times import WorkTimes
 from dashboard.live.snapshots import Snapshot
-from dashboard.pages.base import Model, Page, ProblemView, freshness
+from dashboard.pages.base import Model, Page, ProblemView, VersionRuns, freshness
 from dashboard.pages.entity import Step, missing, path_to
 from dashboard.pages.places import place_of
 from dashboard.pages.rows import WorkedRow, worked
@@ -26,6 +26,7 @@ class PanelRow(Model, WorkedRow):
 
     type: EntityType
     version: str | None
+    version_runs: VersionRuns
     sequence: int | None
     progress: Progress | None
 
@@ -36,6 +37,7 @@ class PanelRow(Model, WorkedRow):
             **worked(entity, place, work),
             type=entity.type,
             version=entity.version,
+            version_runs=entity.version_runs,
             sequence=entity.sequence,
             progress=None if entity.type is EntityType.APP else Progress.of(tally_apps(entity)),
         )
@@ -47,14 +49,19 @@ class PanelRow(Model, WorkedRow):
 
 
 class KnownView(Model):
-    """The entity in another run, as that was read at `as_of`. It may have changed since."""
+    """The entity in another run, as that was read at `as_of`. It may have changed since.
 
+    `entity_id` is its own in that release, which may have a part of the release in it.
+    """
+
+    entity_id: str
     release_id: str
     run_id: str
     release_status: Status
     state: str
     phase: Phase
     version: str | None
+    version_runs: VersionRuns
     as_of: datetime
     overruled: bool = Field(exclude=True)
 
@@ -73,12 +80,14 @@ class KnownView(Model):
         """The view of where an entity was seen."""
         run, entity = seen.value.release, seen.value.entity
         return cls(
+            entity_id=entity.id,
             release_id=run.workflow_id,
             run_id=run.run_id,
             release_status=run.status,
             state=entity.state,
             phase=entity.phase,
             version=entity.version,
+            version_runs=entity.version_runs,
             as_of=seen.as_of,
             overruled=entity.overruled,
         )

@@ -9,7 +9,7 @@ from pydantic import Field
 from dashboard.domain.causes import Broken, Cause, Standing, Step
 from dashboard.domain.ids import EntityType
 from dashboard.domain.inbox import releases_of
-from dashboard.pages.base import Model
+from dashboard.pages.base import Model, VersionRuns
 from dashboard.pages.places import key_of, place_of, place_of_path
 from dashboard.pages.rows import Row, common
 from dashboard.pages.views import AttemptView
@@ -25,6 +25,7 @@ class BrokenRow(Model, Row):
 
     type: EntityType
     version: str | None
+    version_runs: VersionRuns
     release_id: str
     release_name: str
     path: tuple[str, ...] = Field(description="The names from the release's waves down to the entity's parent.")
@@ -45,6 +46,7 @@ class BrokenRow(Model, Row):
             **fields | {"attempt": AttemptView.of(broken.attempt)},
             type=broken.entity.type,
             version=broken.entity.version,
+            version_runs=broken.entity.version_runs,
             release_id=broken.release_id,
             release_name=broken.path[0].name,
             path=tuple(step.name for step in broken.path[1:-1]),

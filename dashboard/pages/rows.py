@@ -10,7 +10,7 @@ from dashboard.domain.entities import Entity
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import ProblemCode
 from dashboard.domain.work_times import WorkTimes
-from dashboard.pages.base import ProblemView, part
+from dashboard.pages.base import ProblemView, VersionRuns, part
 from dashboard.pages.places import key_of
 from dashboard.pages.views import AttemptView, ChildRunView, Progress
 
@@ -142,6 +142,7 @@ class AppRow(WorkedRow):
     type: Literal["app"]
     bundle_id: str
     version: str | None
+    version_runs: VersionRuns
 
 
 @part

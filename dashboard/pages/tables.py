@@ -25,11 +25,11 @@ _RUN = ("status", "started_at", "closed_at", "workflow_id", "run_id", "workflow_
 _ABOVE = ("release_id", "wave_id", "cluster_id", "bundle_id")
 
 RELEASE_COLUMNS = (*_ENTITY, *_RUN, *_TROUBLE, *COMMON)
-ENTITY_COLUMNS = (*_ABOVE, *_ENTITY, "version", *_TROUBLE, *COMMON)
+ENTITY_COLUMNS = (*_ABOVE, *_ENTITY, "version", "version_runs", *_TROUBLE, *COMMON)
 PROBLEM_COLUMNS = (
     *("standing", "cause", "cause_text", "at", "release_id", "release_name", "path", "cluster_id", "activity_id"),
     *_ENTITY,
-    *("version", *_TROUBLE, *COMMON),
+    *("version", "version_runs", *_TROUBLE, *COMMON),
 )
 # What a row's own line leaves out: the rows below it have lines of their own.
 _BELOW = {"clusters", "bundle", "apps"}
@@ -142,13 +142,22 @@ def _release_cells(item: ReleaseItem | AbsentItem) -> dict[str, Cell]:
 
 def _entity_cells(placed: _Placed) -> dict[str, Cell]:
     above = dict(zip(_ABOVE, placed.ids, strict=False))
-    return above | _common(placed.row) | {"version": getattr(placed.row, "version", None)}
+    return above | _common(placed.row) | _version(placed.row)
+
+
+def _version(row: Row) -> dict[str, Cell]:
+    """The version of an app, or what another row calls its own."""
+    if isinstance(row, AppRow):
+        return {"version": row.version, "version_runs": row.version_runs if row.version else None}
+    told = row.details.get("version")
+    return {"version": told if isinstance(told, str) else None}
 
 
 def _found_cells(found: _Found) -> dict[str, Cell]:
     row = found.row
     same = ("cause_text", "at", "release_id", "release_name", "cluster_id", "activity_id", "version")
-    place = {"standing": found.standing, "cause": found.cause, "path": " / ".join(row.path)}
+    place: dict[str, Cell] = {"standing": found.standing, "cause": found.cause, "path": " / ".join(row.path)}
+    place["version_runs"] = row.version_runs if row.version else None
     return _common(row) | {name: getattr(row, name) for name in same} | place
 
 

@@ -102,7 +102,7 @@ class TimelinePage(Page, Row):
     @property
     def frame(self) -> tuple[object, ...]:
         """All that is shown."""
-        own = tuple([value for name, value in self if name not in {"details", "waves", "as_of", "version"}])
+        own = tuple([value for name, value in self if name not in {"details", "waves", "as_of", "content_version"}])
         return own, *(row.said for row in self._spans())
 
     def ticks(self) -> Iterator[datetime]:

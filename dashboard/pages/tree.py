@@ -181,4 +181,6 @@ def bundle_row(bundle: Entity, cluster_id: str, folding: Folding, place: str, wo
 
 def app_row(app: Entity, bundle_id: str, place: str, work: WorkTimes) -> AppRow:
     """The row of an app."""
-    return AppRow(**worked(app, place, work), type="app", bundle_id=bundle_id, version=app.version)
+    return AppRow(
+        **worked(app, place, work), type="app", bundle_id=bundle_id, version=app.version, version_runs=app.version_runs
+    )

@@ -56,9 +56,10 @@ class ChildList:
         return whole
 
     async def some(self, release: Execution, workflow_ids: Sequence[str]) -> Children | Problem:
-        """Those with one of these workflow ids alone, and the release's own runs."""
-        ids = ", ".join(map(literal, (release.workflow_id, *workflow_ids)))
-        return await self._whole(f"{_query(release)} AND WorkflowId IN ({ids})")
+        """Those with one of these workflow ids alone and those directly below them, and the release's own runs."""
+        ids = ", ".join(map(literal, workflow_ids))
+        named = f"WorkflowId IN ({literal(release.workflow_id)}, {ids}) OR ParentWorkflowId IN ({ids})"
+        return await self._whole(f"{_query(release)} AND ({named})")
 
     async def _changed(self, query: str, known: Children) -> Children | None:
         """What is known, brought up to date; None if that has not become all there is.

@@ -13,6 +13,7 @@ from dashboard.domain.ids import parse_entity_id
 from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, RunNotFound
 from dashboard.domain.runs import known_runs
 from dashboard.domain.source import Fingerprint, Listing, Reading, RunEntity, Search
+from dashboard.domain.stable_ids import id_in, stable_id
 from dashboard.temporal.budget import Budget
 from dashboard.temporal.child_words import ChildWords
 from dashboard.temporal.client import Client, Handle
@@ -140,11 +141,15 @@ class TemporalGateway:
         queries = total.less(RESERVE)
         children = self._children(client, queries)
 
+        # The id may have the part of one of these releases in it: each of the others then has it with its own.
+        of = next((run.workflow_id for run in rows.runs if stable_id(entity_id, run.workflow_id) != entity_id), "")
+
         async def ask(run: Execution) -> Entity | None:
             if (run.run_id, entity_id) in known:
                 return known[run.run_id, entity_id]
             handle = client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
-            entity = await ask_entity(handle, entity_id, entity_type, queries, run.task_queue)
+            own_id = id_in(entity_id, of, run.workflow_id) if of else entity_id
+            entity = await ask_entity(handle, own_id, entity_type, queries, run.task_queue)
             if entity is None or entity.problem is None:
                 return entity and await with_pending(handle, self._map.reword(entity), queries)
             return await children.find(handle, entity)

@@ -12,6 +12,7 @@ from dashboard.domain.entity_map import EntityMap
 from dashboard.domain.pending import place
 from dashboard.domain.phases import phase_at_work
 from dashboard.domain.problems import Problem, ProblemCode
+from dashboard.domain.stable_ids import ids_in, stable_id
 from dashboard.domain.truth import overrule
 from dashboard.temporal.budget import Budget
 from dashboard.temporal.child_list import ChildList
@@ -176,11 +177,12 @@ class ChildReader:
                 release = read_description(await handle.describe(self._budget))
         except ASKING_ERRORS as exc:
             return replace(gap, problem=source_problem(exc))
-        names = self._map.workflow_ids_of(gap.id)
-        children = await self._lists.some(release, names)
+        plain = stable_id(gap.id, release.workflow_id)
+        ids = [name for each in self._map.workflow_ids_of(plain) for name in ids_in(each, release.workflow_id)]
+        children = await self._lists.some(release, list(dict.fromkeys([*self._map.workflow_ids_of(gap.id), *ids])))
         if isinstance(children, Problem):
             return replace(gap, problem=children)
-        found = find_row(release, children, gap.id, self._map)
+        found = find_row(release, children, gap.id, self._map) or find_row(release, children, plain, self._map)
         if release.closed_at is None or _settled(release):
             return found
         # Not for good, or what the list has missed would be remembered as the last word on a closed release.

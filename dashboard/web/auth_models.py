@@ -1,5 +1,7 @@
 """What scripts send to be let in, and what they are told of themselves."""
 
+from datetime import datetime
+
 from pydantic import BaseModel, Field
 
 from dashboard.accounts.models import Role
@@ -36,3 +38,4 @@ class Me(Model):
     email: str
     name: str | None
     role: Role
+    created_at: datetime = Field(description="When the account was added, in UTC.")

@@ -8,7 +8,7 @@ from dashboard.domain.phases import Phase
 from dashboard.pages.matrix_parts import Cell, ClusterHead
 from dashboard.pages.rows import Row, WorkedRow
 from dashboard.pages.views import Progress
-from dashboard.web.formats import duration, plural, time
+from dashboard.web.formats import duration, note_of_version, plural, time
 from dashboard.web.links import entity_url
 
 _GOING_ON = frozenset({Phase.RUNNING, Phase.PAUSED})
@@ -124,21 +124,25 @@ def matrix_cell(cell: Cell | None, app: str, cluster: ClusterHead, release_id: s
         kinds = f"{edge}{'' if cluster.read else ' gap'}"
         return Markup(f'<td class="{kinds}"><span class="sr">{said}</span></td>')  # noqa: S704 - no text in it but ours
     kinds = f"{edge} {cell.phase}{' differs' if cell.differs else ''}{' broken' if cell.broken else ''}"
-    title = escape(f"{app} in {cluster.name}: {cell.version or 'no version told'}, {cell.label}")
+    note = note_of_version(cell.phase, runs=cell.version_runs) if cell.version else ""
+    told = f"{cell.version or 'no version told'}{f' {note}' if note else ''}"
+    title = escape(f"{app} in {cluster.name}: {told}, {cell.label}")
     href = f' href="{escape(entity_url(cell.id, release_id))}"' if cell.addressable else ""
     marked = f'data-entity-id="{escape(cell.id)}" data-state="{escape(cell.state)}" data-phase="{cell.phase}"'
-    inner = f'<a{href} title="{title}">{_said_in(cell)}</a>'
+    inner = f'<a{href} title="{title}">{_said_in(cell, note)}</a>'
     return Markup(f'<td class="{kinds}" {marked}>{inner}</td>')  # noqa: S704 - escaped above
 
 
-def _said_in(cell: Cell) -> str:
-    """The version, and around it what those are told who do not see shapes."""
+def _said_in(cell: Cell, note: str) -> str:
+    """The version, and around it what those are told who do not see shapes; `note` is what is not known to run."""
     sign = '<i aria-hidden="true">≠</i>' if cell.differs else ""
     tries = f" <small>try {cell.tries}</small>" if cell.tries else ""
     phase = cell.phase.replace("_", " ")
     known = "" if cell.label.lower() == phase else f" ({phase})"
-    spoken = f"{', differs' if cell.differs else ''}, {escape(cell.label)}{known}"
-    return f'{sign}{escape(cell.version or "no version")}{tries}<span class="sr">{spoken}</span>'
+    said = f", {note}" if note and note not in {phase, cell.label.lower()} else ""
+    spoken = f"{said}{', differs' if cell.differs else ''}, {escape(cell.label)}{known}"
+    version = escape(cell.version or "no version")
+    return f'{sign}{f"<em>{version}</em>" if note else version}{tries}<span class="sr">{spoken}</span>'
 
 
 FILTERS: dict[str, Callable[..., Markup]] = {

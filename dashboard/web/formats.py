@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from pydantic import JsonValue
 
 from dashboard.domain.phases import Phase
@@ -16,6 +16,17 @@ MAX_LINE = 160
 _ICONS = {
     phase: Markup(f'<svg class="icon {phase}" aria-hidden="true"><use href="#i-{phase}"/></svg>')  # noqa: S704 - ours
     for phase in Phase
+}
+
+# A version runs where its deployment succeeded. A word that is not known says neither.
+_NOTES = dict.fromkeys(Phase, "planned") | {
+    Phase.FAILED: "failed",
+    Phase.TIMED_OUT: "failed",
+    Phase.CANCELLED: "not deployed",
+    Phase.TERMINATED: "not deployed",
+    Phase.UNKNOWN: "not known to run",
+    # Only one that tells no version.
+    Phase.SUCCEEDED: "",
 }
 
 
@@ -46,6 +57,19 @@ def time(value: datetime, kind: str = "clock") -> Markup:
 def icon(phase: Phase) -> Markup:
     """The shape and colour of a phase; the words beside it say the same."""
     return _ICONS[phase]
+
+
+def note_of_version(phase: Phase, *, runs: bool) -> str:
+    """What to say beside a version that is not known to run; empty for one that does."""
+    return "" if runs else _NOTES[phase]
+
+
+def version(row: Any, kinds: str = "") -> Markup:  # noqa: ANN401 - whatever has a version and a phase
+    """The version of a row, in words planned or failed where it is not known to run."""
+    note = note_of_version(row.phase, runs=row.version_runs)
+    classes = " ".join(filter(None, ("ver", kinds, "planned" if note else "")))
+    words = f" <small>{note}</small>" if note else ""
+    return Markup(f'<span class="{classes}">{escape(row.version)}{words}</span>')  # noqa: S704 - escaped
 
 
 def line(value: str) -> str:
@@ -101,6 +125,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "time": time,
     "clock": clock,
     "icon": icon,
+    "version": version,
     "line": line,
     "longer": longer,
     "compact": compact,

@@ -36,6 +36,7 @@ from dashboard.web.errors import FieldError, Refused
 from dashboard.web.floods import Floods
 from dashboard.web.operations import described
 from dashboard.web.security import local_target
+from dashboard.web.told import utc
 
 REFRESH_ENDED = "This refresh token is not valid, or not any more: each can be used once. Log in again."
 # What is written down where a login was tried with something that is no user's address.
@@ -138,7 +139,8 @@ def refresh() -> Response:
 @described(Me)
 def me() -> Response:
     """The user who asks."""
-    return jsonify(id=current_user.id, email=current_user.email, name=current_user.name, role=current_user.role)
+    user = current_user.user
+    return jsonify(id=user.id, email=user.email, name=user.name, role=user.role, created_at=utc(user.created_at))
 
 
 @pages.after_request

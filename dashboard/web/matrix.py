@@ -8,7 +8,7 @@ from dashboard.domain.matrix import Column, Only, matrix_of, narrowed
 from dashboard.pages.matrix import Asked
 from dashboard.web.parameters import Text, WholeNumber, Word
 
-HEAD = ("app", "wave", "cluster", "version", "majority", "differs", "phase", "state")
+HEAD = ("app", "wave", "cluster", "version", "version_runs", "majority", "differs", "phase", "state")
 # More than any release has.
 _MOST_PAGES = 100_000
 
@@ -36,16 +36,16 @@ def matrix_lines(release: Release, asked: Asked) -> Iterator[tuple[str, ...]]:
     for line in found.lines:
         for number, cell in line.cells.items():
             if number in places:
-                differs = "yes" if line.differs(cell) else "no"
-                told = (cell.version or "", line.majority or "", differs, cell.phase, cell.state)
+                differs, runs = ("yes" if each else "no" for each in (line.differs(cell), cell.version_runs))
+                told = (cell.version or "", runs, line.majority or "", differs, cell.phase, cell.state)
                 yield (line.name, *_place(places[number]), *told)
     if release.root.problem and not whole.columns:
-        yield ("", "", "", "", "", "", release.root.phase, f"not read: {release.root.problem.message}")
+        yield ("", "", "", "", "", "", "", release.root.phase, f"not read: {release.root.problem.message}")
     for column in whole.columns:
         if column.gap:
-            yield ("", *_place(column), "", "", "", "unknown", "not read whole")
+            yield ("", *_place(column), "", "", "", "", "unknown", "not read whole")
         if column.behind:
-            yield ("", *_place(column), "", "", "", "unknown", f"not the latest: {column.behind}")
+            yield ("", *_place(column), "", "", "", "", "unknown", f"not the latest: {column.behind}")
 
 
 def _place(column: Column) -> tuple[str, str]:

@@ -181,4 +181,4 @@ def _with_history(what: Watched, seen: Snapshot[Release]) -> tuple[Watched, Snap
 
 
 def _panel(seen: Snapshot[Release], entity_id: str) -> Panel:
-    return Panel.of(seen, entity_id, the_releases().elsewhere(entity_id, seen.value.execution.run_id))
+    return Panel.of(seen, entity_id, the_releases().elsewhere(entity_id, seen.value.id, seen.value.execution.run_id))

@@ -12,12 +12,12 @@ from tests.stage import Stage
 from tests.test_twins import rows_of_html, rows_of_json
 from tests.waiting import eventually
 
-COUNTS = dict.fromkeys(("version", "added", "removed", "state", "unknown", "same"), 0)
+COUNTS = dict.fromkeys(("version", "planned", "added", "removed", "state", "unknown", "same"), 0)
 
 
 def tonight() -> dict[str, Any]:
     """The hierarchy with one app in another version, one gone, one come, one that failed, and a cluster more."""
-    tree = hierarchy(clusters=3)
+    tree = hierarchy(clusters=3, state="deployed")
     bundles = [cluster["bundle"] for cluster in tree["waves"][0]["clusters"]]
     one, two = bundles[0]["apps"], bundles[1]["apps"]
     one[0]["version"] = "1.1.0"
@@ -36,7 +36,7 @@ def text_of(stage: Stage, path: str) -> str:
 
 
 def test_what_is_different_is_counted_and_stands_by_cluster(stage: Stage):
-    left, right = start(stage, "r-1", hierarchy()), start(stage, "r-2", tonight())
+    left, right = start(stage, "r-1", hierarchy(state="deployed")), start(stage, "r-2", tonight())
     path = f"/compare?left={left}&right={right}"
     said = stage.json(path)
     assert said["counts"] == COUNTS | {"version": 1, "added": 3, "removed": 1, "state": 1, "same": 1}
@@ -47,7 +47,8 @@ def test_what_is_different_is_counted_and_stands_by_cluster(stage: Stage):
     ]
     versions = said["clusters"][0]["apps"][0]
     assert (versions["left"]["version"], versions["right"]["version"]) == ("1.0.0", "1.1.0")
-    assert said["moves"] == [{"name": "a0-0", "left": "1.0.0", "right": "1.1.0", "count": 1}]
+    move = {"name": "a0-0", "left": "1.0.0", "left_runs": True, "right": "1.1.0"}
+    assert said["moves"] == [move | {"count": 1, "planned": 0, "failed": 0}]
     assert rows_of_html(stage.ask(path).text) == list(rows_of_json(said))
     back = stage.json(f"/compare?left={right}&right={left}")["counts"]
     assert back == said["counts"] | {"added": 1, "removed": 3}

@@ -98,7 +98,7 @@ def test_apps_are_told_by_version_then_by_state():
         "a": "same",
         "b": "version",
         "c": "state",
-        "d": "version",
+        "d": "planned",
         "old": "removed",
         "new": "added",
     }
@@ -148,3 +148,29 @@ def test_a_last_word_that_is_no_longer_true_is_not_compared():
     stopped = app("a", state="deploying", overruled=True, phase="cancelled")
     also = app("a", state="pending", overruled=True, phase="cancelled")
     assert kinds(compare(release(cluster("x", stopped)), release(cluster("x", also)))) == {"a": "same"}
+
+
+@pytest.mark.parametrize("state", ["failed", "pending", "deploying", "awaiting_approval", "terminated", "odd word"])
+def test_another_version_that_does_not_run_is_planned_and_none_that_the_app_went_to(state: str):
+    one, waits = release(cluster("x", app("a"))), release(cluster("x", app("a", "2", state)))
+    assert kinds(compare(one, waits)) == {"a": "planned"}
+    assert kinds(compare(waits, one)) == {"a": "planned"}
+    assert kinds(compare(waits, waits)) == {"a": "same"}
+
+
+def named(release_id: str, form: str) -> Entity:
+    """A release that names each of its rows in this way."""
+    own = release_id.partition(":")[2]
+    rows = [entity(form.format(id=f"app:{name}", own=own), "deployed", version=own) for name in ("shop", "shop-eu")]
+    place = entity(form.format(id="cluster:eu", own=own), "completed", *rows)
+    return entity(release_id, "completed", entity("wave:w", "completed", place))
+
+
+@pytest.mark.parametrize("form", ["{id}-{own}", "{id}/{own}", "{id}@{own}", "{id}-{own}/try-1"])
+def test_the_releases_own_part_of_ids_makes_no_difference(form: str):
+    (place,) = compare(named("release:rel-7", form), named("release:rel-8", form)).clusters
+    assert place.kind is Kind.SAME
+    assert [(pair.kind, pair.left.version, pair.right.version) for pair in place.apps] == [
+        (Kind.VERSION, "rel-7", "rel-8")
+    ] * 2
+    assert all(pair.left.id.partition("rel-7")[::2] == pair.right.id.partition("rel-8")[::2] for pair in place.apps)

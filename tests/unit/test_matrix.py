@@ -1,7 +1,9 @@
 """Apps by clusters: every app stands in exactly one cell, and what differs is told by the majority."""
 
+from collections import Counter
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -66,14 +68,41 @@ def test_every_app_stands_in_exactly_one_cell_in_the_column_of_its_cluster(tree)
 
 
 @given(tree=waves)
-def test_no_version_is_more_frequent_than_the_majority_and_all_others_differ(tree):
+def test_the_majority_runs_in_more_cells_than_any_other_version_may(tree):
     for line in matrix_of(release(tree)).lines:
-        versions = [cell.version for cell in line.cells.values() if cell.version is not None]
-        counts = {version: versions.count(version) for version in versions}
-        most = max(counts.values(), default=0)
-        assert counts.get(line.majority, 0) == most
-        assert line.differing == len(versions) - most
-        assert line.tied == (list(counts.values()).count(most) > 1)
+        told = [cell for cell in line.cells.values() if cell.version is not None]
+        counts = Counter(cell.version for cell in told if cell.state == "deployed")
+        most, unknown = max(counts.values(), default=0), sum(cell.state != "deployed" for cell in told)
+        assert line.running == sum(counts.values())
+        assert (line.majority is not None) == (most > unknown)
+        if line.majority is not None:
+            assert counts[line.majority] == most
+            assert line.tied == (list(counts.values()).count(most) > 1)
+
+
+@given(tree=waves)
+def test_what_runs_differs_by_what_runs_elsewhere_and_a_failed_version_always(tree):
+    for line in matrix_of(release(tree)).lines:
+        for cell in line.cells.values():
+            if cell.version is None:
+                assert not line.differs(cell)
+            elif cell.state == "failed":
+                assert line.differs(cell)
+            else:
+                assert line.differs(cell) == (
+                    cell.version != (line.leading if cell.state == "deployed" else line.planned)
+                )
+
+
+@pytest.mark.parametrize("state", ["failed", "pending", "deploying", "paused", "cancelled", "timed_out", "odd word"])
+def test_a_version_that_did_not_get_there_never_decides_the_majority(state: str):
+    waiting = [cluster(name, app("pay", "2", state)) for name in ("a", "b", "c")]
+    (line,) = one_wave(*waiting, cluster("d", app("pay", "2"))).lines
+    assert (line.majority, line.running) == (None, 1), "one of four is not most"
+    (line,) = one_wave(*waiting, *(cluster(name, app("pay", "1")) for name in ("d", "e", "f", "g"))).lines
+    assert line.majority == "1", "it runs in more than could run anything else"
+    (line,) = one_wave(*waiting).lines
+    assert (line.majority, line.planned) == (None, "2")
 
 
 @given(tree=waves, q=st.sampled_from(["", "A", "c0", "w1", "2", "nowhere"]), only=st.sampled_from([None, *Only]))

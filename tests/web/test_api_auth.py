@@ -26,7 +26,9 @@ def test_it_works(client: FlaskClient, user: User):
     assert set(given) == {"access_token", "token_type", "expires_in", "refresh_token", "refresh_expires_in"}
     assert (given["token_type"], given["expires_in"]) == ("bearer", 3600)
     me = client.get("/api/auth/me", headers={"Authorization": f"Bearer {given['access_token']}"})
-    assert me.get_json() == {"id": user.id, "email": "rita@example.com", "name": "Rita", "role": "viewer"}
+    added = user.created_at.isoformat().replace("+00:00", "Z")
+    who = {"id": user.id, "email": "rita@example.com", "name": "Rita", "role": "viewer", "created_at": added}
+    assert me.get_json() == who
 
 
 def test_json_does_as_well(client: FlaskClient, user: User):

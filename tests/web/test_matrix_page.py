@@ -94,7 +94,7 @@ def test_the_file_has_a_line_for_each_cell(viewer: FlaskClient, rollouts: Rollou
     address = f"/releases/{rollouts.thousand}/matrix.csv"
     answer = viewer.get(address)
     assert answer.mimetype == "text/csv"
-    assert answer.data.startswith(b"\xef\xbb\xbfapp,wave,cluster,version,majority,differs,phase,state\r\n")
+    assert answer.data.startswith(b"\xef\xbb\xbfapp,wave,cluster,version,version_runs,majority,differs,phase,state\r\n")
     assert answer.headers["Content-Disposition"].startswith('attachment; filename="platform-2026-q4-matrix-20')
     told = lines(viewer, address)
     assert len(told) == 900
