@@ -118,6 +118,27 @@ def about(entity_id: str, told: dict[str, Any]) -> Any:
     return told["by_id"].get(entity_id)
 
 
+def seconds(number: float | None) -> timedelta | None:
+    """So many seconds, if any number is given."""
+    return None if number is None else timedelta(seconds=number)
+
+
+async def fall(plan: dict[str, Any]) -> None:
+    """Go wrong as a part is told to: in its own code, or in activities, which give up or are tried again."""
+    if "bug" in plan:
+        raise RuntimeError(plan["bug"])
+    if "gives_up" in plan:
+        once = RetryPolicy(maximum_attempts=1)
+        await workflow.execute_activity(
+            stumble, plan["gives_up"], start_to_close_timeout=timedelta(seconds=5), retry_policy=once
+        )
+    policy = RetryPolicy(initial_interval=timedelta(milliseconds=50), backoff_coefficient=1.0, maximum_attempts=5_000)
+    for name in plan.get("stumbles", ()):
+        workflow.start_activity(
+            stumble, name, activity_id=name, start_to_close_timeout=timedelta(seconds=5), retry_policy=policy
+        )
+
+
 async def grow(child: dict[str, Any]) -> None:
     """Start a child workflow of any type."""
     policy = workflow.ParentClosePolicy.ABANDON if child.get("abandoned") else workflow.ParentClosePolicy.TERMINATE
@@ -126,6 +147,8 @@ async def grow(child: dict[str, Any]) -> None:
         child,
         id=child["id"],
         task_queue=child.get("task_queue"),
+        run_timeout=seconds(child.get("run_timeout")),
+        task_timeout=seconds(child.get("task_timeout")),
         parent_close_policy=policy,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
     )
@@ -142,6 +165,7 @@ class ScriptedTree:
     async def run(self, args: Sequence[RawValue]) -> None:
         plan = workflow.payload_converter().from_payload(args[0].payload, dict)
         await asyncio.gather(*(grow(child) for child in plan.get("children", ())))
+        await fall(plan)
         if "stumble" in plan:
             policy = RetryPolicy(initial_interval=timedelta(milliseconds=50), maximum_attempts=500)
             await workflow.execute_activity(

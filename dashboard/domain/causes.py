@@ -7,9 +7,11 @@ from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
 
+from dashboard.domain.child_details import task_attempt, waits_for_worker
 from dashboard.domain.entities import Attempt, Entity, Release
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
+from dashboard.domain.problems import ProblemCode
 from dashboard.domain.rollup import cause_of
 
 # Stands for whatever differs from one occurrence of a cause to the next.
@@ -18,6 +20,10 @@ MAX_CAUSE = 500
 # A shorter name would blank out what is no name.
 MIN_NAME = 3
 NOT_TOLD = "No reason is told"
+# Why a release does not answer while its workflow task fails.
+_FOLLOWS_FROM_FAILING_TASK = frozenset(
+    {ProblemCode.TASK_FAILING, ProblemCode.QUERY_FAILED, ProblemCode.QUERY_TIMED_OUT, ProblemCode.NO_WORKER}
+)
 
 _PATTERNS = tuple(
     re.compile(pattern, re.IGNORECASE)
@@ -80,7 +86,7 @@ class Broken:
     """Something that failed, is being retried, is not known or waits for somebody, and why. `entity` has no children.
 
     `path` leads from the release down to it. `activity_id` is set for an activity that belongs to no entity of its
-    own: then `entity` is the release.
+    own, then `entity` is the release, and for one that is pending beside the worst of its entity.
     """
 
     release_id: str
@@ -98,6 +104,12 @@ class Broken:
         return self.attempt is not None and self.attempt.retrying
 
     @property
+    def stalled(self) -> bool:
+        """Whether its child workflow waits for a worker. Of a release that does not answer only that is known."""
+        problem = self.entity.problem
+        return problem is not None and problem.code is ProblemCode.NO_WORKER and self.entity.execution is not None
+
+    @property
     def names(self) -> frozenset[str]:
         """What a text about it may call it by."""
         entity = self.entity
@@ -106,9 +118,14 @@ class Broken:
 
 
 class Standing(StrEnum):
-    """What is being done about a cause, worst first. The values stand in the JSON."""
+    """What is being done about a cause, worst first. The values stand in the JSON.
+
+    STALLED waits for a worker that takes its next step; LEFT_RUNNING runs on though its release has ended.
+    """
 
     GAVE_UP = "gave_up"
+    STALLED = "stalled"
+    LEFT_RUNNING = "left_running"
     RETRYING = "retrying"
     NOT_KNOWN = "not_known"
 
@@ -126,6 +143,10 @@ class Cause:
         """Gave up if anything in it failed that nothing tries again; a gap alone tells of no failure."""
         if any(item.entity.phase.broken and not item.retrying for item in self.broken):
             return Standing.GAVE_UP
+        if any(item.stalled for item in self.broken):
+            return Standing.STALLED
+        if any(item.entity.left_running for item in self.broken):
+            return Standing.LEFT_RUNNING
         return Standing.RETRYING if any(item.retrying for item in self.broken) else Standing.NOT_KNOWN
 
 
@@ -158,16 +179,24 @@ def group(broken: Iterable[Broken]) -> tuple[Cause, ...]:
 
 def broken_in(release: Release) -> tuple[Broken, ...]:
     """What is broken in a release: where it happened, and not again at each level above that repeats it."""
-    found = list(_broken_below((release.root,), release))
+    found = list(_broken_below((_judged(release),), release))
     failing = release.execution.failing_task
-    if failing:
-        failure = f": {failing.failure.line}" if failing.failure else ""
-        tries = Attempt("", failing.attempt, None, failing.failure, None, None)
-        found.append(_of((release.root,), release, f"The workflow's own code fails{failure}", tries, ""))
+    if failing and not release.execution.status.closed:
+        tries = task_attempt(failing)
+        found.append(_of((release.root,), release, tries.cause or NOT_TOLD, tries, ""))
     for attempt in release.also_pending:
-        if attempt.retrying and attempt.last_failure:
-            found.append(_of((release.root,), release, attempt.last_failure.line, attempt, attempt.activity_id))
+        if attempt.retrying and attempt.cause:
+            found.append(_of((release.root,), release, attempt.cause, attempt, attempt.activity_id))
     return tuple(found)
+
+
+def _judged(release: Release) -> Entity:
+    """The release's own row: what follows from a failing workflow task is no cause beside it."""
+    root, execution = release.root, release.execution
+    if execution.failing_task and root.problem and root.problem.code in _FOLLOWS_FROM_FAILING_TASK:
+        return replace(root, problem=None)
+    waits = waits_for_worker(execution) if root.problem is None else None
+    return replace(root, problem=waits) if waits else root
 
 
 def _broken_below(path: tuple[Entity, ...], release: Release) -> Iterator[Broken]:
@@ -179,9 +208,17 @@ def _broken_below(path: tuple[Entity, ...], release: Release) -> Iterator[Broken
     if not (entity.phase.broken or retrying or gap):
         return
     cause = cause_of(entity)
-    if below and (cause is None or any(item.cause in cause for item in below)):
-        return
-    yield _of(path, release, cause or NOT_TOLD, entity.attempt)
+    if not below or (cause is not None and not any(item.cause in cause for item in below)):
+        yield _of(path, release, cause or _untold(entity), entity.attempt)
+    for other in entity.others:
+        if other.retrying and other.cause:
+            yield _of(path, release, other.cause, other, other.activity_id)
+
+
+def _untold(entity: Entity) -> str:
+    """Why no reason is given: it may only not have been read so far."""
+    problem = entity.problem
+    return problem.message if problem and problem.code is ProblemCode.REASON_NOT_READ else NOT_TOLD
 
 
 def waiting_in(release: Release) -> tuple[Broken, ...]:
@@ -193,8 +230,9 @@ def _waiting_below(path: tuple[Entity, ...], release: Release) -> Iterator[Broke
     entity = path[-1]
     below = [item for child in entity.children for item in _waiting_below((*path, child), release)]
     yield from below
-    if entity.attempt is not None and entity.attempt.paused:
-        yield _of(path, release, "its activity is paused in Temporal", entity.attempt)
+    paused = next((attempt for attempt in entity.pending if attempt.paused), None)
+    if paused:
+        yield _of(path, release, "its activity is paused in Temporal", paused)
     elif entity.phase is Phase.PAUSED and not below:
         yield _of(path, release, entity.error or entity.state.replace("_", " ") or NOT_TOLD, entity.attempt)
 

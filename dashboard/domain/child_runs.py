@@ -2,10 +2,20 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from dashboard.domain.entities import Attempt, Entity, Execution, Failure, Initiator, Origin, Status, joined
+from dashboard.domain.entities import (
+    Attempt,
+    AttemptKind,
+    Entity,
+    Execution,
+    Failure,
+    Initiator,
+    Origin,
+    Status,
+    joined,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +44,15 @@ class Word:
 class Children:
     """What was listed of a release's child workflows, and how many more there are that were not read.
 
-    `attempts` are, by run id, the activities on which some of them wait; `words` what runs said of themselves.
+    `described` are, by run id, runs as they were described last, or, once they have closed, with the reason that their
+    last event has; `words` are what runs said of themselves.
     `whole_at` says when all of them were listed at once, by the reader's own clock, and `asked_at` when it was asked
     last (UTC). `origins` say, by run id, how some of the runs began that follow another of the same id.
     """
 
     listed: tuple[Child, ...]
     more: int = 0
-    attempts: Mapping[str, Attempt] = field(default_factory=dict)
+    described: Mapping[str, Execution] = field(default_factory=dict)
     words: Mapping[str, Word] = field(default_factory=dict)
     whole_at: float = 0.0
     asked_at: datetime | None = None
@@ -53,6 +64,14 @@ class Children:
         if origin and origin.initiator is Initiator.RETRY:
             return False
         return self.asked_at is not None and run.scheduled_for(self.asked_at) is not None
+
+    def latest(self, child: Child) -> Execution:
+        """A run as it is known best: a list is seconds late, and has less of it than a description."""
+        run = self.described.get(child.execution.run_id)
+        if run is None or (child.execution.status.closed and not run.status.closed):
+            return child.execution
+        first = child.execution.original_started_at
+        return replace(run, original_started_at=first) if first else run
 
     @property
     def tally(self) -> Counter[Status]:
@@ -143,4 +162,5 @@ def tried_again(run: Execution, origin: Origin | None) -> Attempt | None:
         last_failure=origin.failure or Failure("", "how it ended is not known"),
         next_at=run.execution_time,
         worker=None,
+        kind=AttemptKind.WORKFLOW,
     )

@@ -1,12 +1,14 @@
 """Child workflows as the rows of a release: which of them belong to it, what each is, and what its status says."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from pydantic import JsonValue
 
+from dashboard.domain.child_details import verified_running, with_details
 from dashboard.domain.child_runs import Child, Children, of_this_release, tried_again
-from dashboard.domain.entities import Attempt, Entity, Execution, Status, joined
+from dashboard.domain.entities import Entity, Execution, Status, joined
 from dashboard.domain.entity_map import EntityMap
 from dashboard.domain.graph import Node, grow
 from dashboard.domain.ids import EntityType, release_name
@@ -26,8 +28,11 @@ def release_row(release: Execution) -> Entity:
     return _row(release, EntityType.RELEASE, release.workflow_id)
 
 
-def release_tree(release: Execution, children: Children, entity_map: EntityMap) -> Entity:
-    """A release that says nothing of itself, with its child workflows as its rows, in the order of their start."""
+def release_tree(release: Execution, children: Children, entity_map: EntityMap, now: datetime | None = None) -> Entity:
+    """A release that says nothing of itself, with its child workflows as its rows, in the order of their start.
+
+    With `now` (UTC), a child workflow that was not described lately says since when.
+    """
     newest: dict[str, Child] = {}
     older: list[Child] = []
     earlier: dict[str, list[Execution]] = {}
@@ -36,17 +41,25 @@ def release_tree(release: Execution, children: Children, entity_map: EntityMap) 
             older.append(child)
             earlier.setdefault(child.execution.workflow_id, []).append(child.execution)
     kept = [_since_first(child, earlier) for child in reversed(newest.values())]
-    nodes = [_node(child, release, entity_map, children) for child in (*kept, *older)]
+    nodes = [_node(child, release, entity_map, children, now) for child in (*kept, *older)]
     top = _worded(release_row(release), release, children)
     root = grow(top, release.workflow_id, nodes, limit=MAX_CHILDREN, more=children.more)
-    running = sum(not child.execution.status.closed for child in kept)
-    if release.status.closed and running:
-        text = (
-            f"The release has ended, and Temporal still lists {running:,} of its workflows as running: "
-            "they were left behind, or the list is some seconds late."
-        )
-        root = replace(root, problem=Problem(ProblemCode.LAGGING, text))
-    return root
+    return _still_listed(root, release, (children.latest(child) for child in kept))
+
+
+def _still_listed(root: Entity, release: Execution, runs: Iterable[Execution]) -> Entity:
+    """The tree of an ended release, with how many of its workflows are listed as running and were not described yet."""
+    ended_at = release.closed_at
+    if ended_at is None:
+        return root
+    listed = sum(not run.status.closed and not verified_running(run, ended_at) for run in runs)
+    if not listed:
+        return root
+    text = (
+        f"The release has ended, and Temporal still lists {listed:,} of its workflows as running: "
+        "they were left behind, or the list is some seconds late. Each is described to find out."
+    )
+    return replace(root, problem=Problem(ProblemCode.LAGGING, text))
 
 
 def _since_first(child: Child, earlier: Mapping[str, Sequence[Execution]]) -> Child:
@@ -100,14 +113,6 @@ def _parent_id(node: Node, release: Execution, entity_map: EntityMap) -> str:
     return entity[1] if entity else ""
 
 
-def longest_running(release: Execution, children: Children, limit: int) -> list[Execution]:
-    """The child workflows that have been running longest, of those that wait for no child workflow of their own."""
-    running = [child for child in of_this_release(release, children.listed) if not child.execution.status.closed]
-    waiting = {child.parent_id for child in running}
-    leaves = [child.execution for child in reversed(running) if child.execution.workflow_id not in waiting]
-    return leaves[:limit]
-
-
 @dataclass(frozen=True, slots=True)
 class Teller:
     """A run that may say of itself how its entity stands."""
@@ -128,25 +133,23 @@ def tellers(release: Execution, children: Children, entity_map: EntityMap) -> li
     return list(found.values())
 
 
-def _node(child: Child, release: Execution, entity_map: EntityMap, children: Children | None = None) -> Node:
-    run = child.execution
+def _node(
+    child: Child,
+    release: Execution,
+    entity_map: EntityMap,
+    children: Children | None = None,
+    now: datetime | None = None,
+) -> Node:
+    run = children.latest(child) if children else child.execution
     entity = entity_of(run.workflow_id, run.workflow_type, release.workflow_id, entity_map)
     entity_type, entity_id = entity or (EntityType.APP, run.workflow_id)
     row = _row(run, entity_type, entity_id)
     if entity:
         row = replace(row, name=stable_id(entity_id, release.workflow_id).partition(":")[2])
     if children:
-        row = replace(row, attempt=_attempt_of(run, children))
         row = _waiting(row) if children.is_scheduled(run) else _worded(row, run, children)
+        row = with_details(row, run, now, tried_again(run, children.origins.get(run.run_id)))
     return Node(run.workflow_id, child.parent_id, row, known=entity is not None)
-
-
-def _attempt_of(run: Execution, children: Children) -> Attempt | None:
-    """What it waits for: its activity, unless the workflow itself was tried again and no activity of it is."""
-    activity = children.attempts.get(run.run_id)
-    if activity and activity.retrying:
-        return activity
-    return tried_again(run, children.origins.get(run.run_id)) or activity
 
 
 def _waiting(row: Entity) -> Entity:
@@ -187,18 +190,19 @@ def _row(run: Execution, entity_type: EntityType, entity_id: str) -> Entity:
         created_at=run.began_at,
         updated_at=run.closed_at or run.started_at,
         details=details,
+        execution=None if entity_type is EntityType.RELEASE else run,
     )
 
 
-def statuses(release: Execution, children: Children, said: Entity, entity_map: EntityMap) -> dict[str, Status]:
-    """The status of the newest child workflow of each row that the release told of itself, where there is one."""
+def runs_by_row(release: Execution, children: Children, said: Entity, entity_map: EntityMap) -> dict[str, Execution]:
+    """The newest child workflow of each row that the release told of itself, where there is one."""
     known = {row.id for row in said.walk() if row.id} - {said.id}
-    found: dict[str, Status] = {}
+    found: dict[str, Execution] = {}
     for child in of_this_release(release, children.listed):
-        run = child.execution
+        run = children.latest(child)
         entity_id = next((name for name in _names(run, release, entity_map) if name in known), None)
         if entity_id:
-            found.setdefault(entity_id, run.status)
+            found.setdefault(entity_id, run)
     return found
 
 

@@ -12,7 +12,7 @@ from dashboard.domain.frozen import frozen
 from dashboard.domain.history import History
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
-from dashboard.domain.problems import Problem
+from dashboard.domain.problems import Problem, ProblemCode
 
 if TYPE_CHECKING:
     # A summary of entities: it is made from what is declared here.
@@ -58,13 +58,25 @@ class Failure:
         return next((each for each in reversed(inwards) if each.kind == "application"), inwards[-1])
 
 
+class AttemptKind(StrEnum):
+    """What is attempted. A workflow task is attempted again when the workflow's own code fails, a workflow as a whole
+    by its retry policy.
+    """
+
+    ACTIVITY = "activity"
+    NEXUS_OPERATION = "nexus_operation"
+    WORKFLOW_TASK = "workflow_task"
+    WORKFLOW = "workflow"
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """A pending activity, from `describe`. `maximum` is None where attempts are not limited.
 
     `heartbeat` is what the activity last told of itself, as bounded text. `paused` activities try nothing until
     somebody unpauses them. One that is `over` was pending when its workflow ended, and is not tried again. `problem`
-    says what of it could not be read.
+    says what of it could not be read. `kind` tells a pending Nexus operation or a failing workflow task from an
+    activity.
     """
 
     activity_id: str
@@ -78,11 +90,28 @@ class Attempt:
     paused: bool = False
     over: bool = False
     problem: Problem | None = None
+    kind: AttemptKind = AttemptKind.ACTIVITY
 
     @property
     def retrying(self) -> bool:
         """Whether an attempt has failed already and another comes by itself."""
         return self.number > 1 and self.last_failure is not None and not self.over and not self.paused
+
+    @property
+    def cause(self) -> str | None:
+        """The last failure in a line."""
+        if self.last_failure is None:
+            return None
+        line = self.last_failure.line
+        return f"The workflow's own code fails: {line}" if self.kind is AttemptKind.WORKFLOW_TASK else line
+
+    @property
+    def severity(self) -> tuple[bool, bool, bool, bool, bool, int]:
+        """Orders what is pending for one workflow: the greatest is the one to look at first."""
+        # What is inside a workflow that was tried again says more than that it was.
+        inside = self.kind is not AttemptKind.WORKFLOW
+        task = self.kind is AttemptKind.WORKFLOW_TASK
+        return task, self.retrying, inside, self.paused, self.last_failure is not None, self.number
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +156,17 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class ChildRun:
-    """A child workflow that has not ended, from its parent's `describe`."""
+    """A child workflow that has not ended, from its parent's `describe`.
+
+    `run_id` is empty while its start is only requested. `namespace` is another one than the dashboard's, where the
+    child is known to run there. `elsewhere` says that the dashboard's own namespace does not have it.
+    """
 
     workflow_id: str
     run_id: str
     workflow_type: str
+    namespace: str = ""
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +189,8 @@ class Entity:
     known about this row; `overruled`, that Temporal knows better than its last word.
     `details` are the fields that the contract does not name, kept as they came. `parent_id` is what a row that was
     asked for alone says that it is part of.
+    `attempt` is the first to look at of what is pending for it, and `others` are the rest. `execution` is the child
+    workflow that works on it, as it was listed or described last.
     """
 
     id: str
@@ -174,6 +211,18 @@ class Entity:
     parent_id: str = ""
     child_ids: tuple[str, ...] = ()
     children: tuple["Entity", ...] = ()
+    others: tuple[Attempt, ...] = ()
+    execution: "Execution | None" = None
+
+    @property
+    def pending(self) -> tuple[Attempt, ...]:
+        """All that is pending for it, the first to look at first."""
+        return (self.attempt, *self.others) if self.attempt else self.others
+
+    @property
+    def left_running(self) -> bool:
+        """Whether its own child workflow runs on though its release has ended."""
+        return self.problem is not None and self.problem.code is ProblemCode.LEFT_RUNNING
 
     @property
     def version_runs(self) -> bool:
@@ -223,6 +272,18 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Pollers:
+    """The workers that polled a task queue lately: their versions, empty for one that has none, and the latest poll.
+
+    `current` is the version that takes the tasks of workflows that are bound to none; empty for workers without one.
+    """
+
+    versions: tuple[str, ...] = ()
+    last_at: datetime | None = None
+    current: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Execution:
     """A run of a workflow as Temporal describes or lists it.
 
@@ -236,6 +297,10 @@ class Execution:
     schedule or is to be tried again; `original_started_at` is the start of the run that this one was reset from.
     `status_code` is the number of a status that this dashboard does not know. `origin` is None where it was not read,
     and `next_run_id` is the run that follows one that has closed. `gaps` say what of this execution could not be read.
+
+    `task_since` is when a worker took the workflow task that it still holds. `pollers` are those of the task queue,
+    None where they were not read. `described_at` (UTC) is set for a child workflow that was described, or whose last
+    event was read. `version` is the worker deployment version to which the workflow is bound.
     """
 
     workflow_id: str
@@ -261,6 +326,10 @@ class Execution:
     origin: Origin | None = None
     next_run_id: str = ""
     gaps: tuple[Problem, ...] = ()
+    task_since: datetime | None = None
+    pollers: Pollers | None = None
+    described_at: datetime | None = field(default=None, compare=False)
+    version: str = ""
 
     @property
     def began_at(self) -> datetime:
@@ -344,7 +413,8 @@ class Release:
     `runs` are those of its workflow id, as far as a tree was read; a list does not know them.
     `levels` is set for a release that is read level by level, as it is opened.
     `history` is what has been seen of it, where its tree was looked at. `parts` summarises its tree where that was
-    read for a list, which does not keep the tree; see `dashboard.domain.parts.parts_of`.
+    read for a list, which does not keep the tree; see `dashboard.domain.parts.parts_of`. `left_running` is how many
+    of its child workflows run on after its end.
     """
 
     execution: Execution
@@ -356,6 +426,7 @@ class Release:
     levels: Levels | None = None
     history: History | None = None
     parts: "Parts | None" = None
+    left_running: int = 0
 
     @property
     def id(self) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime
 from dashboard.domain.entities import Attempt, Entity, Release
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
+from dashboard.domain.problems import ProblemCode
 from dashboard.domain.rollup import Tally, cause_of, leaves_of, tally
 
 _FAILED = frozenset({Phase.FAILED, Phase.TIMED_OUT})
@@ -37,7 +38,8 @@ class Parts:
     these are leaves, and `level` is their type, or a level above them where only rows above the leaves failed.
     `cancelled` were cancelled themselves. `retrying` counts activities that failed before and are tried again.
     `waiting` rows and activities wait for a person: `waits` names the first of them, the innermost. `cause` names the
-    first innermost part that failed. `changed_at` is the newest change that a part reports.
+    first innermost part that failed. `changed_at` is the newest change that a part reports. `left_running` child
+    workflows run on after the end of the release, and no worker takes the next step of `stalled` ones.
     """
 
     apps: Tally
@@ -50,6 +52,8 @@ class Parts:
     waits: Part | None = None
     cause: Part | None = None
     changed_at: datetime | None = None
+    left_running: int = 0
+    stalled: int = 0
 
     @property
     def whole(self) -> bool:
@@ -75,7 +79,8 @@ def summarise(root: Entity, also_pending: Iterable[Attempt] = ()) -> Parts:
     """Summarise what is below a release, and its activities that belong to no row. One pass over all rows."""
     rows = root.flattened()[1:]
     leaves = leaves_of(root)
-    attempts = [row.attempt for row in rows if row.attempt] + list(also_pending)
+    attempts = [attempt for row in rows if row.attempt for attempt in row.pending] + list(also_pending)
+    problems = [row.problem.code for row in rows if row.problem]
     waits = _waiting(root, rows, also_pending)
     level, failed, total, cause = _failed(root, rows, leaves)
     return Parts(
@@ -89,6 +94,8 @@ def summarise(root: Entity, also_pending: Iterable[Attempt] = ()) -> Parts:
         waits=waits[0] if waits else None,
         cause=cause,
         changed_at=max((at for row in rows if (at := row.updated_at or row.created_at)), default=None),
+        left_running=problems.count(ProblemCode.LEFT_RUNNING),
+        stalled=problems.count(ProblemCode.NO_WORKER),
     )
 
 
@@ -115,18 +122,22 @@ def _first_cause(inner: list[Entity], broken: list[Entity]) -> Part | None:
 
 def _waiting(root: Entity, rows: list[Entity], also_pending: Iterable[Attempt]) -> list[Part]:
     # Looked for without a call per row first: most trees have none.
-    found = any(row.phase is Phase.PAUSED or (row.attempt and row.attempt.paused) for row in rows)
+    found = any(row.phase is Phase.PAUSED or (row.attempt and _paused(row)) for row in rows)
     parts = [part for child in root.children for part in _waiting_in(child)] if found else []
     return [*parts, *(_activity(attempt) for attempt in also_pending if attempt.paused)]
 
 
 def _waiting_in(row: Entity) -> list[Part]:
     below = [part for child in row.children for part in _waiting_in(child)]
-    if row.attempt is not None and row.attempt.paused:
+    if row.attempt is not None and _paused(row):
         return [*below, _part(row, "its activity is paused in Temporal")]
     if row.phase is Phase.PAUSED and not below:
         return [_part(row, row.error or row.state.replace("_", " "))]
     return below
+
+
+def _paused(row: Entity) -> bool:
+    return any(attempt.paused for attempt in row.pending)
 
 
 def _part(row: Entity, text: str) -> Part:

@@ -24,20 +24,23 @@ def place(root: Entity, execution: Execution) -> tuple[Entity, tuple[Attempt, ..
     """
     if not execution.attempts and not execution.child_runs:
         return root, (), ()
-    ids = {entity.id for entity in root.flattened() if entity.id}
-    runs, others = _by_entity(execution.child_runs, ids, execution.workflow_id)
+    rows = root.flattened()
+    ids = {entity.id for entity in rows if entity.id}
+    # A row that was drawn from, or joined with, its own child workflow is known by that, whatever the ids are.
+    mapped = {entity.execution.workflow_id: entity.id for entity in rows if entity.execution}
+    runs, others = _by_entity(execution.child_runs, ids, execution.workflow_id, mapped)
     also = tuple(attempt for activity_id, attempt in execution.attempts.items() if activity_id not in ids)
     pending = _Pending(execution.attempts, runs, frozenset([*execution.attempts, *runs]))
     return _with(root, pending), also, others
 
 
 def _by_entity(
-    runs: Iterable[ChildRun], ids: set[str], release_id: str
+    runs: Iterable[ChildRun], ids: set[str], release_id: str, mapped: Mapping[str, str]
 ) -> tuple[dict[str, ChildRun], tuple[ChildRun, ...]]:
     found: dict[str, ChildRun] = {}
     others = []
-    for run in sorted(runs, key=lambda run: run.workflow_id not in ids):
-        owner = _owner(run.workflow_id, ids, release_id)
+    for run in sorted(runs, key=lambda run: (run.workflow_id not in mapped, run.workflow_id not in ids)):
+        owner = mapped.get(run.workflow_id) or _owner(run.workflow_id, ids, release_id)
         if owner is None or owner in found:
             others.append(run)
         else:

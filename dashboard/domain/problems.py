@@ -35,6 +35,10 @@ class ProblemCode(StrEnum):
     NAMESPACE_MISSING = "temporal_namespace_missing"
     REFUSED = "temporal_refused"
     BUSY = "too_many_waiting"
+    AT_WORK = "worker_at_work"
+    LEFT_RUNNING = "left_running"
+    REASON_NOT_READ = "reason_not_read_yet"
+    NOT_DESCRIBED = "not_described_lately"
     BEHIND = "behind"
 
 
@@ -49,7 +53,18 @@ class Problem:
     @property
     def awaited(self) -> bool:
         """Whether nothing is wrong: it has only not been read so far."""
-        return self.code in {ProblemCode.NOT_READ, ProblemCode.NOT_OPENED}
+        return self.code in _AWAITED
+
+
+_AWAITED = frozenset(
+    {
+        ProblemCode.NOT_READ,
+        ProblemCode.NOT_OPENED,
+        ProblemCode.AT_WORK,
+        ProblemCode.REASON_NOT_READ,
+        ProblemCode.NOT_DESCRIBED,
+    }
+)
 
 
 class SourceUnavailable(Exception):

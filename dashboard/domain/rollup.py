@@ -8,6 +8,7 @@ from operator import attrgetter
 from dashboard.domain.entities import Attempt, Entity, Release
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
+from dashboard.domain.problems import ProblemCode
 
 _PHASE = attrgetter("phase")
 _TROUBLE = frozenset({Phase.FAILED, Phase.TIMED_OUT, Phase.PAUSED})
@@ -73,13 +74,15 @@ def leaves_of(entity: Entity) -> list[Entity]:
 class Obstacle:
     """A row that keeps its wave from finishing: the entity, and the apps in it that failed or are being retried.
 
-    `attempt` is the first of those that are being retried or stand paused.
+    `attempt` is the first of those that are being retried or stand paused. `stalled` counts the rows in it whose next
+    step no worker takes.
     """
 
     entity: Entity
     apps: Tally
     cause: str | None
     attempt: Attempt | None = None
+    stalled: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +110,21 @@ def _is_gap(entity: Entity) -> bool:
 
 def _troubled_in(cluster: Entity) -> list[Entity]:
     # Not `_troubled` for each: a tree has thousands of rows, and few of them an attempt.
-    return [row for row in cluster.walk() if row.phase in _TROUBLE or (row.attempt and _stumbles(row.attempt))]
+    return [
+        row
+        for row in cluster.walk()
+        if row.phase in _TROUBLE
+        or (row.attempt and _stumbles(row.attempt))
+        or (row.problem and row.problem.code is ProblemCode.NO_WORKER)
+    ]
 
 
 def _troubled(entity: Entity) -> bool:
-    return entity.phase in _TROUBLE or _stumbles(entity.attempt)
+    return entity.phase in _TROUBLE or _stumbles(entity.attempt) or _stalls(entity)
+
+
+def _stalls(entity: Entity) -> bool:
+    return entity.problem is not None and entity.problem.code is ProblemCode.NO_WORKER
 
 
 def _stumbles(attempt: Attempt | None) -> bool:
@@ -122,15 +135,16 @@ def _obstacle(cluster: Entity, troubled: list[Entity]) -> Obstacle:
     troubled.sort(key=lambda entity: entity.type is not EntityType.APP)
     cause = next((text for entity in [*troubled, cluster] if (text := cause_of(entity))), None)
     attempt = next((entity.attempt for entity in troubled if _stumbles(entity.attempt)), None)
-    return Obstacle(cluster, tally([entity for entity in troubled if entity.type is EntityType.APP]), cause, attempt)
+    apps = tally([entity for entity in troubled if entity.type is EntityType.APP])
+    return Obstacle(cluster, apps, cause, attempt, sum(map(_stalls, troubled)))
 
 
 def cause_of(entity: Entity) -> str | None:
     """The one line that says why an entity is in trouble: its own words first, else its activity's last failure."""
     if entity.error:
         return entity.error
-    if entity.attempt and entity.attempt.last_failure:
-        return entity.attempt.last_failure.line
+    if entity.attempt and entity.attempt.cause:
+        return entity.attempt.cause
     return entity.problem.message if entity.problem and not entity.problem.awaited else None
 
 

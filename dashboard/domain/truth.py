@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 
-from dashboard.domain.entities import Entity, Execution, Failure, Release, Status
+from dashboard.domain.child_details import left_running, reason_of, verified_running, with_details
+from dashboard.domain.entities import Entity, Execution, Release, Status
 from dashboard.domain.ids import EntityType, release_name
 from dashboard.domain.pending import place
 from dashboard.domain.phases import Phase, phase_at_work
@@ -48,12 +50,8 @@ def judge(execution: Execution, said: Entity) -> Release:
         overruled=_overrules(said, phase),
         problem=said.problem or _first_gap(execution),
     )
-    return Release(execution, root, also_pending=also_pending, other_runs=other_runs)
-
-
-def reason_of(closing: Failure | None) -> str | None:
-    """Why an execution ended: its innermost application failure, or what else ended it."""
-    return closing.root_cause.text or None if closing else None
+    left = sum(row.left_running for row in root.flattened()) if execution.status.closed else 0
+    return Release(execution, root, also_pending=also_pending, other_runs=other_runs, left_running=left)
 
 
 def _with_reason(said: Entity, execution: Execution) -> Entity:
@@ -73,28 +71,39 @@ def _first_gap(execution: Execution) -> Problem | None:
 
 
 def settle(execution: Execution, entity: Entity) -> Entity:
-    """A part of a release as it really stands: nothing of an ended release is still unfinished."""
+    """A part of a release as it really stands: of an ended release only what Temporal knows to run is unfinished."""
     if not execution.status.closed:
         return entity
-    return _ended(entity, _LEFT_BEHIND.get(execution.status, Phase.CANCELLED))
+    return _ended(entity, _LEFT_BEHIND.get(execution.status, Phase.CANCELLED), execution)
 
 
-def overrule(entity: Entity, statuses: Mapping[str, Status]) -> Entity:
-    """A tree after the statuses of the child workflows that run its rows.
+def overrule(entity: Entity, runs: Mapping[str, Execution], now: datetime | None = None) -> Entity:
+    """A tree after the child workflows that run its rows, with what is known of each.
 
-    One that ended badly beats its row's word, and an app that is "running" is at work while its own workflow is open.
+    One that ended badly or is paused beats its row's word, and an app that is "running" is at work while its own
+    workflow is open.
     """
-    children = tuple(overrule(child, statuses) for child in entity.children)
+    children = tuple(overrule(child, runs, now) for child in entity.children)
     if any(new is not old for new, old in zip(children, entity.children, strict=True)):
         entity = replace(entity, children=children)
-    status = statuses.get(entity.id)
-    if status is Status.RUNNING:
+    run = runs.get(entity.id)
+    if run is None:
+        return entity
+    return _under(entity if entity.execution is run else with_details(entity, run, now), run)
+
+
+def _under(entity: Entity, run: Execution) -> Entity:
+    """A row and all below it after the status of the child workflow that runs it."""
+    if run.status is Status.RUNNING:
         phase = phase_at_work(entity.type, entity.state, entity.phase)
         return entity if phase is entity.phase else replace(entity, phase=phase)
-    if status not in _ENDED_BADLY:
+    if run.status is not Status.PAUSED and run.status not in _ENDED_BADLY:
         return entity
-    below = tuple(_ended(child, _LEFT_BEHIND.get(status, Phase.CANCELLED)) for child in entity.children)
-    phase = phase_of_status(status)
+    phase = phase_of_status(run.status)
+    below = entity.children
+    if run.status.closed:
+        left = _LEFT_BEHIND.get(run.status, Phase.CANCELLED)
+        below = tuple(_ended(child, left, run, "parent workflow") for child in below)
     return replace(entity, children=below, phase=phase, overruled=_overrules(entity, phase))
 
 
@@ -148,9 +157,17 @@ def _phase_after(status: Status, said: Phase) -> Phase:
     return phase_of_status(status)
 
 
-def _ended(entity: Entity, left: Phase) -> Entity:
-    phase = left if entity.phase.unfinished else entity.phase
-    children = tuple(_ended(child, left) for child in entity.children)
+def _ended(entity: Entity, left: Phase, ended: Execution, what: str = "release") -> Entity:
+    """A row below an execution that has ended. A child workflow of its own says how the row itself stands."""
+    run = entity.execution
+    if run is not None and not run.status.closed and ended.closed_at and verified_running(run, ended.closed_at):
+        # What is below it without a workflow of its own was last told by what has ended.
+        children = tuple(_ended(child, Phase.UNKNOWN, ended, what) for child in entity.children)
+        return replace(entity, children=children, problem=left_running(ended, what, entity.problem))
+    phase = entity.phase
+    if phase.unfinished:
+        phase = _phase_after(run.status, phase) if run is not None and run.status.closed else left
+    children = tuple(_ended(child, left, ended, what) for child in entity.children)
     return replace(entity, phase=phase, children=children, overruled=_overrules(entity, phase))
 
 

@@ -22,12 +22,18 @@ class ObstacleView(Model):
     attempt: AttemptView | None = Field(description="The attempts of the first that is being retried.")
     failed: int
     retrying: int
+    stalled: int = Field(description="Rows in it whose next step no worker takes.")
 
     @classmethod
     def of(cls, obstacle: Obstacle) -> "ObstacleView":
         """The view of an obstacle."""
         failed = obstacle.apps.of(Phase.FAILED, Phase.TIMED_OUT)
-        parts = [_apps(failed, "failed"), _apps(obstacle.apps.retrying, "retrying")]
+        stalled = "no worker takes its step" if obstacle.stalled == 1 else f"no worker takes {obstacle.stalled} steps"
+        parts = [
+            _apps(failed, "failed"),
+            _apps(obstacle.apps.retrying, "retrying"),
+            stalled if obstacle.stalled else "",
+        ]
         return cls(
             id=obstacle.entity.id,
             name=obstacle.entity.name,
@@ -36,6 +42,7 @@ class ObstacleView(Model):
             attempt=AttemptView.of(obstacle.attempt),
             failed=failed,
             retrying=obstacle.apps.retrying,
+            stalled=obstacle.stalled,
         )
 
 

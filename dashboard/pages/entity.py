@@ -18,12 +18,15 @@ from dashboard.domain.problems import EntityNotFound, Problem, ProblemCode, Sour
 from dashboard.domain.work_times import WorkTimes
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness
+from dashboard.pages.child import ChildView
 from dashboard.pages.places import place_of_path
 from dashboard.pages.rows import AnyRow, AppRow, Row
 from dashboard.pages.runs import RunsView
 from dashboard.pages.tree import LARGE, Folding, ReleaseTree, app_row, bundle_row, cluster_row, tree_fields, wave_row
 
 NOT_LOOKED_FOR = Problem(ProblemCode.NOT_READ, "This part of the release has not been read yet.")
+# What later looks read by themselves.
+TO_BE_READ = frozenset({ProblemCode.NOT_READ, ProblemCode.REASON_NOT_READ})
 UNREAD = frozenset(
     {
         ProblemCode.NOT_READ,
@@ -61,6 +64,7 @@ class EntityPage(Page):
     runs: RunsView
     path: tuple[Step, ...] = Field(description="From the release down to the entity's parent.")
     entity: ReleaseTree | AnyRow
+    child: ChildView | None = Field(description="The child workflow that works on the entity, if it has one.")
     unread: bool = Field(exclude=True)
     opens: tuple[str, ...] = Field(exclude=True)
 
@@ -77,7 +81,8 @@ class EntityPage(Page):
     @property
     def live(self) -> bool:
         """An ended release has no news, once what is shown has been read."""
-        return self.stale or self.unread or not self.release_status.closed
+        running = self.child is not None and not self.child.status.closed
+        return self.stale or self.unread or running or not self.release_status.closed
 
     @property
     def owner(self) -> str:
@@ -131,8 +136,9 @@ class EntityPage(Page):
             run_id=release.execution.run_id,
             runs=RunsView.of(release),
             path=tuple(Step(id=step.id, type=step.type, name=step.name) for step in path[:-1]),
-            unread=any(row.problem and row.problem.code is ProblemCode.NOT_READ for row in path[-1].walk()),
+            unread=any(row.problem and row.problem.code in TO_BE_READ for row in path[-1].walk()),
             entity=_row(release, path, folding, snapshot.as_of),
+            child=ChildView.of(path[-1]),
             opens=() if by_levels or len(path) > 1 else release.root.child_ids,
             **freshness(snapshot),
         )

@@ -14,6 +14,7 @@ from dashboard.domain.rollup import tally_apps
 from dashboard.domain.work_times import WorkTimes
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, ProblemView, VersionRuns, freshness
+from dashboard.pages.child import ChildView
 from dashboard.pages.entity import Step, missing, path_to
 from dashboard.pages.places import place_of
 from dashboard.pages.rows import WorkedRow, worked
@@ -104,6 +105,7 @@ class Panel(Model):
     run_id: str
     path: tuple[Step, ...] = Field(description="From the release down to the entity's parent.")
     entity: PanelRow | None
+    child: ChildView | None = Field(description="The child workflow that works on the entity, if it has one.")
     problem: ProblemView | None
     history: HistoryView | None = Field(description="What this dashboard, this process of it, has seen of the entity.")
     also_in: tuple[KnownView, ...] = Field(
@@ -129,6 +131,7 @@ class Panel(Model):
             run_id=release.execution.run_id,
             path=tuple(Step(id=step.id, type=step.type, name=step.name) for step in (path or ())[:-1]),
             entity=_row_of(seen, entity) if entity else None,
+            child=ChildView.of(entity) if entity else None,
             problem=None if entity else _why_missing(seen, entity_id),
             history=HistoryView.of(history, [step.id for step in path or ()], entity) if history and entity else None,
             also_in=tuple(map(KnownView.of, also_in)),
@@ -157,7 +160,9 @@ class PanelPage(Page):
     @property
     def live(self) -> bool:
         """An ended release has no news."""
-        return self.stale or self.selected.entity is None or not self.selected.release_status.closed
+        child = self.selected.child
+        running = child is not None and not child.status.closed
+        return self.stale or running or self.selected.entity is None or not self.selected.release_status.closed
 
     @property
     def frame(self) -> tuple[object, ...]:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field
 
+from dashboard.domain.child_details import who_polls
 from dashboard.domain.entities import Release
 from dashboard.domain.narrowing import EVERYTHING, Narrowing
 from dashboard.domain.order import Order
@@ -52,8 +53,11 @@ class TreePage(Page, ReleaseTree):
     waiting_since: datetime | None = Field(
         description="Since when the workflow's next step waits for a worker, if that is unusually long."
     )
+    polled_by: str = Field(exclude=True)
     also_pending: tuple[AttemptView, ...] = Field(description="Activities that belong to no entity of the tree.")
     other_runs: tuple[ChildRunView, ...] = Field(description="Child workflows that belong to no entity of the tree.")
+    left_running: int = Field(description="How many of its child workflows run on though it has ended.")
+    reasons_unread: bool = Field(exclude=True)
 
     @property
     def title(self) -> str:
@@ -73,7 +77,8 @@ class TreePage(Page, ReleaseTree):
     @property
     def live(self) -> bool:
         """An ended release has no news, once it has been read whole."""
-        return self.stale or self.problem is not None or bool(self.unread) or not self.status.closed
+        moves = bool(self.unread or self.left_running or self.reasons_unread)
+        return self.stale or self.problem is not None or moves or not self.status.closed
 
     @property
     def opens(self) -> tuple[str, ...] | None:
@@ -126,9 +131,16 @@ class TreePage(Page, ReleaseTree):
             runs=RunsView.of(release),
             failing_task=FailingTaskView.of(release.execution.failing_task),
             waiting_since=release.execution.waiting_since,
+            polled_by=who_polls(release.execution),
             also_pending=tuple(view for attempt in release.also_pending if (view := AttemptView.of(attempt))),
             other_runs=tuple(child for run in release.other_runs if (child := ChildRunView.of(run))),
+            left_running=release.left_running,
+            reasons_unread=over and _reasons_unread(release),
         )
+
+
+def _reasons_unread(release: Release) -> bool:
+    return any(row.problem and row.problem.code is ProblemCode.REASON_NOT_READ for row in release.root.flattened())
 
 
 class ReleasePage(TreePage):

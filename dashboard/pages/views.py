@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from dashboard.domain.entities import Attempt, ChildRun, Failure
+from dashboard.domain.entities import Attempt, AttemptKind, ChildRun, Failure
 from dashboard.domain.rollup import Tally
 from dashboard.pages.base import Model, part
 
@@ -21,8 +21,9 @@ class FailureView(Model):
 
 
 class AttemptView(Model):
-    """A pending activity of this row: attempt `number` of `maximum` (null: not limited), and when the next begins.
+    """What is pending for this row: attempt `number` of `maximum` (null: not limited), and when the next begins.
 
+    It is an activity if `kind` does not say otherwise. `cause` is the last failure in a line.
     One that is `over` was pending when its workflow ended: `number` was the last.
     `heartbeat` is what the activity last told of itself: JSON as text, cut where it is long.
     """
@@ -38,14 +39,8 @@ class AttemptView(Model):
     heartbeat: str | None
     paused: bool
     over: bool
-
-    @property
-    def cause(self) -> str | None:
-        """The last failure in a line."""
-        failure = self.last_failure
-        if failure is None:
-            return None
-        return f"{failure.type}: {failure.message}" if failure.type else failure.message
+    kind: AttemptKind
+    cause: str | None
 
     @classmethod
     def of(cls, attempt: Attempt | None) -> "AttemptView | None":
@@ -64,20 +59,35 @@ class AttemptView(Model):
             heartbeat=attempt.heartbeat,
             paused=attempt.paused,
             over=attempt.over,
+            kind=attempt.kind,
+            cause=attempt.cause,
         )
 
 
 class ChildRunView(Model):
-    """A child workflow that has not ended."""
+    """A child workflow that has not ended. `run_id` is empty while its start is only requested.
+
+    One that runs `elsewhere` is not in the dashboard's namespace; `namespace` names its own where that is known.
+    """
 
     workflow_id: str
     run_id: str
     workflow_type: str
+    namespace: str
+    elsewhere: bool
 
     @classmethod
     def of(cls, run: ChildRun | None) -> "ChildRunView | None":
         """The view of a child workflow, or None for none."""
-        return cls(workflow_id=run.workflow_id, run_id=run.run_id, workflow_type=run.workflow_type) if run else None
+        if run is None:
+            return None
+        return cls(
+            workflow_id=run.workflow_id,
+            run_id=run.run_id,
+            workflow_type=run.workflow_type,
+            namespace=run.namespace,
+            elsewhere=run.elsewhere,
+        )
 
 
 @part

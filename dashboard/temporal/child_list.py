@@ -113,7 +113,8 @@ def _with_known(whole: Children, known: Children) -> Children:
     listed = {child.execution.run_id for child in whole.listed}
     before = (child for child in known.listed if child.execution.run_id in listed)
     words = {run_id: word for run_id, word in known.words.items() if run_id in listed}
-    return replace(whole, listed=merge(before, whole.listed), words=words)
+    described = {run_id: run for run_id, run in known.described.items() if run_id in listed}
+    return replace(whole, listed=merge(before, whole.listed), words=words, described=described)
 
 
 def _query(release: Execution) -> str:

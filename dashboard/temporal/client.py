@@ -8,11 +8,14 @@ from collections.abc import Sequence
 
 from pydantic import JsonValue
 from temporalio.api.common.v1 import Payload, WorkflowExecution
-from temporalio.api.enums.v1 import HistoryEventFilterType
+from temporalio.api.enums.v1 import HistoryEventFilterType, TaskQueueType
 from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import (
     CountWorkflowExecutionsRequest,
     CountWorkflowExecutionsResponse,
+    DescribeTaskQueueRequest,
+    DescribeTaskQueueResponse,
     DescribeWorkflowExecutionRequest,
     DescribeWorkflowExecutionResponse,
     GetWorkflowExecutionHistoryRequest,
@@ -101,6 +104,15 @@ class Client:
         )
         answer = await self._service.get_workflow_execution_history_reverse(request, timeout=budget.left)
         return answer.history.events
+
+    async def describe_task_queue(self, name: str, budget: Budget) -> DescribeTaskQueueResponse:
+        """Which workers poll a task queue for workflow tasks."""
+        request = DescribeTaskQueueRequest(
+            namespace=self._namespace,
+            task_queue=TaskQueue(name=name),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+        )
+        return await self._service.describe_task_queue(request, retry=True, timeout=budget.left)
 
 
 class Handle:

@@ -20,6 +20,7 @@ from dashboard.domain.problems import Problem
 from dashboard.temporal.activities import read_attempts, read_child_runs
 from dashboard.temporal.decode import clean_text
 from dashboard.temporal.moments import decode_moment
+from dashboard.temporal.pending import read_operations, task_since, version_of
 from dashboard.temporal.salvage import Salvage, attempt, each
 
 # A worker that polls takes a step up within milliseconds; a busy one may need seconds.
@@ -82,6 +83,8 @@ _DESCRIBED: _Fields = {
     "original_started_at": ("The original start", lambda raw: _original_start(raw), None),
     "cancel_requested": ("A cancel request", lambda raw: raw.workflow_extended_info.cancel_requested, False),
     "pause": ("The pause", lambda raw: _pause(raw), None),
+    "task_since": ("The workflow's task", lambda raw: task_since(raw.pending_workflow_task), None),
+    "version": ("The worker version", lambda raw: version_of(raw.workflow_execution_info), ""),
 }
 
 
@@ -109,11 +112,12 @@ def decode_execution(info: WorkflowExecutionInfo) -> Execution:
 def decode_description(raw: DescribeWorkflowExecutionResponse) -> Execution:
     """An execution as `describe` gives it, with what is pending for it. A field that cannot be read is a gap."""
     execution = read_execution(raw.workflow_execution_info)
+    over = execution.closed_at is not None
     fields, gaps = _read(raw, _DESCRIBED)
     return replace(
         execution,
         **fields,
-        attempts=read_attempts(raw.pending_activities, over=execution.closed_at is not None),
+        attempts=read_attempts(raw.pending_activities, over=over) | read_operations(raw, over=over),
         child_runs=read_child_runs(raw.pending_children),
         children_pending=bool(raw.pending_children),
         gaps=(*execution.gaps, *gaps),

@@ -7,6 +7,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType, TimeoutType
 from temporalio.api.failure.v1 import Failure as RawFailure
 from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
 
 from dashboard.domain.entities import ENCRYPTED, UNREADABLE, Failure
 from dashboard.domain.problems import Problem
@@ -116,9 +117,29 @@ def decode_closing(event: HistoryEvent) -> Failure | None:
         by = clean_text(terminated.identity)
         reason = bounded(terminated.reason) or (f"terminated by {by}" if by else "")
         return Failure("", reason, kind="terminated", by=by) if reason else None
-    if kind == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT:
-        return Failure("", "The workflow did not end within its time limit.", kind="timeout")
     return None
+
+
+def read_time_out(raw: DescribeWorkflowExecutionResponse) -> Failure:
+    """Which time limit a run exceeded. Raises nothing."""
+    return attempt("The end of this execution", lambda: decode_time_out(raw), _unread)
+
+
+def decode_time_out(raw: DescribeWorkflowExecutionResponse) -> Failure:
+    """Which time limit a run exceeded, from its description: the last event of such a run does not say."""
+    config, info = raw.execution_config, raw.workflow_execution_info
+    took = info.close_time.ToDatetime() - info.start_time.ToDatetime()
+    limits = {
+        "execution timeout": config.workflow_execution_timeout.ToTimedelta(),
+        "run timeout": config.workflow_run_timeout.ToTimedelta(),
+    }
+    exceeded = [(limit, name) for name, limit in limits.items() if limit and took >= limit]
+    # A run that continues another has less time than its limit: that holds for all of them together.
+    text = "The workflow did not end within its execution timeout."
+    if exceeded:
+        limit, name = min(exceeded)
+        text = f"The workflow did not end within its {name} of {limit.total_seconds():g} s."
+    return Failure("", text, kind="timeout")
 
 
 def decode_cancellation(events: Iterable[HistoryEvent]) -> Failure | None:
@@ -137,4 +158,6 @@ def decode_task_failure(events: Iterable[HistoryEvent]) -> Failure | None:
     for event in events:
         if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
             return read_failure(event.workflow_task_failed_event_attributes.failure)
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT:
+            return Failure("", "The worker did not complete the workflow task in time.", kind="timeout")
     return None

@@ -22,6 +22,7 @@ from dashboard.temporal.errors import ASKING_ERRORS, PAUSED, is_not_found, unava
 from dashboard.temporal.executions import read_description
 from dashboard.temporal.history import Endings, with_task_failure
 from dashboard.temporal.parts import ask_in_parts
+from dashboard.temporal.pollers import TaskQueues
 from dashboard.temporal.presence import Presence
 from dashboard.temporal.query_shape import RELEASE_STATE, ask_entity, ask_release
 from dashboard.temporal.reading import ChildReader, Told, alone, described, is_wordless, with_pending
@@ -48,6 +49,7 @@ class TemporalGateway:
         self._words = ChildWords(self._map)
         self._presence = Presence()
         self._endings = Endings()
+        self._task_queues = TaskQueues()
 
     async def page(
         self, asked: Slice, known: Mapping[str, Reading], counts: Mapping[Status, int] | None, budget: float
@@ -182,7 +184,7 @@ class TemporalGateway:
         return _reading(execution, answer, None)
 
     def _children(self, client: Client, budget: Budget) -> ChildReader:
-        return ChildReader(client, self._map, budget, self._words)
+        return ChildReader(client, self._map, budget, self._words, self._task_queues, self._endings)
 
     async def _read_in_parts(
         self,
@@ -240,7 +242,8 @@ class TemporalGateway:
     async def _describe(self, client: Client, release_id: str, budget: Budget, run_id: str | None = None) -> Execution:
         handle = client.get_workflow_handle(release_id, run_id=run_id)
         description = await handle.describe(budget)
-        return await with_task_failure(client, read_description(description), budget)
+        execution = await with_task_failure(client, read_description(description), budget)
+        return await self._task_queues.with_pollers(client, execution, budget)
 
     @asynccontextmanager
     async def _asking(

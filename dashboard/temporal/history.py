@@ -8,7 +8,7 @@ from dashboard.domain.entities import Execution, Failure, Status
 from dashboard.temporal.budget import Budget
 from dashboard.temporal.client import Client, Handle
 from dashboard.temporal.errors import ASKING_ERRORS
-from dashboard.temporal.failures import read_cancellation, read_closing, read_task_failure
+from dashboard.temporal.failures import read_cancellation, read_closing, read_task_failure, read_time_out
 
 # Only the first of the failures is written to the history; what arrived since, such as signals, may stand after it.
 NEWEST_EVENTS = 20
@@ -40,15 +40,19 @@ class Endings:
 
     async def of(self, handle: Handle, execution: Execution, budget: Budget) -> Failure | None:
         """Why a run ended; None where it ended well, or where that cannot be read now."""
+        try:
+            return await self.read(handle, execution, budget)
+        except ASKING_ERRORS:
+            return None  # The reason adds to what describe said; without it the release is still shown as ended.
+
+    async def read(self, handle: Handle, execution: Execution, budget: Budget) -> Failure | None:
+        """Why a run ended; None where it ended well or its last event does not say. Raises one of ASKING_ERRORS."""
         if execution.status not in ENDED_FOR_A_REASON:
             return None
         if execution.run_id in self._known:
             return self._known[execution.run_id]
-        try:
-            async with budget.bounds():
-                closing = await _closing(handle, execution.status, budget)
-        except ASKING_ERRORS:
-            return None  # The reason adds to what describe said; without it the release is still shown as ended.
+        async with budget.bounds():
+            closing = await _closing(handle, execution.status, budget)
         if _weight(closing) <= KEEP_CHARACTERS:
             self._known[execution.run_id] = closing
         return closing
@@ -58,6 +62,8 @@ async def _closing(handle: Handle, status: Status, budget: Budget) -> Failure | 
     if status is Status.CANCELED:
         # The last event says no more than that it was cancelled.
         return read_cancellation(await handle.newest_events(budget, limit=NEWEST_EVENTS))
+    if status is Status.TIMED_OUT:
+        return read_time_out(await handle.describe(budget))
     event = await handle.closing_event(budget)
     return read_closing(event) if event else None
 

@@ -6,21 +6,25 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from dashboard.domain.child_runs import Children, of_this_release
-from dashboard.domain.children import find_row, release_row, release_tree, statuses, tellers
+from dashboard.domain.children import find_row, release_row, release_tree, runs_by_row, tellers
 from dashboard.domain.entities import Entity, Execution
 from dashboard.domain.entity_map import EntityMap
 from dashboard.domain.pending import place
 from dashboard.domain.phases import phase_at_work
 from dashboard.domain.problems import Problem, ProblemCode
+from dashboard.domain.rotation import running, unexplained
 from dashboard.domain.stable_ids import ids_in, stable_id
 from dashboard.domain.truth import overrule
 from dashboard.temporal.budget import Budget
+from dashboard.temporal.child_details import ChildDetails
 from dashboard.temporal.child_list import ChildList
-from dashboard.temporal.child_shape import attempts_of, digest_of, queries_of
+from dashboard.temporal.child_shape import digest_of, queries_of
 from dashboard.temporal.child_words import ChildWords
 from dashboard.temporal.client import Client, Handle
 from dashboard.temporal.errors import ASKING_ERRORS, source_problem
 from dashboard.temporal.executions import read_description
+from dashboard.temporal.history import Endings
+from dashboard.temporal.pollers import TaskQueues
 from dashboard.temporal.query_shape import OUR_QUERIES
 
 # Reasons that say nothing against the release's having child workflows to show instead: no answer, or one of another
@@ -62,12 +66,21 @@ class Told:
 class ChildReader:
     """Reads the child workflows of releases, where there are some."""
 
-    def __init__(self, client: Client, entity_map: EntityMap, budget: Budget, words: ChildWords) -> None:
+    def __init__(
+        self,
+        client: Client,
+        entity_map: EntityMap,
+        budget: Budget,
+        words: ChildWords,
+        task_queues: TaskQueues,
+        endings: Endings,
+    ) -> None:
         self._client = client
         self._map = entity_map
         self._budget = budget
         self._words = words
         self._lists = ChildList(client, budget)
+        self._details = ChildDetails(client, budget, task_queues, endings)
 
     async def join(
         self,
@@ -93,7 +106,7 @@ class ChildReader:
             said, digest = self._map.reword(answer[0]), answer[1]
             if listing is None:
                 return Told(said, digest)
-            return self._merged(release, Told(said, digest), await listing, known)
+            return await self._merged(release, Told(said, digest), await listing, known)
         finally:
             if listing:
                 listing.cancel()
@@ -138,34 +151,36 @@ class ChildReader:
         return _because(told, problem)
 
     async def _tree(self, release: Execution, children: Children) -> Told:
-        attempts, words = await asyncio.gather(
-            attempts_of(self._client, release, children, self._budget),
+        described, words = await asyncio.gather(
+            self._details.of(release, children),
             self._words.ask(self._client, tellers(release, children, self._map), children.words, self._budget),
         )
-        children = replace(children, attempts=attempts, words=words)
-        said = release_tree(release, children, self._map)
-        moves = said.problem is not None or not _settled(release)
-        return Told(said, digest_of(children), listed=True, moves=moves, has_children=True, children=children)
+        children = replace(children, described=described, words=words)
+        now = datetime.now(UTC)
+        said = release_tree(release, children, self._map, now)
+        moves = said.problem is not None or _moves(release, children)
+        return Told(
+            said, digest_of(release, children, now), listed=True, moves=moves, has_children=True, children=children
+        )
 
-    def _merged(self, release: Execution, told: Told, listed: Children | Problem, known: Children | None) -> Told:
+    async def _merged(self, release: Execution, told: Told, listed: Children | Problem, known: Children | None) -> Told:
         children = known if isinstance(listed, Problem) else listed
-        if not told.said.child_ids and not told.said.children and children is not None:
-            told = self._with_children(release, told, children)
-        some = children is not None and bool(of_this_release(release, children.listed))
-        if children is not None and some:
-            ended = statuses(release, children, told.said, self._map)
-            told = replace(told, said=overrule(told.said, ended), digest=f"{told.digest}-{digest_of(children)}")
+        if children is None or not of_this_release(release, children.listed):
+            return told if not isinstance(listed, Problem) else _unlisted(told, listed, known)
+        if children is listed:
+            children = replace(children, described=await self._details.of(release, children))
+        now = datetime.now(UTC)
+        if not told.said.child_ids and not told.said.children:
+            told = self._with_children(release, told, children, now)
+        said = overrule(told.said, runs_by_row(release, children, told.said, self._map), now)
+        told = replace(told, said=said, digest=f"{told.digest}-{digest_of(release, children, now)}")
         if isinstance(listed, Problem):
-            # How those ended that are known stays true; of the others it is not known.
-            told = _because(told, told.said.problem or listed)
-            return replace(told, moves=True, has_children=True, children=known)
-        if not some:
-            return told
-        return replace(told, moves=not _settled(release), has_children=True, children=listed)
+            return _unlisted(told, listed, known)
+        return replace(told, moves=_moves(release, children), has_children=True, children=children)
 
-    def _with_children(self, release: Execution, told: Told, children: Children) -> Told:
+    def _with_children(self, release: Execution, told: Told, children: Children, now: datetime) -> Told:
         """What a release says that tells of nothing below it, with its child workflows there."""
-        tree = release_tree(release, children, self._map)
+        tree = release_tree(release, children, self._map, now)
         return replace(told, said=replace(told.said, child_ids=tree.child_ids, children=tree.children))
 
     async def find(self, handle: Handle, gap: Entity) -> Entity | None:
@@ -193,6 +208,23 @@ class ChildReader:
 def _because(told: Told, problem: Problem) -> Told:
     """The same with what is not known of the release itself, which changes what is shown."""
     return replace(told, said=replace(told.said, problem=problem), digest=f"{told.digest}-{problem.code}")
+
+
+def _unlisted(told: Told, problem: Problem, known: Children | None) -> Told:
+    """What a release told where its child workflows could not be listed.
+
+    How those ended that are known stays true; of the others it is not known.
+    """
+    told = _because(told, told.said.problem or problem)
+    return replace(told, moves=True, has_children=True, children=known)
+
+
+def _moves(release: Execution, children: Children) -> bool:
+    """Whether its content may change without its own history growing.
+
+    Child workflows may run on after its end, and why some ended may still have to be read.
+    """
+    return not _settled(release) or running(release, children) or unexplained(release, children)
 
 
 def _settled(release: Execution) -> bool:

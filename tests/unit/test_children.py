@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from dashboard.domain.child_runs import Child, Children
-from dashboard.domain.children import followers, longest_running, release_tree, statuses, tellers
+from dashboard.domain.children import followers, release_tree, runs_by_row, tellers
 from dashboard.domain.entities import Failure, Initiator, Origin, Status
 from dashboard.domain.entity_map import EntityMap
 from tests.rollout_makers import STARTED, entity, execution
@@ -60,14 +60,14 @@ def test_runs_of_the_release_before_the_first_of_its_chain_are_another_release()
 )
 def test_a_child_workflow_belongs_to_the_row_with_whose_id_its_own_begins(workflow_id: str):
     said = entity(RELEASE, "running", entity("app:pay", "deploying"), entity("app:payments", "deploying"))
-    found = statuses(execution(), Children((child(workflow_id, status=Status.FAILED),)), said, MAP)
-    assert found == {"app:pay": Status.FAILED}
+    found = runs_by_row(execution(), Children((child(workflow_id, status=Status.FAILED),)), said, MAP)
+    assert {row: run.status for row, run in found.items()} == {"app:pay": Status.FAILED}
 
 
 @pytest.mark.parametrize("workflow_id", ["app:pay-new", "app:pa", "app:payment", "other", "app:other/1"])
 def test_a_child_workflow_whose_id_only_looks_alike_belongs_to_no_row(workflow_id: str):
     said = entity(RELEASE, "running", entity("app:pay", "deploying"))
-    assert statuses(execution(), Children((child(workflow_id),)), said, MAP) == {}
+    assert runs_by_row(execution(), Children((child(workflow_id),)), said, MAP) == {}
 
 
 def test_of_two_attempts_the_newer_says_how_the_row_stands():
@@ -76,19 +76,8 @@ def test_of_two_attempts_the_newer_says_how_the_row_stands():
         child("app:pay/1", status=Status.FAILED, minute=1),
         child("app:pay/2", status=Status.RUNNING, minute=2),
     )
-    assert statuses(execution(), Children(listed), said, MAP) == {"app:pay": Status.RUNNING}
-
-
-def test_those_that_run_longest_and_wait_for_no_other_are_looked_at_first():
-    listed = (
-        child("wave:w", minute=1),
-        child("app:new", "wave:w", minute=4),
-        child("app:old", "wave:w", minute=2),
-        child("app:done", "wave:w", Status.COMPLETED, minute=2),
-        child("app:newest", "wave:w", minute=5),
-    )
-    found = longest_running(execution(), Children(listed), 2)
-    assert [run.workflow_id for run in found] == ["app:old", "app:new"]
+    found = runs_by_row(execution(), Children(listed), said, MAP)
+    assert {row: run.workflow_id for row, run in found.items()} == {"app:pay": "app:pay/2"}
 
 
 def run_of(number: int, status: Status, **fields: Any) -> Child:

@@ -1,0 +1,157 @@
+"""What is known of one child workflow beyond its status: what it waits for, why it ended, and what goes wrong in it."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from dashboard.domain.entities import Attempt, AttemptKind, Entity, Execution, FailingTask, Failure, Status
+from dashboard.domain.problems import Problem, ProblemCode
+
+# A child workflow that was described longer ago says since when. All that run are described in turn.
+DESCRIBED_LATELY = timedelta(seconds=60)
+# How long after a release its child workflows may take to end with it: each level is ended by the one above it.
+ENDS_WITH_IT = timedelta(seconds=3)
+# A status whose reason only the last event has.
+ENDS_FOR_A_REASON = frozenset({Status.FAILED, Status.TERMINATED, Status.TIMED_OUT})
+# A first step leaves so many events behind when nothing has been done: the start, a signal with it, the task.
+_UNTOUCHED = 3
+# The reason that Temporal itself gives for a child workflow that it terminates with its parent.
+BY_PARENT = "by parent close policy"
+_TASK_FAILS = Failure("", "its task is tried again and again")
+
+
+def task_attempt(task: FailingTask) -> Attempt:
+    """A failing workflow task as something that is tried again and again."""
+    failure = task.failure or _TASK_FAILS
+    return Attempt("", task.attempt, None, failure, None, None, kind=AttemptKind.WORKFLOW_TASK)
+
+
+def pending_of(run: Execution, tried: Attempt | None = None) -> list[Attempt]:
+    """All that is pending for a workflow, its failing workflow task included: the first to look at comes first."""
+    pending = [*run.attempts.values(), tried] if tried else list(run.attempts.values())
+    if run.failing_task and not run.status.closed:
+        pending.append(task_attempt(run.failing_task))
+    pending.sort(key=lambda attempt: attempt.severity, reverse=True)
+    return pending
+
+
+def waits_for_worker(run: Execution) -> Problem | None:
+    """Why the next step of a workflow is not taken, or None where it does not wait for a worker."""
+    if run.waiting_since is None or run.status.closed:
+        return None
+    step = "first" if run.history_length is not None and run.history_length <= _UNTOUCHED else "next"
+    since = run.waiting_since.strftime("%H:%M:%S UTC")
+    text = f"No worker takes its {step} step, which has waited since {since} on the task queue {run.task_queue}: "
+    return Problem(ProblemCode.NO_WORKER, text + who_polls(run))
+
+
+def who_polls(run: Execution) -> str:
+    """What is known of the workers of the task queue on which a step waits, as the end of a sentence."""
+    pollers = run.pollers
+    if pollers is None:
+        return "is a worker polling it?"
+    if pollers.last_at is None:
+        return "no worker polls it."
+    wanted = run.version or pollers.current
+    if wanted in pollers.versions:
+        latest = pollers.last_at.strftime("%H:%M:%S UTC")
+        return f"workers polled it (the latest at {latest}) and have not taken this step. They may be busy, or gone."
+    versions = ", ".join(version or "none" for version in pollers.versions)
+    needed = f"version {wanted}" if wanted else "a worker without a version"
+    return f"workers poll it, but none takes this step. It needs {needed}, and the workers have {versions}."
+
+
+def at_work(run: Execution) -> Problem | None:
+    """What to say of a workflow whose worker holds its task and cannot answer meanwhile; None where that is not so."""
+    if run.task_since is None or run.failing_task or run.status.closed:
+        return None
+    since = run.task_since.strftime("%H:%M:%S UTC")
+    text = f"At work: the worker has held the workflow task since {since} (a local activity may be running)."
+    return Problem(ProblemCode.AT_WORK, f"{text} It answers no query meanwhile.")
+
+
+def with_details(row: Entity, run: Execution, now: datetime | None, tried: Attempt | None = None) -> Entity:
+    """A row with what is known of the child workflow that works on it; `tried` is its own attempt where it failed."""
+    if run.status is Status.COMPLETED and row.execution is run:
+        return row
+    pending = pending_of(run, tried) if run.attempts or run.failing_task or tried else []
+    problem = waits_for_worker(run) or _not_known(run, now)
+    error = row.error or _reason(run)
+    if not pending and not problem and error == row.error and row.execution is run:
+        return row
+    return replace(
+        row,
+        attempt=pending[0] if pending else row.attempt,
+        others=tuple(pending[1:]),
+        problem=problem or row.problem,
+        error=error,
+        execution=run,
+    )
+
+
+def reason_of(closing: Failure | None) -> str | None:
+    """Why an execution ended: its innermost application failure, or what else ended it."""
+    return closing.root_cause.text or None if closing else None
+
+
+def _reason(run: Execution) -> str | None:
+    """Why a child workflow ended, and who ended it."""
+    closing = run.closing
+    if closing is None or not run.status.closed:
+        return None
+    if closing.kind != "terminated" or not closing.by:
+        return closing.root_cause.line or None
+    if closing.message == BY_PARENT:
+        return "It was terminated with its parent workflow."
+    if closing.by in closing.message:
+        return closing.message
+    return f"{closing.message} (terminated by {closing.by})"
+
+
+def _not_known(run: Execution, now: datetime | None) -> Problem | None:
+    """What was not read of this run, and since when."""
+    if run.status.closed:
+        return _no_reason(run) if run.status in ENDS_FOR_A_REASON else None
+    if now is None or (run.described_at and now - run.described_at < DESCRIBED_LATELY):
+        return None
+    if run.described_at is None:
+        return None if now - run.started_at < DESCRIBED_LATELY else NEVER_DESCRIBED
+    since = run.described_at.strftime("%H:%M:%S UTC")
+    return Problem(ProblemCode.NOT_DESCRIBED, f"What it waits for is as of {since}: it was not described since.")
+
+
+def _no_reason(run: Execution) -> Problem | None:
+    if run.described_at is None:
+        return NO_REASON_YET[run.status]
+    return run.gaps[0] if run.gaps else None
+
+
+NEVER_DESCRIBED = Problem(ProblemCode.NOT_DESCRIBED, "What it waits for was not read yet: it is described in its turn.")
+NO_REASON_YET = {
+    Status.FAILED: Problem(ProblemCode.REASON_NOT_READ, "Why it failed was not read yet."),
+    Status.TERMINATED: Problem(ProblemCode.REASON_NOT_READ, "Why it was terminated was not read yet."),
+    Status.TIMED_OUT: Problem(ProblemCode.REASON_NOT_READ, "Which time limit it exceeded was not read yet."),
+}
+
+
+def verified_running(run: Execution, ended_at: datetime) -> bool:
+    """Whether a workflow was described as running after all that ends together with its release had time to."""
+    return not run.status.closed and run.described_at is not None and run.described_at - ended_at > ENDS_WITH_IT
+
+
+_HOW_IT_ENDED = {
+    Status.COMPLETED: "completed",
+    Status.FAILED: "failed",
+    Status.CANCELED: "was cancelled",
+    Status.TERMINATED: "was terminated",
+    Status.TIMED_OUT: "timed out",
+}
+
+
+def left_running(ended: Execution, what: str, other: Problem | None = None) -> Problem:
+    """What to say of a workflow that runs on after what it was part of has ended; `other` is what is wrong with it."""
+    how = _HOW_IT_ENDED.get(ended.status, "ended")
+    at = f" at {ended.closed_at.strftime('%Y-%m-%d %H:%M UTC')}" if ended.closed_at else ""
+    text = f"Left behind: it still runs, and its {what} {how}{at}."
+    if other and other.code is ProblemCode.NO_WORKER:
+        text = f"{text} {other.message}"
+    return Problem(ProblemCode.LEFT_RUNNING, text)

@@ -1,0 +1,83 @@
+"""The child workflow that works on an entity: its own execution, what is pending in it, and why it ended."""
+
+from datetime import datetime
+
+from pydantic import Field
+
+from dashboard.domain.entities import Entity, Execution, Pause, Status
+from dashboard.pages.base import Model
+from dashboard.pages.blocked import FailingTaskView
+from dashboard.pages.views import AttemptView, ChildRunView, FailureView
+
+
+class PauseView(Model):
+    """Who paused a workflow in Temporal, since when and why, as far as it is known."""
+
+    by: str
+    reason: str
+    since: datetime | None
+
+    @classmethod
+    def of(cls, pause: Pause) -> "PauseView":
+        """The view of a pause."""
+        return cls(by=pause.by, reason=pause.reason, since=pause.since)
+
+
+class ChildView(Model):
+    """The child workflow that works on this entity, as it was listed or described last.
+
+    `pending` has all that is pending for it, the first to look at first. `closing` is the failure or the reason with
+    which it ended, with the whole chain of causes. `child_runs` are its own child workflows that have not ended.
+    """
+
+    workflow_id: str
+    run_id: str
+    workflow_type: str
+    task_queue: str
+    status: Status
+    started_at: datetime
+    execution_time: datetime | None = Field(description="When its first task is or was due.")
+    closed_at: datetime | None
+    closing: FailureView | None
+    pending: tuple[AttemptView, ...]
+    failing_task: FailingTaskView | None
+    waiting_since: datetime | None = Field(description="Since when its next step waits for a worker, if that is long.")
+    cancel_requested: bool
+    pause: PauseView | None
+    child_runs: tuple[ChildRunView, ...]
+    left_running: bool = Field(description="Whether it runs on though its release has ended.")
+    # Moves on at each look, and is no news.
+    described_at: datetime | None = Field(exclude=True)
+
+    @property
+    def others(self) -> tuple[AttemptView, ...]:
+        """All that is pending for it, but for the first."""
+        return self.pending[1:]
+
+    @classmethod
+    def of(cls, entity: Entity) -> "ChildView | None":
+        """The view of the child workflow that works on this entity, or None where there is none."""
+        run = entity.execution
+        return _view(entity, run) if run else None
+
+
+def _view(entity: Entity, run: Execution) -> ChildView:
+    return ChildView(
+        workflow_id=run.workflow_id,
+        run_id=run.run_id,
+        workflow_type=run.workflow_type,
+        task_queue=run.task_queue,
+        status=run.status,
+        started_at=run.started_at,
+        execution_time=run.execution_time,
+        closed_at=run.closed_at,
+        closing=FailureView.of(run.closing) if run.closing else None,
+        pending=tuple(view for each in entity.pending if (view := AttemptView.of(each))),
+        failing_task=FailingTaskView.of(run.failing_task),
+        waiting_since=run.waiting_since,
+        cancel_requested=run.cancel_requested,
+        pause=PauseView.of(run.pause) if run.pause else None,
+        child_runs=tuple(child for each in run.child_runs if (child := ChildRunView.of(each))),
+        left_running=entity.left_running,
+        described_at=run.described_at,
+    )

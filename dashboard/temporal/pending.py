@@ -1,0 +1,82 @@
+"""What describe lists as pending beside activities: Nexus operations, and the workflow task that a worker holds."""
+
+from datetime import UTC, datetime, timedelta
+
+from temporalio.api.enums.v1 import PendingNexusOperationState, PendingWorkflowTaskState
+from temporalio.api.workflow.v1 import PendingNexusOperationInfo, PendingWorkflowTaskInfo, WorkflowExecutionInfo
+from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
+
+from dashboard.domain.entities import Attempt, AttemptKind, Failure
+from dashboard.domain.problems import Problem
+from dashboard.temporal.decode import clean_text
+from dashboard.temporal.failures import read_failure
+from dashboard.temporal.moments import decode_moment
+from dashboard.temporal.salvage import each
+
+# A worker completes a workflow task within milliseconds; one that holds it for longer runs a local activity or is busy.
+HELD_FOR_LONG = timedelta(seconds=1)
+
+_STATE = PendingNexusOperationState
+
+
+def read_operations(raw: DescribeWorkflowExecutionResponse, *, over: bool) -> dict[str, Attempt]:
+    """Pending Nexus operations as attempts, by an id that no other operation of the workflow has. Raises nothing."""
+    pending = raw.pending_nexus_operations
+    if not pending:
+        return {}
+    found = each("This Nexus operation", pending, lambda operation: decode_operation(operation, over=over), _bare)
+    return {attempt.activity_id: attempt for attempt in found}
+
+
+def _bare(operation: PendingNexusOperationInfo, problem: Problem) -> Attempt:
+    name = f"Nexus operation #{operation.scheduled_event_id}"
+    kind = AttemptKind.NEXUS_OPERATION
+    return Attempt(name, operation.attempt, None, None, None, None, problem=problem, kind=kind)
+
+
+def decode_operation(operation: PendingNexusOperationInfo, *, over: bool) -> Attempt:
+    """A pending Nexus operation. Temporal counts the attempt that failed; of an activity it counts the next one."""
+    name = f"{operation.service}/{operation.operation}"
+    failed = operation.state == _STATE.PENDING_NEXUS_OPERATION_STATE_BACKING_OFF
+    return Attempt(
+        activity_id=clean_text(f"{name}#{operation.scheduled_event_id}"),
+        number=operation.attempt + 1 if failed else max(operation.attempt, 1),
+        maximum=None,
+        last_failure=_operation_failure(operation),
+        next_at=None if over else decode_moment(operation.next_attempt_schedule_time),
+        worker=None,
+        activity_type=clean_text(f"Nexus operation {name} at {operation.endpoint}"),
+        over=over,
+        kind=AttemptKind.NEXUS_OPERATION,
+    )
+
+
+def _operation_failure(operation: PendingNexusOperationInfo) -> Failure | None:
+    failure = read_failure(operation.last_attempt_failure) if operation.HasField("last_attempt_failure") else None
+    if operation.state != _STATE.PENDING_NEXUS_OPERATION_STATE_BLOCKED:
+        return failure
+    causes = (failure, *failure.causes) if failure else ()
+    return Failure("Blocked", clean_text(operation.blocked_reason) or "The operation is blocked.", causes)
+
+
+def task_since(task: PendingWorkflowTaskInfo) -> datetime | None:
+    """Return since when a worker holds a workflow's task, if it is longer than usual."""
+    if task.state != PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_STARTED or task.attempt > 1:
+        return None
+    # A local activity that takes long completes its task and begins another: the original time is that of the first.
+    since = decode_moment(task.original_scheduled_time) or decode_moment(task.started_time)
+    return since if since and datetime.now(UTC) - since > HELD_FOR_LONG else None
+
+
+def version_of(info: WorkflowExecutionInfo) -> str:
+    """Return the worker version to which a workflow is bound, as deployment:build, or its build id; empty if none."""
+    versioning = info.versioning_info
+    for version in (versioning.versioning_override.pinned.version, versioning.deployment_version):
+        if version.build_id:
+            return clean_text(named_version(version.deployment_name, version.build_id))
+    return clean_text(info.assigned_build_id)
+
+
+def named_version(deployment: str, build_id: str) -> str:
+    """Return a worker version as text: its deployment and its build, as far as it has them."""
+    return f"{deployment}:{build_id}" if deployment else build_id

@@ -1,0 +1,150 @@
+"""What goes wrong in child workflows is shown as it is for releases: why one failed, what stalls, what runs on."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.integration.test_child_workflows import Plan, chain, part, rows, tree
+from tests.integration.test_why import words
+from tests.rollout_makers import hierarchy
+from tests.stage import Stage
+from tests.waiting import eventually
+
+
+@pytest.fixture
+def tag() -> str:
+    """Makes the ids of child workflows unique in the namespace."""
+    return uuid4().hex[:8]
+
+
+def row_of(stage: Stage, release_id: str, entity_id: str) -> Any:
+    """The row of an entity, or None while there is none."""
+    return next((row for row in rows(tree(stage, release_id)) if row["id"] == entity_id), None)
+
+
+def address_of(release_id: str, entity_id: str) -> str:
+    return f"/releases/{release_id}/entities/{entity_id.replace('/', '~2F')}"
+
+
+def causes(stage: Stage) -> dict[str, str]:
+    """What /problems tells: the cause of each group, and what is being done about it."""
+    return {group["cause"]: group["standing"] for group in stage.json("/problems")["groups"]}
+
+
+def queueless(entity_id: str, **plan: Any) -> Plan:
+    """A child workflow on a task queue that no worker polls."""
+    return part(entity_id, task_queue=f"nobody-{uuid4().hex[:8]}", **plan)
+
+
+def test_a_failed_child_says_why_in_its_row_and_the_whole_chain_at_its_own_address(stage: Stage, tag: str):
+    wave = part(f"wave:w/{tag}", part(f"cluster:a/{tag}", gives_up="BMC 10.0.0.3"), part(f"cluster:b/{tag}"))
+    release_id = stage.start_tree("r", wave)
+    eventually(lambda: (row_of(stage, release_id, f"cluster:a/{tag}") or {}).get("error_message"))
+    row = row_of(stage, release_id, f"cluster:a/{tag}")
+    assert row["phase"] == "failed"
+    assert row["problem"] is None
+    assert "BMC 10.0.0.3" in row["error_message"]
+    page = stage.json(address_of(release_id, f"cluster:a/{tag}"))
+    closing = page["child"]["closing"]
+    chain_of = [closing["message"], *(cause["message"] for cause in closing["causes"])]
+    assert chain_of[-1] == "connect timeout to BMC 10.0.0.3"
+    assert len(chain_of) > 2, "the wrappers around it are kept"
+    assert "connect timeout to BMC 10.0.0.3" in words(stage, address_of(release_id, f"cluster:a/{tag}"))
+    stage.listed("r")
+    eventually(lambda: any("BMC" in cause for cause in causes(stage)))
+
+
+def test_a_terminated_child_says_its_reason_and_who_asked_for_it(stage: Stage, tag: str):
+    release_id = stage.start_tree("r", chain(tag))
+    eventually(lambda: len(rows(tree(stage, release_id))) == 4)
+    stage.on(f"app:a/{tag}", lambda handle: handle.terminate(reason="agent decommissioned"))
+    eventually(lambda: (row_of(stage, release_id, f"app:a/{tag}") or {}).get("error_message"))
+    row = row_of(stage, release_id, f"app:a/{tag}")
+    assert row["phase"] == "terminated"
+    assert row["error_message"].startswith("agent decommissioned (terminated by ")
+
+
+def test_a_child_that_exceeds_a_time_limit_says_which(stage: Stage, tag: str):
+    limited = part(f"app:a/{tag}", run_timeout=2)
+    release_id = stage.start_tree(
+        "r", part(f"wave:w/{tag}", part(f"cluster:c/{tag}", part(f"bundle:b/{tag}", limited)))
+    )
+    eventually(lambda: (row_of(stage, release_id, f"app:a/{tag}") or {}).get("error_message"))
+    row = row_of(stage, release_id, f"app:a/{tag}")
+    assert (row["phase"], row["error_message"]) == (
+        "timed_out",
+        "The workflow did not end within its run timeout of 2 s.",
+    )
+
+
+def test_a_child_whose_first_step_no_worker_takes_says_so_everywhere(stage: Stage, tag: str):
+    release_id = stage.start_tree("r", part(f"wave:w/{tag}", queueless(f"cluster:c/{tag}")))
+    eventually(lambda: (row_of(stage, release_id, f"cluster:c/{tag}") or {}).get("problem"))
+    problem = row_of(stage, release_id, f"cluster:c/{tag}")["problem"]
+    assert problem["code"] == "no_worker"
+    assert "No worker takes its first step" in problem["message"]
+    assert "no worker polls it" in problem["message"]
+    page = stage.json(f"/releases/{release_id}")
+    assert page["blocked_by"][0]["obstacles"][0]["stalled"] == 1
+    assert "no worker takes its step" in words(stage, f"/releases/{release_id}")
+    stage.listed("r")
+    eventually(lambda: "stalled" in causes(stage).values())
+
+
+def test_a_child_whose_own_code_fails_says_so_with_attempt_and_reason(stage: Stage, tag: str):
+    bug = part(f"cluster:c/{tag}", bug="no such region: 'emea'", task_timeout=1)
+    release_id = stage.start_tree("r", part(f"wave:w/{tag}", bug))
+    eventually(lambda: (row_of(stage, release_id, f"cluster:c/{tag}") or {}).get("attempt"))
+    row = row_of(stage, release_id, f"cluster:c/{tag}")
+    assert (row["phase"], row["attempt"]["kind"], row["attempt"]["retrying"]) == ("running", "workflow_task", True)
+    assert row["attempt"]["cause"] == "The workflow's own code fails: RuntimeError: no such region: 'emea'"
+    assert stage.json(f"/releases/{release_id}")["progress"]["retrying"] == 1
+    assert stage.json(address_of(release_id, f"cluster:c/{tag}"))["child"]["failing_task"]["attempt"] > 1
+    stage.listed("r")
+    eventually(lambda: any("no such region" in cause for cause in causes(stage)))
+    assert list(causes(stage).values()) == ["retrying"]
+
+
+def test_all_that_is_pending_for_a_child_is_told(stage: Stage, tag: str):
+    release_id = stage.start_tree(
+        "r", part(f"wave:w/{tag}", part(f"cluster:c/{tag}", stumbles=["shop", "pay", "cart"]))
+    )
+    eventually(lambda: (row_of(stage, release_id, f"cluster:c/{tag}") or {}).get("more_pending") == 2)
+    row = row_of(stage, release_id, f"cluster:c/{tag}")
+    assert row["attempt"]["retrying"]
+    pending = stage.json(address_of(release_id, f"cluster:c/{tag}"))["child"]["pending"]
+    assert sorted(attempt["activity_id"] for attempt in pending) == ["cart", "pay", "shop"]
+    text = words(stage, address_of(release_id, f"cluster:c/{tag}"))
+    assert all(f"connect timeout to {name}" in text for name in ("cart", "pay", "shop"))
+    assert "and 2 more" in words(stage, f"/releases/{release_id}/hierarchy")
+
+
+def test_a_child_that_outlives_a_terminated_release_runs_on_until_it_ends(stage: Stage, tag: str):
+    release_id = stage.start_tree("r", chain(tag, abandoned=True))
+    eventually(lambda: len(rows(tree(stage, release_id))) == 4)
+    stage.on(release_id, lambda handle: handle.terminate(reason="stop it"))
+    eventually(lambda: (row_of(stage, release_id, f"app:a/{tag}")["problem"] or {}).get("code") == "left_running")
+    page = tree(stage, release_id)
+    assert (page["phase"], page["left_running"]) == ("terminated", 1)
+    assert [row["phase"] for row in rows(page)] == ["terminated"] * 3 + ["running"]
+    assert "its release was terminated" in rows(page)[-1]["problem"]["message"]
+    stage.end(f"app:a/{tag}", "well")
+    eventually(lambda: row_of(stage, release_id, f"app:a/{tag}")["phase"] == "succeeded")
+    assert tree(stage, release_id)["left_running"] == 0
+
+
+def test_a_child_of_a_release_that_told_of_it_runs_on_too(stage: Stage, tag: str):
+    told = hierarchy(clusters=1, apps=1)
+    told["waves"][0]["clusters"][0]["id"] = told["waves"][0]["cluster_ids"][0] = f"cluster:one-{tag}"
+    release_id = stage.start("r", {"get_hierarchy": told})
+    stage.on(release_id, lambda handle: handle.signal("spawn", part(f"cluster:one-{tag}", abandoned=True)))
+    eventually(lambda: stage.run(lambda client: client.count_workflows(f"WorkflowId = 'cluster:one-{tag}'")).count)
+    stage.end(release_id, "well")
+    eventually(lambda: tree(stage, release_id)["left_running"] == 1)
+    found = {row["id"]: row["phase"] for row in rows(tree(stage, release_id))}
+    assert found[f"cluster:one-{tag}"] == "running"
+    assert found["app:a0-0"] == "unknown", "what told of it has ended"
+    stage.end(f"cluster:one-{tag}", "boom")
+    eventually(lambda: row_of(stage, release_id, f"cluster:one-{tag}")["phase"] == "failed")
+    assert row_of(stage, release_id, f"cluster:one-{tag}")["error_message"] == "RolloutFailed: boom"
