@@ -14,7 +14,8 @@ from dashboard.domain.rollup import tally, tally_apps
 from dashboard.domain.work_times import WorkTimes
 from dashboard.pages.base import part
 from dashboard.pages.places import place_of
-from dashboard.pages.rows import AppRow, BundleRow, ClusterRow, Row, WaveRow, WorkedRow, common, worked
+from dashboard.pages.release_row import ReleaseRow, release_common
+from dashboard.pages.rows import AppRow, BundleRow, ClusterRow, Row, WaveRow, WorkedRow, worked
 from dashboard.pages.views import Progress
 
 # From so many rows on a browser is told to make those that are out of sight later.
@@ -22,7 +23,7 @@ LARGE = 1_500
 
 
 @part
-class ReleaseTree(WorkedRow):
+class ReleaseTree(ReleaseRow, WorkedRow):
     """A release with its waves: what Temporal knows of its execution beside what it says of itself."""
 
     type: EntityType
@@ -98,10 +99,9 @@ def tree_fields(release: Release, folding: Folding, known_at: datetime) -> dict[
     place = place_of("", execution.workflow_id, 0)
     work = WorkTimes(release, known_at)
     return {
-        **common(root, place),
+        **release_common(release, place),
         "began_at": release.began_at(known_at),
         "ended_at": execution.closed_at,
-        "type": root.type,
         "workflow_id": execution.workflow_id,
         "run_id": execution.run_id,
         "workflow_type": execution.workflow_type,
