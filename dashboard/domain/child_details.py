@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from dashboard.domain.entities import Attempt, AttemptKind, Entity, Execution, FailingTask, Failure, Status
+from dashboard.domain.execution_problem import problem_of
 from dashboard.domain.problems import Problem, ProblemCode
 
 # A child workflow that was described longer ago says since when. All that run are described in turn.
@@ -71,10 +72,10 @@ def at_work(run: Execution) -> Problem | None:
 
 def with_details(row: Entity, run: Execution, now: datetime | None, tried: Attempt | None = None) -> Entity:
     """A row with what is known of the child workflow that works on it; `tried` is its own attempt where it failed."""
-    if run.status is Status.COMPLETED and row.execution is run:
+    if run.status is Status.COMPLETED and row.execution is run and not run.gaps:
         return row
     pending = pending_of(run, tried) if run.attempts or run.failing_task or tried else []
-    problem = waits_for_worker(run) or _not_known(run, now)
+    problem = problem_of(run) or waits_for_worker(run) or _not_known(run, now)
     error = row.error or _reason(run)
     if not pending and not problem and error == row.error and row.execution is run:
         return row
@@ -90,7 +91,7 @@ def with_details(row: Entity, run: Execution, now: datetime | None, tried: Attem
 
 def reason_of(closing: Failure | None) -> str | None:
     """Why an execution ended: its innermost application failure, or what else ended it."""
-    return closing.root_cause.text or None if closing else None
+    return closing.root_cause.line or None if closing else None
 
 
 def _reason(run: Execution) -> str | None:

@@ -1,7 +1,7 @@
 """What the dashboard knows of a rollout: its entities, its execution, and what Temporal knows of its activities."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from dashboard.domain.history import History
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem, ProblemCode
+from dashboard.domain.texts import cut
 
 if TYPE_CHECKING:
     # A summary of entities: it is made from what is declared here.
@@ -47,9 +48,10 @@ class Failure:
         return f"{self.type}: {self.message}" if self.type and self.message else self.type or self.message
 
     @property
-    def text(self) -> str:
-        """The message; the type as well where Temporal itself ended something, or where there is no message."""
-        return self.message if self.message and self.kind == "application" else self.line
+    def brief(self) -> "Failure":
+        """The same with no message longer than a row has room for."""
+        causes = tuple(cause.brief for cause in self.causes)
+        return Failure(self.type, cut(self.message), causes, self.kind, self.by)
 
     @property
     def root_cause(self) -> "Failure":
@@ -99,11 +101,17 @@ class Attempt:
 
     @property
     def cause(self) -> str | None:
-        """The last failure in a line."""
+        """What is at the bottom of the last failure, as far as a row has room for it."""
         if self.last_failure is None:
             return None
-        line = self.last_failure.line
+        line = cut(self.last_failure.root_cause.line)
         return f"The workflow's own code fails: {line}" if self.kind is AttemptKind.WORKFLOW_TASK else line
+
+    @property
+    def brief(self) -> "Attempt":
+        """The same with no text longer than a row has room for."""
+        failure = self.last_failure and self.last_failure.brief
+        return replace(self, last_failure=failure, heartbeat=cut(self.heartbeat) if self.heartbeat else None)
 
     @property
     def severity(self) -> tuple[bool, bool, bool, bool, bool, int]:

@@ -19,6 +19,7 @@ PREFIX = RELEASE_PREFIX
 # What the status of an execution tells. The other phases are words of the rollout, which no store can look for.
 TOLD_BY_STATUS = (
     Phase.RUNNING,
+    Phase.PAUSED,
     Phase.SUCCEEDED,
     Phase.FAILED,
     Phase.CANCELLED,

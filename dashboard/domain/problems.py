@@ -21,6 +21,7 @@ class ProblemCode(StrEnum):
     UNREADABLE = "unreadable"
     UNDECODABLE = "undecodable"
     PAUSED = "paused_in_temporal"
+    UNKNOWN_STATUS = "unknown_status"
     ORPHAN = "orphan"
     TWO_PARENTS = "two_parents"
     CYCLE = "cycle"
@@ -52,18 +53,8 @@ class Problem:
 
     @property
     def awaited(self) -> bool:
-        """Whether nothing is wrong: it has only not been read so far."""
+        """Whether nothing is wrong: it has only not been read so far, or is paused."""
         return self.code in _AWAITED
-
-    @property
-    def structural(self) -> bool:
-        """Whether all that is not known is where a row belongs: that says nothing of how the row itself is."""
-        return self.code in {ProblemCode.UNKNOWN_TYPE, ProblemCode.NO_LEVEL, ProblemCode.MISPLACED}
-
-    @property
-    def gap(self) -> bool:
-        """Whether it leaves unknown how a row is."""
-        return not (self.awaited or self.structural)
 
 
 _AWAITED = frozenset(
@@ -73,6 +64,7 @@ _AWAITED = frozenset(
         ProblemCode.AT_WORK,
         ProblemCode.REASON_NOT_READ,
         ProblemCode.NOT_DESCRIBED,
+        ProblemCode.PAUSED,
     }
 )
 

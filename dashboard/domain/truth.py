@@ -6,10 +6,11 @@ from datetime import datetime
 
 from dashboard.domain.child_details import left_running, reason_of, verified_running, with_details
 from dashboard.domain.entities import Entity, Execution, Release, Status
+from dashboard.domain.execution_problem import problem_of
 from dashboard.domain.ids import EntityType, release_name
 from dashboard.domain.pending import place
 from dashboard.domain.phases import Phase, phase_at_work
-from dashboard.domain.problems import Problem
+from dashboard.domain.problems import Problem, ProblemCode
 
 _PHASES = {
     Status.RUNNING: Phase.RUNNING,
@@ -48,7 +49,7 @@ def judge(execution: Execution, said: Entity) -> Release:
         children=children,
         phase=phase,
         overruled=_overrules(said, phase),
-        problem=said.problem or _first_gap(execution),
+        problem=_problem(said, execution),
     )
     left = sum(row.left_running for row in root.flattened()) if execution.status.closed else 0
     return Release(execution, root, also_pending=also_pending, other_runs=other_runs, left_running=left)
@@ -59,15 +60,18 @@ def _with_reason(said: Entity, execution: Execution) -> Entity:
     closing = execution.closing
     if closing is None or (said.error and not closing.causes):
         return said
-    own = said.error or closing.text
+    own = said.error or closing.line
     reason = reason_of(closing)
     if not closing.causes or own == reason:
         return replace(said, error=reason)
     return replace(said, error=reason, details={**said.details, "error_message": own})
 
 
-def _first_gap(execution: Execution) -> Problem | None:
-    return execution.gaps[0] if execution.gaps else None
+def _problem(said: Entity, execution: Execution) -> Problem | None:
+    """What is not known of the release. By whom it was paused, its record tells better than a refused query."""
+    if said.problem is None or said.problem.code is ProblemCode.PAUSED:
+        return problem_of(execution)
+    return said.problem
 
 
 def settle(execution: Execution, entity: Entity) -> Entity:

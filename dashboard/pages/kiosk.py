@@ -9,7 +9,6 @@ from pydantic import Field
 from dashboard.domain.entities import Release, Status
 from dashboard.domain.ids import EntityType
 from dashboard.domain.kiosk import Turns
-from dashboard.domain.overall import overall
 from dashboard.domain.phases import Phase
 from dashboard.domain.rollup import blockages, tally, tally_apps
 from dashboard.domain.timeline import timeline
@@ -17,7 +16,7 @@ from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness, part
 from dashboard.pages.blocked import BlockageView, FailingTaskView
 from dashboard.pages.places import place_of
-from dashboard.pages.release_row import ReleaseRow, release_common
+from dashboard.pages.rows import Row, brief, common
 from dashboard.pages.runs import RunsView
 from dashboard.pages.strip import MOST, Strip
 from dashboard.pages.timeline import EstimateView
@@ -39,10 +38,9 @@ class Turn(Model):
     @classmethod
     def of(cls, release: Release, *, shown: bool) -> "Turn":
         """The view of a release of the list."""
-        root, found = release.root, overall(release)
+        root = release.root
         word = (root.phase if root.overruled else root.state or "not known").replace("_", " ")
-        words = found.label or (f"{word}, {found.note}" if found.note else word)
-        return cls(release_id=release.id, name=root.name, word=words, turn_phase=found.phase, shown=shown)
+        return cls(release_id=release.id, name=root.name, word=word, turn_phase=root.phase, shown=shown)
 
 
 class Ended(Model):
@@ -92,7 +90,7 @@ class TurnsView(Model):
 
 
 @part
-class KioskRelease(ReleaseRow):
+class KioskRelease(Row):
     """The release that is shown, with its waves as a strip. `estimate` is null where there is none."""
 
     type: EntityType
@@ -114,9 +112,10 @@ class KioskRelease(ReleaseRow):
     def of(cls, release: Release, known_at: datetime) -> "KioskRelease":
         """The view of a release as it was read at this moment."""
         execution, root = release.execution, release.root
-        runs = RunsView.of(release)
+        runs, over = RunsView.of(release), execution.status.closed
         return cls(
-            **release_common(release, place_of("", release.id, 0)),
+            **brief(common(root, place_of("", release.id, 0))),
+            type=root.type,
             workflow_id=release.id,
             run_id=execution.run_id,
             status=execution.status,
@@ -125,7 +124,7 @@ class KioskRelease(ReleaseRow):
             progress=Progress.of(tally_apps(root)),
             wave_progress=Progress.of(tally(root.children)),
             strip=Strip.of(release, MOST),
-            blocked_by=tuple(BlockageView.of(blockage, release) for blockage in blockages(release)),
+            blocked_by=tuple(BlockageView.of(blockage, over=over) for blockage in blockages(release)),
             failing_task=FailingTaskView.of(execution.failing_task),
             waiting_since=execution.waiting_since,
             # Of a release that is read as it is opened there is none, and it has thousands of rows.
@@ -136,8 +135,7 @@ class KioskRelease(ReleaseRow):
     @property
     def troubled(self) -> bool:
         """Whether anything failed or is being retried; a release that only waits for somebody is not in trouble."""
-        own = self.overall_phase.broken or self.failing_task
-        return bool(self.progress.broken or self.progress.retrying or own)
+        return bool(self.progress.broken or self.progress.retrying or self.phase.broken or self.failing_task)
 
     @property
     def crowding(self) -> str:
@@ -167,14 +165,14 @@ class KioskPage(Page):
         """What the browser's tab says."""
         if self.release is None:
             return "Nothing is running"
-        return f"{self.release.name}: {self.release.short}"
+        return f"{self.release.name}: {self.release.phase.replace('_', ' ')}"
 
     @property
     def worst(self) -> Phase | None:
         """Failed as soon as anything in the release is, or is being tried again."""
         if self.release is None:
             return None
-        return Phase.FAILED if self.release.troubled else self.release.overall_phase
+        return Phase.FAILED if self.release.troubled else self.release.phase
 
     @property
     def narrowed(self) -> tuple[tuple[str, str], ...]:

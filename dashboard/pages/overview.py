@@ -5,9 +5,9 @@ from datetime import datetime
 from pydantic import Field
 
 from dashboard.domain.entities import Release, ReleaseList
-from dashboard.domain.overall import overall
 from dashboard.domain.overview import Overview, overview
 from dashboard.domain.phases import Phase
+from dashboard.domain.texts import cut
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model
 
@@ -28,15 +28,14 @@ class Named(Model):
     @classmethod
     def of(cls, release: Release) -> "Named":
         """The view of a release."""
-        execution, root, found = release.execution, release.root, overall(release)
-        own = (root.phase if root.overruled else root.state or "not known").replace("_", " ")
+        execution, root = release.execution, release.root
         return cls(
             release_id=release.id,
             run_id=execution.run_id if execution.status.closed else None,
             name=root.name,
-            word=found.label or (found.note if found.waits else own),
+            word=(root.phase if root.overruled else root.state or "not known").replace("_", " "),
             since=execution.closed_at or root.updated_at,
-            cause=root.error or (found.note if found.attention else "") or None,
+            cause=cut(root.error) if root.error else None,
         )
 
 

@@ -9,6 +9,7 @@ from pydantic import Field, JsonValue
 from dashboard.domain.entities import Entity
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import ProblemCode
+from dashboard.domain.texts import cut, cut_details
 from dashboard.domain.work_times import WorkTimes
 from dashboard.pages.base import ProblemView, VersionRuns, part
 from dashboard.pages.places import key_of
@@ -57,11 +58,6 @@ class Row:
         return state if len(state) <= MAX_LABEL else f"{state[: MAX_LABEL - 1]}…"
 
     @property
-    def shown_phase(self) -> Phase:
-        """The phase whose shape and colour it has."""
-        return self.phase
-
-    @property
     def label(self) -> str:
         """What to call the state, with blanks: the rollout's own word, unless that is no longer true."""
         return (self.phase if self.overruled else self.word).replace("_", " ")
@@ -74,20 +70,18 @@ class Row:
 
     @property
     def cause(self) -> str | None:
-        """The line that says why this row is in trouble, or what is not known of it: that is no cause of a failure."""
+        """The line that says why this row is in trouble, or that it is still to be read."""
         cause = self.error_message or (self.attempt.cause if self.attempt else None)
+        cause = cut(cause) if cause else None
         if cause or self.problem is None or self.problem.code == ProblemCode.NOT_OPENED:
             return cause
-        structural = not (self.problem.gap or self.problem.awaited)
-        if structural and self.phase.broken:
-            return None
         return self.problem.message
 
     @property
     def calm(self) -> bool:
         """Whether its cause is no trouble."""
         trouble = self.error_message or (self.attempt and self.attempt.cause)
-        return not trouble and self.problem is not None and not self.problem.gap
+        return not trouble and self.problem is not None and self.problem.awaited
 
     @property
     def addressable(self) -> bool:
@@ -271,3 +265,9 @@ def common(entity: Entity, place: str) -> dict[str, Any]:
         "unread_below": entity.unopened,
         "place": place,
     }
+
+
+def brief(fields: dict[str, Any]) -> dict[str, Any]:
+    """The same fields with no text longer than a row has room for: the release itself has the whole of it."""
+    error = fields["error_message"]
+    return fields | {"error_message": cut(error) if error else error, "details": cut_details(fields["details"])}

@@ -13,7 +13,7 @@ from dashboard.domain.strip import Cell, Segment, count_clusters, segments
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness, part
 from dashboard.pages.places import key_of, place_of
-from dashboard.pages.release_row import ReleaseRow, release_common
+from dashboard.pages.rows import Row, common
 from dashboard.pages.views import Progress
 
 # From so many clusters on a strip counts them: above the tree, where it is sent anew with each change, and alone.
@@ -146,7 +146,7 @@ class Strip:
         return "; ".join(wave.told for wave in self.waves)
 
 
-class StripPage(Page, ReleaseRow):
+class StripPage(Page, Row):
     """A release as one strip, fit for a wall: its waves, and each cluster as a cell."""
 
     template: ClassVar[str] = "pages/strip.html"
@@ -167,12 +167,12 @@ class StripPage(Page, ReleaseRow):
     @property
     def title(self) -> str:
         """What the browser's tab says."""
-        return f"{self.name}, strip: {self.short}"
+        return f"{self.name}, strip: {self.phase.replace('_', ' ')}"
 
     @property
     def worst(self) -> Phase | None:
-        """The release's own, its parts counted in."""
-        return self.overall_phase
+        """The release's own."""
+        return self.phase
 
     @property
     def live(self) -> bool:
@@ -190,8 +190,9 @@ class StripPage(Page, ReleaseRow):
         release = snapshot.value
         execution, root = release.execution, release.root
         return cls(
-            **release_common(release, place_of("", execution.workflow_id, 0)),
+            **common(root, place_of("", execution.workflow_id, 0)),
             **freshness(snapshot),
+            type=root.type,
             workflow_id=execution.workflow_id,
             run_id=execution.run_id,
             status=execution.status,

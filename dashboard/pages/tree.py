@@ -14,16 +14,15 @@ from dashboard.domain.rollup import tally, tally_apps
 from dashboard.domain.work_times import WorkTimes
 from dashboard.pages.base import part
 from dashboard.pages.places import place_of
-from dashboard.pages.release_row import ReleaseRow, release_common
-from dashboard.pages.rows import AppRow, BundleRow, ClusterRow, Row, WaveRow, WorkedRow, worked
-from dashboard.pages.views import Progress
+from dashboard.pages.rows import AppRow, BundleRow, ClusterRow, Row, WaveRow, WorkedRow, common, worked
+from dashboard.pages.views import FailureView, PauseView, Progress
 
 # From so many rows on a browser is told to make those that are out of sight later.
 LARGE = 1_500
 
 
 @part
-class ReleaseTree(ReleaseRow, WorkedRow):
+class ReleaseTree(WorkedRow):
     """A release with its waves: what Temporal knows of its execution beside what it says of itself."""
 
     type: EntityType
@@ -34,6 +33,15 @@ class ReleaseTree(ReleaseRow, WorkedRow):
     status: Status
     started_at: datetime
     closed_at: datetime | None
+    status_code: Annotated[
+        int | None, Field(description="The number of a status that this dashboard does not know, which is UNKNOWN.")
+    ]
+    cancel_requested: Annotated[bool, Field(description="Whether it was asked to cancel, which it may do in its time.")]
+    pause: Annotated[PauseView | None, Field(description="Set while Temporal itself has paused it.")]
+    failure: Annotated[
+        FailureView | None,
+        Field(description="With what it ended, if not well, and all that caused that. `error_message` is the cause."),
+    ]
     changed_at: Annotated[
         datetime, Field(description="The newest time that any part of the release gives for a change.")
     ]
@@ -99,9 +107,10 @@ def tree_fields(release: Release, folding: Folding, known_at: datetime) -> dict[
     place = place_of("", execution.workflow_id, 0)
     work = WorkTimes(release, known_at)
     return {
-        **release_common(release, place),
+        **common(root, place),
         "began_at": release.began_at(known_at),
         "ended_at": execution.closed_at,
+        "type": root.type,
         "workflow_id": execution.workflow_id,
         "run_id": execution.run_id,
         "workflow_type": execution.workflow_type,
@@ -109,6 +118,10 @@ def tree_fields(release: Release, folding: Folding, known_at: datetime) -> dict[
         "status": execution.status,
         "started_at": execution.started_at,
         "closed_at": execution.closed_at,
+        "status_code": execution.status_code,
+        "cancel_requested": execution.cancel_requested,
+        "pause": PauseView.of(execution),
+        "failure": FailureView.of(execution.closing) if execution.closing else None,
         "changed_at": _last_change(release, work),
         "wave_ids": root.child_ids,
         "progress": Progress.of(tally_apps(root)),

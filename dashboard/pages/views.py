@@ -2,22 +2,51 @@
 
 from datetime import datetime
 
-from dashboard.domain.entities import Attempt, AttemptKind, ChildRun, Failure
+from dashboard.domain.entities import Attempt, AttemptKind, ChildRun, Execution, Failure, Pause, Status
 from dashboard.domain.rollup import Tally
 from dashboard.pages.base import Model, part
 
 
 class FailureView(Model):
-    """A failure as Temporal keeps it. `causes` are what led to it, outermost first."""
+    """A failure as Temporal keeps it. `causes` are what led to it, outermost first.
+
+    `kind` is `application` for what a workflow or an activity raised, otherwise Temporal's own, such as `timeout`,
+    `activity` or `child_workflow_execution`. The innermost application failure is the cause. `by` is who cancelled or
+    terminated it, where that is known.
+    """
 
     type: str
     message: str
     causes: tuple["FailureView", ...] = ()
+    kind: str = "application"
+    by: str = ""
 
     @classmethod
     def of(cls, failure: Failure) -> "FailureView":
         """The view of a failure with its causes."""
-        return cls(type=failure.type, message=failure.message, causes=tuple(cls.of(cause) for cause in failure.causes))
+        return cls(
+            type=failure.type,
+            message=failure.message,
+            causes=tuple(cls.of(cause) for cause in failure.causes),
+            kind=failure.kind,
+            by=failure.by,
+        )
+
+
+class PauseView(Model):
+    """Who paused it in Temporal, why and since when, as far as that is known."""
+
+    by: str
+    reason: str
+    since: datetime | None
+
+    @classmethod
+    def of(cls, execution: Execution) -> "PauseView | None":
+        """The view of an execution's pause, or None for none."""
+        if execution.status is not Status.PAUSED:
+            return None
+        pause = execution.pause or Pause()
+        return cls(by=pause.by, reason=pause.reason, since=pause.since)
 
 
 class AttemptView(Model):

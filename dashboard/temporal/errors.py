@@ -6,6 +6,7 @@ import structlog
 from temporalio.service import RPCError, RPCStatusCode
 
 from dashboard.domain.entities import Status
+from dashboard.domain.execution_problem import paused
 from dashboard.domain.problems import Problem, ProblemCode, SourceUnavailable
 from dashboard.temporal.client import QueryRejected
 from dashboard.temporal.decode import clean_text
@@ -19,12 +20,6 @@ ASKING_ERRORS = (RPCError, QueryRejected, RuntimeError, TimeoutError)
 
 # Characters kept of an error's text.
 MAX_SAID = 2_000
-
-PAUSED = Problem(
-    ProblemCode.PAUSED,
-    "The workflow is paused in Temporal, which passes no query on to it until it is unpaused: "
-    "it cannot say how it stands. Its worker may be well.",
-)
 
 _CONNECT_FAILED = "Failed client connect"
 # Who is refused at the SDK's first call hears it in this form only: there is no RPCError then.
@@ -56,6 +51,11 @@ _SOURCE = {
 def is_not_found(exc: BaseException) -> bool:
     """Whether Temporal said that the workflow does not exist (and not that the namespace does not)."""
     return isinstance(exc, RPCError) and exc.status is RPCStatusCode.NOT_FOUND and not _namespace_missing(exc)
+
+
+def knows_no_pause(exc: RPCError) -> bool:
+    """Whether a visibility query was refused by a server that is older than the status `Paused`."""
+    return exc.status is RPCStatusCode.INVALID_ARGUMENT and "Paused" in exc.message
 
 
 def unavailable(exc: BaseException) -> SourceUnavailable:
@@ -97,7 +97,7 @@ def query_problem(exc: BaseException, query: str, task_queue: str = "") -> Probl
 
 def _rejected(exc: QueryRejected, query: str) -> Problem:
     if decode_status(exc.code) is Status.PAUSED:
-        return PAUSED
+        return paused(None)
     return _told(ProblemCode.QUERY_FAILED, f"Temporal rejected the query {query}.", str(exc))
 
 

@@ -15,8 +15,8 @@ from dashboard.temporal.decode import clean_text
 from dashboard.temporal.salvage import attempt
 
 MAX_CAUSES = 20
-# Characters kept of a message: more is neither shown nor worth its memory.
-MAX_MESSAGE = 100_000
+# Characters kept of a message: no server lets one be longer that is a failure's alone.
+MAX_MESSAGE = 4_000_000
 
 _TIMEOUTS = {
     TimeoutType.TIMEOUT_TYPE_START_TO_CLOSE: "StartToCloseTimeout",

@@ -8,17 +8,19 @@ from datetime import UTC, datetime, timedelta
 
 from dashboard.domain.entities import Entity, Execution, Runs, Status
 from dashboard.domain.entity_map import EntityMap
+from dashboard.domain.execution_problem import problem_of
 from dashboard.domain.filters import Slice
 from dashboard.domain.ids import parse_entity_id
 from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, RunNotFound
 from dashboard.domain.runs import known_runs
 from dashboard.domain.source import Fingerprint, Listing, Reading, RunEntity, Search
 from dashboard.domain.stable_ids import id_in, stable_id
+from dashboard.domain.texts import cut, cut_details
 from dashboard.temporal.budget import Budget
 from dashboard.temporal.child_words import ChildWords
 from dashboard.temporal.client import Client, Handle
 from dashboard.temporal.connection import Connection
-from dashboard.temporal.errors import ASKING_ERRORS, PAUSED, is_not_found, unavailable
+from dashboard.temporal.errors import ASKING_ERRORS, is_not_found, unavailable
 from dashboard.temporal.executions import read_description
 from dashboard.temporal.history import Endings, with_task_failure
 from dashboard.temporal.parts import ask_in_parts
@@ -110,6 +112,9 @@ class TemporalGateway:
         fingerprint = _fingerprint(execution)
         handle = client.get_workflow_handle(release_id, run_id=execution.run_id)
         queries = total.less(RESERVE)
+        if execution.status is Status.PAUSED and known.execution.run_id == execution.run_id and not known.listed:
+            # Nothing is passed on to it: what it last said is all there is.
+            return Reading(execution, problem=problem_of(execution))
         if known.fingerprint == fingerprint and not known.lacks(opened):
             unmoved = replace(known, execution=replace(execution, closing=known.execution.closing))
             problem = await self._presence.missing(handle, unmoved, queries)
@@ -223,8 +228,9 @@ class TemporalGateway:
         handle = client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
         if run.status is Status.PAUSED:
             # No query is passed on to it; by whom it was paused, a list does not tell.
-            return Reading(await described(handle, run, budget), problem=PAUSED)
-        closing = asyncio.ensure_future(self._endings.of(handle, run, budget))
+            run = await described(handle, run, budget)
+            return Reading(run, problem=problem_of(run))
+        closing = asyncio.ensure_future(self._endings.brief(handle, run, budget))
         try:
             reading = await self._said_state(handle, run, budget)
             return replace(reading, execution=replace(reading.execution, closing=await closing))
@@ -235,7 +241,7 @@ class TemporalGateway:
         answer = await ask_release(handle, RELEASE_STATE, budget, run.task_queue)
         if not isinstance(answer, Problem):
             said, digest = answer
-            return _reading(run, Told(self._map.reword(said), digest), None)
+            return _reading(run, Told(_brief(self._map.reword(said)), digest), None)
         wordless = await is_wordless(handle, answer, budget)
         return _reading(run, alone(run, wordless) if wordless else answer, None)
 
@@ -261,6 +267,12 @@ class TemporalGateway:
             raise refusal from exc
 
 
+def _brief(said: Entity) -> Entity:
+    """What a release says of itself, as far as a list shows it, which keeps thousands."""
+    error = said.error and cut(said.error)
+    return replace(said, error=error, details=cut_details(said.details))
+
+
 def _too_large(answer: Told | Problem) -> bool:
     return isinstance(answer, Problem) and answer.code is ProblemCode.TOO_LARGE
 
@@ -271,7 +283,7 @@ def _fingerprint(execution: Execution) -> Fingerprint:
 
 def _reading(execution: Execution, told: Told | Problem, fingerprint: Fingerprint | None) -> Reading:
     if isinstance(told, Problem):
-        return Reading(execution, problem=told)
+        return Reading(execution, problem=problem_of(execution) if told.code is ProblemCode.PAUSED else told)
     # What moves without the release's own history has no fingerprint: it is read again each time.
     fingerprint = None if told.moves else fingerprint
     return Reading(

@@ -37,6 +37,7 @@ class Endings:
 
     def __init__(self) -> None:
         self._known: LRUCache[str, Failure | None] = LRUCache(KEEP_CHARACTERS, _weight)
+        self._brief: LRUCache[str, Failure | None] = LRUCache(KEEP_CHARACTERS, _weight)
 
     async def of(self, handle: Handle, execution: Execution, budget: Budget) -> Failure | None:
         """Why a run ended; None where it ended well, or where that cannot be read now."""
@@ -44,6 +45,19 @@ class Endings:
             return await self.read(handle, execution, budget)
         except ASKING_ERRORS:
             return None  # The reason adds to what describe said; without it the release is still shown as ended.
+
+    async def brief(self, handle: Handle, execution: Execution, budget: Budget) -> Failure | None:
+        """The same as far as a row of a list has room for it; what was read once is remembered the longer."""
+        if execution.run_id in self._brief:
+            return self._brief[execution.run_id]
+        if execution.status not in ENDED_FOR_A_REASON:
+            return None
+        try:
+            closing = await self.read(handle, execution, budget)
+        except ASKING_ERRORS:
+            return None
+        self._brief[execution.run_id] = closing and closing.brief
+        return self._brief[execution.run_id]
 
     async def read(self, handle: Handle, execution: Execution, budget: Budget) -> Failure | None:
         """Why a run ended; None where it ended well or its last event does not say. Raises one of ASKING_ERRORS."""

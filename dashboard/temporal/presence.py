@@ -2,6 +2,7 @@
 
 from cachetools import TTLCache
 
+from dashboard.domain.entities import Status
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem
 from dashboard.domain.source import Reading
@@ -31,7 +32,13 @@ class Presence:
         A release that has ended, that waits for a person, or that Temporal alone tells about needs no worker now.
         """
         run, said = known.execution, known.said
-        if run.status.closed or known.listed or said is None or said.phase is Phase.PAUSED:
+        if (
+            run.status.closed
+            or run.status is Status.PAUSED
+            or known.listed
+            or said is None
+            or said.phase is Phase.PAUSED
+        ):
             return None
         if run.task_queue in self._heard:
             return None

@@ -15,10 +15,11 @@ from temporalio.service import RPCError
 
 from dashboard.domain.entities import Execution, Status
 from dashboard.domain.filters import PREFIX, REACH, MalformedFilter, ReleaseFilter, Slice, is_whole
+from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem
 from dashboard.temporal.budget import Budget
 from dashboard.temporal.client import Client
-from dashboard.temporal.errors import is_not_found, source_problem
+from dashboard.temporal.errors import is_not_found, knows_no_pause, source_problem
 from dashboard.temporal.executions import decode_status_word, read_description, read_executions
 
 # For how many seconds an id that Temporal did not know is not asked for again, and how many such ids are remembered.
@@ -96,6 +97,18 @@ class Visibility:
 
     async def _list(self, client: Client, asked: Slice, now: datetime, budget: Budget) -> Rows:
         """By number, the pages before it are asked for with it and left out here; by cursor, the page alone."""
+        try:
+            return await self._found(client, asked, now, budget)
+        except RPCError as exc:
+            if not knows_no_pause(exc) or Phase.PAUSED not in asked.filter.phases:
+                raise
+        # A server that does not know the word has paused nothing.
+        others = tuple(phase for phase in asked.filter.phases if phase is not Phase.PAUSED)
+        if not others:
+            return Rows((), {})
+        return await self._found(client, replace(asked, filter=replace(asked.filter, phases=others)), now, budget)
+
+    async def _found(self, client: Client, asked: Slice, now: datetime, budget: Budget) -> Rows:
         skipped = 0 if asked.cursor else asked.offset
         found = await client.list_executions(
             list_query(self._query, asked.filter, now),

@@ -13,6 +13,8 @@ from dashboard.domain.phases import Phase
 from dashboard.web.links import entity_url, opening_url, selecting_url, without
 
 MAX_LINE = 160
+# Characters of a text on a page that shows other things beside it.
+MAX_TEXT = 10_000
 _ICONS = {
     phase: Markup(f'<svg class="icon {phase}" aria-hidden="true"><use href="#i-{phase}"/></svg>')  # noqa: S704 - ours
     for phase in Phase
@@ -83,6 +85,13 @@ def longer(value: str) -> bool:
     return line(value) != value.strip()
 
 
+def much(value: str) -> str:
+    """As much of a text as a page of many rows shows; what it leaves out says where it is."""
+    if len(value) <= MAX_TEXT:
+        return value
+    return f"{value[:MAX_TEXT]}…\n(cut: all {len(value):,} characters are in the JSON of this page)"
+
+
 def compact(value: JsonValue) -> str:
     """A detail's value as one text: strings as they are, the rest as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
@@ -128,6 +137,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "version": version,
     "line": line,
     "longer": longer,
+    "much": much,
     "compact": compact,
     "plural": plural,
     "duration": duration,

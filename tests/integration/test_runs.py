@@ -83,7 +83,7 @@ def test_an_id_that_is_used_again_shows_the_newest_run_and_offers_the_earlier(st
     earlier = stage.json(f"/releases/{release_id}?run={first}")
     assert (earlier["state"], earlier["phase"], earlier["runs"]["earlier"]) == ("deploying", "failed", True)
     assert earlier["runs"]["latest"]["run_id"] == page["run_id"]
-    assert earlier["error_message"] == "no capacity"
+    assert earlier["error_message"] == "RolloutFailed: no capacity"
     text = BeautifulSoup(stage.ask(f"/releases/{release_id}?run={first}").text, "html.parser").get_text(" ", strip=True)
     assert "This is an earlier run" in text
     assert "The latest is running" in text

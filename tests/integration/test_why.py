@@ -54,7 +54,7 @@ def test_an_activity_tells_attempt_cause_worker_and_heartbeat_on_its_row(stage: 
     assert "caused by ConnectionError: connect timeout to registry.example.com" in text
     blocked = " ".join(page_of(stage, f"/releases/{release_id}").select_one(".notice.blocked").get_text(" ").split())
     assert "1 app retrying" in blocked
-    assert "ImagePullError: image pull back-off" in blocked
+    assert "ConnectionError: connect timeout to registry.example.com" in blocked, "what is at the bottom of it"
     assert "of 500" in blocked
 
 
@@ -111,7 +111,7 @@ def test_problems_of_several_releases_are_one_group_that_leads_to_each_row(stage
     eventually(lambda: stage.json("/problems")["broken"] == 3, 15)
     page = stage.json("/problems")
     (group,) = page["groups"]
-    assert group["cause"] == "ImagePullError: image pull back-off"
+    assert group["cause"] == "ConnectionError: connect timeout to registry.example.com"
     assert group["what"] == "3 apps in 2 clusters of 2 releases"
     assert (group["retrying"], group["releases"], group["more"]) == (3, 2, 0)
     assert sorted(share["count"] for share in group["shares"]) == [1, 2]
@@ -176,4 +176,6 @@ def test_error_texts_are_cut_to_a_line_and_never_break_the_page(stage: Stage):
         assert "alert(1)</script>" not in stage.ask(path).text
         shown = [text for tag in page.select(".why, .name, .notice p") if (text := tag.get_text())]
         assert max(len(text) for text in shown) < 400
-    assert "x" * 3000 in page_of(stage, "/problems").select_one("details.whole pre").get_text()
+    entity = page_of(stage, f"/releases/{release_id}/entities/app:a0-0")
+    assert "x" * 3000 in entity.select_one("details.whole pre").get_text()
+    assert "x" * 301 not in stage.ask("/problems").text

@@ -65,14 +65,16 @@ def test_phases_are_repeated_or_parted_by_commas_and_come_in_one_order():
     assert ReleaseFilter.parse("", ["failed, running", "failed"], "", "").phases == (Phase.RUNNING, Phase.FAILED)
 
 
-@pytest.mark.parametrize("word", ["paused", "pending", "unknown"])
+@pytest.mark.parametrize("word", ["pending", "unknown"])
 def test_a_phase_that_only_the_rollout_knows_is_refused_and_told_why(word: str):
     with pytest.raises(MalformedFilter, match=f"takes running, .*, timed_out. Only the rollout itself knows .* {word}"):
         parsed(phase=word)
 
 
 def test_a_word_that_is_no_phase_is_refused():
-    with pytest.raises(MalformedFilter, match=r"takes running, succeeded, failed, cancelled, terminated, timed_out$"):
+    with pytest.raises(
+        MalformedFilter, match=r"takes running, paused, succeeded, failed, cancelled, terminated, timed_out$"
+    ):
         parsed(phase="running,exploded")
 
 

@@ -82,7 +82,7 @@ def test_pending_activities_stand_on_the_row_whose_id_they_carry():
 
 
 def test_the_reason_of_the_end_is_shown_where_the_rollout_gave_none():
-    ended = execution(Status.TERMINATED, closing=Failure("terminated", "superseded"))
+    ended = execution(Status.TERMINATED, closing=Failure("", "superseded", kind="terminated"))
     assert judge(ended, SAID).root.error == "superseded"
     assert judge(ended, entity("release:r", "failed", error="its own words")).root.error == "its own words"
 

@@ -1,0 +1,29 @@
+"""What an execution's own record says against it: that it is paused, of an unknown status, or not to be read."""
+
+from dashboard.domain.entities import Execution, Pause, Status
+from dashboard.domain.problems import Problem, ProblemCode
+
+
+def problem_of(execution: Execution) -> Problem | None:
+    """The first thing to say of it; None for an execution like any other."""
+    if execution.status is Status.PAUSED:
+        return paused(execution.pause)
+    if execution.status_code is not None:
+        text = f"Temporal gives it a status that this dashboard does not know (number {execution.status_code})."
+        return Problem(ProblemCode.UNKNOWN_STATUS, text)
+    return execution.gaps[0] if execution.gaps else None
+
+
+def paused(pause: Pause | None) -> Problem:
+    """Who paused it in Temporal, why and since when, and what follows from that."""
+    text = (
+        f"It is {_by_whom(pause or Pause())}. While it is paused, Temporal passes on no query or update to it: "
+        "what it last said may be shown, and its worker may be well."
+    )
+    return Problem(ProblemCode.PAUSED, text)
+
+
+def _by_whom(pause: Pause) -> str:
+    by = f"paused by {pause.by}" if pause.by else "paused in Temporal"
+    since = f", since {pause.since:%H:%M} UTC ({pause.since:%Y-%m-%d})" if pause.since else ""
+    return f"{by}: {pause.reason}{since}" if pause.reason else f"{by}{since}"

@@ -1,0 +1,37 @@
+"""How much of a long text a row has room for. The whole of it stays with its entity."""
+
+from collections.abc import Mapping
+
+from pydantic import JsonValue
+
+# Characters of an error's text in a row, and in all that is drawn from rows.
+MAX_ROW_TEXT = 300
+
+
+def cut(text: str, limit: int = MAX_ROW_TEXT) -> str:
+    """A text as far as there is room; an ellipsis stands for the rest."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def cut_details(details: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+    """Details of which the texts are cut, those within others, too; the same ones where none is long."""
+    if not details:
+        return details
+    return {key: _cut(value) for key, value in details.items()}
+
+
+def _cut(value: JsonValue) -> JsonValue:
+    if isinstance(value, str):
+        return cut(value)
+    if isinstance(value, list):
+        return [_cut(each) for each in value]
+    return {key: _cut(each) for key, each in value.items()} if isinstance(value, dict) else value
+
+
+def text_size(value: JsonValue) -> int:
+    """How many characters the texts in a value have."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(len(key) + text_size(each) for key, each in value.items())
+    return sum(map(text_size, value)) if isinstance(value, list) else 0
