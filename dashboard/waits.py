@@ -3,6 +3,7 @@
 from time import monotonic
 from typing import cast
 
+from dashboard.domain.overall import overall
 from dashboard.live.awaited import Awaited
 from dashboard.live.looks import RunKey
 from dashboard.live.releases import LiveReleases
@@ -33,7 +34,10 @@ class Waits:
     async def _standing(self, place: Place, _known: str) -> News:
         """What those who wait for a release hear of: where it stands, and nothing of what else changes in it."""
         seen = self.releases.at_hand(*cast(RunKey, place.what.key))
-        return News(f"{seen.value.root.phase} {seen.value.execution.status} {seen.stale}" if seen else "")
+        if seen is None:
+            return News("")
+        release = seen.value
+        return News(f"{release.root.phase} {overall(release).phase} {release.execution.status} {seen.stale}")
 
 
 class Wait:

@@ -25,6 +25,7 @@ class Event(StrEnum):
     login_succeeded = "login_succeeded"
     login_failed = "login_failed"
     login_throttled = "login_throttled"
+    login_outdated = "login_outdated"
     logout = "logout"
     session_ended = "session_ended"
     release_viewed = "release_viewed"

@@ -14,7 +14,7 @@ import click
 
 from dashboard import __version__
 from dashboard.client.api import Answer, Api, Away, Trouble, Unknown, Unreachable
-from dashboard.client.drawing import cause, list_lines, not_current, standing, tree_lines
+from dashboard.client.drawing import cause, list_lines, not_current, overall, parts_failed, tree_lines
 from dashboard.client.screen import JsonLines, Screen
 from dashboard.client.terminal import Terminal, clean
 from dashboard.web.converters import path_of
@@ -25,6 +25,8 @@ STATUS = {"succeeded": 0, "failed": 1, "cancelled": 3, "terminated": 4, "timed_o
 ENDED = frozenset({"COMPLETED", "FAILED", "CANCELED", "TERMINATED", "TIMED_OUT"})
 # For any other phase, and where what was waited for did not come.
 OTHER = 6
+# For a release that succeeded while parts of it failed, whatever else was waited for.
+PARTS_FAILED = 8
 INTERRUPTED = 130
 # How often it is looked whether anything is new, in seconds; most of that is answered by 304.
 EVERY = 1.0
@@ -93,7 +95,10 @@ def show(release: str, watch: bool, as_json: bool) -> None:
 @click.option("--timeout", type=click.IntRange(1, 7 * 86_400), default=600, show_default=True, help="In seconds.")
 @json_option
 def wait(release: str, phase: tuple[str, ...], timeout: int, as_json: bool) -> None:
-    """Wait until a release is in a phase: exit status 0. It ends at once if the release ends in another."""
+    """Wait until a release is in a phase: exit status 0, or 8 if it succeeded and parts of it failed.
+
+    It ends at once if the release ends in another phase.
+    """
     began = time.monotonic()
     paths = [f"{path}/wait" for path in _paths(release)]
     page = _wait(Api.from_environment(), paths, ",".join(phase), began + timeout)
@@ -101,8 +106,10 @@ def wait(release: str, phase: tuple[str, ...], timeout: int, as_json: bool) -> N
         click.echo(json.dumps(page, ensure_ascii=False))
     else:
         awaited, why = ("", "") if page["reached"] else (f", not {' or '.join(phase)}", cause(page))
-        said = f"{clean(page['id'])}: {standing(page)}{awaited}, after {round(time.monotonic() - began)} s"
+        said = f"{clean(page['id'])}: {overall(page)}{awaited}, after {round(time.monotonic() - began)} s"
         click.echo("\n".join([*not_current(page, Terminal()), said, *filter(None, [why])]))
+    if parts_failed(page):
+        sys.exit(PARTS_FAILED)
     if not page["reached"]:
         sys.exit((STATUS.get(page["phase"]) if _ended(page) else None) or OTHER)
 
@@ -166,4 +173,4 @@ def _watch(api: Api, path: str, answer: Answer, tell: Callable[[Mapping[str, Any
             page = {**answer.page, "stale": True, "reason": {"message": exc.message}}
             pause = max(exc.again, EVERY)
         tell(page)
-    return STATUS.get(page["phase"], OTHER)
+    return PARTS_FAILED if parts_failed(page) else STATUS.get(page["phase"], OTHER)

@@ -12,6 +12,7 @@ Row = Mapping[str, Any]
 LEVELS = 5
 # A name is shown with at most so many columns in a list.
 LONGEST_NAME = 60
+LONGEST_SUMMARY = 160
 
 
 def list_lines(page: Mapping[str, Any], terminal: Terminal) -> list[str]:
@@ -48,7 +49,7 @@ def _rows(page: Row, terminal: Terminal, room: int | None) -> list[str]:
 
 def log_line(page: Mapping[str, Any]) -> tuple[str, str]:
     """When it was so, and how a release stands, in a line for a log."""
-    said = "  ".join(filter(None, (clean(page["name"]), standing(page), progress(page), cause(page))))
+    said = "  ".join(filter(None, (clean(page["name"]), overall(page), progress(page), cause(page))))
     return _clock(page["as_of"]), "  ".join([said, *(["not current"] if page["stale"] else [])])
 
 
@@ -67,6 +68,17 @@ def standing(row: Row) -> str:
     return f"{phase}, says “{cut(state, LONGEST_NAME)}”" if says else phase
 
 
+def overall(page: Row) -> str:
+    """How a release is with its parts counted in; from a server that does not count them, its own phase."""
+    phase, summary = clean(page["phase"]).replace("_", " "), clean(page.get("summary") or "")
+    return standing(page) if summary in {"", phase} else cut(summary, LONGEST_SUMMARY)
+
+
+def parts_failed(page: Row) -> bool:
+    """Whether a release succeeded while parts of it failed."""
+    return page["phase"] == "succeeded" and page.get("overall_phase") == "failed"
+
+
 def progress(row: Row) -> str:
     """How many apps below a row are done, or waves where not all apps were read; empty where there are none."""
     counts, noun = row.get("progress") or {}, "app"
@@ -79,17 +91,20 @@ def progress(row: Row) -> str:
 def cause(row: Row) -> str:
     """Why a row is in trouble, or what is not known of it."""
     attempt = row.get("attempt") or {}
-    told = row.get("error_message") or attempt.get("cause") or (row.get("problem") or {}).get("message")
+    told = row.get("error_message") or attempt.get("cause")
+    if not told and row["phase"] not in {"failed", "timed_out"}:
+        told = (row.get("problem") or {}).get("message")
     return clean(told) if told else ""
 
 
 def _item_line(item: Row, width: int, terminal: Terminal) -> str:
     name = cut(clean(item["id"]), width)
-    phase = clean(item["phase"]).replace("_", " ")
+    phase = _shown_phase(item)
     gap = " " * (width - cells(name) + 2)
     facts = "  ".join(filter(None, (_span(item), cause(item))))
-    word = f"{sign_of(item['phase'])} {phase:<10}"
-    return terminal.line((f"{name}{gap}", PLAIN), (word, ink_of(item["phase"])), (f"  {facts}", PLAIN))
+    summary = clean(item.get("summary") or item["phase"]).replace("_", " ")
+    word = f"{sign_of(phase)} {cut(summary, LONGEST_SUMMARY):<10}"
+    return terminal.line((f"{name}{gap}", PLAIN), (word, ink_of(phase)), (f"  {facts}", PLAIN))
 
 
 def _head_line(page: Mapping[str, Any], terminal: Terminal) -> str:
@@ -105,7 +120,13 @@ def _row_line(row: Row, before: str, terminal: Terminal) -> str:
 
 
 def _standing(row: Row, facts: str) -> tuple[Piece, ...]:
-    return (f"  {sign_of(row['phase'])} {standing(row)}", ink_of(row["phase"])), (f"  {facts}" if facts else "", PLAIN)
+    phase = _shown_phase(row)
+    return (f"  {sign_of(phase)} {overall(row)}", ink_of(phase)), (f"  {facts}" if facts else "", PLAIN)
+
+
+def _shown_phase(row: Row) -> str:
+    """The phase whose sign and colour a row has: of a release, with its parts counted in."""
+    return clean(row.get("overall_phase") or row["phase"])
 
 
 def _walk(row: Row, before: str, depth: int) -> Iterator[tuple[Row, str]]:

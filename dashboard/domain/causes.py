@@ -1,78 +1,29 @@
 """What is broken, grouped by why: the same cause in other words is one cause."""
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
 
+from dashboard.domain.cause_texts import normalise
 from dashboard.domain.child_details import task_attempt, waits_for_worker
 from dashboard.domain.entities import NO_CAUSES, Attempt, Entity, Release
 from dashboard.domain.ids import EntityType
+from dashboard.domain.parts import PAUSED_ACTIVITY
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import ProblemCode
 from dashboard.domain.rollup import cause_of, paused_because
 from dashboard.domain.texts import cut
 
-# Stands for whatever differs from one occurrence of a cause to the next.
-BLANK = "…"
-MAX_CAUSE = 500
-# A shorter name would blank out what is no name.
-MIN_NAME = 3
 NOT_TOLD = "No reason is told"
 # Why a release does not answer while its workflow task fails.
 _FOLLOWS_FROM_FAILING_TASK = frozenset(
     {ProblemCode.TASK_FAILING, ProblemCode.QUERY_FAILED, ProblemCode.QUERY_TIMED_OUT, ProblemCode.NO_WORKER}
 )
-
-# What cannot be read for want of a codec: it may be well.
-_NO_FAULT = frozenset({ProblemCode.UNREADABLE})
-
-_PATTERNS = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        r"\b[a-z][a-z0-9+.-]{1,15}://\S+",
-        # Quoted names; an apostrophe within a word is none.
-        r"(?<!\w)'[^'\n]+'(?!\w)|\"[^\"\n]+\"|`[^`\n]+`",
-        r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b",
-        # Hosts: of two labels only if they end as public or internal names do, so that a module's name is none.
-        r"\b(?:[a-z0-9-]{1,63}\.){1,8}(?:com|net|org|io|dev|local|internal|svc|cloud|app)\b(?:[:/][^\s,;]*)?",
-        r"\b[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8}:\d[^\s,;]*",
-        # Paths; "and/or" is none.
-        r"(?<![\w…/])(?:/[\w.@%+=~-]+)+/?",
-        r"\b[0-9a-f]{8,}\b",
-        # Whatever has a digit in it: numbers, versions, addresses, the names of pods.
-        r"[\w.+-]*\d[\w.+-]*",
-        r"…(?:[-:/.,@_+ ]{0,2}…)+",
-    )
-)
-# An error's type is no name of anything else, whatever digits it has.
-_TYPE = re.compile(r"[A-Z][A-Za-z0-9_.]*: ")
-
-
-def normalise(text: str, names: Iterable[str] = ()) -> str:
-    """The cause in a text, without what differs from one occurrence to the next, such as these names and numbers.
-
-    Normalising again changes nothing; a text that is not empty never becomes empty.
-    """
-    lines = text[:MAX_CAUSE].strip().splitlines()
-    cause = " ".join(lines[0].split()) if lines else ""
-    met = {name for name in names if len(name) >= MIN_NAME and name in cause and BLANK not in name}
-    known = sorted(met, key=lambda name: (-len(name), name))
-    own = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in known)) if known else None
-    # Each step leaves fewer characters that are not blanks, so that this comes to its end.
-    while (again := _blanked(cause, own)) != cause:
-        cause = again
-    return cause or (BLANK if text else "")
-
-
-def _blanked(text: str, own: re.Pattern[str] | None) -> str:
-    kept = found.group() if (found := _TYPE.match(text)) else ""
-    rest = text[len(kept) :]
-    for pattern in (own, *_PATTERNS) if own else _PATTERNS:
-        rest = pattern.sub(BLANK, rest)
-    return kept + rest
+TERMINATED = "It was terminated in Temporal"
+# The parts of a release that ended in one of these ended with it.
+_ENDED_WITH_ALL = frozenset({Phase.FAILED, Phase.TIMED_OUT, Phase.TERMINATED, Phase.CANCELLED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +65,11 @@ class Broken:
         return problem is not None and problem.code is ProblemCode.NO_WORKER and self.entity.execution is not None
 
     @property
+    def failed(self) -> bool:
+        """Whether it ended other than well."""
+        return self.entity.phase.broken or self.entity.phase is Phase.TERMINATED
+
+    @property
     def names(self) -> frozenset[str]:
         """What a text about it may call it by."""
         entity = self.entity
@@ -145,7 +101,7 @@ class Cause:
     @property
     def standing(self) -> Standing:
         """Gave up if anything in it failed that nothing tries again; a gap alone tells of no failure."""
-        if any(item.entity.phase.broken and not item.retrying for item in self.broken):
+        if any(item.failed and not item.retrying for item in self.broken):
             return Standing.GAVE_UP
         if any(item.stalled for item in self.broken):
             return Standing.STALLED
@@ -183,7 +139,8 @@ def group(broken: Iterable[Broken]) -> tuple[Cause, ...]:
 
 def broken_in(release: Release) -> tuple[Broken, ...]:
     """What is broken in a release: where it happened, and not again at each level above that repeats it."""
-    found = list(_broken_below((_judged(release),), release))
+    stopped = release.root.phase not in _ENDED_WITH_ALL
+    found = list(_broken_below((_judged(release),), release, stopped=stopped))
     failing = release.execution.failing_task
     if failing and not release.execution.status.closed:
         tries = task_attempt(failing)
@@ -203,17 +160,20 @@ def _judged(release: Release) -> Entity:
     return replace(root, problem=waits) if waits else root
 
 
-def _broken_below(path: tuple[Entity, ...], release: Release) -> Iterator[Broken]:
+def _broken_below(path: tuple[Entity, ...], release: Release, *, stopped: bool) -> Iterator[Broken]:
+    """What is broken from a row down; with `stopped`, what was terminated is, but not again all that is below it."""
     entity = path[-1]
-    below = [item for child in entity.children for item in _broken_below((*path, child), release)]
+    terminated = stopped and entity.phase is Phase.TERMINATED
+    inside = stopped and not terminated
+    below = [item for child in entity.children for item in _broken_below((*path, child), release, stopped=inside)]
     yield from below
     retrying = entity.attempt is not None and entity.attempt.retrying
-    gap = entity.problem is not None and not entity.problem.awaited and entity.problem.code not in _NO_FAULT
-    if not (entity.phase.broken or retrying or gap):
+    gap = entity.problem is not None and entity.problem.gap
+    if not (entity.phase.broken or terminated or retrying or gap):
         return
     cause = _told(cause_of(entity))
     if not below or (cause is not None and not any(_repeats(entity.error or cause, item) for item in below)):
-        yield _of(path, release, cause or _untold(entity), entity.attempt)
+        yield _of(path, release, cause or (TERMINATED if terminated else _untold(entity)), entity.attempt)
     for other in entity.others:
         if other.retrying and other.cause:
             yield _of(path, release, _told(other.cause) or NOT_TOLD, other, other.activity_id)
@@ -237,7 +197,11 @@ def _untold(entity: Entity) -> str:
 
 def waiting_in(release: Release) -> tuple[Broken, ...]:
     """What waits for somebody in a release that has not ended: where it says so, and not again at each level above."""
-    return () if release.execution.status.closed else tuple(_waiting_below((release.root,), release))
+    if release.execution.status.closed:
+        return ()
+    paused = (attempt for attempt in release.also_pending if attempt.paused)
+    activities = (_of((release.root,), release, PAUSED_ACTIVITY, each, each.activity_id) for each in paused)
+    return (*_waiting_below((release.root,), release), *activities)
 
 
 def _waiting_below(path: tuple[Entity, ...], release: Release) -> Iterator[Broken]:
@@ -246,7 +210,7 @@ def _waiting_below(path: tuple[Entity, ...], release: Release) -> Iterator[Broke
     yield from below
     paused = next((attempt for attempt in entity.pending if attempt.paused), None)
     if paused:
-        yield _of(path, release, "its activity is paused in Temporal", paused)
+        yield _of(path, release, PAUSED_ACTIVITY, paused)
     elif entity.phase is Phase.PAUSED and not below:
         yield _of(path, release, paused_because(entity) or NOT_TOLD, entity.attempt)
 

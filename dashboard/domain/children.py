@@ -12,6 +12,7 @@ from dashboard.domain.entities import Entity, Execution, Status, joined
 from dashboard.domain.entity_map import EntityMap
 from dashboard.domain.graph import Node, grow
 from dashboard.domain.ids import EntityType, release_name
+from dashboard.domain.pending import paused_with_its_activity
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.domain.stable_ids import entity_ids_of, stable_id
@@ -149,6 +150,7 @@ def _node(
     if children:
         row = _waiting(row) if children.is_scheduled(run) else _worded(row, run, children)
         row = with_details(row, run, now, tried_again(run, children.origins.get(run.run_id)))
+        row = paused_with_its_activity(row) if row.attempt else row
     return Node(run.workflow_id, child.parent_id, row, known=entity is not None)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dashboard.domain.entities import Release, ReleaseList
+from dashboard.domain.overall import Overall, overall
 from dashboard.domain.phases import Phase
 
 # What has ended longer ago is history.
@@ -39,19 +40,23 @@ def overview(found: ReleaseList, as_of: datetime) -> Overview:
     since = (as_of - LATELY).replace(second=0, microsecond=0)
     rows = found.releases
     whole = found.next is None and len(rows) >= found.total
-    unended = [release for release in _newest(rows) if not release.execution.status.closed]
+    newest = [(release, overall(release)) for release in _newest(rows)]
+    unended = [(release, seen) for release, seen in newest if not release.execution.status.closed]
     ended = [release for release in rows if _ended_since(release, since)]
-    needy = [release for release in _newest(rows) if release.root.phase.broken and _matters(release, since)]
     return Overview(
         listed=len(rows),
         open_whole=whole or any(release.execution.status.closed for release in rows),
-        needy=tuple(needy),
-        waiting=tuple(release for release in unended if release.root.phase is Phase.PAUSED),
-        moving=tuple(release for release in unended if not _stands(release)),
+        needy=tuple(release for release, seen in newest if seen.attention and _matters(release, since)),
+        waiting=tuple(release for release, seen in unended if _waits(seen) and not seen.attention),
+        moving=tuple(release for release, seen in unended if not (seen.attention or _waits(seen))),
         since=since,
-        ended=Counter(release.root.phase for release in ended),
+        ended=Counter(overall(release).phase for release in ended),
         ended_whole=whole or any(_ended_before(release, since) for release in rows),
     )
+
+
+def _waits(seen: Overall) -> bool:
+    return seen.phase is Phase.PAUSED
 
 
 def _newest(rows: tuple[Release, ...]) -> list[Release]:
@@ -76,7 +81,3 @@ def _ended_before(release: Release, since: datetime) -> bool:
 
 def _matters(release: Release, since: datetime) -> bool:
     return not release.execution.status.closed or _ended_since(release, since)
-
-
-def _stands(release: Release) -> bool:
-    return release.root.phase.broken or release.root.phase is Phase.PAUSED

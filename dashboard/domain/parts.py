@@ -10,6 +10,7 @@ from dashboard.domain.phases import Phase
 from dashboard.domain.problems import ProblemCode
 from dashboard.domain.rollup import Tally, cause_of, leaves_of, paused_because, tally
 
+PAUSED_ACTIVITY = "its activity is paused in Temporal"
 _FAILED = frozenset({Phase.FAILED, Phase.TIMED_OUT})
 # A part that was terminated has not done its work. The parts of a release that itself was terminated say no more.
 _FAILED_OR_TERMINATED = _FAILED | {Phase.TERMINATED}
@@ -21,13 +22,20 @@ _LEVELS = tuple(EntityType)
 class Part:
     """One part of a release, named. `text` says why it failed or what it waits for, as far as that is known.
 
-    `type` is None for an activity that belongs to no entity; then `id` and `name` are the activity's id.
+    `type` is None for an activity that belongs to no entity; then `id` and `name` are the activity's id. `within` is
+    the name of its cluster, as apps of the same name are in many.
     """
 
     id: str
     type: EntityType | None
     name: str
     text: str = ""
+    within: str = ""
+
+    @property
+    def place(self) -> str:
+        """Its name, after that of its cluster."""
+        return f"{self.within} / {self.name}" if self.within else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +73,15 @@ def parts_of(release: Release) -> Parts | None:
     """The parts of a release, or None where its tree was not read."""
     if release.parts is not None:
         return release.parts
-    if not release.root.children and not release.also_pending:
+    if not release.root.children:
         return None
     return summarise(release.root, release.also_pending)
 
 
 def with_parts(release: Release) -> Release:
-    """A release whose tree was read, with its parts summarised, so that the tree itself need not be kept."""
+    """Summarise the parts of a release whose tree was read, so that nothing that shows it has to count again."""
+    if release.root.problem and not release.root.children:
+        return release
     return replace(release, parts=summarise(release.root, release.also_pending))
 
 
@@ -117,22 +127,23 @@ def _first_cause(inner: list[Entity], broken: list[Entity]) -> Part | None:
     """The first of these that says why, the innermost first; else the first of all."""
     told = next((row for row in (*inner, *broken[::-1]) if cause_of(row)), None)
     row = told or (inner[0] if inner else None)
-    return _part(row, cause_of(row) or "") if row else None
+    return Part(row.id, row.type, row.name, cause_of(row) or "") if row else None
 
 
 def _waiting(root: Entity, rows: list[Entity], also_pending: Iterable[Attempt]) -> list[Part]:
     # Looked for without a call per row first: most trees have none.
     found = any(row.phase is Phase.PAUSED or (row.attempt and _paused(row)) for row in rows)
-    parts = [part for child in root.children for part in _waiting_in(child)] if found else []
-    return [*parts, *(_activity(attempt) for attempt in also_pending if attempt.paused)]
+    parts = [part for child in root.children for part in _waiting_in(child, "")] if found else []
+    return [*parts, *(paused_activity(attempt) for attempt in also_pending if attempt.paused)]
 
 
-def _waiting_in(row: Entity) -> list[Part]:
-    below = [part for child in row.children for part in _waiting_in(child)]
+def _waiting_in(row: Entity, within: str) -> list[Part]:
+    inside = row.name if row.type is EntityType.CLUSTER else within
+    below = [part for child in row.children for part in _waiting_in(child, inside)]
     if row.attempt is not None and _paused(row):
-        return [*below, _part(row, "its activity is paused in Temporal")]
+        return [*below, Part(row.id, row.type, row.name, PAUSED_ACTIVITY, within)]
     if row.phase is Phase.PAUSED and not below:
-        return [_part(row, paused_because(row))]
+        return [Part(row.id, row.type, row.name, paused_because(row), within)]
     return below
 
 
@@ -140,9 +151,6 @@ def _paused(row: Entity) -> bool:
     return any(attempt.paused for attempt in row.pending)
 
 
-def _part(row: Entity, text: str) -> Part:
-    return Part(row.id, row.type, row.name, text)
-
-
-def _activity(attempt: Attempt) -> Part:
-    return Part(attempt.activity_id, None, attempt.activity_id, "its activity is paused in Temporal")
+def paused_activity(attempt: Attempt) -> Part:
+    """Name an activity that belongs to no row and is paused."""
+    return Part(attempt.activity_id, None, attempt.activity_id, PAUSED_ACTIVITY)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from operator import is_
 
 from dashboard.domain.entities import Attempt, ChildRun, Entity, Execution
-from dashboard.domain.phases import phase_at_work
+from dashboard.domain.phases import Phase, phase_at_work
 from dashboard.domain.stable_ids import entity_ids_of
 
 
@@ -66,4 +66,11 @@ def _with(entity: Entity, pending: _Pending) -> Entity:
     problem = entity.problem or (attempt.problem if attempt else None)
     # A row drawn from a child workflow has its own attempt already.
     attempt = attempt or entity.attempt
-    return replace(entity, phase=phase, attempt=attempt, child_run=run, children=children, problem=problem)
+    entity = replace(entity, phase=phase, attempt=attempt, child_run=run, children=children, problem=problem)
+    return paused_with_its_activity(entity)
+
+
+def paused_with_its_activity(row: Entity) -> Entity:
+    """Pause a row that is not finished and whose activity is paused in Temporal: it goes on when that is unpaused."""
+    held = row.attempt is not None and row.attempt.paused and (row.phase.unfinished or row.phase is Phase.UNKNOWN)
+    return replace(row, phase=Phase.PAUSED) if held else row

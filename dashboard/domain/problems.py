@@ -56,6 +56,16 @@ class Problem:
         """Whether nothing is wrong: it has only not been read so far, or is paused."""
         return self.code in _AWAITED
 
+    @property
+    def structural(self) -> bool:
+        """Whether all that is not known is where a row belongs: that says nothing of how the row itself is."""
+        return self.code in {ProblemCode.UNKNOWN_TYPE, ProblemCode.NO_LEVEL, ProblemCode.MISPLACED}
+
+    @property
+    def gap(self) -> bool:
+        """Whether it leaves unknown how a row is. What only a codec could read may be well."""
+        return not (self.awaited or self.structural or self.code is ProblemCode.UNREADABLE)
+
 
 _AWAITED = frozenset(
     {

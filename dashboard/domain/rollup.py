@@ -13,6 +13,8 @@ from dashboard.domain.texts import cut
 
 _PHASE = attrgetter("phase")
 _TROUBLE = frozenset({Phase.FAILED, Phase.TIMED_OUT, Phase.PAUSED})
+# Nothing waits for what is in one of these. What failed is waited for: until somebody mends it, its wave stays.
+_OVER = frozenset({Phase.SUCCEEDED, Phase.CANCELLED, Phase.TERMINATED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +75,11 @@ def leaves_of(entity: Entity) -> list[Entity]:
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """A row that keeps its wave from finishing: the entity, and the apps in it that failed or are being retried.
+    """A row that keeps its wave from finishing: the entity, and the apps in it that failed, are retried or are paused.
 
-    `attempt` is the first of those that are being retried or stand paused. `stalled` counts the rows in it whose next
-    step no worker takes.
+    `attempt` is the first of those that are being retried or are paused. `stalled` counts the rows in it whose next
+    step no worker takes. One that is `over` keeps nothing from finishing: it has ended, with something in it that
+    failed.
     """
 
     entity: Entity
@@ -84,14 +87,19 @@ class Obstacle:
     cause: str | None
     attempt: Attempt | None = None
     stalled: int = 0
+    over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Blockage:
-    """A wave that waits, and what for. The obstacles are those to look at first."""
+    """A wave that waits, and what for. The obstacles are those to look at first.
+
+    One that is `over` waits for nothing: it has ended, with something in it that failed.
+    """
 
     wave: Entity
     obstacles: tuple[Obstacle, ...]
+    over: bool = False
 
 
 def blockages(release: Release) -> tuple[Blockage, ...]:
@@ -101,12 +109,14 @@ def blockages(release: Release) -> tuple[Blockage, ...]:
         held_up = [(cluster, _troubled_in(cluster)) for cluster in wave.children]
         obstacles = [_obstacle(cluster, rows) for cluster, rows in held_up if rows or _is_gap(cluster)]
         if obstacles or _troubled(wave):
-            found.append(Blockage(wave, tuple(sorted(obstacles, key=_worst_first))))
+            over = release.execution.status.closed or wave.phase in _OVER
+            found.append(Blockage(wave, tuple(sorted(obstacles, key=_worst_first)), over))
     return tuple(found)
 
 
 def _is_gap(entity: Entity) -> bool:
-    return entity.problem is not None and not entity.problem.awaited
+    """Whether it is not known how it is. What has ended well is no gap, whatever else of it is not known."""
+    return entity.problem is not None and entity.problem.gap and entity.phase not in _OVER
 
 
 def _troubled_in(cluster: Entity) -> list[Entity]:
@@ -114,9 +124,7 @@ def _troubled_in(cluster: Entity) -> list[Entity]:
     return [
         row
         for row in cluster.walk()
-        if row.phase in _TROUBLE
-        or (row.attempt and _stumbles(row.attempt))
-        or (row.problem and row.problem.code is ProblemCode.NO_WORKER)
+        if row.phase in _TROUBLE or (row.attempt and _stumbles(row.attempt)) or (row.problem and _stalls(row))
     ]
 
 
@@ -125,7 +133,8 @@ def _troubled(entity: Entity) -> bool:
 
 
 def _stalls(entity: Entity) -> bool:
-    return entity.problem is not None and entity.problem.code is ProblemCode.NO_WORKER
+    stalls = entity.problem is not None and entity.problem.code is ProblemCode.NO_WORKER
+    return stalls and entity.phase not in _OVER
 
 
 def _stumbles(attempt: Attempt | None) -> bool:
@@ -137,16 +146,20 @@ def _obstacle(cluster: Entity, troubled: list[Entity]) -> Obstacle:
     cause = next((text for entity in [*troubled, cluster] if (text := cause_of(entity))), None)
     attempt = next((entity.attempt for entity in troubled if _stumbles(entity.attempt)), None)
     apps = tally([entity for entity in troubled if entity.type is EntityType.APP])
-    return Obstacle(cluster, apps, cause, attempt, sum(map(_stalls, troubled)))
+    return Obstacle(cluster, apps, cause, attempt, sum(map(_stalls, troubled)), cluster.phase in _OVER)
 
 
 def cause_of(entity: Entity) -> str | None:
-    """The one line that says why an entity is in trouble: its own words first, else its activity's last failure."""
+    """The one line that says why an entity is in trouble: its own words first, else its activity's last failure.
+
+    Of one that failed, what is not known of it is no cause; nor is it of any where it belongs.
+    """
     if entity.error:
         return cut(entity.error)
     if entity.attempt and entity.attempt.cause:
         return entity.attempt.cause
-    return entity.problem.message if entity.problem and not entity.problem.awaited else None
+    unknown = entity.problem is not None and entity.problem.gap and not entity.phase.broken
+    return entity.problem.message if entity.problem and unknown else None
 
 
 def paused_because(entity: Entity) -> str:
@@ -155,5 +168,5 @@ def paused_because(entity: Entity) -> str:
     return cut(entity.error or paused or entity.state.replace("_", " "))
 
 
-def _worst_first(obstacle: Obstacle) -> tuple[bool, int]:
-    return (not obstacle.entity.phase.broken, -obstacle.apps.total)
+def _worst_first(obstacle: Obstacle) -> tuple[bool, bool, int]:
+    return (obstacle.over, not obstacle.entity.phase.broken, -obstacle.apps.total)

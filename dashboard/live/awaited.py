@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from dashboard.domain.entities import Release, Status
+from dashboard.domain.overall import overall
 from dashboard.domain.phases import Phase
 from dashboard.live.snapshots import Snapshot
 from dashboard.live.watched import Watched
@@ -22,8 +23,14 @@ class Awaited:
         return Watched("release", (self.release_id, self.run_id))
 
     def reached(self, seen: Snapshot[Release]) -> bool:
-        """Whether the release is there now. What may be out of date says nothing of now."""
-        return not seen.stale and seen.value.root.phase in self.phases
+        """Whether the release is there now. What may be out of date says nothing of now.
+
+        A release that runs and waits for a person in one of its parts is paused as well.
+        """
+        if seen.stale:
+            return False
+        waits = Phase.PAUSED in self.phases and overall(seen.value).phase is Phase.PAUSED
+        return waits or seen.value.root.phase in self.phases
 
     def decided(self, seen: Snapshot[Release]) -> bool:
         """Whether there is nothing more to wait for: it is there, or has ended elsewhere."""

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dashboard.domain.entities import Release
-from dashboard.domain.phases import Phase
+from dashboard.domain.overall import overall
 from dashboard.live.memory import Memory
 
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    phase: Phase
+    words: str
     started_at: datetime
     as_of: datetime
 
@@ -26,11 +26,11 @@ class LastSeen:
         known = self._seen.get(release.id)
         started_at = release.execution.started_at
         if known is None or started_at >= known.started_at:
-            self._seen.keep(release.id, _Shown(release.root.phase, started_at, as_of))
+            self._seen.keep(release.id, _Shown(overall(release).short, started_at, as_of))
 
     def words(self, release_id: str) -> str:
         """How it stood and when that was, as a sentence; empty if it was never shown here."""
         known = self._seen.get(release_id)
         if known is None:
             return ""
-        return f"It was last seen here at {known.as_of:%Y-%m-%d %H:%M:%S} UTC: {known.phase.replace('_', ' ')}."
+        return f"It was last seen here at {known.as_of:%Y-%m-%d %H:%M:%S} UTC: {known.words}."

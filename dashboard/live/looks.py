@@ -9,6 +9,7 @@ from dashboard.bridge import DeadlineExceeded, LoopThread
 from dashboard.domain.entities import Entity, Occurrence, Occurrences, Release, ReleaseList
 from dashboard.domain.filters import Slice
 from dashboard.domain.finding import Names
+from dashboard.domain.parts import with_parts
 from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, SourceUnavailable
 from dashboard.domain.source import Reading, ReleaseSource, RunEntity, Search
 from dashboard.domain.truth import judge, settle, unanswered
@@ -198,7 +199,7 @@ def _seen(release: Release, reading: Reading, as_of: datetime, last: Snapshot[Se
     execution = replace(reading.execution, history_length=None)
     runs = [(run.run_id, run.status) for run in reading.runs.executions]
     version = version_of(execution, reading.digest, reading.problem, runs)
-    release = replace(release, runs=reading.runs, levels=reading.levels)
+    release = with_parts(replace(release, runs=reading.runs, levels=reading.levels))
     unmoved = last is not None and last.value.reading.said is reading.said
     rows = last.value.rows if last and unmoved else len(release.root.flattened())
     return Snapshot(Seen(release, reading, rows, Names(release.id, release.root)), as_of, version)

@@ -7,6 +7,9 @@ from time import monotonic
 
 from dashboard.domain.causes import Broken, Problems, broken_in, group, waiting_in
 from dashboard.domain.entities import Release, ReleaseList
+from dashboard.domain.overall import overall
+from dashboard.domain.parts import parts_of
+from dashboard.domain.phases import Phase
 from dashboard.domain.problems import NotFound, SourceUnavailable
 from dashboard.live.memory import Memory
 from dashboard.live.snapshots import Snapshot, version_of
@@ -45,7 +48,7 @@ class ProblemFinder:
         """What is broken now; raises SourceUnavailable if not even the list is known."""
         until = monotonic() + self._seconds
         listing = self._page(LISTED)
-        relevant = list(_relevant(listing.value.releases, listing.as_of))
+        relevant = [each for each in _relevant(listing.value.releases, listing.as_of) if not self._ended_whole(each)]
         chosen = relevant[:READ_AT_MOST]
         remembered = {release.id: self._ended.get(release.execution.run_id) for release in chosen}
         unknown = [release for release in chosen if remembered[release.id] is None]
@@ -56,12 +59,14 @@ class ProblemFinder:
             self._broken(release, answers) if known is None else known
             for release, known in zip(chosen, remembered.values(), strict=True)
         ]
+        # What turned out to have ended well, in all of its parts, is none of those that matter.
+        well = sum(map(self._ended_whole, chosen))
         value = Problems(
             causes=group(broken for each in found for broken in each),
             total=listing.value.total,
             listed=len(listing.value.releases),
-            relevant=len(relevant),
-            read=len(chosen) - len(unknown) + whole,
+            relevant=len(relevant) - well,
+            read=len(chosen) - len(unknown) + whole - well,
             unanswered=len(unknown) - len(latest),
             partly=len(latest) - whole,
             waiting=_waiting(chosen, answers),
@@ -71,6 +76,10 @@ class ProblemFinder:
     def close(self) -> None:
         """Read nothing more."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _ended_whole(self, release: Release) -> bool:
+        """Whether a release has ended well and all of it was read without anything broken in it."""
+        return release.root.phase is Phase.SUCCEEDED and self._ended.get(release.execution.run_id) == ()
 
     def _read(self, releases: list[Release], until: float) -> dict[str, Snapshot[Release]]:
         """The trees that are there in time, by release id. A late one is in the store when somebody asks again."""
@@ -117,7 +126,10 @@ def _answer(reading: "Future[Snapshot[Release]]") -> Snapshot[Release] | None:
 
 
 def _relevant(releases: Iterable[Release], as_of: datetime) -> Iterable[Release]:
-    """Those that run or failed lately, newest first; of several runs of one id, the newest is the release."""
+    """Those that run or failed lately, newest first; of several runs of one id, the newest is the release.
+
+    One that ended well lately is among them until it is known that no part of it failed.
+    """
     seen: set[str] = set()
     for release in releases:
         if release.id in seen:
@@ -125,5 +137,10 @@ def _relevant(releases: Iterable[Release], as_of: datetime) -> Iterable[Release]
         seen.add(release.id)
         closed_at = release.execution.closed_at
         lately = closed_at is not None and as_of - closed_at < LATELY
-        if not release.execution.status.closed or (release.root.phase.broken and lately):
+        if not release.execution.status.closed or (lately and _may_have_failed(release)):
             yield release
+
+
+def _may_have_failed(release: Release) -> bool:
+    unread = release.root.phase is Phase.SUCCEEDED and parts_of(release) is None
+    return unread or overall(release).attention

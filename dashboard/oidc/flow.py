@@ -1,31 +1,36 @@
 """A login that is under way at the provider: what it sends there, and what its browser brings back to finish it.
 
-Nothing is kept here meanwhile. The browser's cookie holds a signed value drawn by chance, and `state`, `nonce` and the
-PKCE verifier are derived from that with the secret key, so that any replica can finish what another began.
+Nothing is kept here meanwhile. The browser's cookie holds a signed value drawn by chance for each login, and `state`,
+`nonce` and the PKCE verifier are derived from that with the secret key, so that any replica can finish what another
+began.
 """
 
 import hmac
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from hashlib import sha256
 
-from itsdangerous import BadData, URLSafeTimedSerializer
+from itsdangerous import BadData, URLSafeSerializer
 
 from dashboard.accounts.opaque import drawn
 
 # For how many seconds a login may be under way.
 LONGEST = 600
+# How many may be under way in one browser.
+MOST_AT_ONCE = 8
 # A browser takes a cookie of 4,096 bytes with its name and all that is said of it.
 _LONGEST_COOKIE = 3_500
 
 
 @dataclass(frozen=True)
 class Flow:
-    """A login under way: the value drawn for it, and the path of this site that it leads to."""
+    """A login under way: the value drawn for it, the path of this site that it leads to, and when it began."""
 
     drawn: str
     target: str
     key: bytes = field(repr=False)
+    began: int
 
     @property
     def state(self) -> str:
@@ -48,30 +53,59 @@ class Flow:
 
 
 class Flows:
-    """Begins logins, and finds them again by what the cookie of their browser holds."""
+    """Begins logins, and finds them again by their state in what the cookie of their browser holds.
+
+    A browser may have several under way, as one in each of its tabs: none takes the place of another.
+    """
 
     def __init__(self, secret_key: str) -> None:
         self._key = secret_key.encode()
-        self._signer = URLSafeTimedSerializer(
-            secret_key, salt="single sign-on", signer_kwargs={"digest_method": sha256}
+        self._signer = URLSafeSerializer(secret_key, salt="single sign-on", signer_kwargs={"digest_method": sha256})
+
+    def begin(self, target: str, kept: str = "") -> tuple[Flow, str]:
+        """Begin a login that leads to this path of the site, beside those that the browser has kept.
+
+        Returns it and what the browser has to keep. The oldest go where there is no room for all.
+        """
+        now = _now()
+        flow = Flow(drawn(), target, self._key, now)
+        flows = [*self._under_way(kept, now), flow][-MOST_AT_ONCE:]
+        while len(text := self._kept(flows)) > _LONGEST_COOKIE and len(flows) > 1:
+            del flows[0]
+        if len(text) > _LONGEST_COOKIE:
+            flow = replace(flow, target="/")
+            text = self._kept([flow])
+        return flow, text
+
+    def find(self, kept: str, state: str) -> Flow | None:
+        """Return the login with this state, if it began in the browser that has kept this, in the last ten minutes."""
+        same = (
+            flow for flow in self._under_way(kept, _now()) if hmac.compare_digest(flow.state.encode(), state.encode())
         )
+        return next(same, None)
 
-    def begin(self, target: str) -> tuple[Flow, str]:
-        """A new login that leads to this path of the site, and what its browser has to keep."""
-        flow = Flow(drawn(), target, self._key)
-        kept = self._kept(flow)
-        if len(kept) > _LONGEST_COOKIE:
-            flow = Flow(flow.drawn, "/", self._key)
-            kept = self._kept(flow)
-        return flow, kept
+    def without(self, kept: str, flow: Flow) -> str:
+        """Return what the browser has to keep once this login has ended; empty for nothing."""
+        others = [each for each in self._under_way(kept, _now()) if each.drawn != flow.drawn]
+        return self._kept(others) if others else ""
 
-    def find(self, kept: str) -> Flow | None:
-        """The login that this was kept for, if it began here and not more than ten minutes ago."""
+    def ours(self, kept: str) -> bool:
+        """Return whether the browser has kept something that was signed here, however old it is."""
+        return bool(self._all(kept))
+
+    def _under_way(self, kept: str, now: int) -> list[Flow]:
+        return [flow for flow in self._all(kept) if now - flow.began <= LONGEST]
+
+    def _all(self, kept: str) -> list[Flow]:
         try:
-            value, target = self._signer.loads(kept, max_age=LONGEST)
-        except BadData:
-            return None
-        return Flow(value, target, self._key)
+            return [Flow(value, target, self._key, began) for value, target, began in self._signer.loads(kept)]
+        except (BadData, TypeError, ValueError):
+            # Not signed here, or in the form of an earlier version.
+            return []
 
-    def _kept(self, flow: Flow) -> str:
-        return str(self._signer.dumps([flow.drawn, flow.target]))
+    def _kept(self, flows: list[Flow]) -> str:
+        return str(self._signer.dumps([(flow.drawn, flow.target, flow.began) for flow in flows]))
+
+
+def _now() -> int:
+    return int(datetime.now(UTC).timestamp())

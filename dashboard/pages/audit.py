@@ -21,6 +21,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "login_succeeded": "logged in",
         "login_failed": "login failed",
         "login_throttled": "login refused after too many",
+        "login_outdated": "came back to a login that had ended",
         "logout": "logged out",
         "session_ended": "session ended",
         "refresh_reused": "refresh token used twice",

@@ -4,12 +4,13 @@ from typing import ClassVar, Self
 
 from dashboard.domain.entities import Entity, Release
 from dashboard.domain.ids import release_name
+from dashboard.domain.overall import overall
 from dashboard.domain.phases import Phase
 from dashboard.domain.rollup import tally, tally_apps
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model
 
-LONGEST_NAME = 40
+LONGEST_NAME, LONGEST_WORDS = 40, 60
 
 
 class Badge(Model):
@@ -29,9 +30,9 @@ class Badge(Model):
     @classmethod
     def of(cls, snapshot: Snapshot[Release]) -> Self:
         """The badge of a release."""
-        root = snapshot.value.root
-        said = [root.phase.replace("_", " "), *_progress(root), *(["not current"] if snapshot.stale else [])]
-        return cls(name=_shown(root.name), said=", ".join(said), phase=None if snapshot.stale else root.phase)
+        root, found = snapshot.value.root, overall(snapshot.value)
+        said = [_shown(found.short, LONGEST_WORDS), *_progress(root), *(["not current"] if snapshot.stale else [])]
+        return cls(name=_shown(root.name), said=", ".join(said), phase=None if snapshot.stale else found.phase)
 
     @classmethod
     def without(cls, release_id: str, why: str) -> Self:
@@ -49,7 +50,7 @@ def _progress(root: Entity) -> list[str]:
     return [f"{counts.of(Phase.SUCCEEDED):,}/{counts.total:,} {noun}{'' if counts.total == 1 else 's'}"]
 
 
-def _shown(name: str) -> str:
-    """A name as there is room for it, without what has no place in XML."""
+def _shown(name: str, most: int = LONGEST_NAME) -> str:
+    """A text as there is room for it, without what has no place in XML."""
     plain = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in name)
-    return plain if len(plain) <= LONGEST_NAME else f"{plain[: LONGEST_NAME - 1]}…"
+    return plain if len(plain) <= most else f"{plain[: most - 1]}…"

@@ -51,13 +51,20 @@ class ProblemView(Model):
     message: str
     detail: str | None = None
     awaited: bool = Field(default=False, exclude=True)
+    gap: bool = Field(default=True, exclude=True)
 
     @classmethod
     def of(cls, problem: Problem | None) -> "ProblemView | None":
         """The view of a problem, or None for none."""
         if problem is None:
             return None
-        return cls(code=problem.code, message=problem.message, detail=problem.detail, awaited=problem.awaited)
+        return cls(
+            code=problem.code,
+            message=problem.message,
+            detail=problem.detail,
+            awaited=problem.awaited,
+            gap=problem.gap,
+        )
 
 
 class Page(Model):

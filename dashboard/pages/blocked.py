@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from dashboard.domain.entities import FailingTask
+from dashboard.domain.entities import FailingTask, Release
 from dashboard.domain.phases import Phase
 from dashboard.domain.rollup import Blockage, Obstacle, cause_of
 from dashboard.pages.base import Model
@@ -13,7 +13,7 @@ NAMED_OBSTACLES = 3
 
 
 class ObstacleView(Model):
-    """A cluster that holds up its wave, and why: apps that failed, apps that are being retried, or its own word."""
+    """A cluster that holds up its wave, and why: apps that failed, are retried or are paused, or its own word."""
 
     id: str
     name: str
@@ -23,15 +23,19 @@ class ObstacleView(Model):
     failed: int
     retrying: int
     stalled: int = Field(description="Rows in it whose next step no worker takes.")
+    paused: int
+    over: bool = Field(description="Whether it has ended all the same, so that nothing waits for it.")
 
     @classmethod
     def of(cls, obstacle: Obstacle) -> "ObstacleView":
         """The view of an obstacle."""
         failed = obstacle.apps.of(Phase.FAILED, Phase.TIMED_OUT)
+        paused = obstacle.apps.of(Phase.PAUSED)
         stalled = "no worker takes its step" if obstacle.stalled == 1 else f"no worker takes {obstacle.stalled} steps"
         parts = [
             _apps(failed, "failed"),
             _apps(obstacle.apps.retrying, "retrying"),
+            _apps(paused, "paused"),
             stalled if obstacle.stalled else "",
         ]
         return cls(
@@ -43,6 +47,8 @@ class ObstacleView(Model):
             failed=failed,
             retrying=obstacle.apps.retrying,
             stalled=obstacle.stalled,
+            paused=paused,
+            over=obstacle.over,
         )
 
 
@@ -68,13 +74,15 @@ class BlockageView(Model):
     word: str
     cause: str | None = Field(description="Why the wave itself is in trouble, if it is.")
     attempt: AttemptView | None
-    over: bool = Field(description="Whether the release has ended, so that nobody waits any more.")
+    over: bool = Field(description="Whether the release or this wave has ended, so that nothing waits any more.")
+    completed: bool = Field(description="Whether it has ended well all the same.")
     obstacles: tuple[ObstacleView, ...]
     more: int
 
     @classmethod
-    def of(cls, blockage: Blockage, *, over: bool) -> "BlockageView":
-        """The view of a blockage."""
+    def of(cls, blockage: Blockage, release: Release) -> "BlockageView":
+        """The view of a blockage of a release."""
+        over, completed = release.execution.status.closed, release.root.phase is Phase.SUCCEEDED
         named = blockage.obstacles[:NAMED_OBSTACLES]
         return cls(
             id=blockage.wave.id,
@@ -82,7 +90,8 @@ class BlockageView(Model):
             word=blockage.wave.state,
             cause=cause_of(blockage.wave),
             attempt=AttemptView.of(blockage.wave.attempt),
-            over=over,
+            over=over or blockage.over,
+            completed=completed or blockage.wave.phase is Phase.SUCCEEDED,
             obstacles=tuple(ObstacleView.of(obstacle) for obstacle in named),
             more=len(blockage.obstacles) - len(named),
         )

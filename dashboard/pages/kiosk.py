@@ -9,6 +9,7 @@ from pydantic import Field
 from dashboard.domain.entities import Release, Status
 from dashboard.domain.ids import EntityType
 from dashboard.domain.kiosk import Turns
+from dashboard.domain.overall import overall
 from dashboard.domain.phases import Phase
 from dashboard.domain.rollup import blockages, tally, tally_apps
 from dashboard.domain.timeline import timeline
@@ -16,7 +17,8 @@ from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness, part
 from dashboard.pages.blocked import BlockageView, FailingTaskView
 from dashboard.pages.places import place_of
-from dashboard.pages.rows import Row, brief, common
+from dashboard.pages.release_row import ReleaseRow, release_common
+from dashboard.pages.rows import brief
 from dashboard.pages.runs import RunsView
 from dashboard.pages.strip import MOST, Strip
 from dashboard.pages.timeline import EstimateView
@@ -38,9 +40,10 @@ class Turn(Model):
     @classmethod
     def of(cls, release: Release, *, shown: bool) -> "Turn":
         """The view of a release of the list."""
-        root = release.root
+        root, found = release.root, overall(release)
         word = (root.phase if root.overruled else root.state or "not known").replace("_", " ")
-        return cls(release_id=release.id, name=root.name, word=word, turn_phase=root.phase, shown=shown)
+        words = found.label or (f"{word}, {found.note}" if found.note else word)
+        return cls(release_id=release.id, name=root.name, word=words, turn_phase=found.phase, shown=shown)
 
 
 class Ended(Model):
@@ -90,7 +93,7 @@ class TurnsView(Model):
 
 
 @part
-class KioskRelease(Row):
+class KioskRelease(ReleaseRow):
     """The release that is shown, with its waves as a strip. `estimate` is null where there is none."""
 
     type: EntityType
@@ -112,10 +115,9 @@ class KioskRelease(Row):
     def of(cls, release: Release, known_at: datetime) -> "KioskRelease":
         """The view of a release as it was read at this moment."""
         execution, root = release.execution, release.root
-        runs, over = RunsView.of(release), execution.status.closed
+        runs = RunsView.of(release)
         return cls(
-            **brief(common(root, place_of("", release.id, 0))),
-            type=root.type,
+            **brief(release_common(release, place_of("", release.id, 0))),
             workflow_id=release.id,
             run_id=execution.run_id,
             status=execution.status,
@@ -124,7 +126,7 @@ class KioskRelease(Row):
             progress=Progress.of(tally_apps(root)),
             wave_progress=Progress.of(tally(root.children)),
             strip=Strip.of(release, MOST),
-            blocked_by=tuple(BlockageView.of(blockage, over=over) for blockage in blockages(release)),
+            blocked_by=tuple(BlockageView.of(blockage, release) for blockage in blockages(release)),
             failing_task=FailingTaskView.of(execution.failing_task),
             waiting_since=execution.waiting_since,
             # Of a release that is read as it is opened there is none, and it has thousands of rows.
@@ -135,7 +137,8 @@ class KioskRelease(Row):
     @property
     def troubled(self) -> bool:
         """Whether anything failed or is being retried; a release that only waits for somebody is not in trouble."""
-        return bool(self.progress.broken or self.progress.retrying or self.phase.broken or self.failing_task)
+        own = self.overall_phase.broken or self.failing_task
+        return bool(self.progress.broken or self.progress.retrying or own)
 
     @property
     def crowding(self) -> str:
@@ -165,14 +168,14 @@ class KioskPage(Page):
         """What the browser's tab says."""
         if self.release is None:
             return "Nothing is running"
-        return f"{self.release.name}: {self.release.phase.replace('_', ' ')}"
+        return f"{self.release.name}: {self.release.short}"
 
     @property
     def worst(self) -> Phase | None:
         """Failed as soon as anything in the release is, or is being tried again."""
         if self.release is None:
             return None
-        return Phase.FAILED if self.release.troubled else self.release.phase
+        return Phase.FAILED if self.release.troubled else self.release.overall_phase
 
     @property
     def narrowed(self) -> tuple[tuple[str, str], ...]:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from dashboard.domain.entities import Release
 from dashboard.domain.matrix import Column, Line, Matrix, Only, matrix_of, narrowed
+from dashboard.domain.overall import overall
 from dashboard.domain.phases import Phase
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Page, ProblemView, freshness
@@ -42,6 +43,7 @@ class MatrixPage(Page):
     name: str
     state: str
     phase: Phase
+    overall_phase: Phase = Field(description="The same with its parts counted in.")
     problem: ProblemView | None
     apps: int
     clusters_total: int = Field(description="How many clusters are known, read or not.")
@@ -62,18 +64,19 @@ class MatrixPage(Page):
     clusters: tuple[ClusterHead, ...]
     rows: tuple[AppLine, ...]
     label: str = Field(exclude=True)
+    short: str = Field(exclude=True)
     ended: bool = Field(exclude=True)
     opened: frozenset[str] = Field(exclude=True)
 
     @property
     def title(self) -> str:
         """What the browser's tab says."""
-        return f"{self.name}, matrix: {self.phase.replace('_', ' ')}"
+        return f"{self.name}, matrix: {self.short}"
 
     @property
     def worst(self) -> Phase | None:
         """Failed as soon as any app is."""
-        return Phase.FAILED if self.broken else self.phase
+        return Phase.FAILED if self.broken else self.overall_phase
 
     @property
     def live(self) -> bool:
@@ -84,7 +87,7 @@ class MatrixPage(Page):
     def spoken(self) -> str:
         """The phase in words where the label does not say it."""
         phase = self.phase.replace("_", " ")
-        return "" if self.label.lower() == phase else phase
+        return "" if self.label.lower().startswith(phase) else phase
 
     @property
     def frame(self) -> tuple[object, ...]:
@@ -159,14 +162,16 @@ def _blocks(matrix: Matrix) -> list[_Block]:
 
 
 def _release(release: Release) -> dict[str, Any]:
-    root = release.root
+    root, found = release.root, overall(release)
     return {
         "id": root.id,
         "name": root.name,
         "state": root.state,
         "phase": root.phase,
+        "overall_phase": found.phase,
         "problem": ProblemView.of(root.problem),
-        "label": label_of(root),
+        "label": found.label or label_of(root),
+        "short": found.short,
         "ended": release.execution.status.closed,
     }
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from pydantic import Field
 
 from dashboard.domain.entities import Release, ReleaseList
+from dashboard.domain.overall import overall
 from dashboard.domain.overview import Overview, overview
 from dashboard.domain.phases import Phase
 from dashboard.domain.texts import cut
@@ -28,14 +29,15 @@ class Named(Model):
     @classmethod
     def of(cls, release: Release) -> "Named":
         """The view of a release."""
-        execution, root = release.execution, release.root
+        execution, root, found = release.execution, release.root, overall(release)
+        own = (root.phase if root.overruled else root.state or "not known").replace("_", " ")
         return cls(
             release_id=release.id,
             run_id=execution.run_id if execution.status.closed else None,
             name=root.name,
-            word=(root.phase if root.overruled else root.state or "not known").replace("_", " "),
+            word=found.label or (found.note if found.waits else own),
             since=execution.closed_at or root.updated_at,
-            cause=cut(root.error) if root.error else None,
+            cause=cut(root.error) if root.error else (found.note if found.attention else "") or None,
         )
 
 

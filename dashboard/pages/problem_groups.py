@@ -132,7 +132,7 @@ class ProblemGroup(Model):
             count=len(cause.broken),
             releases=len({broken.release_id for broken in cause.broken}),
             shares=_shares(cause),
-            failed=sum(broken.entity.phase.broken for broken in cause.broken),
+            failed=sum(broken.failed for broken in cause.broken),
             retrying=len(retried),
             attempt=_next_attempt(cause),
             tries=max(retried, default=0),

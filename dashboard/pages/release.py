@@ -62,17 +62,17 @@ class TreePage(Page, ReleaseTree):
     @property
     def title(self) -> str:
         """What the browser's tab says."""
-        return f"{self.name}: {self.phase.replace('_', ' ')}"
+        return f"{self.name}: {self.short}"
 
     @property
     def worst(self) -> Phase | None:
         """Failed as soon as anything in it is, or is being tried again."""
-        return Phase.FAILED if self.troubled else self.phase
+        return Phase.FAILED if self.troubled else self.overall_phase
 
     @property
     def troubled(self) -> bool:
         """Whether anything failed or is being retried; a release that only waits for somebody is not in trouble."""
-        return bool(self.progress.broken or self.progress.retrying or self.phase.broken)
+        return bool(self.progress.broken or self.progress.retrying or self.overall_phase.broken)
 
     @property
     def live(self) -> bool:
@@ -113,7 +113,6 @@ class TreePage(Page, ReleaseTree):
     def _of(cls, snapshot: Snapshot[Release], folding: Folding, **more: Any) -> Self:  # noqa: ANN401 - fields of its own
         release, narrowing = snapshot.value, folding.narrowing
         entities = len(release.root.flattened())
-        over = release.execution.status.closed
         far = tuple(release.root.walk()) if release.levels else release.root.children
         return cls(
             **tree_fields(release, folding, snapshot.as_of),
@@ -123,7 +122,7 @@ class TreePage(Page, ReleaseTree):
             left_out=0 if narrowing.everything else entities - narrowing.count(release.root),
             matched=entities - 1 if narrowing.everything else narrowing.matching(release.root),
             picked=narrowing.picks,
-            blocked_by=tuple(BlockageView.of(blockage, over=over) for blockage in blockages(release)),
+            blocked_by=tuple(BlockageView.of(blockage, release) for blockage in blockages(release)),
             unread=tuple(row.id for row in far if row.problem and row.problem.code is ProblemCode.NOT_READ),
             unopened=tuple(row.id for row in far if row.unopened),
             by_levels=release.levels is not None,
@@ -135,7 +134,7 @@ class TreePage(Page, ReleaseTree):
             also_pending=tuple(view for attempt in release.also_pending if (view := AttemptView.of(attempt))),
             other_runs=tuple(child for run in release.other_runs if (child := ChildRunView.of(run))),
             left_running=release.left_running,
-            reasons_unread=over and _reasons_unread(release),
+            reasons_unread=release.execution.status.closed and _reasons_unread(release),
         )
 
 
@@ -215,7 +214,7 @@ class HierarchyPage(TreePage):
     @property
     def title(self) -> str:
         """What the browser's tab says."""
-        return f"{self.name}, whole tree: {self.phase.replace('_', ' ')}"
+        return f"{self.name}, whole tree: {self.short}"
 
     @classmethod
     def of(cls, snapshot: Snapshot[Release], narrowing: Narrowing = EVERYTHING, order: Order = Order.ROLLOUT) -> Self:

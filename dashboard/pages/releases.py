@@ -17,11 +17,12 @@ from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness
 from dashboard.pages.overview import OverviewView
 from dashboard.pages.places import place_of
-from dashboard.pages.rows import Row, brief, common
+from dashboard.pages.release_row import ReleaseRow, release_common
+from dashboard.pages.rows import Row, brief
 from dashboard.pages.views import PauseView
 
 
-class ReleaseItem(Model, Row):
+class ReleaseItem(Model, ReleaseRow):
     """A release in the list, without its tree. `said_at` is set where its words are older than the list."""
 
     type: EntityType
@@ -37,6 +38,11 @@ class ReleaseItem(Model, Row):
     superseded: bool = Field(description="Whether a newer run of the same id stands on the same page.")
 
     @property
+    def unread(self) -> bool:
+        """Whether it has ended well by its own word alone: what is in it was not read."""
+        return self.inside is None and self.phase is Phase.SUCCEEDED
+
+    @property
     def run(self) -> str | None:
         """The run that the row's link names: an ended one may not be the release's latest for ever."""
         return self.run_id if self.status.closed else None
@@ -46,8 +52,7 @@ class ReleaseItem(Model, Row):
         """The item of a release."""
         execution = release.execution
         return cls(
-            **brief(common(release.root, place_of("", execution.run_id, 0))),
-            type=release.root.type,
+            **brief(release_common(release, place_of("", execution.run_id, 0))),
             workflow_id=execution.workflow_id,
             run_id=execution.run_id,
             workflow_type=execution.workflow_type,
@@ -101,13 +106,13 @@ class ListPage(Page):
     @property
     def title(self) -> str:
         """What the browser's tab says: how many of these wait for somebody, if any does."""
-        waiting = sum(1 for item in self.items if item.phase is Phase.PAUSED)
+        waiting = sum(1 for item in self.items if item.overall_phase is Phase.PAUSED)
         return f"{self.called}: {waiting} waiting" if waiting else self.called
 
     @property
     def worst(self) -> Phase | None:
         """Of what has not ended: what ended badly long ago is no news."""
-        going_on = {item.phase for item in self.items if item.phase.unfinished}
+        going_on = {item.overall_phase for item in self.items if item.phase.unfinished}
         return next((phase for phase in (Phase.PAUSED, Phase.RUNNING) if phase in going_on), None)
 
     def lines(self) -> Iterator[Row]:

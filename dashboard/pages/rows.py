@@ -58,6 +58,11 @@ class Row:
         return state if len(state) <= MAX_LABEL else f"{state[: MAX_LABEL - 1]}…"
 
     @property
+    def shown_phase(self) -> Phase:
+        """The phase whose shape and colour it has."""
+        return self.phase
+
+    @property
     def label(self) -> str:
         """What to call the state, with blanks: the rollout's own word, unless that is no longer true."""
         return (self.phase if self.overruled else self.word).replace("_", " ")
@@ -70,18 +75,21 @@ class Row:
 
     @property
     def cause(self) -> str | None:
-        """The line that says why this row is in trouble, or that it is still to be read."""
+        """The line that says why this row is in trouble, or what is not known of it: that is no cause of a failure."""
         cause = self.error_message or (self.attempt.cause if self.attempt else None)
         cause = cut(cause) if cause else None
         if cause or self.problem is None or self.problem.code == ProblemCode.NOT_OPENED:
             return cause
+        structural = not (self.problem.gap or self.problem.awaited)
+        if structural and self.phase.broken:
+            return None
         return self.problem.message
 
     @property
     def calm(self) -> bool:
         """Whether its cause is no trouble."""
         trouble = self.error_message or (self.attempt and self.attempt.cause)
-        return not trouble and self.problem is not None and self.problem.awaited
+        return not trouble and self.problem is not None and not self.problem.gap
 
     @property
     def addressable(self) -> bool:

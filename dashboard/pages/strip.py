@@ -13,7 +13,7 @@ from dashboard.domain.strip import Cell, Segment, count_clusters, segments
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness, part
 from dashboard.pages.places import key_of, place_of
-from dashboard.pages.rows import Row, common
+from dashboard.pages.release_row import ReleaseRow, release_common
 from dashboard.pages.views import Progress
 
 # From so many clusters on a strip counts them: above the tree, where it is sent anew with each change, and alone.
@@ -146,7 +146,7 @@ class Strip:
         return "; ".join(wave.told for wave in self.waves)
 
 
-class StripPage(Page, Row):
+class StripPage(Page, ReleaseRow):
     """A release as one strip, fit for a wall: its waves, and each cluster as a cell."""
 
     template: ClassVar[str] = "pages/strip.html"
@@ -167,12 +167,12 @@ class StripPage(Page, Row):
     @property
     def title(self) -> str:
         """What the browser's tab says."""
-        return f"{self.name}, strip: {self.phase.replace('_', ' ')}"
+        return f"{self.name}, strip: {self.short}"
 
     @property
     def worst(self) -> Phase | None:
-        """The release's own."""
-        return self.phase
+        """The release's own, its parts counted in."""
+        return self.overall_phase
 
     @property
     def live(self) -> bool:
@@ -190,9 +190,8 @@ class StripPage(Page, Row):
         release = snapshot.value
         execution, root = release.execution, release.root
         return cls(
-            **common(root, place_of("", execution.workflow_id, 0)),
+            **release_common(release, place_of("", execution.workflow_id, 0)),
             **freshness(snapshot),
-            type=root.type,
             workflow_id=execution.workflow_id,
             run_id=execution.run_id,
             status=execution.status,

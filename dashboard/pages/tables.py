@@ -13,6 +13,7 @@ from dashboard.live.snapshots import Snapshot
 from dashboard.pages.problem_groups import BrokenRow, text_of
 from dashboard.pages.problems import WORST_FIRST
 from dashboard.pages.release import TreePage
+from dashboard.pages.release_row import ReleaseRow
 from dashboard.pages.releases import ReleaseItem
 from dashboard.pages.rows import AppRow, BundleRow, ClusterRow, Row, WaveRow
 from dashboard.pages.starred import AbsentItem, StarredPage
@@ -21,10 +22,11 @@ from dashboard.pages.tree import ReleaseTree
 
 _ENTITY = ("type", "id", "name", "state", "phase", "created_at", "updated_at")
 _TROUBLE = ("error", "attempt", "max_attempts", "retrying", "next_attempt_at", "failure")
+_INSIDE = ("overall_phase", "summary", "parts", "parts_failed", "parts_waiting", "waits_in", "cancelling")
 _RUN = ("status", "started_at", "closed_at", "workflow_id", "run_id", "workflow_type", "said_at", "superseded")
 _ABOVE = ("release_id", "wave_id", "cluster_id", "bundle_id")
 
-RELEASE_COLUMNS = (*_ENTITY, *_RUN, *_TROUBLE, *COMMON)
+RELEASE_COLUMNS = (*_ENTITY, *_RUN, *_INSIDE, *_TROUBLE, *COMMON)
 ENTITY_COLUMNS = (*_ABOVE, *_ENTITY, "version", "version_runs", *_TROUBLE, *COMMON)
 PROBLEM_COLUMNS = (
     *("standing", "cause", "cause_text", "at", "release_id", "release_name", "path", "cluster_id", "activity_id"),
@@ -137,7 +139,17 @@ def _release_cells(item: ReleaseItem | AbsentItem) -> dict[str, Cell]:
     if isinstance(item, AbsentItem):
         problem = {"problem_code": item.problem.code, "problem": item.problem.message}
         return {"type": "release", "id": item.id, "name": item.name, "phase": item.phase, **problem}
-    return _common(item) | {name: getattr(item, name) for name in _RUN}
+    return _common(item) | {name: getattr(item, name) for name in _RUN} | _inside(item)
+
+
+def _inside(item: ReleaseRow) -> dict[str, Cell]:
+    """What a release says with its parts counted in; empty cells where its tree was not read."""
+    said: dict[str, Cell] = {name: getattr(item, name) for name in ("overall_phase", "summary", "cancelling")}
+    if item.inside:
+        inside = item.inside
+        said |= {"parts": inside.total, "parts_failed": inside.failed, "parts_waiting": inside.waiting}
+        said["waits_in"] = inside.waits.id if inside.waits else None
+    return said
 
 
 def _entity_cells(placed: _Placed) -> dict[str, Cell]:

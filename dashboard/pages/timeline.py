@@ -16,7 +16,7 @@ from dashboard.domain.timeline import Estimate, Timeline, timeline
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness
 from dashboard.pages.places import place_of
-from dashboard.pages.rows import Row, common
+from dashboard.pages.release_row import ReleaseRow, release_common
 from dashboard.pages.runs import RunsView
 from dashboard.pages.spans import TimelineRow, WaveSpan, wave_spans
 from dashboard.pages.views import Progress
@@ -50,7 +50,7 @@ class EstimateView(Model):
         return cls(since=estimate.since, ends_at=ends_at, seconds_left=left, basis=basis)
 
 
-class TimelinePage(Page, Row):
+class TimelinePage(Page, ReleaseRow):
     """A release over time. All of it stays the same while nothing changes: what goes on has no end."""
 
     template: ClassVar[str] = "pages/timeline.html"
@@ -70,12 +70,12 @@ class TimelinePage(Page, Row):
     @property
     def title(self) -> str:
         """What the browser's tab says."""
-        return f"{self.name}, timeline: {self.phase.replace('_', ' ')}"
+        return f"{self.name}, timeline: {self.short}"
 
     @property
     def worst(self) -> Phase | None:
-        """The release's own."""
-        return self.phase
+        """The release's own, its parts counted in."""
+        return self.overall_phase
 
     @property
     def live(self) -> bool:
@@ -126,9 +126,8 @@ class TimelinePage(Page, Row):
         place = place_of("", release.id, 0)
         clusters = [cluster for wave in root.children for cluster in wave.children]
         return cls(
-            **common(root, place),
+            **release_common(release, place),
             **freshness(snapshot),
-            type=root.type,
             from_at=drawn.span.start,
             to_at=drawn.span.end,
             changed_at=drawn.known_until,

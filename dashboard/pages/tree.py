@@ -14,7 +14,8 @@ from dashboard.domain.rollup import tally, tally_apps
 from dashboard.domain.work_times import WorkTimes
 from dashboard.pages.base import part
 from dashboard.pages.places import place_of
-from dashboard.pages.rows import AppRow, BundleRow, ClusterRow, Row, WaveRow, WorkedRow, common, worked
+from dashboard.pages.release_row import ReleaseRow, release_common
+from dashboard.pages.rows import AppRow, BundleRow, ClusterRow, Row, WaveRow, WorkedRow, worked
 from dashboard.pages.views import FailureView, PauseView, Progress
 
 # From so many rows on a browser is told to make those that are out of sight later.
@@ -22,7 +23,7 @@ LARGE = 1_500
 
 
 @part
-class ReleaseTree(WorkedRow):
+class ReleaseTree(ReleaseRow, WorkedRow):
     """A release with its waves: what Temporal knows of its execution beside what it says of itself."""
 
     type: EntityType
@@ -36,7 +37,6 @@ class ReleaseTree(WorkedRow):
     status_code: Annotated[
         int | None, Field(description="The number of a status that this dashboard does not know, which is UNKNOWN.")
     ]
-    cancel_requested: Annotated[bool, Field(description="Whether it was asked to cancel, which it may do in its time.")]
     pause: Annotated[PauseView | None, Field(description="Set while Temporal itself has paused it.")]
     failure: Annotated[
         FailureView | None,
@@ -107,10 +107,9 @@ def tree_fields(release: Release, folding: Folding, known_at: datetime) -> dict[
     place = place_of("", execution.workflow_id, 0)
     work = WorkTimes(release, known_at)
     return {
-        **common(root, place),
+        **release_common(release, place),
         "began_at": release.began_at(known_at),
         "ended_at": execution.closed_at,
-        "type": root.type,
         "workflow_id": execution.workflow_id,
         "run_id": execution.run_id,
         "workflow_type": execution.workflow_type,
@@ -119,7 +118,6 @@ def tree_fields(release: Release, folding: Folding, known_at: datetime) -> dict[
         "started_at": execution.started_at,
         "closed_at": execution.closed_at,
         "status_code": execution.status_code,
-        "cancel_requested": execution.cancel_requested,
         "pause": PauseView.of(execution),
         "failure": FailureView.of(execution.closing) if execution.closing else None,
         "changed_at": _last_change(release, work),

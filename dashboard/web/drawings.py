@@ -36,7 +36,7 @@ def word(row: Row) -> Markup:
 def state(row: Row) -> Markup:
     """A row's label, what its shape says for those who do not see it, and the rollout's exact word to point at."""
     spoken = f'<span class="sr"> ({row.spoken})</span>' if row.spoken else ""
-    label = f'<span class="word {row.phase}" title="{escape(row.state)}">{escape(row.label)}{spoken}</span>'
+    label = f'<span class="word {row.shown_phase}" title="{escape(row.state)}">{escape(row.label)}{spoken}</span>'
     return Markup(label)  # noqa: S704 - escaped above
 
 

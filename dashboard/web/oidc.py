@@ -1,6 +1,5 @@
 """Single sign-on: the way to the OpenID provider, and the way back from it."""
 
-import hmac
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,6 +26,7 @@ from dashboard.settings import Settings, SettingsError
 from dashboard.web import sessions
 from dashboard.web.admission import Admission
 from dashboard.web.audit import record
+from dashboard.web.floods import Floods
 from dashboard.web.login import LoginPage, keep_nowhere, login_page, try_again
 from dashboard.web.security import local_target
 
@@ -40,7 +40,7 @@ COOKIE = "release_dashboard_sign_on"
 RETRY_AFTER = 5
 LONGEST_CODE = 4_000
 EXTRA = "OIDC_ISSUER: single sign-on takes the extra `oidc`: pip install 'release-dashboard[oidc]'"
-ELSEWHERE = "This login was not begun in this browser, or more than ten minutes ago. Begin it anew."
+ELSEWHERE = "This login was not begun in this browser, has ended, or was begun more than ten minutes ago. Begin again."
 _STATUSES = {NotProven: 401, NotAdmitted: 403, ProviderFault: 502, ProviderUnavailable: 503}
 # What a provider may answer instead of a code (RFC 6749, OpenID Connect Core). All else is no word for a log.
 _TOLD_ERRORS = frozenset(
@@ -71,6 +71,7 @@ class SignOn:
     flows: Flows
     identities: Identities
     admission: Admission
+    outdated: Floods
 
 
 def init_app(app: Flask, accounts: Accounts, settings: Settings) -> None:
@@ -83,7 +84,8 @@ def init_app(app: Flask, accounts: Accounts, settings: Settings) -> None:
         raise SettingsError(EXTRA) from exc
     identities = Identities(accounts)
     admission = Admission(accounts, identities, settings)
-    app.extensions["sign_on"] = SignOn(Provider(settings), Flows(app.config["SECRET_KEY"]), identities, admission)
+    flows = Flows(app.config["SECRET_KEY"])
+    app.extensions["sign_on"] = SignOn(Provider(settings), flows, identities, admission, Floods())
     app.register_blueprint(blueprint)
 
 
@@ -93,25 +95,21 @@ def start() -> BaseResponse:
     target = local_target(request.args.get("next"))
     if current_user.is_authenticated:
         return redirect(target)
-    flow, kept = _the_sign_on().flows.begin(target)
+    flow, kept = _the_sign_on().flows.begin(target, _kept())
     try:
         answer = redirect(_the_sign_on().provider.authorization_url(flow, _redirect_uri()))
     except SignOnFailed as exc:
         return _failed(exc, target)
-    answer.set_cookie(
-        _cookie_name(), kept, max_age=LONGEST, path="/", secure=request.is_secure, httponly=True, samesite="Lax"
-    )
+    _keep(answer, kept)
     return answer
 
 
 @blueprint.get("/callback")
 def callback() -> BaseResponse:
     """Let in whom the provider has sent back, or say why not."""
-    flow = _the_sign_on().flows.find(request.cookies.get(_cookie_name(), ""))
+    flow = _the_sign_on().flows.find(_kept(), request.args.get("state", ""))
     if flow is None:
-        # Anybody can open this address, and other sites can have browsers do so: no row of the audit log for that.
-        log.warning("sign_on_not_begun", address=request.remote_addr, request_id=g.request_id)
-        return _page(ELSEWHERE, "/", 401)
+        return _not_under_way()
     throttle: Throttle = current_app.extensions["throttle"]
     try:
         throttle.check_sign_on(request.remote_addr or "")
@@ -122,17 +120,35 @@ def callback() -> BaseResponse:
     except SignOnFailed as exc:
         if not isinstance(exc, NoAnswer | NotAsked):
             throttle.count_sign_on(request.remote_addr or "")
-        return _failed(exc, flow.target)
+        failed = _failed(exc, flow.target)
+        if not isinstance(exc, NotAsked):
+            # Its answer is used up: the same page loaded again is no second failure.
+            _keep(failed, _the_sign_on().flows.without(_kept(), flow))
+        return failed
     answer = redirect(flow.target, 303)
-    answer.delete_cookie(_cookie_name(), path="/", secure=request.is_secure, httponly=True, samesite="Lax")
+    _keep(answer, _the_sign_on().flows.without(_kept(), flow))
     return answer
+
+
+def _not_under_way() -> BaseResponse:
+    """Have a login begun again of which nothing is known: it ended, took too long, or is another browser's.
+
+    It is nobody's failure and is not counted. Anybody can open this address, and other sites can have browsers do so:
+    the audit log has a row only of browsers in which a login began, and not of each time.
+    """
+    log.warning("sign_on_not_begun", address=request.remote_addr, request_id=g.request_id)
+    sign_on = _the_sign_on()
+    if sign_on.flows.ours(_kept()) and sign_on.outdated.pick(request.remote_addr) is not None:
+        record(Event.login_outdated, by="oidc")
+    if current_user.is_authenticated:
+        # As with the way back in a tab whose login has been finished.
+        return redirect("/", 303)
+    return _page(ELSEWHERE, "/", 401)
 
 
 def _finish(flow: Flow) -> None:
     """Begin a session for whom the provider means by its answer to this login. Raises SignOnFailed."""
     sign_on = _the_sign_on()
-    if not hmac.compare_digest(request.args.get("state", "").encode(), flow.state.encode()):
-        raise NotProven("wrong_state", ELSEWHERE)
     with sign_on.provider.turn():
         if not sign_on.identities.use_up(flow.drawn, LONGEST):
             raise NotProven("used_before", "This answer of the provider has been used already. Begin the login anew.")
@@ -185,6 +201,20 @@ def _the_sign_on() -> SignOn:
 
 def _redirect_uri() -> str:
     return url_for("oidc.callback", _external=True)
+
+
+def _kept() -> str:
+    """What the browser has kept of the logins that are under way in it."""
+    return request.cookies.get(_cookie_name(), "")
+
+
+def _keep(answer: BaseResponse, kept: str) -> None:
+    """Have the browser keep this meanwhile, or nothing any more."""
+    name, secure = _cookie_name(), request.is_secure
+    if kept:
+        answer.set_cookie(name, kept, max_age=LONGEST, path="/", secure=secure, httponly=True, samesite="Lax")
+    else:
+        answer.delete_cookie(name, path="/", secure=secure, httponly=True, samesite="Lax")
 
 
 def _cookie_name() -> str:

@@ -140,12 +140,13 @@ async function look(release, watched) {
   if (now && now.run_id !== watched.run && !now.runs.shown.continues) now = await latest(`${watched.twin}?run=${watched.run}`);
   // Meanwhile the viewer may have changed their mind.
   if (!now || !kept()[release]) return;
-  const { phase } = now;
+  const phase = now.overall_phase;
   keep(release, now.closed_at ? undefined : { ...watched, run: now.run_id, phase });
   if (phase === watched.phase || /running|pending|unknown/.test(phase)) return;
   const at = new Date(now.closed_at ?? now.updated_at ?? now.as_of).toLocaleTimeString();
-  const words = phase === "paused" ? "waits for somebody" : phase.replace("_", " ");
-  new Notification(`${now.name}: ${words}`, { body: `${(now.error_message ?? now.state).slice(0, 160)}\n${at}` }).onclick = () => {
+  const words = phase === "paused" ? "waits for somebody" : now.summary;
+  const why = now.error_message ?? (now.phase === phase ? now.state : now.summary);
+  new Notification(`${now.name}: ${words}`, { body: `${why.slice(0, 160)}\n${at}` }).onclick = () => {
     focus();
     if (location.pathname !== watched.href) open(watched.href);
   };
@@ -181,7 +182,7 @@ async function toggle() {
   } catch {
     return "This browser lets no page notify you.";
   }
-  keep(id, { href, twin, run: now.run_id, phase: now.phase });
+  keep(id, { href, twin, run: now.run_id, phase: now.overall_phase });
   return words;
 }
 
@@ -195,6 +196,6 @@ if ("Notification" in window) {
     show();
     const row = /** @type {HTMLElement | null} */ (document.querySelector("#live [data-phase]"));
     const phase = kept()[id]?.phase;
-    if (phase && row?.dataset.entityId === id && row?.dataset.phase !== phase) ask(true);
+    if (phase && row?.dataset.entityId === id && (row.dataset.overall ?? row.dataset.phase) !== phase) ask(true);
   });
 }

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.domain.causes import BLANK, NOT_TOLD, broken_in, group, normalise
+from dashboard.domain.cause_texts import BLANK, normalise
+from dashboard.domain.causes import NOT_TOLD, broken_in, group
 from dashboard.domain.entities import FailingTask, Failure, Status
 from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.domain.truth import judge

@@ -6,15 +6,18 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
 from structlog.testing import capture_logs
 
 from dashboard.accounts.store import Accounts
 from dashboard.accounts.throttle import MOST_OF_ADDRESS
+from dashboard.oidc.flow import MOST_AT_ONCE
 from tests.oidc_provider import TOKEN, OpenIdProvider, query_of, sent_back, sign_on
 from tests.postgres import ON_EVERY_DATABASE
 from tests.web.refused import BACK, check_refused, failures, is_in, said
+from tests.web.signed_on import events
 
 pytestmark = pytest.mark.web
 
@@ -31,7 +34,63 @@ def test_an_answer_for_another_browser_is_refused_in_this_one(sign_on_app: Calla
     assert (stray.status_code, is_in(victim)) == (401, False)
     assert "not begun in this browser" in said(stray)
     assert [entry["event"] for entry in logs] == ["sign_on_not_begun"]
-    check_refused(answer, 401, "wrong_state", underway, accounts)
+    assert (answer.status_code, is_in(underway)) == (401, False)
+    assert events(accounts) == [("login_outdated", None, '{"by": "oidc"}')], "of the browser that had begun one alone"
+
+
+def test_logins_that_are_begun_in_several_tabs_can_all_be_finished_each_where_it_leads(visitor: FlaskClient):
+    begun = [visitor.get(f"/login/oidc?next=/releases?q={n}").location for n in range(4)]
+
+    assert [visitor.get(sent_back(begun[n])).location for n in (0, 2, 3, 1)] == [
+        f"/releases?q={n}" for n in (0, 2, 3, 1)
+    ]
+    assert visitor.get_cookie("release_dashboard_sign_on") is None, "nothing is under way any more"
+
+
+def test_a_browser_keeps_the_newest_logins_and_begins_the_others_again(visitor: FlaskClient):
+    begun = [visitor.get(f"/login/oidc?next=/{'x' * 600}{n}").location for n in range(MOST_AT_ONCE + 4)]
+    cookie = visitor.get_cookie("release_dashboard_sign_on")
+
+    assert cookie is not None
+    assert len(cookie.value) < 4_000
+    assert visitor.get(sent_back(begun[0])).status_code == 401
+    assert visitor.get(sent_back(begun[-1])).status_code == 303
+    assert visitor.get(sent_back(begun[-2])).status_code == 303
+
+
+def test_to_begin_again_is_no_failure_however_often_and_shuts_nobody_out(
+    sign_on_app: Callable[..., Flask], accounts: Accounts
+):
+    app = sign_on_app()
+    stray = sent_back(app.test_client().get("/login/oidc").location)
+    told = []
+    for _ in range(MOST_OF_ADDRESS + 3):
+        browser = app.test_client()
+        browser.get("/login/oidc")
+        told.append(browser.get(stray))
+
+    assert {answer.status_code for answer in told} == {401}
+    assert "Begin again" in said(told[-1])
+    assert BeautifulSoup(told[-1].text, "html.parser").select_one("main a.primary")["href"].startswith("/login/oidc")
+    assert failures(accounts) == []
+    assert [event for event, _, _ in events(accounts)] == ["login_outdated"], "one row of an address in a minute"
+    assert sign_on(app.test_client()).status_code == 303
+
+
+def test_a_failed_login_that_is_loaded_again_is_one_failure(visitor: FlaskClient, accounts: Accounts):
+    state = query_of(visitor.get("/login/oidc").location)["state"]
+    statuses = [visitor.get(f"{BACK}?code=guessed&state={state}").status_code for _ in range(3)]
+
+    assert (statuses, len(failures(accounts))) == ([401] * 3, 1)
+
+
+def test_the_way_back_in_a_tab_whose_login_is_finished_leads_to_the_start(visitor: FlaskClient):
+    begun = visitor.get("/login/oidc?next=/problems")
+    back = sent_back(begun.location)
+    assert visitor.get(back).location == "/problems"
+
+    again = visitor.get(back)
+    assert (again.status_code, again.location) == (303, "/")
 
 
 def test_a_login_that_was_disturbed_can_still_be_finished(visitor: FlaskClient):

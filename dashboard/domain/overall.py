@@ -1,0 +1,95 @@
+"""What a release amounts to with its parts counted in: not all that completed is well, and some of what runs waits."""
+
+from dataclasses import dataclass
+
+from dashboard.domain.entities import Release
+from dashboard.domain.ids import EntityType
+from dashboard.domain.parts import Part, Parts, parts_of, paused_activity
+from dashboard.domain.phases import Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Overall:
+    """A release with its parts counted in, in words.
+
+    `phase` is the release's own, but failed where it succeeded with failed parts, and paused where it runs and
+    something in it waits for a person while nothing in it fails. `label` stands in place of its own word where that
+    would mislead, and `note` beside it; either may be empty. `attention` says that something failed for good, and
+    `cancelling` that its cancellation was requested and is not done.
+    """
+
+    phase: Phase
+    label: str = ""
+    note: str = ""
+    attention: bool = False
+    cancelling: bool = False
+    waits: Part | None = None
+
+    @property
+    def short(self) -> str:
+        """A few words, for a title or a badge."""
+        words = self.label or (waiting_in(self.waits) if self.waits else self.phase.replace("_", " "))
+        return f"{words}, cancelling" if self.cancelling else words
+
+    @property
+    def summary(self) -> str:
+        """All of it in one line."""
+        words = ", ".join(part for part in (self.label or self.phase.replace("_", " "), self.note) if part)
+        return f"{words}, cancelling" if self.cancelling else words
+
+
+def overall(release: Release) -> Overall:
+    """Count a release's parts in, as far as they are known."""
+    phase, execution = release.root.phase, release.execution
+    parts = parts_of(release)
+    if phase is Phase.SUCCEEDED:
+        return _succeeded(parts) if parts else Overall(phase)
+    if execution.status.closed or phase.broken:
+        return Overall(phase, attention=phase.broken)
+    cancelling = execution.cancel_requested
+    note = failed_text(parts) if parts else ""
+    waits = None if note or _fails(release, parts) else _waits(release, parts)
+    if waits is None:
+        return Overall(phase, note=note, attention=bool(note), cancelling=cancelling)
+    more = f" and {parts.waiting - 1:,} more" if parts and parts.waiting > 1 else ""
+    text = f": {waits.text}" if waits.text else ""
+    return Overall(Phase.PAUSED, note=f"{waiting_in(waits)}{text}{more}", cancelling=cancelling, waits=waits)
+
+
+def failed_text(parts: Parts) -> str:
+    """Say how many parts failed, such as "2 of 6 apps failed"; empty where none did."""
+    if not parts.failed:
+        return ""
+    noun = parts.level or EntityType.APP
+    return f"{parts.failed:,} of {parts.total:,} {noun}{'' if parts.total == 1 else 's'} failed"
+
+
+def waiting_in(part: Part) -> str:
+    """Say in which part a release waits for a person."""
+    return f"waiting in {part.place}" if part.type else f"waiting for activity {part.name}"
+
+
+def _succeeded(parts: Parts) -> Overall:
+    if parts.failed:
+        label = f"succeeded with {parts.failed:,} of {parts.total:,} failed"
+        cause = parts.cause
+        note = f"{cause.name}: {cause.text}" if cause and cause.text else failed_text(parts)
+        return Overall(Phase.FAILED, label, note, attention=True)
+    if parts.cancelled:
+        return Overall(Phase.SUCCEEDED, f"succeeded with {parts.cancelled:,} of {parts.total:,} cancelled")
+    return Overall(Phase.SUCCEEDED)
+
+
+def _fails(release: Release, parts: Parts | None) -> bool:
+    """Whether something in an open release is tried again or cannot go on."""
+    if release.execution.failing_task or release.execution.waiting_since:
+        return True
+    return bool(parts.retrying or parts.stalled) if parts else any(attempt.retrying for attempt in release.also_pending)
+
+
+def _waits(release: Release, parts: Parts | None) -> Part | None:
+    if release.root.phase is Phase.PAUSED:
+        return None  # Its own word says so.
+    if parts and parts.waits:
+        return parts.waits
+    return next((paused_activity(attempt) for attempt in release.also_pending if attempt.paused), None)

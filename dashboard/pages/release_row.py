@@ -1,0 +1,119 @@
+"""What every row of a release says with its parts counted in, wherever the release is shown."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from dashboard.domain.entities import Release
+from dashboard.domain.ids import EntityType
+from dashboard.domain.overall import overall
+from dashboard.domain.parts import Part, Parts, parts_of
+from dashboard.domain.phases import Phase
+from dashboard.pages.base import part
+from dashboard.pages.rows import Row, common
+
+
+@part
+class PartView:
+    """A part of a release: an entity, or with `type` null an activity that belongs to no entity. `text` says why."""
+
+    id: str
+    type: EntityType | None
+    name: str
+    within: Annotated[str, Field(description="The name of its cluster; empty where it is in none.")]
+    text: str
+
+    @classmethod
+    def of(cls, one: Part | None) -> "PartView | None":
+        """The view of a part, or None for none."""
+        if one is None:
+            return None
+        return cls(id=one.id, type=one.type, name=one.name, within=one.within, text=one.text)
+
+
+@part
+class PartsView:
+    """What is inside a release: `failed` of `total` parts of this `level` failed, timed out or were terminated."""
+
+    level: EntityType | None
+    total: int
+    failed: int
+    cancelled: int
+    retrying: Annotated[int, Field(description="Activities that failed before and are tried again.")]
+    waiting: Annotated[int, Field(description="Rows and activities that wait for a person.")]
+    waits: Annotated[PartView | None, Field(description="The first of these, the innermost.")]
+    cause: Annotated[PartView | None, Field(description="The first innermost part that failed, and why.")]
+
+    @classmethod
+    def of(cls, parts: Parts | None) -> "PartsView | None":
+        """The view of a release's parts, or None where they were not read."""
+        if parts is None:
+            return None
+        return cls(
+            level=parts.level,
+            total=parts.total,
+            failed=parts.failed,
+            cancelled=parts.cancelled,
+            retrying=parts.retrying,
+            waiting=parts.waiting,
+            waits=PartView.of(parts.waits),
+            cause=PartView.of(parts.cause),
+        )
+
+
+@part
+class ReleaseRow(Row):
+    """A release. `state` and `phase` are its own; `overall_phase` and `summary` count its parts in."""
+
+    overall_phase: Annotated[
+        Phase,
+        Field(
+            description="Failed where the release succeeded with failed parts, paused where it runs and waits for a "
+            "person in one of its parts, else its own phase."
+        ),
+    ]
+    summary: Annotated[str, Field(description="The same in words, such as: succeeded with 2 of 6 failed.")]
+    cancelling: Annotated[bool, Field(description="Whether its cancellation was requested and is not done yet.")]
+    failed: Annotated[
+        int | None,
+        Field(description="How many parts failed, timed out or were terminated; null where they were not read."),
+    ]
+    inside: Annotated[
+        PartsView | None, Field(description="What is inside the release; null where its tree was not read.")
+    ]
+    counted: Annotated[str, Field(exclude=True)]
+    note: Annotated[str, Field(exclude=True)]
+    short: Annotated[str, Field(exclude=True)]
+
+    @property
+    def shown_phase(self) -> Phase:
+        """The phase whose shape and colour it has."""
+        return self.overall_phase
+
+    @property
+    def label(self) -> str:
+        """What to call the state, with blanks: its own word, unless its parts say otherwise."""
+        return self.counted or super().label
+
+    @property
+    def spoken(self) -> str:
+        """The phase in words for those who do not see its shape; empty where the label says it already."""
+        phase = self.phase.replace("_", " ")
+        return "" if self.label.lower().startswith(phase) else phase
+
+
+def release_common(release: Release, place: str) -> dict[str, Any]:
+    """The fields that rows of releases share."""
+    found, parts = overall(release), parts_of(release)
+    return {
+        **common(release.root, place),
+        "type": release.root.type,
+        "overall_phase": found.phase,
+        "summary": found.summary,
+        "cancelling": found.cancelling,
+        "failed": parts.failed if parts else None,
+        "inside": PartsView.of(parts),
+        "counted": found.label,
+        "note": found.note,
+        "short": found.short,
+    }

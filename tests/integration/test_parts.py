@@ -1,0 +1,215 @@
+"""Releases as their parts have them: failed parts of what completed, waiting inside, paused activities, cancelling."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from bs4 import BeautifulSoup
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import PauseActivityRequest
+
+from tests.rollout_makers import hierarchy
+from tests.stage import Stage
+from tests.waiting import eventually
+
+
+def answers(tree: dict[str, Any]) -> dict[str, Any]:
+    return {"get_hierarchy": tree, "get_release_state": {key: tree[key] for key in tree if key != "waves"}}
+
+
+def told(state: str, apps: Iterable[str], wave: str = "completed") -> dict[str, Any]:
+    """What a release of one cluster with apps in these states answers."""
+    words = list(apps)
+    tree = hierarchy(clusters=1, apps=len(words)) | {"state": state}
+    (first,) = tree["waves"]
+    (cluster,) = first["clusters"]
+    for row in (first, cluster, cluster["bundle"]):
+        row["state"] = wave
+    for app, word in zip(cluster["bundle"]["apps"], words, strict=True):
+        app["state"] = word
+    return answers(tree)
+
+
+def page_of(stage: Stage, path: str) -> BeautifulSoup:
+    answer = stage.ask(path)
+    assert answer.status_code == 200, answer.text
+    return BeautifulSoup(answer.text, "html.parser")
+
+
+def words(stage: Stage, path: str) -> str:
+    return " ".join(page_of(stage, path).get_text(" ").split())
+
+
+def title(stage: Stage, path: str) -> str:
+    return str(page_of(stage, path).title.get_text())
+
+
+def child(stage: Stage, kind: str, name: str, *children: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"type": kind, "id": f"{name}/{stage.prefix}", "children": list(children), **more}
+
+
+def ended_tree(stage: Stage, name: str, ends: dict[str, str]) -> str:
+    """A release that ended well although some of its clusters, two levels below it, did not."""
+    clusters = [child(stage, "Cluster", f"cluster:{key}", end=end) for key, end in ends.items()]
+    release_id = stage.start_tree(name, child(stage, "Wave", "wave:one", *clusters))
+    for key in ends:
+        cluster_id = f"cluster:{key}/{stage.prefix}"
+        eventually(lambda cluster_id=cluster_id: closed(stage, cluster_id), 30)
+    stage.end(f"wave:one/{stage.prefix}", "well")
+    stage.end(release_id, "well")
+    return release_id
+
+
+def rows_of(rows: list[dict[str, Any]]) -> Iterable[dict[str, Any]]:
+    """All rows of a tree's JSON."""
+    for row in rows:
+        yield row
+        bundle = [row["bundle"]] if row.get("bundle") else []
+        yield from rows_of([*(row.get("clusters") or []), *bundle, *(row.get("apps") or [])])
+
+
+def closed(stage: Stage, workflow_id: str) -> bool:
+    rows = stage.run(lambda client: count_of(client, workflow_id))
+    return rows > 0
+
+
+async def count_of(client: Any, workflow_id: str) -> int:
+    query = f"WorkflowId = '{workflow_id}' AND ExecutionStatus != 'Running'"
+    return (await client.count_workflows(query)).count
+
+
+def pause(stage: Stage, workflow_id: str, activity_id: str) -> None:
+    execution = WorkflowExecution(workflow_id=workflow_id)
+    request = PauseActivityRequest(namespace="default", execution=execution, id=activity_id)
+    stage.run(lambda client: client.workflow_service.pause_activity(request))
+
+
+def test_a_tree_that_completed_with_failed_clusters_says_so_wherever_the_release_is_named(stage: Stage):
+    release_id = ended_tree(stage, "mixed", {"a": "chart 1.4 does not render", "b": "well", "c": "well"})
+    eventually(lambda: stage.json(f"/releases/{release_id}")["failed"] == 1, 30)
+    release = stage.json(f"/releases/{release_id}")
+    assert (release["phase"], release["overall_phase"]) == ("succeeded", "failed")
+    assert (release["inside"]["failed"], release["inside"]["total"], release["inside"]["level"]) == (1, 3, "cluster")
+    said = "succeeded with 1 of 3 failed"
+    for path in ("", "/hierarchy", "/strip", "/timeline"):
+        assert said in title(stage, f"/releases/{release_id}{path}"), path
+    assert said in stage.ask(f"/badges/releases/{release_id}.svg").text
+    assert said in words(stage, f"/kiosk/releases/{release_id}")
+    assert "Failed in wave one" in words(stage, f"/releases/{release_id}")
+    waited = stage.json(f"/releases/{release_id}/wait?phase=succeeded&timeout=5")
+    assert (waited["reached"], waited["failed"]) == (True, 1)
+    stage.listed("mixed")
+    eventually(lambda: stage.json("/problems")["groups"], 30)
+    (group,) = stage.json("/problems")["groups"]
+    assert (group["standing"], group["what"]) == ("gave_up", "1 cluster of 1 release")
+
+
+def test_a_release_that_calls_itself_completed_with_failed_apps_says_so_before_and_after_its_end(stage: Stage):
+    release_id = stage.start("says", told("completed", ["failed", "deployed", "timed_out", "deployed"]))
+    for end in ("", "well"):
+        if end:
+            stage.end(release_id, end)
+        eventually(lambda: "succeeded with 2 of 4 failed" in title(stage, f"/releases/{release_id}"), 30)
+        assert stage.json(f"/releases/{release_id}/wait?phase=succeeded&timeout=5")["failed"] == 2
+    stage.listed("says")
+    eventually(lambda: stage.json("/problems")["groups"], 30)
+
+
+@pytest.mark.parametrize(
+    ("end", "failed", "summary"),
+    [
+        ("terminate", 1, "succeeded with 1 of 2 failed"),
+        ("cancel", 0, "succeeded with 1 of 2 cancelled"),
+    ],
+)
+def test_parts_that_were_stopped_from_outside_are_counted_too(stage: Stage, end: str, failed: int, summary: str):
+    clusters = [child(stage, "Cluster", f"cluster:{key}") for key in ("a", "b")]
+    release_id = stage.start_tree("stopped", *clusters)
+    eventually(lambda: len(stage.json(f"/releases/{release_id}/hierarchy")["waves"]) > 0, 30)
+    eventually(lambda: stage.json(f"/releases/{release_id}")["inside"]["total"] == 2, 30)
+    stage.on(f"cluster:a/{stage.prefix}", lambda handle: getattr(handle, end)())
+    stage.end(f"cluster:b/{stage.prefix}", "well")
+    stage.wait_until_closed(f"cluster:a/{stage.prefix}")
+    stage.end(release_id, "well")
+    eventually(lambda: stage.json(f"/releases/{release_id}")["summary"].startswith(summary), 30)
+    assert stage.json(f"/releases/{release_id}")["failed"] == failed
+
+
+def test_a_release_whose_parts_are_all_well_says_nothing_more(stage: Stage):
+    release_id = ended_tree(stage, "well", {"a": "well", "b": "well"})
+    eventually(lambda: (stage.json(f"/releases/{release_id}")["inside"] or {}).get("total") == 2, 30)
+    release = stage.json(f"/releases/{release_id}")
+    assert (release["overall_phase"], release["summary"], release["failed"]) == ("succeeded", "succeeded", 0)
+    stage.listed("well")
+    eventually(lambda: stage.json("/problems")["relevant"] == 0, 30)
+    assert stage.json("/problems")["groups"] == []
+
+
+def test_a_release_with_an_app_that_waits_is_waiting_and_one_that_fails_as_well_is_not(stage: Stage):
+    release_id = stage.start("gate", told("in_progress", ["deployed", "awaiting_approval"], "in_progress"))
+    eventually(lambda: title(stage, f"/releases/{release_id}").endswith(": waiting in c0 / a0-1"), 30)
+    assert stage.json(f"/releases/{release_id}/wait?phase=paused&timeout=5")["reached"] is True
+    assert "waiting in c0 / a0-1: awaiting approval" in words(stage, f"/releases/{release_id}")
+    stage.tell(release_id, told("in_progress", ["failed", "awaiting_approval"], "in_progress"))
+    eventually(lambda: stage.json(f"/releases/{release_id}")["overall_phase"] == "running", 30)
+    assert stage.json(f"/releases/{release_id}/wait?phase=paused&timeout=1")["reached"] is False
+
+
+def test_a_wait_is_answered_when_something_inside_comes_to_wait(stage: Stage):
+    release_id = stage.start("comes", told("in_progress", ["deploying"], "in_progress"))
+    stage.tell(release_id, told("in_progress", ["on_hold"], "in_progress"))
+    answer = stage.json(f"/releases/{release_id}/wait?phase=paused&timeout=60")
+    assert (answer["reached"], answer["phase"], answer["overall_phase"]) == (True, "running", "paused")
+    assert answer["inside"]["waits"]["name"] == "a0-0"
+
+
+def test_paused_activities_are_paused_with_a_row_and_without_one(stage: Stage):
+    release_id = stage.start("held", told("in_progress", ["deploying", "deploying"], "in_progress"))
+    for activity_id in ("app:a0-1", "notify"):
+        stage.on(release_id, lambda handle, name=activity_id: handle.signal("retry", name))
+    eventually(lambda: stage.json(f"/releases/{release_id}")["inside"]["retrying"] == 2, 30)
+    for activity_id in ("app:a0-1", "notify"):
+        pause(stage, release_id, activity_id)
+    eventually(lambda: stage.json(f"/releases/{release_id}")["inside"]["waiting"] == 2, 30)
+    release = stage.json(f"/releases/{release_id}")
+    assert (release["overall_phase"], release["progress"]["paused"], release["progress"]["retrying"]) == (
+        "paused",
+        1,
+        0,
+    )
+    app = stage.json(f"/releases/{release_id}/entities/app:a0-1")["entity"]
+    assert (app["phase"], app["state"], app["attempt"]["paused"]) == ("paused", "deploying", True)
+    page = words(stage, f"/releases/{release_id}")
+    assert "1 app paused" in page
+    assert "retrying" not in page
+    stage.listed("held")
+    eventually(lambda: len(stage.json("/problems")["waiting"]) == 2, 30)
+    problems = stage.json("/problems")
+    assert problems["groups"] == []
+    assert {row["activity_id"] or row["id"] for row in problems["waiting"]} == {"app:a0-1", "notify"}
+
+
+def test_a_paused_activity_of_a_child_workflow_pauses_its_row(stage: Stage):
+    release_id = stage.start_tree("kid", child(stage, "Cluster", "cluster:eu", stumble=True))
+    cluster = f"cluster:eu/{stage.prefix}"
+
+    def activity() -> str:
+        rows = rows_of(stage.json(f"/releases/{release_id}/hierarchy")["waves"])
+        return next((row["attempt"]["activity_id"] for row in rows if row["attempt"]), "")
+
+    eventually(activity, 30)
+    pause(stage, cluster, activity())
+    eventually(lambda: stage.json(f"/releases/{release_id}")["overall_phase"] == "paused", 30)
+    assert title(stage, f"/releases/{release_id}").split(": ", 1)[1].startswith("waiting in eu")
+
+
+def test_a_release_that_rolls_back_after_a_request_to_cancel_is_cancelling(stage: Stage):
+    release_id = stage.start("back", told("rolling_back", ["rolling_back"], "rolling_back"))
+    assert stage.json(f"/releases/{release_id}")["cancelling"] is False
+    # Its worker does not take the request: the task fails to be polled for, as nothing runs on this queue.
+    stage.on(release_id, lambda handle: handle.signal("trip", "the undo step raises"))
+    eventually(lambda: stage.json(f"/releases/{release_id}")["failing_task"], 30)
+    stage.on(release_id, lambda handle: handle.cancel())
+    eventually(lambda: stage.json(f"/releases/{release_id}")["cancelling"], 30)
+    assert "cancelling" in words(stage, f"/releases/{release_id}")
+    assert title(stage, f"/releases/{release_id}").endswith("cancelling")
