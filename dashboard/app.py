@@ -147,7 +147,7 @@ def _temporal_ui(settings: Settings) -> str:
 
 def _connection(settings: Settings) -> Connection:
     try:
-        return Connection(settings.temporal_environment)
+        return Connection(settings.temporal_environment, settings.visibility_rps)
     except ConnectionSettingsError as exc:
         raise SettingsError(str(exc)) from exc
 

@@ -48,9 +48,19 @@ class FakeSource:
         return Reading(run, said=said, digest=self.state, fingerprint=fingerprint)
 
     async def page(
-        self, asked: Slice, known: Mapping[str, Reading], counts: Mapping[Status, int] | None, budget: float
+        self,
+        asked: Slice,
+        known: Mapping[tuple[str, str], Reading],
+        counts: Mapping[Status, int] | None,
+        budget: float,
+        last: Listing | None = None,
     ) -> Listing:
         return Listing((await self.read(f"release:{asked.filter.q}", None, budget),), {Status.RUNNING: 1})
+
+    async def row(
+        self, workflow_id: str, run_id: str, known: Reading | None, budget: float, *, deep: bool = True
+    ) -> Reading:
+        return await self.read(workflow_id, known, budget, run_id=run_id)
 
     async def search(
         self, entity_id: str, limit: int, known: Mapping[RunEntity, Entity | None], budget: float

@@ -1,6 +1,7 @@
-"""A gate before a Temporal server: it lets calls with the right API key through, unchanged, and refuses all others."""
+"""Gates before a Temporal server: one lets in who has the right API key, one sees and may hold up every call."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -45,6 +46,63 @@ def gate_before(address: str, key: str, refusal: grpc.StatusCode = grpc.StatusCo
     with grpc.insecure_channel(address) as behind:
         gate = Gate(behind, key, refusal)
         server = grpc.server(ThreadPoolExecutor(16), handlers=[gate])
+        gate.address = f"127.0.0.1:{ports.find_free()}"
+        server.add_insecure_port(gate.address)
+        server.start()
+        try:
+            yield gate
+        finally:
+            server.stop(grace=None).wait()
+
+
+Around = Callable[[str, bytes, Callable[[], bytes]], bytes]
+
+
+class CountingGate(grpc.GenericRpcHandler):
+    """Counts the calls by method, and those that the server refused for being too many.
+
+    `around` gets each method and request with what passes it on, and gives the answer.
+    """
+
+    def __init__(self, behind: grpc.Channel) -> None:
+        self.address = ""
+        self.calls: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
+        self.around: Around = lambda _method, _request, forward: forward()
+        self._behind = behind
+
+    @property
+    def listed(self) -> int:
+        """How many visibility calls there were."""
+        return self.calls["ListWorkflowExecutions"] + self.calls["CountWorkflowExecutions"]
+
+    def service(self, details: Any) -> grpc.RpcMethodHandler:
+        """Any method, as bytes."""
+        forward = self._behind.unary_unary(details.method)
+        method = details.method.rpartition("/")[2]
+
+        def handle(request: bytes, context: grpc.ServicerContext) -> bytes:
+            self.calls[method] += 1
+            given = tuple((key, value) for key, value in context.invocation_metadata() if not key.startswith(OWN))
+            try:
+                return self.around(
+                    method, request, lambda: forward(request, metadata=given, timeout=context.time_remaining())
+                )
+            except grpc.RpcError as exc:
+                if exc.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
+                    self.refused[method] += 1
+                context.set_trailing_metadata(exc.trailing_metadata())
+                return context.abort(exc.code(), exc.details())
+
+        return grpc.unary_unary_rpc_method_handler(handle)
+
+
+@contextmanager
+def counting_gate(address: str) -> Iterator[CountingGate]:
+    """The gate that counts, on a free port, while the context lasts."""
+    with grpc.insecure_channel(address) as behind:
+        gate = CountingGate(behind)
+        server = grpc.server(ThreadPoolExecutor(32), handlers=[gate])
         gate.address = f"127.0.0.1:{ports.find_free()}"
         server.add_insecure_port(gate.address)
         server.start()

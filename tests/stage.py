@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -146,6 +147,7 @@ def dashboard_for(
     environment: Mapping[str, str] | None = None,
     max_age: float = MAX_AGE,
     *,
+    visibility_rps: float = inf,
     styleguide: bool = False,
     more: Mapping[str, Any] | None = None,
 ) -> Flask:
@@ -169,7 +171,8 @@ def dashboard_for(
     accounts = Accounts(settings.accounts_url, CHEAP)
     accounts.prepare()
     accounts.ensure(EMAIL, PASSWORD, name="Rita", role=Role.viewer)
-    gateway = TemporalGateway(Connection(settings.temporal_environment), settings.release_query, settings.entity_map)
+    connection = Connection(settings.temporal_environment, visibility_rps)
+    gateway = TemporalGateway(connection, settings.release_query, settings.entity_map)
     releases = LiveReleases(gateway, LoopThread(), timeout=timeout, max_age=max_age, count_age=max_age)
     app = create_app(settings, releases=releases, accounts=accounts)
     app.testing = True

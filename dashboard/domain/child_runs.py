@@ -16,6 +16,7 @@ from dashboard.domain.entities import (
     Status,
     joined,
 )
+from dashboard.domain.problems import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Children:
     last event has; `words` are what runs said of themselves.
     `whole_at` says when all of them were listed at once, by the reader's own clock, and `asked_at` when it was asked
     last (UTC). `origins` say, by run id, how some of the runs began that follow another of the same id.
+    `listed_at` is when it was last asked whether they have changed (UTC), and `late` why not since, where that was due.
     """
 
     listed: tuple[Child, ...]
@@ -57,6 +59,8 @@ class Children:
     whole_at: float = 0.0
     asked_at: datetime | None = None
     origins: Mapping[str, Origin] = field(default_factory=dict)
+    listed_at: datetime | None = None
+    late: Problem | None = None
 
     def is_scheduled(self, run: Execution) -> bool:
         """Whether work of a run had not begun when it was asked: it waits for its time, and is not tried again."""

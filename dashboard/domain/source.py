@@ -32,6 +32,7 @@ class Reading:
     `has_children`, that it is known to have some, though none may be running now. `children` is what has been listed
     of them, so that the next look need not list it all again.
     `runs` are those of its workflow id, the one that was read among them.
+    `large` says that the release is known to be too large for one answer, so that a row has its own state alone.
     """
 
     execution: Execution
@@ -45,6 +46,7 @@ class Reading:
     children: Children | None = None
     runs: Runs = field(default_factory=Runs)
     levels: Levels | None = None
+    large: bool = False
 
     @property
     def whole(self) -> bool:
@@ -74,12 +76,18 @@ class Listing:
 
     `counts` are without the filter's phases. `next` is the source's token for the page after it, if there may be one.
     `absent` are ids that were asked for and are not among the readings, and why; None where there is no such release.
+    `runs` are the executions of the readings as they were listed. `listed_at` is when that was, and `late` why it was
+    not asked again where that was due. `counted_at` is set if it has counted now.
     """
 
     readings: tuple[Reading, ...]
     counts: Mapping[Status, int]
     next: bytes | None = None
     absent: Mapping[str, Problem | None] = field(default_factory=dict)
+    runs: tuple[Execution, ...] = ()
+    listed_at: datetime | None = None
+    counted_at: datetime | None = None
+    late: Problem | None = None
 
 
 RunEntity = tuple[str, str]
@@ -105,11 +113,18 @@ class ReleaseSource(Protocol):
     """
 
     async def page(
-        self, asked: Slice, known: Mapping[str, Reading], counts: Mapping[Status, int] | None, budget: float
+        self,
+        asked: Slice,
+        known: Mapping[tuple[str, str], Reading],
+        counts: Mapping[Status, int] | None,
+        budget: float,
+        last: Listing | None = None,
     ) -> Listing:
         """Read one page of the list; raises MalformedFilter for one that the source cannot answer.
 
-        `known` has readings by run id that need not be asked again; `counts`, if given, need not be counted again.
+        `known` has readings by workflow id and run id that need not be asked again; `counts`, if given, need not be
+        counted again. Where the source may not be asked as often as that, it is the `last` page with what is known
+        by now.
         """
         ...
 
@@ -126,6 +141,16 @@ class ReleaseSource(Protocol):
 
         Raises ReleaseNotFound or RunNotFound. `known` is returned anew if nothing moved. `opened` matters only where
         the release tells its entities one at a time: the ids whose children are wanted.
+        """
+        ...
+
+    async def row(
+        self, workflow_id: str, run_id: str, known: Reading | None, budget: float, *, deep: bool = True
+    ) -> Reading:
+        """Read one run for the lists that show it, as `read` does, but without the runs of its id.
+
+        Of one too large for one answer that is its own state. Unless `deep`, a release that has not moved by its own
+        history is `known` anew, whatever its child workflows have done.
         """
         ...
 

@@ -1,24 +1,27 @@
 """One look at the source at a time, made a snapshot of; what it told lately is remembered where it tells no more."""
 
-from collections.abc import Callable, Coroutine
+from collections import Counter
+from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from dashboard.bridge import DeadlineExceeded, LoopThread
-from dashboard.domain.entities import Entity, Occurrence, Occurrences, Release, ReleaseList
+from dashboard.domain.entities import Entity, Execution, Occurrence, Occurrences, Release, ReleaseList, Status
 from dashboard.domain.filters import Slice
 from dashboard.domain.finding import Names
 from dashboard.domain.parts import with_parts
 from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, SourceUnavailable
-from dashboard.domain.source import Reading, ReleaseSource, RunEntity, Search
+from dashboard.domain.source import Listing, Reading, ReleaseSource, RunEntity, Search
 from dashboard.domain.truth import judge, settle, unanswered
-from dashboard.live.breaker import Breaker
+from dashboard.live import rows
+from dashboard.live.breaker import Breakers
 from dashboard.live.counts import Counted, RecentCounts
 from dashboard.live.history import remember, weight_of
 from dashboard.live.last_seen import LastSeen
 from dashboard.live.memory import Memory
-from dashboard.live.snapshots import Snapshot, now, version_of
+from dashboard.live.rows import KnownRows, Row, RowKey
+from dashboard.live.snapshots import Snapshot, SnapshotStore, now, outdated, version_of
 from dashboard.live.wanted import Wanted
 
 T = TypeVar("T")
@@ -34,6 +37,13 @@ SEARCH_LIMIT = 50
 KEEP_OPEN = 30.0
 OPEN_RELEASES = 64
 MAX_OPEN = 1_000
+# A list, or a tree of child workflows, that is older than this is no longer the latest, whatever the reason.
+LISTED_AGE = timedelta(seconds=10)
+# In intervals of what is watched: for how long a row that is not renewed is shown without asking again, and from when
+# on it says since when it stands; how long a tree that moves without its release is not read again for its row alone,
+# where it has moved lately and else.
+KEEP_ROWS, LATE_ROWS = 30, 8
+LIVELY, LIVELY_TREES, TREES = 30, 4, 14
 # On top of the source's own budget: a source that overruns it is left alone.
 GRACE = 0.3
 # Bytes that a row takes, and a listed child workflow. Measured with 1,000 of each: from 600 (the fields of the contract
@@ -78,70 +88,131 @@ class Looks:
         *,
         timeout: float,
         count_age: float,
+        max_age: float,
         memory: int,
         clock: Callable[[], float],
     ) -> None:
         self._source = source
         self._loop = loop
         self._timeout = timeout
-        self._breaker = Breaker(clock=clock)
+        self._breakers = Breakers(clock)
         states = memory // 4 // STATE_BYTES
-        self._final: Memory[str, Reading] = Memory(states)
-        self._last_said: Memory[str, tuple[Reading, datetime]] = Memory(states)
+        self._interval = timedelta(seconds=max_age)
+        self._ended: Memory[str, Execution] = Memory(states)
+        self.rows: SnapshotStore[RowKey, Row] = SnapshotStore(
+            self.row, max_age=max_age, keep=memory // 2, weigh=rows.row_weight, clock=clock
+        )
         self._final_entities: Memory[RunEntity, Entity | None] = Memory(states)
         self._last_seen = LastSeen(memory // 4 // SEEN_BYTES)
+        self._listings: Memory[Slice, Listing] = Memory(states, lambda listing: 1 + len(listing.readings))
         self._counts = RecentCounts(max_age=count_age, keep=KEEP_COUNTS)
         self._wanted: Wanted = Wanted(seconds=KEEP_OPEN, releases=OPEN_RELEASES, ids=MAX_OPEN, clock=clock)
 
-    @property
-    def trouble(self) -> Problem | None:
-        """Why the source cannot be asked at present, as far as was found out."""
-        return self._breaker.problem
+    def trouble(self, key: Hashable = None) -> Problem | None:
+        """Why this list or search, or without a key a release, cannot be read at present, as far as was found out."""
+        return self._breakers.problem(key)
 
     def open(self, key: RunKey, opened: frozenset[str]) -> None:
         """These rows of a release that is read as it is opened are looked at now."""
         self._wanted.note(key, opened)
 
-    def page(self, asked: Slice, _last: Snapshot[ReleaseList] | None, _seconds: float | None) -> Snapshot[ReleaseList]:
-        """A page of the list; the words of ended releases in it are asked for once."""
-        as_of = now()
+    def page(self, asked: Slice, last: Snapshot[ReleaseList] | None, _seconds: float | None) -> Snapshot[ReleaseList]:
+        """A page of the list; releases of which nothing is known yet are asked for their own state."""
         counted = self._counts.get(asked.filter)
-        known = counted.counts if counted else None
-        listing = self._ask(lambda: self._source.page(asked, self._final, known, self._timeout))
-        whole = not (asked.offset or listing.next or asked.filter.phases)
-        if counted is None or whole:
-            counted = Counted(listing.counts, as_of)
-            self._counts.keep(asked.filter, counted)
-        releases = tuple(self._release_of(reading, as_of) for reading in listing.readings)
+        known_counts = counted.counts if counted else None
+        before = self._listings.get(asked) if last else None
+        known = KnownRows(self.rows.latest, now() - KEEP_ROWS * self._interval)
+        listing = self._ask(lambda: self._source.page(asked, known, known_counts, self._timeout, before), asked)
+        self._listings.keep(asked, listing)
+        as_of = listing.listed_at or now()
+        counted = self._counted(asked, listing, last, as_of)
+        listed = listing.runs or tuple(reading.execution for reading in listing.readings)
+        shown = [self._row_of(run, each, as_of) for run, each in zip(listed, listing.readings, strict=True)]
+        counts = _moved(listing.counts, listed, shown)
+        # One that has ended is no longer found by a filter for what runs, though the list still has it.
+        wanted = asked.filter.statuses
+        releases = tuple(each for each in shown if not wanted or each.execution.status in wanted)
         for release in releases:
             self._last_seen.keep(release, as_of)
         # The list may have grown since it was counted.
-        total = max(asked.filter.total_of(listing.counts), asked.offset + len(releases) if releases else 0)
+        total = max(asked.filter.total_of(counts), asked.offset + len(releases) if releases else 0)
         absent = tuple((release_id, self._absence(release_id, why)) for release_id, why in listing.absent.items())
-        value = ReleaseList(
-            releases, asked.offset, asked.page_size, total, listing.counts, counted.at, listing.next, absent
-        )
+        value = ReleaseList(releases, asked.offset, asked.page_size, total, counts, counted.at, listing.next, absent)
         # When it was counted is left out: the same counts again make no new version.
-        return Snapshot(value, as_of, version_of(replace(value, counted_at=as_of.min)))
+        return _dated(Snapshot(value, as_of, version_of(replace(value, counted_at=as_of.min))), listing.late)
+
+    def _counted(self, asked: Slice, listing: Listing, last: Snapshot[ReleaseList] | None, as_of: datetime) -> Counted:
+        """The counts of a page, and when they were taken."""
+        whole = not (asked.offset or listing.next or asked.filter.phases)
+        counted = self._counts.get(asked.filter)
+        if listing.counted_at or whole or (counted is None and last is None):
+            counted = Counted(listing.counts, listing.counted_at or as_of)
+            self._counts.keep(asked.filter, counted)
+        return counted or Counted(listing.counts, last.value.counted_at if last else as_of)
 
     def _absence(self, release_id: str, why: Problem | None) -> Problem:
         gone = ReleaseNotFound(release_id, self._last_seen.words(release_id))
         return why or Problem(ProblemCode.GONE, gone.reason)
 
-    def _release_of(self, reading: Reading, as_of: datetime) -> Release:
-        run = reading.execution.run_id
-        if reading.said:
-            if reading.execution.status.closed:
-                self._final.keep(run, reading)
-            else:
-                self._last_said.keep(run, (reading, as_of))
-            return judge(reading.execution, reading.said)
-        problem = reading.problem or Problem(ProblemCode.MISSING, "The release was not asked.")
-        last = self._last_said.get(run)
-        if last is None or last[0].said is None:
-            return unanswered(reading.execution, problem)
-        release = judge(reading.execution, last[0].said)
-        return replace(release, root=replace(release.root, problem=problem), said_at=last[1])
+    def _row_of(self, listed: Execution, reading: Reading, as_of: datetime) -> Release:
+        """A release of the list, by the row that is known of it, or by what it was asked now."""
+        key = (listed.workflow_id, listed.run_id)
+        row = self.rows.latest(key)
+        if row is None or row.value.reading is not reading:
+            row = rows.state_row(row, reading, as_of)
+            self.rows.put(key, row)
+        known = rows.newest(row.value.reading.execution, self._ended.get(listed.run_id, listed))
+        release = rows.of_execution(row.value, rows.newest(listed, known))
+        final = row.value.reading.execution.status.closed and row.value.reading.fingerprint is not None
+        if release.said_at or final or as_of - row.as_of <= LATE_ROWS * self._interval:
+            return release
+        return replace(release, said_at=row.as_of)
+
+    def row(self, key: RowKey, last: Snapshot[Row] | None, _seconds: float | None) -> Snapshot[Row]:
+        """What lists show of one run: its tree is read where it has moved, and summarised."""
+        as_of = now()
+        before = last.value if last else None
+        known = before.reading if before and (before.tree_at or before.reading.large) else None
+        reading = self._ask_row(key, known, deep=before is None or self._deep(before, as_of))
+        stood = known is not None and reading.said is known.said
+        if known and stood and rows.standing(known.execution) != rows.standing(reading.execution):
+            reading = self._ask_row(key, replace(known, fingerprint=None), deep=True)
+            stood = False
+        self._note_end(reading.execution)
+        if last and stood:
+            return rows.same_row(last, reading, as_of)
+        if reading.said is None or reading.large:
+            return rows.state_row(last, reading, as_of)
+        return rows.tree_row(last, judge(reading.execution, reading.said), reading, as_of)
+
+    def _ask_row(self, key: RowKey, known: Reading | None, *, deep: bool) -> Reading:
+        return self._ask(lambda: self._source.row(*key, known, self._timeout, deep=deep))
+
+    def _deep(self, row: Row, at: datetime) -> bool:
+        """Whether a tree is to be read though its release has not moved: child workflows move for themselves."""
+        if row.tree_at is None or row.reading.fingerprint is not None:
+            return True
+        lively = row.moved_at is not None and at - row.moved_at < LIVELY * self._interval
+        return at - row.tree_at > (LIVELY_TREES if lively else TREES) * self._interval
+
+    def _note_end(self, execution: Execution) -> None:
+        if execution.status.closed:
+            self._ended.keep(execution.run_id, execution)
+
+    def _feed(self, seen: Snapshot[Seen]) -> None:
+        """Let lists that show a release know what was just read of it."""
+        reading, release = seen.value.reading, seen.value.release
+        self._note_end(reading.execution)
+        key = (release.id, reading.execution.run_id)
+        row = self.rows.latest(key)
+        if row is None or seen.stale or reading.said is None:
+            return
+        known = row.value.reading
+        same = known.digest == reading.digest and rows.standing(known.execution) == rows.standing(reading.execution)
+        if same and row.value.tree_at and known.execution.status is reading.execution.status:
+            self.rows.put(key, rows.same_row(row, reading, seen.as_of))
+        else:
+            self.rows.put(key, rows.tree_row(row, release, reading, seen.as_of))
 
     def tree(self, key: RunKey, last: Snapshot[Seen] | None, seconds: float | None) -> Snapshot[Seen]:
         """A release with its tree, read within so many seconds; where it does not answer, its last words, marked."""
@@ -156,6 +227,7 @@ class Looks:
             raise ReleaseNotFound(release_id, self._last_seen.words(release_id)) from exc
         seen = _remembering(_seen_or_last(reading, known, last, as_of), last, as_of)
         self._last_seen.keep(seen.value.release, as_of)
+        self._feed(seen)
         return seen
 
     def search(
@@ -163,15 +235,17 @@ class Looks:
     ) -> Snapshot[Occurrences]:
         """An entity wherever it occurs, as far as is looked."""
         as_of = now()
-        search = self._ask(lambda: self._source.search(entity_id, SEARCH_LIMIT, self._final_entities, self._timeout))
+        search = self._ask(
+            lambda: self._source.search(entity_id, SEARCH_LIMIT, self._final_entities, self._timeout), entity_id
+        )
         for run, entity in search.answers:
             if run.status.closed and not (entity and entity.problem):
                 self._final_entities.keep((run.run_id, entity_id), entity)
         value = _occurrences(entity_id, search)
         return Snapshot(value, as_of, version_of(value))
 
-    def _ask(self, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        with self._breaker.guard():
+    def _ask(self, make: Callable[[], Coroutine[Any, Any, T]], key: Hashable = None) -> T:
+        with self._breakers.guard(key):
             try:
                 return self._loop.call(make, self._timeout + GRACE)
             except DeadlineExceeded as exc:
@@ -184,7 +258,7 @@ def _seen_or_last(
 ) -> Snapshot[Seen]:
     """What was read; where the release did not answer, its last words, under what Temporal knows of it now."""
     if reading.said:
-        return _seen(judge(reading.execution, reading.said), reading, as_of, last)
+        return _listed(_seen(judge(reading.execution, reading.said), reading, as_of, last), reading)
     problem = reading.problem or Problem(ProblemCode.MISSING, "The release was not asked.")
     if last is None or known is None or known.said is None or _other_run(known, reading):
         return _seen(unanswered(reading.execution, problem), reading, as_of, None)
@@ -192,6 +266,25 @@ def _seen_or_last(
     kept = replace(known, execution=reading.execution, runs=reading.runs)
     stale = _seen(judge(reading.execution, known.said), kept, last.as_of, last)
     return replace(stale, version=version_of(stale.version, problem.code), stale=True, reason=problem)
+
+
+def _listed(seen: Snapshot[Seen], reading: Reading) -> Snapshot[Seen]:
+    """The same as of when its child workflows were listed, where these are part of what is shown and may move."""
+    children = reading.children
+    if children is None or children.listed_at is None or reading.fingerprint:
+        return seen
+    return _dated(replace(seen, as_of=min(seen.as_of, children.listed_at)), children.late)
+
+
+def _dated(seen: Snapshot[T], late: Problem | None) -> Snapshot[T]:
+    """What is renewed as often as Temporal allows it says since when it stands; past a bound, it is not the latest."""
+    if late is None:
+        return seen
+    if now() - seen.as_of > LISTED_AGE:
+        return outdated(seen, late)
+    if late.code is not ProblemCode.REFUSED:
+        return seen
+    return replace(seen, reason=late, version=version_of(seen.version, late.code))
 
 
 def _seen(release: Release, reading: Reading, as_of: datetime, last: Snapshot[Seen] | None) -> Snapshot[Seen]:
@@ -211,6 +304,16 @@ def _remembering(seen: Snapshot[Seen], last: Snapshot[Seen] | None, at: datetime
     before = last.value.release if last and told else None
     history = remember(before, last.as_of if last else at, seen.value.release, at)
     return replace(seen, value=replace(seen.value, release=replace(seen.value.release, history=history)))
+
+
+def _moved(counts: Mapping[Status, int], listed: Sequence[Execution], shown: Sequence[Release]) -> Mapping[Status, int]:
+    """Counts by status, after what is known of these to have ended though the list has not got so far."""
+    moved: Counter[Status] = Counter(counts)
+    for run, release in zip(listed, shown, strict=True):
+        if run.status is not release.execution.status:
+            moved[run.status] -= 1
+            moved[release.execution.status] += 1
+    return {status: count for status, count in moved.items() if count > 0}
 
 
 def _other_run(known: Reading, reading: Reading) -> bool:

@@ -1,10 +1,12 @@
 """The latest that is known of releases, for any number of viewers. Views ask here and nowhere else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 
 from dashboard.bridge import LoopThread
+from dashboard.calls import logged
 from dashboard.domain.causes import Problems
 from dashboard.domain.entities import Occurrence, Occurrences, Release, ReleaseList
 from dashboard.domain.filters import MalformedFilter, Slice
@@ -18,17 +20,19 @@ from dashboard.live.history import with_history
 from dashboard.live.looks import Looks, RunKey, Seen
 from dashboard.live.pairs import TWOFOLD, PairReader, sides, subscribe_both
 from dashboard.live.problems import ProblemFinder
+from dashboard.live.rows import Row
 from dashboard.live.snapshots import BEHIND, Pair, Snapshot, joined, outdated
 from dashboard.live.stores import Stores
 from dashboard.live.turns import LINGER
 from dashboard.live.watched import Watched
-from dashboard.live.watcher import UNKNOWN, Watcher
+from dashboard.live.watcher import UNKNOWN
+from dashboard.live.watchers import Watchers
 
 # How often what somebody looks at is renewed, in seconds. What is not watched is shared while it is younger than this.
 MAX_AGE = 1.0
 # Counts of the list, which cost more the more releases there are, are asked for this seldom.
 COUNT_AGE = 5.0
-# If nobody says otherwise: looks a second that all that is watched takes together, and bytes of all that is kept.
+# If nobody says otherwise: calls a second that all that is watched takes together, and bytes of all that is kept.
 BUDGET = 50
 MEMORY = 128 * 1024 * 1024
 # How often a caller who wants more of a large release than has come looks again, within the time of one answer: a look
@@ -43,7 +47,7 @@ class LiveReleases:
     """Answers from snapshots. What somebody looks at is renewed in the background, the rest when somebody asks for it.
 
     `max_age` is the interval of all that is watched, in seconds, shorter for what moves and longer for what is costly.
-    With 0 nothing is watched, and each caller asks for himself. `budget` is in looks for each second, and `memory` in
+    With 0 nothing is watched, and each caller asks for himself. `budget` is in calls for each second, and `memory` in
     bytes.
     """
 
@@ -61,13 +65,15 @@ class LiveReleases:
     ) -> None:
         self._loop = loop
         self._timeout = timeout
-        self._looks = Looks(source, loop, timeout=timeout, count_age=count_age, memory=memory // 8, clock=clock)
+        self._looks = Looks(
+            source, loop, timeout=timeout, count_age=count_age, max_age=max_age, memory=memory // 8, clock=clock
+        )
         self._finder = ProblemFinder(self._listed, self._tree, timeout)
         self._stores = Stores(self._looks, self._finder.find, max_age=max_age, memory=memory, clock=clock)
         self._names = Finder(self.page, self._stores.pages, self._stores.trees)
         self._pairs = PairReader(lambda key: self.release(*key, whole=True))
         self._watching = max_age > 0
-        self._watcher = Watcher(self._look, self._version, budget=budget, clock=clock)
+        self._watcher = Watchers(self._look, self._version, budget=budget, clock=clock)
 
     def page(self, asked: Slice) -> Snapshot[ReleaseList]:
         """One page of the list; raises SourceUnavailable if nothing is known yet."""
@@ -109,8 +115,8 @@ class LiveReleases:
 
     def glance(self, release_id: str, run_id: str | None = None) -> Snapshot[Release]:
         """The same for whoever does not stay: it is not watched for that, and not longer than it is anyhow."""
-        self._watcher.spend(1)
-        return _release(self._stores.trees.get((release_id, run_id)))
+        with self._charged():
+            return _release(self._stores.trees.get((release_id, run_id)))
 
     def at_hand(self, release_id: str, run_id: str | None = None) -> Snapshot[Release] | None:
         """A release as it was read last, at once and in any thread: as old as that may be, unless it is watched."""
@@ -183,6 +189,7 @@ class LiveReleases:
         snapshot = kind.store.get(what.key, seconds=seconds)
         if self._watching and again and not _over(snapshot):
             self._watcher.watch(what, kind.every, kind.lively)
+            self._watch_rows(snapshot)
         return snapshot
 
     def _shown(self, what: Watched) -> Snapshot[Any] | None:
@@ -190,7 +197,7 @@ class LiveReleases:
         latest = self._stores.kinds[what.kind].store.latest(what.key)
         if latest is None or latest.stale or not self._watcher.late(what):
             return latest
-        return outdated(latest, self._looks.trouble or BEHIND)
+        return outdated(latest, self._looks.trouble(_breaker_of(what)) or BEHIND)
 
     def _with_history(self, release: Watched, version: str) -> str:
         """The version of a release with what has been seen of it, where there is such a release."""
@@ -204,7 +211,22 @@ class LiveReleases:
             return True
         except (NotFound, MalformedFilter):
             return False
+        self._watch_rows(snapshot)
         return not _over(snapshot)
+
+    def _watch_rows(self, listing: Snapshot[Any]) -> None:
+        """Renew what a list shows of its releases for as long as somebody looks at the list."""
+        if not isinstance(listing.value, ReleaseList):
+            return
+        kind = self._stores.kinds["row"]
+        for release in listing.value.releases:
+            key = (release.id, release.execution.run_id)
+            row = kind.store.latest(key)
+            if row is None or row.value.over:
+                continue
+            # One that has ended is read once more as soon as can be.
+            behind = row.value.reading.execution.status is not release.execution.status and row.as_of < listing.as_of
+            self._watcher.watch(Watched("row", key), kind.every, kind.lively, soon=behind or row.value.tree_at is None)
 
     def _version(self, what: Watched) -> str:
         snapshot = self._shown(what)
@@ -215,8 +237,15 @@ class LiveReleases:
 
     def _tree(self, release_id: str) -> Snapshot[Release]:
         """A release that nobody looks at by itself: it is not watched, but taken off the budget of what is."""
-        self._watcher.spend(1)
-        return _release(self._stores.trees.get((release_id, None), seated=False))
+        with self._charged():
+            return _release(self._stores.trees.get((release_id, None), seated=False))
+
+    @contextmanager
+    def _charged(self) -> Iterator[None]:
+        """Take the calls of a read off the budget of what is watched."""
+        with logged() as log:
+            yield
+        self._watcher.spend(log.calls)
 
 
 def _looked_at(what: Watched) -> Watched:
@@ -226,9 +255,13 @@ def _looked_at(what: Watched) -> Watched:
     return what
 
 
+def _breaker_of(what: Watched) -> Hashable:
+    return what.key if what.kind in {"list", "occurrences"} else None
+
+
 def _release(seen: Snapshot[Seen]) -> Snapshot[Release]:
     return Snapshot(seen.value.release, seen.as_of, seen.version, seen.stale, seen.reason)
 
 
 def _over(snapshot: Snapshot[Any]) -> bool:
-    return isinstance(snapshot.value, Seen) and snapshot.value.over and not snapshot.stale
+    return isinstance(snapshot.value, Seen | Row) and snapshot.value.over and not snapshot.stale

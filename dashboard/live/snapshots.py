@@ -129,6 +129,12 @@ class SnapshotStore(Generic[K, T]):
             if seated:
                 self._seats.give()
 
+    def put(self, key: K, snapshot: Snapshot[T]) -> None:
+        """Keep what was learnt of a key in another way, as if it had just been loaded."""
+        kept = self._kept.get(key)
+        good = kept.good if kept and snapshot.stale else snapshot
+        self._kept.keep(key, _Kept(self._clock(), snapshot, good))
+
     def latest(self, key: K) -> Snapshot[T] | None:
         """What was loaded last, if anything is kept."""
         kept = self._kept.get(key)

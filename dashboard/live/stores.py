@@ -16,6 +16,9 @@ LIVELY_AGE = 0.4
 # What is broken across releases takes many trees, and a search asks many releases: each is renewed this many times less
 # often.
 SELDOM = 3.0
+# A row of a list that nobody has open is read this many times less often, or where it has moved lately.
+ROW_SHARE = 5.0
+LIVELY_ROW_SHARE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,4 +64,5 @@ class Stores:
             "list": Kind(self.pages, max_age),
             "problems": Kind(self.problems, SELDOM * max_age),
             "occurrences": Kind(self.searches, SELDOM * max_age),
+            "row": Kind(looks.rows, ROW_SHARE * max_age, LIVELY_ROW_SHARE * max_age),
         }

@@ -45,12 +45,14 @@ class Watch(Generic[W]):
 class Turns(Generic[W]):
     """Who waits longest is next, so that nobody is looked at twice before everybody once. Not safe for threads.
 
-    No more than `budget` turns begin in a second, but for one, and `at_once` are under way.
+    No more than `budget` turns begin in a second, but for one, and `at_once` are under way. What has had to wait for
+    more than `late` seconds is late.
     """
 
-    def __init__(self, *, budget: float, at_once: int, clock: Callable[[], float]) -> None:
+    def __init__(self, *, budget: float, at_once: int, clock: Callable[[], float], late: float = LATE) -> None:
         self._pace = 1 / budget
         self._at_once = at_once
+        self._late = late
         self._clock = clock
         self._watches: dict[W, Watch[W]] = {}
         self._waiting: list[tuple[float, int, Watch[W]]] = []
@@ -78,9 +80,16 @@ class Turns(Generic[W]):
         watch.asked_at = now
         return watch
 
-    def renew(self, what: W, every: float, lively: float | None = None) -> None:
-        """Somebody has just looked at a thing, which is not over: its next turn is after its interval."""
-        watch = self.add(what, every, every, lively)
+    def renew(self, what: W, every: float, lively: float | None = None, *, soon: bool = False) -> None:
+        """Somebody has just looked at a thing, which is not over: its next turn is after its interval.
+
+        With `soon`, the first one is now, and the next not later than that of a lively thing.
+        """
+        watch = self.add(what, every, 0.0 if soon else every, lively)
+        soonest = self._clock() + watch.lively
+        if soon and watch.ticket and watch.due > soonest:
+            watch.due = soonest
+            self._wait(watch)
         if watch.over and watch.ticket:
             watch.due = self._clock() + every
             self._wait(watch)
@@ -117,16 +126,17 @@ class Turns(Generic[W]):
 
     def late(self, watch: Watch[W]) -> bool:
         """Whether it has had to wait for its turn for too long, and is not renewed yet."""
-        return watch.delayed or (watch.ticket > 0 and not watch.over and self._clock() - watch.due > LATE)
+        return watch.delayed or (watch.ticket > 0 and not watch.over and self._clock() - watch.due > self._late)
 
     def moved(self, watch: Watch[W]) -> None:
         """A look has found it changed: it may well change again soon."""
         watch.moved_at = self._clock()
 
-    def spend(self, looks: int) -> None:
-        """Take so many looks off the budget; the next turn begins when they are made up for."""
+    def spend(self, calls: int) -> None:
+        """Take so many calls off the budget; the next turn begins when they are made up for. Fewer than none are given
+        back."""
         # A turn that begins a little late does not delay those after it.
-        self._free_at = max(self._free_at, self._clock() - self._pace) + looks * self._pace
+        self._free_at = max(self._free_at, self._clock() - self._pace) + calls * self._pace
 
     def pause(self) -> float | None:
         """Seconds until the next turn can begin; None if that is not a matter of time."""

@@ -6,7 +6,7 @@ from time import monotonic
 
 import structlog
 
-from dashboard.live.turns import Notify, Turns, Watch
+from dashboard.live.turns import LATE, Notify, Turns, Watch
 from dashboard.live.watched import Watched
 
 log = structlog.get_logger()
@@ -23,7 +23,8 @@ class Watcher:
     """One watch for each thing, however many look at it. Nothing runs before the first, nor after `close`.
 
     `look` renews what is known of a thing and says whether that is to go on; `version` says which version of it
-    whoever asks now would be told, or UNKNOWN. `budget` is in looks for each second.
+    whoever asks now would be told, or UNKNOWN. `budget` is in calls for each second, one for a look if it spends no
+    more; what waits for more than `late` seconds for its turn is late.
     """
 
     def __init__(
@@ -33,12 +34,13 @@ class Watcher:
         *,
         budget: float,
         clock: Callable[[], float] = monotonic,
+        late: float = LATE,
     ) -> None:
         self._look = look
         self._version = version
         self._clock = clock
         self._changed = threading.Condition()
-        self._turns: Turns[Watched] = Turns(budget=budget, at_once=AT_ONCE, clock=clock)
+        self._turns: Turns[Watched] = Turns(budget=budget, at_once=AT_ONCE, clock=clock, late=late)
         self._threads: list[threading.Thread] = []
         self._idle = 0
         self._check_at = clock()
@@ -62,13 +64,14 @@ class Watcher:
             watch = self._turns.get(what)
             return watch is not None and self._turns.late(watch)
 
-    def watch(self, what: Watched, every: float, lively: float | None = None) -> None:
+    def watch(self, what: Watched, every: float, lively: float | None = None, *, soon: bool = False) -> None:
         """Somebody has just looked at a thing: look at it every so many seconds, for as long as it is asked for.
 
-        While it is `lively`, because it has moved lately, that may be after fewer seconds.
+        While it is `lively`, because it has moved lately, that may be after fewer seconds. With `soon`, the first
+        look is as soon as there is a turn, and the next one not later than a lively one.
         """
         with self._changed:
-            self._turns.renew(what, every, lively)
+            self._turns.renew(what, every, lively, soon=soon)
             self._wake()
 
     def subscribe(self, what: Watched, every: float, notify: Notify, lively: float | None = None) -> Callable[[], None]:
@@ -94,10 +97,10 @@ class Watcher:
             notify(known)
         return end
 
-    def spend(self, looks: int) -> None:
-        """Take looks off the budget that a look has made on its way."""
+    def spend(self, calls: int) -> None:
+        """Take calls off the budget that a look has made on its way."""
         with self._changed:
-            self._turns.spend(looks)
+            self._turns.spend(calls)
 
     def close(self) -> None:
         """Begin no more looks, and wait for those under way."""

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from dashboard.calls import share_of
 from dashboard.domain.child_runs import Children
 from dashboard.domain.entities import Execution
 from dashboard.domain.problems import Problem, ProblemCode
@@ -37,8 +38,8 @@ class ChildDetails:
 
     async def of(self, release: Execution, children: Children) -> Mapping[str, Execution]:
         """What is known of single runs, by run id: what earlier looks found, and what this one does."""
-        runs = to_describe(release, children, MAX_DESCRIBED)
-        ended = to_explain(release, children, MAX_EXPLAINED)
+        runs = to_describe(release, children, share_of(MAX_DESCRIBED))
+        ended = to_explain(release, children, share_of(MAX_EXPLAINED))
         known = _of_listed(children)
         if not runs and not ended:
             return known

@@ -1,11 +1,15 @@
 """One client for one namespace at one address, connected when it is first needed."""
 
 from collections.abc import Mapping
+from math import inf
 
 from temporalio.client import Client as Connected
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 
 from dashboard.temporal.client import Client
+from dashboard.temporal.query_breakers import QueryBreakers
+from dashboard.temporal.service import GuardedService, VisibilityBudgets
+from dashboard.temporal.visibility_budget import VisibilityBudget
 
 
 class ConnectionSettingsError(ValueError):
@@ -13,11 +17,17 @@ class ConnectionSettingsError(ValueError):
 
 
 class Connection:
-    """Belongs to the event loop it is first used on: the client is not thread-safe and does not survive a fork."""
+    """Belongs to the event loop it is first used on: the client is not thread-safe and does not survive a fork.
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    `visibility_rps` is how many visibility calls are made each second at most, for each namespace.
+    """
+
+    def __init__(self, environment: Mapping[str, str], visibility_rps: float = inf) -> None:
         self._config = _connect_config(environment)
         self._client: Client | None = None
+        self._service: GuardedService | None = None
+        self._budgets = VisibilityBudgets(visibility_rps)
+        self._queues = QueryBreakers()
 
     @property
     def namespace(self) -> str:
@@ -29,16 +39,33 @@ class Connection:
         """Host and port of Temporal's frontend."""
         return self._config.get("target_host") or "localhost:7233"
 
+    @property
+    def visibility(self) -> VisibilityBudget:
+        """The budget of visibility calls in the namespace that is read."""
+        return self._budgets.of(self.namespace)
+
     async def client(self) -> Client:
         """The client. Lazy: a server that is down fails the call that needs it, and the next call tries again."""
         if self._client is None:
             config: ClientConnectConfig = {**self._config, "target_host": self.address, "namespace": self.namespace}
-            self._client = Client(await Connected.connect(**config, lazy=True))
+            plain = await Connected.connect(**config, lazy=True)
+            self._service = GuardedService(plain.service_client, self._budgets, self._queues)
+            guarded = plain.config()
+            guarded["service_client"] = self._service
+            self._client = self._client_of(Connected(**guarded))
         return self._client
 
-    def forget(self) -> None:
-        """Connect anew at the next call: a connection that went silent is noticed by the SDK only after 45 s."""
-        self._client = None
+    def _client_of(self, connected: Connected) -> Client:
+        return Client(connected)
+
+    def forget(self, since: float) -> None:
+        """Connect anew at the next call, unless the server was heard since then, by a monotonic clock.
+
+        A connection that went silent is noticed by the SDK only after 45 s. One call that is not answered while others
+        are says nothing about the connection.
+        """
+        if self._service is None or self._service.heard_at < since:
+            self._client = None
 
 
 def _connect_config(environment: Mapping[str, str]) -> ClientConnectConfig:

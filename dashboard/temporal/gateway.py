@@ -1,10 +1,10 @@
 """Asks Temporal: list, count, describe and query. Knows the SDK, so that nothing past this folder needs to."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 
 from dashboard.domain.entities import Entity, Execution, Runs, Status
 from dashboard.domain.entity_map import EntityMap
@@ -23,12 +23,12 @@ from dashboard.temporal.connection import Connection
 from dashboard.temporal.errors import ASKING_ERRORS, is_not_found, unavailable
 from dashboard.temporal.executions import read_description
 from dashboard.temporal.history import Endings, with_task_failure
+from dashboard.temporal.pace import Pace
 from dashboard.temporal.parts import ask_in_parts
 from dashboard.temporal.pollers import TaskQueues
 from dashboard.temporal.presence import Presence
 from dashboard.temporal.query_shape import RELEASE_STATE, ask_entity, ask_release
 from dashboard.temporal.reading import ChildReader, Told, alone, described, is_wordless, with_pending
-from dashboard.temporal.runs import list_runs
 from dashboard.temporal.salvage import undecodable
 from dashboard.temporal.shapes import ask_tree
 from dashboard.temporal.visibility import Visibility
@@ -37,8 +37,6 @@ from dashboard.temporal.visibility import Visibility
 RESERVE = 0.15
 # How long a first look at a release that is too large for one answer may take for its waves, in seconds.
 FIRST_LOOK = 0.5
-# How long a list of a release's runs is used again.
-RUNS_AGE = timedelta(seconds=10)
 
 
 class TemporalGateway:
@@ -52,19 +50,27 @@ class TemporalGateway:
         self._presence = Presence()
         self._endings = Endings()
         self._task_queues = TaskQueues()
+        self._pace = Pace(connection.visibility)
 
     async def page(
-        self, asked: Slice, known: Mapping[str, Reading], counts: Mapping[Status, int] | None, budget: float
+        self,
+        asked: Slice,
+        known: Mapping[tuple[str, str], Reading],
+        counts: Mapping[Status, int] | None,
+        budget: float,
+        last: Listing | None = None,
     ) -> Listing:
         """One visibility call and at most one count at once, then the page's releases are asked together."""
         total = Budget.of(budget)
         async with self._asking(total) as client:
-            rows = await self._visibility.page(client, asked, counts, total)
+            rows = await self._pace.page(client, self._visibility, asked, counts, total, last)
         queries = total.less(RESERVE)
         readings = await asyncio.gather(
-            *(self._state(client, run, known.get(run.run_id), queries) for run in rows.runs)
+            *(self._state(client, run, known.get((run.workflow_id, run.run_id)), queries) for run in rows.runs)
         )
-        return Listing(tuple(readings), rows.counts, rows.next, rows.absent)
+        return Listing(
+            tuple(readings), rows.counts, rows.next, rows.absent, rows.runs, rows.listed_at, rows.counted_at, rows.late
+        )
 
     async def read(
         self,
@@ -81,11 +87,10 @@ class TemporalGateway:
         try:
             reading = await self._tree(release_id, known, total, run_id, opened)
             latest, runs = await looking
+            if runs.executions and all(run.run_id != reading.execution.run_id for run in runs.executions):
+                runs = await self._listed_runs(release_id, runs, total, reading.execution.run_id)
         finally:
             looking.cancel()
-        if known and runs is known.runs and all(run.run_id != reading.execution.run_id for run in runs.executions):
-            async with self._asking(total) as client:
-                runs = await list_runs(client, release_id, total)
         if reading.said and not reading.listed and (known is None or reading.said is not known.said):
             self._presence.heard(reading.execution.task_queue)
         return replace(reading, runs=known_runs(runs, (latest or reading.execution, reading.execution)))
@@ -95,16 +100,52 @@ class TemporalGateway:
     ) -> tuple[Execution | None, Runs]:
         """The latest run, where another is read, and all runs as the list has them, asked for once in a while."""
         await asyncio.sleep(0)
-        async with self._asking(budget, release_id) as client:
-            latest = await self._describe(client, release_id, budget) if run_id else None
-            if known and known.runs.listed_at and datetime.now(UTC) - known.runs.listed_at < RUNS_AGE:
-                return latest, known.runs
-            return latest, await list_runs(client, release_id, budget)
+        latest = None
+        if run_id:
+            async with self._asking(budget, release_id) as client:
+                latest = await self._describe(client, release_id, budget)
+        newest = latest or (known.execution if known else None)
+        listed = known.runs if known else None
+        return latest, await self._listed_runs(release_id, listed, budget, newest.run_id if newest else None)
+
+    async def _listed_runs(self, release_id: str, known: Runs | None, budget: Budget, latest: str | None) -> Runs:
+        return await self._pace.runs(await self._connection.client(), release_id, known, latest, budget)
+
+    async def row(
+        self, workflow_id: str, run_id: str, known: Reading | None, budget: float, *, deep: bool = True
+    ) -> Reading:
+        """One describe for a release that has not moved; else its tree, or its own state where that is too large."""
+        total = Budget.of(budget)
+        if known is not None and (known.large or not deep):
+            async with self._asking(total, workflow_id, run_id) as client:
+                execution = await self._describe(client, workflow_id, total, run_id)
+            if _fingerprint(execution) == _fingerprint(known.execution):
+                return replace(known, execution=replace(execution, closing=known.execution.closing))
+            if known.large:
+                return await self._large_row(client, execution, total)
+        reading = await self._tree(workflow_id, known, total, run_id, None)
+        if reading.problem and reading.problem.code is ProblemCode.TOO_LARGE:
+            return await self._large_row(await self._connection.client(), reading.execution, total)
+        return reading
+
+    async def _large_row(self, client: Client, execution: Execution, budget: Budget) -> Reading:
+        handle = client.get_workflow_handle(execution.workflow_id, run_id=execution.run_id)
+        queries = budget.less(RESERVE)
+        closing = execution.closing or await self._endings.of(handle, execution, queries)
+        answer = await ask_release(handle, RELEASE_STATE, queries, execution.task_queue)
+        execution = replace(execution, closing=closing)
+        if isinstance(answer, Problem):
+            return Reading(execution, problem=answer, large=True)
+        said, digest = self._map.reword(answer[0]), answer[1]
+        return Reading(execution, said=said, digest=digest, fingerprint=_fingerprint(execution), large=True)
 
     async def _tree(
-        self, release_id: str, known: Reading | None, total: Budget, run_id: str | None, opened: frozenset[str]
+        self, release_id: str, known: Reading | None, total: Budget, run_id: str | None, opened: frozenset[str] | None
     ) -> Reading:
-        """Describe a release and ask for its hierarchy: together at first, later only if its history has grown."""
+        """Describe a release and ask for its hierarchy: together at first, later only if its history has grown.
+
+        One too large for one answer is read in parts, as far as these are `opened`; with None, it is not.
+        """
         async with self._asking(total, release_id, run_id) as client:
             if known is None:
                 return await self._read_together(client, release_id, total, run_id, opened)
@@ -115,14 +156,14 @@ class TemporalGateway:
         if execution.status is Status.PAUSED and known.execution.run_id == execution.run_id and not known.listed:
             # Nothing is passed on to it: what it last said is all there is.
             return Reading(execution, problem=problem_of(execution))
-        if known.fingerprint == fingerprint and not known.lacks(opened):
+        if known.fingerprint == fingerprint and not known.lacks(opened or frozenset()):
             unmoved = replace(known, execution=replace(execution, closing=known.execution.closing))
             problem = await self._presence.missing(handle, unmoved, queries)
             return Reading(execution, problem=problem) if problem else unmoved
         execution = replace(execution, closing=await self._endings.of(handle, execution, queries))
         same = known.execution.run_id == execution.run_id
         children = self._children(client, queries)
-        if (known.parts or known.levels) and same:
+        if (known.parts or known.levels) and same and opened is not None:
             return await self._read_in_parts(handle, execution, known, opened, children, queries, queries)
         listed = known.children if same else None
         problem = known.said.problem if known.said else None
@@ -133,7 +174,7 @@ class TemporalGateway:
             has_told = same and not known.listed and known.said is not None
             likely = not same or known.has_children
             answer = await children.join(execution, asking, has_told=has_told, likely=likely, known=listed)
-        if _too_large(answer):
+        if _too_large(answer) and opened is not None:
             return await self._read_in_parts(handle, execution, None, opened, children, queries, queries)
         return _reading(execution, answer, fingerprint)
 
@@ -144,7 +185,7 @@ class TemporalGateway:
         entity_type = parse_entity_id(entity_id).type
         total = Budget.of(budget)
         async with self._asking(total) as client:
-            rows = await self._visibility.page(client, Slice(page_size=limit), None, total)
+            rows = await self._pace.newest(client, self._visibility, limit, total)
         queries = total.less(RESERVE)
         children = self._children(client, queries)
 
@@ -165,7 +206,7 @@ class TemporalGateway:
         return Search(tuple(zip(rows.runs, answers, strict=True)), sum(rows.counts.values()))
 
     async def _read_together(
-        self, client: Client, release_id: str, total: Budget, run_id: str | None, opened: frozenset[str]
+        self, client: Client, release_id: str, total: Budget, run_id: str | None, opened: frozenset[str] | None
     ) -> Reading:
         handle = client.get_workflow_handle(release_id, run_id=run_id)
         asking = asyncio.ensure_future(ask_tree(client, handle, total.less(RESERVE)))
@@ -180,7 +221,7 @@ class TemporalGateway:
         finally:
             asking.cancel()
         execution = replace(execution, closing=closing)
-        if _too_large(answer):
+        if _too_large(answer) and opened is not None:
             # Somebody waits for a first page: what comes within a moment is shown, the rest at the next look.
             handle = client.get_workflow_handle(release_id, run_id=execution.run_id)
             queries, patience = total.less(RESERVE), Budget.of(FIRST_LOOK)
@@ -189,7 +230,7 @@ class TemporalGateway:
         return _reading(execution, answer, None)
 
     def _children(self, client: Client, budget: Budget) -> ChildReader:
-        return ChildReader(client, self._map, budget, self._words, self._task_queues, self._endings)
+        return ChildReader(client, self._map, budget, self._words, self._task_queues, self._endings, self._pace)
 
     async def _read_in_parts(
         self,
@@ -255,6 +296,7 @@ class TemporalGateway:
     async def _asking(
         self, budget: Budget, release_id: str | None = None, run_id: str | None = None
     ) -> AsyncIterator[Client]:
+        began = time.monotonic()
         try:
             async with budget.bounds():
                 yield await self._connection.client()
@@ -263,7 +305,7 @@ class TemporalGateway:
                 raise (RunNotFound(release_id, run_id) if run_id else ReleaseNotFound(release_id)) from exc
             refusal = unavailable(exc)
             if refusal.problem.code in {ProblemCode.TIMED_OUT, ProblemCode.UNAVAILABLE}:
-                self._connection.forget()
+                self._connection.forget(began)
             raise refusal from exc
 
 

@@ -24,6 +24,7 @@ from dashboard.temporal.client import Client, Handle
 from dashboard.temporal.errors import ASKING_ERRORS, source_problem
 from dashboard.temporal.executions import read_description
 from dashboard.temporal.history import Endings
+from dashboard.temporal.pace import Pace
 from dashboard.temporal.pollers import TaskQueues
 from dashboard.temporal.query_shape import OUR_QUERIES
 
@@ -42,6 +43,8 @@ WORDLESS = frozenset(
 )
 # How long after the end of a release Temporal's list may still lack what happened last.
 SETTLED = timedelta(seconds=30)
+# Seconds that a release which has told of itself waits for a list of children that it is not known to have.
+PATIENCE = 0.5
 
 Answer = tuple[Entity, str] | Problem
 
@@ -74,6 +77,7 @@ class ChildReader:
         words: ChildWords,
         task_queues: TaskQueues,
         endings: Endings,
+        pace: Pace | None = None,
     ) -> None:
         self._client = client
         self._map = entity_map
@@ -81,6 +85,7 @@ class ChildReader:
         self._words = words
         self._lists = ChildList(client, budget)
         self._details = ChildDetails(client, budget, task_queues, endings)
+        self._pace = pace or Pace()
 
     async def join(
         self,
@@ -98,7 +103,7 @@ class ChildReader:
         for them. `known` is what was listed of this run before.
         """
         likely = likely or release.children_pending or self._map.names_children
-        listing = asyncio.ensure_future(self._lists.of(release, known)) if likely else None
+        listing = asyncio.ensure_future(self._pace.children(self._lists, release, known)) if likely else None
         try:
             answer = await asking
             if isinstance(answer, Problem):
@@ -106,7 +111,8 @@ class ChildReader:
             said, digest = self._map.reword(answer[0]), answer[1]
             if listing is None:
                 return Told(said, digest)
-            return await self._merged(release, Told(said, digest), await listing, known)
+            listed = await (listing if release.children_pending else _soon(listing))
+            return await self._merged(release, Told(said, digest), listed, known)
         finally:
             if listing:
                 listing.cancel()
@@ -115,7 +121,7 @@ class ChildReader:
         self, release: Execution, known: Children | None = None, problem: Problem | None = None
     ) -> Told | Problem:
         """A release by its child workflows alone, `problem` being why it does not tell of them itself."""
-        children = await self._lists.of(release, known)
+        children = await self._pace.children(self._lists, release, known)
         if isinstance(children, Problem):
             return children
         told = await self._tree(release, children)
@@ -138,7 +144,7 @@ class ChildReader:
         wordless = await is_wordless(handle, problem, self._budget)
         if problem.code in {ProblemCode.NO_WORKER, ProblemCode.QUERY_TIMED_OUT}:
             self._words.leave_alone(release.task_queue)
-        children = await (listing or self._lists.of(release))
+        children = await (listing or self._pace.children(self._lists, release, None))
         if isinstance(children, Problem):
             return children if wordless else problem
         told = await self._tree(release, children)
@@ -166,7 +172,11 @@ class ChildReader:
     async def _merged(self, release: Execution, told: Told, listed: Children | Problem, known: Children | None) -> Told:
         children = known if isinstance(listed, Problem) else listed
         if children is None or not of_this_release(release, children.listed):
-            return told if not isinstance(listed, Problem) else _unlisted(told, listed, known)
+            if not isinstance(listed, Problem):
+                return told
+            # One that has told of itself and is not known to have any lacks nothing.
+            unlisted = _unlisted(told, listed, known)
+            return unlisted if release.children_pending else replace(unlisted, said=told.said, digest=told.digest)
         if children is listed:
             children = replace(children, described=await self._details.of(release, children))
         now = datetime.now(UTC)
@@ -203,6 +213,14 @@ class ChildReader:
         # Not for good, or what the list has missed would be remembered as the last word on a closed release.
         text = "The release ended a moment ago, and Temporal's list of its workflows may be some seconds late."
         return replace(found or gap, problem=Problem(ProblemCode.LAGGING, text))
+
+
+async def _soon(listing: Awaitable[Children | Problem]) -> Children | Problem:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await listing
+    except TimeoutError:
+        return Problem(ProblemCode.TIMED_OUT, "Temporal did not list the child workflows in time.")
 
 
 def _because(told: Told, problem: Problem) -> Told:

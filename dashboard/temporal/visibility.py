@@ -32,13 +32,17 @@ class Rows:
     """The runs of one page, and the store's token for the next one.
 
     `counts` says how many runs of each status the filter finds without its phases. `absent` are ids that were asked for
-    and not found, and why; None where there is no such execution.
+    and not found, and why; None where there is no such execution. `listed_at` and `counted_at` say when that was (UTC),
+    and `late` why these are not newer, where that was due.
     """
 
     runs: tuple[Execution, ...]
     counts: Mapping[Status, int]
     next: bytes | None = None
     absent: Mapping[str, Problem | None] = field(default_factory=dict)
+    listed_at: datetime | None = None
+    counted_at: datetime | None = None
+    late: Problem | None = None
 
 
 class Visibility:

@@ -44,8 +44,9 @@ def test_when_the_worker_goes_the_last_known_tree_stays_and_says_since_when(stag
     assert stale["reason"]["code"] in {"no_worker", "query_timed_out"}
     assert stale["as_of"] < stage.ask("/api/releases").get_json()["as_of"]
     assert "Not the latest" in stage.ask(f"/releases/{release_id}").text
-    eventually(lambda: stage.listed("orphan")["orphan"]["said_at"])
+    eventually(lambda: stage.listed("orphan")["orphan"]["problem"])
     item = stage.listed("orphan")["orphan"]
+    assert item["said_at"]
     assert (item["state"], item["problem"]["code"]) == ("in_progress", stale["reason"]["code"])
     forget_the_worker(stage, release_id)
     stage.on(release_id, lambda handle: handle.terminate(reason="gave up"))

@@ -62,7 +62,9 @@ def test_a_change_shows_and_the_open_page_is_sent_it(stage: Stage):
     page = stage.ask("/releases?starred=1")
     tag = BeautifulSoup(page.text, "html.parser").select_one("#live")["hx-ptag"]
     told = {**ANSWERS["get_release_state"], "state": "awaiting_approval"}
-    stage.tell(release, {"get_release_state": told})
+    stage.tell(
+        release, {"get_release_state": told, "get_hierarchy": ANSWERS["get_hierarchy"] | {"state": told["state"]}}
+    )
 
     def sent() -> bool:
         answer = stage.browser.get("/releases?starred=1", headers={"HX-Request": "true", "HX-PTag": tag})

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from math import inf
 from time import monotonic
 from typing import Any
 
@@ -35,9 +36,12 @@ SOON = 2.0
 
 
 @contextmanager
-def watching(stage: Stage, counts: Counting | None = None, **options: Any) -> Iterator[LiveReleases]:
+def watching(
+    stage: Stage, counts: Counting | None = None, *, at: str = "", visibility_rps: float = inf, **options: Any
+) -> Iterator[LiveReleases]:
     """A dashboard's live room of its own, whose calls may be counted."""
-    connection: Any = CountedConnection(stage.address, counts) if counts else connection_to(stage.address)
+    address = at or stage.address
+    connection = CountedConnection(address, counts, visibility_rps) if counts else connection_to(address)
     gateway = TemporalGateway(connection, f"WorkflowId STARTS_WITH '{stage.prefix}'")
     live = LiveReleases(gateway, LoopThread(), timeout=1.8, **options)
     try:

@@ -1,7 +1,7 @@
 import pytest
 
 from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, SourceUnavailable
-from dashboard.live.breaker import Breaker
+from dashboard.live.breaker import LONGEST, Breaker, Breakers
 
 DOWN = Problem(ProblemCode.UNAVAILABLE, "Temporal cannot be reached.")
 
@@ -82,3 +82,65 @@ def test_a_fault_of_ours_does_not_say_that_temporal_is_back():
     with pytest.raises(ZeroDivisionError):
         fail(breaker, ZeroDivisionError())
     assert works(breaker), "the pause is over, and nobody is trying"
+
+
+LATE = Problem(ProblemCode.TIMED_OUT, "Temporal did not answer in time.")
+REFUSED = Problem(ProblemCode.REFUSED, "Temporal is limiting the rate of this dashboard's calls.")
+
+
+def fails(breakers: Breakers, key: str | None, problem: Problem) -> None:
+    with pytest.raises(SourceUnavailable), breakers.guard(key):
+        raise SourceUnavailable(problem)
+
+
+def goes(breakers: Breakers, key: str | None) -> bool:
+    """Whether a call is made, and answered."""
+    try:
+        with breakers.guard(key):
+            return True
+    except SourceUnavailable:
+        return False
+
+
+@pytest.mark.parametrize("problem", [LATE, REFUSED], ids=lambda problem: problem.code)
+def test_a_list_that_is_late_or_refused_closes_nothing_else(problem: Problem):
+    breakers = Breakers(Clock())
+    fails(breakers, "a list", problem)
+    assert breakers.problem("a list") == problem
+    assert not goes(breakers, "a list")
+    assert goes(breakers, "another")
+    assert goes(breakers, None)
+    assert breakers.problem() is None
+
+
+def test_releases_that_are_late_close_no_list():
+    breakers = Breakers(Clock())
+    fails(breakers, None, LATE)
+    assert not goes(breakers, None)
+    assert goes(breakers, "a list")
+
+
+@pytest.mark.parametrize("finder", ["a list", None])
+def test_where_temporal_cannot_be_reached_nobody_tries_but_one(finder: str | None):
+    clock = Clock()
+    breakers = Breakers(clock)
+    fails(breakers, finder, DOWN)
+    assert [goes(breakers, key) for key in ("a list", "another", None)] == [False, False, False]
+    clock.now += 1.1
+    assert [goes(breakers, key) for key in ("a list", "another", None)] == [True, True, True]
+
+
+def test_a_list_that_stays_late_is_tried_ever_less_often_until_something_works_again():
+    clock = Clock()
+    breakers = Breakers(clock)
+    for _ in range(10):
+        fails(breakers, "a list", LATE)
+        clock.now += LONGEST
+    fails(breakers, "a list", LATE)
+    clock.now += 5
+    assert goes(breakers, "another"), "which was well before"
+    assert not goes(breakers, "a list")
+    fails(breakers, None, LATE)
+    clock.now += 1.1
+    assert goes(breakers, None)
+    assert goes(breakers, "a list"), "Temporal was away, and is back"

@@ -30,7 +30,12 @@ class LongList(FakeSource):
         self.tokens = tokens
 
     async def page(
-        self, asked: Slice, known: Mapping[str, Reading], counts: Mapping[Status, int] | None, budget: float
+        self,
+        asked: Slice,
+        known: Mapping[tuple[str, str], Reading],
+        counts: Mapping[Status, int] | None,
+        budget: float,
+        last: Listing | None = None,
     ) -> Listing:
         begin, end = asked.offset, min(asked.offset + asked.page_size, self.count)
         if self.away_from is not None and begin >= self.away_from:

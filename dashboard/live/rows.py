@@ -1,0 +1,177 @@
+"""Rows of lists: what a list shows of a release, read once for all lists, filters, walls and problems that show it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from dashboard.domain.causes import Broken, broken_in, waiting_in
+from dashboard.domain.entities import Execution, Release, Status
+from dashboard.domain.parts import parts_of
+from dashboard.domain.problems import Problem, ProblemCode
+from dashboard.domain.source import Fingerprint, Reading
+from dashboard.domain.truth import judge, unanswered
+from dashboard.live.snapshots import Snapshot, version_of
+
+RowKey = tuple[str, str]
+"""A workflow id and a run id."""
+
+# Listed child workflows that are kept with a row, so that only what has changed is listed.
+MAX_CHILDREN = 200
+# Bytes of a row, and of something that is broken or waits in it.
+ROW_BYTES, ITEM_BYTES, CHILD_BYTES = 3_000, 1_500, 600
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A release without its tree: `release.parts` says what was in that, None where it was not read.
+
+    `reading` is what it was made of, without its rows. `tree_at` is when the tree was last read, and `moved_at` when
+    that last said something else than before.
+    """
+
+    release: Release
+    reading: Reading
+    tree_at: datetime | None = None
+    moved_at: datetime | None = None
+    broken: tuple[Broken, ...] = ()
+    waiting: tuple[Broken, ...] = ()
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes it takes."""
+        listed = len(self.reading.children.listed) if self.reading.children else 0
+        return ROW_BYTES + ITEM_BYTES * (len(self.broken) + len(self.waiting)) + CHILD_BYTES * listed
+
+    @property
+    def over(self) -> bool:
+        """Whether all that a list shows of a run that has ended is known: it never changes again."""
+        reading = self.reading
+        if not reading.execution.status.closed or reading.said is None or reading.fingerprint is None:
+            return False
+        return self.tree_at is not None or reading.large
+
+
+def row_weight(row: Row) -> int:
+    """About how many bytes a row takes."""
+    return row.weight
+
+
+def state_row(last: Snapshot[Row] | None, reading: Reading, at: datetime) -> Snapshot[Row]:
+    """The row of a release that was asked for its own state alone; what is known of its parts stays."""
+    said = reading.said
+    if said is None:
+        return _unanswered(last, reading, at)
+    release = _bare(judge(reading.execution, said))
+    run = reading.execution
+    if run.status.closed and reading.fingerprint is None:
+        # It had ended when it was listed, and was asked after that.
+        reading = replace(reading, fingerprint=Fingerprint(run.run_id, run.status, run.history_length))
+    if last is None:
+        return _snapshot(Row(release, reading), at)
+    release = replace(release, parts=last.value.release.parts)
+    return _snapshot(replace(last.value, release=release, reading=reading), at)
+
+
+def tree_row(last: Snapshot[Row] | None, release: Release, reading: Reading, at: datetime) -> Snapshot[Row]:
+    """The row of a release whose tree was read."""
+    said = replace(reading.said, children=()) if reading.said else None
+    listed = reading.children if reading.children and len(reading.children.listed) <= MAX_CHILDREN else None
+    slim = replace(reading, said=said, parts={}, levels=None, children=listed)
+    bare = replace(_bare(release), parts=None if reading.levels or reading.parts else parts_of(release))
+    same = last is not None and last.value.reading.digest == reading.digest
+    moved_at = last.value.moved_at if last and same else at
+    return _snapshot(Row(bare, slim, at, moved_at, broken_in(release), waiting_in(release)), at)
+
+
+def same_row(last: Snapshot[Row], reading: Reading, at: datetime) -> Snapshot[Row]:
+    """The row of a release that has not moved: only its execution may say something else."""
+    before = last.value
+    told = replace(before.reading, execution=reading.execution, fingerprint=reading.fingerprint)
+    release = replace(of_execution(before, reading.execution), said_at=None)
+    problem = told.said.problem if told.said else release.root.problem
+    if release.root.problem != problem:
+        release = replace(release, root=replace(release.root, problem=problem))
+    return _snapshot(replace(before, release=release, reading=told), at)
+
+
+def _unanswered(last: Snapshot[Row] | None, reading: Reading, at: datetime) -> Snapshot[Row]:
+    """The row of a release that did not answer: its last words, marked, under what Temporal knows of it now."""
+    problem = reading.problem or Problem(ProblemCode.MISSING, "The release was not asked.")
+    if last is None or last.value.reading.said is None:
+        return _snapshot(Row(_bare(unanswered(reading.execution, problem)), reading), at)
+    before = last.value
+    release = of_execution(before, reading.execution)
+    if not problem.awaited:
+        said_at = before.release.said_at or last.as_of
+        release = replace(release, root=replace(release.root, problem=problem), said_at=said_at)
+    # Without a fingerprint, it is asked again at the next turn, whether or not it has moved.
+    told = replace(before.reading, execution=reading.execution, fingerprint=None)
+    return _snapshot(replace(before, release=release, reading=told, tree_at=None), at)
+
+
+def of_execution(row: Row, execution: Execution) -> Release:
+    """A row's release under what is known of its execution now."""
+    known, brief = row.release, _brief(execution)
+    if row.reading.said is None:
+        problem = known.root.problem or Problem(ProblemCode.MISSING, "The release was not asked.")
+        return _bare(unanswered(brief, problem))
+    if execution.status is known.execution.status:
+        return replace(known, execution=brief)
+    return replace(judge(brief, row.reading.said), parts=known.parts, said_at=known.said_at)
+
+
+def newest(listed: Execution, known: Execution) -> Execution:
+    """What is known of a run: a list is some seconds late, and what has closed never runs again."""
+    if known.status is Status.CONTINUED_AS_NEW and not listed.status.closed:
+        return listed  # The run that goes on with it will be listed in its place.
+    if listed.status.closed and not known.status.closed:
+        return listed
+    return known
+
+
+class KnownRows(Mapping[RowKey, Reading]):
+    """What a list need not ask for again: the rows that `latest` gives, if they are young or of closed runs."""
+
+    def __init__(self, latest: Callable[[RowKey], Snapshot[Row] | None], since: datetime) -> None:
+        self._latest = latest
+        self._since = since
+
+    def __getitem__(self, key: RowKey) -> Reading:
+        row = self._latest(key)
+        if row is None:
+            raise KeyError(key)
+        reading = row.value.reading
+        final = reading.execution.status.closed and reading.said is not None and reading.fingerprint is not None
+        if not (final or row.as_of > self._since):
+            raise KeyError(key)
+        return reading
+
+    def __iter__(self) -> Iterator[RowKey]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+def standing(execution: Execution) -> dict[str, tuple[int, bool, bool]]:
+    """How the pending activities of a release stand: retries make no history, so that nothing else tells of them."""
+    return {
+        activity_id: (attempt.number, attempt.retrying, attempt.paused)
+        for activity_id, attempt in execution.attempts.items()
+    }
+
+
+def _bare(release: Release) -> Release:
+    root = replace(release.root, children=(), attempt=None, child_run=None)
+    return Release(_brief(release.execution), root, said_at=release.said_at, parts=release.parts)
+
+
+def _brief(execution: Execution) -> Execution:
+    """An execution without what changes all the time and no list shows."""
+    return replace(execution, history_length=None, attempts={}, child_runs=())
+
+
+def _snapshot(row: Row, at: datetime) -> Snapshot[Row]:
+    release = row.release
+    shown = (release.execution, release.root, release.parts, release.said_at, row.broken, row.waiting)
+    return Snapshot(row, at, version_of(*shown))

@@ -1,0 +1,53 @@
+"""Leaves alone for a while what did not answer in time, each for itself and longer each time."""
+
+import time
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+
+from cachetools import LRUCache
+
+FIRST = 1.0
+LONGEST = 30.0
+KEEP = 2_000
+
+
+@dataclass(slots=True)
+class _Failed:
+    pause: float
+    until: float
+
+
+class Backoff:
+    """Remembers by key what has failed; after the pause one caller tries again, and the others wait for what it finds.
+
+    A pause is twice as long as the one before, up to the `longest`, in seconds.
+    """
+
+    def __init__(
+        self, *, first: float = FIRST, longest: float = LONGEST, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._first = first
+        self._longest = longest
+        self._clock = clock
+        self._failed: LRUCache[Hashable, _Failed] = LRUCache(KEEP)
+
+    def closed(self, key: Hashable) -> bool:
+        """Whether this is to be left alone now. Who is told otherwise is the one who tries."""
+        failed = self._failed.get(key)
+        if failed is None:
+            return False
+        now = self._clock()
+        if now < failed.until:
+            return True
+        failed.until = now + failed.pause
+        return False
+
+    def failed(self, key: Hashable) -> None:
+        """It did not answer."""
+        before = self._failed.get(key)
+        pause = min(before.pause * 2, self._longest) if before else self._first
+        self._failed[key] = _Failed(pause, self._clock() + pause)
+
+    def answered(self, key: Hashable) -> None:
+        """It is well again."""
+        self._failed.pop(key, None)

@@ -1,0 +1,165 @@
+"""How often lists are renewed: as the visibility budget allows, and seldom where Temporal does not answer in time."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from dashboard.calls import in_background
+from dashboard.domain.child_runs import Children
+from dashboard.domain.entities import Execution, Runs, Status
+from dashboard.domain.filters import Slice
+from dashboard.domain.problems import Problem, ProblemCode
+from dashboard.domain.source import Listing
+from dashboard.temporal.backoff import Backoff
+from dashboard.temporal.budget import Budget
+from dashboard.temporal.child_list import PAGE, ChildList
+from dashboard.temporal.client import Client
+from dashboard.temporal.errors import ASKING_ERRORS, source_problem
+from dashboard.temporal.runs import list_runs
+from dashboard.temporal.visibility import Rows, Visibility
+from dashboard.temporal.visibility_budget import VisibilityBudget, optional
+
+# Seconds that a renewal of what is known already may take, and as many more for each further page.
+PATIENCE = 0.6
+# How long a list of a release's runs is used again where a run is missing, where an earlier one may have ended, and
+# where nothing of it can change.
+MISSING_RUN_AGE = timedelta(seconds=1)
+RUNS_AGE = timedelta(seconds=10)
+SETTLED_RUNS_AGE = timedelta(seconds=60)
+# How long the newest of a list are used again for another search.
+SEARCH_AGE = timedelta(seconds=2)
+
+SLOWED = Problem(
+    ProblemCode.REFUSED,
+    "Temporal limits visibility calls and has refused some: this dashboard lists less often until that is over.",
+)
+SHARED = Problem(
+    ProblemCode.BEHIND,
+    "More lists are open than VISIBILITY_RPS allows to renew at once: each has to wait for its turn.",
+)
+UNHEARD = Problem(ProblemCode.TIMED_OUT, "Temporal did not list this in time, and is asked again in some seconds.")
+NOT_YET = Problem(
+    ProblemCode.NOT_READ, "The child workflows have not been listed yet; they come at one of the next reads."
+)
+
+
+class Pace:
+    """Says which lists may be asked for now. One for each namespace; it belongs to one event loop."""
+
+    def __init__(self, budget: VisibilityBudget | None = None) -> None:
+        self._budget = budget or VisibilityBudget()
+        self._backoff = Backoff()
+        self._newest: Rows | None = None
+
+    @property
+    def late(self) -> Problem:
+        """Why a renewal has to wait."""
+        return SLOWED if self._budget.slowed else SHARED
+
+    async def runs(
+        self, client: Client, workflow_id: str, known: Runs | None, latest: str | None, budget: Budget
+    ) -> Runs:
+        """The runs of a workflow id, `latest` being the newest that is known; those that are `known` where that has
+        to do."""
+        key = ("runs", workflow_id)
+        kept = known or Runs()
+        if _fresh(kept, latest) or self._backoff.closed(key) or not self._budget.granted(key, spare=True):
+            return kept
+        found = await list_runs(client, workflow_id, _patient(budget))
+        if found.listed_at is None:
+            self._backoff.failed(key)
+            return kept
+        self._backoff.answered(key)
+        return found
+
+    async def children(self, lists: ChildList, release: Execution, known: Children | None) -> Children | Problem:
+        """The executions below a release; as they are `known` where they cannot be listed now, and why."""
+        key = ("children", release.run_id)
+        if self._backoff.closed(key):
+            return replace(known, late=UNHEARD) if known else UNHEARD
+        if (known or in_background()) and not self._budget.granted(key):
+            return replace(known, late=self.late) if known else NOT_YET
+        asked_at = datetime.now(UTC)
+        found = await _listed(lists, release, known)
+        if not isinstance(found, Problem):
+            self._backoff.answered(key)
+            return replace(found, listed_at=asked_at, late=None)
+        if found.code is ProblemCode.TIMED_OUT:
+            self._backoff.failed(key)
+        return replace(known, late=found) if known else found
+
+    async def page(
+        self,
+        client: Client,
+        visibility: Visibility,
+        asked: Slice,
+        counts: Mapping[Status, int] | None,
+        budget: Budget,
+        last: Listing | None,
+    ) -> Rows:
+        """A page of the list; the `last` one again where it cannot be renewed now, and why."""
+        if last is None:
+            return await _asked_for(client, visibility, asked, counts, budget)
+        if not self._budget.granted(("list", asked)):
+            return _again(last, self.late)
+        # A list that is whole is counted by its rows; another has to do with earlier counts until it is its turn.
+        whole = not (last.next or asked.offset or asked.filter.phases)
+        if counts is None and (whole or not self._budget.granted(("count", asked.filter))):
+            counts = last.counts
+        try:
+            return await _asked_for(client, visibility, asked, counts, budget)
+        except ASKING_ERRORS as exc:
+            problem = source_problem(exc)
+            if problem.code is not ProblemCode.REFUSED:
+                raise
+            return _again(last, problem)
+
+    async def newest(self, client: Client, visibility: Visibility, limit: int, budget: Budget) -> Rows:
+        """The newest so many of the list; renewals of searches share them."""
+        asked, known = Slice(page_size=limit), self._newest
+        age = datetime.now(UTC) - known.listed_at if known and known.listed_at else None
+        if known and age is not None and in_background() and (age < SEARCH_AGE or not self._budget.granted(asked)):
+            return known
+        counts = known.counts if known and age is not None and age < RUNS_AGE else None
+        self._newest = await _asked_for(client, visibility, asked, counts, budget)
+        return self._newest
+
+
+async def _asked_for(
+    client: Client, visibility: Visibility, asked: Slice, counts: Mapping[Status, int] | None, budget: Budget
+) -> Rows:
+    now = datetime.now(UTC)
+    rows = await visibility.page(client, asked, counts, budget)
+    return replace(rows, listed_at=now, counted_at=now if counts is None else None)
+
+
+def _fresh(known: Runs, latest: str | None) -> bool:
+    """Whether another list of the runs would hardly say anything else: of these, only the newest is still open."""
+    if known.listed_at is None:
+        return False
+    age = datetime.now(UTC) - known.listed_at
+    if latest is not None and all(run.run_id != latest for run in known.executions):
+        return age < MISSING_RUN_AGE
+    settled = all(run.status.closed for run in known.executions if run.run_id != latest)
+    return age < (SETTLED_RUNS_AGE if settled else RUNS_AGE)
+
+
+def _patient(budget: Budget) -> Budget:
+    soon = Budget.of(PATIENCE)
+    return soon if soon.left < budget.left else budget
+
+
+async def _listed(lists: ChildList, release: Execution, known: Children | None) -> Children | Problem:
+    if known is None:
+        with optional():
+            return await lists.of(release)
+    try:
+        async with asyncio.timeout(PATIENCE * (1 + len(known.listed) / PAGE)):
+            return await lists.of(release, known)
+    except TimeoutError:
+        return UNHEARD
+
+
+def _again(last: Listing, late: Problem) -> Rows:
+    return Rows(last.runs, last.counts, last.next, last.absent, last.listed_at, None, late)

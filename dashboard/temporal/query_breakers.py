@@ -1,0 +1,79 @@
+"""Knows which task queues answer no query now, so that waiting for one costs the releases of the others nothing."""
+
+import time
+from collections.abc import Callable
+
+from cachetools import LRUCache
+from google.protobuf.message import Message
+from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse, ListWorkflowExecutionsResponse
+from temporalio.service import RPCError, RPCStatusCode
+
+from dashboard.temporal.backoff import Backoff
+
+# Seconds that a task queue is left alone at first and at last. A worker that comes back is to be noticed soon.
+FIRST, LONGEST = 0.5, 4.0
+# Workflows of which the task queue is remembered. A long list is one of child workflows, which are asked less often.
+KEEP = 10_000
+SHORT_LIST = 200
+
+Workflow = tuple[str, str]
+"""A namespace and a workflow id."""
+
+
+class QueryBreakers:
+    """Breakers for queries, one for each task queue, and one for each query that a workflow did not answer in time, but
+    for those without a name.
+
+    A slow workflow says nothing of its task queue; a second one there that does not answer either does.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._queues: LRUCache[Workflow, str] = LRUCache(KEEP)
+        self._reasons: LRUCache[object, RPCError] = LRUCache(KEEP)
+        self._slow: LRUCache[tuple[str, str], str] = LRUCache(KEEP)
+        self._backoff = Backoff(first=FIRST, longest=LONGEST, clock=clock)
+
+    def learn(self, namespace: str, answer: Message) -> None:
+        """Remember on which task queues workflows are, from what Temporal told of them."""
+        if isinstance(answer, DescribeWorkflowExecutionResponse):
+            infos = [answer.workflow_execution_info]
+        elif isinstance(answer, ListWorkflowExecutionsResponse) and len(answer.executions) <= SHORT_LIST:
+            infos = list(answer.executions)
+        else:
+            return
+        for info in infos:
+            if info.task_queue:
+                self._queues[namespace, info.execution.workflow_id] = info.task_queue
+
+    def check(self, namespace: str, workflow_id: str, query: str) -> None:
+        """Raise what the last query met, if the same is to be expected of this one now."""
+        for key in self._keys(namespace, workflow_id, query):
+            reason = self._reasons.get(key)
+            if reason is not None and self._backoff.closed(key):
+                raise RPCError(reason.message, reason.status, reason.raw_grpc_status)
+
+    def answered(self, namespace: str, workflow_id: str, query: str) -> None:
+        """A query was answered, or refused by the workflow itself."""
+        for key in self._keys(namespace, workflow_id, query):
+            self._reasons.pop(key, None)
+            self._backoff.answered(key)
+        queue = self._queues.get((namespace, workflow_id))
+        if queue is not None:
+            self._slow.pop((namespace, queue), None)
+
+    def failed(self, namespace: str, workflow_id: str, query: str, reason: RPCError) -> None:
+        """A query was not answered for want of a worker, or not in time."""
+        own, *shared = self._keys(namespace, workflow_id, query)
+        queue = self._queues.get((namespace, workflow_id), "")
+        late = reason.status in {RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED}
+        first = self._slow.setdefault((namespace, queue), workflow_id) if late else ""
+        whole = not late or first != workflow_id
+        mine = (own,) if query else ()
+        for key in (*mine, *shared) if whole else mine:
+            self._reasons[key] = reason
+            self._backoff.failed(key)
+
+    def _keys(self, namespace: str, workflow_id: str, query: str) -> list[object]:
+        queue = self._queues.get((namespace, workflow_id))
+        own = (namespace, workflow_id, query)
+        return [own] if queue is None else [own, (namespace, queue)]

@@ -1,0 +1,129 @@
+"""Keeps visibility calls below the rate that Temporal allows each namespace, which all its callers share."""
+
+import asyncio
+import time
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from itertools import count
+from math import inf
+
+from temporalio.service import RPCError, RPCStatusCode
+
+# Seconds after a refusal before the rate rises again, and in how many more it is back where it was.
+CALM = 5.0
+RECOVERY = 60.0
+# The lowest rate, as a share of the one that is set.
+LEAST = 0.05
+# A renewal that has not asked again for so many seconds waits no longer.
+PATIENCE = 5.0
+
+# The longest sleep of a read that waits for its turn, in seconds.
+STEP = 0.05
+
+SPENT = "This dashboard's own limit for visibility calls (VISIBILITY_RPS) is reached."
+
+
+_optional: ContextVar[bool] = ContextVar("optional", default=False)
+
+
+@contextmanager
+def optional() -> Iterator[None]:
+    """Let calls within this context come after those without which there is no page at all."""
+    token = _optional.set(True)
+    try:
+        yield
+    finally:
+        _optional.reset(token)
+
+
+class VisibilityBudget:
+    """A token bucket for one namespace; it belongs to one event loop. `rate` is in calls for each second.
+
+    Reads that a person waits for `take` a call as soon as there is one. Renewals ask whether they are `granted` one:
+    who has waited longest is first. After a refusal the rate is halved, and rises slowly again.
+    """
+
+    def __init__(self, rate: float = inf, clock: Callable[[], float] = time.monotonic) -> None:
+        self._full = self._rate = rate
+        self._clock = clock
+        self._size = max(rate, 1.0)
+        self._tokens = self._size
+        self._at = self._refused_at = clock()
+        self._granted = 0
+        self._tickets = count()
+        self._takers: set[tuple[bool, int]] = set()
+        self._waiting: dict[Hashable, tuple[float, float]] = {}
+
+    @property
+    def slowed(self) -> bool:
+        """Whether Temporal has refused calls lately, so that fewer are made than the setting allows."""
+        self._refill()
+        return self._rate < self._full
+
+    def granted(self, key: Hashable, *, spare: bool = False) -> bool:
+        """Whether a renewal may make one call now, which it then has to make. It asks again at its next turn if not.
+
+        What is `spare` leaves half of the bucket to others.
+        """
+        if self._full == inf:
+            return True
+        self._refill()
+        now = self._clock()
+        since, _ = self._waiting.pop(key, (now, now))
+        earlier = self._ahead_of(since, now)
+        if self._tokens - len(self._takers) - earlier < (1 + self._size / 2 if spare else 1):
+            self._waiting[key] = (since, now)
+            return False
+        self._tokens -= 1
+        self._granted += 1
+        return True
+
+    async def take(self, seconds: float) -> None:
+        """Wait for a call, or use one that was granted; raises RPCError if there is none within so many seconds."""
+        if self._full == inf:
+            return
+        if self._granted:
+            self._granted -= 1
+            return
+        until = self._clock() + seconds
+        me = (_optional.get(), next(self._tickets))
+        self._takers.add(me)
+        try:
+            while (missing := self._missing()) > 0 or min(self._takers) != me:
+                if self._clock() + missing / self._rate > until:
+                    raise RPCError(SPENT, RPCStatusCode.RESOURCE_EXHAUSTED, b"")
+                await asyncio.sleep(min(max(missing / self._rate, STEP / 10), STEP))
+            self._tokens -= 1
+        finally:
+            self._takers.discard(me)
+
+    def refused(self) -> None:
+        """Temporal has refused a call: halve the rate."""
+        self._refill()
+        now = self._clock()
+        # Calls that were under way together are refused together.
+        if self._full != inf and (self._rate == self._full or now - self._refused_at > 1):
+            self._rate = max(self._rate / 2, self._full * LEAST)
+        self._refused_at = now
+        self._tokens = min(self._tokens, 0.0)
+
+    def _missing(self) -> float:
+        self._refill()
+        # A bucket that is full to the brim may still miss a whole call by rounding.
+        return max(1 - self._tokens - 1e-9, 0.0)
+
+    def _refill(self) -> None:
+        now = self._clock()
+        seconds, self._at = now - self._at, now
+        if self._rate < self._full and now - self._refused_at > CALM:
+            self._rate = min(self._full, self._rate + self._full * seconds / RECOVERY)
+        if self._full != inf:
+            self._tokens = min(self._tokens + seconds * self._rate, self._size)
+
+    def _ahead_of(self, since: float, now: float) -> int:
+        """How many renewals have waited longer than since then, and still do."""
+        gone = [key for key, (_, asked) in self._waiting.items() if now - asked > PATIENCE]
+        for key in gone:
+            del self._waiting[key]
+        return sum(began < since for began, _ in self._waiting.values())
