@@ -3,7 +3,7 @@
 // Strips, large ones too: arrow keys walk the cells, a click opens the cluster in a tree that is here already, and the rows of the list
 // get theirs a few at a time. Without it, cells are links and rows have no strip.
 
-import { refresh } from "./live.js";
+import { isOver, refresh } from "./live.js";
 
 // One renewal in so many seconds for each row in sight, sooner if the row says something new; never more at a time.
 const RENEW_MS = 30_000;
@@ -48,7 +48,7 @@ function due(slot) {
 }
 
 function fill() {
-  if (document.hidden) return;
+  if (document.hidden || isOver()) return;
   let underWay = document.querySelectorAll(".strip-slot.htmx-request").length;
   /** @type {NodeListOf<HTMLElement>} */
   const slots = document.querySelectorAll(".strip-slot");

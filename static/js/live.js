@@ -6,8 +6,8 @@ import { clock, showAllTimes } from "./times.js";
 
 export const live = () => document.getElementById("live");
 const marker = () => document.getElementById("as-of");
-/** Whether there is something to ask: a hidden tab asks nothing, an ended release has no news. */
-export const hasNews = () => !document.hidden && live() !== null && marker()?.dataset.live === "true";
+/** Whether there is something to ask: a hidden tab asks nothing, nor one whose session is over, an ended release has no news. */
+export const hasNews = () => !document.hidden && !isOver() && live() !== null && marker()?.dataset.live === "true";
 
 // Asking for news
 
@@ -22,6 +22,13 @@ let lostSince = null;
 
 /** Whether news come by themselves: see news.js. */
 export const isHearing = () => document.documentElement.dataset.hearing === "true";
+/** Whether the session is known to be over: from that answer on nothing asks by itself, and the page says so. */
+export const isOver = () => document.documentElement.dataset.over === "true";
+
+/** Take note of an answer. @param {number | undefined} status */
+export function noteStatus(status) {
+  if (status) document.documentElement.dataset.over = String(status === 401);
+}
 
 /** @param {"" | "on" | "old" | "lost"} name @param {string} text */
 export function pulse(name, text) {
@@ -62,11 +69,13 @@ export function schedule() {
 /** Ask for what is new; if that is under way, once more after it, as its answer may have been made already. */
 export function refresh() {
   again = asking;
-  if (!asking) live()?.dispatchEvent(new CustomEvent("refresh"));
+  if (!asking && !isOver()) live()?.dispatchEvent(new CustomEvent("refresh"));
 }
 
 document.addEventListener("visibilitychange", () => {
   clearTimeout(timer);
+  // Whoever comes back to the tab may have logged in meanwhile.
+  if (!document.hidden) noteStatus(200);
   if (hasNews()) refresh();
 });
 
@@ -182,6 +191,7 @@ if (watched) {
 }
 
 document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
+  noteStatus(ctx.response?.status);
   // Rows that were loaded are of one version with the page, or the page asks for what they have in common.
   const loaded = ctx.sourceElement.matches("[data-rows]") && ctx.response?.headers.get("HX-PTag");
   if (loaded && loaded.split(".")[0] !== shownVersion()) refresh();
@@ -219,6 +229,14 @@ if (retry) setTimeout(() => location.reload(), Number(retry.dataset.retry) * 100
 showAllTimes();
 tellState();
 schedule();
+
+// A page that was let in tells those that were not: somebody has logged in again, or opened a link of a wall screen.
+addEventListener("storage", ({ key }) => {
+  if (key !== "entered" || !isOver()) return;
+  noteStatus(200);
+  refresh();
+});
+if (hasNews()) localStorage.entered = Date.now();
 
 // On a wall screen the next release has its turn after its time.
 

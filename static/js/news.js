@@ -4,7 +4,7 @@
 // By fetch, not by EventSource: that one tells no status (is it a login that is missing, or room?), cannot begin with
 // the version that the page shows, and comes again by a clock of its own.
 
-import { hasNews, isHearing, live, pulse, refresh, schedule, shownVersion, takeRows } from "./live.js";
+import { hasNews, isHearing, live, noteStatus, refresh, schedule, shownVersion, takeRows } from "./live.js";
 
 // A browser keeps six connections to a host; the rest stays free for pages. Tabs that get none of these ask instead.
 const STREAMS_PER_BROWSER = 3;
@@ -71,6 +71,7 @@ async function followStream() {
 
 /** @param {Response} response */
 function refused(response) {
+  noteStatus(response.status);
   news.none = response.status === 501; // this server holds no streams
   news.wait = 1000 * Number(response.headers.get("Retry-After")) * (1 + Math.random());
 }
@@ -118,10 +119,7 @@ function hearEvent(text) {
     setTimeout(refresh, Math.random() * SPREAD_MS);
   }
   if (event === "again") news.wait = news.retry;
-  if (event === "ended") {
-    pulse("lost", "the session has ended");
-    refresh(); // its answer leads to the login
-  }
+  if (event === "ended") refresh(); // its answer leads to the login
 }
 
 document.addEventListener("visibilitychange", () => (document.hidden ? news.stop() : hearNews()));

@@ -1,5 +1,7 @@
 // Tells of changes those who do not see them: in words for assistive technology, and by notifications of the browser.
 
+import { isOver, noteStatus } from "./live.js";
+
 // What has changed in the tree is told in bulk, the worst first, and at most every two seconds.
 // The bars say in words how far each cluster is; what they said before and say now is the difference. Nothing is told
 // of what stands there at first.
@@ -129,13 +131,14 @@ function keep(release, watched) {
  * @param {string} address */
 async function latest(address) {
   const response = await fetch(address, { cache: "no-cache" }).catch(() => null);
+  noteStatus(response?.status);
   const said = response?.ok && await response.json();
   return said && !said.stale && (said.closed_at || !said.problem) && said;
 }
 
 /** @param {string} release @param {Watched} watched */
 async function look(release, watched) {
-  let now = await latest(watched.twin);
+  let now = !isOver() && await latest(watched.twin);
   // Another run is another release, unless it goes on with the one before it.
   if (now && now.run_id !== watched.run && !now.runs.shown.continues) now = await latest(`${watched.twin}?run=${watched.run}`);
   // Meanwhile the viewer may have changed their mind.
@@ -186,7 +189,8 @@ async function toggle() {
   return words;
 }
 
-if ("Notification" in window) {
+// A page without a menu is that of a login, or of an error without one.
+if ("Notification" in window && document.getElementById("menu")) {
   if (button) button.onclick = async () => { /** @type {Element} */ (button.parentElement?.nextElementSibling).textContent = await toggle() ?? ""; };
   addEventListener("storage", show);
   show();

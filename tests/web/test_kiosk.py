@@ -79,7 +79,7 @@ def test_revoking_a_link_ends_it_at_once(app: Flask, logged_in: FlaskClient):
     assert not is_let_in(screen)
     page = screen.get("/kiosk")
     assert "This screen is not let in any more" in page.text
-    assert "Log in" not in page.text
+    assert "The screen asks again by itself" not in page.text
     assert screen.get(path).status_code == 401
     assert "No links yet" in logged_in.get("/screens").text
 
@@ -119,14 +119,16 @@ def test_a_fragment_is_told_that_the_link_has_ended_and_led_nowhere(app: Flask, 
     assert "HX-Redirect" not in answer.headers
     assert answer.headers["HX-PTag"] == "error", "or what is shown again would be taken for known"
     assert "<html" not in answer.text
-    assert 'data-live="true"' in answer.text, "it asks on"
+    assert 'data-live="false"' in answer.text, "it asks no more: somebody has to let it in"
 
 
 def test_a_session_that_has_ended_is_told_so_in_place(client: FlaskClient):
-    page = client.get("/kiosk?every=30")
-    assert page.status_code == 401
-    assert "The session has ended" in page.text
-    assert BeautifulSoup(page.text, "html.parser").select_one("noscript meta[http-equiv=refresh]")
+    answer = client.get("/kiosk?every=30&q=pay")
+    page = BeautifulSoup(answer.text, "html.parser")
+    assert answer.status_code == 401
+    assert "The session has ended" in answer.text
+    assert page.select_one("noscript meta[http-equiv=refresh]") is None, "nor does it ask without a script"
+    assert page.select_one("main a")["href"] == "/login?next=/kiosk?every%3D30%26q%3Dpay"
 
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 81, "a\nb"])
