@@ -40,6 +40,7 @@ TAKES = {
     "TEMPORAL_TIMEOUT": "seconds from 0.2 to 30",
     "TEMPORAL_UI_URL": "an address such as https://temporal.example.com, without a query",
     "VISIBILITY_RPS": "calls for each second from 0.2 to 10000",
+    "STUCK_AFTER": "minutes from 0.01 to 10080",
     "WATCH_BUDGET": "a whole number from 1 to 10000",
     "SNAPSHOT_MEMORY_MB": "a whole number from 32 to 65536",
     "STYLEGUIDE": "true or false",
@@ -84,6 +85,7 @@ class Settings(sign_on_settings.SignOnSettings):
     temporal_timeout: Annotated[float, Field(ge=0.2, le=30)] = 1.6
     temporal_ui_url: str | None = None
     visibility_rps: Annotated[float, Field(ge=0.2, le=10_000)] = 5
+    stuck_after: Annotated[float, Field(ge=0.01, le=10_080)] = 30
     watch_budget: Annotated[int, Field(ge=1, le=10_000)] = 50
     snapshot_memory_mb: Annotated[int, Field(ge=32, le=65_536)] = 128
     log_level: LogLevel = "INFO"

@@ -127,6 +127,7 @@ class Problems:
     unanswered: int
     partly: int = 0
     waiting: tuple[Broken, ...] = ()
+    still: tuple[Broken, ...] = ()
 
 
 def group(broken: Iterable[Broken]) -> tuple[Cause, ...]:
@@ -202,6 +203,13 @@ def waiting_in(release: Release) -> tuple[Broken, ...]:
     paused = (attempt for attempt in release.also_pending if attempt.paused)
     activities = (_of((release.root,), release, PAUSED_ACTIVITY, each, each.activity_id) for each in paused)
     return (*_waiting_below((release.root,), release), *activities)
+
+
+def still_in(release: Release) -> tuple[Broken, ...]:
+    """The release itself if nothing has moved in it for long, as it was read; `at` is since when."""
+    if release.stuck is None:
+        return ()
+    return (replace(_of((release.root,), release, release.stuck.why, None), at=release.stuck.since),)
 
 
 def _waiting_below(path: tuple[Entity, ...], release: Release) -> Iterator[Broken]:

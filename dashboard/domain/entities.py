@@ -412,6 +412,14 @@ class Levels:
 
 
 @dataclass(frozen=True, slots=True)
+class Stuck:
+    """That nothing has changed in a release since a moment, and why nothing will by itself."""
+
+    since: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """A release: its execution, and its entity after the truth rules.
 
@@ -422,7 +430,7 @@ class Release:
     `levels` is set for a release that is read level by level, as it is opened.
     `history` is what has been seen of it, where its tree was looked at. `parts` summarises its tree where that was
     read for a list, which does not keep the tree; see `dashboard.domain.parts.parts_of`. `left_running` is how many
-    of its child workflows run on after its end.
+    of its child workflows run on after its end. `stuck` is set where nothing has moved for long when it was read.
     """
 
     execution: Execution
@@ -434,6 +442,7 @@ class Release:
     levels: Levels | None = None
     history: History | None = None
     parts: "Parts | None" = None
+    stuck: Stuck | None = None
     left_running: int = 0
 
     @property

@@ -28,12 +28,13 @@ def narrowed(seen: Problems, asked: Asked) -> Problems:
     if asked == Asked():
         return seen
     causes = tuple(found for cause in seen.causes if (found := _narrowed(cause, asked)).broken)
-    return replace(seen, causes=causes, waiting=tuple(filter(asked.picks, seen.waiting)))
+    waiting, still = (tuple(filter(asked.picks, items)) for items in (seen.waiting, seen.still))
+    return replace(seen, causes=causes, waiting=waiting, still=still)
 
 
 def by_release(seen: Problems) -> tuple[tuple[str, str, int], ...]:
     """The id and name of each release in which something is broken or waits, with how much, the most first."""
-    items = [*(item for cause in seen.causes for item in cause.broken), *seen.waiting]
+    items = [*(item for cause in seen.causes for item in cause.broken), *seen.waiting, *seen.still]
     return releases_of(items)
 
 

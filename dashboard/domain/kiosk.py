@@ -32,7 +32,7 @@ class Turns:
 def turns(found: ReleaseList, as_of: datetime) -> Turns:
     """Of the first page of a list, which has what runs before what has ended, latest end first."""
     seen = overview(found, as_of)
-    wanted = {release.id: release for release in (*seen.needy, *seen.waiting, *seen.moving)}
+    wanted = {release.id: release for release in (*seen.needy, *seen.waiting, *seen.still, *seen.moving)}
     ended = _named_once(release for release in found.releases if release.execution.status.closed)
     return Turns(tuple(wanted.values()), ended, seen.listed, seen.open_whole and seen.ended_whole)
 

@@ -34,7 +34,8 @@ class Overall:
     @property
     def summary(self) -> str:
         """All of it in one line."""
-        words = ", ".join(part for part in (self.label or self.phase.replace("_", " "), self.note) if part)
+        own = "" if self.waits else self.label or self.phase.replace("_", " ")
+        words = ", ".join(part for part in (own, self.note) if part)
         return f"{words}, cancelling" if self.cancelling else words
 
 

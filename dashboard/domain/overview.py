@@ -28,6 +28,7 @@ class Overview:
     open_whole: bool
     needy: tuple[Release, ...]
     waiting: tuple[Release, ...]
+    still: tuple[Release, ...]
     moving: tuple[Release, ...]
     since: datetime
     ended: Mapping[Phase, int]
@@ -48,7 +49,10 @@ def overview(found: ReleaseList, as_of: datetime) -> Overview:
         open_whole=whole or any(release.execution.status.closed for release in rows),
         needy=tuple(release for release, seen in newest if seen.attention and _matters(release, since)),
         waiting=tuple(release for release, seen in unended if _waits(seen) and not seen.attention),
-        moving=tuple(release for release, seen in unended if not (seen.attention or _waits(seen))),
+        still=tuple(release for release, _ in unended if release.stuck),
+        moving=tuple(
+            release for release, seen in unended if not (seen.attention or _waits(seen) or release.stuck is not None)
+        ),
         since=since,
         ended=Counter(overall(release).phase for release in ended),
         ended_whole=whole or any(_ended_before(release, since) for release in rows),

@@ -9,6 +9,7 @@ from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import ProblemCode
 from dashboard.domain.rollup import Tally, cause_of, leaves_of, paused_because, tally
+from dashboard.domain.texts import cut
 
 PAUSED_ACTIVITY = "its activity is paused in Temporal"
 _FAILED = frozenset({Phase.FAILED, Phase.TIMED_OUT})
@@ -47,7 +48,9 @@ class Parts:
     `cancelled` were cancelled themselves. `retrying` counts activities that failed before and are tried again.
     `waiting` rows and activities wait for a person: `waits` names the first of them, the innermost. `cause` names the
     first innermost part that failed. `changed_at` is the newest change that a part reports. `left_running` child
-    workflows run on after the end of the release, and no worker takes the next step of `stalled` ones.
+    workflows run on after the end of the release, and no worker takes the next step of `stalled` ones. `pending`
+    activities are under way or are tried again, `unknown` rows may have such that are not known, and `due` is when the
+    last of the child workflows that are scheduled begins. `events` counts what is known of child workflows' histories.
     """
 
     apps: Tally
@@ -62,6 +65,10 @@ class Parts:
     changed_at: datetime | None = None
     left_running: int = 0
     stalled: int = 0
+    pending: int = 0
+    unknown: int = 0
+    due: datetime | None = None
+    events: int = 0
 
     @property
     def whole(self) -> bool:
@@ -90,7 +97,9 @@ def summarise(root: Entity, also_pending: Iterable[Attempt] = ()) -> Parts:
     rows = root.flattened()[1:]
     leaves = leaves_of(root)
     attempts = [attempt for row in rows if row.attempt for attempt in row.pending] + list(also_pending)
-    problems = [row.problem.code for row in rows if row.problem]
+    problems = [row.problem for row in rows if row.problem]
+    codes = [problem.code for problem in problems]
+    runs = [row.execution for row in rows if row.execution and not row.execution.status.closed]
     waits = _waiting(root, rows, also_pending)
     level, failed, total, cause = _failed(root, rows, leaves)
     return Parts(
@@ -104,8 +113,12 @@ def summarise(root: Entity, also_pending: Iterable[Attempt] = ()) -> Parts:
         waits=waits[0] if waits else None,
         cause=cause,
         changed_at=max((at for row in rows if (at := row.updated_at or row.created_at)), default=None),
-        left_running=problems.count(ProblemCode.LEFT_RUNNING),
-        stalled=problems.count(ProblemCode.NO_WORKER),
+        left_running=codes.count(ProblemCode.LEFT_RUNNING),
+        stalled=codes.count(ProblemCode.NO_WORKER),
+        pending=sum(not (attempt.paused or attempt.over) for attempt in attempts),
+        unknown=sum(problem.gap or problem.awaited for problem in problems),
+        due=max((run.execution_time for run in runs if run.execution_time), default=None),
+        events=sum(run.history_length or 0 for run in runs),
     )
 
 
@@ -127,7 +140,7 @@ def _first_cause(inner: list[Entity], broken: list[Entity]) -> Part | None:
     """The first of these that says why, the innermost first; else the first of all."""
     told = next((row for row in (*inner, *broken[::-1]) if cause_of(row)), None)
     row = told or (inner[0] if inner else None)
-    return Part(row.id, row.type, row.name, cause_of(row) or "") if row else None
+    return Part(row.id, row.type, row.name, cut(cause_of(row) or "")) if row else None
 
 
 def _waiting(root: Entity, rows: list[Entity], also_pending: Iterable[Attempt]) -> list[Part]:
@@ -143,7 +156,7 @@ def _waiting_in(row: Entity, within: str) -> list[Part]:
     if row.attempt is not None and _paused(row):
         return [*below, Part(row.id, row.type, row.name, PAUSED_ACTIVITY, within)]
     if row.phase is Phase.PAUSED and not below:
-        return [Part(row.id, row.type, row.name, paused_because(row), within)]
+        return [Part(row.id, row.type, row.name, cut(paused_because(row)), within)]
     return below
 
 

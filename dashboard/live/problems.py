@@ -5,7 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from time import monotonic
 
-from dashboard.domain.causes import Broken, Problems, broken_in, group, waiting_in
+from dashboard.domain.causes import Broken, Problems, broken_in, group, still_in, waiting_in
 from dashboard.domain.entities import Release, ReleaseList
 from dashboard.domain.overall import overall
 from dashboard.domain.parts import parts_of
@@ -69,7 +69,8 @@ class ProblemFinder:
             read=len(chosen) - len(unknown) + whole - well,
             unanswered=len(unknown) - len(latest),
             partly=len(latest) - whole,
-            waiting=_waiting(chosen, answers),
+            waiting=_longest_first(chosen, answers, waiting_in),
+            still=_longest_first(chosen, answers, still_in),
         )
         return Snapshot(value, listing.as_of, version_of(value, listing.stale), listing.stale, listing.reason)
 
@@ -103,10 +104,12 @@ class ProblemFinder:
         return found
 
 
-def _waiting(chosen: Iterable[Release], answers: Mapping[str, Snapshot[Release]]) -> tuple[Broken, ...]:
-    """What waits for somebody, the longest first, as far as its release told."""
+def _longest_first(
+    chosen: Iterable[Release], answers: Mapping[str, Snapshot[Release]], find: Callable[[Release], Found]
+) -> Found:
+    """What is found in each release, as far as it told, the longest first."""
     seen = (answers[release.id].value if release.id in answers else release for release in chosen)
-    return tuple(sorted((item for release in seen for item in waiting_in(release)), key=lambda item: item.at))
+    return tuple(sorted((item for release in seen for item in find(release)), key=lambda item: item.at))
 
 
 def _whole(release: Release) -> bool:

@@ -36,8 +36,8 @@ class Named(Model):
             run_id=execution.run_id if execution.status.closed else None,
             name=root.name,
             word=found.label or (found.note if found.waits else own),
-            since=execution.closed_at or root.updated_at,
-            cause=cut(root.error) if root.error else (found.note if found.attention else "") or None,
+            since=release.stuck.since if release.stuck else execution.closed_at or root.updated_at,
+            cause=cut(root.error or (found.note if found.attention else "")) or None,
         )
 
 
@@ -58,13 +58,14 @@ class Card(Model):
 class OverviewView(Model):
     """What the first page of the whole list says at a glance, of the releases on it.
 
-    Attempts that failed inside of a release are not known to the list: `/problems` has those.
+    What is being tried again inside of a release stands on `/problems` alone.
     """
 
     listed: int = Field(description="How many releases were looked at: the first of the list.")
     open_whole: bool = Field(description="Whether these are all that have not ended.")
-    needs_somebody: Card = Field(description="Failed since `ended_since`, or failed and still running.")
-    waits_for_somebody: Card
+    needs_somebody: Card = Field(description="Failed since `ended_since`, as a whole or in part, or still running.")
+    waits_for_somebody: Card = Field(description="Paused, or waiting for a person in one of their parts.")
+    stuck: Card = Field(description="Those that run and in which nothing has moved for long, with nothing pending.")
     moves: Card
     moving_waves: int = Field(description="How many waves those have that move, as far as they have told.")
     untold: int = Field(description="How many of those did not tell how they stand, but run as far as Temporal knows.")
@@ -81,6 +82,7 @@ class OverviewView(Model):
             open_whole=seen.open_whole,
             needs_somebody=Card.of(seen.needy),
             waits_for_somebody=Card.of(seen.waiting),
+            stuck=Card.of(seen.still),
             moves=Card.of(seen.moving),
             moving_waves=sum(len(release.root.child_ids) for release in seen.moving),
             untold=_untold(seen),
@@ -97,7 +99,8 @@ class OverviewView(Model):
     @property
     def quiet(self) -> bool:
         """Whether there is nothing to say of any of them."""
-        return not (self.needs_somebody.count or self.waits_for_somebody.count or self.moves.count or self.ended_count)
+        open_ones = self.needs_somebody.count + self.waits_for_somebody.count + self.stuck.count + self.moves.count
+        return not (open_ones or self.ended_count)
 
     @property
     def ended_count(self) -> int:

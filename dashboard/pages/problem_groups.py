@@ -9,6 +9,7 @@ from pydantic import Field
 from dashboard.domain.causes import Broken, Cause, Standing, Step
 from dashboard.domain.ids import EntityType
 from dashboard.domain.inbox import releases_of
+from dashboard.domain.phases import Phase
 from dashboard.pages.base import Model, VersionRuns
 from dashboard.pages.places import key_of, place_of, place_of_path
 from dashboard.pages.rows import Row, common
@@ -35,6 +36,20 @@ class BrokenRow(Model, Row):
     at: datetime = Field(description="The last change that the entity tells of.")
     anchor: str = Field(exclude=True)
     tells_cause: bool = Field(exclude=True)
+
+    @property
+    def shown_phase(self) -> Phase:
+        """The phase whose shape and colour it has: an activity that belongs to no row may be paused itself."""
+        return Phase.PAUSED if self._paused else self.phase
+
+    @property
+    def label(self) -> str:
+        """What to call the state, with blanks: its own word, or that its activity is paused."""
+        return "paused" if self._paused else super().label
+
+    @property
+    def _paused(self) -> bool:
+        return bool(self.activity_id and self.attempt and self.attempt.paused)
 
     @classmethod
     def of(cls, broken: Broken, group: str, page: str = "problems") -> "BrokenRow":

@@ -49,6 +49,10 @@ class ProblemsPage(Page):
     more_groups: int
     waiting: tuple[BrokenRow, ...] = Field(description="What waits for somebody, the longest first.")
     more_waiting: int
+    stuck: tuple[BrokenRow, ...] = Field(
+        description="Releases that run and in which nothing has moved since `at`, with nothing pending; longest first."
+    )
+    more_stuck: int
     broken: int = Field(description="Everything that is broken and asked for, shown or not.")
     affected: tuple[Affected, ...] = Field(description="The releases that have most of it, whatever was asked for.")
     filter: AskedFor
@@ -64,7 +68,9 @@ class ProblemsPage(Page):
         """What the browser's tab says."""
         if self.groups:
             return f"{self.broken:,} broken"
-        return f"Problems: {len(self.waiting):,} waiting" if self.waiting else "Problems"
+        if self.waiting:
+            return f"Problems: {len(self.waiting):,} waiting"
+        return f"Problems: {len(self.stuck):,} not moving" if self.stuck else "Problems"
 
     @property
     def worst(self) -> Phase | None:
@@ -84,6 +90,8 @@ class ProblemsPage(Page):
             more_groups=max(len(causes) - MAX_GROUPS, 0),
             waiting=tuple(BrokenRow.of(item, "", "waiting") for item in seen.waiting[:MAX_WAITING]),
             more_waiting=max(len(seen.waiting) - MAX_WAITING, 0),
+            stuck=tuple(BrokenRow.of(item, "", "stuck") for item in seen.still[:MAX_WAITING]),
+            more_stuck=max(len(seen.still) - MAX_WAITING, 0),
             broken=sum(len(cause.broken) for cause in causes),
             affected=tuple(named)[:MAX_RELEASES],
             filter=AskedFor(q=asked.text, release=asked.release_id),
@@ -99,7 +107,8 @@ class ProblemsPage(Page):
     @property
     def frame(self) -> tuple[object, ...]:
         """What stands around the causes and the rows."""
-        return self.more_groups, self.more_waiting, len(self.groups), len(self.waiting), self.filter
+        shown = len(self.groups), len(self.waiting), len(self.stuck)
+        return self.more_groups, self.more_waiting, self.more_stuck, shown, self.filter
 
     def lines(self) -> Iterator[Line]:
         """Each cause and what is broken for it, then what waits."""
@@ -107,6 +116,7 @@ class ProblemsPage(Page):
             yield group
             yield from group.entities
         yield from self.waiting
+        yield from self.stuck
 
     def standing(self, standing: str) -> tuple[ProblemGroup, ...]:
         """The causes about which this is being done."""

@@ -1,10 +1,11 @@
 """What every row of a release says with its parts counted in, wherever the release is shown."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import Field
 
-from dashboard.domain.entities import Release
+from dashboard.domain.entities import Release, Stuck
 from dashboard.domain.ids import EntityType
 from dashboard.domain.overall import overall
 from dashboard.domain.parts import Part, Parts, parts_of
@@ -62,6 +63,19 @@ class PartsView:
 
 
 @part
+class StuckView:
+    """That nothing has changed since a moment, and why nothing will by itself."""
+
+    since: datetime
+    why: str
+
+    @classmethod
+    def of(cls, stuck: Stuck | None) -> "StuckView | None":
+        """The view of a release that is stuck, or None."""
+        return cls(since=stuck.since, why=stuck.why) if stuck else None
+
+
+@part
 class ReleaseRow(Row):
     """A release. `state` and `phase` are its own; `overall_phase` and `summary` count its parts in."""
 
@@ -80,6 +94,10 @@ class ReleaseRow(Row):
     ]
     inside: Annotated[
         PartsView | None, Field(description="What is inside the release; null where its tree was not read.")
+    ]
+    stuck: Annotated[
+        StuckView | None,
+        Field(description="Set while it runs, nothing has changed for long and nothing is pending that would move it."),
     ]
     counted: Annotated[str, Field(exclude=True)]
     note: Annotated[str, Field(exclude=True)]
@@ -113,6 +131,7 @@ def release_common(release: Release, place: str) -> dict[str, Any]:
         "cancelling": found.cancelling,
         "failed": parts.failed if parts else None,
         "inside": PartsView.of(parts),
+        "stuck": StuckView.of(release.stuck),
         "counted": found.label,
         "note": found.note,
         "short": found.short,

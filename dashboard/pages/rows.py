@@ -158,7 +158,14 @@ class AppRow(WorkedRow):
 
 @part
 class Branch(WorkedRow):
-    """A row with rows below it: its line is a part of what its key names."""
+    """A row with rows below it: its line is a part of what its key names. `progress` counts the apps in it."""
+
+    progress: Progress
+
+    @property
+    def shown_phase(self) -> Phase:
+        """The phase whose shape and colour it has: what succeeded with failed parts is not well."""
+        return self.progress.counted_in(self.phase)
 
     @property
     def line_id(self) -> str:
@@ -178,7 +185,6 @@ class BundleRow(Branch):
     type: Literal["bundle"]
     cluster_id: str
     app_ids: tuple[str, ...]
-    progress: Progress
     open: bool
     apps: tuple[AppRow, ...]
 
@@ -200,7 +206,6 @@ class ClusterRow(Branch):
     type: Literal["cluster"]
     wave_id: str
     bundle_id: str | None
-    progress: Progress
     open: bool
     bundle: BundleRow | None
 
@@ -228,7 +233,6 @@ class WaveRow(Branch):
     release_id: str
     sequence: int | None
     cluster_ids: tuple[str, ...]
-    progress: Progress
     cluster_progress: Progress
     open: bool
     clusters: tuple[ClusterRow, ...] | None

@@ -53,12 +53,18 @@ class StripCell:
         )
 
     @property
+    def shown_phase(self) -> Phase:
+        """The phase whose shape and colour it has: what succeeded with failed parts is not well."""
+        return self.progress.counted_in(self.phase)
+
+    @property
     def told(self) -> str:
         """All that the cell says, in words."""
         if self.progress.unopened:
             return f"{self.name}: {self.label}, apps not read"
         retrying = f", {self.progress.retrying:,} retrying" if self.progress.retrying else ""
         broken = f", {self.progress.broken:,} failed" if self.progress.broken else ""
+        broken += f", {self.progress.paused:,} paused" if self.progress.paused else ""
         done = f"{self.progress.succeeded:,} of {self.progress.total:,} apps done"
         return f"{self.name}: {self.label}, {done}{broken}{retrying}"
 

@@ -22,7 +22,16 @@ from dashboard.pages.tree import ReleaseTree
 
 _ENTITY = ("type", "id", "name", "state", "phase", "created_at", "updated_at")
 _TROUBLE = ("error", "attempt", "max_attempts", "retrying", "next_attempt_at", "failure")
-_INSIDE = ("overall_phase", "summary", "parts", "parts_failed", "parts_waiting", "waits_in", "cancelling")
+_INSIDE = (
+    "overall_phase",
+    "summary",
+    "parts",
+    "parts_failed",
+    "parts_waiting",
+    "waits_in",
+    "cancelling",
+    "stuck_since",
+)
 _RUN = ("status", "started_at", "closed_at", "workflow_id", "run_id", "workflow_type", "said_at", "superseded")
 _ABOVE = ("release_id", "wave_id", "cluster_id", "bundle_id")
 
@@ -87,7 +96,7 @@ def tree_table(page: TreePage) -> Table:
 def problems_table(snapshot: Snapshot[Problems], asked: Asked) -> Table:
     """What is broken, the worst first, then what waits for somebody: what is asked for of it."""
     seen = narrowed(snapshot.value, asked)
-    count = sum(len(cause.broken) for cause in seen.causes) + len(seen.waiting)
+    count = sum(len(cause.broken) for cause in seen.causes) + len(seen.waiting) + len(seen.still)
     rows = tuple(islice(_broken(seen), MAX_ROWS))
     cut = f"Rows past the first {MAX_ROWS:,}: {count - MAX_ROWS:,}. Ask with q or release" if count > MAX_ROWS else ""
     piece = Piece.of(snapshot, rows, *_not_looked_at(seen), cut)
@@ -106,6 +115,8 @@ def _broken(seen: Problems) -> Iterator[_Found]:
         yield from (_Found(cause.standing, text, BrokenRow.of(broken, text)) for broken in cause.broken)
     for broken in seen.waiting:
         yield _Found("waiting", "", BrokenRow.of(broken, "", "waiting"))
+    for broken in seen.still:
+        yield _Found("stuck", "", BrokenRow.of(broken, "", "stuck"))
 
 
 def _not_looked_at(seen: Problems) -> Iterator[str]:
@@ -145,6 +156,7 @@ def _release_cells(item: ReleaseItem | AbsentItem) -> dict[str, Cell]:
 def _inside(item: ReleaseRow) -> dict[str, Cell]:
     """What a release says with its parts counted in; empty cells where its tree was not read."""
     said: dict[str, Cell] = {name: getattr(item, name) for name in ("overall_phase", "summary", "cancelling")}
+    said["stuck_since"] = item.stuck.since if item.stuck else None
     if item.inside:
         inside = item.inside
         said |= {"parts": inside.total, "parts_failed": inside.failed, "parts_waiting": inside.waiting}

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from dashboard.domain.entities import Attempt, AttemptKind, ChildRun, Execution, Failure, Pause, Status
+from dashboard.domain.phases import Phase
 from dashboard.domain.rollup import Tally
 from dashboard.pages.base import Model, part
 
@@ -149,6 +150,13 @@ class Progress:
     def broken(self) -> int:
         """Failed or timed out."""
         return self.failed + self.timed_out
+
+    def counted_in(self, phase: Phase) -> Phase:
+        """The phase of what has these in it: failed if it succeeded with failed ones, paused if it runs and waits."""
+        if phase is Phase.SUCCEEDED:
+            return Phase.FAILED if self.broken else phase
+        waits = phase is Phase.RUNNING and self.paused and not (self.broken or self.retrying)
+        return Phase.PAUSED if waits else phase
 
     @property
     def waiting(self) -> int:

@@ -43,7 +43,7 @@ def wall_cells(wave: StripWave) -> Markup:
 
 def _cell(cell: StripCell, release_id: str, at: int, marked: bool) -> str:
     retrying = " retrying" if cell.progress.retrying else ""
-    names = f'class="cell {cell.phase}{retrying}" aria-label="{escape(cell.told)}"'
+    names = f'class="cell {cell.shown_phase}{retrying}" aria-label="{escape(cell.told)}"'
     if marked:
         state = escape(cell.state)
         names += f' data-entity-id="{escape(cell.id)}" data-state="{state}" data-phase="{cell.phase}"'
@@ -78,7 +78,7 @@ def _small_wave(wave: StripWave, at: float, scale: float, *, each: bool) -> str:
     step = (CELL + GAP) * scale
     if each and wave.cells is not None:
         shown = enumerate(wave.cells)
-        return "".join([_rectangle(cell.phase, at + place * step, CELL * scale) for place, cell in shown])
+        return "".join([_rectangle(cell.shown_phase, at + place * step, CELL * scale) for place, cell in shown])
     drawn = []
     for phase in (*_ORDER, *(other for other in Phase if other not in _ORDER)):
         if count := getattr(wave.cluster_progress, phase):

@@ -47,6 +47,7 @@ def test_nothing_needs_to_be_set():
         ("TEMPORAL_UI_URL", "https://ui.example.com/?next=x"),
         ("TEMPORAL_UI_URL", "https://[::1"),
         ("VISIBILITY_RPS", "0"),
+        ("STUCK_AFTER", "0"),
         ("WATCH_BUDGET", "0"),
         ("SNAPSHOT_MEMORY_MB", "8"),
         ("OIDC_ISSUER", "login.example.com"),
