@@ -3,6 +3,7 @@
 import logging
 import sys
 import threading
+from datetime import timedelta
 
 import structlog
 from flask import Flask
@@ -130,6 +131,7 @@ def _live(settings: Settings) -> LiveReleases:
         LoopThread(),
         timeout=settings.temporal_timeout,
         budget=settings.watch_budget,
+        stuck_after=timedelta(minutes=settings.stuck_after),
         memory=settings.snapshot_memory_mb * 1024 * 1024,
     )
 

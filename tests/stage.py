@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from math import inf
 from pathlib import Path
 from typing import Any, TypeVar
@@ -173,7 +174,10 @@ def dashboard_for(
     accounts.ensure(EMAIL, PASSWORD, name="Rita", role=Role.viewer)
     connection = Connection(settings.temporal_environment, visibility_rps)
     gateway = TemporalGateway(connection, settings.release_query, settings.entity_map)
-    releases = LiveReleases(gateway, LoopThread(), timeout=timeout, max_age=max_age, count_age=max_age)
+    stuck_after = timedelta(minutes=settings.stuck_after)
+    releases = LiveReleases(
+        gateway, LoopThread(), timeout=timeout, max_age=max_age, count_age=max_age, stuck_after=stuck_after
+    )
     app = create_app(settings, releases=releases, accounts=accounts)
     app.testing = True
     return app

@@ -20,6 +20,7 @@ from dashboard.live.counts import Counted, RecentCounts
 from dashboard.live.history import remember, weight_of
 from dashboard.live.last_seen import LastSeen
 from dashboard.live.memory import Memory
+from dashboard.live.movements import Movements
 from dashboard.live.rows import KnownRows, Row, RowKey
 from dashboard.live.snapshots import Snapshot, SnapshotStore, now, outdated, version_of
 from dashboard.live.wanted import Wanted
@@ -90,6 +91,7 @@ class Looks:
         count_age: float,
         max_age: float,
         memory: int,
+        stuck_after: timedelta,
         clock: Callable[[], float],
     ) -> None:
         self._source = source
@@ -103,6 +105,7 @@ class Looks:
             self.row, max_age=max_age, keep=memory // 2, weigh=rows.row_weight, clock=clock
         )
         self._final_entities: Memory[RunEntity, Entity | None] = Memory(states)
+        self._movements = Movements(states, stuck_after)
         self._last_seen = LastSeen(memory // 4 // SEEN_BYTES)
         self._listings: Memory[Slice, Listing] = Memory(states, lambda listing: 1 + len(listing.readings))
         self._counts = RecentCounts(max_age=count_age, keep=KEEP_COUNTS)
@@ -164,8 +167,10 @@ class Looks:
         known = rows.newest(row.value.reading.execution, self._ended.get(listed.run_id, listed))
         release = rows.of_execution(row.value, rows.newest(listed, known))
         final = row.value.reading.execution.status.closed and row.value.reading.fingerprint is not None
-        if release.said_at or final or as_of - row.as_of <= LATE_ROWS * self._interval:
+        if release.said_at or final:
             return release
+        if as_of - row.as_of <= LATE_ROWS * self._interval:
+            return self._movements.judged(release, as_of)
         return replace(release, said_at=row.as_of)
 
     def row(self, key: RowKey, last: Snapshot[Row] | None, _seconds: float | None) -> Snapshot[Row]:
@@ -180,10 +185,13 @@ class Looks:
             stood = False
         self._note_end(reading.execution)
         if last and stood:
-            return rows.same_row(last, reading, as_of)
-        if reading.said is None or reading.large:
-            return rows.state_row(last, reading, as_of)
-        return rows.tree_row(last, judge(reading.execution, reading.said), reading, as_of)
+            row = rows.same_row(last, reading, as_of)
+        elif reading.said is None or reading.large:
+            row = rows.state_row(last, reading, as_of)
+        else:
+            row = rows.tree_row(last, judge(reading.execution, reading.said), reading, as_of)
+        self._movements.note(row.value.release, reading.execution.history_length, as_of)
+        return row
 
     def _ask_row(self, key: RowKey, known: Reading | None, *, deep: bool) -> Reading:
         return self._ask(lambda: self._source.row(*key, known, self._timeout, deep=deep))
@@ -228,7 +236,17 @@ class Looks:
         seen = _remembering(_seen_or_last(reading, known, last, as_of), last, as_of)
         self._last_seen.keep(seen.value.release, as_of)
         self._feed(seen)
-        return seen
+        return seen if seen.stale else self._with_movement(seen, as_of)
+
+    def _with_movement(self, seen: Snapshot[Seen], as_of: datetime) -> Snapshot[Seen]:
+        """The same, and whether nothing has moved in the release for long."""
+        release = seen.value.release
+        self._movements.note(release, seen.value.reading.execution.history_length, as_of)
+        judged = self._movements.judged(release, as_of)
+        if judged.stuck is None:
+            return seen
+        version = version_of(seen.version, judged.stuck)
+        return replace(seen, value=replace(seen.value, release=judged), version=version)
 
     def search(
         self, entity_id: str, _last: Snapshot[Occurrences] | None, _seconds: float | None

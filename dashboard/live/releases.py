@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from time import monotonic
 from typing import Any
 
@@ -35,6 +36,8 @@ COUNT_AGE = 5.0
 # If nobody says otherwise: calls a second that all that is watched takes together, and bytes of all that is kept.
 BUDGET = 50
 MEMORY = 128 * 1024 * 1024
+# And after how long without any change, and with nothing pending, a release is stuck.
+STUCK_AFTER = timedelta(minutes=30)
 # How often a caller who wants more of a large release than has come looks again, within the time of one answer: a look
 # that somebody else has begun may not know of it. With less time than this left, in seconds, nothing more would come.
 MORE_LOOKS = 2
@@ -48,7 +51,7 @@ class LiveReleases:
 
     `max_age` is the interval of all that is watched, in seconds, shorter for what moves and longer for what is costly.
     With 0 nothing is watched, and each caller asks for himself. `budget` is in calls for each second, and `memory` in
-    bytes.
+    bytes. A release that runs is stuck when nothing has changed in it for `stuck_after` and nothing is pending.
     """
 
     def __init__(
@@ -61,12 +64,20 @@ class LiveReleases:
         count_age: float = COUNT_AGE,
         budget: float = BUDGET,
         memory: int = MEMORY,
+        stuck_after: timedelta = STUCK_AFTER,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._loop = loop
         self._timeout = timeout
         self._looks = Looks(
-            source, loop, timeout=timeout, count_age=count_age, max_age=max_age, memory=memory // 8, clock=clock
+            source,
+            loop,
+            timeout=timeout,
+            count_age=count_age,
+            max_age=max_age,
+            memory=memory // 8,
+            stuck_after=stuck_after,
+            clock=clock,
         )
         self._finder = ProblemFinder(self._listed, self._tree, timeout)
         self._stores = Stores(self._looks, self._finder.find, max_age=max_age, memory=memory, clock=clock)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from dashboard.domain.causes import Broken, broken_in, waiting_in
 from dashboard.domain.entities import Execution, Release, Status
-from dashboard.domain.parts import parts_of
+from dashboard.domain.parts import with_parts
 from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.domain.source import Fingerprint, Reading
 from dashboard.domain.truth import judge, unanswered
@@ -77,7 +77,7 @@ def tree_row(last: Snapshot[Row] | None, release: Release, reading: Reading, at:
     said = replace(reading.said, children=()) if reading.said else None
     listed = reading.children if reading.children and len(reading.children.listed) <= MAX_CHILDREN else None
     slim = replace(reading, said=said, parts={}, levels=None, children=listed)
-    bare = replace(_bare(release), parts=None if reading.levels or reading.parts else parts_of(release))
+    bare = replace(_bare(release), parts=None if reading.levels or reading.parts else with_parts(release).parts)
     same = last is not None and last.value.reading.digest == reading.digest
     moved_at = last.value.moved_at if last and same else at
     return _snapshot(Row(bare, slim, at, moved_at, broken_in(release), waiting_in(release)), at)

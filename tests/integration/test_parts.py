@@ -1,6 +1,8 @@
 """Releases as their parts have them: failed parts of what completed, waiting inside, paused activities, cancelling."""
 
+import csv
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import PauseActivityRequest
 
 from tests.rollout_makers import hierarchy
-from tests.stage import Stage
+from tests.stage import Stage, dashboard_for, logged_in, shut
 from tests.waiting import eventually
 
 
@@ -213,3 +215,81 @@ def test_a_release_that_rolls_back_after_a_request_to_cancel_is_cancelling(stage
     eventually(lambda: stage.json(f"/releases/{release_id}")["cancelling"], 30)
     assert "cancelling" in words(stage, f"/releases/{release_id}")
     assert title(stage, f"/releases/{release_id}").endswith("cancelling")
+
+
+def test_the_list_its_cards_and_a_wall_have_what_the_parts_of_each_release_say(stage: Stage):
+    half = stage.start("half", told("completed", ["failed", "deployed"]))
+    gate = stage.start("gate", told("in_progress", ["deployed", "awaiting_approval"], "in_progress"))
+    rolls = stage.start("rolls", told("in_progress", ["deploying"], "in_progress"))
+    stage.end(half, "well")
+    stage.listed("half", "gate", "rolls")
+
+    def phases() -> dict[str, str]:
+        return {item["id"]: item["overall_phase"] for item in stage.json("/releases")["items"]}
+
+    eventually(lambda: phases() == {half: "failed", gate: "paused", rolls: "running"}, 30)
+    page = stage.json("/releases")
+    cards = {
+        name: [one["release_id"] for one in page["overview"][name]["named"]]
+        for name in ("needs_somebody", "waits_for_somebody", "moves")
+    }
+    assert cards == {"needs_somebody": [half], "waits_for_somebody": [gate], "moves": [rolls]}
+    assert page["overview"]["ended"] == {"failed": 1}
+    assert title(stage, "/releases").startswith("Releases: 1 waiting")
+    shown = words(stage, "/releases")
+    assert "succeeded with 1 of 2 failed" in shown
+    assert "waiting in c0 / a0-1: awaiting approval" in shown
+    turns = stage.json("/kiosk")["turns"]["turns"]
+    assert [(one["release_id"], one["turn_phase"]) for one in turns] == [
+        (half, "failed"),
+        (gate, "paused"),
+        (rolls, "running"),
+    ]
+    lines = stage.ask("/api/releases?format=csv").text.lstrip("\ufeff").splitlines()
+    row = next(line for line in csv.DictReader(lines) if line["id"] == half)
+    assert (row["phase"], row["overall_phase"], row["parts_failed"], row["parts"]) == ("succeeded", "failed", "1", "2")
+
+
+def test_a_paused_activity_of_no_row_makes_its_release_wait_in_the_list(stage: Stage):
+    release_id = stage.start(
+        "lone", answers({"id": "release:lone", "state": "in_progress", "wave_ids": [], "waves": []})
+    )
+    stage.on(release_id, lambda handle: handle.signal("retry", "notify"))
+    stage.listed("lone")
+    eventually(lambda: stage.json(f"/releases/{release_id}")["also_pending"], 30)
+    pause(stage, release_id, "notify")
+    eventually(lambda: stage.listed("lone")["lone"]["overall_phase"] == "paused", 30)
+    assert "waiting for activity notify" in words(stage, "/releases")
+
+
+def test_a_release_in_which_nothing_moves_says_since_when_and_moves_on_when_it_does(
+    temporal_address: str, stage: Stage, tmp_path: Path
+):
+    release_id = stage.start("quiet", told("in_progress", ["deploying"], "in_progress"))
+    busy = stage.start("busy", told("in_progress", ["deploying"], "in_progress"))
+    stage.on(busy, lambda handle: handle.signal("retry", "app:a0-0"))
+    filtered = f"WorkflowId STARTS_WITH '{stage.prefix}'"
+    folder = tmp_path / "impatient"
+    app = dashboard_for(temporal_address, folder, filtered, max_age=0.2, more={"stuck_after": 0.02})
+    try:
+        browser = logged_in(app)
+
+        def item(name: str) -> dict[str, Any]:
+            items = browser.get("/api/releases").get_json()["items"]
+            return next((each for each in items if each["id"] == name), {})
+
+        eventually(lambda: item(release_id).get("stuck"), 60)
+        first = item(release_id)["stuck"]["since"]
+        assert browser.get(f"/api/releases/{release_id}").get_json()["stuck"]["why"].startswith("nothing is pending")
+        assert "nothing pending" in browser.get("/releases").text
+        eventually(lambda: browser.get("/api/problems").get_json()["stuck"], 30)
+        problems = browser.get("/api/problems").get_json()
+        assert [row["id"] for row in problems["stuck"]] == [release_id]
+        assert "Nothing has moved" in browser.get("/problems").text
+        overview = browser.get("/api/releases").get_json()["overview"]
+        assert [one["release_id"] for one in overview["stuck"]["named"]] == [release_id]
+        assert item(busy)["stuck"] is None
+        stage.tell(release_id, told("in_progress", ["deploying"], "in_progress"))
+        eventually(lambda: (item(release_id)["stuck"] or {"since": ""})["since"] > first, 60)
+    finally:
+        shut(app)
