@@ -1,6 +1,6 @@
 """A rollout that says whatever a test tells it to: run as a worker of its own, on a task queue of its own.
 
-python -m tests.scripted ADDRESS TASK_QUEUE
+python -m tests.scripted ADDRESS TASK_QUEUE [VERSION]
 """
 
 import asyncio
@@ -16,9 +16,15 @@ from asgiref.sync import async_to_sync
 from temporalio import activity, workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.client import Client
-from temporalio.common import RawValue, RetryPolicy, WorkflowIDReusePolicy
+from temporalio.common import (
+    RawValue,
+    RetryPolicy,
+    VersioningBehavior,
+    WorkerDeploymentVersion,
+    WorkflowIDReusePolicy,
+)
 from temporalio.exceptions import ApplicationError
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig
 
 from tests.rollout_makers import state, wave
 
@@ -29,6 +35,14 @@ async def stumble(cause: str) -> None:
     activity.heartbeat({"pulled": 3, "of": 7})
     error = ApplicationError("image pull back-off", type="ImagePullError")
     raise error from ConnectionError(f"connect timeout to {cause}")
+
+
+@activity.defn
+async def work(seconds: float) -> None:
+    """Take so long, or fail again and again, as a local activity: the worker holds the workflow's task meanwhile."""
+    if seconds < 0:
+        raise ApplicationError("vault is sealed")
+    await asyncio.sleep(seconds)
 
 
 @workflow.defn(name="ScriptedRelease")
@@ -127,6 +141,13 @@ async def fall(plan: dict[str, Any]) -> None:
     """Go wrong as a part is told to: in its own code, or in activities, which give up or are tried again."""
     if "bug" in plan:
         raise RuntimeError(plan["bug"])
+    if "works" in plan:
+        await workflow.execute_local_activity(
+            work, plan["works"], schedule_to_close_timeout=timedelta(hours=1), retry_policy=RetryPolicy()
+        )
+    if "nexus" in plan:
+        client = workflow.create_nexus_client(service="Billing", endpoint=plan["nexus"])
+        await client.start_operation("charge", "7 EUR", schedule_to_close_timeout=timedelta(hours=1))
     if "gives_up" in plan:
         once = RetryPolicy(maximum_attempts=1)
         await workflow.execute_activity(
@@ -281,14 +302,21 @@ class OtherAnswers:
         return self.get_hierarchy()
 
 
-async def main(address: str, task_queue: str) -> None:
+async def main(address: str, task_queue: str, version: str = "") -> None:
+    """Poll as a worker of this version, or of none."""
+    bound = WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion("scripted", version),
+        use_worker_versioning=True,
+        default_versioning_behavior=VersioningBehavior.PINNED,
+    )
     client = await Client.connect(address)
     worker = Worker(
         client,
         task_queue=task_queue,
         workflows=[ScriptedRelease, ScriptedTree, TellingPart, ForeignQueries, OtherAnswers],
-        activities=[stumble],
+        activities=[stumble, work],
         workflow_runner=UnsandboxedWorkflowRunner(),
+        deployment_config=bound if version else None,
     )
     sys.stdout.write("ready\n")
     sys.stdout.flush()

@@ -192,9 +192,9 @@ def logged_in(app: Flask) -> FlaskClient:
 
 
 @contextmanager
-def scripted_worker(address: str, task_queue: str, log: Path) -> Iterator[Child]:
-    """A worker for scripted releases, in a process of its own, that polls already."""
-    argv = [sys.executable, "-m", "tests.scripted", address, task_queue]
+def scripted_worker(address: str, task_queue: str, log: Path, version: str = "") -> Iterator[Child]:
+    """A worker for scripted releases, of a version or of none, in a process of its own, that polls already."""
+    argv = [sys.executable, "-m", "tests.scripted", address, task_queue, *([version] if version else [])]
     worker = spawn("scripted worker", argv, env=os.environ, log=log)
     try:
         eventually(lambda: "ready" in log.read_text() or worker.check(), 60)

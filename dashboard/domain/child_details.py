@@ -152,7 +152,7 @@ def left_running(ended: Execution, what: str, other: Problem | None = None) -> P
     """What to say of a workflow that runs on after what it was part of has ended; `other` is what is wrong with it."""
     how = _HOW_IT_ENDED.get(ended.status, "ended")
     at = f" at {ended.closed_at.strftime('%Y-%m-%d %H:%M UTC')}" if ended.closed_at else ""
-    text = f"Left behind: it still runs, and its {what} {how}{at}."
+    text = f"It still runs, left behind: its {what} {how}{at}."
     if other and other.code is ProblemCode.NO_WORKER:
         text = f"{text} {other.message}"
     return Problem(ProblemCode.LEFT_RUNNING, text)

@@ -334,7 +334,8 @@ class Execution:
     origin: Origin | None = None
     next_run_id: str = ""
     gaps: tuple[Problem, ...] = ()
-    task_since: datetime | None = None
+    # Comes and goes with each task: it makes no other execution.
+    task_since: datetime | None = field(default=None, compare=False, repr=False)
     pollers: Pollers | None = None
     described_at: datetime | None = field(default=None, compare=False)
     version: str = ""

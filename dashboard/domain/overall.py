@@ -14,8 +14,8 @@ class Overall:
 
     `phase` is the release's own, but failed where it succeeded with failed parts, and paused where it runs and
     something in it waits for a person while nothing in it fails. `label` stands in place of its own word where that
-    would mislead, and `note` beside it; either may be empty. `attention` says that something failed for good, and
-    `cancelling` that its cancellation was requested and is not done.
+    would mislead, and `note` beside it; either may be empty. `attention` says that something failed for good or was
+    left running, and `cancelling` that its cancellation was requested and is not done.
     """
 
     phase: Phase
@@ -43,15 +43,17 @@ def overall(release: Release) -> Overall:
     """Count a release's parts in, as far as they are known."""
     phase, execution = release.root.phase, release.execution
     parts = parts_of(release)
+    left = left_text(parts) if parts else ""
     if phase is Phase.SUCCEEDED:
-        return _succeeded(parts) if parts else Overall(phase)
+        return _succeeded(parts, left) if parts else Overall(phase)
     if execution.status.closed or phase.broken:
-        return Overall(phase, attention=phase.broken)
+        return Overall(phase, note=left, attention=phase.broken or bool(left))
     cancelling = execution.cancel_requested
     note = failed_text(parts) if parts else ""
     waits = None if note or _fails(release, parts) else _waits(release, parts)
     if waits is None:
-        return Overall(phase, note=note, attention=bool(note), cancelling=cancelling)
+        shown = ", ".join(text for text in (note, stalled_text(parts) if parts else "") if text)
+        return Overall(phase, note=shown, attention=bool(note), cancelling=cancelling)
     more = f" and {parts.waiting - 1:,} more" if parts and parts.waiting > 1 else ""
     text = f": {waits.text}" if waits.text else ""
     return Overall(Phase.PAUSED, note=f"{waiting_in(waits)}{text}{more}", cancelling=cancelling, waits=waits)
@@ -65,20 +67,33 @@ def failed_text(parts: Parts) -> str:
     return f"{parts.failed:,} of {parts.total:,} {noun}{'' if parts.total == 1 else 's'} failed"
 
 
+def left_text(parts: Parts) -> str:
+    """Say how many child workflows run on after the end of their release; empty where none does."""
+    if not parts.left_running:
+        return ""
+    return f"{parts.left_running:,} child workflow{'' if parts.left_running == 1 else 's'} left running"
+
+
+def stalled_text(parts: Parts) -> str:
+    """Say of how many parts no worker takes the next step; empty where there are none."""
+    if not parts.stalled:
+        return ""
+    return f"no worker takes the next step of {parts.stalled:,} part{'' if parts.stalled == 1 else 's'}"
+
+
 def waiting_in(part: Part) -> str:
     """Say in which part a release waits for a person."""
     return f"waiting in {part.place}" if part.type else f"waiting for activity {part.name}"
 
 
-def _succeeded(parts: Parts) -> Overall:
+def _succeeded(parts: Parts, left: str) -> Overall:
     if parts.failed:
         label = f"succeeded with {parts.failed:,} of {parts.total:,} failed"
         cause = parts.cause
         note = f"{cause.name}: {cause.text}" if cause and cause.text else failed_text(parts)
-        return Overall(Phase.FAILED, label, note, attention=True)
-    if parts.cancelled:
-        return Overall(Phase.SUCCEEDED, f"succeeded with {parts.cancelled:,} of {parts.total:,} cancelled")
-    return Overall(Phase.SUCCEEDED)
+        return Overall(Phase.FAILED, label, ", ".join(filter(None, (note, left))), attention=True)
+    label = f"succeeded with {parts.cancelled:,} of {parts.total:,} cancelled" if parts.cancelled else ""
+    return Overall(Phase.SUCCEEDED, label, left, attention=bool(left))
 
 
 def _fails(release: Release, parts: Parts | None) -> bool:

@@ -10,7 +10,7 @@ from dashboard.domain.entities import Release, ReleaseList
 from dashboard.domain.overall import overall
 from dashboard.domain.parts import parts_of
 from dashboard.domain.phases import Phase
-from dashboard.domain.problems import NotFound, SourceUnavailable
+from dashboard.domain.problems import NotFound, ProblemCode, SourceUnavailable
 from dashboard.live.memory import Memory
 from dashboard.live.snapshots import Snapshot, version_of
 
@@ -21,6 +21,8 @@ READ_AT_ONCE = 6
 # An older failure is history, not a problem of now.
 LATELY = timedelta(hours=24)
 KEEP_ENDED = 500
+# Ends that say nothing of the parts: these may have failed, or run on.
+_QUIET_ENDS = frozenset({Phase.SUCCEEDED, Phase.CANCELLED, Phase.TERMINATED})
 
 Found = tuple[Broken, ...]
 
@@ -53,7 +55,7 @@ class ProblemFinder:
         remembered = {release.id: self._ended.get(release.execution.run_id) for release in chosen}
         unknown = [release for release in chosen if remembered[release.id] is None]
         answers = self._read(unknown, until)
-        latest = [answer.value for answer in answers.values() if not answer.stale and not answer.value.root.problem]
+        latest = [answer.value for answer in answers.values() if not answer.stale and not _unknown(answer.value)]
         whole = sum(_whole(release) for release in latest)
         found = [
             self._broken(release, answers) if known is None else known
@@ -79,8 +81,8 @@ class ProblemFinder:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _ended_whole(self, release: Release) -> bool:
-        """Whether a release has ended well and all of it was read without anything broken in it."""
-        return release.root.phase is Phase.SUCCEEDED and self._ended.get(release.execution.run_id) == ()
+        """Whether a release has ended, not badly, and all of it was read without anything broken in it."""
+        return release.root.phase in _QUIET_ENDS and self._ended.get(release.execution.run_id) == ()
 
     def _read(self, releases: list[Release], until: float) -> dict[str, Snapshot[Release]]:
         """The trees that are there in time, by release id. A late one is in the store when somebody asks again."""
@@ -99,7 +101,7 @@ class ProblemFinder:
             return broken_in(listed)
         release = answer.value
         found = broken_in(release)
-        if release.execution.status.closed and not answer.stale and _whole(release):
+        if release.execution.status.closed and not answer.stale and _whole(release) and not _moves(release):
             self._ended.keep(release.execution.run_id, found)
         return found
 
@@ -119,6 +121,20 @@ def _whole(release: Release) -> bool:
     return not any(wave.problem and wave.problem.awaited for wave in release.root.children)
 
 
+def _unknown(release: Release) -> bool:
+    """Whether the release did not answer. One whose worker is at work on it will."""
+    problem = release.root.problem
+    return problem is not None and not problem.awaited
+
+
+def _moves(release: Release) -> bool:
+    """Whether something in an ended release runs on, or why it ended is still to be read."""
+    rows = release.root.flattened()
+    return bool(release.left_running) or any(
+        row.problem is not None and row.problem.code is ProblemCode.REASON_NOT_READ for row in rows
+    )
+
+
 def _answer(reading: "Future[Snapshot[Release]]") -> Snapshot[Release] | None:
     if not reading.done() or reading.cancelled():
         return None
@@ -131,7 +147,7 @@ def _answer(reading: "Future[Snapshot[Release]]") -> Snapshot[Release] | None:
 def _relevant(releases: Iterable[Release], as_of: datetime) -> Iterable[Release]:
     """Those that run or failed lately, newest first; of several runs of one id, the newest is the release.
 
-    One that ended well lately is among them until it is known that no part of it failed.
+    One that ended well, or was stopped, lately is among them until it is known that no part of it failed or runs on.
     """
     seen: set[str] = set()
     for release in releases:
@@ -145,5 +161,5 @@ def _relevant(releases: Iterable[Release], as_of: datetime) -> Iterable[Release]
 
 
 def _may_have_failed(release: Release) -> bool:
-    unread = release.root.phase is Phase.SUCCEEDED and parts_of(release) is None
+    unread = release.root.phase in _QUIET_ENDS and parts_of(release) is None
     return unread or overall(release).attention

@@ -44,6 +44,8 @@ class PartsView:
     waiting: Annotated[int, Field(description="Rows and activities that wait for a person.")]
     waits: Annotated[PartView | None, Field(description="The first of these, the innermost.")]
     cause: Annotated[PartView | None, Field(description="The first innermost part that failed, and why.")]
+    left_running: Annotated[int, Field(description="Child workflows that run on though the release has ended.")]
+    stalled: Annotated[int, Field(description="Parts whose next step no worker takes.")]
 
     @classmethod
     def of(cls, parts: Parts | None) -> "PartsView | None":
@@ -59,6 +61,8 @@ class PartsView:
             waiting=parts.waiting,
             waits=PartView.of(parts.waits),
             cause=PartView.of(parts.cause),
+            left_running=parts.left_running,
+            stalled=parts.stalled,
         )
 
 

@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+from cachetools import LRUCache
 
 from dashboard.calls import share_of
 from dashboard.domain.child_runs import Children
-from dashboard.domain.entities import Execution
+from dashboard.domain.entities import Execution, Status
 from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.domain.rotation import to_describe, to_explain
 from dashboard.temporal.budget import Budget
@@ -16,36 +18,68 @@ from dashboard.temporal.client import Client
 from dashboard.temporal.errors import ASKING_ERRORS, is_not_found
 from dashboard.temporal.executions import read_description
 from dashboard.temporal.history import Endings, with_task_failure
-from dashboard.temporal.pollers import TaskQueues
+from dashboard.temporal.queue_pollers import QueuePollers
 
 # Child workflows that one look describes, and closed ones of which it reads the last event.
 MAX_DESCRIBED = 20
 MAX_EXPLAINED = 20
 # Seconds that a look waits for them: what has not come by then is read in a later one.
 PATIENCE = 1.2
+# What another look has just described is not described again.
+FRESH = timedelta(seconds=0.5)
+# Bytes of all descriptions that are remembered, and of one, its attempts, and the links of their failures.
+KEEP_BYTES = 32 * 1024 * 1024
+RUN_BYTES, ATTEMPT_BYTES, LINK_BYTES = 1_200, 500, 250
 
 GONE = Problem(ProblemCode.GONE, "Why it ended is not known: Temporal no longer keeps its history.")
+
+
+class DescribedRuns:
+    """The runs of one namespace as they were described last, whoever looked: a list's row, a page, or a search."""
+
+    def __init__(self) -> None:
+        self.runs: LRUCache[str, Execution] = LRUCache(KEEP_BYTES, _weight)
+
+    def of(self, children: Children) -> dict[str, Execution]:
+        """What is known of these children by run id: what any look found, else what the last one of its own did."""
+        # Of most that have completed there is nothing to know.
+        listed = (child.execution for child in children.listed if child.execution.status is not Status.COMPLETED)
+        both = ((run.run_id, self.runs.get(run.run_id) or children.described.get(run.run_id)) for run in listed)
+        return {run_id: run for run_id, run in both if run is not None}
+
+    def keep(self, found: Mapping[str, Execution]) -> None:
+        """Remember these for every later look."""
+        for run_id, run in found.items():
+            if _weight(run) <= KEEP_BYTES:
+                self.runs[run_id] = run
 
 
 class ChildDetails:
     """Reads single child workflows of one release, within one look's budget."""
 
-    def __init__(self, client: Client, budget: Budget, task_queues: TaskQueues, endings: Endings) -> None:
+    def __init__(
+        self, client: Client, budget: Budget, pollers: QueuePollers, endings: Endings, described: DescribedRuns
+    ) -> None:
         self._client = client
         self._endings = endings
         self._budget = budget
-        self._task_queues = task_queues
+        self._pollers = pollers
+        self._described = described
 
     async def of(self, release: Execution, children: Children) -> Mapping[str, Execution]:
         """What is known of single runs, by run id: what earlier looks found, and what this one does."""
-        runs = to_describe(release, children, share_of(MAX_DESCRIBED))
+        known = self._described.of(children)
+        children = replace(children, described=known)
+        since = datetime.now(UTC) - FRESH
+        chosen = to_describe(release, children, share_of(MAX_DESCRIBED))
+        runs = [run for run in chosen if not _is_fresh(run, since)]
         ended = to_explain(release, children, share_of(MAX_EXPLAINED))
-        known = _of_listed(children)
         if not runs and not ended:
             return known
         found: dict[str, Execution] = {}
         asking = [self._describe(run, found) for run in runs] + [self._explain(run, found) for run in ended]
         await _within(PATIENCE, self._budget, asking)
+        self._described.keep(found)
         return {**known, **found}
 
     async def _describe(self, run: Execution, found: dict[str, Execution]) -> None:
@@ -60,7 +94,7 @@ class ChildDetails:
             found[run.run_id] = described
             return
         described = await self._with_failure(described, run)
-        described = await self._task_queues.with_pollers(self._client, described, self._budget)
+        described = await self._pollers.with_pollers(self._client, described, self._budget)
         found[run.run_id] = replace(described, described_at=datetime.now(UTC))
 
     async def _with_failure(self, described: Execution, before: Execution) -> Execution:
@@ -81,11 +115,17 @@ class ChildDetails:
         found[run.run_id] = replace(run, described_at=datetime.now(UTC), closing=closing)
 
 
-def _of_listed(children: Children) -> dict[str, Execution]:
-    if not children.described:
-        return {}
-    listed = {child.execution.run_id for child in children.listed}
-    return {run_id: run for run_id, run in children.described.items() if run_id in listed}
+def _is_fresh(run: Execution, since: datetime) -> bool:
+    return run.described_at is not None and run.described_at > since
+
+
+def _weight(run: Execution) -> int:
+    failures = [attempt.last_failure for attempt in run.attempts.values()]
+    failures += [run.closing, run.failing_task.failure if run.failing_task else None]
+    links = [link for failure in failures if failure for link in (failure, *failure.causes)]
+    texts = sum(len(link.message) for link in links)
+    heartbeats = sum(len(attempt.heartbeat or "") for attempt in run.attempts.values())
+    return RUN_BYTES + ATTEMPT_BYTES * len(run.attempts) + LINK_BYTES * len(links) + texts + heartbeats
 
 
 async def _within(seconds: float, budget: Budget, asking: Iterable[Awaitable[None]]) -> None:

@@ -17,6 +17,8 @@ from dashboard.domain.source import Fingerprint, Listing, Reading, RunEntity, Se
 from dashboard.domain.stable_ids import id_in, stable_id
 from dashboard.domain.texts import cut, cut_details
 from dashboard.temporal.budget import Budget
+from dashboard.temporal.busy import reason_of, with_reason
+from dashboard.temporal.child_details import DescribedRuns
 from dashboard.temporal.child_words import ChildWords
 from dashboard.temporal.client import Client, Handle
 from dashboard.temporal.connection import Connection
@@ -25,9 +27,9 @@ from dashboard.temporal.executions import read_description
 from dashboard.temporal.history import Endings, with_task_failure
 from dashboard.temporal.pace import Pace
 from dashboard.temporal.parts import ask_in_parts
-from dashboard.temporal.pollers import TaskQueues
 from dashboard.temporal.presence import Presence
 from dashboard.temporal.query_shape import RELEASE_STATE, ask_entity, ask_release
+from dashboard.temporal.queue_pollers import QueuePollers
 from dashboard.temporal.reading import ChildReader, Told, alone, described, is_wordless, with_pending
 from dashboard.temporal.salvage import undecodable
 from dashboard.temporal.shapes import ask_tree
@@ -35,6 +37,8 @@ from dashboard.temporal.visibility import Visibility
 
 # Kept back from what the queries may take, in seconds, so that those that did answer still make it into the page.
 RESERVE = 0.15
+# How long one more call may take after the time for queries is up, in seconds: less than what is kept back.
+LAST_CALL = 0.1
 # How long a first look at a release that is too large for one answer may take for its waves, in seconds.
 FIRST_LOOK = 0.5
 
@@ -49,7 +53,8 @@ class TemporalGateway:
         self._words = ChildWords(self._map)
         self._presence = Presence()
         self._endings = Endings()
-        self._task_queues = TaskQueues()
+        self._pollers = QueuePollers()
+        self._described = DescribedRuns()
         self._pace = Pace(connection.visibility)
 
     async def page(
@@ -85,7 +90,7 @@ class TemporalGateway:
         total = Budget.of(budget)
         looking = asyncio.ensure_future(self._runs(release_id, known, total, run_id))
         try:
-            reading = await self._tree(release_id, known, total, run_id, opened)
+            reading = await self._with_reason(await self._tree(release_id, known, total, run_id, opened), total)
             latest, runs = await looking
             if runs.executions and all(run.run_id != reading.execution.run_id for run in runs.executions):
                 runs = await self._listed_runs(release_id, runs, total, reading.execution.run_id)
@@ -126,7 +131,7 @@ class TemporalGateway:
         reading = await self._tree(workflow_id, known, total, run_id, None)
         if reading.problem and reading.problem.code is ProblemCode.TOO_LARGE:
             return await self._large_row(await self._connection.client(), reading.execution, total)
-        return reading
+        return await self._with_reason(reading, total)
 
     async def _large_row(self, client: Client, execution: Execution, budget: Budget) -> Reading:
         handle = client.get_workflow_handle(execution.workflow_id, run_id=execution.run_id)
@@ -177,6 +182,12 @@ class TemporalGateway:
         if _too_large(answer) and opened is not None:
             return await self._read_in_parts(handle, execution, None, opened, children, queries, queries)
         return _reading(execution, answer, fingerprint)
+
+    async def _with_reason(self, reading: Reading, budget: Budget) -> Reading:
+        """A reading with why the release did not answer: its worker may be busy with it."""
+        run = reading.execution
+        handle = (await self._connection.client()).get_workflow_handle(run.workflow_id, run_id=run.run_id)
+        return await with_reason(handle, reading, budget)
 
     async def search(
         self, entity_id: str, limit: int, known: Mapping[RunEntity, Entity | None], budget: float
@@ -230,7 +241,8 @@ class TemporalGateway:
         return _reading(execution, answer, None)
 
     def _children(self, client: Client, budget: Budget) -> ChildReader:
-        return ChildReader(client, self._map, budget, self._words, self._task_queues, self._endings, self._pace)
+        shared = (self._pollers, self._endings, self._described)
+        return ChildReader(client, self._map, budget, self._words, *shared, self._pace)
 
     async def _read_in_parts(
         self,
@@ -284,13 +296,16 @@ class TemporalGateway:
             said, digest = answer
             return _reading(run, Told(_brief(self._map.reword(said)), digest), None)
         wordless = await is_wordless(handle, answer, budget)
-        return _reading(run, alone(run, wordless) if wordless else answer, None)
+        if wordless:
+            return _reading(run, alone(run, wordless), None)
+        # The query may have taken all the time that there was for it.
+        return _reading(run, await reason_of(handle, run, answer, Budget.of(LAST_CALL)), None)
 
     async def _describe(self, client: Client, release_id: str, budget: Budget, run_id: str | None = None) -> Execution:
         handle = client.get_workflow_handle(release_id, run_id=run_id)
         description = await handle.describe(budget)
         execution = await with_task_failure(client, read_description(description), budget)
-        return await self._task_queues.with_pollers(client, execution, budget)
+        return await self._pollers.with_pollers(client, execution, budget)
 
     @asynccontextmanager
     async def _asking(

@@ -1,6 +1,6 @@
 """What describe lists as pending beside activities: Nexus operations, and the workflow task that a worker holds."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from temporalio.api.enums.v1 import PendingNexusOperationState, PendingWorkflowTaskState
 from temporalio.api.workflow.v1 import PendingNexusOperationInfo, PendingWorkflowTaskInfo, WorkflowExecutionInfo
@@ -12,9 +12,6 @@ from dashboard.temporal.decode import clean_text
 from dashboard.temporal.failures import read_failure
 from dashboard.temporal.moments import decode_moment
 from dashboard.temporal.salvage import each
-
-# A worker completes a workflow task within milliseconds; one that holds it for longer runs a local activity or is busy.
-HELD_FOR_LONG = timedelta(seconds=1)
 
 _STATE = PendingNexusOperationState
 
@@ -37,7 +34,9 @@ def _bare(operation: PendingNexusOperationInfo, problem: Problem) -> Attempt:
 def decode_operation(operation: PendingNexusOperationInfo, *, over: bool) -> Attempt:
     """A pending Nexus operation. Temporal counts the attempt that failed; of an activity it counts the next one."""
     name = f"{operation.service}/{operation.operation}"
-    failed = operation.state == _STATE.PENDING_NEXUS_OPERATION_STATE_BACKING_OFF
+    failed = (
+        operation.HasField("last_attempt_failure") and operation.state != _STATE.PENDING_NEXUS_OPERATION_STATE_STARTED
+    )
     return Attempt(
         activity_id=clean_text(f"{name}#{operation.scheduled_event_id}"),
         number=operation.attempt + 1 if failed else max(operation.attempt, 1),
@@ -60,12 +59,11 @@ def _operation_failure(operation: PendingNexusOperationInfo) -> Failure | None:
 
 
 def task_since(task: PendingWorkflowTaskInfo) -> datetime | None:
-    """Return since when a worker holds a workflow's task, if it is longer than usual."""
+    """Return since when a worker holds a workflow's task, unless that was tried before."""
     if task.state != PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_STARTED or task.attempt > 1:
         return None
     # A local activity that takes long completes its task and begins another: the original time is that of the first.
-    since = decode_moment(task.original_scheduled_time) or decode_moment(task.started_time)
-    return since if since and datetime.now(UTC) - since > HELD_FOR_LONG else None
+    return decode_moment(task.original_scheduled_time) or decode_moment(task.started_time)
 
 
 def version_of(info: WorkflowExecutionInfo) -> str:

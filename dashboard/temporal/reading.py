@@ -16,7 +16,7 @@ from dashboard.domain.rotation import running, unexplained
 from dashboard.domain.stable_ids import ids_in, stable_id
 from dashboard.domain.truth import overrule
 from dashboard.temporal.budget import Budget
-from dashboard.temporal.child_details import ChildDetails
+from dashboard.temporal.child_details import ChildDetails, DescribedRuns
 from dashboard.temporal.child_list import ChildList
 from dashboard.temporal.child_shape import digest_of, queries_of
 from dashboard.temporal.child_words import ChildWords
@@ -25,8 +25,8 @@ from dashboard.temporal.errors import ASKING_ERRORS, source_problem
 from dashboard.temporal.executions import read_description
 from dashboard.temporal.history import Endings
 from dashboard.temporal.pace import Pace
-from dashboard.temporal.pollers import TaskQueues
 from dashboard.temporal.query_shape import OUR_QUERIES
+from dashboard.temporal.queue_pollers import QueuePollers
 
 # Reasons that say nothing against the release's having child workflows to show instead: no answer, or one of another
 # form than the contract's.
@@ -75,8 +75,9 @@ class ChildReader:
         entity_map: EntityMap,
         budget: Budget,
         words: ChildWords,
-        task_queues: TaskQueues,
+        pollers: QueuePollers,
         endings: Endings,
+        described: DescribedRuns,
         pace: Pace | None = None,
     ) -> None:
         self._client = client
@@ -84,7 +85,7 @@ class ChildReader:
         self._budget = budget
         self._words = words
         self._lists = ChildList(client, budget)
-        self._details = ChildDetails(client, budget, task_queues, endings)
+        self._details = ChildDetails(client, budget, pollers, endings, described)
         self._pace = pace or Pace()
 
     async def join(

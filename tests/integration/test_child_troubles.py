@@ -111,10 +111,14 @@ def test_all_that_is_pending_for_a_child_is_told(stage: Stage, tag: str):
         "r", part(f"wave:w/{tag}", part(f"cluster:c/{tag}", stumbles=["shop", "pay", "cart"]))
     )
     eventually(lambda: (row_of(stage, release_id, f"cluster:c/{tag}") or {}).get("more_pending") == 2)
+
+    def pending_now() -> list[dict[str, Any]]:
+        return stage.json(address_of(release_id, f"cluster:c/{tag}"))["child"]["pending"]
+
+    eventually(lambda: all(attempt["last_failure"] for attempt in pending_now()))
     row = row_of(stage, release_id, f"cluster:c/{tag}")
     assert row["attempt"]["retrying"]
-    pending = stage.json(address_of(release_id, f"cluster:c/{tag}"))["child"]["pending"]
-    assert sorted(attempt["activity_id"] for attempt in pending) == ["cart", "pay", "shop"]
+    assert sorted(attempt["activity_id"] for attempt in pending_now()) == ["cart", "pay", "shop"]
     text = words(stage, address_of(release_id, f"cluster:c/{tag}"))
     assert all(f"connect timeout to {name}" in text for name in ("cart", "pay", "shop"))
     assert "and 2 more" in words(stage, f"/releases/{release_id}/hierarchy")
@@ -128,10 +132,16 @@ def test_a_child_that_outlives_a_terminated_release_runs_on_until_it_ends(stage:
     page = tree(stage, release_id)
     assert (page["phase"], page["left_running"]) == ("terminated", 1)
     assert [row["phase"] for row in rows(page)] == ["terminated"] * 3 + ["running"]
-    assert "its release was terminated" in rows(page)[-1]["problem"]["message"]
+    assert "left behind: its release was terminated at" in rows(page)[-1]["problem"]["message"]
+    assert "1 child workflow left behind." in words(stage, f"/releases/{release_id}")
+    stage.listed("r")
+    eventually(lambda: list(causes(stage).values()) == ["left_running"])
+    assert "Left running" in words(stage, "/problems")
+    eventually(lambda: "1 child workflow left running" in words(stage, "/releases"))
     stage.end(f"app:a/{tag}", "well")
     eventually(lambda: row_of(stage, release_id, f"app:a/{tag}")["phase"] == "succeeded")
     assert tree(stage, release_id)["left_running"] == 0
+    eventually(lambda: causes(stage) == {})
 
 
 def test_a_child_of_a_release_that_told_of_it_runs_on_too(stage: Stage, tag: str):

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -5,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.domain.cause_texts import BLANK, normalise
-from dashboard.domain.causes import NOT_TOLD, broken_in, group
+from dashboard.domain.causes import NOT_TOLD, broken_in, group, waiting_in
 from dashboard.domain.entities import FailingTask, Failure, Status
 from dashboard.domain.problems import Problem, ProblemCode
-from dashboard.domain.truth import judge
+from dashboard.domain.truth import judge, unanswered
 from tests.rollout_makers import STARTED, entity, execution, retrying
 
 
@@ -132,3 +133,55 @@ def test_causes_are_grouped_newest_first_and_keep_an_example():
     assert BLANK in pull.text
     assert [step.id for step in pull.broken[0].path] == ["release:r", "wave:w", "cluster:c", "bundle:b", "app:ccc"]
     assert pull.broken[0].path[-1].position == 2
+
+
+def test_a_failing_task_is_one_cause_whatever_else_follows_from_it():
+    task = FailingTask(7, Failure("KeyError", "'emea'"))
+    problem = Problem(ProblemCode.TASK_FAILING, "The workflow's own code fails: it cannot say how it stands.")
+    silent = unanswered(execution(failing_task=task), problem)
+    assert [item.cause for item in broken_in(silent)] == ["The workflow's own code fails: KeyError: 'emea'"]
+    assert len(broken_in(unanswered(execution(), problem))) == 1, "without the attempts, the gap is all there is"
+
+
+def test_a_release_that_answers_nothing_says_that_no_worker_takes_its_next_step():
+    stuck = judge(execution(waiting_since=STARTED, task_queue="q"), entity("release:r", "running"))
+    (found,) = broken_in(stuck)
+    assert found.cause.startswith("No worker takes its next step")
+    assert group([found])[0].standing == "not_known", "its own state is all that is not known"
+
+
+def test_each_activity_that_is_retried_beside_the_worst_is_a_cause_of_its_own():
+    other = replace(retrying("pay", 2), last_failure=Failure("QuotaError", "used up"))
+    cluster = entity("cluster:c", "running", attempt=retrying("shop"), others=(other,))
+    tree = judge(execution(), entity("release:r", "running", entity("wave:w", "running", cluster)))
+    causes = [(item.cause, item.activity_id) for item in broken_in(tree)]
+    assert causes == [("ImagePullError: image pull back-off", None), ("QuotaError: used up", "pay")]
+
+
+def test_an_activity_that_is_paused_beside_one_that_is_retried_waits_for_a_person():
+    paused = replace(retrying("pay", 2), paused=True)
+    cluster = entity("cluster:c", "running", attempt=retrying("shop"), others=(paused,))
+    tree = judge(execution(), entity("release:r", "running", entity("wave:w", "running", cluster)))
+    assert [item.entity.id for item in waiting_in(tree)] == ["cluster:c"]
+
+
+def test_what_stalls_and_what_was_left_running_are_told_apart_from_what_is_not_known():
+    no_worker = Problem(ProblemCode.NO_WORKER, "No worker takes its first step.")
+    left = Problem(ProblemCode.LEFT_RUNNING, "It still runs, left behind.")
+    run = execution(workflow_id="cluster:c")
+    wave = entity(
+        "wave:w",
+        "running",
+        entity("cluster:c", "running", problem=no_worker, execution=run),
+        entity("cluster:d", "running", problem=left, execution=run),
+        entity("cluster:e", "", problem=Problem(ProblemCode.MISSING, "not described")),
+    )
+    causes = group(broken_in(judge(execution(), entity("release:r", "running", wave))))
+    assert {cause.standing.value for cause in causes} == {"stalled", "left_running", "not_known"}
+
+
+def test_a_failure_whose_reason_was_not_read_yet_does_not_say_that_there_is_none():
+    problem = Problem(ProblemCode.REASON_NOT_READ, "Why it failed was not read yet.")
+    wave = entity("wave:w", "running", entity("cluster:c", "failed", problem=problem))
+    (found,) = broken_in(judge(execution(), entity("release:r", "running", wave)))
+    assert found.cause == problem.message

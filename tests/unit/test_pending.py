@@ -80,3 +80,11 @@ def test_what_an_ended_release_left_at_work_is_not_taken_for_deployed():
         (Phase.TERMINATED, True),
         (Phase.SUCCEEDED, False),
     ]
+
+
+def test_a_child_workflow_that_a_row_was_drawn_from_is_on_that_row_whatever_the_ids_are():
+    own = execution(workflow_id="deploy-eu-7", run_id="run-2")
+    tree = entity("release:r", "running", entity("wave:w", "running", entity("cluster:eu", "running", execution=own)))
+    root, _, others = place(tree, execution(child_runs=(run("deploy-eu-7"), run("elsewhere"))))
+    assert rows(root)["cluster:eu"].child_run == run("deploy-eu-7")
+    assert [other.workflow_id for other in others] == ["elsewhere"]

@@ -1,10 +1,13 @@
+from datetime import timedelta
+from typing import Any
+
 import pytest
 
 from dashboard.domain.entities import Failure, Status
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem, ProblemCode
-from dashboard.domain.truth import judge, phase_of_status, settle, unanswered
-from tests.rollout_makers import entity, execution, retrying
+from dashboard.domain.truth import judge, overrule, phase_of_status, settle, unanswered
+from tests.rollout_makers import STARTED, entity, execution, retrying
 
 SAID = entity(
     "release:r",
@@ -97,3 +100,67 @@ def test_a_part_alone_is_settled_by_the_same_rule():
     half = entity("app:half", "deploying")
     assert settle(execution(), half) == half
     assert settle(execution(Status.TERMINATED), half).phase is Phase.TERMINATED
+
+
+ENDED_AT = STARTED + timedelta(hours=1)
+
+
+def child_of_ended(status: Status = Status.RUNNING, seconds: float | None = 30, **fields: Any) -> Any:
+    """A child workflow as it was described so many seconds after the end of its release."""
+    at = None if seconds is None else ENDED_AT + timedelta(seconds=seconds)
+    return execution(status, workflow_id="cluster:c", run_id="child", described_at=at, **fields)
+
+
+def told(run: Any) -> Any:
+    """A release that ended while it said that a cluster is being deployed, and the cluster's own workflow."""
+    bundle = entity("bundle:b", "in_progress", entity("app:done", "deployed"), entity("app:half", "deploying"))
+    wave = entity("wave:w", "deploying", entity("cluster:c", "deploying", bundle), entity("cluster:d", "deploying"))
+    said = overrule(entity("release:r", "deploying", wave), {"cluster:c": run})
+    return judge(execution(Status.TERMINATED, closed_at=ENDED_AT), said)
+
+
+def test_a_child_that_runs_after_the_end_of_its_release_is_running_and_what_it_has_below_is_not_known():
+    release = told(child_of_ended())
+    rows = {row.id: row for row in release.root.walk()}
+    assert rows["cluster:c"].phase is Phase.RUNNING
+    assert rows["cluster:c"].left_running
+    assert release.left_running == 1
+    assert (rows["app:done"].phase, rows["app:half"].phase) == (Phase.SUCCEEDED, Phase.UNKNOWN)
+    assert rows["wave:w"].phase is rows["cluster:d"].phase is Phase.TERMINATED
+
+
+@pytest.mark.parametrize("seconds", [None, -600, 0.5])
+def test_a_child_that_may_have_ended_with_its_release_is_not_called_left_behind(seconds: float | None):
+    release = told(child_of_ended(seconds=seconds))
+    assert {row.id: row.phase for row in release.root.walk()}["cluster:c"] is Phase.TERMINATED
+    assert release.left_running == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "phase"),
+    [
+        (Status.COMPLETED, Phase.SUCCEEDED),
+        (Status.FAILED, Phase.FAILED),
+        (Status.CANCELED, Phase.CANCELLED),
+        (Status.TIMED_OUT, Phase.TIMED_OUT),
+    ],
+)
+def test_a_child_that_ended_for_itself_after_its_release_keeps_its_own_end(status: Status, phase: Phase):
+    release = told(child_of_ended(status, closed_at=ENDED_AT + timedelta(minutes=5)))
+    assert {row.id: row.phase for row in release.root.walk()}["cluster:c"] is phase
+
+
+def test_a_child_that_is_paused_in_temporal_is_paused_whatever_was_said_of_it():
+    run = execution(Status.PAUSED, workflow_id="cluster:c")
+    said = overrule(entity("release:r", "deploying", entity("cluster:c", "deploying")), {"cluster:c": run})
+    assert said.children[0].phase is Phase.PAUSED
+
+
+def test_a_part_that_a_child_left_behind_when_it_was_terminated_says_so():
+    parent = execution(Status.TERMINATED, workflow_id="wave:w", closed_at=ENDED_AT, described_at=ENDED_AT)
+    said = entity("release:r", "deploying", entity("wave:w", "deploying", entity("cluster:c", "deploying")))
+    root = judge(execution(), overrule(said, {"wave:w": parent, "cluster:c": child_of_ended()})).root
+    (cluster,) = root.children[0].children
+    assert (root.children[0].phase, cluster.phase) == (Phase.TERMINATED, Phase.RUNNING)
+    assert cluster.problem is not None
+    assert "its parent workflow was terminated" in cluster.problem.message

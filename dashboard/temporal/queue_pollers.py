@@ -25,7 +25,7 @@ POLLED_LATELY = timedelta(seconds=75)
 UNVERSIONED = "__unversioned__"
 
 
-class TaskQueues:
+class QueuePollers:
     """Reads who polls the task queues of one namespace."""
 
     def __init__(self) -> None:
