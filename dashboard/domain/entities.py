@@ -13,7 +13,7 @@ from dashboard.domain.history import History
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem, ProblemCode
-from dashboard.domain.texts import cut
+from dashboard.domain.texts import cut, cut_details
 
 if TYPE_CHECKING:
     # A summary of entities: it is made from what is declared here.
@@ -258,6 +258,14 @@ class Entity:
             if entity.children:
                 found += entity.children
         return found
+
+
+def brief_entity(entity: Entity) -> Entity:
+    """An entity with no text of its own longer than a row has room for; the same where none is."""
+    error, details = entity.error and cut(entity.error), cut_details(entity.details)
+    if error == entity.error and details == entity.details:
+        return entity
+    return replace(entity, error=error, details=details)
 
 
 class Status(StrEnum):

@@ -28,10 +28,10 @@ def _cut(value: JsonValue) -> JsonValue:
     return {key: _cut(each) for key, each in value.items()} if isinstance(value, dict) else value
 
 
-def text_size(value: JsonValue) -> int:
+def text_size(value: JsonValue | Mapping[str, JsonValue]) -> int:
     """How many characters the texts in a value have."""
     if isinstance(value, str):
         return len(value)
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return sum(len(key) + text_size(each) for key, each in value.items())
     return sum(map(text_size, value)) if isinstance(value, list) else 0

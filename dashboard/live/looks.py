@@ -13,11 +13,13 @@ from dashboard.domain.finding import Names
 from dashboard.domain.parts import with_parts
 from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, SourceUnavailable
 from dashboard.domain.source import Listing, Reading, ReleaseSource, RunEntity, Search
-from dashboard.domain.truth import judge, settle, unanswered
+from dashboard.domain.texts import text_size
+from dashboard.domain.truth import settle
 from dashboard.live import rows
 from dashboard.live.breaker import Breakers
 from dashboard.live.counts import Counted, RecentCounts
 from dashboard.live.history import remember, weight_of
+from dashboard.live.judging import judge, unanswered
 from dashboard.live.last_seen import LastSeen
 from dashboard.live.memory import Memory
 from dashboard.live.movements import Movements
@@ -58,19 +60,23 @@ SEEN_BYTES = 300
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A release as it is shown, the reading that it was made of, how many rows it has, and their names."""
+    """A release as it is shown, the reading that it was made of, how many rows it has, and their names.
+
+    `texts` is how many characters its errors and details have.
+    """
 
     release: Release
     reading: Reading
     rows: int
     names: Names
+    texts: int = 0
 
     @property
     def weight(self) -> int:
         """About how many bytes it takes."""
         children = self.reading.children
         listed = CHILD_BYTES * len(children.listed) if children else 0
-        return ROW_BYTES * (1 + self.rows) + listed + weight_of(self.release.history)
+        return ROW_BYTES * (1 + self.rows) + self.texts + listed + weight_of(self.release.history)
 
     @property
     def over(self) -> bool:
@@ -312,8 +318,15 @@ def _seen(release: Release, reading: Reading, as_of: datetime, last: Snapshot[Se
     version = version_of(execution, reading.digest, reading.problem, runs)
     release = with_parts(replace(release, runs=reading.runs, levels=reading.levels))
     unmoved = last is not None and last.value.reading.said is reading.said
-    rows = last.value.rows if last and unmoved else len(release.root.flattened())
-    return Snapshot(Seen(release, reading, rows, Names(release.id, release.root)), as_of, version)
+    rows, texts = (last.value.rows, last.value.texts) if last and unmoved else _size(release)
+    return Snapshot(Seen(release, reading, rows, Names(release.id, release.root), texts), as_of, version)
+
+
+def _size(release: Release) -> tuple[int, int]:
+    """How many rows a release has, and how many characters their errors and details, which may be of any length."""
+    rows = release.root.flattened()
+    errors = sum([len(row.error) for row in rows if row.error])
+    return len(rows), errors + sum([text_size(row.details) for row in rows if row.details])
 
 
 def _remembering(seen: Snapshot[Seen], last: Snapshot[Seen] | None, at: datetime) -> Snapshot[Seen]:

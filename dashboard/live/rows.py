@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from dashboard.domain.causes import Broken, broken_in, waiting_in
-from dashboard.domain.entities import Execution, Release, Status
+from dashboard.domain.entities import Execution, Release, Status, brief_entity
 from dashboard.domain.parts import with_parts
 from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.domain.source import Fingerprint, Reading
-from dashboard.domain.truth import judge, unanswered
+from dashboard.live.judging import judge, unanswered
 from dashboard.live.snapshots import Snapshot, version_of
 
 RowKey = tuple[str, str]
@@ -74,7 +74,7 @@ def state_row(last: Snapshot[Row] | None, reading: Reading, at: datetime) -> Sna
 
 def tree_row(last: Snapshot[Row] | None, release: Release, reading: Reading, at: datetime) -> Snapshot[Row]:
     """The row of a release whose tree was read."""
-    said = replace(reading.said, children=()) if reading.said else None
+    said = brief_entity(replace(reading.said, children=())) if reading.said else None
     listed = reading.children if reading.children and len(reading.children.listed) <= MAX_CHILDREN else None
     slim = replace(reading, said=said, parts={}, levels=None, children=listed)
     bare = replace(_bare(release), parts=None if reading.levels or reading.parts else with_parts(release).parts)
@@ -101,7 +101,7 @@ def _unanswered(last: Snapshot[Row] | None, reading: Reading, at: datetime) -> S
         return _snapshot(Row(_bare(unanswered(reading.execution, problem)), reading), at)
     before = last.value
     release = of_execution(before, reading.execution)
-    if not problem.awaited:
+    if problem.code is ProblemCode.PAUSED or not problem.awaited:
         said_at = before.release.said_at or last.as_of
         release = replace(release, root=replace(release.root, problem=problem), said_at=said_at)
     # Without a fingerprint, it is asked again at the next turn, whether or not it has moved.
@@ -162,13 +162,14 @@ def standing(execution: Execution) -> dict[str, tuple[int, bool, bool]]:
 
 
 def _bare(release: Release) -> Release:
-    root = replace(release.root, children=(), attempt=None, child_run=None)
+    root = brief_entity(replace(release.root, children=(), attempt=None, child_run=None))
     return Release(_brief(release.execution), root, said_at=release.said_at, parts=release.parts)
 
 
 def _brief(execution: Execution) -> Execution:
     """An execution without what changes all the time and no list shows."""
-    return replace(execution, history_length=None, attempts={}, child_runs=())
+    closing = execution.closing and execution.closing.brief
+    return replace(execution, history_length=None, attempts={}, child_runs=(), closing=closing)
 
 
 def _snapshot(row: Row, at: datetime) -> Snapshot[Row]:

@@ -19,6 +19,7 @@ from dashboard.temporal.errors import ASKING_ERRORS, is_not_found
 from dashboard.temporal.executions import read_description
 from dashboard.temporal.history import Endings, with_task_failure
 from dashboard.temporal.queue_pollers import QueuePollers
+from dashboard.temporal.salvage import undecodable
 
 # Child workflows that one look describes, and closed ones of which it reads the last event.
 MAX_DESCRIBED = 20
@@ -128,7 +129,15 @@ def _weight(run: Execution) -> int:
     return RUN_BYTES + ATTEMPT_BYTES * len(run.attempts) + LINK_BYTES * len(links) + texts + heartbeats
 
 
+async def _logged(asking: Awaitable[None]) -> None:
+    """Let what goes wrong with one child workflow cost its own details alone."""
+    try:
+        await asking
+    except Exception as exc:  # noqa: BLE001 - logged with its stack
+        undecodable("A child workflow", exc)
+
+
 async def _within(seconds: float, budget: Budget, asking: Iterable[Awaitable[None]]) -> None:
     with suppress(TimeoutError):
         async with Budget.of(seconds).bounds(), budget.bounds():
-            await asyncio.gather(*asking)
+            await asyncio.gather(*map(_logged, asking))

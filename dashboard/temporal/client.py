@@ -123,6 +123,9 @@ class Handle:
         self.run_id = run_id
         self._client = client
 
+    def __repr__(self) -> str:
+        return f"Handle({self.id!r}, {self.run_id!r})"
+
     async def describe(self, budget: Budget) -> DescribeWorkflowExecutionResponse:
         """What Temporal knows of the run."""
         return await self._client.describe(self._execution, budget)

@@ -11,6 +11,7 @@ from dashboard.domain.entities import NO_DETAILS, Entity
 from dashboard.domain.ids import EntityType, flaw_of, release_name
 from dashboard.domain.phases import Phase, phase_of
 from dashboard.domain.problems import Problem, ProblemCode
+from dashboard.temporal.salvage import lost_row, undecodable
 from dashboard.temporal.times import is_unset, read_time
 
 MAX_DETAIL_DEPTH = 12
@@ -137,6 +138,16 @@ def _decode(value: JsonValue, level: _Level, scope: _Scope) -> Entity:
     )
 
 
+def _row(value: JsonValue, level: _Level, scope: _Scope) -> Entity:
+    """One row of a tree; one that cannot be decoded is a gap, and its siblings are as ever."""
+    try:
+        return _decode(value, level, scope)
+    except Exception as exc:  # noqa: BLE001 - logged with its stack
+        entity_id = value.get("id") if isinstance(value, dict) else None
+        known = entity_id if isinstance(entity_id, str) and entity_id.isprintable() else ""
+        return lost_row(known, level.type, undecodable(f"This {level.type}", exc))
+
+
 def check_id(text: str, expected: EntityType) -> Problem | None:
     """What is wrong with an id where one of this type is expected, if anything; a release may have any."""
     if expected is EntityType.RELEASE:
@@ -176,7 +187,7 @@ def _children(
     ids = tuple([_text(item) for item in listed or ()])
     if described is None and not scope.whole:
         return ids, (), None
-    children = [_decode(item, below, scope) for item in described or ()]
+    children = [_row(item, below, scope) for item in described or ()]
     known = {child.id for child in children}
     missing = f"The {level.type} lists this {below.type} but does not describe it."
     children += [gap(child_id, below.type, missing, ProblemCode.MISSING) for child_id in ids if child_id not in known]

@@ -4,7 +4,7 @@ What one field of a record has that is not understood costs that field: the reco
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -57,6 +57,11 @@ def decode_status_word(payload: Payload) -> Status:
     except ValueError:
         return Status.UNKNOWN
     return _WORDS.get(word.upper().replace("_", ""), Status.UNKNOWN) if isinstance(word, str) else Status.UNKNOWN
+
+
+def read_status_word(payloads: Sequence[Payload]) -> Status:
+    """The same for a group of whatever form. Raises nothing."""
+    return attempt("The status of a group", lambda: decode_status_word(payloads[0]), lambda _: Status.UNKNOWN)
 
 
 def _start(info: WorkflowExecutionInfo) -> datetime:

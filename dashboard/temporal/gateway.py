@@ -6,16 +6,15 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from dashboard.domain.entities import Entity, Execution, Runs, Status
+from dashboard.domain.entities import Entity, Execution, Runs, Status, brief_entity
 from dashboard.domain.entity_map import EntityMap
 from dashboard.domain.execution_problem import problem_of
 from dashboard.domain.filters import Slice
 from dashboard.domain.ids import parse_entity_id
-from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, RunNotFound
+from dashboard.domain.problems import NotFound, Problem, ProblemCode, ReleaseNotFound, RunNotFound, SourceUnavailable
 from dashboard.domain.runs import known_runs
 from dashboard.domain.source import Fingerprint, Listing, Reading, RunEntity, Search
 from dashboard.domain.stable_ids import id_in, stable_id
-from dashboard.domain.texts import cut, cut_details
 from dashboard.temporal.budget import Budget
 from dashboard.temporal.busy import reason_of, with_reason
 from dashboard.temporal.child_details import DescribedRuns
@@ -31,7 +30,7 @@ from dashboard.temporal.presence import Presence
 from dashboard.temporal.query_shape import RELEASE_STATE, ask_entity, ask_release
 from dashboard.temporal.queue_pollers import QueuePollers
 from dashboard.temporal.reading import ChildReader, Told, alone, described, is_wordless, with_pending
-from dashboard.temporal.salvage import undecodable
+from dashboard.temporal.salvage import lost_row, undecodable
 from dashboard.temporal.shapes import ask_tree
 from dashboard.temporal.visibility import Visibility
 
@@ -90,7 +89,8 @@ class TemporalGateway:
         total = Budget.of(budget)
         looking = asyncio.ensure_future(self._runs(release_id, known, total, run_id))
         try:
-            reading = await self._with_reason(await self._tree(release_id, known, total, run_id, opened), total)
+            tree = await self._tree_or_gap(release_id, known, total, run_id, opened)
+            reading = await self._with_reason(tree, total)
             latest, runs = await looking
             if runs.executions and all(run.run_id != reading.execution.run_id for run in runs.executions):
                 runs = await self._listed_runs(release_id, runs, total, reading.execution.run_id)
@@ -99,6 +99,20 @@ class TemporalGateway:
         if reading.said and not reading.listed and (known is None or reading.said is not known.said):
             self._presence.heard(reading.execution.task_queue)
         return replace(reading, runs=known_runs(runs, (latest or reading.execution, reading.execution)))
+
+    async def _tree_or_gap(
+        self, release_id: str, known: Reading | None, total: Budget, run_id: str | None, opened: frozenset[str] | None
+    ) -> Reading:
+        """The tree; where something in it cannot be dealt with, what Temporal knows of the release, and why."""
+        try:
+            return await self._tree(release_id, known, total, run_id, opened)
+        except (SourceUnavailable, NotFound):
+            raise
+        except Exception as exc:  # noqa: BLE001 - logged with its stack; no other release has to do with it
+            problem = undecodable("This release", exc)
+        async with self._asking(total, release_id, run_id) as client:
+            described = await client.get_workflow_handle(release_id, run_id=run_id).describe(total)
+        return Reading(read_description(described), problem=problem)
 
     async def _runs(
         self, release_id: str, known: Reading | None, budget: Budget, run_id: str | None
@@ -128,7 +142,7 @@ class TemporalGateway:
                 return replace(known, execution=replace(execution, closing=known.execution.closing))
             if known.large:
                 return await self._large_row(client, execution, total)
-        reading = await self._tree(workflow_id, known, total, run_id, None)
+        reading = await self._tree_or_gap(workflow_id, known, total, run_id, None)
         if reading.problem and reading.problem.code is ProblemCode.TOO_LARGE:
             return await self._large_row(await self._connection.client(), reading.execution, total)
         return await self._with_reason(reading, total)
@@ -210,10 +224,16 @@ class TemporalGateway:
             own_id = id_in(entity_id, of, run.workflow_id) if of else entity_id
             entity = await ask_entity(handle, own_id, entity_type, queries, run.task_queue)
             if entity is None or entity.problem is None:
-                return entity and await with_pending(handle, self._map.reword(entity), queries)
+                return entity and await with_pending(handle, brief_entity(self._map.reword(entity)), queries)
             return await children.find(handle, entity)
 
-        answers = await asyncio.gather(*(ask(run) for run in rows.runs))
+        async def ask_or_gap(run: Execution) -> Entity | None:
+            try:
+                return await ask(run)
+            except Exception as exc:  # noqa: BLE001 - logged with its stack; the others have nothing to do with it
+                return lost_row(entity_id, entity_type, undecodable("The answer of this release", exc))
+
+        answers = await asyncio.gather(*(ask_or_gap(run) for run in rows.runs))
         return Search(tuple(zip(rows.runs, answers, strict=True)), sum(rows.counts.values()))
 
     async def _read_together(
@@ -294,7 +314,7 @@ class TemporalGateway:
         answer = await ask_release(handle, RELEASE_STATE, budget, run.task_queue)
         if not isinstance(answer, Problem):
             said, digest = answer
-            return _reading(run, Told(_brief(self._map.reword(said)), digest), None)
+            return _reading(run, Told(brief_entity(self._map.reword(said)), digest), None)
         wordless = await is_wordless(handle, answer, budget)
         if wordless:
             return _reading(run, alone(run, wordless), None)
@@ -322,12 +342,6 @@ class TemporalGateway:
             if refusal.problem.code in {ProblemCode.TIMED_OUT, ProblemCode.UNAVAILABLE}:
                 self._connection.forget(began)
             raise refusal from exc
-
-
-def _brief(said: Entity) -> Entity:
-    """What a release says of itself, as far as a list shows it, which keeps thousands."""
-    error = said.error and cut(said.error)
-    return replace(said, error=error, details=cut_details(said.details))
 
 
 def _too_large(answer: Told | Problem) -> bool:

@@ -1,6 +1,8 @@
 """The classic shape: one workflow per release, which answers queries about itself."""
 
+from collections.abc import Callable
 from hashlib import blake2b
+from typing import TypeVar
 
 from pydantic import JsonValue
 
@@ -12,6 +14,9 @@ from dashboard.temporal.client import Handle
 from dashboard.temporal.decode import Undecodable, decode_entity, decode_release, decode_wave, gap, parse_result
 from dashboard.temporal.errors import ASKING_ERRORS, query_problem
 from dashboard.temporal.plain import plain_release, plain_wave
+from dashboard.temporal.salvage import attempt, undecodable
+
+T = TypeVar("T")
 
 HIERARCHY = "get_hierarchy"
 WAVE_HIERARCHY = "get_wave_hierarchy"
@@ -26,29 +31,27 @@ _NOBODY = frozenset({ProblemCode.NO_WORKER, ProblemCode.QUERY_TIMED_OUT, Problem
 
 async def ask_release(handle: Handle, query: str, budget: Budget, task_queue: str = "") -> tuple[Entity, str] | Problem:
     """The release as its workflow tells it, with a digest of what it told; else why it did not."""
-    try:
-        encoding, content = await _raw(handle, query, budget)
-        plain = plain_release(encoding, content, handle.id) if query == HIERARCHY else None
-        said = plain or decode_release(parse_result(encoding, content), handle.id, whole=query == HIERARCHY)
-    except Undecodable as exc:
-        return exc.problem
-    except ASKING_ERRORS as exc:
-        return query_problem(exc, query, task_queue)
-    return said, blake2b(content, digest_size=12).hexdigest()
+
+    def decode(encoding: str, content: bytes) -> Entity:
+        plain = _plainly(plain_release, encoding, content, handle.id) if query == HIERARCHY else None
+        return plain or decode_release(parse_result(encoding, content), handle.id, whole=query == HIERARCHY)
+
+    return await _asked(handle, query, budget, task_queue, decode)
 
 
 async def ask_wave(handle: Handle, wave_id: str, budget: Budget, task_queue: str = "") -> tuple[Entity, str] | Problem:
     """One wave with everything below it, and a digest of what was told; else why it is not known."""
-    try:
-        encoding, content = await _raw(handle, WAVE_HIERARCHY, budget, wave_id)
-        wave = plain_wave(encoding, content) or decode_wave(parse_result(encoding, content))
-    except Undecodable as exc:
-        return exc.problem
-    except ASKING_ERRORS as exc:
-        return query_problem(exc, WAVE_HIERARCHY, task_queue)
+
+    def decode(encoding: str, content: bytes) -> Entity | None:
+        return _plainly(plain_wave, encoding, content) or decode_wave(parse_result(encoding, content))
+
+    answer = await _asked(handle, WAVE_HIERARCHY, budget, task_queue, decode, wave_id)
+    if isinstance(answer, Problem):
+        return answer
+    wave, digest = answer
     if wave is None:
         return Problem(ProblemCode.MISSING, "The release lists this wave but does not describe it.")
-    return wave, blake2b(content, digest_size=12).hexdigest()
+    return wave, digest
 
 
 async def ask_entity(
@@ -66,14 +69,11 @@ async def ask_state(
 ) -> tuple[Entity | None, str] | Problem:
     """One entity without its children, None where the release has none, and a digest of what was told; else why not."""
     query = f"get_{entity_type}_state"
-    try:
-        encoding, content = await _raw(handle, query, budget, entity_id)
-        entity = decode_entity(parse_result(encoding, content), entity_type)
-    except Undecodable as exc:
-        return exc.problem
-    except ASKING_ERRORS as exc:
-        return query_problem(exc, query, task_queue)
-    return entity, blake2b(content, digest_size=12).hexdigest()
+
+    def decode(encoding: str, content: bytes) -> Entity | None:
+        return decode_entity(parse_result(encoding, content), entity_type)
+
+    return await _asked(handle, query, budget, task_queue, decode, entity_id)
 
 
 async def ask_whether_there(handle: Handle, budget: Budget, task_queue: str) -> Problem | None:
@@ -84,6 +84,26 @@ async def ask_whether_there(handle: Handle, budget: Budget, task_queue: str) -> 
         problem = query_problem(exc, RELEASE_STATE, task_queue)
         return problem if problem.code in _NOBODY else None
     return None
+
+
+async def _asked(
+    handle: Handle, query: str, budget: Budget, task_queue: str, decode: Callable[[str, bytes], T], *args: JsonValue
+) -> tuple[T, str] | Problem:
+    """What a query answers, decoded, with a digest of it; else why that is not known. Raises nothing."""
+    try:
+        encoding, content = await _raw(handle, query, budget, *args)
+        return decode(encoding, content), blake2b(content, digest_size=12).hexdigest()
+    except Undecodable as exc:
+        return exc.problem
+    except ASKING_ERRORS as exc:
+        return query_problem(exc, query, task_queue)
+    except Exception as exc:  # noqa: BLE001 - logged with its stack; others have nothing to do with this answer
+        return undecodable(f"The answer to {query}", exc)
+
+
+def _plainly(decode: Callable[..., Entity | None], *args: object) -> Entity | None:
+    """What the quick way of decoding makes of an answer; None where the thorough one has to see to it."""
+    return attempt("An answer", lambda: decode(*args), lambda _: None)
 
 
 async def _raw(handle: Handle, query: str, budget: Budget, *args: JsonValue) -> tuple[str, bytes]:

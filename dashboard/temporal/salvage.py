@@ -5,6 +5,9 @@ from typing import TypeVar
 
 import structlog
 
+from dashboard.domain.entities import Entity
+from dashboard.domain.ids import EntityType
+from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem, ProblemCode
 
 T = TypeVar("T")
@@ -37,6 +40,12 @@ def each(what: str, records: Iterable[R], decode: Callable[[R], T], instead: Cal
         return attempt(what, lambda: decode(record), lambda problem: instead(record, problem))
 
     return [one(record) for record in records]
+
+
+def lost_row(entity_id: str, entity_type: EntityType, problem: Problem) -> Entity:
+    """A row for an entity of which nothing could be decoded."""
+    name = entity_id.partition(":")[2] or entity_id or f"{entity_type} without an id"
+    return Entity(entity_id, entity_type, "", Phase.UNKNOWN, name, problem=problem)
 
 
 class Salvage:

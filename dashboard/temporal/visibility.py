@@ -20,7 +20,7 @@ from dashboard.domain.problems import Problem
 from dashboard.temporal.budget import Budget
 from dashboard.temporal.client import Client
 from dashboard.temporal.errors import is_not_found, knows_no_pause, source_problem
-from dashboard.temporal.executions import decode_status_word, read_description, read_executions
+from dashboard.temporal.executions import read_description, read_executions, read_status_word
 
 # For how many seconds an id that Temporal did not know is not asked for again, and how many such ids are remembered.
 GONE_SECONDS = 10.0
@@ -166,7 +166,7 @@ async def count_by_status(client: Client, query: str, budget: Budget) -> Counter
     answer = await client.count_executions(query, budget)
     counts: Counter[Status] = Counter()
     for group in answer.groups:
-        counts[decode_status_word(group.group_values[0])] += group.count
+        counts[read_status_word(group.group_values)] += group.count
     return counts
 
 
