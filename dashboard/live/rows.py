@@ -116,8 +116,18 @@ def of_execution(row: Row, execution: Execution) -> Release:
         problem = known.root.problem or Problem(ProblemCode.MISSING, "The release was not asked.")
         return _bare(unanswered(brief, problem))
     if execution.status is known.execution.status:
-        return replace(known, execution=brief)
+        return replace(known, execution=_with_described(brief, known.execution))
     return replace(judge(brief, row.reading.said), parts=known.parts, said_at=known.said_at)
+
+
+def _with_described(run: Execution, known: Execution) -> Execution:
+    """A run with what a list does not tell, from when it was described in the same status."""
+    return replace(
+        run,
+        pause=run.pause or known.pause,
+        cancel_requested=run.cancel_requested or known.cancel_requested,
+        closing=run.closing or known.closing,
+    )
 
 
 def newest(listed: Execution, known: Execution) -> Execution:

@@ -99,7 +99,7 @@ def read_execution(info: WorkflowExecutionInfo) -> Execution:
 
 
 def read_executions(infos: Iterable[WorkflowExecutionInfo]) -> list[Execution]:
-    """The same for many."""
+    """The same for many. Raises nothing."""
     return each("This execution", infos, decode_execution, lambda info, problem: bare(info.execution, problem))
 
 

@@ -82,3 +82,34 @@ def test_a_paused_child_workflow_is_a_paused_row(stage: Stage):
 
     eventually(lambda: phases()[f"wave:w/{tag}"] == "paused")
     assert phases()[f"wave:v/{tag}"] == "running"
+
+
+def test_a_paused_release_says_by_whom_why_and_since_when_and_has_a_filter_of_its_own(stage: Stage):
+    release_id, other = stage.start("paused", ANSWERS), stage.start("other", ANSWERS)
+    stage.listed("paused", "other")
+    assert "phase=paused" not in stage.ask("/releases").text, "it is offered only where there are any"
+    pause(stage, release_id, "quarter end")
+    eventually(lambda: item(stage, release_id)["pause"] and item(stage, release_id)["pause"]["by"])
+    said = item(stage, release_id)
+    assert (said["pause"]["by"], said["pause"]["reason"]) == ("op@example.com", "quarter end")
+    since = datetime.fromisoformat(said["pause"]["since"])
+    told = f"paused by op@example.com: quarter end, since {since:%H:%M} UTC"
+    assert told in said["problem"]["message"]
+    for path in ("/releases", f"/releases/{release_id}"):
+        eventually(lambda path=path: told in stage.ask(path).text)
+    eventually(lambda: stage.json("/releases")["counts"].get("paused") == 1)
+    filtered = stage.json("/releases?phase=paused")
+    assert [each["id"] for each in filtered["items"]] == [release_id]
+    assert other not in [each["id"] for each in filtered["items"]]
+    assert "phase=paused" in stage.ask("/releases").text
+
+
+def test_a_release_that_was_paused_before_it_was_ever_read_is_paused_and_nothing_more(stage: Stage):
+    release_id = stage.start("paused", ANSWERS)
+    stage.listed("paused")
+    pause(stage, release_id)
+    stage.show(f"WorkflowId STARTS_WITH '{stage.prefix}'")
+    page = stage.json(f"/releases/{release_id}")
+    assert (page["phase"], page["problem"]["code"], page["status"]) == ("paused", "paused_in_temporal", "PAUSED")
+    assert "paused by op@example.com: change freeze" in page["problem"]["message"]
+    assert not [group for group in stage.json("/problems")["groups"] if "paused" in group["cause"]]
