@@ -475,7 +475,8 @@ class ReleaseList:
 
     `counts` (by execution status) are without the filter's phases and were taken at `counted_at`, which may be a few
     seconds before the rest. `next` is the source's token for the page after this one, if there may be one. `absent` are
-    ids that were asked for and why they are not among the releases.
+    ids that were asked for and why they are not among the releases. `also` are further ones that ended lately, which is
+    `also_whole` if there are no others.
     """
 
     releases: tuple[Release, ...]
@@ -486,6 +487,8 @@ class ReleaseList:
     counted_at: datetime
     next: bytes | None
     absent: tuple[tuple[str, Problem], ...] = ()
+    also: tuple[Release, ...] = ()
+    also_whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

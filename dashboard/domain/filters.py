@@ -61,6 +61,7 @@ class ReleaseFilter:
 
     `since` is part of what is meant, `until` is not. An empty filter means every release. With `ids`, just the latest
     runs of these are meant, whether or not the list would show them, newest first; then nothing else is looked at.
+    With `ended_within`, only those that ended so long ago at most.
     """
 
     q: str = ""
@@ -68,6 +69,7 @@ class ReleaseFilter:
     since: Moment | None = None
     until: Moment | None = None
     ids: tuple[str, ...] | None = None
+    ended_within: timedelta | None = None
 
     @classmethod
     def parse(cls, q: str, phases: Iterable[str], since: str, until: str) -> "ReleaseFilter":
@@ -107,12 +109,16 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """One page of a filtered list: by its number, or by a cursor, however deep that is."""
+    """One page of a filtered list: by its number, or by a cursor, however deep that is.
+
+    With `lately`, those that ended lately are asked for as well, wherever they stand in the list.
+    """
 
     page_size: int = PAGE_SIZE
     page: int = 1
     filter: ReleaseFilter = field(default_factory=ReleaseFilter)
     cursor: Cursor | None = None
+    lately: bool = False
 
     @property
     def offset(self) -> int:

@@ -36,17 +36,20 @@ class Overview:
 
 
 def overview(found: ReleaseList, as_of: datetime) -> Overview:
-    """Of the first page of the whole list, which has what runs before what has ended, latest end first."""
+    """Of the first page of the whole list, which has what runs before what has ended, latest end first.
+
+    What ended lately is counted wherever it stands in the list, as far as it was asked for.
+    """
     # Whole minutes, so that it says the same for a while.
     since = (as_of - LATELY).replace(second=0, microsecond=0)
-    rows = found.releases
-    whole = found.next is None and len(rows) >= found.total
+    rows = (*found.releases, *found.also)
+    whole = found.next is None and len(found.releases) >= found.total
     newest = [(release, overall(release)) for release in _newest(rows)]
     unended = [(release, seen) for release, seen in newest if not release.execution.status.closed]
     ended = [release for release in rows if _ended_since(release, since)]
     return Overview(
         listed=len(rows),
-        open_whole=whole or any(release.execution.status.closed for release in rows),
+        open_whole=whole or any(release.execution.status.closed for release in found.releases),
         needy=tuple(release for release, seen in newest if seen.attention and _matters(release, since)),
         waiting=tuple(release for release, seen in unended if _waits(seen) and not seen.attention),
         still=tuple(release for release, _ in unended if release.stuck),
@@ -55,7 +58,7 @@ def overview(found: ReleaseList, as_of: datetime) -> Overview:
         ),
         since=since,
         ended=Counter(overall(release).phase for release in ended),
-        ended_whole=whole or any(_ended_before(release, since) for release in rows),
+        ended_whole=whole or found.also_whole or any(_ended_before(release, since) for release in found.releases),
     )
 
 

@@ -10,7 +10,9 @@ from dashboard.bridge import DeadlineExceeded, LoopThread
 from dashboard.domain.entities import Entity, Execution, Occurrence, Occurrences, Release, ReleaseList, Status
 from dashboard.domain.filters import Slice
 from dashboard.domain.finding import Names
+from dashboard.domain.overview import LATELY
 from dashboard.domain.parts import with_parts
+from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, SourceUnavailable
 from dashboard.domain.source import Listing, Reading, ReleaseSource, RunEntity, Search
 from dashboard.domain.texts import text_size
@@ -23,7 +25,7 @@ from dashboard.live.judging import judge, unanswered
 from dashboard.live.last_seen import LastSeen
 from dashboard.live.memory import Memory
 from dashboard.live.movements import Movements
-from dashboard.live.rows import KnownRows, Row, RowKey
+from dashboard.live.rows import KnownRows, Row, RowKey, ShownRows
 from dashboard.live.snapshots import Snapshot, SnapshotStore, now, outdated, version_of
 from dashboard.live.wanted import Wanted
 
@@ -47,6 +49,11 @@ LISTED_AGE = timedelta(seconds=10)
 # where it has moved lately and else.
 KEEP_ROWS, LATE_ROWS = 30, 8
 LIVELY, LIVELY_TREES, TREES = 30, 4, 14
+# What ended lately is asked for this much less often than a list, so many of each kind, for so many filters.
+LATELY_EVERY = 5
+LATELY_LISTED = 50
+KEEP_LATELY = 64
+ENDED_BADLY = (Phase.FAILED, Phase.CANCELLED, Phase.TERMINATED, Phase.TIMED_OUT)
 # On top of the source's own budget: a source that overruns it is left alone.
 GRACE = 0.3
 # Bytes that a row takes, and a listed child workflow. Measured with 1,000 of each: from 600 (the fields of the contract
@@ -112,6 +119,9 @@ class Looks:
         )
         self._final_entities: Memory[RunEntity, Entity | None] = Memory(states)
         self._movements = Movements(states, stuck_after)
+        self.lately: SnapshotStore[Slice, ReleaseList] = SnapshotStore(
+            self._lately, max_age=LATELY_EVERY * max_age, keep=KEEP_LATELY, clock=clock
+        )
         self._last_seen = LastSeen(memory // 4 // SEEN_BYTES)
         self._listings: Memory[Slice, Listing] = Memory(states, lambda listing: 1 + len(listing.readings))
         self._counts = RecentCounts(max_age=count_age, keep=KEEP_COUNTS)
@@ -128,13 +138,51 @@ class Looks:
     def page(self, asked: Slice, last: Snapshot[ReleaseList] | None, _seconds: float | None) -> Snapshot[ReleaseList]:
         """A page of the list; releases of which nothing is known yet are asked for their own state."""
         counted = self._counts.get(asked.filter)
-        known_counts = counted.counts if counted else None
-        before = self._listings.get(asked) if last else None
         known = KnownRows(self.rows.latest, now() - KEEP_ROWS * self._interval)
-        listing = self._ask(lambda: self._source.page(asked, known, known_counts, self._timeout, before), asked)
-        self._listings.keep(asked, listing)
+        listing = self._listed(asked, known, counted.counts if counted else None, renewed=last is not None)
         as_of = listing.listed_at or now()
         counted = self._counted(asked, listing, last, as_of)
+        found = self._shown(asked, listing, counted, as_of)
+        if asked.lately and not asked.offset:
+            found = self._with_lately(asked, found, as_of)
+        # When it was counted is left out: the same counts again make no new version.
+        return _dated(Snapshot(found, as_of, version_of(replace(found, counted_at=as_of.min))), listing.late)
+
+    def _lately(
+        self, asked: Slice, last: Snapshot[ReleaseList] | None, _seconds: float | None
+    ) -> Snapshot[ReleaseList]:
+        """What ended lately: nothing is counted, and no release is asked for its own state."""
+        known = ShownRows(self.rows.latest, now())
+        listing = self._listed(asked, known, {}, renewed=last is not None)
+        as_of = listing.listed_at or now()
+        found = self._shown(asked, listing, Counted({}, as_of), as_of)
+        return _dated(Snapshot(found, as_of, ""), listing.late)
+
+    def _with_lately(self, asked: Slice, found: ReleaseList, as_of: datetime) -> ReleaseList:
+        """A first page with what ended lately and is not on it: asked for by a filter of its own, however much runs."""
+        since = as_of - LATELY
+        earlier = (release.execution.closed_at for release in found.releases)
+        if found.next is None or any(closed_at and closed_at < since for closed_at in earlier):
+            return replace(found, also_whole=True)
+        there, also, whole = {release.execution.run_id for release in found.releases}, [], True
+        for phases in (ENDED_BADLY, (Phase.SUCCEEDED,)):
+            wanted = replace(asked.filter, phases=phases, ended_within=LATELY)
+            try:
+                ended = self.lately.get(Slice(LATELY_LISTED, filter=wanted), seated=False)
+            except SourceUnavailable:
+                whole = False
+                continue
+            whole = whole and ended.value.next is None and not ended.stale
+            also += [release for release in ended.value.releases if release.execution.run_id not in there]
+        return replace(found, also=tuple(also), also_whole=whole)
+
+    def _listed(self, asked: Slice, known: KnownRows, counts: Mapping[Status, int] | None, *, renewed: bool) -> Listing:
+        before = self._listings.get(asked) if renewed else None
+        listing = self._ask(lambda: self._source.page(asked, known, counts, self._timeout, before), asked)
+        self._listings.keep(asked, listing)
+        return listing
+
+    def _shown(self, asked: Slice, listing: Listing, counted: Counted, as_of: datetime) -> ReleaseList:
         listed = listing.runs or tuple(reading.execution for reading in listing.readings)
         shown = [self._row_of(run, each, as_of) for run, each in zip(listed, listing.readings, strict=True)]
         counts = _moved(listing.counts, listed, shown)
@@ -146,9 +194,7 @@ class Looks:
         # The list may have grown since it was counted.
         total = max(asked.filter.total_of(counts), asked.offset + len(releases) if releases else 0)
         absent = tuple((release_id, self._absence(release_id, why)) for release_id, why in listing.absent.items())
-        value = ReleaseList(releases, asked.offset, asked.page_size, total, counts, counted.at, listing.next, absent)
-        # When it was counted is left out: the same counts again make no new version.
-        return _dated(Snapshot(value, as_of, version_of(replace(value, counted_at=as_of.min))), listing.late)
+        return ReleaseList(releases, asked.offset, asked.page_size, total, counts, counted.at, listing.next, absent)
 
     def _counted(self, asked: Slice, listing: Listing, last: Snapshot[ReleaseList] | None, as_of: datetime) -> Counted:
         """The counts of a page, and when they were taken."""
@@ -167,6 +213,8 @@ class Looks:
         """A release of the list, by the row that is known of it, or by what it was asked now."""
         key = (listed.workflow_id, listed.run_id)
         row = self.rows.latest(key)
+        if reading.problem is rows.UNREAD:
+            reading = replace(reading, execution=listed)
         if row is None or row.value.reading is not reading:
             row = rows.state_row(row, reading, as_of)
             self.rows.put(key, row)

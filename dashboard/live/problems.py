@@ -12,6 +12,7 @@ from dashboard.domain.parts import parts_of
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import NotFound, ProblemCode, SourceUnavailable
 from dashboard.live.memory import Memory
+from dashboard.live.rows import Row
 from dashboard.live.snapshots import Snapshot, version_of
 
 # How far the list is looked at, and how many trees of those found are read at most; the page says so.
@@ -30,19 +31,21 @@ Found = tuple[Broken, ...]
 class ProblemFinder:
     """Reads what is broken, within so many `seconds`. Releases that have ended are read once and remembered.
 
-    `page` gives the first so many of the list. It and `release` are those of LiveReleases, so that a tree that somebody
-    looks at is not read again.
+    `page` gives the first so many of the list, with what ended lately. It and `release` are those of LiveReleases, so
+    that a tree that somebody looks at is not read again; `row` is what lists know of one.
     """
 
     def __init__(
         self,
         page: Callable[[int], Snapshot[ReleaseList]],
         release: Callable[[str], Snapshot[Release]],
+        row: Callable[[Release], Row | None],
         seconds: float,
     ) -> None:
         self._page = page
         self._seconds = seconds
         self._release = release
+        self._row = row
         self._ended: Memory[str, Found] = Memory(KEEP_ENDED)
         self._pool = ThreadPoolExecutor(READ_AT_ONCE, thread_name_prefix="problems")
 
@@ -50,10 +53,14 @@ class ProblemFinder:
         """What is broken now; raises SourceUnavailable if not even the list is known."""
         until = monotonic() + self._seconds
         listing = self._page(LISTED)
-        relevant = [each for each in _relevant(listing.value.releases, listing.as_of) if not self._ended_whole(each)]
-        chosen = relevant[:READ_AT_MOST]
-        remembered = {release.id: self._ended.get(release.execution.run_id) for release in chosen}
-        unknown = [release for release in chosen if remembered[release.id] is None]
+        rows = (*listing.value.releases, *listing.value.also)
+        relevant = [each for each in _relevant(rows, listing.as_of) if not self._ended_whole(each)]
+        remembered = {release.id: self._remembered(release) for release in relevant}
+        # So many are read for themselves, those that failed first; of the others it is known what lists have read.
+        unread = sorted((each for each in relevant if remembered[each.id] is None), key=_failed_first)
+        unknown = unread[:READ_AT_MOST]
+        left = {release.id for release in unread[READ_AT_MOST:]}
+        chosen = [release for release in relevant if release.id not in left]
         answers = self._read(unknown, until)
         latest = [answer.value for answer in answers.values() if not answer.stale and not _unknown(answer.value)]
         whole = sum(_whole(release) for release in latest)
@@ -66,12 +73,12 @@ class ProblemFinder:
         value = Problems(
             causes=group(broken for each in found for broken in each),
             total=listing.value.total,
-            listed=len(listing.value.releases),
+            listed=len(rows),
             relevant=len(relevant) - well,
             read=len(chosen) - len(unknown) + whole - well,
             unanswered=len(unknown) - len(latest),
             partly=len(latest) - whole,
-            waiting=_longest_first(chosen, answers, waiting_in),
+            waiting=self._waiting(chosen, answers),
             still=_longest_first(chosen, answers, still_in),
         )
         return Snapshot(value, listing.as_of, version_of(value, listing.stale), listing.stale, listing.reason)
@@ -83,6 +90,23 @@ class ProblemFinder:
     def _ended_whole(self, release: Release) -> bool:
         """Whether a release has ended, not badly, and all of it was read without anything broken in it."""
         return release.root.phase in _QUIET_ENDS and self._ended.get(release.execution.run_id) == ()
+
+    def _remembered(self, release: Release) -> Found | None:
+        """What is broken in a release, where that is known without reading it now."""
+        found = self._ended.get(release.execution.run_id)
+        row = self._row(release) if found is None else None
+        return row.broken if row and _trusted(row, release) else found
+
+    def _waiting(self, chosen: Iterable[Release], answers: Mapping[str, Snapshot[Release]]) -> tuple[Broken, ...]:
+        """What waits for somebody, the longest first, as far as its release told."""
+        found: list[Broken] = []
+        for release in chosen:
+            row = self._row(release) if release.id not in answers else None
+            if row and _trusted(row, release):
+                found += row.waiting
+            else:
+                found += waiting_in(answers[release.id].value if release.id in answers else release)
+        return tuple(sorted(found, key=lambda item: item.at))
 
     def _read(self, releases: list[Release], until: float) -> dict[str, Snapshot[Release]]:
         """The trees that are there in time, by release id. A late one is in the store when somebody asks again."""
@@ -112,6 +136,20 @@ def _longest_first(
     """What is found in each release, as far as it told, the longest first."""
     seen = (answers[release.id].value if release.id in answers else release for release in chosen)
     return tuple(sorted((item for release in seen for item in find(release)), key=lambda item: item.at))
+
+
+def _trusted(row: Row, release: Release) -> bool:
+    """Whether a row says all that is broken in its release now: its tree was read whole, and not before it ended."""
+    same = row.release.execution.status is release.execution.status
+    return same and row.release.parts is not None and row.release.root.problem is None and release.said_at is None
+
+
+def _failed_first(release: Release) -> int:
+    """Releases that failed, then those that run, then those that ended well as far as is known."""
+    if release.root.phase.broken:
+        # Those that did not answer the list will hardly answer now.
+        return 0
+    return 2 if release.execution.status.closed else 1
 
 
 def _whole(release: Release) -> bool:

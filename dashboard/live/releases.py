@@ -79,7 +79,7 @@ class LiveReleases:
             stuck_after=stuck_after,
             clock=clock,
         )
-        self._finder = ProblemFinder(self._listed, self._tree, timeout)
+        self._finder = ProblemFinder(self._listed, self._tree, self._row, timeout)
         self._stores = Stores(self._looks, self._finder.find, max_age=max_age, memory=memory, clock=clock)
         self._names = Finder(self.page, self._stores.pages, self._stores.trees)
         self._pairs = PairReader(lambda key: self.release(*key, whole=True))
@@ -230,7 +230,7 @@ class LiveReleases:
         if not isinstance(listing.value, ReleaseList):
             return
         kind = self._stores.kinds["row"]
-        for release in listing.value.releases:
+        for release in (*listing.value.releases, *listing.value.also):
             key = (release.id, release.execution.run_id)
             row = kind.store.latest(key)
             if row is None or row.value.over:
@@ -244,12 +244,19 @@ class LiveReleases:
         return snapshot.version if snapshot else UNKNOWN
 
     def _listed(self, most: int) -> Snapshot[ReleaseList]:
-        return self._stores.pages.get(Slice(page_size=most), seated=False)
+        found = self._stores.pages.get(Slice(page_size=most, lately=True), seated=False)
+        self._watch_rows(found)
+        return found
 
     def _tree(self, release_id: str) -> Snapshot[Release]:
         """A release that nobody looks at by itself: it is not watched, but taken off the budget of what is."""
         with self._charged():
             return _release(self._stores.trees.get((release_id, None), seated=False))
+
+    def _row(self, release: Release) -> Row | None:
+        """What lists know of a release, if its tree was read for that."""
+        seen = self._looks.rows.latest((release.id, release.execution.run_id))
+        return seen.value if seen and seen.value.tree_at else None
 
     @contextmanager
     def _charged(self) -> Iterator[None]:

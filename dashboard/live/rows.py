@@ -139,6 +139,9 @@ def newest(listed: Execution, known: Execution) -> Execution:
     return known
 
 
+UNREAD = Problem(ProblemCode.NOT_READ, "This release has not been read yet; it comes at one of the next reads.")
+
+
 class KnownRows(Mapping[RowKey, Reading]):
     """What a list need not ask for again: the rows that `latest` gives, if they are young or of closed runs."""
 
@@ -151,6 +154,8 @@ class KnownRows(Mapping[RowKey, Reading]):
         if row is None:
             raise KeyError(key)
         reading = row.value.reading
+        if reading.problem is not None and reading.problem.awaited:
+            raise KeyError(key)
         final = reading.execution.status.closed and reading.said is not None and reading.fingerprint is not None
         if not (final or row.as_of > self._since):
             raise KeyError(key)
@@ -161,6 +166,20 @@ class KnownRows(Mapping[RowKey, Reading]):
 
     def __len__(self) -> int:
         return 0
+
+
+class ShownRows(KnownRows):
+    """The same for a list that asks for nothing: of releases without a row, only their executions are shown."""
+
+    def __getitem__(self, key: RowKey) -> Reading:
+        row = self._latest(key)
+        if row is not None:
+            return row.value.reading
+        unread = Execution(key[0], key[1], "", Status.UNKNOWN, self._since)
+        return Reading(unread, problem=UNREAD)
+
+    def __contains__(self, key: object) -> bool:
+        return True
 
 
 def standing(execution: Execution) -> dict[str, tuple[int, bool, bool]]:

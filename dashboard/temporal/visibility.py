@@ -190,6 +190,8 @@ def _conditions(release_query: str, wanted: ReleaseFilter, now: datetime) -> lis
         conditions.append(_begins_with(wanted.q))
     if wanted.since:
         conditions.append(f"StartTime >= {time_literal(wanted.since.at(now))}")
+    if wanted.ended_within is not None:
+        conditions.append(f"CloseTime >= {time_literal(now - wanted.ended_within)}")
     if wanted.until:
         conditions.append(f"StartTime < {time_literal(wanted.until.at(now))}")
     return conditions

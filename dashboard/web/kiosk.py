@@ -74,7 +74,10 @@ class ScreensPage(Model):
 def asked_turns() -> AskedTurns:
     """What a wall screen is asked to show; raises MalformedFilter, or Refused with 422."""
     THEME.read()
-    return AskedTurns(Slice(LOOKED_AT, filter=asked_filter()), SECONDS.read(), SHOW.read() or "", _kept())
+    wanted = asked_filter()
+    return AskedTurns(
+        Slice(LOOKED_AT, filter=wanted, lately=not wanted.phases), SECONDS.read(), SHOW.read() or "", _kept()
+    )
 
 
 def tell_next(release_id: str | None, asked: AskedTurns) -> None:

@@ -57,7 +57,9 @@ def asked_slice() -> Slice:
     page_size = SIZE.read()
     sealed = args.get(CURSOR.name)
     if sealed is None:
-        return Slice(page_size, _page(page_size), wanted)
+        page = _page(page_size)
+        # The overview above the list counts what ended lately, however much runs.
+        return Slice(page_size, page, wanted, lately=page == 1 and wanted == ReleaseFilter())
     if PAGE.name in args:
         raise PAGE.refuse("is not taken together with cursor, which says where the page begins")
     return Slice(page_size, filter=wanted, cursor=_opened(sealed, wanted))
