@@ -55,11 +55,12 @@ def gate_before(address: str, key: str, refusal: grpc.StatusCode = grpc.StatusCo
             server.stop(grace=None).wait()
 
 
+LISTING = ("ListWorkflowExecutions", "CountWorkflowExecutions")
 Around = Callable[[str, bytes, Callable[[], bytes]], bytes]
 
 
 class CountingGate(grpc.GenericRpcHandler):
-    """Counts the calls by method, and those that the server refused for being too many.
+    """Counts the calls by method, and the visibility calls that the server refused for being too many.
 
     `around` gets each method and request with what passes it on, and gives the answer.
     """
@@ -74,7 +75,7 @@ class CountingGate(grpc.GenericRpcHandler):
     @property
     def listed(self) -> int:
         """How many visibility calls there were."""
-        return self.calls["ListWorkflowExecutions"] + self.calls["CountWorkflowExecutions"]
+        return sum(self.calls[method] for method in LISTING)
 
     def service(self, details: Any) -> grpc.RpcMethodHandler:
         """Any method, as bytes."""
@@ -89,7 +90,7 @@ class CountingGate(grpc.GenericRpcHandler):
                     method, request, lambda: forward(request, metadata=given, timeout=context.time_remaining())
                 )
             except grpc.RpcError as exc:
-                if exc.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
+                if exc.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and method in LISTING:
                     self.refused[method] += 1
                 context.set_trailing_metadata(exc.trailing_metadata())
                 return context.abort(exc.code(), exc.details())

@@ -61,7 +61,10 @@ class OverviewView(Model):
     What is being tried again inside of a release stands on `/problems` alone.
     """
 
-    listed: int = Field(description="How many releases were looked at: the first of the list.")
+    listed: int = Field(
+        description="How many releases were looked at: the first of the list, and of those that ended within 24 hours the "
+        "last 50 that failed and the last 50 that completed."
+    )
     open_whole: bool = Field(description="Whether these are all that have not ended.")
     needs_somebody: Card = Field(description="Failed since `ended_since`, as a whole or in part, or still running.")
     waits_for_somebody: Card = Field(description="Paused, or waiting for a person in one of their parts.")

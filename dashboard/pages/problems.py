@@ -57,7 +57,10 @@ class ProblemsPage(Page):
     affected: tuple[Affected, ...] = Field(description="The releases that have most of it, whatever was asked for.")
     filter: AskedFor
     total: int = Field(description="How many releases there are.")
-    listed: int = Field(description="How many of them were looked at: the newest.")
+    listed: int = Field(
+        description="How many of them were looked at: the first 50 of the list, and of those that ended within 24 hours the "
+        "last 50 that failed and the last 50 that completed."
+    )
     relevant: int = Field(description="How many of these run, or failed within the last 24 hours.")
     read: int = Field(description="How many of these were read whole.")
     partly: int = Field(description="How many of these were read in part: they are too large for one answer.")

@@ -10,9 +10,9 @@ from math import inf
 
 from temporalio.service import RPCError, RPCStatusCode
 
-# Seconds after a refusal before the rate rises again, and in how many more it is back where it was.
+# Seconds after a refusal before the rate rises again, and in how many more it is doubled.
 CALM = 5.0
-RECOVERY = 60.0
+RECOVERY = 30.0
 # The lowest rate, as a share of the one that is set.
 LEAST = 0.05
 # A renewal that has not asked again for so many seconds waits no longer.
@@ -117,7 +117,7 @@ class VisibilityBudget:
         now = self._clock()
         seconds, self._at = now - self._at, now
         if self._rate < self._full and now - self._refused_at > CALM:
-            self._rate = min(self._full, self._rate + self._full * seconds / RECOVERY)
+            self._rate = min(self._full, self._rate * 2 ** (seconds / RECOVERY))
         if self._full != inf:
             self._tokens = min(self._tokens + seconds * self._rate, self._size)
 

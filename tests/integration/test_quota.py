@@ -53,6 +53,12 @@ def at(release_id: str) -> str:
     return f"/api/releases/{quote(release_id, safe='')}"
 
 
+def is_whole(page: dict[str, Any]) -> bool:
+    """Whether a tree has all of its rows, and is current."""
+    clusters = [cluster for wave in page.get("waves", ()) for cluster in wave["cluster_ids"]]
+    return len(clusters) == 4 and not page["stale"]
+
+
 def start_trees(stage: Stage, count: int) -> list[str]:
     """Releases of child workflows, each with two waves of two clusters."""
     return [
@@ -91,6 +97,7 @@ def test_twelve_open_trees_stay_below_the_limit_and_are_current(tmp_path: Path):
         def ask_all() -> list[Any]:
             return [answer.get_json() for answer in pool.map(lambda b, path: b.get(path), browsers, paths)]
 
+        eventually(lambda: all(map(is_whole, ask_all()[2:])), 120)
         eventually(lambda: all(page and not page.get("stale", True) for page in ask_all()), 60)
         gate.calls.clear()
         began, others = time.monotonic(), []
@@ -107,7 +114,7 @@ def test_twelve_open_trees_stay_below_the_limit_and_are_current(tmp_path: Path):
 
 
 def test_where_the_server_allows_less_it_slows_down_and_says_so(tmp_path: Path):
-    with limited(tmp_path, 2) as stage, counting_gate(stage.address) as gate, shown(gate, stage, tmp_path, 20) as app:
+    with limited(tmp_path, 2) as stage, counting_gate(stage.address) as gate, shown(gate, stage, tmp_path, 8) as app:
         told, (tree,) = stage.start("told", ANSWERS), start_trees(stage, 1)
         browser = logged_in(app)
         reasons: list[dict[str, Any]] = []
@@ -122,14 +129,19 @@ def test_where_the_server_allows_less_it_slows_down_and_says_so(tmp_path: Path):
             )
 
         eventually(refused, 60)
-        described, refusals, listed = gate.calls[DESCRIBE], sum(gate.refused.values()), gate.listed
-        until = time.monotonic() + 15
-        while time.monotonic() < until or gate.calls[DESCRIBE] < described + 20:
-            assert not browser.get(at(told)).get_json()["stale"], "describes and queries go on"
-            for path in (at(tree), "/api/releases"):
-                browser.get(path)
-            time.sleep(0.2)
-        # Without a budget that slows down, each look would be refused again.
-        assert sum(gate.refused.values()) - refusals <= 10
-        assert gate.listed - listed <= 60
+
+        def ask_for(looks: int) -> int:
+            """How many calls are refused while so many descriptions are read."""
+            described, refusals = gate.calls[DESCRIBE], sum(gate.refused.values())
+            while gate.calls[DESCRIBE] < described + looks:
+                assert not browser.get(at(told)).get_json()["stale"], "describes and queries go on"
+                for path in (at(tree), "/api/releases"):
+                    browser.get(path)
+                time.sleep(0.1)
+            return sum(gate.refused.values()) - refusals
+
+        ask_for(60)
+        # Without a budget that slows down, a third of the calls would be refused for ever.
+        listed = gate.listed
+        assert ask_for(100) <= max((gate.listed - listed) / 5, 3)
         assert "Temporal" in browser.get(f"/releases/{quote(tree, safe='')}").text
