@@ -62,8 +62,8 @@ class OverviewView(Model):
     """
 
     listed: int = Field(
-        description="How many releases were looked at: the first of the list, and of those that ended within 24 hours the "
-        "last 50 that failed and the last 50 that completed."
+        description="How many releases were looked at: the first of the list, and of those that "
+        "ended within 24 hours the last 50 that failed and the last 50 that completed."
     )
     open_whole: bool = Field(description="Whether these are all that have not ended.")
     needs_somebody: Card = Field(description="Failed since `ended_since`, as a whole or in part, or still running.")

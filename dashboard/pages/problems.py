@@ -58,8 +58,8 @@ class ProblemsPage(Page):
     filter: AskedFor
     total: int = Field(description="How many releases there are.")
     listed: int = Field(
-        description="How many of them were looked at: the first 50 of the list, and of those that ended within 24 hours the "
-        "last 50 that failed and the last 50 that completed."
+        description="How many of them were looked at: the first 50 of the list, and of those "
+        "that ended within 24 hours the last 50 that failed and the last 50 that completed."
     )
     relevant: int = Field(description="How many of these run, or failed within the last 24 hours.")
     read: int = Field(description="How many of these were read whole.")
