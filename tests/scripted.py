@@ -172,6 +172,7 @@ async def grow(child: dict[str, Any]) -> None:
         task_timeout=seconds(child.get("task_timeout")),
         parent_close_policy=policy,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        retry_policy=RetryPolicy(initial_interval=timedelta(seconds=child["retry"])) if "retry" in child else None,
     )
 
 

@@ -29,6 +29,11 @@ def release_row(release: Execution) -> Entity:
     return _row(release, EntityType.RELEASE, release.workflow_id)
 
 
+def scheduled_row(release: Execution) -> Entity:
+    """A release whose work has not begun: it waits for its time, and nobody can have told of it."""
+    return replace(_waiting(release_row(release)), created_at=release.started_at, updated_at=release.started_at)
+
+
 def release_tree(release: Execution, children: Children, entity_map: EntityMap, now: datetime | None = None) -> Entity:
     """A release that says nothing of itself, with its child workflows as its rows, in the order of their start.
 
@@ -142,6 +147,8 @@ def _node(
     now: datetime | None = None,
 ) -> Node:
     run = children.latest(child) if children else child.execution
+    if child.execution.original_started_at:
+        run = replace(run, original_started_at=child.execution.original_started_at)
     entity = entity_of(run.workflow_id, run.workflow_type, release.workflow_id, entity_map)
     entity_type, entity_id = entity or (EntityType.APP, run.workflow_id)
     row = _row(run, entity_type, entity_id)
@@ -190,7 +197,7 @@ def _row(run: Execution, entity_type: EntityType, entity_id: str) -> Entity:
         phase=phase_of_status(run.status),
         name=name,
         created_at=run.began_at,
-        updated_at=run.closed_at or run.started_at,
+        updated_at=run.closed_at or max(run.started_at, run.began_at),
         details=details,
         execution=None if entity_type is EntityType.RELEASE else run,
     )

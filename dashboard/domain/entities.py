@@ -453,6 +453,7 @@ class Release:
     parts: "Parts | None" = None
     stuck: Stuck | None = None
     left_running: int = 0
+    scheduled_for: datetime | None = None
 
     @property
     def id(self) -> str:
@@ -464,9 +465,10 @@ class Release:
         """When the first of the runs that continue one another up to this one began, as far as they are known."""
         return self.runs.first_of(self.execution).began_at
 
-    def began_at(self, now: datetime) -> datetime | None:
+    @property
+    def began_at(self) -> datetime | None:
         """When its work began; None if it has not."""
-        return None if self.execution.scheduled_for(now) else self.chain_began_at
+        return None if self.scheduled_for else self.chain_began_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -476,7 +478,8 @@ class ReleaseList:
     `counts` (by execution status) are without the filter's phases and were taken at `counted_at`, which may be a few
     seconds before the rest. `next` is the source's token for the page after this one, if there may be one. `absent` are
     ids that were asked for and why they are not among the releases. `also` are further ones that ended lately, which is
-    `also_whole` if there are no others.
+    `also_whole` if there are no others. `earlier` runs of the page are left out, as another run stands for each of
+    them; where the counts may have others, they are not `exact`.
     """
 
     releases: tuple[Release, ...]
@@ -489,6 +492,8 @@ class ReleaseList:
     absent: tuple[tuple[str, Problem], ...] = ()
     also: tuple[Release, ...] = ()
     also_whole: bool = False
+    earlier: int = 0
+    exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)

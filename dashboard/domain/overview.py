@@ -20,6 +20,7 @@ LATELY = timedelta(hours=24)
 class Overview:
     """The releases of a page of the list by what they ask of whoever reads it; of several runs of one id, the newest.
 
+    `scheduled` are those whose time has not come, the next first.
     `listed` of them were looked at, which is `open_whole` if those were all that have not ended. `ended` counts by
     phase what has ended since that moment, which is `ended_whole` if no other did.
     """
@@ -30,6 +31,7 @@ class Overview:
     waiting: tuple[Release, ...]
     still: tuple[Release, ...]
     moving: tuple[Release, ...]
+    scheduled: tuple[Release, ...]
     since: datetime
     ended: Mapping[Phase, int]
     ended_whole: bool
@@ -53,9 +55,8 @@ def overview(found: ReleaseList, as_of: datetime) -> Overview:
         needy=tuple(release for release, seen in newest if seen.attention and _matters(release, since)),
         waiting=tuple(release for release, seen in unended if _waits(seen) and not seen.attention),
         still=tuple(release for release, _ in unended if release.stuck),
-        moving=tuple(
-            release for release, seen in unended if not (seen.attention or _waits(seen) or release.stuck is not None)
-        ),
+        moving=tuple(release for release, seen in unended if _moves(release, seen)),
+        scheduled=tuple(sorted((release for release, _ in unended if release.scheduled_for), key=_due)),
         since=since,
         ended=Counter(overall(release).phase for release in ended),
         ended_whole=whole or found.also_whole or any(_ended_before(release, since) for release in found.releases),
@@ -88,3 +89,11 @@ def _ended_before(release: Release, since: datetime) -> bool:
 
 def _matters(release: Release, since: datetime) -> bool:
     return not release.execution.status.closed or _ended_since(release, since)
+
+
+def _moves(release: Release, seen: Overall) -> bool:
+    return not (seen.attention or _waits(seen) or release.stuck or release.scheduled_for)
+
+
+def _due(release: Release) -> datetime:
+    return release.scheduled_for or release.execution.started_at

@@ -33,6 +33,7 @@ class Reading:
     of them, so that the next look need not list it all again.
     `runs` are those of its workflow id, the one that was read among them.
     `large` says that the release is known to be too large for one answer, so that a row has its own state alone.
+    A release that is `scheduled` had not begun: it was not asked, and `said` is what its execution says.
     """
 
     execution: Execution
@@ -47,6 +48,7 @@ class Reading:
     runs: Runs = field(default_factory=Runs)
     levels: Levels | None = None
     large: bool = False
+    scheduled: bool = False
 
     @property
     def whole(self) -> bool:
@@ -75,6 +77,8 @@ class Listing:
     """A page of readings in the source's order, and how many executions of each status its filter finds.
 
     `counts` are without the filter's phases. `next` is the source's token for the page after it, if there may be one.
+    Runs that another stands for, as a retried attempt, are no releases of their own: `earlier` says how many of the
+    page are left out, and where the counts may have others, they are not `exact`.
     `absent` are ids that were asked for and are not among the readings, and why; None where there is no such release.
     `runs` are the executions of the readings as they were listed. `listed_at` is when that was, and `late` why it was
     not asked again where that was due. `counted_at` is set if it has counted now.
@@ -88,6 +92,8 @@ class Listing:
     listed_at: datetime | None = None
     counted_at: datetime | None = None
     late: Problem | None = None
+    earlier: int = 0
+    exact: bool = True
 
 
 RunEntity = tuple[str, str]

@@ -188,13 +188,26 @@ class Looks:
         counts = _moved(listing.counts, listed, shown)
         # One that has ended is no longer found by a filter for what runs, though the list still has it.
         wanted = asked.filter.statuses
-        releases = tuple(each for each in shown if not wanted or each.execution.status in wanted)
+        releases = tuple(
+            each for each in shown if (not wanted or each.execution.status in wanted) and not each.execution.next_run_id
+        )
         for release in releases:
             self._last_seen.keep(release, as_of)
         # The list may have grown since it was counted.
         total = max(asked.filter.total_of(counts), asked.offset + len(releases) if releases else 0)
         absent = tuple((release_id, self._absence(release_id, why)) for release_id, why in listing.absent.items())
-        return ReleaseList(releases, asked.offset, asked.page_size, total, counts, counted.at, listing.next, absent)
+        return ReleaseList(
+            releases,
+            asked.offset,
+            asked.page_size,
+            total,
+            counts,
+            counted.at,
+            listing.next,
+            absent,
+            earlier=listing.earlier,
+            exact=listing.exact,
+        )
 
     def _counted(self, asked: Slice, listing: Listing, last: Snapshot[ReleaseList] | None, as_of: datetime) -> Counted:
         """The counts of a page, and when they were taken."""
@@ -243,7 +256,8 @@ class Looks:
         elif reading.said is None or reading.large:
             row = rows.state_row(last, reading, as_of)
         else:
-            row = rows.tree_row(last, judge(reading.execution, reading.said), reading, as_of)
+            release = rows.scheduled(judge(reading.execution, reading.said), reading)
+            row = rows.tree_row(last, release, reading, as_of)
         self._movements.note(row.value.release, reading.execution.history_length, as_of)
         return row
 
@@ -332,7 +346,8 @@ def _seen_or_last(
     if reading.said:
         return _listed(_seen(judge(reading.execution, reading.said), reading, as_of, last), reading)
     problem = reading.problem or Problem(ProblemCode.MISSING, "The release was not asked.")
-    if last is None or known is None or known.said is None or _other_run(known, reading):
+    # What was said of it before it began says nothing of how it goes.
+    if last is None or known is None or known.said is None or known.scheduled or _other_run(known, reading):
         return _seen(unanswered(reading.execution, problem), reading, as_of, None)
     # The last words are marked with their time.
     kept = replace(known, execution=reading.execution, runs=reading.runs)
@@ -363,11 +378,11 @@ def _seen(release: Release, reading: Reading, as_of: datetime, last: Snapshot[Se
     # The history's length is left out: an event that changes nothing that is shown makes no new version.
     execution = replace(reading.execution, history_length=None)
     runs = [(run.run_id, run.status) for run in reading.runs.executions]
-    version = version_of(execution, reading.digest, reading.problem, runs)
-    release = with_parts(replace(release, runs=reading.runs, levels=reading.levels))
+    version = version_of(execution, reading.digest, reading.problem, reading.scheduled, runs)
+    release = rows.scheduled(with_parts(replace(release, runs=reading.runs, levels=reading.levels)), reading)
     unmoved = last is not None and last.value.reading.said is reading.said
-    rows, texts = (last.value.rows, last.value.texts) if last and unmoved else _size(release)
-    return Snapshot(Seen(release, reading, rows, Names(release.id, release.root), texts), as_of, version)
+    count, texts = (last.value.rows, last.value.texts) if last and unmoved else _size(release)
+    return Snapshot(Seen(release, reading, count, Names(release.id, release.root), texts), as_of, version)
 
 
 def _size(release: Release) -> tuple[int, int]:
@@ -391,7 +406,8 @@ def _moved(counts: Mapping[Status, int], listed: Sequence[Execution], shown: Seq
     for run, release in zip(listed, shown, strict=True):
         if run.status is not release.execution.status:
             moved[run.status] -= 1
-            moved[release.execution.status] += 1
+            # One that another run stands for is no release of its own, and is not counted.
+            moved[release.execution.status] += not release.execution.next_run_id
     return {status: count for status, count in moved.items() if count > 0}
 
 

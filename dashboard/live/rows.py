@@ -51,6 +51,11 @@ class Row:
         return self.tree_at is not None or reading.large
 
 
+def scheduled(release: Release, reading: Reading) -> Release:
+    """A release with when its work is to begin, where it had not begun when it was read."""
+    return replace(release, scheduled_for=reading.execution.execution_time) if reading.scheduled else release
+
+
 def row_weight(row: Row) -> int:
     """About how many bytes a row takes."""
     return row.weight
@@ -61,7 +66,7 @@ def state_row(last: Snapshot[Row] | None, reading: Reading, at: datetime) -> Sna
     said = reading.said
     if said is None:
         return _unanswered(last, reading, at)
-    release = _bare(judge(reading.execution, said))
+    release = _bare(scheduled(judge(reading.execution, said), reading))
     run = reading.execution
     if run.status.closed and reading.fingerprint is None:
         # It had ended when it was listed, and was asked after that.
@@ -97,7 +102,8 @@ def same_row(last: Snapshot[Row], reading: Reading, at: datetime) -> Snapshot[Ro
 def _unanswered(last: Snapshot[Row] | None, reading: Reading, at: datetime) -> Snapshot[Row]:
     """The row of a release that did not answer: its last words, marked, under what Temporal knows of it now."""
     problem = reading.problem or Problem(ProblemCode.MISSING, "The release was not asked.")
-    if last is None or last.value.reading.said is None:
+    # What was said of it before it began says nothing of how it goes.
+    if last is None or last.value.reading.said is None or last.value.reading.scheduled:
         return _snapshot(Row(_bare(unanswered(reading.execution, problem)), reading), at)
     before = last.value
     release = of_execution(before, reading.execution)
@@ -192,7 +198,13 @@ def standing(execution: Execution) -> dict[str, tuple[int, bool, bool]]:
 
 def _bare(release: Release) -> Release:
     root = brief_entity(replace(release.root, children=(), attempt=None, child_run=None))
-    return Release(_brief(release.execution), root, said_at=release.said_at, parts=release.parts)
+    return Release(
+        _brief(release.execution),
+        root,
+        said_at=release.said_at,
+        parts=release.parts,
+        scheduled_for=release.scheduled_for,
+    )
 
 
 def _brief(execution: Execution) -> Execution:
@@ -203,5 +215,6 @@ def _brief(execution: Execution) -> Execution:
 
 def _snapshot(row: Row, at: datetime) -> Snapshot[Row]:
     release = row.release
-    shown = (release.execution, release.root, release.parts, release.said_at, row.broken, row.waiting)
+    shown = (release.execution, release.root, release.parts, release.said_at, release.scheduled_for)
+    shown = (*shown, row.broken, row.waiting)
     return Snapshot(row, at, version_of(*shown))

@@ -100,7 +100,6 @@ class KioskRelease(ReleaseRow):
     workflow_id: str
     run_id: str
     status: Status
-    began_at: datetime
     closed_at: datetime | None
     progress: Progress
     wave_progress: Progress
@@ -121,7 +120,6 @@ class KioskRelease(ReleaseRow):
             workflow_id=release.id,
             run_id=execution.run_id,
             status=execution.status,
-            began_at=runs.began_at,
             closed_at=execution.closed_at,
             progress=Progress.of(tally_apps(root)),
             wave_progress=Progress.of(tally(root.children)),

@@ -24,6 +24,7 @@ class Named(Model):
     name: str
     word: str
     since: datetime | None
+    scheduled_for: datetime | None
     cause: str | None
 
     @classmethod
@@ -37,6 +38,7 @@ class Named(Model):
             name=root.name,
             word=found.label or (found.note if found.waits else own),
             since=release.stuck.since if release.stuck else execution.closed_at or root.updated_at,
+            scheduled_for=release.scheduled_for,
             cause=cut(root.error or (found.note if found.attention else "")) or None,
         )
 
@@ -70,6 +72,7 @@ class OverviewView(Model):
     waits_for_somebody: Card = Field(description="Paused, or waiting for a person in one of their parts.")
     stuck: Card = Field(description="Those that run and in which nothing has moved for long, with nothing pending.")
     moves: Card
+    scheduled: Card = Field(description="Those whose work is to begin at a time that has not come, the next first.")
     moving_waves: int = Field(description="How many waves those have that move, as far as they have told.")
     untold: int = Field(description="How many of those did not tell how they stand, but run as far as Temporal knows.")
     ended_since: datetime = Field(description="24 hours before this was read.")
@@ -87,6 +90,7 @@ class OverviewView(Model):
             waits_for_somebody=Card.of(seen.waiting),
             stuck=Card.of(seen.still),
             moves=Card.of(seen.moving),
+            scheduled=Card.of(seen.scheduled),
             moving_waves=sum(len(release.root.child_ids) for release in seen.moving),
             untold=_untold(seen),
             ended_since=seen.since,
@@ -103,7 +107,7 @@ class OverviewView(Model):
     def quiet(self) -> bool:
         """Whether there is nothing to say of any of them."""
         open_ones = self.needs_somebody.count + self.waits_for_somebody.count + self.stuck.count + self.moves.count
-        return not (open_ones or self.ended_count)
+        return not (open_ones or self.scheduled.count or self.ended_count)
 
     @property
     def ended_count(self) -> int:

@@ -180,7 +180,7 @@ def _row_of(seen: Snapshot[Release], entity: Entity) -> PanelRow:
     row = PanelRow.of(entity, place_of("panel", entity.id, 0), WorkTimes(release, seen.as_of))
     if entity is not release.root:
         return row
-    own = {"began_at": release.began_at(seen.as_of), "ended_at": release.execution.closed_at}
+    own = {"began_at": release.began_at, "ended_at": release.execution.closed_at}
     return row.model_copy(update=own)
 
 

@@ -11,7 +11,8 @@ from dashboard.domain.overall import overall
 from dashboard.domain.parts import Part, Parts, parts_of
 from dashboard.domain.phases import Phase
 from dashboard.pages.base import part
-from dashboard.pages.rows import Row, common
+from dashboard.pages.origin import OriginView
+from dashboard.pages.rows import WorkedRow, common
 
 
 @part
@@ -80,7 +81,7 @@ class StuckView:
 
 
 @part
-class ReleaseRow(Row):
+class ReleaseRow(WorkedRow):
     """A release. `state` and `phase` are its own; `overall_phase` and `summary` count its parts in."""
 
     overall_phase: Annotated[
@@ -102,6 +103,12 @@ class ReleaseRow(Row):
     stuck: Annotated[
         StuckView | None,
         Field(description="Set while it runs, nothing has changed for long and nothing is pending that would move it."),
+    ]
+    scheduled_for: Annotated[
+        datetime | None, Field(description="When its work is to begin, where that time has not come.")
+    ]
+    origin: Annotated[
+        OriginView | None, Field(description="How its run began, where another came before it, or a schedule does it.")
     ]
     counted: Annotated[str, Field(exclude=True)]
     note: Annotated[str, Field(exclude=True)]
@@ -129,6 +136,10 @@ def release_common(release: Release, place: str) -> dict[str, Any]:
     found, parts = overall(release), parts_of(release)
     return {
         **common(release.root, place),
+        "began_at": release.began_at,
+        "ended_at": release.execution.closed_at,
+        "scheduled_for": release.scheduled_for,
+        "origin": OriginView.of(release.execution.origin),
         "type": release.root.type,
         "overall_phase": found.phase,
         "summary": found.summary,

@@ -139,6 +139,11 @@ class ReleasesPage(ListPage):
         description="By the status of the execution, for all that q, since and until find, whatever the phase."
     )
     counted_at: datetime = Field(description="When `counts` and `total` were counted, in UTC: seconds before `as_of`.")
+    counts_exact: bool = Field(
+        description="Whether `counts` and `total` are without all runs that another stands for: retried attempts, "
+        "earlier runs of a schedule, and what was reset. Elsewhere they are without those that were seen."
+    )
+    earlier: int = Field(description="How many such runs are left out of this page.")
     overview: OverviewView | None = Field(description="Of the first page of the whole list; null elsewhere.")
     offset: int = Field(exclude=True)
 
@@ -162,6 +167,8 @@ class ReleasesPage(ListPage):
             filter=FilterView.of(wanted),
             counts=dict(counts),
             counted_at=listing.counted_at,
+            counts_exact=listing.exact,
+            earlier=listing.earlier,
             overview=OverviewView.of(snapshot) if first and listing.releases else None,
             offset=listing.offset,
             **freshness(snapshot),

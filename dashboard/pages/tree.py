@@ -15,7 +15,7 @@ from dashboard.domain.work_times import WorkTimes
 from dashboard.pages.base import part
 from dashboard.pages.places import place_of
 from dashboard.pages.release_row import ReleaseRow, release_common
-from dashboard.pages.rows import AppRow, BundleRow, ClusterRow, Row, WaveRow, WorkedRow, worked
+from dashboard.pages.rows import AppRow, BundleRow, ClusterRow, Row, WaveRow, worked
 from dashboard.pages.views import FailureView, PauseView, Progress
 
 # From so many rows on a browser is told to make those that are out of sight later.
@@ -23,7 +23,7 @@ LARGE = 1_500
 
 
 @part
-class ReleaseTree(ReleaseRow, WorkedRow):
+class ReleaseTree(ReleaseRow):
     """A release with its waves: what Temporal knows of its execution beside what it says of itself."""
 
     type: EntityType
@@ -108,8 +108,6 @@ def tree_fields(release: Release, folding: Folding, known_at: datetime) -> dict[
     work = WorkTimes(release, known_at)
     return {
         **release_common(release, place),
-        "began_at": release.began_at(known_at),
-        "ended_at": execution.closed_at,
         "workflow_id": execution.workflow_id,
         "run_id": execution.run_id,
         "workflow_type": execution.workflow_type,

@@ -108,12 +108,13 @@ class ChildDetails:
     async def _explain(self, run: Execution, found: dict[str, Execution]) -> None:
         handle = self._client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
         try:
-            closing = await self._endings.read(handle, run, self._budget)
+            ending = await self._endings.read(handle, run, self._budget)
         except ASKING_ERRORS as exc:
             if is_not_found(exc):
                 found[run.run_id] = replace(run, described_at=datetime.now(UTC), gaps=(GONE,))
             return  # Its row says that the reason was not read yet.
-        found[run.run_id] = replace(run, described_at=datetime.now(UTC), closing=closing)
+        closing, next_run_id = (ending.closing, ending.next_run_id) if ending else (None, "")
+        found[run.run_id] = replace(run, described_at=datetime.now(UTC), closing=closing, next_run_id=next_run_id)
 
 
 def _is_fresh(run: Execution, since: datetime) -> bool:

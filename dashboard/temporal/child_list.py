@@ -9,7 +9,7 @@ from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 
 from dashboard.domain.child_runs import Child, Children, has_lost, lacks, merge
 from dashboard.domain.children import MAX_CHILDREN
-from dashboard.domain.entities import Execution, Status
+from dashboard.domain.entities import Execution, Initiator, Status
 from dashboard.domain.problems import Problem
 from dashboard.temporal.budget import Budget
 from dashboard.temporal.client import Client
@@ -118,7 +118,8 @@ def _with_known(whole: Children, known: Children) -> Children:
 
 
 def _query(release: Execution) -> str:
-    if release.first_run_id == release.run_id:
+    begun_anew = release.origin is not None and release.origin.initiator in {Initiator.RETRY, Initiator.CRON}
+    if release.first_run_id == release.run_id or begun_anew:
         # Not the id: an SQL store of Temporal 1.32 finds none with a backslash or a double quote, however escaped.
         return f"RootRunId = {literal(release.run_id)}"
     if sayable(release.workflow_id) != release.workflow_id:
@@ -131,6 +132,6 @@ def read_children(infos: Sequence[WorkflowExecutionInfo]) -> list[Child]:
     """Executions below a release, each with its place in the tree. Raises nothing."""
     runs = read_executions(infos)
     return [
-        Child(run, info.parent_execution.workflow_id or None, info.root_execution.run_id)
+        Child(run, info.parent_execution.workflow_id or None, info.root_execution.run_id, info.parent_execution.run_id)
         for run, info in zip(runs, infos, strict=True)
     ]

@@ -4,7 +4,7 @@ Every call is given what is left of the budget, and most are tried again by the 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 from pydantic import JsonValue
 from temporalio.api.common.v1 import Payload, WorkflowExecution
@@ -95,6 +95,20 @@ class Client:
         answer = await self._service.get_workflow_execution_history(request, retry=True, timeout=budget.left)
         return answer.history.events
 
+    async def history(self, execution: WorkflowExecution, budget: Budget, *, pages: int) -> AsyncIterator[HistoryEvent]:
+        """A run's events from its first on, of so many pages at most."""
+        token = b""
+        for _ in range(pages):
+            request = GetWorkflowExecutionHistoryRequest(
+                namespace=self._namespace, execution=execution, next_page_token=token, skip_archival=True
+            )
+            answer = await self._service.get_workflow_execution_history(request, retry=True, timeout=budget.left)
+            for event in answer.history.events:
+                yield event
+            token = answer.next_page_token
+            if not token:
+                return
+
     async def newest_events(
         self, execution: WorkflowExecution, budget: Budget, *, limit: int
     ) -> Sequence[HistoryEvent]:
@@ -143,6 +157,10 @@ class Handle:
         """How the run ended."""
         events = await self._client.events(self._execution, budget, last_only=True)
         return events[-1] if events else None
+
+    def history(self, budget: Budget, *, pages: int) -> AsyncIterator[HistoryEvent]:
+        """The run's events from its first on, of so many pages at most."""
+        return self._client.history(self._execution, budget, pages=pages)
 
     async def newest_events(self, budget: Budget, *, limit: int) -> Sequence[HistoryEvent]:
         """The newest events of the run, the newest first."""

@@ -18,6 +18,8 @@ MAX_CAUSES = 20
 # Characters kept of a message: no server lets one be longer that is a failure's alone.
 MAX_MESSAGE = 4_000_000
 
+RESETTER = "history-resetter"
+
 _TIMEOUTS = {
     TimeoutType.TIMEOUT_TYPE_START_TO_CLOSE: "StartToCloseTimeout",
     TimeoutType.TIMEOUT_TYPE_SCHEDULE_TO_START: "ScheduleToStartTimeout",
@@ -112,6 +114,10 @@ def decode_closing(event: HistoryEvent) -> Failure | None:
     kind = event.event_type
     if kind == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED:
         return read_failure(event.workflow_execution_failed_event_attributes.failure)
+    if kind == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW:
+        # A run that failed and is tried again, or that its schedule begins anew, ends like this.
+        again = event.workflow_execution_continued_as_new_event_attributes
+        return read_failure(again.failure) if again.HasField("failure") else None
     if kind == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED:
         terminated = event.workflow_execution_terminated_event_attributes
         by = clean_text(terminated.identity)
@@ -140,6 +146,18 @@ def decode_time_out(raw: DescribeWorkflowExecutionResponse) -> Failure:
         limit, name = min(exceeded)
         text = f"The workflow did not end within its {name} of {limit.total_seconds():g} s."
     return Failure("", text, kind="timeout")
+
+
+def next_run_of(event: HistoryEvent) -> str:
+    """The run that follows one with this last event: its next attempt, on its schedule, or what it continued as."""
+    attributes = event.WhichOneof("attributes")
+    told = getattr(event, attributes) if attributes else None
+    return str(getattr(told, "new_execution_run_id", ""))
+
+
+def is_reset(event: HistoryEvent) -> bool:
+    """Whether a run with this last event was ended because it was reset. The server does that by this name."""
+    return event.workflow_execution_terminated_event_attributes.identity == RESETTER
 
 
 def decode_cancellation(events: Iterable[HistoryEvent]) -> Failure | None:

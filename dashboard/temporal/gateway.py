@@ -21,9 +21,11 @@ from dashboard.temporal.child_details import DescribedRuns
 from dashboard.temporal.child_words import ChildWords
 from dashboard.temporal.client import Client, Handle
 from dashboard.temporal.connection import Connection
+from dashboard.temporal.earlier_runs import EarlierRuns
 from dashboard.temporal.errors import ASKING_ERRORS, is_not_found, unavailable
 from dashboard.temporal.executions import read_description
 from dashboard.temporal.history import Endings, with_task_failure
+from dashboard.temporal.origins import Origins, waiting
 from dashboard.temporal.pace import Pace
 from dashboard.temporal.parts import ask_in_parts
 from dashboard.temporal.presence import Presence
@@ -54,6 +56,8 @@ class TemporalGateway:
         self._endings = Endings()
         self._pollers = QueuePollers()
         self._described = DescribedRuns()
+        self._origins = Origins()
+        self._earlier = EarlierRuns(self._endings)
         self._pace = Pace(connection.visibility)
 
     async def page(
@@ -69,11 +73,24 @@ class TemporalGateway:
         async with self._asking(total) as client:
             rows = await self._pace.page(client, self._visibility, asked, counts, total, last)
         queries = total.less(RESERVE)
+        earlier = await self._earlier.among(client, rows.runs, queries)
+        runs = tuple(run for run in rows.runs if run.run_id not in earlier)
         readings = await asyncio.gather(
-            *(self._state(client, run, known.get((run.workflow_id, run.run_id)), queries) for run in rows.runs)
+            *(self._state(client, run, known.get((run.workflow_id, run.run_id)), queries) for run in runs)
         )
+        found, exact = self._earlier.counted(rows, asked, earlier)
+        again = last if last and rows.listed_at == last.listed_at else None
         return Listing(
-            tuple(readings), rows.counts, rows.next, rows.absent, rows.runs, rows.listed_at, rows.counted_at, rows.late
+            tuple(readings),
+            found,
+            rows.next,
+            rows.absent,
+            runs,
+            rows.listed_at,
+            rows.counted_at,
+            rows.late,
+            earlier=len(earlier) + (again.earlier if again else 0),
+            exact=exact,
         )
 
     async def read(
@@ -135,11 +152,11 @@ class TemporalGateway:
     ) -> Reading:
         """One describe for a release that has not moved; else its tree, or its own state where that is too large."""
         total = Budget.of(budget)
-        if known is not None and (known.large or not deep):
+        if known is not None and not known.scheduled and (known.large or not deep):
             async with self._asking(total, workflow_id, run_id) as client:
                 execution = await self._describe(client, workflow_id, total, run_id)
             if _fingerprint(execution) == _fingerprint(known.execution):
-                return replace(known, execution=replace(execution, closing=known.execution.closing))
+                return replace(known, execution=_as_ended(execution, known.execution))
             if known.large:
                 return await self._large_row(client, execution, total)
         reading = await self._tree_or_gap(workflow_id, known, total, run_id, None)
@@ -150,9 +167,8 @@ class TemporalGateway:
     async def _large_row(self, client: Client, execution: Execution, budget: Budget) -> Reading:
         handle = client.get_workflow_handle(execution.workflow_id, run_id=execution.run_id)
         queries = budget.less(RESERVE)
-        closing = execution.closing or await self._endings.of(handle, execution, queries)
+        execution = await self._endings.told(handle, execution, queries)
         answer = await ask_release(handle, RELEASE_STATE, queries, execution.task_queue)
-        execution = replace(execution, closing=closing)
         if isinstance(answer, Problem):
             return Reading(execution, problem=answer, large=True)
         said, digest = self._map.reword(answer[0]), answer[1]
@@ -169,6 +185,8 @@ class TemporalGateway:
             if known is None:
                 return await self._read_together(client, release_id, total, run_id, opened)
             execution = await self._describe(client, release_id, total, run_id)
+            if known.scheduled or waiting(execution):
+                return waiting(execution) or await self._read_together(client, release_id, total, run_id, opened)
         fingerprint = _fingerprint(execution)
         handle = client.get_workflow_handle(release_id, run_id=execution.run_id)
         queries = total.less(RESERVE)
@@ -176,10 +194,10 @@ class TemporalGateway:
             # Nothing is passed on to it: what it last said is all there is.
             return Reading(execution, problem=problem_of(execution))
         if known.fingerprint == fingerprint and not known.lacks(opened or frozenset()):
-            unmoved = replace(known, execution=replace(execution, closing=known.execution.closing))
+            unmoved = replace(known, execution=_as_ended(execution, known.execution))
             problem = await self._presence.missing(handle, unmoved, queries)
             return Reading(execution, problem=problem) if problem else unmoved
-        execution = replace(execution, closing=await self._endings.of(handle, execution, queries))
+        execution = await self._endings.told(handle, execution, queries)
         same = known.execution.run_id == execution.run_id
         children = self._children(client, queries)
         if (known.parts or known.levels) and same and opened is not None:
@@ -213,11 +231,15 @@ class TemporalGateway:
             rows = await self._pace.newest(client, self._visibility, limit, total)
         queries = total.less(RESERVE)
         children = self._children(client, queries)
+        earlier = await self._earlier.among(client, rows.runs, queries)
+        runs = [run for run in rows.runs if run.run_id not in earlier]
 
         # The id may have the part of one of these releases in it: each of the others then has it with its own.
-        of = next((run.workflow_id for run in rows.runs if stable_id(entity_id, run.workflow_id) != entity_id), "")
+        of = next((run.workflow_id for run in runs if stable_id(entity_id, run.workflow_id) != entity_id), "")
 
         async def ask(run: Execution) -> Entity | None:
+            if waiting(run):
+                return None
             if (run.run_id, entity_id) in known:
                 return known[run.run_id, entity_id]
             handle = client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
@@ -233,8 +255,8 @@ class TemporalGateway:
             except Exception as exc:  # noqa: BLE001 - logged with its stack; the others have nothing to do with it
                 return lost_row(entity_id, entity_type, undecodable("The answer of this release", exc))
 
-        answers = await asyncio.gather(*(ask_or_gap(run) for run in rows.runs))
-        return Search(tuple(zip(rows.runs, answers, strict=True)), sum(rows.counts.values()))
+        answers = await asyncio.gather(*map(ask_or_gap, runs))
+        return Search(tuple(zip(runs, answers, strict=True)), sum(rows.counts.values()) - len(earlier))
 
     async def _read_together(
         self, client: Client, release_id: str, total: Budget, run_id: str | None, opened: frozenset[str] | None
@@ -245,13 +267,15 @@ class TemporalGateway:
             # The query takes longest, so it is sent first: what is asked beside it waits for one turn of the loop.
             await asyncio.sleep(0)
             execution = await self._describe(client, release_id, total, run_id)
+            if scheduled := waiting(execution):
+                return scheduled
             children = self._children(client, total.less(RESERVE))
-            closing, answer = await asyncio.gather(
-                self._endings.of(handle, execution, total), children.join(execution, asking)
+            ended = client.get_workflow_handle(release_id, run_id=execution.run_id)
+            execution, answer = await asyncio.gather(
+                self._endings.told(ended, execution, total), children.join(execution, asking)
             )
         finally:
             asking.cancel()
-        execution = replace(execution, closing=closing)
         if _too_large(answer) and opened is not None:
             # Somebody waits for a first page: what comes within a moment is shown, the rest at the next look.
             handle = client.get_workflow_handle(release_id, run_id=execution.run_id)
@@ -261,7 +285,7 @@ class TemporalGateway:
         return _reading(execution, answer, None)
 
     def _children(self, client: Client, budget: Budget) -> ChildReader:
-        shared = (self._pollers, self._endings, self._described)
+        shared = (self._pollers, self._endings, self._described, self._origins)
         return ChildReader(client, self._map, budget, self._words, *shared, self._pace)
 
     async def _read_in_parts(
@@ -303,12 +327,18 @@ class TemporalGateway:
             # No query is passed on to it; by whom it was paused, a list does not tell.
             run = await described(handle, run, budget)
             return Reading(run, problem=problem_of(run))
-        closing = asyncio.ensure_future(self._endings.brief(handle, run, budget))
+        if waiting(run):
+            seen = await self._origins.told(client, await described(handle, run, budget), budget)
+            if scheduled := waiting(seen):
+                return scheduled
+        run = await self._origins.told(client, run, budget)
+        ending = asyncio.ensure_future(self._endings.brief(handle, run, budget))
         try:
             reading = await self._said_state(handle, run, budget)
-            return replace(reading, execution=replace(reading.execution, closing=await closing))
+            ended = await ending
+            return replace(reading, execution=replace(reading.execution, closing=ended.closing if ended else None))
         finally:
-            closing.cancel()
+            ending.cancel()
 
     async def _said_state(self, handle: Handle, run: Execution, budget: Budget) -> Reading:
         answer = await ask_release(handle, RELEASE_STATE, budget, run.task_queue)
@@ -325,7 +355,8 @@ class TemporalGateway:
         handle = client.get_workflow_handle(release_id, run_id=run_id)
         description = await handle.describe(budget)
         execution = await with_task_failure(client, read_description(description), budget)
-        return await self._pollers.with_pollers(client, execution, budget)
+        execution = await self._pollers.with_pollers(client, execution, budget)
+        return await self._origins.told(client, execution, budget)
 
     @asynccontextmanager
     async def _asking(
@@ -342,6 +373,11 @@ class TemporalGateway:
             if refusal.problem.code in {ProblemCode.TIMED_OUT, ProblemCode.UNAVAILABLE}:
                 self._connection.forget(began)
             raise refusal from exc
+
+
+def _as_ended(execution: Execution, known: Execution) -> Execution:
+    """A run that has not moved, with how it ended as far as that is known."""
+    return replace(execution, closing=known.closing, next_run_id=known.next_run_id)
 
 
 def _too_large(answer: Told | Problem) -> bool:

@@ -1,6 +1,6 @@
 """What only the history tells: why a workflow task fails again and again, and why a run ended."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from cachetools import LRUCache
 
@@ -8,7 +8,14 @@ from dashboard.domain.entities import Execution, Failure, Status
 from dashboard.temporal.budget import Budget
 from dashboard.temporal.client import Client, Handle
 from dashboard.temporal.errors import ASKING_ERRORS
-from dashboard.temporal.failures import read_cancellation, read_closing, read_task_failure, read_time_out
+from dashboard.temporal.failures import (
+    is_reset,
+    next_run_of,
+    read_cancellation,
+    read_closing,
+    read_task_failure,
+    read_time_out,
+)
 
 # Only the first of the failures is written to the history; what arrived since, such as signals, may stand after it.
 NEWEST_EVENTS = 20
@@ -32,55 +39,88 @@ async def with_task_failure(client: Client, execution: Execution, budget: Budget
     return replace(execution, failing_task=replace(execution.failing_task, failure=read_task_failure(events)))
 
 
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended: why, if not well, and the run that followed it by itself, as its next attempt or on schedule.
+
+    One that was `reset` was ended for another to go on from a point in it, which it does not name.
+    """
+
+    closing: Failure | None = None
+    next_run_id: str = ""
+    reset: bool = False
+
+    @property
+    def followed(self) -> bool:
+        """Whether another run stands for it, so that it is no release of its own."""
+        return bool(self.next_run_id) or self.reset
+
+
 class Endings:
-    """Reads why runs ended, each once: an end never changes."""
+    """Reads how runs ended, each once: an end never changes."""
 
     def __init__(self) -> None:
-        self._known: LRUCache[str, Failure | None] = LRUCache(KEEP_CHARACTERS, _weight)
-        self._brief: LRUCache[str, Failure | None] = LRUCache(KEEP_CHARACTERS, _weight)
+        self._known: LRUCache[str, Ending] = LRUCache(KEEP_CHARACTERS, _weight)
+        self._brief: LRUCache[str, Ending] = LRUCache(KEEP_CHARACTERS, _weight)
 
-    async def of(self, handle: Handle, execution: Execution, budget: Budget) -> Failure | None:
-        """Why a run ended; None where it ended well, or where that cannot be read now."""
+    async def told(self, handle: Handle, execution: Execution, budget: Budget) -> Execution:
+        """The execution with why it ended and what followed it, where it has ended."""
+        ending = await self.of(handle, execution, budget)
+        return replace(execution, closing=ending.closing, next_run_id=ending.next_run_id) if ending else execution
+
+    async def of(self, handle: Handle, execution: Execution, budget: Budget) -> Ending | None:
+        """How a run ended; None where it has not, or where that cannot be read now."""
         try:
             return await self.read(handle, execution, budget)
         except ASKING_ERRORS:
             return None  # The reason adds to what describe said; without it the release is still shown as ended.
 
-    async def brief(self, handle: Handle, execution: Execution, budget: Budget) -> Failure | None:
+    async def brief(self, handle: Handle, execution: Execution, budget: Budget) -> Ending | None:
         """The same as far as a row of a list has room for it; what was read once is remembered the longer."""
         if execution.run_id in self._brief:
             return self._brief[execution.run_id]
-        if execution.status not in ENDED_FOR_A_REASON:
+        ending = await self.of(handle, execution, budget)
+        if ending is None:
             return None
-        try:
-            closing = await self.read(handle, execution, budget)
-        except ASKING_ERRORS:
-            return None
-        self._brief[execution.run_id] = closing and closing.brief
-        return self._brief[execution.run_id]
+        brief = replace(ending, closing=ending.closing and ending.closing.brief)
+        self._brief[execution.run_id] = brief
+        return brief
 
-    async def read(self, handle: Handle, execution: Execution, budget: Budget) -> Failure | None:
-        """Why a run ended; None where it ended well or its last event does not say. Raises one of ASKING_ERRORS."""
-        if execution.status not in ENDED_FOR_A_REASON:
+    async def read(self, handle: Handle, execution: Execution, budget: Budget) -> Ending | None:
+        """How a run ended; None where it has not, or where it ended well and no schedule begins it anew.
+
+        Raises one of ASKING_ERRORS.
+        """
+        if not _says_more(execution):
             return None
         if execution.run_id in self._known:
             return self._known[execution.run_id]
         async with budget.bounds():
-            closing = await _closing(handle, execution.status, budget)
-        if _weight(closing) <= KEEP_CHARACTERS:
-            self._known[execution.run_id] = closing
-        return closing
+            ending = await _ending(handle, execution.status, budget)
+        if _weight(ending) <= KEEP_CHARACTERS:
+            self._known[execution.run_id] = ending
+        return ending
 
 
-async def _closing(handle: Handle, status: Status, budget: Budget) -> Failure | None:
+def _says_more(execution: Execution) -> bool:
+    """Whether the last event of a run says more than its status."""
+    if execution.status is Status.COMPLETED:
+        # Only a schedule begins anew what ended well; each of its runs had to wait for its time.
+        return execution.execution_time is not None and execution.execution_time > execution.started_at
+    return execution.status in ENDED_FOR_A_REASON
+
+
+async def _ending(handle: Handle, status: Status, budget: Budget) -> Ending:
     if status is Status.CANCELED:
         # The last event says no more than that it was cancelled.
-        return read_cancellation(await handle.newest_events(budget, limit=NEWEST_EVENTS))
-    if status is Status.TIMED_OUT:
-        return read_time_out(await handle.describe(budget))
+        return Ending(read_cancellation(await handle.newest_events(budget, limit=NEWEST_EVENTS)))
     event = await handle.closing_event(budget)
-    return read_closing(event) if event else None
+    if event is None:
+        return Ending()
+    closing = read_time_out(await handle.describe(budget)) if status is Status.TIMED_OUT else read_closing(event)
+    return Ending(closing, next_run_of(event), reset=is_reset(event))
 
 
-def _weight(failure: Failure | None) -> int:
-    return EACH_END + (sum(len(each.message) for each in (failure, *failure.causes)) if failure else 0)
+def _weight(ending: Ending) -> int:
+    closing = ending.closing
+    return EACH_END + (sum(len(each.message) for each in (closing, *closing.causes)) if closing else 0)

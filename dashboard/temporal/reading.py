@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from dashboard.domain.child_runs import Children, of_this_release
-from dashboard.domain.children import find_row, release_row, release_tree, runs_by_row, tellers
+from dashboard.domain.children import find_row, followers, release_row, release_tree, runs_by_row, tellers
 from dashboard.domain.entities import Entity, Execution
 from dashboard.domain.entity_map import EntityMap
 from dashboard.domain.pending import place
@@ -24,6 +24,7 @@ from dashboard.temporal.client import Client, Handle
 from dashboard.temporal.errors import ASKING_ERRORS, source_problem
 from dashboard.temporal.executions import read_description
 from dashboard.temporal.history import Endings
+from dashboard.temporal.origins import Origins
 from dashboard.temporal.pace import Pace
 from dashboard.temporal.query_shape import OUR_QUERIES
 from dashboard.temporal.queue_pollers import QueuePollers
@@ -41,6 +42,8 @@ WORDLESS = frozenset(
         ProblemCode.QUERY_TIMED_OUT,
     }
 )
+# How many child workflows are looked into for whether they were tried again, in one look.
+MAX_FOLLOWERS = 200
 # How long after the end of a release Temporal's list may still lack what happened last.
 SETTLED = timedelta(seconds=30)
 # Seconds that a release which has told of itself waits for a list of children that it is not known to have.
@@ -78,12 +81,14 @@ class ChildReader:
         pollers: QueuePollers,
         endings: Endings,
         described: DescribedRuns,
+        origins: Origins,
         pace: Pace | None = None,
     ) -> None:
         self._client = client
         self._map = entity_map
         self._budget = budget
         self._words = words
+        self._origins = origins
         self._lists = ChildList(client, budget)
         self._details = ChildDetails(client, budget, pollers, endings, described)
         self._pace = pace or Pace()
@@ -158,6 +163,8 @@ class ChildReader:
         return _because(told, problem)
 
     async def _tree(self, release: Execution, children: Children) -> Told:
+        origins = await self._origins.of(self._client, followers(release, children, MAX_FOLLOWERS), self._budget)
+        children = replace(children, asked_at=datetime.now(UTC), origins=origins)
         described, words = await asyncio.gather(
             self._details.of(release, children),
             self._words.ask(self._client, tellers(release, children, self._map), children.words, self._budget),

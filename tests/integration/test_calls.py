@@ -4,11 +4,13 @@ import asyncio
 import os
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from math import inf
 from typing import Any
 
 import pytest
 from temporalio.client import Client as Connected
+from temporalio.common import RetryPolicy
 
 from dashboard.bridge import LoopThread
 from dashboard.domain.filters import Cursor, ReleaseFilter, Slice
@@ -19,6 +21,7 @@ from dashboard.temporal.connection import Connection
 from dashboard.temporal.gateway import TemporalGateway
 from tests.rollout_makers import hierarchy
 from tests.stage import Stage
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.alone
 
@@ -186,3 +189,25 @@ def test_a_burst_of_viewers_costs_what_one_costs(stage: Stage):
         loop.stop()
 
     assert watched(stage, burst).calls == {"describe": 1, "query": 1, "list": 2}
+
+
+def test_how_a_run_began_and_which_runs_another_stands_for_is_read_once(stage: Stage):
+    soon = RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_attempts=2)
+    release_id = stage.start_tree("again", retry_policy=soon)
+    stage.on(release_id, lambda handle: handle.signal("finish", "no capacity"))
+    eventually(lambda: [item["phase"] for item in stage.listed("again").values()] == ["running"])
+
+    def look_thrice(live: LiveReleases) -> None:
+        for size in (20, 19, 18):
+            assert [release.execution.run_id for release in live.page(Slice(size)).value.releases]
+        for whole in (False, True):
+            assert live.release(release_id, whole=whole).value.execution.origin
+
+    assert watched(stage, look_thrice).calls["history"] == 2, "the end of the first run and the begin of the second"
+
+
+def test_a_release_that_waits_for_its_time_is_described_and_not_asked(stage: Stage):
+    stage.start("later", {"get_release_state": STATE}, start_delay=timedelta(hours=1))
+    stage.listed("later")
+    counts = watched(stage, lambda live: live.page(Slice()))
+    assert counts.calls == {"list": 1, "count": 1, "describe": 1, "history": 1}

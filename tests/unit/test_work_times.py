@@ -102,15 +102,15 @@ def test_a_release_that_continued_as_new_began_with_its_first_run():
     first = execution(Status.CONTINUED_AS_NEW, run_id="1", started_at=at(0), closed_at=at(30))
     other = execution(Status.FAILED, run_id="0", started_at=at(-90), closed_at=at(-80))
     release = replace(release_of(run=new), runs=Runs((new, before, first, other)))
-    assert release.began_at(READ) == at(0)
-    assert replace(release, execution=other).began_at(READ) == at(-90)
-    assert replace(release, execution=before).began_at(READ) == at(0)
+    assert release.began_at == at(0)
+    assert replace(release, execution=other).began_at == at(-90)
+    assert replace(release, execution=before).began_at == at(0)
 
 
 def test_a_release_that_is_scheduled_has_not_begun():
     release = release_of(run=execution(execution_time=at(300)))
-    assert release.began_at(READ) is None
-    assert release.began_at(at(301)) == at(300)
+    assert replace(release, scheduled_for=at(300)).began_at is None
+    assert release.began_at == at(300)
 
 
 def test_a_row_of_a_phase_without_an_end_goes_on():

@@ -1,0 +1,48 @@
+"""How a run began that follows another of the same workflow id."""
+
+from pydantic import Field
+
+from dashboard.domain.entities import Initiator, Origin
+from dashboard.domain.texts import cut
+from dashboard.pages.base import Model
+
+
+class OriginView(Model):
+    """What began a run, and how the one before it ended."""
+
+    initiator: Initiator
+    attempt: int = Field(description="Which attempt of a retried workflow it is, from 1.")
+    before: str = Field(description="The id of the run that it follows; empty for the first.")
+    last_failure: str | None = Field(description="The innermost cause with which the run before it failed.")
+    cron: str = Field(description="Its schedule, if it has one.")
+    reason: str = Field(description="Why it was reset, if it was.")
+    text: str = Field(description="All of it in words.")
+
+    @classmethod
+    def of(cls, origin: Origin | None) -> "OriginView | None":
+        """The view of a run's origin; None where nothing came before it and no schedule began it."""
+        if origin is None or not (origin.before or origin.cron):
+            return None
+        cause = cut(origin.failure.root_cause.line) if origin.failure else None
+        return cls(
+            initiator=origin.initiator,
+            attempt=origin.attempt,
+            before=origin.before,
+            last_failure=cause,
+            cron=origin.cron,
+            reason=origin.reason,
+            text=", ".join(_words(origin, cause)),
+        )
+
+
+def _words(origin: Origin, cause: str | None) -> list[str]:
+    if origin.initiator is Initiator.RETRY:
+        return [f"attempt {origin.attempt:,}", f"the last one failed: {cause}" if cause else "the last one failed"]
+    if origin.cron:
+        words = [f"runs on the schedule {origin.cron}"]
+        if origin.initiator is Initiator.CRON:
+            words.append(f"last run failed: {cause}" if cause else "last run did not fail")
+        return words
+    if origin.initiator is Initiator.RESET:
+        return [f"was reset: {origin.reason}" if origin.reason else "was reset"]
+    return ["continued as new"] if origin.initiator is Initiator.CONTINUED_AS_NEW else []

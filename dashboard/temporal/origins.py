@@ -1,0 +1,163 @@
+"""How runs began, from their first events, each read once: a beginning never changes."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from cachetools import LRUCache
+from temporalio.api.enums.v1 import ContinueAsNewInitiator, EventType, WorkflowTaskFailedCause
+from temporalio.api.history.v1 import HistoryEvent, WorkflowExecutionStartedEventAttributes
+
+from dashboard.domain.children import scheduled_row
+from dashboard.domain.entities import Execution, Initiator, Origin
+from dashboard.domain.source import Reading
+from dashboard.temporal.budget import Budget
+from dashboard.temporal.client import Client, Handle
+from dashboard.temporal.decode import clean_text
+from dashboard.temporal.errors import ASKING_ERRORS
+from dashboard.temporal.failures import read_failure
+from dashboard.temporal.salvage import attempt
+
+KEEP = 20_000
+# How many beginnings are read in one look at most, and how many at once.
+MOST_READ = 40
+AT_ONCE = 8
+# How many pages of a reset run's history are read for what it kept.
+MOST_PAGES = 5
+
+_INITIATORS = {
+    ContinueAsNewInitiator.CONTINUE_AS_NEW_INITIATOR_UNSPECIFIED: Initiator.START,
+    ContinueAsNewInitiator.CONTINUE_AS_NEW_INITIATOR_WORKFLOW: Initiator.CONTINUED_AS_NEW,
+    ContinueAsNewInitiator.CONTINUE_AS_NEW_INITIATOR_RETRY: Initiator.RETRY,
+    ContinueAsNewInitiator.CONTINUE_AS_NEW_INITIATOR_CRON_SCHEDULE: Initiator.CRON,
+}
+
+
+class Origins:
+    """Reads how runs began, of those alone for which something came before them or is to be waited for."""
+
+    def __init__(self) -> None:
+        self._known: LRUCache[str, Origin] = LRUCache(KEEP)
+        # By run id and length of the history, as more may have happened since.
+        self._waiting: LRUCache[tuple[str, int | None], bool] = LRUCache(KEEP)
+
+    async def told(self, client: Client, run: Execution, budget: Budget) -> Execution:
+        """The run with its origin, where it has one; one more call at its first look, and only then.
+
+        One that was described and has begun before its time began with its start.
+        """
+        if not has_origin(run):
+            return run
+        if run.history_length and run.scheduled_for(datetime.now(UTC)) and not await self._waits(client, run, budget):
+            run = replace(run, execution_time=run.started_at)
+        origin = await self._of(client, run, budget)
+        return replace(run, origin=origin) if origin else run
+
+    async def of(self, client: Client, runs: Iterable[Execution], budget: Budget) -> dict[str, Origin]:
+        """The origins of these runs by run id, as far as they can be read in one look."""
+        runs = list(runs)
+        unread = [run for run in runs if run.run_id not in self._known][:MOST_READ]
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def read(run: Execution) -> None:
+            async with gate:
+                await self._of(client, run, budget)
+
+        await asyncio.gather(*map(read, unread))
+        return {run.run_id: self._known[run.run_id] for run in runs if run.run_id in self._known}
+
+    async def _of(self, client: Client, run: Execution, budget: Budget) -> Origin | None:
+        if run.run_id in self._known:
+            return self._known[run.run_id]
+        handle = client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
+        try:
+            async with budget.bounds():
+                origin = await _read(handle, budget)
+        except ASKING_ERRORS:
+            return None  # It adds to what describe said; the statuses of the runs before it say most of it.
+        if origin:
+            self._known[run.run_id] = origin
+        return origin
+
+    async def _waits(self, client: Client, run: Execution, budget: Budget) -> bool:
+        """Whether a run that was described really waits for its time; a server may begin one before that.
+
+        A signal that has come meanwhile waits with it.
+        """
+        if run.history_length == 1:
+            return True
+        key = run.run_id, run.history_length
+        if key not in self._waiting:
+            handle = client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
+            try:
+                async with budget.bounds():
+                    events = [event async for event in handle.history(budget, pages=1)]
+            except ASKING_ERRORS:
+                return True
+            self._waiting[key] = not any(map(_is_first_task, events))
+        return self._waiting[key]
+
+
+def waiting(run: Execution) -> Reading | None:
+    """A release that waits for its time: there is nobody to ask. None for any other."""
+    if run.scheduled_for(datetime.now(UTC)) is None:
+        return None
+    return Reading(run, said=scheduled_row(run), digest="scheduled", scheduled=True)
+
+
+def has_origin(run: Execution) -> bool:
+    """Whether something came before a run, or it has to wait for its time: a schedule, a delay, another attempt."""
+    waits = run.execution_time is not None and run.execution_time > run.started_at
+    return waits or run.original_started_at is not None or run.first_run_id not in {"", run.run_id}
+
+
+async def _read(handle: Handle, budget: Budget) -> Origin | None:
+    event = await handle.first_event(budget)
+    if event is None or event.event_type != EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
+        return None
+    began = event.workflow_execution_started_event_attributes
+    origin = attempt("How this execution began", lambda: decode_origin(began), lambda _: None)
+    if origin is None or began.original_execution_run_id in {"", handle.run_id}:
+        return origin
+    # A reset run has the first event of the run that it was reset from, and its own number nowhere in it.
+    return _with_reset(origin, [event async for event in handle.history(budget, pages=MOST_PAGES)])
+
+
+def decode_origin(began: WorkflowExecutionStartedEventAttributes) -> Origin:
+    """How a run began, by its first event."""
+    initiator = _INITIATORS.get(began.initiator, Initiator.UNKNOWN)
+    before = began.continued_execution_run_id
+    return Origin(
+        initiator=initiator,
+        attempt=max(began.attempt, 1),
+        before=before,
+        failure=read_failure(began.continued_failure).brief if began.HasField("continued_failure") else None,
+        cron=clean_text(began.cron_schedule),
+        continues=before if initiator is Initiator.CONTINUED_AS_NEW else "",
+    )
+
+
+def _with_reset(origin: Origin, events: list[HistoryEvent]) -> Origin:
+    """The origin of a reset run: the run before it, why it was reset, and the child workflows that it kept."""
+    resets = [at for at, event in enumerate(events) if _is_reset(event)]
+    origin = replace(origin, initiator=Initiator.RESET, failure=None)
+    if not resets:
+        return origin
+    failed = events[resets[-1]].workflow_task_failed_event_attributes
+    kept = (event.child_workflow_execution_started_event_attributes for event in events[: resets[-1]])
+    return replace(
+        origin,
+        before=failed.base_run_id,
+        reason=clean_text(failed.failure.message),
+        kept=frozenset(started.workflow_execution.run_id for started in kept) - {""},
+    )
+
+
+def _is_reset(event: HistoryEvent) -> bool:
+    cause = event.workflow_task_failed_event_attributes.cause
+    return cause == WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW
+
+
+def _is_first_task(event: HistoryEvent) -> bool:
+    return event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED
