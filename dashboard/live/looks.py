@@ -231,7 +231,10 @@ class Looks:
         if row is None or row.value.reading is not reading:
             row = rows.state_row(row, reading, as_of)
             self.rows.put(key, row)
-        known = rows.newest(row.value.reading.execution, self._ended.get(listed.run_id, listed))
+        read = row.value.reading.execution
+        # What was read of a run says more than its record in a list: how it began, what is pending.
+        listed = read if read.status is listed.status else listed
+        known = rows.newest(read, self._ended.get(listed.run_id, listed))
         release = rows.of_execution(row.value, rows.newest(listed, known))
         final = row.value.reading.execution.status.closed and row.value.reading.fingerprint is not None
         if release.said_at or final:

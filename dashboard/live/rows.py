@@ -216,5 +216,4 @@ def _brief(execution: Execution) -> Execution:
 def _snapshot(row: Row, at: datetime) -> Snapshot[Row]:
     release = row.release
     shown = (release.execution, release.root, release.parts, release.said_at, release.scheduled_for)
-    shown = (*shown, row.broken, row.waiting)
-    return Snapshot(row, at, version_of(*shown))
+    return Snapshot(row, at, version_of(*shown, row.broken, row.waiting))
