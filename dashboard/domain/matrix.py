@@ -90,6 +90,11 @@ class Line:
         """How many cells are known to run the version that they tell."""
         return sum(cell.version_runs for cell in self.cells.values())
 
+    @property
+    def reached(self) -> int:
+        """How many of those run the planned version."""
+        return sum(cell.version_runs and cell.version == self.planned for cell in self.cells.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Matrix:

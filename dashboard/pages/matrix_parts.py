@@ -79,7 +79,8 @@ class AppLine:
     ]
     tied: bool
     planned: Annotated[str | None, Field(description="The version that most cells have or are to have.")]
-    running: Annotated[int, Field(description="In how many cells the version is known to run.")]
+    reached: Annotated[int, Field(description="In how many cells the planned version runs.")]
+    running: Annotated[int, Field(description="In how many cells the version that they tell is known to run.")]
     total: int
     differing: int
     cells: tuple[Cell | None, ...]
@@ -132,6 +133,7 @@ def app_line(line: Line, columns: tuple[Column, ...]) -> AppLine:
         majority=line.majority,
         tied=line.tied,
         planned=line.planned,
+        reached=line.reached,
         running=line.running,
         total=len(line.cells),
         differing=line.differing,

@@ -66,12 +66,12 @@ def note_of_version(phase: Phase, *, runs: bool) -> str:
     return "" if runs else _NOTES[phase]
 
 
-def version(row: Any, kinds: str = "") -> Markup:  # noqa: ANN401 - whatever has a version and a phase
+def version(row: Any) -> Markup:  # noqa: ANN401 - whatever has a version and a phase
     """The version of a row, in words planned or failed where it is not known to run."""
     note = note_of_version(row.phase, runs=row.version_runs)
-    classes = " ".join(filter(None, ("ver", kinds, "planned" if note else "")))
     words = f" <small>{note}</small>" if note else ""
-    return Markup(f'<span class="{classes}">{escape(row.version)}{words}</span>')  # noqa: S704 - escaped
+    planned = " planned" if note else ""
+    return Markup(f'<span class="ver{planned}">{escape(row.version)}{words}</span>')  # noqa: S704 - escaped
 
 
 def line(value: str) -> str:

@@ -102,7 +102,9 @@ def test_a_version_that_did_not_get_there_never_decides_the_majority(state: str)
     (line,) = one_wave(*waiting, *(cluster(name, app("pay", "1")) for name in ("d", "e", "f", "g"))).lines
     assert line.majority == "1", "it runs in more than could run anything else"
     (line,) = one_wave(*waiting).lines
-    assert (line.majority, line.planned) == (None, "2")
+    assert (line.majority, line.planned, line.reached) == (None, "2", 0)
+    (line,) = one_wave(*waiting, cluster("d", app("pay", "1"))).lines
+    assert (line.majority, line.running, line.reached) == (None, 1, int(line.planned == "1"))
 
 
 @given(tree=waves, q=st.sampled_from(["", "A", "c0", "w1", "2", "nowhere"]), only=st.sampled_from([None, *Only]))
