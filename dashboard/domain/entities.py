@@ -353,7 +353,9 @@ class Execution:
         """When work of this run began or is to begin: after its delay, or in the run that it was reset from."""
         if self.original_started_at:
             return min(self.original_started_at, self.started_at)
-        return max(self.execution_time or self.started_at, self.started_at)
+        due = max(self.execution_time or self.started_at, self.started_at)
+        # One that ended before its time never began.
+        return min(due, self.closed_at) if self.closed_at else due
 
     def scheduled_for(self, now: datetime) -> datetime | None:
         """When its work is to begin, if it has not begun yet."""

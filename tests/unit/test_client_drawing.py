@@ -78,6 +78,11 @@ def test_a_release_that_may_be_out_of_date_says_so_first() -> None:
     assert listed[0] == first
 
 
+def test_a_release_that_has_not_begun_says_when_it_is_to_begin() -> None:
+    later = page(phase="pending", state="scheduled", closed_at=None, scheduled_for="2026-11-22T18:00:00Z")
+    assert "scheduled for 2026-11-22 18:00:00 UTC" in tree_lines(later, Terminal())[0]
+
+
 @pytest.mark.parametrize("phase", list(Phase))
 def test_each_phase_has_a_sign_and_a_word(phase: Phase) -> None:
     (line,) = list_lines({"items": [page(phase=phase.value)], "total": 1, "stale": False}, Terminal())

@@ -93,6 +93,7 @@ def test_times_some_days_before_or_hours_after_are_taken_as_they_are():
 def test_a_run_begins_after_its_delay_and_a_reset_one_with_the_run_before_it():
     assert execution(execution_time=at(10)).began_at == at(10)
     assert execution(original_started_at=at(-50)).began_at == at(-50)
+    assert execution(Status.TERMINATED, execution_time=at(10), closed_at=at(3)).began_at == at(3), "before its time"
     assert execution().began_at == STARTED
 
 
