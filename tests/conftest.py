@@ -24,6 +24,8 @@ from tests.waiting import eventually
 
 TESTS = Path(__file__).parent
 SESSION = pytest.StashKey[pytest.Session]()
+# What servers may allow and this one does not by itself: pauses, and child workflows in another namespace.
+SETTINGS = ("frontend.WorkflowPauseEnabled=true", "system.enableCrossNamespaceCommands=true")
 SETTLE_SECONDS = 180.0
 # How often the dashboard of a stage looks, in seconds.
 QUICK = 0.2
@@ -65,7 +67,7 @@ class Rollouts:
 def temporal_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Temporal server that keeps its state in memory."""
     log = tmp_path_factory.mktemp("temporal") / "temporal.log"
-    with EmbeddedTemporal(log=log, settings=["frontend.WorkflowPauseEnabled=true"]) as temporal:
+    with EmbeddedTemporal(log=log, settings=SETTINGS) as temporal:
         yield temporal.address
 
 

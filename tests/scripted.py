@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -103,6 +104,19 @@ class ScriptedRelease:
     @workflow.signal
     async def spawn(self, child: dict[str, Any]) -> None:
         await grow(child)
+
+    @workflow.signal
+    async def send(self, child_id: str, namespace: str) -> None:
+        """Start a child workflow in another namespace, for which this SDK has no option, though the command has."""
+        runtime: Any = workflow._Runtime.current()
+        own = runtime._info
+        runtime._info = replace(own, namespace=namespace)
+        try:
+            starting = asyncio.ensure_future(workflow.start_child_workflow("ScriptedRelease", {}, id=child_id))
+            await asyncio.sleep(0)
+        finally:
+            runtime._info = own
+        await starting
 
     @workflow.query(dynamic=True)
     def answer(self, name: str, args: Sequence[RawValue]) -> RawValue:

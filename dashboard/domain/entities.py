@@ -167,7 +167,8 @@ class ChildRun:
     """A child workflow that has not ended, from its parent's `describe`.
 
     `run_id` is empty while its start is only requested. `namespace` is another one than the dashboard's, where the
-    child is known to run there. `elsewhere` says that the dashboard's own namespace does not have it.
+    child is known to run there. `elsewhere` says that the dashboard's own namespace does not have it. `initiated_id`
+    is the event of its parent that asked for its start.
     """
 
     workflow_id: str
@@ -175,6 +176,7 @@ class ChildRun:
     workflow_type: str
     namespace: str = ""
     elsewhere: bool = False
+    initiated_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)

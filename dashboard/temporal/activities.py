@@ -24,7 +24,8 @@ def read_child_runs(pending: Iterable[PendingChildExecutionInfo]) -> tuple[Child
 
 
 def _child_run(child: PendingChildExecutionInfo) -> ChildRun:
-    return ChildRun(child.workflow_id, child.run_id, clean_text(child.workflow_type_name))
+    workflow_type = clean_text(child.workflow_type_name)
+    return ChildRun(child.workflow_id, child.run_id, workflow_type, initiated_id=child.initiated_id)
 
 
 def read_attempts(pending: Iterable[PendingActivityInfo], *, over: bool) -> dict[str, Attempt]:

@@ -109,6 +109,14 @@ class Client:
             if not token:
                 return
 
+    async def first_events(self, execution: WorkflowExecution, budget: Budget, *, limit: int) -> Sequence[HistoryEvent]:
+        """So many of a run's events at most, the oldest first."""
+        request = GetWorkflowExecutionHistoryRequest(
+            namespace=self._namespace, execution=execution, maximum_page_size=limit, skip_archival=True
+        )
+        answer = await self._service.get_workflow_execution_history(request, retry=True, timeout=budget.left)
+        return answer.history.events
+
     async def newest_events(
         self, execution: WorkflowExecution, budget: Budget, *, limit: int
     ) -> Sequence[HistoryEvent]:
@@ -152,6 +160,10 @@ class Handle:
         """How the run began."""
         events = await self._client.events(self._execution, budget)
         return events[0] if events else None
+
+    async def first_events(self, budget: Budget, *, limit: int) -> Sequence[HistoryEvent]:
+        """The first events of the run, the oldest first."""
+        return await self._client.first_events(self._execution, budget, limit=limit)
 
     async def closing_event(self, budget: Budget) -> HistoryEvent | None:
         """How the run ended."""

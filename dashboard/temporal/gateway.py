@@ -24,6 +24,7 @@ from dashboard.temporal.connection import Connection
 from dashboard.temporal.earlier_runs import EarlierRuns
 from dashboard.temporal.errors import ASKING_ERRORS, is_not_found, unavailable
 from dashboard.temporal.executions import read_description
+from dashboard.temporal.foreign import ForeignChildren
 from dashboard.temporal.history import Endings, with_task_failure
 from dashboard.temporal.origins import Origins, waiting
 from dashboard.temporal.pace import Pace
@@ -58,6 +59,7 @@ class TemporalGateway:
         self._described = DescribedRuns()
         self._origins = Origins()
         self._earlier = EarlierRuns(self._endings)
+        self._foreign = ForeignChildren()
         self._pace = Pace(connection.visibility)
 
     async def page(
@@ -107,7 +109,7 @@ class TemporalGateway:
         looking = asyncio.ensure_future(self._runs(release_id, known, total, run_id))
         try:
             tree = await self._tree_or_gap(release_id, known, total, run_id, opened)
-            reading = await self._with_reason(tree, total)
+            reading = await self._with_places(await self._with_reason(tree, total), total)
             latest, runs = await looking
             if runs.executions and all(run.run_id != reading.execution.run_id for run in runs.executions):
                 runs = await self._listed_runs(release_id, runs, total, reading.execution.run_id)
@@ -214,6 +216,14 @@ class TemporalGateway:
         if _too_large(answer) and opened is not None:
             return await self._read_in_parts(handle, execution, None, opened, children, queries, queries)
         return _reading(execution, answer, fingerprint)
+
+    async def _with_places(self, reading: Reading, budget: Budget) -> Reading:
+        """A reading with where those of its child workflows run that are not listed; most have none."""
+        if not reading.execution.child_runs:
+            return reading
+        client = await self._connection.client()
+        execution = await self._foreign.placed(client, reading.execution, reading.children, budget)
+        return replace(reading, execution=execution)
 
     async def _with_reason(self, reading: Reading, budget: Budget) -> Reading:
         """A reading with why the release did not answer: its worker may be busy with it."""

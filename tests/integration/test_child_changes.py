@@ -16,6 +16,7 @@ from dashboard.domain.entities import Execution, Status
 from dashboard.domain.entity_map import EntityMap
 from dashboard.domain.source import Reading
 from dashboard.temporal.budget import Budget
+from dashboard.temporal.child_details import MAX_DESCRIBED, MAX_EXPLAINED
 from dashboard.temporal.child_list import ChildList
 from dashboard.temporal.client import Client
 from dashboard.temporal.executions import read_description
@@ -247,3 +248,52 @@ def test_a_release_too_large_to_tell_of_itself_without_child_workflows_says_so(s
     release_id = stage.start("r", {"get_hierarchy": {"repeat": 2_200_000}})
     page = tree(stage, release_id)
     assert (page["problem"]["code"], page["waves"]) == ("too_large", [])
+
+
+def test_every_running_child_is_described_in_its_turn_and_no_look_describes_more_than_the_bound(stage: Stage, tag: str):
+    apps = MAX_DESCRIBED * 2 + 5
+    waves = (part(f"wave:w{n}/{tag}") for n in range(apps))
+    release_id = stage.start_tree("many", *waves)
+    eventually(lambda: listed(stage, release_id).tally.total() == apps + 1, 60)
+
+    async def look(gateway: TemporalGateway, counts: Counting) -> None:
+        reading: Reading | None = None
+        told = []
+        for _ in range(4):
+            counts.calls.clear()
+            reading = await gateway.read(release_id, reading, 10)
+            assert counts.calls["describe"] <= MAX_DESCRIBED + 1, "the release itself, and so many of its children"
+            told.append(sum(row.execution.described_at is not None for row in waves_of(reading)))
+        assert told == sorted(told), "what is known stays"
+        assert told[-1] == apps
+        other = await gateway.read(release_id, None, 10)
+        assert all(row.execution.described_at for row in waves_of(other)), "whoever looks, it is known"
+
+    counted(stage, look)
+
+
+def waves_of(reading: Reading) -> Any:
+    assert reading.said
+    return reading.said.children
+
+
+def test_why_children_ended_is_read_once_and_never_again(stage: Stage, tag: str):
+    apps = MAX_EXPLAINED + 5
+    release_id = stage.start_tree("ended", *(part(f"wave:w{n}/{tag}", end="boom") for n in range(apps)))
+    eventually(lambda: listed(stage, release_id).tally[Status.FAILED] == apps, 60)
+
+    async def look(gateway: TemporalGateway, counts: Counting) -> None:
+        reading: Reading | None = None
+        told, calls = [], []
+        for _ in range(4):
+            counts.calls.clear()
+            reading = await gateway.read(release_id, reading, 10)
+            told.append(sum(row.error == "RolloutFailed: boom" for row in waves_of(reading)))
+            unread = [row.problem.code for row in waves_of(reading) if row.error is None]
+            assert set(unread) <= {"reason_not_read_yet"}, "a row never says nothing"
+            calls.append(counts.calls["history"])
+        assert told[0] <= MAX_EXPLAINED
+        assert told[-1] == apps
+        assert (sum(calls), calls[-1]) == (apps, 0)
+
+    counted(stage, look)
