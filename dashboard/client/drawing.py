@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 from dashboard.client.terminal import BOLD, DIM, PLAIN, Ink, Piece, Terminal, cells, clean, cut, ink_of, sign_of
 
 Row = Mapping[str, Any]
 
-# Levels of a tree: the release, waves, clusters, bundles, apps.
-LEVELS = 5
+# Levels of a tree at most: the release, waves, clusters, bundles, apps, and what else a team has below these.
+LEVELS = 13
 # A name is shown with at most so many columns in a list.
 LONGEST_NAME = 60
 LONGEST_SUMMARY = 160
@@ -81,7 +82,8 @@ def parts_failed(page: Row) -> bool:
 
 def progress(row: Row) -> str:
     """How many apps below a row are done, or waves where not all apps were read; empty where there are none."""
-    counts, noun = row.get("progress") or {}, "app"
+    counts = row.get("progress") or {}
+    noun = counts.get("noun", "app")
     if counts.get("unopened") and "wave_progress" in row:
         counts, noun = row["wave_progress"], "wave"
     total = counts.get("total", 0)
@@ -139,8 +141,9 @@ def _walk(row: Row, before: str, depth: int) -> Iterator[tuple[Row, str]]:
 
 
 def _below(row: Row) -> Sequence[Row]:
-    found = row.get("waves") or row.get("clusters") or row.get("apps") or row.get("bundle") or ()
-    return (found,) if isinstance(found, Mapping) else found
+    bundle = row.get("bundle")
+    named = (row.get(name) or () for name in ("waves", "clusters", "apps", "children"))
+    return [*((bundle,) if bundle else ()), *chain.from_iterable(named)]
 
 
 def _span(row: Row) -> str:

@@ -1,6 +1,10 @@
-"""From executions with parents to the five levels of a release: every one becomes exactly one row, or is counted."""
+"""From executions with parents to the tree of a release: every one becomes exactly one row, or is counted.
 
-from collections.abc import Sequence
+A row hangs where Temporal has it, whichever levels a team has: below the release there may be waves, clusters or apps.
+Only a row that nothing of its type can be in, such as a wave below an app, hangs further up and says so.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
@@ -11,14 +15,15 @@ from dashboard.domain.problems import Problem, ProblemCode
 
 LEVELS = tuple(EntityType)
 _DEPTH = {entity_type: depth for depth, entity_type in enumerate(LEVELS)}
-APP_DEPTH = _DEPTH[EntityType.APP]
+# Rows deeper than this hang beside one another at this depth: no chain of executions is to be deeper than any page.
+MAX_DEPTH = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
     """One execution below a release: its workflow id, its parent's, and its row without children.
 
-    `known` is false where nothing tells what the row is an entity of; its place among the others then decides.
+    `known` is false where nothing tells what the row is an entity of: then it counts as an app, a unit of work.
     """
 
     id: str
@@ -32,9 +37,9 @@ class _Branch:
     """A row that is being built."""
 
     row: Entity
+    level: int
     depth: int
     children: "list[_Branch]" = field(default_factory=list)
-    stand_in: "_Branch | None" = None
 
     def blame(self, code: ProblemCode, message: str) -> None:
         """Say what is wrong with this row, unless something has been said already."""
@@ -42,7 +47,7 @@ class _Branch:
             self.row = replace(self.row, problem=Problem(code, message))
 
 
-# The branches that stand above a row, one for each level at most.
+# The branches that stand above a row, from the top down.
 _Line = tuple[_Branch, ...]
 
 
@@ -55,15 +60,14 @@ def grow(root: Entity, root_id: str, nodes: Sequence[Node], *, limit: int, more:
     kept, repeats = _unique(root_id, nodes)
     left_out = max(len(kept) - limit, 0) + more
     kept = kept[:limit]
-    top = _Branch(root, 0)
+    top = _Branch(root, 0, 0)
     lines: dict[str, _Line] = {root_id: (top,)}
     ids: set[str] = set()
     for node, parent, problem in _parents_first(root_id, kept):
-        branch = _plant(node, lines[parent], problem or repeats.get(node.id), ids)
-        lines[node.id] = (*(above for above in lines[parent] if above.depth < branch.depth), branch)
+        lines[node.id] = _plant(node, lines[parent], problem or repeats.get(node.id), ids)
     _part_bundles(top, ids)
     if left_out:
-        top.children.append(_Branch(_left_out(len(kept), left_out), 1))
+        top.children.append(_left_out(top, len(kept), left_out))
     return _built(top)
 
 
@@ -111,36 +115,41 @@ def _parents_first(root_id: str, nodes: Sequence[Node]) -> list[tuple[Node, str,
     return order
 
 
-def _plant(node: Node, line: _Line, problem: Problem | None, ids: set[str]) -> _Branch:
-    """Put a node's row where its level belongs, below the nearest row that may hold it."""
-    parent = line[-1]
-    row = node.row if node.known else _typed_by_place(node.row, parent)
-    branch = _Branch(row, _DEPTH[row.type])
+def _plant(node: Node, line: _Line, problem: Problem | None, ids: set[str]) -> _Line:
+    """Put a node's row below its parent's, or below the nearest above that may hold it; the line down to it."""
+    row = node.row if node.known else _of_unknown_type(node.row)
+    # What nothing tells the kind of may hold all that its parent may.
+    level = _DEPTH[row.type] if node.known else line[-1].level
+    kept = _holding(line, level)
+    parent, place = line[-1], kept[-1]
+    branch = _Branch(row, level, place.depth + 1)
     if problem:
         branch.blame(problem.code, problem.message)
     if row.id in ids:
         branch.blame(ProblemCode.MALFORMED, f"Another row of this release has the same id as this {row.type}.")
     ids.add(row.id)
-    place = next(above for above in reversed(line) if above.depth < branch.depth)
     if place is not parent:
         text = f"Temporal shows this {row.type} under {parent.row.id or parent.row.name}, where none belongs."
         branch.blame(ProblemCode.MISPLACED, text)
-    while place.depth < branch.depth - 1:
-        place = _stand_in(place, branch, ids)
     place.children.append(branch)
-    return branch
+    return (*kept, branch)
 
 
-def _typed_by_place(row: Entity, parent: _Branch) -> Entity:
-    """A row of unknown type, as what would stand below its parent."""
-    entity_type = LEVELS[min(parent.depth + 1, APP_DEPTH)]
-    entity_id, name = row.id, row.name
+def _holding(line: _Line, level: int) -> _Line:
+    """The line down to the nearest row that may hold one of this level: of its own, or above; a release holds all."""
+    parent = line[-1]
+    if parent.level <= level and parent.depth < MAX_DEPTH:
+        return line
+    may = (at for at in range(len(line) - 1, 0, -1) if line[at].level < level and line[at].depth < MAX_DEPTH)
+    return line[: next(may, 0) + 1]
+
+
+def _of_unknown_type(row: Entity) -> Entity:
+    """A row of which nothing tells what it is: a unit of work, whose details say that its kind is not known."""
+    entity_id = row.id if _proper(row.id) else f"{EntityType.APP}:{row.name}"
     if not _proper(entity_id):
-        entity_id = f"{entity_type}:{row.name}"
-        name = row.name
-    entity_id = entity_id if _proper(entity_id) else ""
-    text = "Nothing tells what kind of entity this workflow is; it is shown by its place."
-    return replace(row, id=entity_id, type=entity_type, name=name, problem=Problem(ProblemCode.UNKNOWN_TYPE, text))
+        entity_id = f"{EntityType.APP}:{_hash(row.name)}"
+    return replace(row, id=entity_id, type=EntityType.APP, details={**row.details, "kind": "not known"})
 
 
 def _proper(text: str) -> bool:
@@ -151,70 +160,55 @@ def _proper(text: str) -> bool:
     return True
 
 
-def _stand_in(place: _Branch, below: _Branch, ids: set[str]) -> _Branch:
-    """The row that fills a missing level below `place`: one for all that need it, but each bundle has its cluster."""
-    needed = LEVELS[place.depth + 1]
-    if needed is EntityType.BUNDLE and place.children:
-        return place.children[0]
-    alone = needed is EntityType.CLUSTER and below.row.type is EntityType.BUNDLE
-    if place.stand_in and not alone:
-        return place.stand_in
-    above = place.row.type
-    text = f"No {needed}: Temporal shows this {below.row.type} directly under the {above}."
-    branch = _made_up(needed, below.row.id if alone else place.row.id, f"no {needed}", text, ids)
-    place.children.append(branch)
-    if not alone:
-        place.stand_in = branch
-    return branch
-
-
-def _made_up(
-    entity_type: EntityType, source: str, name: str, text: str, ids: set[str], code: ProblemCode = ProblemCode.NO_LEVEL
-) -> _Branch:
-    """A row that no execution stands for. Its id has a link that works, and stays the same from look to look."""
-    entity_id = f"{entity_type}:(none):{source}"
+def _made_up(source: str, name: str, text: str, ids: set[str], depth: int) -> _Branch:
+    """A cluster that no execution stands for. Its id has a link that works, and stays the same from look to look."""
+    entity_id = f"{EntityType.CLUSTER}:(none):{source}"
     if not _proper(entity_id) or entity_id in ids:
-        entity_id = f"{entity_type}:(none):{_hash(source)}-{len(ids)}"
+        entity_id = f"{EntityType.CLUSTER}:(none):{_hash(source)}-{len(ids)}"
     ids.add(entity_id)
-    row = Entity(entity_id, entity_type, "", Phase.UNKNOWN, name, problem=Problem(code, text))
-    return _Branch(row, _DEPTH[entity_type])
+    row = Entity(entity_id, EntityType.CLUSTER, "", Phase.UNKNOWN, name, problem=Problem(ProblemCode.MISPLACED, text))
+    return _Branch(row, _DEPTH[EntityType.CLUSTER], depth)
 
 
 def _hash(text: str) -> str:
     return blake2b(text.encode("utf-8", "backslashreplace"), digest_size=6).hexdigest()
 
 
-def _part_bundles(top: _Branch, ids: set[str]) -> None:
+def _part_bundles(branch: _Branch, ids: set[str]) -> None:
     """A cluster holds one bundle; each further one gets a cluster of its own beside it, which says so."""
-    for wave in top.children:
-        parted: list[_Branch] = []
-        for cluster in wave.children:
-            parted.append(cluster)
-            others = cluster.children[1:]
-            cluster.children = cluster.children[:1]
-            for bundle in others:
-                text = f"Temporal shows more than one bundle under {cluster.row.id}; this is another of them."
-                name = f"{cluster.row.name}, more"
-                beside = _made_up(EntityType.CLUSTER, bundle.row.id, name, text, ids, ProblemCode.MISPLACED)
-                beside.children = [bundle]
-                parted.append(beside)
-        wave.children = parted
+    parted: list[_Branch] = []
+    for child in branch.children:
+        parted.append(child)
+        if child.row.type is EntityType.BUNDLE or not child.children:
+            continue
+        _part_bundles(child, ids)
+        if child.row.type is EntityType.CLUSTER:
+            parted += _further_bundles(child, ids)
+    branch.children = parted
 
 
-def _left_out(shown: int, left_out: int) -> Entity:
+def _further_bundles(cluster: _Branch, ids: set[str]) -> Iterator[_Branch]:
+    """Take all bundles but the first out of a cluster, each in one of its own."""
+    bundles = [child for child in cluster.children if child.row.type is EntityType.BUNDLE]
+    for bundle in bundles[1:]:
+        cluster.children.remove(bundle)
+        text = f"Temporal shows more than one bundle under {cluster.row.id}; this is another of them."
+        beside = _made_up(bundle.row.id, f"{cluster.row.name}, more", text, ids, cluster.depth)
+        beside.children = [bundle]
+        yield beside
+
+
+def _left_out(top: _Branch, shown: int, left_out: int) -> _Branch:
+    """A row of the type that the release has below it, for all that is not shown."""
+    kind = top.children[-1].row.type if top.children else EntityType.APP
     text = f"{left_out:,} more workflows of this release are left out here: it shows {shown:,}."
-    return Entity(
-        "wave:(left-out)",
-        EntityType.WAVE,
-        "",
-        Phase.UNKNOWN,
-        f"{left_out:,} left out",
-        problem=Problem(ProblemCode.TRUNCATED, text),
-    )
+    problem = Problem(ProblemCode.TRUNCATED, text)
+    row = Entity(f"{kind}:(left-out)", kind, "", Phase.UNKNOWN, f"{left_out:,} left out", problem=problem)
+    return _Branch(row, _DEPTH[kind], 1)
 
 
 def _built(branch: _Branch) -> Entity:
-    # As deep as a release has levels, and no deeper.
+    # No deeper than MAX_DEPTH.
     if not branch.children:
         return branch.row
     children = tuple(_built(child) for child in branch.children)

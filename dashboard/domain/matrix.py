@@ -8,13 +8,14 @@ own, so that none is hidden.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from dashboard.domain.entities import Entity
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import ProblemCode
+from dashboard.domain.shape import clusters_in, waves_in
 
 _BETWEEN = "-_./:@"
 # How a deployment may have ended without its version: what runs there is not known.
@@ -30,11 +31,15 @@ class Only(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A cluster; or a wave of which no cluster is known, so that it is not left out."""
+    """A cluster; or a wave of which no cluster is known, so that it is not left out.
+
+    `loose` are the rows of a wave, or of the release itself, that are in no cluster: they have a column of their own.
+    """
 
     number: int
     wave: Entity
     cluster: Entity | None
+    loose: tuple[Entity, ...] = ()
 
     @property
     def entity(self) -> Entity:
@@ -44,12 +49,18 @@ class Column:
     @property
     def gap(self) -> bool:
         """Whether apps may be missing in it: something above the apps was not read, or said nothing."""
-        return any(_is_gap(row) for row in self.entity.flattened())
+        return any(_is_gap(row) for row in self.rows())
+
+    def rows(self) -> list[Entity]:
+        """What it stands for and all that is below that."""
+        if self.cluster:
+            return self.cluster.flattened()
+        return [self.wave, *(row for loose in self.loose for row in loose.walk())]
 
     @property
     def behind(self) -> str:
         """Why what is known of it is not the latest: the release has moved on since a part of it was read."""
-        above = (row for row in (self.wave, *self.entity.flattened()) if row.children and row.problem)
+        above = (row for row in (self.wave, *self.rows()) if row.children and row.problem)
         return next(
             (row.problem.message for row in above if row.problem and row.problem.code is ProblemCode.NOT_READ), ""
         )
@@ -171,18 +182,27 @@ def matrix_of(root: Entity) -> Matrix:
     columns = tuple(Column(number, *place) for number, place in enumerate(_places(root)))
     drafts = _Drafts()
     for column in columns:
-        for row in column.entity.walk():
+        for row in column.cluster.walk() if column.cluster else column.rows():
             if row.type is EntityType.APP:
                 drafts.put(column, row)
     return Matrix(columns, tuple(draft.done() for draft in drafts.all))
 
 
-def _places(root: Entity) -> Iterator[tuple[Entity, Entity | None]]:
-    for wave in root.children:
-        if not wave.children:
-            yield wave, None
-        for cluster in wave.children:
-            yield wave, cluster
+def _places(above: Entity) -> Iterator[tuple[Entity, Entity | None, tuple[Entity, ...]]]:
+    """The columns of a release or wave: those of its waves and clusters in order, then one for what is in neither."""
+    loose = []
+    for child in above.children:
+        if child.type is EntityType.WAVE:
+            yield from _places(child)
+        elif child.type is EntityType.CLUSTER:
+            yield above, child, ()
+        elif child.children and (waves_in(child) or clusters_in(child)):
+            yield from _places(child)
+            loose.append(replace(child, children=()))
+        else:
+            loose.append(child)
+    if loose or (above.type is EntityType.WAVE and not above.children):
+        yield above, None, tuple(loose)
 
 
 def plain_name(app: Entity, column: Column) -> str:

@@ -25,8 +25,6 @@ class ProblemCode(StrEnum):
     ORPHAN = "orphan"
     TWO_PARENTS = "two_parents"
     CYCLE = "cycle"
-    UNKNOWN_TYPE = "unknown_type"
-    NO_LEVEL = "no_level"
     MISPLACED = "misplaced"
     TRUNCATED = "truncated"
     LAGGING = "lagging"
@@ -59,7 +57,7 @@ class Problem:
     @property
     def structural(self) -> bool:
         """Whether all that is not known is where a row belongs: that says nothing of how the row itself is."""
-        return self.code in {ProblemCode.UNKNOWN_TYPE, ProblemCode.NO_LEVEL, ProblemCode.MISPLACED}
+        return self.code is ProblemCode.MISPLACED
 
     @property
     def gap(self) -> bool:

@@ -1,7 +1,7 @@
 """Roll-ups: how far a part of a release is, and what holds it up. Pure functions over entities."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -21,12 +21,14 @@ _OVER = frozenset({Phase.SUCCEEDED, Phase.CANCELLED, Phase.TERMINATED})
 class Tally:
     """How many rows stand in each phase. `retrying` are those among them whose activity has failed before.
 
-    `unopened` are those that stand for all that is below them, which was not read.
+    `unopened` are those that stand for all that is below them, which was not read. `noun` is what all of them are:
+    "part" where some are apps and others are known to have none.
     """
 
     counts: Mapping[Phase, int]
     retrying: int = 0
     unopened: int = 0
+    noun: str = "app"
 
     @property
     def total(self) -> int:
@@ -47,30 +49,59 @@ def tally_apps(entity: Entity) -> Tally:
     """Count the apps below an entity.
 
     A row above the apps that has nothing below it, a gap, a bundle still empty or a row that was not opened, counts
-    once with its own phase: a gap must not make a rollout look further along than it is.
+    once with its own phase: a gap must not make a rollout look further along than it is. Where a part of a release is
+    known to have no apps, there is nothing to count in it.
     """
-    return tally(leaves_of(entity))
+    leaves = leaves_of(entity)
+    if entity.type is not EntityType.RELEASE and not any(map(_stands_for_apps, leaves)):
+        return _NOTHING
+    return tally(leaves)
 
 
-def tally(entities: Collection[Entity]) -> Tally:
-    """Count these entities themselves."""
+def _stands_for_apps(row: Entity) -> bool:
+    return row.type is EntityType.APP or row.problem is not None or row.unopened
+
+
+def tally(entities: Collection[Entity], noun: str = "") -> Tally:
+    """Count these entities themselves. Without a noun they are what is counted in place of apps."""
     # Every row of a tree is counted for each level above it: what most rows have not is looked for without a call.
     attempts = [entity.attempt for entity in entities if entity.attempt]
+    others = [entity for entity in entities if entity.type is not EntityType.APP]
     return Tally(
         Counter(map(_PHASE, entities)),
         sum(attempt.retrying for attempt in attempts),
-        len([entity for entity in entities if entity.child_ids and not entity.children]),
+        len([entity for entity in others if entity.child_ids and not entity.children]),
+        noun or (_noun(others, len(entities)) if others else "app"),
     )
 
 
+def _noun(others: Collection[Entity], total: int) -> str:
+    """What rows are of which these are no apps. A gap stands for the apps that it hides, and what a release tells of
+    for the apps that it is still to tell of; a child workflow is what it is.
+    """
+    known = [entity for entity in others if "run_id" in entity.details and not entity.problem]
+    kinds = {str(entity.type) for entity in known}
+    if not kinds:
+        return "app"
+    return kinds.pop() if len(known) == total and len(kinds) == 1 else "part"
+
+
 def leaves_of(entity: Entity) -> list[Entity]:
-    """The apps below an entity, and what stands for apps that are not there: a row that has nothing below it."""
+    """The apps below an entity, and what stands for apps that are not there: a row that has nothing below it.
+
+    An app that has rows below it counts beside them.
+    """
     if not entity.children:
         return [] if entity.type is EntityType.RELEASE else [entity]
     leaves = [child for child in entity.children if not child.children]
     if len(leaves) < len(entity.children):
-        leaves += [leaf for child in entity.children if child.children for leaf in leaves_of(child)]
+        branches = [child for child in entity.children if child.children]
+        leaves += [child for child in branches if child.type is EntityType.APP]
+        leaves += [leaf for child in branches for leaf in leaves_of(child)]
     return leaves
+
+
+_NOTHING = Tally({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +123,7 @@ class Obstacle:
 
 @dataclass(frozen=True, slots=True)
 class Blockage:
-    """A wave that waits, and what for. The obstacles are those to look at first.
+    """A wave that waits, and what for; the release itself for what is in no wave. Worst obstacles come first.
 
     One that is `over` waits for nothing: it has ended, with something in it that failed.
     """
@@ -104,14 +135,24 @@ class Blockage:
 
 def blockages(release: Release) -> tuple[Blockage, ...]:
     """What holds up each wave of a release that is not finished; waves that wait for earlier ones are not blocked."""
+    root = release.root
     found = []
-    for wave in release.root.children:
-        held_up = [(cluster, _troubled_in(cluster)) for cluster in wave.children]
-        obstacles = [_obstacle(cluster, rows) for cluster, rows in held_up if rows or _is_gap(cluster)]
-        if obstacles or _troubled(wave):
-            over = release.execution.status.closed or wave.phase in _OVER
-            found.append(Blockage(wave, tuple(sorted(obstacles, key=_worst_first)), over))
+    for wave in root.children:
+        if wave.type is EntityType.WAVE and ((obstacles := _obstacles(wave.children)) or _troubled(wave)):
+            found.append(_blockage(release, wave, obstacles))
+    if obstacles := _obstacles([row for row in root.children if row.type is not EntityType.WAVE]):
+        found.append(_blockage(release, root, obstacles))
     return tuple(found)
+
+
+def _blockage(release: Release, wave: Entity, obstacles: tuple[Obstacle, ...]) -> Blockage:
+    return Blockage(wave, obstacles, release.execution.status.closed or wave.phase in _OVER)
+
+
+def _obstacles(rows: Iterable[Entity]) -> tuple[Obstacle, ...]:
+    held_up = [(row, _troubled_in(row)) for row in rows]
+    obstacles = [_obstacle(row, troubled) for row, troubled in held_up if troubled or _is_gap(row)]
+    return tuple(sorted(obstacles, key=_worst_first))
 
 
 def _is_gap(entity: Entity) -> bool:

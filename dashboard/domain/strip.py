@@ -1,11 +1,16 @@
-"""A whole release as one strip: its waves in order, each with its clusters. Pure functions over entities."""
+"""A whole release as one strip: its waves in order, each with its clusters. Pure functions over entities.
+
+Clusters that are in no wave stand in a segment of what holds them, such as the release itself.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dashboard.domain.entities import Entity
+from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
 from dashboard.domain.rollup import Tally, tally, tally_apps
+from dashboard.domain.shape import Steps, clusters_in, holders
 
 _AT_WORK = frozenset({Phase.RUNNING, Phase.PAUSED})
 
@@ -21,16 +26,18 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A wave of a strip, with its position in the release.
+    """A wave of a strip, or what else holds clusters, such as the release itself.
 
-    `current` is set where the release is at work. `cells` is None where the clusters are only counted, or were not
-    read.
+    `steps` lead from below the release down to the wave, each with its position. `apps` are counted where the wave has
+    no clusters. `current` is set where the release is at work. `cells` is None where the clusters are only counted, or
+    were not read.
     """
 
     wave: Entity
-    position: int
+    steps: Steps
     current: bool
     clusters: Tally
+    apps: Tally
     cells: tuple[Cell, ...] | None
 
     @property
@@ -42,13 +49,24 @@ class Segment:
 def segments(root: Entity, most: int) -> Iterator[Segment]:
     """The waves of a release; with so many clusters or more, these are counted and have no cells."""
     merged = count_clusters(root) >= most
-    for position, wave in enumerate(root.children):
-        yield Segment(wave, position, is_current(wave), tally(wave.children), None if merged else _cells(wave))
+    rows = list(holders(root))
+    for row, steps in rows:
+        if row.type is EntityType.WAVE:
+            yield _segment(row, steps, merged=merged)
+    for row, steps in rows:
+        if row.type is not EntityType.WAVE and any(child.type is EntityType.CLUSTER for child in row.children):
+            yield _segment(row, steps, merged=merged)
+
+
+def _segment(wave: Entity, steps: Steps, *, merged: bool) -> Segment:
+    clusters = [child for child in wave.children if child.type is EntityType.CLUSTER]
+    apps = tally_apps(wave) if wave.type is EntityType.WAVE and not clusters else tally([])
+    return Segment(wave, steps, is_current(wave), tally(clusters, "cluster"), apps, None if merged else _cells(wave))
 
 
 def count_clusters(root: Entity) -> int:
     """How many clusters were read."""
-    return sum(len(wave.children) for wave in root.children)
+    return len(clusters_in(root))
 
 
 def is_current(wave: Entity) -> bool:
@@ -62,4 +80,8 @@ def is_current(wave: Entity) -> bool:
 def _cells(wave: Entity) -> tuple[Cell, ...] | None:
     if not wave.children and (wave.child_ids or wave.problem):
         return None
-    return tuple(Cell(cluster, position, tally_apps(cluster)) for position, cluster in enumerate(wave.children))
+    return tuple(
+        Cell(cluster, position, tally_apps(cluster))
+        for position, cluster in enumerate(wave.children)
+        if cluster.type is EntityType.CLUSTER
+    )

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from dashboard.domain.entities import Entity, Release, Status
 from dashboard.domain.phases import Phase
 from dashboard.domain.rollup import tally_apps
+from dashboard.domain.shape import clusters_in
 from dashboard.domain.work_times import WorkTimes, has_begun
 
 # What keeps an estimate from being one: nobody knows when a row in one of these moves on.
@@ -146,7 +147,7 @@ def _steady(release: Release) -> bool:
     if not running or release.said_at or release.levels or root.problem:
         return False
     # Of what a workflow per row is still to start, nothing is known.
-    if any("run_id" in wave.details or not wave.children for wave in root.children):
+    if any("run_id" in wave.details or not clusters_in(wave) for wave in root.children):
         return False
     rows = (row for wave in root.children for row in (wave, *wave.children))
     gaps = any(row.problem or row.unopened for row in root.flattened())

@@ -7,6 +7,7 @@ from dashboard.domain.ids import release_name
 from dashboard.domain.overall import overall
 from dashboard.domain.phases import Phase
 from dashboard.domain.rollup import tally, tally_apps
+from dashboard.domain.shape import waves_in
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model
 
@@ -42,9 +43,10 @@ class Badge(Model):
 
 def _progress(root: Entity) -> list[str]:
     """How far it is: in apps, or in waves where not all apps were read; nothing where it has told of none."""
-    counts, noun = tally_apps(root), "app"
+    counts = tally_apps(root)
+    noun = counts.noun
     if counts.unopened:
-        counts, noun = tally(root.children), "wave"
+        counts, noun = tally(waves_in(root), "wave"), "wave"
     if not counts.total:
         return []
     return [f"{counts.of(Phase.SUCCEEDED):,}/{counts.total:,} {noun}{'' if counts.total == 1 else 's'}"]

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from dashboard.domain.entities import FailingTask, Release
+from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
 from dashboard.domain.rollup import Blockage, Obstacle, cause_of
 from dashboard.pages.base import Model
@@ -67,9 +68,13 @@ class FailingTaskView(Model):
 
 
 class BlockageView(Model):
-    """A wave that is held up: by these obstacles and `more` like them, or by its own word where there is none."""
+    """A wave that is held up: by these obstacles and `more` like them, or by its own word where there is none.
+
+    The release itself stands here for what is in no wave.
+    """
 
     id: str
+    is_wave: bool = Field(exclude=True)
     name: str
     word: str
     cause: str | None = Field(description="Why the wave itself is in trouble, if it is.")
@@ -86,6 +91,7 @@ class BlockageView(Model):
         named = blockage.obstacles[:NAMED_OBSTACLES]
         return cls(
             id=blockage.wave.id,
+            is_wave=blockage.wave.type is EntityType.WAVE,
             name=blockage.wave.name,
             word=blockage.wave.state,
             cause=cause_of(blockage.wave),

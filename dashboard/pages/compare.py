@@ -167,13 +167,15 @@ class ComparePage(Page):
 def _changes(found: Comparison) -> Iterator[ClusterChanges]:
     """The clusters in which something is different or unknown, with as many of their apps as a page has room for."""
     room = MAX_LINES
+    # Where neither release has clusters, nothing is outside of them.
+    outside = "Apps in no cluster" if any(pair.left or pair.right for pair in found.clusters) else "Apps"
     for pair in found.clusters:
         if not _told(pair):
             continue
         told = (app for kind in (*DIFFERENT, Kind.UNKNOWN) for app in pair.apps if app.kind is kind)
         lines = tuple(Difference.of(app) for app in islice(told, room if pair.kind is Kind.SAME else 0))
         room -= len(lines)
-        yield ClusterChanges.of(pair, lines)
+        yield ClusterChanges.of(pair, lines, outside)
 
 
 def _told(pair: ClusterPair) -> bool:

@@ -133,13 +133,13 @@ class ClusterChanges(Model):
     more: int = Field(description="Apps that are different or unknown and not among these.")
 
     @classmethod
-    def of(cls, pair: ClusterPair, apps: tuple[Difference, ...]) -> "ClusterChanges":
-        """The changes of a cluster, with these of its apps."""
+    def of(cls, pair: ClusterPair, apps: tuple[Difference, ...], outside: str) -> "ClusterChanges":
+        """The changes of a cluster, with these of its apps; `outside` is what to call apps that are in none."""
         cluster = pair.right or pair.left
         counts = Counts.of(pair.counts)
         return cls(
             cluster_id=cluster.id if cluster else None,
-            name=cluster.name if cluster else "In no cluster",
+            name=cluster.name if cluster else outside,
             kind=pair.kind,
             counts=counts,
             apps=apps,

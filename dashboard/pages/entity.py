@@ -15,6 +15,7 @@ from dashboard.domain.narrowing import EVERYTHING, Narrowing
 from dashboard.domain.order import Order
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import EntityNotFound, Problem, ProblemCode, SourceUnavailable
+from dashboard.domain.shape import ids_of
 from dashboard.domain.work_times import WorkTimes
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness
@@ -22,7 +23,7 @@ from dashboard.pages.child import ChildView
 from dashboard.pages.places import place_of_path
 from dashboard.pages.rows import AnyRow, AppRow, Row
 from dashboard.pages.runs import RunsView
-from dashboard.pages.tree import LARGE, Folding, ReleaseTree, app_row, bundle_row, cluster_row, tree_fields, wave_row
+from dashboard.pages.tree import LARGE, Folding, ReleaseTree, row_of, tree_fields
 
 NOT_LOOKED_FOR = Problem(ProblemCode.NOT_READ, "This part of the release has not been read yet.")
 # What later looks read by themselves.
@@ -139,7 +140,7 @@ class EntityPage(Page):
             unread=any(row.problem and row.problem.code in TO_BE_READ for row in path[-1].walk()),
             entity=_row(release, path, folding, snapshot.as_of),
             child=ChildView.of(path[-1]),
-            opens=() if by_levels or len(path) > 1 else release.root.child_ids,
+            opens=() if by_levels or len(path) > 1 else ids_of(release.root, EntityType.WAVE),
             **freshness(snapshot),
         )
 
@@ -179,13 +180,8 @@ def _row(release: Release, path: tuple[Entity, ...], folding: Folding, known_at:
         (step.id, position_in(parent, step)) for parent, step in zip((None, *path), path, strict=False)
     )
     parent_id = path[-2].id if len(path) > 1 else ""
-    match entity.type:
-        case EntityType.WAVE:
-            return wave_row(entity, parent_id, folding, place, work)
-        case EntityType.CLUSTER:
-            return cluster_row(entity, parent_id, replace(folding, every=True), place, work)
-        case EntityType.BUNDLE:
-            return bundle_row(entity, parent_id, folding, place, work)
-        case EntityType.APP:
-            return app_row(entity, parent_id, place, work)
-    return ReleaseTree(**tree_fields(release, folding, known_at))
+    if entity is release.root:
+        return ReleaseTree(**tree_fields(release, folding, known_at))
+    if entity.type is EntityType.CLUSTER:
+        folding = replace(folding, every=True)
+    return row_of(entity, parent_id, folding, place, work)

@@ -12,6 +12,7 @@ from dashboard.domain.kiosk import Turns
 from dashboard.domain.overall import overall
 from dashboard.domain.phases import Phase
 from dashboard.domain.rollup import blockages, tally, tally_apps
+from dashboard.domain.shape import waves_in
 from dashboard.domain.timeline import timeline
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness, part
@@ -122,7 +123,7 @@ class KioskRelease(ReleaseRow):
             status=execution.status,
             closed_at=execution.closed_at,
             progress=Progress.of(tally_apps(root)),
-            wave_progress=Progress.of(tally(root.children)),
+            wave_progress=Progress.of(tally(waves_in(root), "wave")),
             strip=Strip.of(release, MOST),
             blocked_by=tuple(BlockageView.of(blockage, release) for blockage in blockages(release)),
             failing_task=FailingTaskView.of(execution.failing_task),

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from dashboard.domain.entities import Entity
+from dashboard.domain.ids import EntityType
 from dashboard.domain.matrix import Column, Line, is_broken
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import ProblemCode
@@ -42,7 +43,9 @@ class ClusterHead(Place):
     latest: Annotated[bool, Field(description="False if the release has moved on since it was read.")]
     why: Annotated[str, Field(description="Why not all of it was read, or not the latest.")]
     unopened: Annotated[bool, Field(exclude=True)]
-    is_wave: Annotated[bool, Field(description="It stands for a wave of which no cluster is known.")]
+    is_wave: Annotated[
+        bool, Field(description="It stands for a wave, or for the release, and what is there in no cluster.")
+    ]
     first: Annotated[bool, Field(exclude=True)]
 
 
@@ -93,7 +96,13 @@ def wave_heads(columns: tuple[Column, ...]) -> tuple[WaveHead, ...]:
         wave, span = spans.get(id(column.wave), (column.wave, 0))
         spans[id(column.wave)] = wave, span + 1
     return tuple(
-        WaveHead(id=_linked(wave), name=wave.name, state=wave.state, phase=wave.phase, span=span)
+        WaveHead(
+            id=_linked(wave),
+            name="" if wave.type is EntityType.RELEASE else wave.name,
+            state=wave.state,
+            phase=wave.phase,
+            span=span,
+        )
         for wave, span in spans.values()
     )
 
@@ -109,17 +118,17 @@ def cluster_heads(columns: tuple[Column, ...]) -> tuple[ClusterHead, ...]:
 def _cluster(column: Column, *, first: bool) -> ClusterHead:
     row = column.entity
     gap = column.gap
-    problem = next((below.problem for below in row.walk() if below.problem), None) if gap else None
+    problem = next((below.problem for below in column.rows() if below.problem), None) if gap else None
     return ClusterHead(
         id=_linked(row),
-        name="no clusters yet" if column.cluster is None and not gap else row.name,
+        name="no clusters yet" if column.cluster is None and not gap and not column.loose else row.name,
         state=row.state,
         phase=row.phase,
         wave=column.wave.name,
         read=not gap,
         latest=not column.behind,
         why=(problem.message if problem else "It is read when you open it.") if gap else column.behind,
-        unopened=gap and any(below.unopened for below in row.walk()),
+        unopened=gap and any(below.unopened for below in column.rows()),
         is_wave=column.cluster is None,
         first=first,
     )

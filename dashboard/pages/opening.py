@@ -6,6 +6,7 @@ from dashboard.domain.entities import Entity, Release
 from dashboard.domain.narrowing import EVERYTHING, Narrowing
 from dashboard.domain.phases import Phase
 from dashboard.domain.rollup import tally_apps
+from dashboard.domain.shape import units_in, waves_in
 
 # Clusters that are opened because something in them failed; past these a page would be all failures and no overview.
 OPEN_AT_FIRST = 12
@@ -43,8 +44,8 @@ def at_first(
     if FAILURES in open_ids:
         return _bounded(root, _troubled(root), narrowing)
     if ALL in open_ids or narrowing.picks:
-        return _bounded(root, [row for wave in root.children for row in wave.children], narrowing)
-    many = sum(len(wave.children) for wave in root.children) > MANY_CLUSTERS
+        return _bounded(root, units_in(root), narrowing)
+    many = len(units_in(root)) > MANY_CLUSTERS
     first = frozenset(row.id for row in _troubled(root)[:OPEN_AT_FIRST])
     if many and not by_levels:
         first |= _waves_at_work(root)
@@ -52,20 +53,23 @@ def at_first(
 
 
 def waves_above(root: Entity, open_ids: frozenset[str]) -> frozenset[str]:
-    """The waves of the clusters that are to be open."""
-    return frozenset(wave.id for wave in root.children if any(row.id in open_ids for row in wave.children))
+    """The waves of the rows that are to be open."""
+    waves = waves_in(root)
+    return frozenset(wave.id for wave in waves if any(row.id in open_ids for row in (*wave.children, *waves_in(wave))))
 
 
 def _bounded(root: Entity, clusters: list[Entity], narrowing: Narrowing) -> AtFirst:
     """Of these clusters and their waves those that are shown, in order, as far as there is room."""
     room, wanted, opened = MOST_ROWS, {row.id for row in clusters if narrowing.shows(row)}, set[str]()
     left = sum(wave.unopened for wave in root.children)
-    for wave in root.children:
+    # What is directly below the release stands in no wave that could be closed.
+    for wave in (root, *waves_in(root)):
         inside = [row for row in wave.children if row.id in wanted]
         if not inside or len(wave.children) > room:
             left += len(inside)
             continue
-        opened.add(wave.id)
+        if wave is not root:
+            opened.add(wave.id)
         room -= len(wave.children)
         for cluster in inside:
             rows = narrowing.count(cluster) - 1
@@ -74,14 +78,15 @@ def _bounded(root: Entity, clusters: list[Entity], narrowing: Narrowing) -> AtFi
             else:
                 opened.add(cluster.id)
                 room -= rows
-    return AtFirst(frozenset(opened), fold_waves=True, left_closed=left)
+    above = waves_above(root, frozenset(opened))
+    return AtFirst(above | opened, fold_waves=True, left_closed=left)
 
 
 def _waves_at_work(root: Entity) -> frozenset[str]:
     """The waves that are open at first where there are too many clusters to show: those that move or are in trouble."""
     found: list[str] = []
     shown = 0
-    for wave in root.children:
+    for wave in waves_in(root):
         at_work = wave.phase in {Phase.RUNNING, Phase.PAUSED} or wave.phase.broken or tally_apps(wave).troubled
         if at_work and (not found or shown + len(wave.children) <= MANY_CLUSTERS):
             found.append(wave.id)
@@ -90,5 +95,4 @@ def _waves_at_work(root: Entity) -> frozenset[str]:
 
 
 def _troubled(root: Entity) -> list[Entity]:
-    clusters = (cluster for wave in root.children for cluster in wave.children)
-    return [cluster for cluster in clusters if cluster.phase.broken or tally_apps(cluster).troubled]
+    return [cluster for cluster in units_in(root) if cluster.phase.broken or tally_apps(cluster).troubled]

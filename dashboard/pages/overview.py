@@ -5,9 +5,11 @@ from datetime import datetime
 from pydantic import Field
 
 from dashboard.domain.entities import Release, ReleaseList
+from dashboard.domain.ids import EntityType
 from dashboard.domain.overall import overall
 from dashboard.domain.overview import Overview, overview
 from dashboard.domain.phases import Phase
+from dashboard.domain.shape import ids_of
 from dashboard.domain.texts import cut
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model
@@ -91,7 +93,7 @@ class OverviewView(Model):
             stuck=Card.of(seen.still),
             moves=Card.of(seen.moving),
             scheduled=Card.of(seen.scheduled),
-            moving_waves=sum(len(release.root.child_ids) for release in seen.moving),
+            moving_waves=sum(len(ids_of(release.root, EntityType.WAVE)) for release in seen.moving),
             untold=_untold(seen),
             ended_since=seen.since,
             ended={phase: seen.ended[phase] for phase in Phase if seen.ended.get(phase)},

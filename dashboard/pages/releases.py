@@ -12,6 +12,7 @@ from dashboard.domain.entities import Release, ReleaseList, Status
 from dashboard.domain.filters import PAGE_SIZE, REACH, TOLD_BY_STATUS, Cursor, ReleaseFilter
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
+from dashboard.domain.shape import ids_of
 from dashboard.domain.truth import phase_of_status
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness
@@ -60,7 +61,7 @@ class ReleaseItem(Model, ReleaseRow):
             started_at=execution.started_at,
             closed_at=execution.closed_at,
             pause=PauseView.of(execution),
-            wave_ids=release.root.child_ids,
+            wave_ids=ids_of(release.root, EntityType.WAVE),
             said_at=release.said_at,
             superseded=superseded,
         )

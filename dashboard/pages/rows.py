@@ -16,8 +16,10 @@ from dashboard.pages.places import key_of
 from dashboard.pages.views import AttemptView, ChildRunView, Progress
 
 MAX_LABEL = 50
+# A field that most rows would have for nothing.
+_LEFT_OUT = Field(exclude_if=lambda rows: not rows, description="Rows at another place than the usual one.")
 # What a row's own line does not show.
-_NOT_OWN = frozenset({"details", "waves", "clusters", "bundle", "apps", "cluster_ids", "app_ids"})
+_NOT_OWN = frozenset({"details", "waves", "clusters", "bundle", "apps", "children", "cluster_ids", "app_ids"})
 # Where a row names those below it.
 _NAMED_IN = {"release": "wave_ids", "wave": "cluster_ids", "cluster": "bundle_id", "bundle": "app_ids"}
 
@@ -148,19 +150,43 @@ class WorkedRow(Row):
 
 @part
 class AppRow(WorkedRow):
-    """An app in a bundle."""
+    """An app. `bundle_id` is what it is in: a bundle, or whatever a team has instead.
+
+    `children` are rows below it, such as a migration that it runs; left out where there are none.
+    """
 
     type: Literal["app"]
     bundle_id: str
     version: str | None
     version_runs: VersionRuns
+    children: Annotated[tuple["AnyRow", ...], _LEFT_OUT] = ()
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """What is below it."""
+        return self.children
+
+    @property
+    def line_id(self) -> str:
+        """The HTML id of the row's own line."""
+        return f"{self.key}-line" if self.children else self.key
+
+    @property
+    def frame(self) -> tuple[object, ...]:
+        """What stands around the line and in place of what is below it."""
+        return (self.place, len(self.children)) if self.children else (self.place,)
 
 
 @part
 class Branch(WorkedRow):
-    """A row with rows below it: its line is a part of what its key names. `progress` counts the apps in it."""
+    """A row with rows below it: its line is a part of what its key names. `progress` counts the apps in it.
+
+    `children` are rows below it at another place than the usual one, where a team has other levels; left out where
+    there are none.
+    """
 
     progress: Progress
+    children: Annotated[tuple["AnyRow", ...], _LEFT_OUT] = ()
 
     @property
     def shown_phase(self) -> Phase:
@@ -190,8 +216,8 @@ class BundleRow(Branch):
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """Its apps."""
-        return self.apps
+        """Its apps, and what else is below it."""
+        return (*self.apps, *self.children) if self.children else self.apps
 
     @property
     def frame(self) -> tuple[object, ...]:
@@ -211,8 +237,8 @@ class ClusterRow(Branch):
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """Its bundle, if it is open and has one."""
-        return (self.bundle,) if self.bundle else ()
+        """Its bundle, if it is open and has one, and what else is below it."""
+        return (*((self.bundle,) if self.bundle else ()), *self.children)
 
     @property
     def size(self) -> int:
@@ -240,8 +266,8 @@ class WaveRow(Branch):
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """Its clusters, if it is open."""
-        return self.clusters or ()
+        """Its clusters, if it is open, and what else is below it."""
+        return (*(self.clusters or ()), *self.children)
 
     @property
     def frame(self) -> tuple[object, ...]:

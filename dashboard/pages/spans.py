@@ -6,13 +6,23 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
 from dashboard.domain.rollup import cause_of, tally
+from dashboard.domain.shape import clusters_in
 from dashboard.domain.timeline import Bar, Mark, Timeline
 from dashboard.pages.base import part
 from dashboard.pages.places import place_of
 from dashboard.pages.rows import Row, common
 from dashboard.pages.views import Progress
+
+AnyType = Literal["wave", "cluster", "bundle", "app"]
+_TYPES: dict[EntityType, AnyType] = {
+    EntityType.WAVE: "wave",
+    EntityType.CLUSTER: "cluster",
+    EntityType.BUNDLE: "bundle",
+    EntityType.APP: "app",
+}
 
 
 @part
@@ -58,29 +68,34 @@ class TimelineRow(Row):
 
 @part
 class ClusterSpan(TimelineRow):
-    """A cluster over time."""
+    """A cluster over time, or what stands in its place."""
 
-    type: Literal["cluster"]
+    type: AnyType
 
 
 @part
 class WaveSpan(TimelineRow):
-    """A wave over time. `expected_at` is when the estimate has its end; `clusters` is null while `open` is false."""
+    """A wave over time, or what stands directly below the release in its place.
 
-    type: Literal["wave"]
+    `expected_at` is when the estimate has its end; `clusters` is null while `open` is false. `children` are rows in it
+    that are no clusters.
+    """
+
+    type: AnyType
     sequence: int | None
     expected_from: datetime | None
     expected_at: datetime | None
     cluster_progress: Progress
     open: bool
     clusters: tuple[ClusterSpan, ...] | None
+    children: tuple[ClusterSpan, ...]
     lazy: Annotated[bool, Field(exclude=True)]
     unfolded: Annotated[bool, Field(exclude=True)]
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """Its clusters, if they are shown."""
-        return self.clusters or ()
+        """What is in it, if it is shown."""
+        return (*(self.clusters or ()), *self.children)
 
 
 def wave_spans(drawn: Timeline, place: str, open_ids: frozenset[str] | None) -> Iterator[WaveSpan]:
@@ -97,22 +112,24 @@ def _wave(bar: Bar, place: str, open_ids: frozenset[str] | None, more: dict[str,
     wave = bar.entity
     unfolded = wave.phase in {Phase.RUNNING, Phase.PAUSED} or wave.phase.broken or wave.id in (open_ids or ())
     is_open = open_ids is None or unfolded
+    spans = tuple(_inner(bar.bars, place)) if is_open else ()
     return WaveSpan(
         **_fields(bar, place),
         **more,
-        type="wave",
+        type=_TYPES[wave.type],
         sequence=wave.sequence,
-        cluster_progress=Progress.of(tally(wave.children)),
+        cluster_progress=Progress.of(tally(clusters_in(wave), "cluster")),
         open=is_open,
-        clusters=tuple(_clusters(bar.bars, place)) if is_open else None,
+        clusters=tuple(span for span in spans if span.type == "cluster") if is_open else None,
+        children=tuple(span for span in spans if span.type != "cluster"),
         lazy=open_ids is not None,
         unfolded=unfolded,
     )
 
 
-def _clusters(bars: Iterable[Bar], place: str) -> Iterator[ClusterSpan]:
+def _inner(bars: Iterable[Bar], place: str) -> Iterator[ClusterSpan]:
     for number, bar in enumerate(bars):
-        yield ClusterSpan(**_fields(bar, place_of(place, bar.entity.id, number)), type="cluster")
+        yield ClusterSpan(**_fields(bar, place_of(place, bar.entity.id, number)), type=_TYPES[bar.entity.type])
 
 
 def _fields(bar: Bar, place: str) -> dict[str, Any]:

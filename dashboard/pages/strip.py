@@ -65,7 +65,9 @@ class StripCell:
         retrying = f", {self.progress.retrying:,} retrying" if self.progress.retrying else ""
         broken = f", {self.progress.broken:,} failed" if self.progress.broken else ""
         broken += f", {self.progress.paused:,} paused" if self.progress.paused else ""
-        done = f"{self.progress.succeeded:,} of {self.progress.total:,} apps done"
+        if not self.progress.total:
+            return f"{self.name}: {self.label}"
+        done = f"{self.progress.succeeded:,} of {self.progress.total:,} {self.progress.noun}s done"
         return f"{self.name}: {self.label}, {done}{broken}{retrying}"
 
 
@@ -82,6 +84,8 @@ class StripWave:
     read: bool
     cluster_progress: Progress
     cells: tuple[StripCell, ...] | None
+    apps: Annotated[Progress, Field(exclude=True)]
+    is_wave: Annotated[bool, Field(description="False for the release itself, with its clusters that are in no wave.")]
     label: Annotated[str, Field(exclude=True)]
     why: Annotated[str, Field(exclude=True)]
 
@@ -89,7 +93,9 @@ class StripWave:
     def of(cls, segment: Segment, release_place: str) -> "StripWave":
         """The view of a segment of the release at this place."""
         wave = segment.wave
-        place = place_of(release_place, wave.id, segment.position)
+        place = release_place
+        for entity_id, position in segment.steps:
+            place = place_of(place, entity_id, position)
         cells = None if segment.cells is None else tuple(StripCell.of(cell, place) for cell in segment.cells)
         return cls(
             id=wave.id,
@@ -101,6 +107,8 @@ class StripWave:
             read=segment.read,
             cluster_progress=Progress.of(segment.clusters),
             cells=cells,
+            apps=Progress.of(segment.apps),
+            is_wave=wave.type is EntityType.WAVE,
             label=(wave.phase if wave.overruled else wave.state or "not known").replace("_", " "),
             why=_why_unread(wave),
         )
@@ -110,9 +118,16 @@ class StripWave:
         """How far it is, in words."""
         if not self.read:
             return f"{self.name}: {self.label}, clusters not read"
-        counted = self.cluster_progress
+        counted, nouns = self.counted, f"{self.counted.noun}s"
+        if not counted.total:
+            return f"{self.name}: {self.label}"
         broken = f", {counted.broken:,} failed" if counted.broken else ""
-        return f"{self.name}: {self.label}, {counted.succeeded:,} of {counted.total:,} clusters done{broken}"
+        return f"{self.name}: {self.label}, {counted.succeeded:,} of {counted.total:,} {nouns} done{broken}"
+
+    @property
+    def counted(self) -> Progress:
+        """Its clusters; its apps where it has none."""
+        return self.cluster_progress if self.cluster_progress.total else self.apps
 
 
 @part
@@ -144,7 +159,12 @@ class Strip:
     @property
     def under_way(self) -> tuple[StripWave, ...]:
         """The waves in which the release is at work, but for those that wait for somebody."""
-        return tuple(wave for wave in self.waves if wave.current and wave.phase is not Phase.PAUSED)
+        return tuple(wave for wave in self.waves if wave.is_wave and wave.current and wave.phase is not Phase.PAUSED)
+
+    @property
+    def wave_count(self) -> int:
+        """How many waves there are."""
+        return sum(wave.is_wave for wave in self.waves)
 
     @property
     def told(self) -> str:
@@ -221,10 +241,13 @@ class SmallStrip(Model):
         release, reason = snapshot.value, snapshot.reason
         problem = release.root.problem
         if not release.root.children:
-            return cls.missing(problem.message if problem else "The release has not told of any wave.")
+            return cls.missing(problem.message if problem else "The release has no parts, as far as is known.")
+        strip = Strip.of(release, MOST)
+        if not strip.waves:
+            return cls.missing("The release has neither waves nor clusters.")
         late = (reason.message if reason else "Temporal could not be asked.") if snapshot.stale else None
         gap = problem.message if problem and not problem.awaited else None
-        return cls(strip=Strip.of(release, MOST), as_of=snapshot.as_of, why=late or gap)
+        return cls(strip=strip, as_of=snapshot.as_of, why=late or gap)
 
     @classmethod
     def missing(cls, why: str) -> "SmallStrip":

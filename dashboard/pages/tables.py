@@ -1,6 +1,6 @@
 """The tables of pages: releases, the entities of a release, and what is broken."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from itertools import chain, islice
 from typing import Any
@@ -43,19 +43,19 @@ PROBLEM_COLUMNS = (
     *("version", "version_runs", *_TROUBLE, *COMMON),
 )
 # What a row's own line leaves out: the rows below it have lines of their own.
-_BELOW = {"clusters", "bundle", "apps"}
+_BELOW = {"clusters", "bundle", "apps", "children"}
 _WRITES: dict[type[Row], TypeAdapter[Any]] = {
     kind: TypeAdapter(kind) for kind in (WaveRow, ClusterRow, BundleRow, AppRow)
 }
-_OF_A_RELEASE = {field.name for field in fields(ReleaseTree)} - {"waves"}
+_OF_A_RELEASE = {field.name for field in fields(ReleaseTree)} - {"waves", "children"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
-    """An entity and the ids from its release down to it."""
+    """An entity, and by type the ids from its release down to it: of several of one type, the nearest."""
 
     row: Row
-    ids: tuple[str, ...]
+    ids: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def starred_table(page: StarredPage) -> Table:
 
 def tree_table(page: TreePage) -> Table:
     """A release and all that is shown below it, a row each, parents first."""
-    rows = tuple(_placed(page, ()))
+    rows = tuple(_placed(page, {}))
     missing = (
         page.problem.message if page.problem else "",
         f"Rows that are still to be read: {len(page.unread):,}. Ask again" if page.unread else "",
@@ -103,8 +103,8 @@ def problems_table(snapshot: Snapshot[Problems], asked: Asked) -> Table:
     return Table("problems", PROBLEM_COLUMNS, _found_item, _found_cells, (piece,))
 
 
-def _placed(row: Row, above: tuple[str, ...]) -> Iterator[_Placed]:
-    ids = (*above, row.id)
+def _placed(row: Row, above: Mapping[str, str]) -> Iterator[_Placed]:
+    ids = {**above, f"{row.type}_id": row.id} if row.type != "app" else above
     yield _Placed(row, ids)
     yield from chain.from_iterable(_placed(below, ids) for below in row.rows)
 
@@ -165,8 +165,7 @@ def _inside(item: ReleaseRow) -> dict[str, Cell]:
 
 
 def _entity_cells(placed: _Placed) -> dict[str, Cell]:
-    above = dict(zip(_ABOVE, placed.ids, strict=False))
-    return above | _common(placed.row) | _version(placed.row)
+    return {**placed.ids} | _common(placed.row) | _version(placed.row)
 
 
 def _version(row: Row) -> dict[str, Cell]:

@@ -12,6 +12,7 @@ from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import ProblemCode
 from dashboard.domain.rollup import tally
+from dashboard.domain.shape import clusters_in, waves_in
 from dashboard.domain.timeline import Estimate, Timeline, timeline
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Model, Page, freshness
@@ -66,6 +67,7 @@ class TimelinePage(Page, ReleaseRow):
     wave_progress: Progress
     cluster_progress: Progress
     waves: tuple[WaveSpan, ...]
+    children: tuple[WaveSpan, ...] = Field(description="What stands directly below the release and is no wave.")
 
     @property
     def title(self) -> str:
@@ -85,8 +87,8 @@ class TimelinePage(Page, ReleaseRow):
 
     @property
     def rows(self) -> tuple[WaveSpan, ...]:
-        """Its waves."""
-        return self.waves
+        """Its waves, and what else is directly below it."""
+        return (*self.waves, *self.children)
 
     @property
     def roughly(self) -> bool:
@@ -102,7 +104,9 @@ class TimelinePage(Page, ReleaseRow):
     @property
     def frame(self) -> tuple[object, ...]:
         """All that is shown."""
-        own = tuple([value for name, value in self if name not in {"details", "waves", "as_of", "content_version"}])
+        own = tuple(
+            [value for name, value in self if name not in {"details", "waves", "children", "as_of", "content_version"}]
+        )
         return own, *(row.said for row in self._spans())
 
     def ticks(self) -> Iterator[datetime]:
@@ -116,7 +120,7 @@ class TimelinePage(Page, ReleaseRow):
             yield datetime.fromtimestamp(first + number * step, self.from_at.tzinfo)
 
     def _spans(self) -> Iterator[TimelineRow]:
-        return chain.from_iterable((wave, *(wave.clusters or ())) for wave in self.waves)
+        return chain.from_iterable((row, *(row.clusters or ()), *row.children) for row in self.rows)
 
     @classmethod
     def of(cls, snapshot: Snapshot[Release], open_ids: frozenset[str] = frozenset(), *, every: bool = False) -> Self:
@@ -124,7 +128,8 @@ class TimelinePage(Page, ReleaseRow):
         release = snapshot.value
         root, drawn = release.root, timeline(release, snapshot.as_of)
         place = place_of("", release.id, 0)
-        clusters = [cluster for wave in root.children for cluster in wave.children]
+        clusters = clusters_in(root)
+        spans = tuple(wave_spans(drawn, place, None if every or len(clusters) <= MANY_CLUSTERS else open_ids))
         return cls(
             **release_common(release, place),
             **freshness(snapshot),
@@ -134,9 +139,10 @@ class TimelinePage(Page, ReleaseRow):
             until=_until(drawn),
             runs=RunsView.of(release),
             estimate=EstimateView.of(drawn.estimate),
-            wave_progress=Progress.of(tally(root.children)),
-            cluster_progress=Progress.of(tally(clusters)),
-            waves=tuple(wave_spans(drawn, place, None if every or len(clusters) <= MANY_CLUSTERS else open_ids)),
+            wave_progress=Progress.of(tally(waves_in(root), "wave")),
+            cluster_progress=Progress.of(tally(clusters, "cluster")),
+            waves=tuple(span for span in spans if span.type == "wave"),
+            children=tuple(span for span in spans if span.type != "wave"),
         )
 
 

@@ -1,6 +1,7 @@
 """The tree of a release as rows: which of them are open, and what is below those."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -11,11 +12,12 @@ from dashboard.domain.ids import EntityType
 from dashboard.domain.narrowing import EVERYTHING, Narrowing
 from dashboard.domain.order import Order
 from dashboard.domain.rollup import tally, tally_apps
+from dashboard.domain.shape import clusters_in, ids_of, waves_in
 from dashboard.domain.work_times import WorkTimes
 from dashboard.pages.base import part
 from dashboard.pages.places import place_of
 from dashboard.pages.release_row import ReleaseRow, release_common
-from dashboard.pages.rows import AppRow, BundleRow, ClusterRow, Row, WaveRow, worked
+from dashboard.pages.rows import AnyRow, AppRow, BundleRow, ClusterRow, Row, WaveRow, worked
 from dashboard.pages.views import FailureView, PauseView, Progress
 
 # From so many rows on a browser is told to make those that are out of sight later.
@@ -50,11 +52,14 @@ class ReleaseTree(ReleaseRow):
     cluster_progress: Progress
     wave_progress: Progress
     waves: tuple[WaveRow, ...]
+    children: Annotated[
+        tuple[AnyRow, ...], Field(description="Rows directly below the release that are no waves, each with its type.")
+    ]
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """Its waves."""
-        return self.waves
+        """Its waves, and what else is directly below it."""
+        return (*self.waves, *self.children) if self.children else self.waves
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,7 @@ def tree_fields(release: Release, folding: Folding, known_at: datetime) -> dict[
     execution, root = release.execution, release.root
     place = place_of("", execution.workflow_id, 0)
     work = WorkTimes(release, known_at)
+    below = _below(root, EntityType.WAVE, "waves", wave_row, folding, place, work)
     return {
         **release_common(release, place),
         "workflow_id": execution.workflow_id,
@@ -119,14 +125,11 @@ def tree_fields(release: Release, folding: Folding, known_at: datetime) -> dict[
         "pause": PauseView.of(execution),
         "failure": FailureView.of(execution.closing) if execution.closing else None,
         "changed_at": _last_change(release, work),
-        "wave_ids": root.child_ids,
+        "wave_ids": ids_of(root, EntityType.WAVE),
         "progress": Progress.of(tally_apps(root)),
-        "cluster_progress": Progress.of(tally([cluster for wave in root.children for cluster in wave.children])),
-        "wave_progress": Progress.of(tally(root.children)),
-        "waves": tuple(
-            wave_row(wave, root.id, folding, place_of(place, wave.id, position), work)
-            for position, wave in folding.below(root)
-        ),
+        "cluster_progress": Progress.of(tally(clusters_in(root), "cluster")),
+        "wave_progress": Progress.of(tally(waves_in(root), "wave")),
+        **below,
     }
 
 
@@ -136,60 +139,93 @@ def _last_change(release: Release, work: WorkTimes) -> datetime:
     return max([*known, release.execution.closed_at] if release.execution.closed_at else known)
 
 
+def _below(
+    entity: Entity,
+    kind: EntityType,
+    name: str,
+    make: Callable[[Entity, str, Folding, str, WorkTimes], Row],
+    folding: Folding,
+    place: str,
+    work: WorkTimes,
+) -> dict[str, Any]:
+    """The rows below an entity: those of the type that usually is, under that name, and all others as `children`."""
+    below = folding.below(entity)
+    usual = [one for one in below if one[1].type is kind]
+    others = [one for one in below if one[1].type is not kind] if len(usual) < len(below) else ()
+    return {
+        name: tuple([make(row, entity.id, folding, place_of(place, row.id, at), work) for at, row in usual]),
+        "children": tuple(row_of(row, entity.id, folding, place_of(place, row.id, at), work) for at, row in others),
+    }
+
+
+def row_of(entity: Entity, parent_id: str, folding: Folding, place: str, work: WorkTimes) -> AnyRow:
+    """The row of an entity below a release, whatever it is."""
+    match entity.type:
+        case EntityType.WAVE:
+            return wave_row(entity, parent_id, folding, place, work)
+        case EntityType.CLUSTER:
+            return cluster_row(entity, parent_id, folding, place, work)
+        case EntityType.BUNDLE:
+            return bundle_row(entity, parent_id, folding, place, work)
+    return app_row(entity, parent_id, folding, place, work)
+
+
 def wave_row(wave: Entity, release_id: str, folding: Folding, place: str, work: WorkTimes) -> WaveRow:
     """The row of a wave with its clusters."""
     is_open = folding.opens_wave(wave)
-    clusters = tuple(
-        cluster_row(cluster, wave.id, folding, place_of(place, cluster.id, position), work)
-        for position, cluster in (folding.below(wave) if is_open else ())
-    )
+    closed: dict[str, Any] = {"clusters": None}
+    below = _below(wave, EntityType.CLUSTER, "clusters", cluster_row, folding, place, work) if is_open else closed
     return WaveRow(
         **worked(wave, place, work),
         type="wave",
         release_id=release_id,
         sequence=wave.sequence,
-        cluster_ids=wave.child_ids,
+        cluster_ids=ids_of(wave, EntityType.CLUSTER),
         progress=Progress.of(tally_apps(wave)),
-        cluster_progress=Progress.of(tally(wave.children)),
+        cluster_progress=Progress.of(tally(clusters_in(wave), "cluster")),
         open=is_open,
-        clusters=clusters if is_open else None,
         lazy=folding.folds(wave),
+        **below,
     )
 
 
 def cluster_row(cluster: Entity, wave_id: str, folding: Folding, place: str, work: WorkTimes) -> ClusterRow:
     """The row of a cluster, with its bundle if the folding opens it."""
     is_open = folding.opens_cluster(cluster)
-    bundle = next((bundle for _, bundle in folding.below(cluster)), None) if is_open else None
+    below: dict[str, Any] = {"bundles": ()}
+    if is_open:
+        below = _below(cluster, EntityType.BUNDLE, "bundles", bundle_row, folding, place, work)
     return ClusterRow(
         **worked(cluster, place, work),
         type="cluster",
         wave_id=wave_id,
-        bundle_id=cluster.child_ids[0] if cluster.child_ids else None,
+        bundle_id=next(iter(ids_of(cluster, EntityType.BUNDLE)), None),
         progress=Progress.of(tally_apps(cluster)),
         open=is_open,
-        bundle=bundle_row(bundle, cluster.id, folding, place_of(place, bundle.id, 0), work) if bundle else None,
+        bundle=next(iter(below.pop("bundles")), None),
+        **below,
     )
 
 
 def bundle_row(bundle: Entity, cluster_id: str, folding: Folding, place: str, work: WorkTimes) -> BundleRow:
     """The row of a bundle with its apps."""
-    apps = tuple(
-        app_row(app, bundle.id, place_of(place, app.id, position), work) for position, app in folding.below(bundle)
-    )
     return BundleRow(
         **worked(bundle, place, work),
         type="bundle",
         cluster_id=cluster_id,
-        app_ids=bundle.child_ids,
+        app_ids=ids_of(bundle, EntityType.APP),
         progress=Progress.of(tally_apps(bundle)),
         open=folding.opens_bundle(bundle),
-        apps=apps,
+        **_below(bundle, EntityType.APP, "apps", app_row, folding, place, work),
     )
 
 
-def app_row(app: Entity, bundle_id: str, place: str, work: WorkTimes) -> AppRow:
-    """The row of an app."""
-    return AppRow(
+def app_row(app: Entity, bundle_id: str, folding: Folding, place: str, work: WorkTimes) -> AppRow:
+    """The row of an app, with what is below it, if anything is."""
+    row = AppRow(
         **worked(app, place, work), type="app", bundle_id=bundle_id, version=app.version, version_runs=app.version_runs
     )
+    if not app.children:
+        return row
+    below = (row_of(child, app.id, folding, place_of(place, child.id, at), work) for at, child in folding.below(app))
+    return replace(row, children=tuple(below))

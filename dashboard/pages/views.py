@@ -1,6 +1,9 @@
 """What rows say beside their names: what is pending for them, why it failed, and how far they are."""
 
 from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
 
 from dashboard.domain.entities import Attempt, AttemptKind, ChildRun, Execution, Failure, Pause, Status
 from dashboard.domain.phases import Phase
@@ -139,12 +142,13 @@ class Progress:
     unknown: int = 0
     retrying: int = 0
     unopened: int = 0
+    noun: Annotated[str, Field(description="What is counted: a type, or `part` where these are of several.")] = "app"
 
     @classmethod
     def of(cls, counts: Tally) -> "Progress":
         """The view of a tally."""
         phases = {phase.value: count for phase, count in counts.counts.items()}
-        return cls(total=counts.total, retrying=counts.retrying, unopened=counts.unopened, **phases)
+        return cls(total=counts.total, retrying=counts.retrying, unopened=counts.unopened, noun=counts.noun, **phases)
 
     @property
     def broken(self) -> int:

@@ -5,6 +5,7 @@ from flask import request, url_for
 from dashboard.domain.ids import RELEASE_PREFIX, is_below_release
 from dashboard.domain.problems import EntityNotFound, NotFound, RunNotFound
 from dashboard.pages.base import Model
+from dashboard.web.links import here_path
 
 _BY_CODE = {
     "not_found": "Compare the address with the id in Temporal. A release that has just started appears within seconds.",
@@ -53,7 +54,7 @@ def ways_on(status: int, code: str) -> tuple[Way, ...]:
     if status == 401:
         return (Way(label="Log in", href=url_for("login.form")),)
     if code == "invalid_parameter" and request.method == "GET" and request.args:
-        return (Way(label="Open it without", href=f"{request.script_root}{request.path}"),)
+        return (Way(label="Open it without", href=f"{request.script_root}{here_path()}"),)
     return ()
 
 

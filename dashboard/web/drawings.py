@@ -65,10 +65,10 @@ def since(row: WorkedRow) -> Markup:
     return Markup(f'<span class="since">since {time(row.since, "day")}</span>')  # noqa: S704 - no text in it
 
 
-def tally(progress: Progress, noun: str = "app") -> Markup:
+def tally(progress: Progress, noun: str = "") -> Markup:
     """How many are done; the bar beside it says so in words."""
     done = f"{progress.succeeded:,}/{progress.total:,}"
-    title = f"{progress.succeeded:,} of {plural(progress.total, noun)} done"
+    title = f"{progress.succeeded:,} of {plural(progress.total, noun or progress.noun)} done"
     return Markup(f'<span class="num" aria-hidden="true" title="{title}">{done}</span>')  # noqa: S704 - ours
 
 
@@ -82,7 +82,7 @@ def share(progress: Progress, noun: str) -> Markup:
     return Markup(done)  # noqa: S704 - no text in it but ours
 
 
-def bar(progress: Progress, noun: str = "app") -> Markup:
+def bar(progress: Progress, noun: str = "") -> Markup:
     """How far something is, as one bar; the words in it say the same."""
     told = [
         (progress.broken, "failed"),
@@ -91,7 +91,7 @@ def bar(progress: Progress, noun: str = "app") -> Markup:
         (progress.stopped, "stopped"),
         (progress.unknown, "not known"),
     ]
-    words = f"{progress.succeeded:,} of {plural(progress.total, noun)} done"
+    words = f"{progress.succeeded:,} of {plural(progress.total, noun or progress.noun)} done"
     words += "".join([f", {number:,} {what}" for number, what in told if number])
     return Markup(  # noqa: S704 - no text in it but ours
         f'<svg class="bar" role="img" aria-label="{words}" viewBox="0 0 {progress.total or 1} 6" '

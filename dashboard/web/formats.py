@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 from pydantic import JsonValue
 
 from dashboard.domain.phases import Phase
-from dashboard.web.links import entity_url, opening_url, selecting_url, without
+from dashboard.web.links import entity_url, here, opening_url, selecting_url, without
 
 MAX_LINE = 160
 # Characters of a text on a page that shows other things beside it.
@@ -145,6 +145,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "entity_url": entity_url,
     "opening_url": opening_url,
     "selecting_url": selecting_url,
+    "here": here,
     "without": without,
     "slot": slot,
     "theme": theme,

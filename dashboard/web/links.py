@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, quote, urlencode
 
-from flask import g, request, url_for
+from flask import Request, g, request, url_for
 
 from dashboard.web.converters import path_of
 
@@ -42,6 +42,17 @@ def selecting_url(entity_id: str, release_id: str) -> str:
     return f"{before}{quote(entity_id, safe=_PLAIN_IN_QUERY)}{after}"
 
 
+def here_path() -> str:
+    """The path of this request as addresses have it: it comes decoded, and an id may have any characters."""
+    return quote(request.path, safe=_PLAIN_IN_PATH)
+
+
+def here(asked_for: Request) -> str:
+    """The address of a request, with what it asks for."""
+    asked = asked_for.query_string.decode("ascii", "replace")
+    return f"{here_path()}?{asked}" if asked else here_path()
+
+
 def without(address: str, *names: str) -> str:
     """An address without these parameters."""
     path, _, query = address.partition("?")
@@ -51,7 +62,7 @@ def without(address: str, *names: str) -> str:
 
 def links_beside(page: Beside) -> str:
     """The header `Link`: the pages beside the one that is asked for, at the same address but for what says which."""
-    path = request.script_root + quote(request.path, safe=_PLAIN_IN_PATH)
+    path = request.script_root + here_path()
     kept = [(name, value) for name, value in request.args.items(multi=True) if name not in {"page", "cursor"}]
     beside = ((relation, [*kept, *which.items()]) for relation, which in page.neighbours.items())
     return ", ".join(f'<{_address(path, asked)}>; rel="{relation}"' for relation, asked in beside)

@@ -24,9 +24,11 @@ def test_a_query_whose_name_only_begins_like_ours_makes_no_gap(stage: Stage):
         assert (item["problem"], item["state"], item["phase"]) == (None, "running", "running")
     for release_id in (with_child, without):
         page = stage.json(f"/releases/{release_id}")
-        assert page["problem"] is None
+        assert (page["problem"], page["blocked_by"]) == (None, [])
         assert "get_hierarchy" not in stage.ask(f"/releases/{release_id}").text
     eventually(lambda: child(tag)["id"] in stage.ask(f"/api/releases/{with_child}/hierarchy").text, 30)
+    found = stage.json("/problems")
+    assert (found["groups"], found["read"], found["unanswered"]) == ([], 2, 0)
 
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=repr)

@@ -1,0 +1,43 @@
+"""Which rows of a tree are waves and clusters: teams have other levels, and their rows then hang elsewhere."""
+
+from collections.abc import Iterator
+
+from dashboard.domain.entities import Entity
+from dashboard.domain.ids import EntityType
+
+Steps = tuple[tuple[str, int], ...]
+"""Ids from below a release down to a row, each with its position among its siblings."""
+
+
+def holders(entity: Entity, steps: Steps = ()) -> Iterator[tuple[Entity, Steps]]:
+    """Yield a row and those below it that may hold waves and clusters, parents first, with the way down to each.
+
+    These are waves, and units of work that have rows below them: nothing tells what those are.
+    """
+    yield entity, steps
+    for position, child in enumerate(entity.children):
+        if child.type is EntityType.WAVE or (child.type is EntityType.APP and child.children):
+            yield from holders(child, (*steps, (child.id, position)))
+
+
+def waves_in(entity: Entity) -> list[Entity]:
+    """Return the waves below a row, in order, those within others among them."""
+    return [row for row, steps in holders(entity) if steps and row.type is EntityType.WAVE]
+
+
+def clusters_in(entity: Entity) -> list[Entity]:
+    """Return the clusters directly below a row, or below waves in it."""
+    return [child for row, _ in holders(entity) for child in row.children if child.type is EntityType.CLUSTER]
+
+
+def units_in(entity: Entity) -> list[Entity]:
+    """Return what waves are made of: the rows directly below a row, or below waves in it, that are no waves."""
+    return [child for row, _ in holders(entity) for child in row.children if child.type is not EntityType.WAVE]
+
+
+def ids_of(entity: Entity, kind: EntityType) -> tuple[str, ...]:
+    """Return the ids of the rows of this type directly below a row; all that it lists, where none of them was read."""
+    children = entity.children
+    if not children or all(child.type is kind for child in children):
+        return entity.child_ids
+    return tuple(child.id for child in children if child.type is kind)
