@@ -139,6 +139,12 @@ async def _logged(asking: Awaitable[None]) -> None:
 
 
 async def _within(seconds: float, budget: Budget, asking: Iterable[Awaitable[None]]) -> None:
-    with suppress(TimeoutError):
-        async with Budget.of(seconds).bounds(), budget.bounds():
-            await asyncio.gather(*map(_logged, asking))
+    # Tasks, as time may be up before the first of them begins: a coroutine that never does would warn of that.
+    tasks = [asyncio.ensure_future(each) for each in asking]
+    try:
+        with suppress(TimeoutError):
+            async with Budget.of(seconds).bounds(), budget.bounds():
+                await asyncio.gather(*map(_logged, tasks))
+    finally:
+        for task in tasks:
+            task.cancel()

@@ -53,6 +53,11 @@ class Pace:
         self._newest: Rows | None = None
 
     @property
+    def _slowed(self) -> Problem | None:
+        """What to say of what was renewed now, if that happens less often than usual."""
+        return SLOWED if self._budget.slowed else None
+
+    @property
     def late(self) -> Problem:
         """Why a renewal has to wait."""
         return SLOWED if self._budget.slowed else SHARED
@@ -84,7 +89,7 @@ class Pace:
         found = await _listed(lists, release, known)
         if not isinstance(found, Problem):
             self._backoff.answered(key)
-            return replace(found, listed_at=asked_at, late=None)
+            return replace(found, listed_at=asked_at, late=self._slowed)
         if found.code is ProblemCode.TIMED_OUT:
             self._backoff.failed(key)
         return replace(known, late=found) if known else found
@@ -108,7 +113,8 @@ class Pace:
         if counts is None and (whole or not self._budget.granted(("count", asked.filter))):
             counts = last.counts
         try:
-            return await _asked_for(client, visibility, asked, counts, budget)
+            rows = await _asked_for(client, visibility, asked, counts, budget)
+            return replace(rows, late=self._slowed)
         except ASKING_ERRORS as exc:
             problem = source_problem(exc)
             if problem.code is not ProblemCode.REFUSED:
