@@ -116,6 +116,8 @@ def _head_line(page: Mapping[str, Any], terminal: Terminal) -> str:
 
 def _row_line(row: Row, before: str, terminal: Terminal) -> str:
     version = clean(row.get("version") or "")
+    if version and not row.get("version_runs", True):
+        version = f"(to {version})"
     name = " ".join(filter(None, (clean(row["name"]), version)))
     facts = "  ".join(filter(None, (progress(row), cause(row))))
     return terminal.line((before, DIM), (name, PLAIN), *_standing(row, facts))

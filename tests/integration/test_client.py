@@ -152,12 +152,12 @@ def test_a_release_is_shown_as_a_tree_with_every_row(run: Run, stage: Stage) -> 
         "└─ one  ● running  0/4 apps",
         "   ├─ c0  ● running  0/2 apps",
         "   │  └─ web  ● running  0/2 apps",
-        "   │     ├─ a0-0 1.0.0  ● running",
-        "   │     └─ a0-1 1.0.0  ● running",
+        "   │     ├─ a0-0 (to 1.0.0)  ● running",
+        "   │     └─ a0-1 (to 1.0.0)  ● running",
         "   └─ c1  ● running  0/2 apps",
         "      └─ web  ● running  0/2 apps",
-        "         ├─ a1-0 1.0.0  ● running",
-        "         └─ a1-1 1.0.0  ● running",
+        "         ├─ a1-0 (to 1.0.0)  ● running",
+        "         └─ a1-1 (to 1.0.0)  ● running",
     ]
     assert re.fullmatch(r"as of \d\d:\d\d:\d\d UTC", shown.output.splitlines()[-1])
     assert run("show", name).output.partition("  for ")[0] == shown.output.partition("  for ")[0]

@@ -100,3 +100,11 @@ def test_waves_are_counted_where_not_all_apps_were_read() -> None:
     read = {"progress": {"total": 3, "succeeded": 0, "unopened": 3}, "wave_progress": {"total": 1, "succeeded": 0}}
     assert progress(read) == "0/1 wave"
     assert progress({"progress": {"total": 0, "succeeded": 0, "unopened": 0}}) == ""
+
+
+@pytest.mark.parametrize(("runs", "shown"), [(True, "shop 1.4.2 "), (False, "shop (to 1.4.2) ")])
+def test_a_version_that_does_not_run_is_told_as_where_the_app_goes(*, runs: bool, shown: str) -> None:
+    told = page(1, 1)
+    (wave,) = told["waves"]
+    wave["clusters"][0]["bundle"]["apps"][0] |= {"name": "shop", "version": "1.4.2", "version_runs": runs}
+    assert shown in "\n".join(tree_lines(told, Terminal(columns=80, rows=None)))
