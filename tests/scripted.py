@@ -59,7 +59,13 @@ class ScriptedRelease:
 
     @workflow.run
     async def run(self, answers: dict[str, Any]) -> None:
-        await workflow.wait_condition(lambda: self.end is not None)
+        try:
+            await workflow.wait_condition(lambda: self.end is not None)
+        except asyncio.CancelledError:
+            if "rolls_back" not in self.answers:
+                raise
+            # What was asked for once is not asked for again: this goes on until it is told to end.
+            await workflow.wait_condition(lambda: self.end is not None)
         if self.end == "again":
             workflow.continue_as_new(self.answers)
         if self.end != "well":
@@ -208,7 +214,12 @@ class ScriptedTree:
                 stumble, "registry", start_to_close_timeout=timedelta(seconds=5), retry_policy=policy
             )
         self.end = self.end or plan.get("end")
-        await workflow.wait_condition(lambda: self.end is not None)
+        try:
+            await workflow.wait_condition(lambda: self.end is not None)
+        except asyncio.CancelledError:
+            if "rolls_back" not in plan:
+                raise
+            await workflow.wait_condition(lambda: self.end is not None)
         if self.end == "again":
             workflow.continue_as_new(plan.get("next", {}))
         if self.end != "well":

@@ -359,6 +359,11 @@ class Execution:
         # One that ended before its time never began.
         return min(due, self.closed_at) if self.closed_at else due
 
+    @property
+    def cancelling(self) -> bool:
+        """Whether its cancellation was requested and it has not ended yet: it may be rolling back."""
+        return self.cancel_requested and not self.status.closed
+
     def scheduled_for(self, now: datetime) -> datetime | None:
         """When its work is to begin, if it has not begun yet."""
         due = self.execution_time

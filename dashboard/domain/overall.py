@@ -1,6 +1,6 @@
 """What a release amounts to with its parts counted in: not all that completed is well, and some of what runs waits."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dashboard.domain.entities import Release
 from dashboard.domain.ids import EntityType
@@ -41,6 +41,11 @@ class Overall:
 
 def overall(release: Release) -> Overall:
     """Count a release's parts in, as far as they are known."""
+    found = _counted(release)
+    return replace(found, cancelling=True) if release.execution.cancelling else found
+
+
+def _counted(release: Release) -> Overall:
     phase, execution = release.root.phase, release.execution
     parts = parts_of(release)
     left = left_text(parts) if parts else ""
@@ -48,15 +53,14 @@ def overall(release: Release) -> Overall:
         return _succeeded(parts, left) if parts else Overall(phase)
     if execution.status.closed or phase.broken:
         return Overall(phase, note=left, attention=phase.broken or bool(left))
-    cancelling = execution.cancel_requested
     note = failed_text(parts) if parts else ""
     waits = None if note or _fails(release, parts) else _waits(release, parts)
     if waits is None:
         shown = ", ".join(text for text in (note, stalled_text(parts) if parts else "") if text)
-        return Overall(phase, note=shown, attention=bool(note), cancelling=cancelling)
+        return Overall(phase, note=shown, attention=bool(note))
     more = f" and {parts.waiting - 1:,} more" if parts and parts.waiting > 1 else ""
     text = f": {waits.text}" if waits.text else ""
-    return Overall(Phase.PAUSED, note=f"{waiting_in(waits)}{text}{more}", cancelling=cancelling, waits=waits)
+    return Overall(Phase.PAUSED, note=f"{waiting_in(waits)}{text}{more}", waits=waits)
 
 
 def failed_text(parts: Parts) -> str:

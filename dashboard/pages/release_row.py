@@ -92,7 +92,6 @@ class ReleaseRow(WorkedRow):
         ),
     ]
     summary: Annotated[str, Field(description="The same in words, such as: succeeded with 2 of 6 failed.")]
-    cancelling: Annotated[bool, Field(description="Whether its cancellation was requested and is not done yet.")]
     failed: Annotated[
         int | None,
         Field(description="How many parts failed, timed out or were terminated; null where they were not read."),

@@ -43,6 +43,7 @@ class Row:
         ChildRunView | None, Field(description="The child workflow that works on this entity, until it ends.")
     ]
     details: Mapping[str, JsonValue]
+    cancelling: Annotated[bool, Field(description="Whether its cancellation was requested and is not done yet.")]
     more_pending: Annotated[int, Field(description="How much is pending for it beside `attempt`.")]
     overruled: Annotated[bool, Field(exclude=True)]
     unread_below: Annotated[bool, Field(exclude=True)]
@@ -298,6 +299,7 @@ def common(entity: Entity, place: str) -> dict[str, Any]:
         "attempt": AttemptView.of(entity.attempt) if entity.attempt else None,
         "child_run": ChildRunView.of(entity.child_run) if entity.child_run else None,
         "details": entity.details,
+        "cancelling": entity.execution is not None and entity.execution.cancelling,
         "more_pending": len(entity.others),
         "overruled": entity.overruled,
         "unread_below": entity.unopened,

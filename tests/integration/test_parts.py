@@ -205,16 +205,31 @@ def test_a_paused_activity_of_a_child_workflow_pauses_its_row(stage: Stage):
     assert title(stage, f"/releases/{release_id}").split(": ", 1)[1].startswith("waiting in eu")
 
 
-def test_a_release_that_rolls_back_after_a_request_to_cancel_is_cancelling(stage: Stage):
-    release_id = stage.start("back", told("rolling_back", ["rolling_back"], "rolling_back"))
-    assert stage.json(f"/releases/{release_id}")["cancelling"] is False
-    # Its worker does not take the request: the task fails to be polled for, as nothing runs on this queue.
-    stage.on(release_id, lambda handle: handle.signal("trip", "the undo step raises"))
-    eventually(lambda: stage.json(f"/releases/{release_id}")["failing_task"], 30)
+def test_a_release_that_rolls_back_after_a_request_to_cancel_is_cancelling_until_it_has_ended(stage: Stage):
+    release_id = stage.start("back", told("rolling_back", ["rolling_back"], "rolling_back") | {"rolls_back": True})
+    assert stage.listed("back")["back"]["cancelling"] is False
     stage.on(release_id, lambda handle: handle.cancel())
     eventually(lambda: stage.json(f"/releases/{release_id}")["cancelling"], 30)
     assert "cancelling" in words(stage, f"/releases/{release_id}")
-    assert title(stage, f"/releases/{release_id}").endswith("cancelling")
+    assert title(stage, f"/releases/{release_id}").endswith("running, cancelling")
+    eventually(lambda: stage.listed("back")["back"]["cancelling"], 30)
+    assert "cancelling" in words(stage, "/releases")
+    stage.end(release_id, "well")
+    eventually(lambda: not stage.json(f"/releases/{release_id}")["cancelling"], 30)
+
+
+def test_a_child_workflow_that_rolls_back_is_cancelling_on_its_row(stage: Stage):
+    release_id = stage.start_tree("branch", child(stage, "Cluster", "cluster:eu", rolls_back=True))
+
+    def row() -> dict[str, Any]:
+        rows = rows_of(stage.json(f"/releases/{release_id}/hierarchy")["waves"])
+        return next((each for each in rows if each["id"].startswith("cluster:eu")), {})
+
+    eventually(row, 30)
+    assert row()["cancelling"] is False
+    stage.on(f"cluster:eu/{stage.prefix}", lambda handle: handle.cancel())
+    eventually(lambda: row()["cancelling"], 60)
+    assert "cancelling" in words(stage, f"/releases/{release_id}/hierarchy")
 
 
 def test_the_list_its_cards_and_a_wall_have_what_the_parts_of_each_release_say(stage: Stage):
