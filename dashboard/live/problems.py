@@ -65,8 +65,7 @@ class ProblemFinder:
         latest = [answer.value for answer in answers.values() if not answer.stale and not _unknown(answer.value)]
         whole = sum(_whole(release) for release in latest)
         found = [
-            self._broken(release, answers) if known is None else known
-            for release, known in zip(chosen, remembered.values(), strict=True)
+            self._broken(release, answers) if (known := remembered[release.id]) is None else known for release in chosen
         ]
         # What turned out to have ended well, in all of its parts, is none of those that matter.
         well = sum(map(self._ended_whole, chosen))

@@ -251,6 +251,21 @@ def test_waiting_ends_with_a_status_that_tells_the_phase(
     assert ("disk full" in result.output) == (how == "disk full" and phase == "succeeded")
 
 
+def test_a_release_that_succeeded_with_failed_parts_has_a_status_of_its_own(run: Run, stage: Stage) -> None:
+    tree = hierarchy(clusters=1, apps=3, state="deployed") | {"state": "completed"}
+    tree["waves"][0]["clusters"][0]["bundle"]["apps"][1]["state"] = "failed"
+    release = stage.start("partly", {"get_hierarchy": tree, "get_release_state": {**tree, "waves": []}})
+    stage.end(release, "well")
+    waited = run("wait", release, "--phase", "succeeded")
+    assert waited.exit_code == 8
+    assert waited.output.startswith(f"{release}: succeeded with 1 of 3 failed")
+    answer = json.loads(run("wait", release, "--json").output)
+    assert (answer["reached"], answer["failed"]) == (True, 1)
+    watched = run("show", release, "--watch")
+    assert watched.exit_code == 8
+    assert "succeeded with 1 of 3 failed" in watched.output
+
+
 def test_waiting_ends_when_the_time_is_over(run: Run, stage: Stage) -> None:
     release = stage.start("slow", ANSWERS)
     result = run("wait", release, "--timeout", "1")
