@@ -90,8 +90,13 @@ def with_details(row: Entity, run: Execution, now: datetime | None, tried: Attem
 
 
 def reason_of(closing: Failure | None) -> str | None:
-    """Why an execution ended: its innermost application failure, or what else ended it."""
-    return closing.root_cause.line or None if closing else None
+    """Why an execution ended: its innermost application failure, or what else ended it.
+
+    Who had it cancelled is no error: that it was is what its status says.
+    """
+    if closing is None or (closing.kind == "canceled" and not closing.causes):
+        return None
+    return closing.root_cause.line or None
 
 
 def _reason(run: Execution) -> str | None:

@@ -1,7 +1,7 @@
 """Describes child workflows one by one, and reads why they ended: a list has neither. So many in one look, in turn."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -78,7 +78,8 @@ class ChildDetails:
         if not runs and not ended:
             return known
         found: dict[str, Execution] = {}
-        asking = [self._describe(run, found) for run in runs] + [self._explain(run, found) for run in ended]
+        asking = [_logged(self._describe, run, found) for run in runs]
+        asking += [_logged(self._explain, run, found) for run in ended]
         await _within(PATIENCE, self._budget, asking)
         self._described.keep(found)
         return {**known, **found}
@@ -130,21 +131,18 @@ def _weight(run: Execution) -> int:
     return RUN_BYTES + ATTEMPT_BYTES * len(run.attempts) + LINK_BYTES * len(links) + texts + heartbeats
 
 
-async def _logged(asking: Awaitable[None]) -> None:
+_Step = Callable[[Execution, dict[str, Execution]], Awaitable[None]]
+
+
+async def _logged(step: _Step, run: Execution, found: dict[str, Execution]) -> None:
     """Let what goes wrong with one child workflow cost its own details alone."""
     try:
-        await asking
+        await step(run, found)
     except Exception as exc:  # noqa: BLE001 - logged with its stack
         undecodable("A child workflow", exc)
 
 
 async def _within(seconds: float, budget: Budget, asking: Iterable[Awaitable[None]]) -> None:
-    # Tasks, as time may be up before the first of them begins: a coroutine that never does would warn of that.
-    tasks = [asyncio.ensure_future(each) for each in asking]
-    try:
-        with suppress(TimeoutError):
-            async with Budget.of(seconds).bounds(), budget.bounds():
-                await asyncio.gather(*map(_logged, tasks))
-    finally:
-        for task in tasks:
-            task.cancel()
+    with suppress(TimeoutError):
+        async with Budget.of(seconds).bounds(), budget.bounds():
+            await asyncio.gather(*asking)

@@ -175,3 +175,19 @@ def test_a_very_long_failure_is_bounded_in_rows_and_whole_in_the_json_of_its_rel
 def test_the_cause_of_a_child_workflow_stands_on_its_row(stage: Stage, failing_queue: str):
     release_id = failed(stage, failing_queue, "child")
     eventually(lambda: [row["error_message"] for row in rows(tree(stage, release_id))] == [HELM] * 2)
+
+
+def test_a_list_of_releases_with_very_long_words_is_small_and_each_has_the_whole_of_them(stage: Stage):
+    words = "helm: Error: UPGRADE FAILED " * 10_000
+    answers = {"id": "r", "state": "failed", "error_message": words, "log": [{"text": words}], "wave_ids": []}
+    names = [f"loud-{number}" for number in range(6)]
+    for name in names:
+        stage.start(name, {"get_release_state": answers, "get_hierarchy": {**answers, "waves": []}})
+    stage.listed(*names)
+    eventually(lambda: all(item["error_message"] for item in stage.listed(*names).values()))
+    for path in ("/releases", "/api/releases", "/problems", "/api/problems", "/kiosk", "/api/kiosk"):
+        assert len(stage.ask(path).text) < 100_000, path
+    release_id = f"{stage.prefix}-loud-0"
+    assert stage.json(f"/releases/{release_id}")["error_message"] == words
+    assert words.strip() in stage.ask(f"/releases/{release_id}/entities/{release_id}").text
+    assert len(stage.ask(f"/releases/{release_id}").text) < 100_000

@@ -206,7 +206,7 @@ def test_nothing_is_said_to_run_only_where_nothing_does(app: Flask):
     assert "Nothing is running" in said(release("done", "completed", Status.COMPLETED))
 
 
-@pytest.mark.parametrize("asked", ["every=4", "every=301", "every=x", "every=", "theme=blue", "phase=paused"])
+@pytest.mark.parametrize("asked", ["every=4", "every=301", "every=x", "every=", "theme=blue", "phase=pending"])
 def test_what_cannot_be_asked_for_is_said_on_the_screen(logged_in: FlaskClient, asked: str):
     for path in ("/kiosk", "/kiosk/releases/release:a"):
         answer = logged_in.get(f"{path}?{asked}")

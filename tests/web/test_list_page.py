@@ -9,8 +9,8 @@ from flask.testing import FlaskClient
 from tests.conftest import Rollouts
 
 REFUSED = {
-    "phase=paused": ("phase", "Only the rollout itself knows"),
-    "phase=failed,nonsense": ("phase", "takes running, succeeded, failed"),
+    "phase=pending": ("phase", "Only the rollout itself knows"),
+    "phase=failed,nonsense": ("phase", "takes running, paused, succeeded, failed"),
     "since=yesterday": ("since", "takes a date or time"),
     "until=2026-02-30": ("until", "takes a date or time"),
     "q=a%00b": ("q", "no control characters"),
