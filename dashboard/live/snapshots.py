@@ -25,7 +25,8 @@ BEHIND = Problem(
 
 @dataclass(frozen=True, slots=True)
 class Snapshot(Generic[T]):
-    """What was known at `as_of` (UTC). `stale` says that it is not the latest, and `reason` why.
+    """What was known at `as_of` (UTC). `stale` says that it is not the latest, and `reason` why,
+    or why it is renewed less often than usual.
 
     `version` is a hash of the content, so that two processes that read the same agree on it.
     """

@@ -85,7 +85,7 @@ class Page(Model):
 
     as_of: datetime = Field(description="When this was read from Temporal, in UTC.")
     stale: bool = Field(description="Whether something newer may exist that could not be read.")
-    reason: ProblemView | None = Field(description="Why it is stale.")
+    reason: ProblemView | None = Field(description="Why it is stale, or why it is updated less often than usual.")
     # Not `version`: that is a word of the rows.
     content_version: str = Field(exclude=True)
 
