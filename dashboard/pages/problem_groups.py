@@ -217,7 +217,7 @@ def _what(cause: Cause) -> str:
     """Such as: 42 apps in 7 clusters of 3 releases."""
     kinds = Counter("activity" if broken.activity_id else broken.entity.type.value for broken in cause.broken)
     below = [broken for broken in cause.broken if broken.entity.type in {EntityType.BUNDLE, EntityType.APP}]
-    clusters = {(broken.release_id, broken.path[1:-1][:2]) for broken in below}
+    clusters = {(broken.release_id, path) for broken in below if (path := _to_cluster(broken))}
     parts = [_plural(count, kind) for kind, count in kinds.items()]
     what = ", ".join(parts) + (f" in {_plural(len(clusters), 'cluster')}" if clusters else "")
     releases = len({broken.release_id for broken in cause.broken})

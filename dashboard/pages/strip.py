@@ -86,6 +86,7 @@ class StripWave:
     cells: tuple[StripCell, ...] | None
     apps: Annotated[Progress, Field(exclude=True)]
     is_wave: Annotated[bool, Field(description="False for the release itself, with its clusters that are in no wave.")]
+    empty: Annotated[bool, Field(exclude=True)]
     label: Annotated[str, Field(exclude=True)]
     why: Annotated[str, Field(exclude=True)]
 
@@ -109,6 +110,7 @@ class StripWave:
             cells=cells,
             apps=Progress.of(segment.apps),
             is_wave=wave.type is EntityType.WAVE,
+            empty=not wave.children,
             label=(wave.phase if wave.overruled else wave.state or "not known").replace("_", " "),
             why=_why_unread(wave),
         )

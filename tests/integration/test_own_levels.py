@@ -179,6 +179,9 @@ def test_a_child_workflow_below_an_app_has_its_row_there_and_its_failure_counts(
     assert "Nothing tells" not in stage.ask(f"/releases/{release_id}").text
     obstacle = page["blocked_by"][0]["obstacles"][0]
     assert (obstacle["id"], obstacle["failed"]) == (app["id"], 1)
+    stage.listed("below")
+    (group,) = stage.json("/problems")["groups"]
+    assert group["what"] == "1 app of 1 release"
 
 
 def test_a_root_with_activities_alone_that_are_tried_until_something_is_ready(stage: Stage, tag: str):
