@@ -8,7 +8,7 @@ from pydantic import Field
 from dashboard.domain.entities import Attempt, AttemptKind, ChildRun, Execution, Failure, Pause, Status
 from dashboard.domain.phases import Phase
 from dashboard.domain.rollup import Tally
-from dashboard.pages.base import Model, part
+from dashboard.pages.base import Model, ProblemView, part
 
 
 class FailureView(Model):
@@ -74,6 +74,7 @@ class AttemptView(Model):
     over: bool
     kind: AttemptKind
     cause: str | None
+    problem: ProblemView | None = None
 
     @classmethod
     def of(cls, attempt: Attempt | None) -> "AttemptView | None":
@@ -94,6 +95,7 @@ class AttemptView(Model):
             over=attempt.over,
             kind=attempt.kind,
             cause=attempt.cause,
+            problem=ProblemView.of(attempt.problem) if attempt.problem else None,
         )
 
 

@@ -178,3 +178,24 @@ def test_activities_in_states_that_do_not_exist_yet_are_shown_as_pending(stage: 
     assert entity()["attempt"]["next_at"] is None
     assert "cannot be read" in entity()["problem"]["message"]
     assert stage.json(f"/releases/{release_id}")["problem"] is None
+
+
+def test_an_activity_of_no_row_says_itself_what_of_it_cannot_be_read(stage: Stage, gate: CountingGate):
+    def around(method: str, _request: bytes, forward: Callable[[], bytes]) -> bytes:
+        answer = forward()
+        if method != "DescribeWorkflowExecution":
+            return answer
+        described = DescribeWorkflowExecutionResponse.FromString(answer)
+        for activity in described.pending_activities:
+            activity.next_attempt_schedule_time.seconds = 2**60
+        return described.SerializeToString()
+
+    release_id = stage.start("r", ANSWERS)
+    stage.listed("r")
+    stage.on(release_id, lambda handle: handle.signal("retry", "cleanup"))
+    gate.around = around
+    look_through(stage, gate)
+    pending = lambda: stage.json(f"/releases/{release_id}")["also_pending"]  # noqa: E731
+    eventually(lambda: pending() and pending()[0]["problem"])
+    assert "cannot be read" in pending()[0]["problem"]["message"]
+    assert "cannot be read" in stage.ask(f"/releases/{release_id}").text
