@@ -16,6 +16,7 @@ from dashboard.temporal.failures import (
     read_task_failure,
     read_time_out,
 )
+from dashboard.temporal.salvage import attempt
 
 # Only the first of the failures is written to the history; what arrived since, such as signals, may stand after it.
 NEWEST_EVENTS = 20
@@ -118,7 +119,8 @@ async def _ending(handle: Handle, status: Status, budget: Budget) -> Ending:
     if event is None:
         return Ending()
     closing = read_time_out(await handle.describe(budget)) if status is Status.TIMED_OUT else read_closing(event)
-    return Ending(closing, next_run_of(event), reset=is_reset(event))
+    follows = attempt("The run that follows", lambda: next_run_of(event), lambda _: "")
+    return Ending(closing, follows, reset=attempt("Why it ended", lambda: is_reset(event), lambda _: False))
 
 
 def _weight(ending: Ending) -> int:
