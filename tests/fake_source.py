@@ -7,7 +7,7 @@ from dataclasses import replace
 from dashboard.domain.entities import Entity, Status
 from dashboard.domain.filters import Slice
 from dashboard.domain.source import Fingerprint, Listing, Reading, RunEntity, Search
-from tests.rollout_makers import entity, execution
+from tests.rollout_makers import entity, execution, release
 
 ROWS = [entity(f"wave:w{number}", "in_progress") for number in range(10)]
 
@@ -43,7 +43,7 @@ class FakeSource:
         if self.answer:
             return self.answer
         run = execution(self.status, workflow_id=release_id, run_id=f"run of {release_id}")
-        said = entity(release_id, self.state, *(replace(row) for row in ROWS))
+        said = release(release_id, self.state, *(replace(row) for row in ROWS))
         fingerprint = Fingerprint(run.run_id, run.status, run.history_length) if known else None
         return Reading(run, said=said, digest=self.state, fingerprint=fingerprint)
 

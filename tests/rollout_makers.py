@@ -1,6 +1,7 @@
 """Small makers for what the tests read: entities, executions and hierarchies as a rollout answers them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +26,11 @@ def entity(entity_id: str, state: str = "pending", *children: Entity, **fields: 
         child_ids=tuple(child.id for child in children),
         **fields,
     )
+
+
+def release(release_id: str, state: str, *children: Entity) -> Entity:
+    """A release with these children, whatever its id."""
+    return replace(entity("release:r", state, *children), id=release_id, name=release_id.removeprefix("release:"))
 
 
 def execution(status: Status = Status.RUNNING, **fields: Any) -> Execution:

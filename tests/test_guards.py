@@ -137,7 +137,12 @@ NEED_PASSWORD = BY_PASSWORD.keys() | ADMINS_BY_PASSWORD.keys()
 # What a wall screen is let see by its link; all else that takes a login takes one from it as well.
 WALL = {"GET /kiosk", "GET /kiosk/releases/<id:release_id>"}
 # A login ends what it was asked with: to whoever is in already it shows the way on.
-ALREADY_IN = {"GET /login": 302, "GET /login/oidc": 302, "GET /badges/releases/<id:release_id>.svg": 503}
+ALREADY_IN = {
+    "GET /login": 302,
+    "GET /login/oidc": 302,
+    "GET /login/oidc/callback": 303,
+    "GET /badges/releases/<id:release_id>.svg": 503,
+}
 # A picture cannot lead to the login page, so it takes a token where other pages do not.
 TAKES_TOKENS = "GET /badges/releases/<id:release_id>.svg"
 

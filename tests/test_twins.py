@@ -19,6 +19,7 @@ FILTERED = (
     "/releases?phase=running&until=2100-01-01",
     "/releases?q=nowhere",
     "/releases?phase=paused",
+    "/releases?phase=pending",
     "/releases?since=never",
     "/releases?cursor=made-up",
     "/releases?starred=yes",

@@ -50,7 +50,7 @@ def test_every_answer_conforms_to_its_model(viewer: FlaskClient, rollouts: Rollo
         "/releases/release:never",
         "/releases/odd",
         "/releases?page=0",
-        "/releases?phase=paused",
+        "/releases?phase=pending",
         "/nowhere",
         "/entities/app:nowhere",
     ],
