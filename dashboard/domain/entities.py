@@ -1,5 +1,6 @@
 """What the dashboard knows of a rollout: its entities, its execution, and what Temporal knows of its activities."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 ENCRYPTED = "This failure is encrypted: only the codec of its owner can read it."
 UNREADABLE = "This failure cannot be read."
 NO_CAUSES = frozenset({ENCRYPTED, UNREADABLE})
+
+# Activity ids that an SDK makes where the workflow names none: a number, or a UUID.
+_MADE = re.compile(r"[0-9]+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,12 @@ class Attempt:
     over: bool = False
     problem: Problem | None = None
     kind: AttemptKind = AttemptKind.ACTIVITY
+
+    @property
+    def label(self) -> str:
+        """What to call the activity where it belongs to no row: an id that is a mere number says nothing alone."""
+        named = self.activity_type and _MADE.fullmatch(self.activity_id)
+        return f"{self.activity_id} ({self.activity_type})" if named else self.activity_id
 
     @property
     def retrying(self) -> bool:

@@ -23,8 +23,8 @@ _LEVELS = tuple(EntityType)
 class Part:
     """One part of a release, named. `text` says why it failed or what it waits for, as far as that is known.
 
-    `type` is None for an activity that belongs to no entity; then `id` and `name` are the activity's id. `within` is
-    the name of its cluster, as apps of the same name are in many.
+    `type` is None for an activity that belongs to no entity; then `id` is the activity's, and `name` may add its type.
+    `within` is the name of its cluster, as apps of the same name are in many.
     """
 
     id: str
@@ -166,4 +166,4 @@ def _paused(row: Entity) -> bool:
 
 def paused_activity(attempt: Attempt) -> Part:
     """Name an activity that belongs to no row and is paused."""
-    return Part(attempt.activity_id, None, attempt.activity_id, PAUSED_ACTIVITY)
+    return Part(attempt.activity_id, None, attempt.label, PAUSED_ACTIVITY)

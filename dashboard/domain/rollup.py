@@ -110,7 +110,7 @@ class Obstacle:
 
     `attempt` is the first of those that are being retried or are paused. `stalled` counts the rows in it whose next
     step no worker takes. One that is `over` keeps nothing from finishing: it has ended, with something in it that
-    failed.
+    failed. One that is `left_running` is named only because it runs on after its release has ended.
     """
 
     entity: Entity
@@ -119,6 +119,7 @@ class Obstacle:
     attempt: Attempt | None = None
     stalled: int = 0
     over: bool = False
+    left_running: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +188,8 @@ def _obstacle(cluster: Entity, troubled: list[Entity]) -> Obstacle:
     cause = next((text for entity in [*troubled, cluster] if (text := cause_of(entity))), None)
     attempt = next((entity.attempt for entity in troubled if _stumbles(entity.attempt)), None)
     apps = tally([entity for entity in troubled if entity.type is EntityType.APP])
-    return Obstacle(cluster, apps, cause, attempt, sum(map(_stalls, troubled)), cluster.phase in _OVER)
+    left = cluster.left_running and not troubled
+    return Obstacle(cluster, apps, cause, attempt, sum(map(_stalls, troubled)), cluster.phase in _OVER, left)
 
 
 def cause_of(entity: Entity) -> str | None:

@@ -6,8 +6,10 @@ from datetime import datetime
 
 from dashboard.domain.causes import Broken, broken_in, waiting_in
 from dashboard.domain.entities import Execution, Release, Status, brief_entity
+from dashboard.domain.ids import EntityType
 from dashboard.domain.parts import with_parts
 from dashboard.domain.problems import Problem, ProblemCode
+from dashboard.domain.shape import ids_of
 from dashboard.domain.source import Fingerprint, Reading
 from dashboard.live.judging import judge, unanswered
 from dashboard.live.snapshots import Snapshot, version_of
@@ -197,7 +199,9 @@ def standing(execution: Execution) -> dict[str, tuple[int, bool, bool]]:
 
 
 def _bare(release: Release) -> Release:
-    root = brief_entity(replace(release.root, children=(), attempt=None, child_run=None))
+    # Without its rows, it lists as waves only what is one: a release may have apps or clusters below it.
+    waves = ids_of(release.root, EntityType.WAVE)
+    root = brief_entity(replace(release.root, child_ids=waves, children=(), attempt=None, child_run=None))
     return Release(
         _brief(release.execution),
         root,

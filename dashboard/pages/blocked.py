@@ -26,6 +26,7 @@ class ObstacleView(Model):
     stalled: int = Field(description="Rows in it whose next step no worker takes.")
     paused: int
     over: bool = Field(description="Whether it has ended all the same, so that nothing waits for it.")
+    left_running: bool = Field(exclude=True)
 
     @classmethod
     def of(cls, obstacle: Obstacle) -> "ObstacleView":
@@ -38,6 +39,7 @@ class ObstacleView(Model):
             _apps(obstacle.apps.retrying, "retrying"),
             _apps(paused, "paused"),
             stalled if obstacle.stalled else "",
+            "left running" if obstacle.left_running else "",
         ]
         return cls(
             id=obstacle.entity.id,
@@ -50,6 +52,7 @@ class ObstacleView(Model):
             stalled=obstacle.stalled,
             paused=paused,
             over=obstacle.over,
+            left_running=obstacle.left_running,
         )
 
 
@@ -83,6 +86,11 @@ class BlockageView(Model):
     completed: bool = Field(description="Whether it has ended well all the same.")
     obstacles: tuple[ObstacleView, ...]
     more: int
+
+    @property
+    def left_running(self) -> bool:
+        """Whether nothing in it failed: what is named here only runs on after the end of the release."""
+        return bool(self.obstacles) and all(obstacle.left_running for obstacle in self.obstacles)
 
     @classmethod
     def of(cls, blockage: Blockage, release: Release) -> "BlockageView":

@@ -36,6 +36,12 @@ class BrokenRow(Model, Row):
     at: datetime = Field(description="The last change that the entity tells of.")
     anchor: str = Field(exclude=True)
     tells_cause: bool = Field(exclude=True)
+    shown_name: str = Field(exclude=True)
+
+    @property
+    def spoken(self) -> str:
+        """The phase of the release says nothing of an activity of it that is paused."""
+        return "" if self._paused else super().spoken
 
     @property
     def shown_phase(self) -> Phase:
@@ -71,6 +77,7 @@ class BrokenRow(Model, Row):
             at=broken.at,
             anchor=anchor,
             tells_cause=broken.cause != group,
+            shown_name=(broken.attempt.label if broken.activity_id and broken.attempt else "") or broken.entity.name,
         )
 
 

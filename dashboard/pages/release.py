@@ -75,6 +75,11 @@ class TreePage(Page, ReleaseTree):
         return bool(self.progress.broken or self.progress.retrying or self.overall_phase.broken)
 
     @property
+    def only_left_running(self) -> bool:
+        """Whether all that is named above the tree only runs on after the end of the release."""
+        return bool(self.blocked_by) and all(wave.left_running for wave in self.blocked_by)
+
+    @property
     def live(self) -> bool:
         """An ended release has no news, once it has been read whole."""
         moves = bool(self.unread or self.left_running or self.reasons_unread)

@@ -35,7 +35,7 @@ class RunsView(Model):
     earlier: bool = Field(description="Whether the run that is shown is not the latest.")
     all: tuple[RunView, ...]
     more: bool = Field(description="Whether there are older ones that are not listed.")
-    listed: bool = Field(description="Whether Temporal could list them; if not, there may be others.")
+    listed: bool = Field(description="Whether Temporal has listed them so far; if not, there may be others.")
     release_id: str = Field(exclude=True)
 
     @classmethod

@@ -155,6 +155,11 @@ def test_a_child_of_a_release_that_told_of_it_runs_on_too(stage: Stage, tag: str
     found = {row["id"]: row["phase"] for row in rows(tree(stage, release_id))}
     assert found[f"cluster:one-{tag}"] == "running"
     assert found["app:a0-0"] == "unknown", "what told of it has ended"
+    (wave,) = tree(stage, release_id)["blocked_by"]
+    assert [obstacle["why"] for obstacle in wave["obstacles"]] == ["left running"]
+    for path in (f"/releases/{release_id}", f"/kiosk/releases/{release_id}"):
+        assert "Left running in" in words(stage, path)
+        assert "Failed in" not in words(stage, path), "nothing in it has failed so far"
     stage.end(f"cluster:one-{tag}", "boom")
     eventually(lambda: row_of(stage, release_id, f"cluster:one-{tag}")["phase"] == "failed")
     assert row_of(stage, release_id, f"cluster:one-{tag}")["error_message"] == "RolloutFailed: boom"

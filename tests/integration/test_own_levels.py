@@ -97,6 +97,16 @@ def test_no_page_speaks_of_levels_that_are_not_there(stage: Stage, started: dict
         assert stage.ask(f"/kiosk/releases/{release_id}").status_code == 200
 
 
+def test_a_list_counts_as_waves_only_what_is_one(stage: Stage, started: dict[str, str]):
+    stage.listed(*started)
+    waves = {"bundles": 1, "waves": 1, "nested": 1, "mixed": 1}
+
+    def listed() -> dict[str, int]:
+        return {item["id"]: len(item["wave_ids"]) for item in stage.json("/releases")["items"] if item["inside"]}
+
+    eventually(lambda: listed() == {id: waves.get(name, 0) for name, id in started.items()}, 30)
+
+
 def test_nothing_of_them_is_a_problem_or_hides_a_difference(stage: Stage, started: dict[str, str]):
     stage.listed(*started)
     found = stage.json("/problems")

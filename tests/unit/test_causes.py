@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from dashboard.domain.cause_texts import BLANK, normalise
 from dashboard.domain.causes import NOT_TOLD, broken_in, group, waiting_in
 from dashboard.domain.entities import FailingTask, Failure, Status
+from dashboard.domain.parts import summarise
 from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.domain.truth import judge, unanswered
+from dashboard.pages.problem_groups import ProblemGroup
 from tests.rollout_makers import STARTED, entity, execution, retrying
 
 
@@ -185,3 +187,26 @@ def test_a_failure_whose_reason_was_not_read_yet_does_not_say_that_there_is_none
     wave = entity("wave:w", "running", entity("cluster:c", "failed", problem=problem))
     (found,) = broken_in(judge(execution(), entity("release:r", "running", wave)))
     assert found.cause == problem.message
+
+
+@pytest.mark.parametrize(
+    ("activity_id", "activity_type", "name"),
+    [
+        ("7", "deploy", "7 (deploy)"),
+        ("0190c3a2-77aa-7bde-9c7f-3d1f2c9a41be", "deploy", "0190c3a2-77aa-7bde-9c7f-3d1f2c9a41be (deploy)"),
+        ("notify-2", "notify", "notify-2"),
+        ("7", "", "7"),
+    ],
+)
+def test_an_activity_of_no_row_whose_id_was_made_for_it_is_named_with_its_type(
+    activity_id: str, activity_type: str, name: str
+):
+    attempt = replace(retrying(activity_id), activity_type=activity_type)
+    run = execution(attempts={activity_id: attempt})
+    (cause,) = group(broken_in(judge(run, entity("release:r", "running"))))
+    (row,) = ProblemGroup.of(cause).entities
+    assert (row.activity_id, row.shown_name) == (activity_id, name)
+    held = replace(attempt, paused=True)
+    waits = summarise(entity("release:r", "running"), [held]).waits
+    assert waits is not None
+    assert (waits.id, waits.name) == (activity_id, name)
