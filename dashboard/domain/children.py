@@ -156,9 +156,18 @@ def _node(
         row = replace(row, name=stable_id(entity_id, release.workflow_id).partition(":")[2])
     if children:
         row = _waiting(row) if children.is_scheduled(run) else _worded(row, run, children)
-        row = with_details(row, run, now, tried_again(run, children.origins.get(run.run_id)))
+        tried = tried_again(run, children.origins.get(run.run_id))
+        row = _before_its_attempt(row, run, children) if tried else row
+        row = with_details(row, run, now, tried)
         row = paused_with_its_activity(row) if row.attempt else row
     return Node(run.workflow_id, child.parent_id, row, known=entity is not None)
+
+
+def _before_its_attempt(row: Entity, run: Execution, children: Children) -> Entity:
+    """The row of a run that waits for its next attempt: that comes later, and nothing began in the future."""
+    if children.asked_at is None or run.scheduled_for(children.asked_at) is None:
+        return row
+    return replace(row, created_at=run.started_at, updated_at=run.started_at)
 
 
 def _waiting(row: Entity) -> Entity:

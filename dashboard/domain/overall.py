@@ -53,14 +53,12 @@ def _counted(release: Release) -> Overall:
         return _succeeded(parts, left) if parts else Overall(phase)
     if execution.status.closed or phase.broken:
         return Overall(phase, note=left, attention=phase.broken or bool(left))
-    note = failed_text(parts) if parts else ""
-    waits = None if note or _fails(release, parts) else _waits(release, parts)
-    if waits is None:
-        shown = ", ".join(text for text in (note, stalled_text(parts) if parts else "") if text)
-        return Overall(phase, note=shown, attention=bool(note))
-    more = f" and {parts.waiting - 1:,} more" if parts and parts.waiting > 1 else ""
-    text = f": {waits.text}" if waits.text else ""
-    return Overall(Phase.PAUSED, note=f"{waiting_in(waits)}{text}{more}", waits=waits)
+    failed, waits = failed_text(parts) if parts else "", _waits(release, parts)
+    if waits and not failed and not _fails(release, parts):
+        return Overall(Phase.PAUSED, note=_waiting_text(waits, parts), waits=waits)
+    retrying = retrying_text(parts.retrying if parts else sum(attempt.retrying for attempt in release.also_pending))
+    texts = (failed, stalled_text(parts) if parts else "", retrying, _waiting_text(waits, parts) if waits else "")
+    return Overall(phase, note=", ".join(filter(None, texts)), attention=bool(failed))
 
 
 def failed_text(parts: Parts) -> str:
@@ -83,6 +81,16 @@ def stalled_text(parts: Parts) -> str:
     if not parts.stalled:
         return ""
     return f"no worker takes the next step of {parts.stalled:,} part{'' if parts.stalled == 1 else 's'}"
+
+
+def retrying_text(count: int) -> str:
+    """Say how many activities, or tasks of a workflow, failed and are tried again; empty where none is."""
+    return f"{count:,} retrying" if count else ""
+
+
+def _waiting_text(waits: Part, parts: Parts | None) -> str:
+    more = f" and {parts.waiting - 1:,} more" if parts and parts.waiting > 1 else ""
+    return f"{waiting_in(waits)}{f': {waits.text}' if waits.text else ''}{more}"
 
 
 def waiting_in(part: Part) -> str:

@@ -36,8 +36,11 @@ def units_in(entity: Entity) -> list[Entity]:
 
 
 def ids_of(entity: Entity, kind: EntityType) -> tuple[str, ...]:
-    """Return the ids of the rows of this type directly below a row; all that it lists, where none of them was read."""
+    """Return the ids of the rows of this type directly below a row: by their own word, where none of them was read."""
     children = entity.children
-    if not children or all(child.type is kind for child in children):
+    if not children:
+        own = f"{kind}:"
+        return tuple(row_id for row_id in entity.child_ids if row_id.startswith(own))
+    if all(child.type is kind for child in children):
         return entity.child_ids
     return tuple(child.id for child in children if child.type is kind)

@@ -62,9 +62,12 @@ class WorkTimes:
         return known.first
 
     def ended(self, entity: Entity) -> datetime | None:
-        """Return when work on a row ended; None while it goes on. What an ended release left behind ended with it."""
-        known, closed = self.of(entity), self._execution.status.closed
-        if known.first is None or (entity.phase in GOING_ON and not closed):
+        """Return when work on a row ended; None while it goes on. What an ended release left undone ended with it.
+
+        A child workflow that was left running goes on after that end.
+        """
+        known = self.of(entity)
+        if known.first is None or entity.phase in GOING_ON:
             return None
         left_behind = entity.overruled and "run_id" not in entity.details
         end = (self._execution.closed_at if left_behind else None) or known.last or known.first

@@ -213,6 +213,7 @@ def test_a_child_that_is_tried_again_is_one_row_with_its_attempt(stage: Stage):
     assert (attempt["number"], attempt["retrying"]) == (2, True)
     assert attempt["last_failure"]["message"] == "image pull back-off"
     assert attempt["next_at"] is not None
+    assert wave()["began_at"] < stage.json(f"/releases/{release_id}")["as_of"] < attempt["next_at"], "not in the future"
     assert len(stage.json(f"/releases/{release_id}")["waves"]) == 1
     text = words(stage, f"/releases/{release_id}")
     assert "attempt 2" in text

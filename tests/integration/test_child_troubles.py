@@ -104,6 +104,8 @@ def test_a_child_whose_own_code_fails_says_so_with_attempt_and_reason(stage: Sta
     stage.listed("r")
     eventually(lambda: any("no such region" in cause for cause in causes(stage)))
     assert list(causes(stage).values()) == ["retrying"]
+    eventually(lambda: "running, 1 retrying" in [item["summary"] for item in stage.json("/releases")["items"]])
+    assert "1 retrying" in words(stage, "/releases")
 
 
 def test_all_that_is_pending_for_a_child_is_told(stage: Stage, tag: str):
@@ -133,6 +135,7 @@ def test_a_child_that_outlives_a_terminated_release_runs_on_until_it_ends(stage:
     assert (page["phase"], page["left_running"]) == ("terminated", 1)
     assert [row["phase"] for row in rows(page)] == ["terminated"] * 3 + ["running"]
     assert "left behind: its release was terminated at" in rows(page)[-1]["problem"]["message"]
+    assert rows(page)[-1]["ended_at"] is None, "it goes on"
     assert "1 child workflow left behind." in words(stage, f"/releases/{release_id}")
     stage.listed("r")
     eventually(lambda: list(causes(stage).values()) == ["left_running"])

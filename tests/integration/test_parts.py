@@ -155,6 +155,18 @@ def test_a_release_with_an_app_that_waits_is_waiting_and_one_that_fails_as_well_
     stage.tell(release_id, told("in_progress", ["failed", "awaiting_approval"], "in_progress"))
     eventually(lambda: stage.json(f"/releases/{release_id}")["overall_phase"] == "running", 30)
     assert stage.json(f"/releases/{release_id}/wait?phase=paused&timeout=1")["reached"] is False
+    both = "running, 1 of 2 apps failed, waiting in c0 / a0-1: awaiting approval"
+    assert stage.json(f"/releases/{release_id}")["summary"] == both
+
+
+def test_a_release_that_waits_while_something_else_is_tried_again_says_both_in_the_list(stage: Stage):
+    release_id = stage.start("both", told("in_progress", ["deploying", "awaiting_approval"], "in_progress"))
+    stage.on(release_id, lambda handle: handle.signal("retry", "app:a0-0"))
+    stage.listed("both")
+    both = "running, 1 retrying, waiting in c0 / a0-1: awaiting approval"
+    eventually(lambda: [item["summary"] for item in stage.json("/releases")["items"]] == [both], 30)
+    assert "waiting in c0 / a0-1: awaiting approval" in words(stage, "/releases")
+    assert stage.json("/releases")["items"][0]["overall_phase"] == "running"
 
 
 def test_a_wait_is_answered_when_something_inside_comes_to_wait(stage: Stage):

@@ -227,3 +227,9 @@ def test_the_table_of_releases_has_what_failed_in_each():
         3,
         "succeeded with 2 of 3 failed, a: no such image",
     )
+
+
+def test_the_list_counts_waves_alone_and_nothing_else_that_a_release_has_below_it():
+    apart = judge(execution(workflow_id="release:flat"), entity("release:flat", "running", entity("app:a", "running")))
+    assert ReleaseItem.of(listed(apart), superseded=False).wave_ids == ()
+    assert ReleaseItem.of(listed(waiting()), superseded=False).wave_ids == ("wave:one",)
