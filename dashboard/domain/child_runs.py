@@ -125,6 +125,8 @@ def of_this_release(release: Execution, listed: Iterable[Child]) -> list[Child]:
     everything = sorted(listed, key=lambda child: (child.execution.started_at, child.execution.run_id), reverse=True)
     roots = _roots_of(release, everything)
     kept = _kept_by_reset(release, everything) if release.origin and release.origin.kept else frozenset()
+    if release.root_run_id:
+        kept |= _below(roots, everything)
     return [
         child
         for child in everything
@@ -139,6 +141,20 @@ def _roots_of(release: Execution, newest_first: Sequence[Child]) -> set[str]:
     own = (child.execution for child in newest_first if child.execution.workflow_id == release.workflow_id)
     older = [run for run in own if run.started_at <= release.started_at and run.run_id != release.run_id]
     return {release.run_id, *(run.run_id for run in joined(release, older))}
+
+
+def _below(runs: set[str], newest_first: Sequence[Child]) -> frozenset[str]:
+    """The runs that these started, and those that such started: all others in the list belong to other releases."""
+    started: dict[str, list[str]] = {}
+    for child in newest_first:
+        started.setdefault(child.parent_run_id, []).append(child.execution.run_id)
+    found: set[str] = set()
+    waiting = list(runs)
+    while waiting:
+        new = [run_id for run_id in started.get(waiting.pop(), ()) if run_id not in found]
+        found.update(new)
+        waiting += new
+    return frozenset(found)
 
 
 def _kept_by_reset(release: Execution, newest_first: Sequence[Child]) -> frozenset[str]:

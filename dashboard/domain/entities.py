@@ -328,7 +328,8 @@ class Execution:
 
     `task_since` is when a worker took the workflow task that it still holds. `pollers` are those of the task queue,
     None where they were not read. `described_at` (UTC) is set for a child workflow that was described, or whose last
-    event was read. `version` is the worker deployment version to which the workflow is bound.
+    event was read. `version` is the worker deployment version to which the workflow is bound. `root_run_id` is the run
+    at the top of its tree where that is another workflow's.
     """
 
     workflow_id: str
@@ -359,6 +360,7 @@ class Execution:
     pollers: Pollers | None = None
     described_at: datetime | None = field(default=None, compare=False)
     version: str = ""
+    root_run_id: str = ""
 
     @property
     def began_at(self) -> datetime:

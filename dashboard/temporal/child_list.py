@@ -56,7 +56,12 @@ class ChildList:
         return whole
 
     async def some(self, release: Execution, workflow_ids: Sequence[str]) -> Children | Problem:
-        """Those with one of these workflow ids alone and those directly below them, and the release's own runs."""
+        """Those with one of these workflow ids alone and those directly below them, and the release's own runs.
+
+        Of a release below another workflow all are listed: which of them are its own shows in what leads to them.
+        """
+        if release.root_run_id:
+            return await self._whole(_query(release))
         ids = ", ".join(map(literal, workflow_ids))
         named = f"WorkflowId IN ({literal(release.workflow_id)}, {ids}) OR ParentWorkflowId IN ({ids})"
         return await self._whole(f"{_query(release)} AND ({named})")
@@ -118,6 +123,9 @@ def _with_known(whole: Children, known: Children) -> Children:
 
 
 def _query(release: Execution) -> str:
+    if release.root_run_id:
+        # What another workflow started is in that one's tree, and so is what it starts itself.
+        return f"RootRunId = {literal(release.root_run_id)}"
     begun_anew = release.origin is not None and release.origin.initiator in {Initiator.RETRY, Initiator.CRON}
     if release.first_run_id == release.run_id or begun_anew:
         # Not the id: an SQL store of Temporal 1.32 finds none with a backslash or a double quote, however escaped.

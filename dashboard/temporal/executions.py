@@ -89,6 +89,7 @@ _DESCRIBED: _Fields = {
     "cancel_requested": ("A cancel request", lambda raw: raw.workflow_extended_info.cancel_requested, False),
     "pause": ("The pause", lambda raw: _pause(raw), None),
     "task_since": ("The workflow's task", lambda raw: task_since(raw.pending_workflow_task), None),
+    "root_run_id": ("The run at the top", lambda raw: _root_run(raw.workflow_execution_info), ""),
     "version": ("The worker version", lambda raw: version_of(raw.workflow_execution_info), ""),
 }
 
@@ -163,6 +164,12 @@ def _original_start(raw: DescribeWorkflowExecutionResponse) -> datetime | None:
     """The start of the run that this one was reset from; it is given for every run, and most were not."""
     original = decode_moment(raw.workflow_extended_info.original_start_time)
     return original if original and original != decode_moment(raw.workflow_execution_info.start_time) else None
+
+
+def _root_run(info: WorkflowExecutionInfo) -> str:
+    """The run at the top of the tree in which this one is below another workflow; none for one that is at the top."""
+    root = info.root_execution
+    return "" if root.workflow_id == info.execution.workflow_id else root.run_id
 
 
 def _pause(raw: DescribeWorkflowExecutionResponse) -> Pause | None:
