@@ -80,12 +80,13 @@ class ScriptedRelease:
         self.end = end
 
     @workflow.signal
-    def retry(self, activity_id: str) -> None:
+    def retry(self, activity_id: str, task_queue: str | None = None) -> None:
         policy = RetryPolicy(initial_interval=timedelta(milliseconds=50), backoff_coefficient=1.0, maximum_attempts=500)
         task = workflow.execute_activity(
             stumble,
             "registry.example.com",
             activity_id=activity_id,
+            task_queue=task_queue,
             start_to_close_timeout=timedelta(seconds=5),
             retry_policy=policy,
         )
@@ -211,7 +212,11 @@ class ScriptedTree:
         if "stumble" in plan:
             policy = RetryPolicy(initial_interval=timedelta(milliseconds=50), maximum_attempts=500)
             await workflow.execute_activity(
-                stumble, "registry", start_to_close_timeout=timedelta(seconds=5), retry_policy=policy
+                stumble,
+                "registry",
+                task_queue=plan.get("stumbles_on"),
+                start_to_close_timeout=timedelta(seconds=5),
+                retry_policy=policy,
             )
         self.end = self.end or plan.get("end")
         try:

@@ -60,7 +60,9 @@ class Broken:
 
     @property
     def stalled(self) -> bool:
-        """Whether its child workflow waits for a worker. Of a release that does not answer only that is known."""
+        """Whether its child workflow or its activity waits for a worker. Of a silent release only that is known."""
+        if self.attempt and self.attempt.unpolled:
+            return True
         problem = self.entity.problem
         return problem is not None and problem.code is ProblemCode.NO_WORKER and self.entity.execution is not None
 
@@ -147,8 +149,9 @@ def broken_in(release: Release) -> tuple[Broken, ...]:
         tries = task_attempt(failing)
         found.append(_of((release.root,), release, _told(tries.cause) or NOT_TOLD, tries, ""))
     for attempt in release.also_pending:
-        if attempt.retrying and attempt.cause:
-            found.append(_of((release.root,), release, _told(attempt.cause) or NOT_TOLD, attempt, attempt.activity_id))
+        why = attempt.problem.message if attempt.problem and attempt.unpolled else attempt.cause
+        if why and (attempt.retrying or attempt.unpolled):
+            found.append(_of((release.root,), release, _told(why) or NOT_TOLD, attempt, attempt.activity_id))
     return tuple(found)
 
 

@@ -45,6 +45,14 @@ def waits_for_worker(run: Execution) -> Problem | None:
     return Problem(ProblemCode.NO_WORKER, text + who_polls(run))
 
 
+def untaken_activity(attempt: Attempt) -> Problem:
+    """What to say of an activity that waits on a task queue which no worker polls."""
+    since = f", which has waited since {attempt.untaken_since:%H:%M:%S} UTC" if attempt.untaken_since else ""
+    text = f"No worker takes its activity {attempt.label}{since} on the task queue {attempt.task_queue}: "
+    # A worker that has its hands full does not poll.
+    return Problem(ProblemCode.NO_WORKER, f"{text}none polls it for activities now. They may be gone, or all busy.")
+
+
 def who_polls(run: Execution) -> str:
     """What is known of the workers of the task queue on which a step waits, as the end of a sentence."""
     pollers = run.pollers
@@ -75,7 +83,7 @@ def with_details(row: Entity, run: Execution, now: datetime | None, tried: Attem
     if run.status is Status.COMPLETED and row.execution is run and not run.gaps:
         return row
     pending = pending_of(run, tried) if run.attempts or run.failing_task or tried else []
-    problem = problem_of(run) or waits_for_worker(run) or _not_known(run, now)
+    problem = problem_of(run) or waits_for_worker(run) or _unpolled(pending) or _not_known(run, now)
     error = row.error or _reason(run)
     if not pending and not problem and error == row.error and row.execution is run:
         return row
@@ -87,6 +95,10 @@ def with_details(row: Entity, run: Execution, now: datetime | None, tried: Attem
         error=error,
         execution=run,
     )
+
+
+def _unpolled(pending: list[Attempt]) -> Problem | None:
+    return next((attempt.problem for attempt in pending if attempt.unpolled), None)
 
 
 def reason_of(closing: Failure | None) -> str | None:

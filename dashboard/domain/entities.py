@@ -81,8 +81,8 @@ class Attempt:
 
     `heartbeat` is what the activity last told of itself, as bounded text. `paused` activities try nothing until
     somebody unpauses them. One that is `over` was pending when its workflow ended, and is not tried again. `problem`
-    says what of it could not be read. `kind` tells a pending Nexus operation or a failing workflow task from an
-    activity.
+    says what of it could not be read, or that no worker polls its `task_queue`, where it has waited for one since
+    `untaken_since` (UTC). `kind` tells a pending Nexus operation or a failing workflow task from an activity.
     """
 
     activity_id: str
@@ -97,6 +97,13 @@ class Attempt:
     over: bool = False
     problem: Problem | None = None
     kind: AttemptKind = AttemptKind.ACTIVITY
+    task_queue: str = ""
+    untaken_since: datetime | None = None
+
+    @property
+    def unpolled(self) -> bool:
+        """Whether no worker polls the task queue on which it waits."""
+        return self.problem is not None and self.problem.code is ProblemCode.NO_WORKER
 
     @property
     def label(self) -> str:

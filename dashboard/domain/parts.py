@@ -114,7 +114,7 @@ def summarise(root: Entity, also_pending: Iterable[Attempt] = ()) -> Parts:
         cause=cause,
         changed_at=max((at for row in rows if (at := row.updated_at or row.created_at)), default=None),
         left_running=codes.count(ProblemCode.LEFT_RUNNING),
-        stalled=codes.count(ProblemCode.NO_WORKER),
+        stalled=codes.count(ProblemCode.NO_WORKER) + sum(attempt.unpolled for attempt in also_pending),
         pending=sum(not (attempt.paused or attempt.over) for attempt in attempts),
         unknown=sum(problem.gap or problem.awaited for problem in problems),
         due=max((run.execution_time for run in runs if run.execution_time), default=None),

@@ -66,7 +66,8 @@ def _unexplained(run: Execution) -> bool:
 def _troubled(run: Execution | None) -> bool:
     if run is None:
         return False
-    return bool(run.failing_task or run.waiting_since or any(attempt.retrying for attempt in run.attempts.values()))
+    attempts = run.attempts.values()
+    return bool(run.failing_task or run.waiting_since or any(each.retrying or each.untaken_since for each in attempts))
 
 
 def _age(child: Child, children: Children, parents: set[str | None]) -> tuple[float, bool, float]:

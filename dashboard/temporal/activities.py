@@ -1,16 +1,17 @@
 """What is pending for an execution's activities and child workflows, turned into ours."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 
 from temporalio.api.common.v1 import Payload
+from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.api.workflow.v1 import PendingActivityInfo, PendingChildExecutionInfo
 
 from dashboard.domain.entities import Attempt, ChildRun
 from dashboard.domain.problems import Problem
 from dashboard.temporal.decode import clean_text
 from dashboard.temporal.failures import read_failure
-from dashboard.temporal.moments import decode_moment
+from dashboard.temporal.moments import TOO_LONG, decode_moment
 from dashboard.temporal.salvage import Salvage, each
 
 # Characters kept of what an activity tells of itself.
@@ -54,7 +55,17 @@ def decode_attempt(activity: PendingActivityInfo, *, over: bool) -> Attempt:
         paused=activity.paused and not over,
         over=over,
         problem=salvage.gaps[0] if salvage.gaps else None,
+        task_queue=clean_text(activity.activity_options.task_queue.name),
+        untaken_since=None if over else salvage.take("Since when it waits", lambda: _untaken_since(activity), None),
     )
+
+
+def _untaken_since(activity: PendingActivityInfo) -> datetime | None:
+    """Since when an attempt that is due lies there for a worker to take it, if that is longer than usual."""
+    if activity.state != PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED or activity.paused:
+        return None
+    due = [at for at in (decode_moment(activity.scheduled_time), _next(activity)) if at]
+    return max(due) if due and datetime.now(UTC) - max(due) > TOO_LONG else None
 
 
 def _next(activity: PendingActivityInfo) -> datetime | None:

@@ -127,12 +127,15 @@ class Client:
         answer = await self._service.get_workflow_execution_history_reverse(request, timeout=budget.left)
         return answer.history.events
 
-    async def describe_task_queue(self, name: str, budget: Budget) -> DescribeTaskQueueResponse:
-        """Which workers poll a task queue for workflow tasks."""
+    async def describe_task_queue(
+        self, name: str, budget: Budget, *, activities: bool = False
+    ) -> DescribeTaskQueueResponse:
+        """Which workers poll a task queue for workflow tasks, or for those of activities."""
+        kinds = TaskQueueType
         request = DescribeTaskQueueRequest(
             namespace=self._namespace,
             task_queue=TaskQueue(name=name),
-            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+            task_queue_type=kinds.TASK_QUEUE_TYPE_ACTIVITY if activities else kinds.TASK_QUEUE_TYPE_WORKFLOW,
         )
         return await self._service.describe_task_queue(request, retry=True, timeout=budget.left)
 

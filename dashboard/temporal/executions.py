@@ -6,7 +6,7 @@ What one field of a record has that is not understood costs that field: the reco
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from google.protobuf.message import Message
@@ -19,12 +19,10 @@ from dashboard.domain.entities import Execution, FailingTask, Pause, Status
 from dashboard.domain.problems import Problem
 from dashboard.temporal.activities import read_attempts, read_child_runs
 from dashboard.temporal.decode import clean_text
-from dashboard.temporal.moments import decode_moment
+from dashboard.temporal.moments import TOO_LONG, decode_moment
 from dashboard.temporal.pending import read_operations, task_since, version_of
 from dashboard.temporal.salvage import Salvage, attempt, each
 
-# A worker that polls takes a step up within milliseconds; a busy one may need seconds.
-TOO_LONG = timedelta(seconds=5)
 # Stands for a start that cannot be read: it has to be somewhere in the order.
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -1,8 +1,11 @@
 """Moments as the protocol gives them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from google.protobuf.timestamp_pb2 import Timestamp
+
+# A worker that polls takes a step up within milliseconds; a busy one may need seconds.
+TOO_LONG = timedelta(seconds=5)
 
 
 def decode_moment(stamp: Timestamp) -> datetime | None:

@@ -8,7 +8,8 @@ from temporalio.api.enums.v1 import WorkerVersioningMode
 from temporalio.api.taskqueue.v1 import PollerInfo
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueResponse
 
-from dashboard.domain.entities import Execution, Pollers
+from dashboard.domain.child_details import untaken_activity
+from dashboard.domain.entities import Attempt, Execution, Pollers
 from dashboard.domain.problems import Problem
 from dashboard.temporal.budget import Budget
 from dashboard.temporal.client import Client
@@ -23,30 +24,57 @@ KEEP = 1_000
 # A poll lasts a minute. Temporal lists workers for five minutes after their last one.
 POLLED_LATELY = timedelta(seconds=75)
 UNVERSIONED = "__unversioned__"
+# Task queues of one workflow's activities that are asked about in one look.
+MAX_QUEUES = 3
 
 
 class QueuePollers:
     """Reads who polls the task queues of one namespace."""
 
     def __init__(self) -> None:
-        self._known: TTLCache[str, Pollers] = TTLCache(KEEP, REMEMBERED)
+        self._known: TTLCache[tuple[str, bool], Pollers] = TTLCache(KEEP, REMEMBERED)
 
     async def with_pollers(self, client: Client, run: Execution, budget: Budget) -> Execution:
-        """An execution with who polls its task queue, where its next step waits there; one call then, and only then."""
+        """An execution with who polls its task queue, where its next step waits there; one call then, and only then.
+
+        So it is for activities that wait: one that no worker polls for says so.
+        """
+        untaken = {each.task_queue for each in run.attempts.values() if each.untaken_since} if run.attempts else set()
+        if untaken:
+            run = await self._with_untaken(client, run, sorted(untaken - {""})[:MAX_QUEUES], budget)
         if run.waiting_since is None or not run.task_queue:
             return run
-        pollers = self._known.get(run.task_queue)
-        if pollers is None:
-            pollers = await self._read(client, run.task_queue, budget)
-        if pollers is None:
-            return run
-        self._known[run.task_queue] = pollers
-        return replace(run, pollers=pollers)
+        pollers = await self._pollers(client, run.task_queue, budget)
+        return run if pollers is None else replace(run, pollers=pollers)
 
-    async def _read(self, client: Client, task_queue: str, budget: Budget) -> Pollers | None:
+    async def _with_untaken(self, client: Client, run: Execution, queues: list[str], budget: Budget) -> Execution:
+        unpolled = set()
+        for task_queue in queues:
+            pollers = await self._pollers(client, task_queue, budget, activities=True)
+            # Where some poll, an activity may wait for its turn, as many do.
+            if pollers is not None and pollers.last_at is None:
+                unpolled.add(task_queue)
+
+        def judged(each: Attempt) -> Attempt:
+            waits = each.untaken_since is not None and each.task_queue in unpolled and each.problem is None
+            return replace(each, problem=untaken_activity(each)) if waits else each
+
+        return replace(run, attempts={name: judged(each) for name, each in run.attempts.items()}) if unpolled else run
+
+    async def _pollers(
+        self, client: Client, task_queue: str, budget: Budget, *, activities: bool = False
+    ) -> Pollers | None:
+        found = self._known.get((task_queue, activities))
+        if found is None:
+            found = await self._read(client, task_queue, budget, activities=activities)
+            if found is not None:
+                self._known[task_queue, activities] = found
+        return found
+
+    async def _read(self, client: Client, task_queue: str, budget: Budget, *, activities: bool) -> Pollers | None:
         try:
             async with budget.bounds():
-                answer = await client.describe_task_queue(task_queue, budget)
+                answer = await client.describe_task_queue(task_queue, budget, activities=activities)
         except ASKING_ERRORS:
             return None  # Who polls adds to what describe said; without it the step is still shown as waiting.
         return attempt("Who polls the task queue", lambda: decode_pollers(answer, datetime.now(UTC)), _nothing)

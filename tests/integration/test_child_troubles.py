@@ -92,6 +92,36 @@ def test_a_child_whose_first_step_no_worker_takes_says_so_everywhere(stage: Stag
     eventually(lambda: "stalled" in causes(stage).values())
 
 
+def test_an_activity_of_a_child_that_no_worker_takes_says_so_everywhere(stage: Stage, tag: str):
+    queue = f"nobody-{tag}"
+    wave = part(f"wave:w/{tag}", part(f"cluster:c/{tag}", stumble=True, stumbles_on=queue))
+    release_id = stage.start_tree("r", wave)
+    eventually(lambda: (row_of(stage, release_id, f"cluster:c/{tag}") or {}).get("problem"))
+    row = row_of(stage, release_id, f"cluster:c/{tag}")
+    assert (row["phase"], row["problem"]["code"], row["attempt"]["number"]) == ("running", "no_worker", 1)
+    assert row["problem"]["message"].startswith("No worker takes its activity 1 (stumble), which has waited since ")
+    assert queue in row["problem"]["message"]
+    stage.listed("r")
+    stalled = "running, no worker takes the next step of 1 part"
+    eventually(lambda: [item["summary"] for item in stage.json("/releases")["items"]] == [stalled])
+    eventually(lambda: list(causes(stage).values()) == ["stalled"])
+
+
+def test_an_activity_of_a_release_that_no_worker_takes_says_so_with_a_row_and_without_one(stage: Stage, tag: str):
+    told = hierarchy(clusters=1, apps=1)
+    release_id = stage.start("r", {"get_hierarchy": told})
+    for activity_id in ("app:a0-0", "migrate"):
+        stage.on(release_id, lambda handle, name=activity_id: handle.signal("retry", args=[name, f"nobody-{tag}"]))
+    eventually(lambda: stage.json(f"/releases/{release_id}")["inside"]["stalled"] == 2)
+    app = stage.json(f"/releases/{release_id}/entities/app:a0-0")["entity"]
+    assert app["problem"]["code"] == "no_worker"
+    text = words(stage, f"/releases/{release_id}")
+    assert "No worker takes its activity migrate, which has waited since" in text
+    assert f"on the task queue nobody-{tag}: none polls it for activities now" in text
+    stage.listed("r")
+    eventually(lambda: set(causes(stage).values()) == {"stalled"})
+
+
 def test_a_child_whose_own_code_fails_says_so_with_attempt_and_reason(stage: Stage, tag: str):
     bug = part(f"cluster:c/{tag}", bug="no such region: 'emea'", task_timeout=1)
     release_id = stage.start_tree("r", part(f"wave:w/{tag}", bug))
