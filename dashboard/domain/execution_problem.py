@@ -3,6 +3,11 @@
 from dashboard.domain.entities import Execution, Pause, Status
 from dashboard.domain.problems import Problem, ProblemCode
 
+_MEANWHILE = (
+    " While it is paused, Temporal passes on no query or update to it: what it last said may be shown, and its worker "
+    "may be well."
+)
+
 
 def problem_of(execution: Execution) -> Problem | None:
     """The first thing to say of it; None for an execution like any other."""
@@ -16,11 +21,12 @@ def problem_of(execution: Execution) -> Problem | None:
 
 def paused(pause: Pause | None) -> Problem:
     """Who paused it in Temporal, why and since when, and what follows from that."""
-    text = (
-        f"It is {_by_whom(pause or Pause())}. While it is paused, Temporal passes on no query or update to it: "
-        "what it last said may be shown, and its worker may be well."
-    )
-    return Problem(ProblemCode.PAUSED, text)
+    return Problem(ProblemCode.PAUSED, f"It is {_by_whom(pause or Pause())}.{_MEANWHILE}")
+
+
+def paused_briefly(problem: Problem) -> str:
+    """Who paused it, without what follows from that: where there is room for one sentence."""
+    return problem.message.removesuffix(_MEANWHILE)
 
 
 def _by_whom(pause: Pause) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from dashboard.domain.entities import Attempt, Entity, Release
+from dashboard.domain.execution_problem import paused_briefly
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import ProblemCode
@@ -207,7 +208,7 @@ def cause_of(entity: Entity) -> str | None:
 
 def paused_because(entity: Entity) -> str:
     """Why something is paused: its own words, else by whom Temporal has paused it, else its state."""
-    paused = entity.problem.message if entity.problem and entity.problem.code is ProblemCode.PAUSED else ""
+    paused = paused_briefly(entity.problem) if entity.problem and entity.problem.code is ProblemCode.PAUSED else ""
     return cut(entity.error or paused or entity.state.replace("_", " "))
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from dashboard.domain.causes import Broken, broken_in, waiting_in
-from dashboard.domain.entities import Execution, Release, Status, brief_entity
+from dashboard.domain.entities import Entity, Execution, Release, Status, brief_entity
 from dashboard.domain.ids import EntityType
 from dashboard.domain.parts import with_parts
 from dashboard.domain.problems import Problem, ProblemCode
@@ -81,7 +81,7 @@ def state_row(last: Snapshot[Row] | None, reading: Reading, at: datetime) -> Sna
 
 def tree_row(last: Snapshot[Row] | None, release: Release, reading: Reading, at: datetime) -> Snapshot[Row]:
     """The row of a release whose tree was read."""
-    said = brief_entity(replace(reading.said, children=())) if reading.said else None
+    said = _without_rows(reading.said) if reading.said else None
     listed = reading.children if reading.children and len(reading.children.listed) <= MAX_CHILDREN else None
     slim = replace(reading, said=said, parts={}, levels=None, children=listed)
     bare = replace(_bare(release), parts=None if reading.levels or reading.parts else with_parts(release).parts)
@@ -199,9 +199,7 @@ def standing(execution: Execution) -> dict[str, tuple[int, bool, bool]]:
 
 
 def _bare(release: Release) -> Release:
-    # Without its rows, it lists as waves only what is one: a release may have apps or clusters below it.
-    waves = ids_of(release.root, EntityType.WAVE)
-    root = brief_entity(replace(release.root, child_ids=waves, children=(), attempt=None, child_run=None))
+    root = _without_rows(replace(release.root, attempt=None, child_run=None))
     return Release(
         _brief(release.execution),
         root,
@@ -209,6 +207,11 @@ def _bare(release: Release) -> Release:
         parts=release.parts,
         scheduled_for=release.scheduled_for,
     )
+
+
+def _without_rows(root: Entity) -> Entity:
+    """A release's own row. It lists as its waves only what is one: it may have apps or clusters directly below it."""
+    return brief_entity(replace(root, child_ids=ids_of(root, EntityType.WAVE), children=()))
 
 
 def _brief(execution: Execution) -> Execution:

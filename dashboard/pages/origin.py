@@ -40,7 +40,8 @@ def _words(origin: Origin, cause: str | None) -> list[str]:
         return [f"attempt {origin.attempt:,}", f"the last one failed: {cause}" if cause else "the last one failed"]
     if origin.cron:
         words = [f"runs on the schedule {origin.cron}"]
-        if origin.initiator is Initiator.CRON:
+        # Of the first run of a schedule, Temporal says as well that its schedule began it.
+        if origin.initiator is Initiator.CRON and origin.before:
             words.append(f"last run failed: {cause}" if cause else "last run did not fail")
         return words
     if origin.initiator is Initiator.RESET:

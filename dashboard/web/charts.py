@@ -15,6 +15,8 @@ from dashboard.web.formats import duration, iso, time
 
 # What something that took no time is wide, in percent.
 LEAST = 0.4
+# Behind this place, in percent, a narrow axis has no room for a time.
+FAR = 80
 DAY = 86_400
 
 
@@ -22,7 +24,9 @@ def axis(page: TimelinePage) -> Markup:
     """The times along the top, and where now is."""
     ticks = tuple(page.ticks())
     step = (ticks[1] - ticks[0]).total_seconds() if len(ticks) > 1 else 60.0
-    labels = [_label(_at(page, tick), _tick(tick, step)) for tick in ticks if _at(page, tick) < 95]
+    places = [(at, tick) for tick in ticks if (at := _at(page, tick)) < 95]
+    # Where the axis is narrow, there is no room for a time that begins near its end.
+    labels = [_label(at, _tick(tick, step), ' class="far"' if at > FAR else "") for at, tick in places]
     if page.to_at is None:
         text = "<span>as of</span>" if page.stale else "<span>now</span>"
         labels.append(_label(_at(page, page.changed_at), text, ' class="now" data-grows'))

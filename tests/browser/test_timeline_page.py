@@ -46,6 +46,18 @@ def test_what_goes_on_grows_up_to_now_and_what_is_done_does_not(page: Page, rele
     assert page.locator("[data-entity-id='cluster:c0'] rect.succeeded").evaluate(WIDTH) < width
 
 
+def test_on_a_narrow_screen_times_are_whole_and_no_line_goes_through_words(page: Page, release: str):
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"/releases/{release}/timeline")
+    page.wait_for_selector(".timeline[data-drawn]")
+    right = "element => element.getBoundingClientRect().right"
+    edge = page.locator(".timeline").evaluate(right)
+    times = page.locator(".axis foreignObject:not(.now) time")
+    assert [text for time in times.all() if time.evaluate(right) > edge and (text := time.text_content())] == []
+    name = page.locator("[data-entity-id='cluster:c2'] .name > a")
+    assert name.evaluate("name => getComputedStyle(name).backgroundColor") != "rgba(0, 0, 0, 0)"
+
+
 def test_what_changes_shows_on_an_open_timeline(page: Page, stage: Stage, release: str):
     page.goto(f"/releases/{release}/timeline")
     third = page.locator("[data-entity-id='cluster:c2']")

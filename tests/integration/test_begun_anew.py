@@ -105,7 +105,11 @@ def test_the_pages_past_the_first_leave_out_earlier_attempts_and_say_that_counts
     assert [page["counts"] for page in listed] == [{"running": 4}] * 3
     assert not listed[0]["counts_exact"]
     assert "The counts may include more of such runs" in words(stage, "/releases?page_size=2")
-    assert "Left out here: 1 earlier run" in words(stage, "/releases")
+    whole = words(stage, "/releases")
+    assert "Left out here: 1 earlier run" in whole
+    assert "No releases on this page" not in whole
+    last = words(stage, "/releases?page_size=2&page=3")
+    assert "No releases on this page 1 earlier run, for each of which a later one stands, is left out." in last
 
 
 def test_a_fresh_start_under_the_id_of_a_failed_run_leaves_that_an_earlier_release(stage: Stage):
@@ -121,6 +125,7 @@ def test_a_release_on_a_schedule_shows_its_own_run_and_how_the_last_one_ended(st
     release_id = stage.start_tree("cron", part(stage, "one"), cron_schedule="@every 2s")
     first = stage.json(f"/releases/{release_id}")
     assert (first["phase"], first["origin"]["cron"]) == ("pending", "@every 2s")
+    assert first["origin"]["text"] == "runs on the schedule @every 2s", "no run came before this one"
     eventually(lambda: stage.json(f"/releases/{release_id}")["phase"] == "running")
     stage.on(release_id, lambda handle: handle.signal("spawn", part(stage, "two")))
     eventually(lambda: phases(stage, release_id) == {"one": "succeeded", "two": "succeeded"})

@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 from dashboard.domain.cause_texts import BLANK, normalise
 from dashboard.domain.causes import NOT_TOLD, broken_in, group, waiting_in
-from dashboard.domain.entities import FailingTask, Failure, Status
+from dashboard.domain.entities import FailingTask, Failure, Pause, Status
+from dashboard.domain.execution_problem import paused
 from dashboard.domain.parts import summarise
+from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.domain.truth import judge, unanswered
 from dashboard.pages.problem_groups import ProblemGroup
@@ -161,8 +163,8 @@ def test_each_activity_that_is_retried_beside_the_worst_is_a_cause_of_its_own():
 
 
 def test_an_activity_that_is_paused_beside_one_that_is_retried_waits_for_a_person():
-    paused = replace(retrying("pay", 2), paused=True)
-    cluster = entity("cluster:c", "running", attempt=retrying("shop"), others=(paused,))
+    held = replace(retrying("pay", 2), paused=True)
+    cluster = entity("cluster:c", "running", attempt=retrying("shop"), others=(held,))
     tree = judge(execution(), entity("release:r", "running", entity("wave:w", "running", cluster)))
     assert [item.entity.id for item in waiting_in(tree)] == ["cluster:c"]
 
@@ -210,3 +212,11 @@ def test_an_activity_of_no_row_whose_id_was_made_for_it_is_named_with_its_type(
     waits = summarise(entity("release:r", "running"), [held]).waits
     assert waits is not None
     assert (waits.id, waits.name) == (activity_id, name)
+
+
+def test_where_a_row_waits_as_it_is_paused_it_says_by_whom_and_no_more():
+    problem = paused(Pause("op@example.com", "change freeze", STARTED))
+    row = entity("cluster:c", "paused", problem=problem, phase=Phase.PAUSED)
+    (item,) = waiting_in(judge(execution(), entity("release:r", "running", row)))
+    assert item.cause.startswith("It is paused by op@example.com: change freeze, since ")
+    assert problem.message.startswith(f"{item.cause} While it is paused,")

@@ -1,5 +1,6 @@
 """The timeline of a release as people see it, on the sample rollouts, and on one of very many clusters."""
 
+import re
 from datetime import timedelta
 
 from bs4 import BeautifulSoup, Tag
@@ -9,6 +10,7 @@ from dashboard.domain.entities import Entity
 from dashboard.domain.truth import judge
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.timeline import MANY_CLUSTERS, MOST_TICKS, TimelinePage
+from dashboard.web.charts import FAR, axis
 from tests.conftest import Rollouts
 from tests.rollout_makers import STARTED, entity, execution
 
@@ -91,3 +93,12 @@ def test_the_axis_has_a_few_round_times_however_long_a_release_takes():
         ticks = list(page.ticks())
         assert len(ticks) <= MOST_TICKS + 1
         assert all(page.from_at <= tick <= page.until and not tick.microsecond for tick in ticks)
+
+
+def test_times_that_begin_near_the_end_of_the_axis_are_marked_for_narrow_screens():
+    release = judge(execution(), entity("release:r", "in_progress", wave(0, 8)))
+    page = TimelinePage.of(Snapshot(release, STARTED, "v"))
+    labels = re.findall(r'<foreignObject x="([0-9.]+)%"( class="far")?><time', axis(page))
+    assert len(labels) > 2
+    assert {bool(far) for _, far in labels} == {False, True}
+    assert all((float(at) > FAR) == bool(far) for at, far in labels)
