@@ -9,8 +9,9 @@ from dashboard.domain.filters import ReleaseFilter, Slice
 from dashboard.domain.finding import Found, Wanted, find_entities, find_releases
 from dashboard.domain.ids import EntityType
 from dashboard.domain.problems import Problem, SourceUnavailable
-from dashboard.live.looks import RunKey, Seen
+from dashboard.live.looks import RunKey
 from dashboard.live.snapshots import Snapshot, SnapshotStore, now, version_of
+from dashboard.live.trees import Seen
 
 # The list of no text at all, with as many releases as a page of results has room for.
 FIRST = Slice(8)

@@ -18,12 +18,13 @@ from dashboard.domain.source import ReleaseSource
 from dashboard.live.elsewhere import find_elsewhere
 from dashboard.live.finder import Finder
 from dashboard.live.history import with_history
-from dashboard.live.looks import Looks, RunKey, Seen
+from dashboard.live.looks import Looks, RunKey
 from dashboard.live.pairs import TWOFOLD, PairReader, sides, subscribe_both
 from dashboard.live.problems import ProblemFinder
 from dashboard.live.rows import Row
 from dashboard.live.snapshots import BEHIND, Pair, Snapshot, joined, outdated
 from dashboard.live.stores import Stores
+from dashboard.live.trees import Seen
 from dashboard.live.turns import LINGER
 from dashboard.live.watched import Watched
 from dashboard.live.watcher import UNKNOWN

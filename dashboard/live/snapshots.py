@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from time import monotonic
 from typing import Generic, TypeVar
@@ -15,6 +15,9 @@ from dashboard.live.seats import Seats
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
+
+# A list, or a tree of child workflows, that is older than this is no longer the latest, whatever the reason.
+LISTED_AGE = timedelta(seconds=10)
 
 BUSY = Problem(ProblemCode.BUSY, "Too many requests are waiting for Temporal already.")
 BEHIND = Problem(
@@ -71,6 +74,17 @@ def outdated(snapshot: Snapshot[T], reason: Problem) -> Snapshot[T]:
     """The same content, marked as not the latest."""
     version = version_of(snapshot.version, reason.code)
     return replace(snapshot, version=version, stale=True, reason=reason)
+
+
+def dated(seen: Snapshot[T], late: Problem | None) -> Snapshot[T]:
+    """What is renewed as often as Temporal allows says since when it stands; past a bound, it is not the latest."""
+    if late is None:
+        return seen
+    if now() - seen.as_of > LISTED_AGE:
+        return outdated(seen, late)
+    if late.code is not ProblemCode.REFUSED:
+        return seen
+    return replace(seen, reason=late, version=version_of(seen.version, late.code))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashboard.domain.causes import Problems
-from dashboard.live.looks import Looks, list_weight, search_weight, tree_weight
+from dashboard.live.looks import Looks, list_weight, search_weight
 from dashboard.live.seats import Seats
 from dashboard.live.snapshots import Snapshot, SnapshotStore
+from dashboard.live.trees import tree_weight
 
 # A release is looked at more often, as a change is to be seen within a second: this share of it, or, when it has moved
 # lately, after so many seconds.

@@ -1,0 +1,37 @@
+"""Asks the source on its event loop, within a deadline and past the circuit breakers."""
+
+from collections.abc import Callable, Coroutine, Hashable
+from typing import Any, TypeVar
+
+from dashboard.bridge import DeadlineExceeded, LoopThread
+from dashboard.domain.problems import Problem, ProblemCode, SourceUnavailable
+from dashboard.domain.source import ReleaseSource
+from dashboard.live.breaker import Breakers
+
+T = TypeVar("T")
+
+# On top of the source's own budget, in seconds: a source that overruns it is left alone.
+GRACE = 0.3
+
+
+class Asker:
+    """The way from threads to one source. A call takes `timeout` seconds at most."""
+
+    def __init__(self, source: ReleaseSource, loop: LoopThread, timeout: float, clock: Callable[[], float]) -> None:
+        self.source = source
+        self.timeout = timeout
+        self._loop = loop
+        self._breakers = Breakers(clock)
+
+    def trouble(self, key: Hashable = None) -> Problem | None:
+        """Return why this list or search, or without a key a release, cannot be read, as far as was found out."""
+        return self._breakers.problem(key)
+
+    def ask(self, make: Callable[[], Coroutine[Any, Any, T]], key: Hashable = None) -> T:
+        """Run a call of the source; raise SourceUnavailable. Failures of one `key` keep no other from being asked."""
+        with self._breakers.guard(key):
+            try:
+                return self._loop.call(make, self.timeout + GRACE)
+            except DeadlineExceeded as exc:
+                problem = Problem(ProblemCode.TIMED_OUT, "Temporal did not answer in time.", str(exc))
+                raise SourceUnavailable(problem) from exc

@@ -1,0 +1,182 @@
+"""Reads pages of the list, with what ended lately and what is known of each release on them."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from dashboard.domain.entities import Execution, Release, ReleaseList, Status
+from dashboard.domain.filters import Slice
+from dashboard.domain.overview import LATELY
+from dashboard.domain.phases import Phase
+from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, SourceUnavailable
+from dashboard.domain.source import Listing, Reading
+from dashboard.live import rows
+from dashboard.live.asker import Asker
+from dashboard.live.counts import Counted, RecentCounts
+from dashboard.live.last_seen import LastSeen
+from dashboard.live.memory import Memory
+from dashboard.live.movements import Movements
+from dashboard.live.row_looks import RowLooks
+from dashboard.live.rows import KnownRows, ShownRows
+from dashboard.live.snapshots import Snapshot, SnapshotStore, dated, now, version_of
+
+# For how many filters counts are kept.
+KEEP_COUNTS = 256
+# In intervals of what is watched: for how long a row that is not renewed is shown without asking again, and from when
+# on it says since when it stands.
+KEEP_ROWS, LATE_ROWS = 30, 8
+# What ended lately is asked for this much less often than a list, so many of each kind, for so many filters.
+LATELY_EVERY = 5
+LATELY_LISTED = 50
+KEEP_LATELY = 64
+ENDED_BADLY = (Phase.FAILED, Phase.CANCELLED, Phase.TERMINATED, Phase.TIMED_OUT)
+
+
+class ListLooks:
+    """Reads pages of the list. `keep` bounds the listings that are kept, in rows."""
+
+    def __init__(
+        self,
+        asker: Asker,
+        row_looks: RowLooks,
+        movements: Movements,
+        last_seen: LastSeen,
+        *,
+        max_age: float,
+        count_age: float,
+        keep: int,
+        clock: Callable[[], float],
+    ) -> None:
+        self._asker = asker
+        self._row_looks = row_looks
+        self._rows = row_looks.store
+        self._movements = movements
+        self._last_seen = last_seen
+        self._interval = timedelta(seconds=max_age)
+        self._ended_lately: SnapshotStore[Slice, ReleaseList] = SnapshotStore(
+            self._lately, max_age=LATELY_EVERY * max_age, keep=KEEP_LATELY, clock=clock
+        )
+        self._listings: Memory[Slice, Listing] = Memory(keep, lambda listing: 1 + len(listing.readings))
+        self._counts = RecentCounts(max_age=count_age, keep=KEEP_COUNTS)
+
+    def page(self, asked: Slice, last: Snapshot[ReleaseList] | None, _seconds: float | None) -> Snapshot[ReleaseList]:
+        """A page of the list; releases of which nothing is known yet are asked for their own state."""
+        counted = self._counts.get(asked.filter)
+        known = KnownRows(self._rows.latest, now() - KEEP_ROWS * self._interval)
+        listing = self._listed(asked, known, counted.counts if counted else None, renewed=last is not None)
+        as_of = listing.listed_at or now()
+        counted = self._counted(asked, listing, last, as_of)
+        found = self._shown(asked, listing, counted, as_of)
+        if asked.lately and not asked.offset:
+            found = self._with_lately(asked, found, as_of)
+        # When it was counted is left out: the same counts again make no new version.
+        return dated(Snapshot(found, as_of, version_of(replace(found, counted_at=as_of.min))), listing.late)
+
+    def _lately(
+        self, asked: Slice, last: Snapshot[ReleaseList] | None, _seconds: float | None
+    ) -> Snapshot[ReleaseList]:
+        """What ended lately: nothing is counted, and no release is asked for its own state."""
+        known = ShownRows(self._rows.latest, now())
+        listing = self._listed(asked, known, {}, renewed=last is not None)
+        as_of = listing.listed_at or now()
+        found = self._shown(asked, listing, Counted({}, as_of), as_of)
+        return dated(Snapshot(found, as_of, ""), listing.late)
+
+    def _with_lately(self, asked: Slice, found: ReleaseList, as_of: datetime) -> ReleaseList:
+        """A first page with what ended lately and is not on it: asked for by a filter of its own, however much runs."""
+        since = as_of - LATELY
+        earlier = (release.execution.closed_at for release in found.releases)
+        if found.next is None or any(closed_at and closed_at < since for closed_at in earlier):
+            return replace(found, also_whole=True)
+        there, also, whole = {release.execution.run_id for release in found.releases}, [], True
+        for phases in (ENDED_BADLY, (Phase.SUCCEEDED,)):
+            wanted = replace(asked.filter, phases=phases, ended_within=LATELY)
+            try:
+                ended = self._ended_lately.get(Slice(LATELY_LISTED, filter=wanted), seated=False)
+            except SourceUnavailable:
+                whole = False
+                continue
+            whole = whole and ended.value.next is None and not ended.stale
+            also += [release for release in ended.value.releases if release.execution.run_id not in there]
+        return replace(found, also=tuple(also), also_whole=whole)
+
+    def _listed(self, asked: Slice, known: KnownRows, counts: Mapping[Status, int] | None, *, renewed: bool) -> Listing:
+        before = self._listings.get(asked) if renewed else None
+        listing = self._asker.ask(
+            lambda: self._asker.source.page(asked, known, counts, self._asker.timeout, before), asked
+        )
+        self._listings.keep(asked, listing)
+        return listing
+
+    def _shown(self, asked: Slice, listing: Listing, counted: Counted, as_of: datetime) -> ReleaseList:
+        listed = listing.runs or tuple(reading.execution for reading in listing.readings)
+        shown = [self._row_of(run, each, as_of) for run, each in zip(listed, listing.readings, strict=True)]
+        counts = _moved(listing.counts, listed, shown)
+        # One that has ended is no longer found by a filter for what runs, though the list still has it.
+        wanted = asked.filter.statuses
+        releases = tuple(
+            each for each in shown if (not wanted or each.execution.status in wanted) and not each.execution.next_run_id
+        )
+        for release in releases:
+            self._last_seen.keep(release, as_of)
+        # The list may have grown since it was counted.
+        total = max(asked.filter.total_of(counts), asked.offset + len(releases) if releases else 0)
+        absent = tuple((release_id, self._absence(release_id, why)) for release_id, why in listing.absent.items())
+        return ReleaseList(
+            releases,
+            asked.offset,
+            asked.page_size,
+            total,
+            counts,
+            counted.at,
+            listing.next,
+            absent,
+            earlier=listing.earlier,
+            exact=listing.exact,
+        )
+
+    def _counted(self, asked: Slice, listing: Listing, last: Snapshot[ReleaseList] | None, as_of: datetime) -> Counted:
+        """The counts of a page, and when they were taken."""
+        whole = not (asked.offset or listing.next or asked.filter.phases)
+        counted = self._counts.get(asked.filter)
+        if listing.counted_at or whole or (counted is None and last is None):
+            counted = Counted(listing.counts, listing.counted_at or as_of)
+            self._counts.keep(asked.filter, counted)
+        return counted or Counted(listing.counts, last.value.counted_at if last else as_of)
+
+    def _absence(self, release_id: str, why: Problem | None) -> Problem:
+        gone = ReleaseNotFound(release_id, self._last_seen.words(release_id))
+        return why or Problem(ProblemCode.GONE, gone.reason)
+
+    def _row_of(self, listed: Execution, reading: Reading, as_of: datetime) -> Release:
+        """A release of the list, by the row that is known of it, or by what it was asked now."""
+        key = (listed.workflow_id, listed.run_id)
+        row = self._rows.latest(key)
+        if reading.problem is rows.UNREAD:
+            reading = replace(reading, execution=listed)
+        if row is None or row.value.reading is not reading:
+            row = rows.state_row(row, reading, as_of)
+            self._rows.put(key, row)
+        read = row.value.reading.execution
+        # What was read of a run says more than its record in a list: how it began, what is pending.
+        listed = read if read.status is listed.status else listed
+        known = rows.newest(read, self._row_looks.end_of(listed))
+        release = rows.of_execution(row.value, rows.newest(listed, known))
+        final = row.value.reading.execution.status.closed and row.value.reading.fingerprint is not None
+        if release.said_at or final:
+            return release
+        if as_of - row.as_of <= LATE_ROWS * self._interval:
+            return self._movements.judged(release, as_of)
+        return replace(release, said_at=row.as_of)
+
+
+def _moved(counts: Mapping[Status, int], listed: Sequence[Execution], shown: Sequence[Release]) -> Mapping[Status, int]:
+    """Counts by status, after what is known of these to have ended though the list has not got so far."""
+    moved: Counter[Status] = Counter(counts)
+    for run, release in zip(listed, shown, strict=True):
+        if run.status is not release.execution.status:
+            moved[run.status] -= 1
+            # One that another run stands for is no release of its own, and is not counted.
+            moved[release.execution.status] += not release.execution.next_run_id
+    return {status: count for status, count in moved.items() if count > 0}
