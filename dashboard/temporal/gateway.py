@@ -6,22 +6,21 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from dashboard.domain.entities import Entity, Execution, Runs, Status, brief_entity
+from dashboard.domain.entities import Entity, Execution, Runs, Status
 from dashboard.domain.entity_map import EntityMap
 from dashboard.domain.execution_problem import problem_of
 from dashboard.domain.filters import Slice
-from dashboard.domain.ids import parse_entity_id
 from dashboard.domain.problems import NotFound, Problem, ProblemCode, ReleaseNotFound, RunNotFound, SourceUnavailable
 from dashboard.domain.runs import known_runs
-from dashboard.domain.source import Fingerprint, Listing, Reading, RunEntity, Search
-from dashboard.domain.stable_ids import id_in, stable_id
+from dashboard.domain.source import Listing, Reading, RunEntity, Search
 from dashboard.temporal.budget import Budget
-from dashboard.temporal.busy import reason_of, with_reason
+from dashboard.temporal.busy import with_reason
 from dashboard.temporal.child_details import DescribedRuns
 from dashboard.temporal.child_words import ChildWords
 from dashboard.temporal.client import Client, Handle
 from dashboard.temporal.connection import Connection
 from dashboard.temporal.earlier_runs import EarlierRuns
+from dashboard.temporal.entity_search import EntitySearch
 from dashboard.temporal.errors import ASKING_ERRORS, is_not_found, unavailable
 from dashboard.temporal.executions import read_description
 from dashboard.temporal.foreign import ForeignChildren
@@ -30,17 +29,16 @@ from dashboard.temporal.origins import Origins, waiting
 from dashboard.temporal.pace import Pace
 from dashboard.temporal.parts import ask_in_parts
 from dashboard.temporal.presence import Presence
-from dashboard.temporal.query_shape import RELEASE_STATE, ask_entity, ask_release
+from dashboard.temporal.query_shape import HIERARCHY, RELEASE_STATE, ask_release
 from dashboard.temporal.queue_pollers import QueuePollers
-from dashboard.temporal.reading import ChildReader, Told, alone, described, is_wordless, with_pending
-from dashboard.temporal.salvage import lost_row, undecodable
-from dashboard.temporal.shapes import ask_tree
+from dashboard.temporal.reading import ChildReader
+from dashboard.temporal.release_reading import as_ended, fingerprint_of, is_too_large, reading_of
+from dashboard.temporal.release_states import ReleaseStates
+from dashboard.temporal.salvage import undecodable
 from dashboard.temporal.visibility import Visibility
 
 # Kept back from what the queries may take, in seconds, so that those that did answer still make it into the page.
 RESERVE = 0.15
-# How long one more call may take after the time for queries is up, in seconds: less than what is kept back.
-LAST_CALL = 0.1
 # How long a first look at a release that is too large for one answer may take for its waves, in seconds.
 FIRST_LOOK = 0.5
 
@@ -61,6 +59,7 @@ class TemporalGateway:
         self._earlier = EarlierRuns(self._endings)
         self._foreign = ForeignChildren()
         self._pace = Pace(connection.visibility)
+        self._states = ReleaseStates(self._map, self._endings, self._origins)
 
     async def page(
         self,
@@ -78,7 +77,7 @@ class TemporalGateway:
         earlier = await self._earlier.among(client, rows.runs, queries)
         runs = tuple(run for run in rows.runs if run.run_id not in earlier)
         readings = await asyncio.gather(
-            *(self._state(client, run, known.get((run.workflow_id, run.run_id)), queries) for run in runs)
+            *(self._states.read(client, run, known.get((run.workflow_id, run.run_id)), queries) for run in runs)
         )
         found, exact = self._earlier.counted(rows, asked, earlier)
         again = last if last and rows.listed_at == last.listed_at else None
@@ -157,8 +156,8 @@ class TemporalGateway:
         if known is not None and not known.scheduled and (known.large or not deep):
             async with self._asking(total, workflow_id, run_id) as client:
                 execution = await self._describe(client, workflow_id, total, run_id)
-            if _fingerprint(execution) == _fingerprint(known.execution):
-                return replace(known, execution=_as_ended(execution, known.execution))
+            if fingerprint_of(execution) == fingerprint_of(known.execution):
+                return replace(known, execution=as_ended(execution, known.execution))
             if known.large:
                 return await self._large_row(client, execution, total)
         reading = await self._tree_or_gap(workflow_id, known, total, run_id, None)
@@ -174,7 +173,7 @@ class TemporalGateway:
         if isinstance(answer, Problem):
             return Reading(execution, problem=answer, large=True)
         said, digest = self._map.reword(answer[0]), answer[1]
-        return Reading(execution, said=said, digest=digest, fingerprint=_fingerprint(execution), large=True)
+        return Reading(execution, said=said, digest=digest, fingerprint=fingerprint_of(execution), large=True)
 
     async def _tree(
         self, release_id: str, known: Reading | None, total: Budget, run_id: str | None, opened: frozenset[str] | None
@@ -189,14 +188,14 @@ class TemporalGateway:
             execution = await self._describe(client, release_id, total, run_id)
             if known.scheduled or waiting(execution):
                 return waiting(execution) or await self._read_together(client, release_id, total, run_id, opened)
-        fingerprint = _fingerprint(execution)
+        fingerprint = fingerprint_of(execution)
         handle = client.get_workflow_handle(release_id, run_id=execution.run_id)
         queries = total.less(RESERVE)
         if execution.status is Status.PAUSED and known.execution.run_id == execution.run_id and not known.listed:
             # Nothing is passed on to it: what it last said is all there is.
             return Reading(execution, problem=problem_of(execution))
         if known.fingerprint == fingerprint and not known.lacks(opened or frozenset()):
-            unmoved = replace(known, execution=_as_ended(execution, known.execution))
+            unmoved = replace(known, execution=as_ended(execution, known.execution))
             problem = await self._presence.missing(handle, unmoved, queries)
             return Reading(execution, problem=problem) if problem else unmoved
         execution = await self._endings.told(handle, execution, queries)
@@ -206,16 +205,16 @@ class TemporalGateway:
             return await self._read_in_parts(handle, execution, known, opened, children, queries, queries)
         listed = known.children if same else None
         problem = known.said.problem if known.said else None
-        if known.listed and same and (problem is None or _too_large(problem)):
+        if known.listed and same and (problem is None or is_too_large(problem)):
             answer = await children.tree(execution, listed, problem)
         else:
-            asking = ask_tree(client, handle, queries, execution.task_queue)
+            asking = ask_release(handle, HIERARCHY, queries, execution.task_queue)
             has_told = same and not known.listed and known.said is not None
             likely = not same or known.has_children
             answer = await children.join(execution, asking, has_told=has_told, likely=likely, known=listed)
-        if _too_large(answer) and opened is not None:
+        if is_too_large(answer) and opened is not None:
             return await self._read_in_parts(handle, execution, None, opened, children, queries, queries)
-        return _reading(execution, answer, fingerprint)
+        return reading_of(execution, answer, fingerprint)
 
     async def _with_places(self, reading: Reading, budget: Budget) -> Reading:
         """A reading with where those of its child workflows run that are not listed; most have none."""
@@ -235,44 +234,21 @@ class TemporalGateway:
         self, entity_id: str, limit: int, known: Mapping[RunEntity, Entity | None], budget: float
     ) -> Search:
         """One visibility call and one count at once, then the newest runs are asked for the entity together."""
-        entity_type = parse_entity_id(entity_id).type
         total = Budget.of(budget)
         async with self._asking(total) as client:
             rows = await self._pace.newest(client, self._visibility, limit, total)
         queries = total.less(RESERVE)
-        children = self._children(client, queries)
         earlier = await self._earlier.among(client, rows.runs, queries)
         runs = [run for run in rows.runs if run.run_id not in earlier]
-
-        # The id may have the part of one of these releases in it: each of the others then has it with its own.
-        of = next((run.workflow_id for run in runs if stable_id(entity_id, run.workflow_id) != entity_id), "")
-
-        async def ask(run: Execution) -> Entity | None:
-            if waiting(run):
-                return None
-            if (run.run_id, entity_id) in known:
-                return known[run.run_id, entity_id]
-            handle = client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
-            own_id = id_in(entity_id, of, run.workflow_id) if of else entity_id
-            entity = await ask_entity(handle, own_id, entity_type, queries, run.task_queue)
-            if entity is None or entity.problem is None:
-                return entity and await with_pending(handle, brief_entity(self._map.reword(entity)), queries)
-            return await children.find(handle, entity)
-
-        async def ask_or_gap(run: Execution) -> Entity | None:
-            try:
-                return await ask(run)
-            except Exception as exc:  # noqa: BLE001 - logged with its stack; the others have nothing to do with it
-                return lost_row(entity_id, entity_type, undecodable("The answer of this release", exc))
-
-        answers = await asyncio.gather(*map(ask_or_gap, runs))
+        looking = EntitySearch(client, self._map, self._children(client, queries), queries)
+        answers = await looking.find(entity_id, runs, known)
         return Search(tuple(zip(runs, answers, strict=True)), sum(rows.counts.values()) - len(earlier))
 
     async def _read_together(
         self, client: Client, release_id: str, total: Budget, run_id: str | None, opened: frozenset[str] | None
     ) -> Reading:
         handle = client.get_workflow_handle(release_id, run_id=run_id)
-        asking = asyncio.ensure_future(ask_tree(client, handle, total.less(RESERVE)))
+        asking = asyncio.ensure_future(ask_release(handle, HIERARCHY, total.less(RESERVE)))
         try:
             # The query takes longest, so it is sent first: what is asked beside it waits for one turn of the loop.
             await asyncio.sleep(0)
@@ -286,13 +262,13 @@ class TemporalGateway:
             )
         finally:
             asking.cancel()
-        if _too_large(answer) and opened is not None:
+        if is_too_large(answer) and opened is not None:
             # Somebody waits for a first page: what comes within a moment is shown, the rest at the next look.
             handle = client.get_workflow_handle(release_id, run_id=execution.run_id)
             queries, patience = total.less(RESERVE), Budget.of(FIRST_LOOK)
             return await self._read_in_parts(handle, execution, None, opened, children, queries, patience)
         # No fingerprint: the query may have been answered before the last event that describe counted.
-        return _reading(execution, answer, None)
+        return reading_of(execution, answer, None)
 
     def _children(self, client: Client, budget: Budget) -> ChildReader:
         shared = (self._pollers, self._endings, self._described, self._origins)
@@ -308,11 +284,11 @@ class TemporalGateway:
         budget: Budget,
         patience: Budget,
     ) -> Reading:
-        fingerprint = _fingerprint(execution)
+        fingerprint = fingerprint_of(execution)
         told = await ask_in_parts(handle, known, opened, fingerprint, budget, patience)
         if isinstance(told, Problem):
             # What cannot be told at all may still be seen from outside.
-            return _reading(execution, await children.instead_of_large(execution, told), fingerprint)
+            return reading_of(execution, await children.instead_of_large(execution, told), fingerprint)
         return Reading(
             execution,
             said=self._map.reword(told.said),
@@ -321,45 +297,6 @@ class TemporalGateway:
             parts=told.parts,
             levels=told.levels,
         )
-
-    async def _state(self, client: Client, run: Execution, known: Reading | None, budget: Budget) -> Reading:
-        """How one row of a list stands. Whatever goes wrong with it is a gap of its own."""
-        if known is not None:
-            return known
-        try:
-            return await self._asked_state(client, run, budget)
-        except Exception as exc:  # noqa: BLE001 - logged with its stack; the other rows have nothing to do with it
-            return Reading(run, problem=undecodable("This release", exc))
-
-    async def _asked_state(self, client: Client, run: Execution, budget: Budget) -> Reading:
-        handle = client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
-        if run.status is Status.PAUSED:
-            # No query is passed on to it; by whom it was paused, a list does not tell.
-            run = await described(handle, run, budget)
-            return Reading(run, problem=problem_of(run))
-        if waiting(run):
-            seen = await self._origins.told(client, await described(handle, run, budget), budget)
-            if scheduled := waiting(seen):
-                return scheduled
-        run = await self._origins.told(client, run, budget)
-        ending = asyncio.ensure_future(self._endings.brief(handle, run, budget))
-        try:
-            reading = await self._said_state(handle, run, budget)
-            ended = await ending
-            return replace(reading, execution=replace(reading.execution, closing=ended.closing if ended else None))
-        finally:
-            ending.cancel()
-
-    async def _said_state(self, handle: Handle, run: Execution, budget: Budget) -> Reading:
-        answer = await ask_release(handle, RELEASE_STATE, budget, run.task_queue)
-        if not isinstance(answer, Problem):
-            said, digest = answer
-            return _reading(run, Told(brief_entity(self._map.reword(said)), digest), None)
-        wordless = await is_wordless(handle, answer, budget)
-        if wordless:
-            return _reading(run, alone(run, wordless), None)
-        # The query may have taken all the time that there was for it.
-        return _reading(run, await reason_of(handle, run, answer, Budget.of(LAST_CALL)), None)
 
     async def _describe(self, client: Client, release_id: str, budget: Budget, run_id: str | None = None) -> Execution:
         handle = client.get_workflow_handle(release_id, run_id=run_id)
@@ -383,32 +320,3 @@ class TemporalGateway:
             if refusal.problem.code in {ProblemCode.TIMED_OUT, ProblemCode.UNAVAILABLE}:
                 self._connection.forget(began)
             raise refusal from exc
-
-
-def _as_ended(execution: Execution, known: Execution) -> Execution:
-    """A run that has not moved, with how it ended as far as that is known."""
-    return replace(execution, closing=known.closing, next_run_id=known.next_run_id)
-
-
-def _too_large(answer: Told | Problem) -> bool:
-    return isinstance(answer, Problem) and answer.code is ProblemCode.TOO_LARGE
-
-
-def _fingerprint(execution: Execution) -> Fingerprint:
-    return Fingerprint(execution.run_id, execution.status, execution.history_length)
-
-
-def _reading(execution: Execution, told: Told | Problem, fingerprint: Fingerprint | None) -> Reading:
-    if isinstance(told, Problem):
-        return Reading(execution, problem=problem_of(execution) if told.code is ProblemCode.PAUSED else told)
-    # What moves without the release's own history has no fingerprint: it is read again each time.
-    fingerprint = None if told.moves else fingerprint
-    return Reading(
-        execution,
-        said=told.said,
-        digest=told.digest,
-        fingerprint=fingerprint,
-        listed=told.listed,
-        has_children=told.has_children,
-        children=told.children,
-    )

@@ -1,0 +1,53 @@
+"""One entity in many releases: each is asked for it, or its child workflows are looked through."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from dashboard.domain.entities import Entity, Execution, brief_entity
+from dashboard.domain.entity_map import EntityMap
+from dashboard.domain.ids import parse_entity_id
+from dashboard.domain.source import RunEntity
+from dashboard.domain.stable_ids import id_in, stable_id
+from dashboard.temporal.budget import Budget
+from dashboard.temporal.client import Client
+from dashboard.temporal.origins import waiting
+from dashboard.temporal.query_shape import ask_entity
+from dashboard.temporal.reading import ChildReader, with_pending
+from dashboard.temporal.salvage import lost_row, undecodable
+
+
+class EntitySearch:
+    """Looks for one entity in several runs, within one budget."""
+
+    def __init__(self, client: Client, entity_map: EntityMap, children: ChildReader, budget: Budget) -> None:
+        self._client = client
+        self._map = entity_map
+        self._children = children
+        self._budget = budget
+
+    async def find(
+        self, entity_id: str, runs: Sequence[Execution], known: Mapping[RunEntity, Entity | None]
+    ) -> list[Entity | None]:
+        """Return what each of these runs has: the entity, None, or a row that says why it is not known."""
+        entity_type = parse_entity_id(entity_id).type
+        # The id may have the part of one of these releases in it: each of the others then has it with its own.
+        of = next((run.workflow_id for run in runs if stable_id(entity_id, run.workflow_id) != entity_id), "")
+
+        async def ask(run: Execution) -> Entity | None:
+            if (run.run_id, entity_id) in known:
+                return known[run.run_id, entity_id]
+            try:
+                return await self._ask(run, id_in(entity_id, of, run.workflow_id) if of else entity_id)
+            except Exception as exc:  # noqa: BLE001 - logged with its stack; the others have nothing to do with it
+                return lost_row(entity_id, entity_type, undecodable("The answer of this release", exc))
+
+        return await asyncio.gather(*map(ask, runs))
+
+    async def _ask(self, run: Execution, entity_id: str) -> Entity | None:
+        if waiting(run):
+            return None
+        handle = self._client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
+        entity = await ask_entity(handle, entity_id, parse_entity_id(entity_id).type, self._budget, run.task_queue)
+        if entity is None or entity.problem is None:
+            return entity and await with_pending(handle, brief_entity(self._map.reword(entity)), self._budget)
+        return await self._children.find(handle, entity)

@@ -1,0 +1,41 @@
+"""Readings of a release, made of what was described and told of it."""
+
+from dataclasses import replace
+
+from dashboard.domain.entities import Execution
+from dashboard.domain.execution_problem import problem_of
+from dashboard.domain.problems import Problem, ProblemCode
+from dashboard.domain.source import Fingerprint, Reading
+from dashboard.temporal.reading import Told
+
+
+def as_ended(execution: Execution, known: Execution) -> Execution:
+    """A run that has not moved, with how it ended as far as that is known."""
+    return replace(execution, closing=known.closing, next_run_id=known.next_run_id)
+
+
+def is_too_large(answer: Told | Problem) -> bool:
+    """Tell whether a release is not read because one answer cannot carry it."""
+    return isinstance(answer, Problem) and answer.code is ProblemCode.TOO_LARGE
+
+
+def fingerprint_of(execution: Execution) -> Fingerprint:
+    """Return what tells whether a query can answer anything new."""
+    return Fingerprint(execution.run_id, execution.status, execution.history_length)
+
+
+def reading_of(execution: Execution, told: Told | Problem, fingerprint: Fingerprint | None) -> Reading:
+    """Join a run with what was told of it, or with why nothing was."""
+    if isinstance(told, Problem):
+        return Reading(execution, problem=problem_of(execution) if told.code is ProblemCode.PAUSED else told)
+    # What moves without the release's own history has no fingerprint: it is read again each time.
+    fingerprint = None if told.moves else fingerprint
+    return Reading(
+        execution,
+        said=told.said,
+        digest=told.digest,
+        fingerprint=fingerprint,
+        listed=told.listed,
+        has_children=told.has_children,
+        children=told.children,
+    )
