@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, settings
 
 from dashboard.demo.children import Child, spawn, stop
 from dashboard.demo.samples import SAMPLES, samples
@@ -32,6 +33,9 @@ QUICK = 0.2
 
 compile_once()
 check_all_clients()
+# How long an example takes says something of the machine, and nothing of the code.
+settings.register_profile("unhurried", settings.default, deadline=None, suppress_health_check=(HealthCheck.too_slow,))
+settings.load_profile("unhurried")
 
 SampleWorker = Callable[..., AbstractContextManager[Child]]
 
