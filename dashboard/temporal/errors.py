@@ -19,7 +19,7 @@ log = structlog.get_logger()
 ASKING_ERRORS = (RPCError, QueryRejected, RuntimeError, TimeoutError)
 
 # Characters kept of an error's text.
-MAX_SAID = 2_000
+MAX_SAID = 100_000
 
 _CONNECT_FAILED = "Failed client connect"
 # Who is refused at the SDK's first call hears it in this form only: there is no RPCError then.

@@ -124,8 +124,9 @@ def test_the_list_moves_on_row_by_row_and_shows_new_releases_without_moving_what
     page.goto("/releases")
     row = page.locator(f'.row.big[data-entity-id="{release}"]')
     row.evaluate("row => { row.marked = true }")
-    stage.tell(release, {"get_release_state": told() | {"state": "awaiting_approval"}})
-    expect(row).to_have_attribute("data-phase", "paused", timeout=15_000)
+    waiting = told() | {"state": "awaiting_approval"}
+    stage.tell(release, {"get_release_state": waiting, "get_hierarchy": waiting})
+    expect(row).to_have_attribute("data-phase", "paused", timeout=30_000)
     row.hover()
     before = row.bounding_box()
     other = stage.start("other", {"get_release_state": told()})

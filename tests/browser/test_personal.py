@@ -126,8 +126,8 @@ def test_a_star_takes_effect_while_rows_change(page: Page, stage: Stage, release
     row = page.locator(f'.row[data-entity-id="{release}"]')
     row.get_by_role("button", name="Star").click()
     told = {**hierarchy(), "state": "awaiting_approval"}
-    stage.tell(release, {"get_release_state": told})
-    expect(row).to_have_attribute("data-phase", "paused", timeout=15_000)
+    stage.tell(release, {"get_release_state": told, "get_hierarchy": told})
+    expect(row).to_have_attribute("data-phase", "paused", timeout=30_000)
     expect(row.get_by_role("button", name="Star")).to_have_attribute("aria-pressed", "true")
 
 

@@ -21,8 +21,9 @@ def test_a_row_of_the_list_gets_its_strip_and_keeps_it_while_the_row_changes(pag
     page.on("request", lambda request: asked.append(request.url) if "/strip/small" in request.url else None)
     tree = hierarchy(clusters=3, apps=3)
     tree["waves"][0]["clusters"][0]["state"] = "deployed"
-    stage.tell(release, {"get_hierarchy": tree, "get_release_state": tree | {"state": "verifying"}})
-    expect(row).to_have_attribute("data-state", "verifying", timeout=15_000)
+    tree["state"] = "verifying"
+    stage.tell(release, {"get_hierarchy": tree, "get_release_state": tree})
+    expect(row).to_have_attribute("data-state", "verifying", timeout=30_000)
     expect(row.locator("svg.small-strip")).to_have_count(1)
     expect(row.get_by_role("img", name="one: in progress, 1 of 3 clusters done")).to_be_visible(timeout=15_000)
     assert len(asked) <= 2, "the row said something new once"

@@ -25,6 +25,17 @@ def change(stage: Stage, release: str, state: str) -> None:
     stage.tell(release, {"get_hierarchy": tree, "get_release_state": tree, "get_app_state": app})
 
 
+def rows_after_a_change(listener: Listener, stage: Stage, release: str) -> tuple[str, str]:
+    """Change a release until its rows come: two versions that come close together are one event without rows."""
+    for state in ("deployed", "failed", "deploying", "verifying", "failed", "deployed"):
+        change(stage, release, state)
+        event = listener.event()
+        assert event is not None
+        if event[0] == "rows":
+            return event
+    raise AssertionError("no rows came")
+
+
 def test_a_page_hears_of_a_change_and_of_what_is_the_latest_before(served: Served, stage: Stage, release: str) -> None:
     listener = Listener(served, f"/releases/{release}", Cookie=served.login())
     assert listener.status == 200
@@ -51,11 +62,14 @@ def test_other_pages_hear_too(served: Served, stage: Stage, release: str, path: 
     first = listener.event()
     assert first is not None
     assert first[0] == "version"
-    change(stage, release, "failed")
-    second = listener.event()
-    assert second is not None
-    # What is broken comes as a new list.
-    assert second[0] == ("changed" if path == "/problems" else "rows")
+    if path == "/problems":
+        # What is broken comes as a new list.
+        change(stage, release, "failed")
+        second = listener.event()
+        assert second is not None
+        assert second[0] == "changed"
+    else:
+        rows_after_a_change(listener, stage, release)
     listener.close()
 
 
@@ -80,10 +94,8 @@ def test_who_comes_back_hears_only_of_what_they_have_not_heard(served: Served, s
     assert first is not None
     listener.close()
     same = Listener(served, f"/releases/{release}", Cookie=cookie, **{"Last-Event-ID": first[1]})
-    change(stage, release, "deployed")
-    told = same.event()
-    assert told is not None
-    assert (told[0], told[1] != first[1]) == ("rows", True)
+    told = rows_after_a_change(same, stage, release)
+    assert told[1] != first[1]
     same.close()
     late = Listener(served, f"/releases/{release}", Cookie=cookie, **{"Last-Event-ID": first[1]})
     assert late.event() == ("changed", told[1])
@@ -96,7 +108,7 @@ def test_who_comes_back_hears_only_of_what_they_have_not_heard(served: Served, s
         ("/releases/{release}-nowhere", 404),
         ("/releases/{release}/entities/app:nowhere", 404),
         ("/nowhere", 404),
-        ("/releases/nonsense", 422),
+        (f"/releases/{'x' * 1001}", 422),
         ("/releases/{release}?run=nonsense", 422),
         ("/releases?page=0", 422),
     ],
