@@ -160,7 +160,9 @@ def _judged(release: Release) -> Entity:
     root, execution = release.root, release.execution
     if execution.failing_task and root.problem and root.problem.code in _FOLLOWS_FROM_FAILING_TASK:
         return replace(root, problem=None)
-    waits = waits_for_worker(execution) if root.problem is None else None
+    # Why it does not answer is not known from its silence, but from who polls.
+    silent = root.problem is None or root.problem.code in {ProblemCode.QUERY_TIMED_OUT, ProblemCode.NO_WORKER}
+    waits = waits_for_worker(execution) if silent else None
     return replace(root, problem=waits) if waits else root
 
 

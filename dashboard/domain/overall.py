@@ -57,8 +57,16 @@ def _counted(release: Release) -> Overall:
     if waits and not failed and not _fails(release, parts):
         return Overall(Phase.PAUSED, note=_waiting_text(waits, parts), waits=waits)
     retrying = retrying_text(parts.retrying if parts else sum(attempt.retrying for attempt in release.also_pending))
-    texts = (failed, stalled_text(parts) if parts else "", retrying, _waiting_text(waits, parts) if waits else "")
+    stalled = stalled_text(parts) if parts else ""
+    texts = (_own_text(release), failed, stalled, retrying, _waiting_text(waits, parts) if waits else "")
     return Overall(phase, note=", ".join(filter(None, texts)), attention=bool(failed))
+
+
+def _own_text(release: Release) -> str:
+    """What is wrong with the release's own workflow."""
+    if release.execution.failing_task:
+        return "its own code fails"
+    return "no worker takes its next step" if release.execution.waiting_since else ""
 
 
 def failed_text(parts: Parts) -> str:

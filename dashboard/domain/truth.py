@@ -141,7 +141,7 @@ def unanswered(execution: Execution, problem: Problem) -> Release:
         state=execution.status.lower(),
         phase=phase_of_status(execution.status),
         name=name,
-        created_at=execution.started_at,
+        created_at=execution.began_at,
         updated_at=execution.closed_at,
         error=reason_of(execution.closing),
         problem=problem,

@@ -22,7 +22,9 @@ class RunView(Model):
 
     @property
     def word(self) -> str:
-        """The status in words."""
+        """The status in words; of one that waits for its time, that it does."""
+        if self.phase is Phase.PENDING:
+            return "scheduled"
         return "ended" if self.status is Status.UNKNOWN else self.status.lower().replace("_", " ")
 
 
@@ -43,7 +45,8 @@ class RunsView(Model):
         """The view of a release's runs."""
         runs = release.runs
         executions = runs.executions or (release.execution,)
-        views = [_view(run, continues=runs.follows(run.run_id)) for run in executions]
+        waits = release.execution.run_id if release.scheduled_for else ""
+        views = [_view(run, continues=runs.follows(run.run_id), waits=run.run_id == waits) for run in executions]
         shown = next(view for view in views if view.run_id == release.execution.run_id)
         return cls(
             shown=shown,
@@ -57,9 +60,10 @@ class RunsView(Model):
         )
 
 
-def _view(run: Execution, *, continues: bool) -> RunView:
+def _view(run: Execution, *, continues: bool, waits: bool) -> RunView:
     # That a run continued as new says nothing of how the release fares.
     phase = Phase.UNKNOWN if run.status is Status.CONTINUED_AS_NEW else phase_of_status(run.status)
+    phase = Phase.PENDING if waits else phase
     return RunView(
         run_id=run.run_id,
         status=run.status,

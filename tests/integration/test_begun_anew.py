@@ -71,6 +71,13 @@ def test_a_release_that_waits_for_its_next_attempt_is_scheduled_for_it(stage: St
     assert stage.json("/releases")["overview"]["moves"]["count"] == 0
     assert stage.json("/problems")["groups"] == []
 
+    def runs() -> list[str]:
+        return [run["phase"] for run in stage.json(f"/releases/{release_id}")["runs"]["all"]]
+
+    eventually(lambda: runs() == ["pending", "failed"], 90)
+    shown = BeautifulSoup(stage.ask(f"/releases/{release_id}").text, "html.parser").select(".runs .word")
+    assert [word.get_text() for word in shown] == ["scheduled", "failed"], "what waits for its time does not run"
+
 
 def test_the_last_attempt_that_fails_is_the_failed_release(stage: Stage):
     policy = RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_attempts=2)

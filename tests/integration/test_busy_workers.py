@@ -97,5 +97,9 @@ def test_a_nexus_operation_that_is_tried_again_is_pending_like_an_activity(stage
 def test_a_release_that_no_worker_takes_and_its_child_say_that_none_polls(stage: Stage, tag: str):
     release_id = stage.start_tree("r", task_queue=f"nobody-{tag}")
     eventually(lambda: "no worker polls it." in words(stage, f"/releases/{release_id}"))
+    stage.listed("r")
+    silent = "running, no worker takes its next step"
+    eventually(lambda: silent in [item["summary"] for item in stage.json("/releases")["items"]])
+    eventually(lambda: any(cause.startswith("No worker takes its first step") for cause in causes(stage)))
     with_child = stage.start_tree("c", queueless(f"wave:w/{tag}"))
     eventually(lambda: "no worker polls it." in words(stage, f"/releases/{with_child}"))

@@ -74,6 +74,7 @@ def test_one_whose_time_has_come_and_that_no_worker_takes_up_has_no_last_words_o
     eventually(lambda: code(stage.json(f"/releases/{release_id}")) in {"no_worker", "query_timed_out"})
     page = stage.json(f"/releases/{release_id}")
     assert (page["state"], page["phase"], page["scheduled_for"]) == ("running", "running", None)
+    assert page["created_at"] == page["began_at"] > page["started_at"]
     eventually(lambda: code(stage.listed("nobody")["nobody"]) in {"no_worker", "query_timed_out"})
     assert stage.listed("nobody")["nobody"]["state"] != "scheduled"
 
