@@ -43,35 +43,37 @@ class WorkTimes:
         # By identity: an id may occur twice in a tree. The root keeps its rows alive.
         self._known: dict[int, Known] = {}
         self._made_with_work = False
-        self._made_with_work = self._are_made_as_work_comes()
-        self._known.clear()
         self._reckon(self._root)
+        if self._are_made_as_work_comes():
+            self._made_with_work = True
+            self._reckon(self._root)
 
     def of(self, entity: Entity) -> Known:
         """Return what is known of a row of the tree."""
         return self._known.get(id(entity), _NOTHING)
 
-    def began(self, entity: Entity) -> datetime | None:
-        """Return when work on a row began; None where it has not begun or that is not known.
+    def span(self, entity: Entity) -> tuple[datetime | None, datetime | None]:
+        """Return when work on a row began and ended; None where it has not, or that is not known.
 
-        The last change of a single row that is done says when it ended, not when it began.
+        The last change of a single row that is done says when it ended, not when it began. What an ended release left
+        undone ended with it, but for a child workflow that was left running.
         """
-        known = self.of(entity)
-        if not known.exact and not entity.children and entity.phase not in GOING_ON:
-            return None
-        return known.first
-
-    def ended(self, entity: Entity) -> datetime | None:
-        """Return when work on a row ended; None while it goes on. What an ended release left undone ended with it.
-
-        A child workflow that was left running goes on after that end.
-        """
-        known = self.of(entity)
-        if known.first is None or entity.phase in GOING_ON:
-            return None
+        known = self._known.get(id(entity), _NOTHING)
+        if known.first is None:
+            return None, None
+        if entity.phase in GOING_ON:
+            return known.first, None
         left_behind = entity.overruled and "run_id" not in entity.details
         end = (self._execution.closed_at if left_behind else None) or known.last or known.first
-        return max(end, known.first)
+        return known.first if known.exact or entity.children else None, max(end, known.first)
+
+    def began(self, entity: Entity) -> datetime | None:
+        """Return when work on a row began; None where it has not begun or that is not known."""
+        return self.span(entity)[0]
+
+    def ended(self, entity: Entity) -> datetime | None:
+        """Return when work on a row ended; None while it goes on."""
+        return self.span(entity)[1]
 
     def told(self, moment: datetime | None) -> datetime | None:
         """Return a time that the rollout told, unless it cannot be one of its work."""
@@ -80,7 +82,8 @@ class WorkTimes:
     def _reckon(self, entity: Entity) -> Known:
         first = last = None
         for child in entity.children:
-            below = self._reckon(child)
+            # There are thousands of single rows, and those that wait have nothing to be kept.
+            below = self._reckon(child) if child.children or child.phase is not Phase.PENDING else _NOTHING
             if below.first and (first is None or below.first < first):
                 first = below.first
             if below.last and (last is None or below.last > last):
@@ -89,7 +92,8 @@ class WorkTimes:
         return known
 
     def _with_own(self, entity: Entity, first: datetime | None, last: datetime | None) -> Known:
-        if not has_begun(entity):
+        plain = not entity.overruled and entity.phase is not Phase.UNKNOWN
+        if not (entity.phase is not Phase.PENDING if plain else has_begun(entity)):
             return Known(first, last, exact=False) if first or last else _NOTHING
         changed, made = self.told(entity.updated_at), self.told(entity.created_at)
         if changed and (last is None or changed > last):
@@ -105,7 +109,7 @@ class WorkTimes:
         if any(row.created_at and not has_begun(row) for row in rows):
             return False
         made = [moment for row in rows if (moment := self.told(row.created_at))]
-        moved = [known for row in self._root.children if (known := self._reckon(row).first)]
+        moved = [known for row in self._root.children if (known := self.of(row).first)]
         return bool(made and moved) and max(made) > min(moved)
 
 

@@ -281,7 +281,9 @@ AnyRow = Annotated[WaveRow | ClusterRow | BundleRow | AppRow, Field(discriminato
 
 def worked(entity: Entity, place: str, work: WorkTimes) -> dict[str, Any]:
     """The fields that rows of every type share, and when there was work on it."""
-    return common(entity, place) | {"began_at": work.began(entity), "ended_at": work.ended(entity)}
+    fields = common(entity, place)
+    fields["began_at"], fields["ended_at"] = work.span(entity)
+    return fields
 
 
 def common(entity: Entity, place: str) -> dict[str, Any]:
