@@ -117,8 +117,8 @@ class Problems:
     """What is broken now, newest cause first, what waits for somebody, and how far was looked.
 
     `listed` are the newest of all `total` releases, `relevant` those of them that run or failed lately; `read` is how
-    many of these were read whole, `partly` how many in part, as they are too large for one answer, and `unanswered`
-    how many did not answer, or not with their latest.
+    many of these were read whole, `partly` how many in part, as they are too large for one answer, paused or at work,
+    and `unanswered` how many did not answer, not with their latest, or not in a form that can be read.
     """
 
     causes: tuple[Cause, ...]

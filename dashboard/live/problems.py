@@ -153,7 +153,7 @@ def _failed_first(release: Release) -> int:
 
 def _whole(release: Release) -> bool:
     """Whether all of it has been read: a very large release comes wave by wave, or as far as it was opened."""
-    if release.levels or release.root.problem:
+    if release.levels or not _readable(release):
         return False
     return not any(wave.problem and wave.problem.awaited for wave in release.root.children)
 
@@ -161,7 +161,13 @@ def _whole(release: Release) -> bool:
 def _unknown(release: Release) -> bool:
     """Whether the release did not answer. One whose worker is at work on it will."""
     problem = release.root.problem
-    return problem is not None and not problem.awaited
+    return problem is not None and not problem.awaited and not _readable(release)
+
+
+def _readable(release: Release) -> bool:
+    """Whether its parts are known: of those that are child workflows by their statuses, whatever a codec hides."""
+    problem = release.root.problem
+    return problem is None or (problem.code is ProblemCode.UNREADABLE and bool(release.root.children))
 
 
 def _moves(release: Release) -> bool:

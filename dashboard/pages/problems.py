@@ -63,8 +63,13 @@ class ProblemsPage(Page):
     )
     relevant: int = Field(description="How many of these run, or failed within the last 24 hours.")
     read: int = Field(description="How many of these were read whole.")
-    partly: int = Field(description="How many of these were read in part: they are too large for one answer.")
-    unanswered: int = Field(description="How many of these did not answer, or not with their latest.")
+    partly: int = Field(
+        description="How many of these were read in part: they are too large for one answer, are paused in Temporal, "
+        "or their worker is at work and answers no query meanwhile."
+    )
+    unanswered: int = Field(
+        description="How many of these did not answer, not with their latest, or not in a form that can be read."
+    )
 
     @property
     def title(self) -> str:

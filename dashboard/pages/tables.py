@@ -126,9 +126,9 @@ def _not_looked_at(seen: Problems) -> Iterator[str]:
     if unread:
         yield f"More releases that run or failed, too many to read at once: {unread:,}"
     if seen.unanswered:
-        yield f"Releases that did not answer in time: {seen.unanswered:,}"
+        yield f"Releases that did not answer in time, or not in a form that can be read: {seen.unanswered:,}"
     if seen.partly:
-        yield f"Releases read in part, too large for one answer: {seen.partly:,}"
+        yield f"Releases read in part, too large for one answer, paused or at work: {seen.partly:,}"
 
 
 def _model(row: BaseModel) -> bytes:

@@ -139,6 +139,9 @@ def test_a_tree_of_child_workflows_is_shown_by_statuses_and_says_what_cannot_be_
     for path in ("/releases", "/problems", "/kiosk", f"/releases/{release_id}", f"/releases/{other}"):
         assert stage.ask(path).status_code == 200, path
     assert stage.listed("other")["other"]["problem"] is None
+    eventually(lambda: stage.json("/problems")["read"] == 2)
+    found = stage.json("/problems")
+    assert (found["partly"], found["unanswered"]) == (0, 0), "all is known of it that its statuses tell"
 
 
 def test_a_release_without_anything_below_it_is_its_status_with_the_same_note(stage: Stage, encoded: Any):
