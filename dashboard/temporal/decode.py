@@ -1,6 +1,7 @@
 """Decoding at the border: whatever a query answers becomes entities; a wrong form becomes a row that says so."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -13,6 +14,9 @@ from dashboard.domain.phases import Phase, phase_of
 from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.temporal.salvage import lost_row, undecodable
 from dashboard.temporal.times import is_unset, read_time
+
+# What no page and no JSON can carry. One pattern: texts of many lines may be millions of characters long.
+_HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 MAX_DETAIL_DEPTH = 12
 CUT = "(cut: nested too deeply)"
@@ -237,13 +241,7 @@ def clean_text(text: str) -> str:
     """Text that any page and any JSON can carry: no lone surrogates, no control characters but line ends and tabs."""
     if text.isprintable():
         return text
-    return "".join(character if _harmless(character) else "\N{REPLACEMENT CHARACTER}" for character in text)
-
-
-def _harmless(character: str) -> bool:
-    return character in "\n\t" or not (
-        ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0 or 0xD800 <= ord(character) <= 0xDFFF
-    )
+    return _HARMFUL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _text(value: JsonValue) -> str:

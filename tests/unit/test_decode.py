@@ -1,4 +1,6 @@
 import json
+import sys
+import unicodedata
 from datetime import UTC, datetime
 from typing import Any
 
@@ -164,6 +166,12 @@ def test_an_empty_answer_is_null_and_null_is_no_release():
 def test_text_keeps_all_but_what_no_page_can_carry():
     assert clean_text("größe\n\tok \N{PILE OF POO}") == "größe\n\tok \N{PILE OF POO}"
     assert clean_text("a\0b\x1b[31m\ud800") == "a\ufffdb\ufffd[31m\ufffd"
+
+
+def test_of_all_characters_only_controls_and_lone_surrogates_are_replaced():
+    everything = "".join(map(chr, range(sys.maxunicode + 1)))
+    replaced = {old for old, new in zip(everything, clean_text(everything), strict=True) if old != new}
+    assert replaced == {one for one in everything if unicodedata.category(one) in {"Cc", "Cs"} and one not in "\n\t"}
 
 
 def test_a_gap_has_a_name_even_without_an_id():
