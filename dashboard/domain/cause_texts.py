@@ -3,11 +3,16 @@
 import re
 from collections.abc import Iterable
 
+from dashboard.domain.entities import Status
+
 # Stands for whatever differs from one occurrence of a cause to the next.
 BLANK = "…"
 MAX_CAUSE = 500
 # A shorter name would blank out what is no name.
 MIN_NAME = 3
+
+# How a workflow ended from which its parent hears no error of its own.
+_ENDED = {Status.TIMED_OUT: "timed out", Status.TERMINATED: "was terminated", Status.CANCELED: "was cancelled"}
 
 _PATTERNS = tuple(
     re.compile(pattern, re.IGNORECASE)
@@ -29,6 +34,11 @@ _PATTERNS = tuple(
 )
 # An error's type is no name of anything else, whatever digits it has.
 _TYPE = re.compile(r"[A-Z][A-Za-z0-9_.]*: ")
+
+
+def child_ended(workflow_id: str, status: Status) -> str:
+    """Why a workflow failed whose child ended like this; empty for an end that has a cause of its own."""
+    return f"The child workflow {workflow_id} {_ENDED[status]}." if status in _ENDED else ""
 
 
 def normalise(text: str, names: Iterable[str] = ()) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
 
-from dashboard.domain.cause_texts import normalise
+from dashboard.domain.cause_texts import child_ended, normalise
 from dashboard.domain.child_details import task_attempt, waits_for_worker
 from dashboard.domain.entities import NO_CAUSES, Attempt, Entity, Release
 from dashboard.domain.ids import EntityType
@@ -191,8 +191,11 @@ def _told(cause: str | None) -> str | None:
 
 
 def _repeats(text: str, item: Broken) -> bool:
-    """Whether a text repeats the cause of something below it, which may have been cut."""
-    return item.cause.removesuffix("…") in text
+    """Whether a text repeats the cause of something below it, which may have been cut, or says that this ended."""
+    if item.cause.removesuffix("…") in text:
+        return True
+    run = item.entity.execution
+    return run is not None and text == child_ended(run.workflow_id, run.status)
 
 
 def _untold(entity: Entity) -> str:

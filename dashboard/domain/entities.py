@@ -59,9 +59,10 @@ class Failure:
 
     @property
     def root_cause(self) -> "Failure":
-        """The innermost application failure; without any, the innermost failure, such as a timeout."""
-        inwards = (self, *self.causes)
-        return next((each for each in reversed(inwards) if each.kind == "application"), inwards[-1])
+        """The innermost application failure; without any, the innermost that says something, such as a timeout."""
+        outwards = (self, *self.causes)[::-1]
+        found = (each for each in outwards if each.kind == "application")
+        return next(found, next((each for each in outwards if each.message), outwards[0]))
 
 
 class AttemptKind(StrEnum):

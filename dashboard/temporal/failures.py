@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from itertools import pairwise
 
 from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType, TimeoutType
@@ -9,7 +10,8 @@ from temporalio.api.failure.v1 import Failure as RawFailure
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
 
-from dashboard.domain.entities import ENCRYPTED, UNREADABLE, Failure
+from dashboard.domain.cause_texts import child_ended
+from dashboard.domain.entities import ENCRYPTED, UNREADABLE, Failure, Status
 from dashboard.domain.problems import Problem
 from dashboard.temporal.decode import clean_text
 from dashboard.temporal.salvage import attempt
@@ -20,6 +22,7 @@ MAX_MESSAGE = 4_000_000
 
 RESETTER = "history-resetter"
 
+_ENDS = {"timeout": Status.TIMED_OUT, "terminated": Status.TERMINATED, "canceled": Status.CANCELED}
 _TIMEOUTS = {
     TimeoutType.TIMEOUT_TYPE_START_TO_CLOSE: "StartToCloseTimeout",
     TimeoutType.TIMEOUT_TYPE_SCHEDULE_TO_START: "ScheduleToStartTimeout",
@@ -38,23 +41,27 @@ def decode_failure(failure: RawFailure) -> Failure:
     chain = [failure]
     while chain[-1].HasField("cause"):
         chain.append(chain[-1].cause)
-    causes = chain[1:]
+    causes = list(pairwise(chain))
     kept = [*causes[: MAX_CAUSES - 1], causes[-1]] if len(causes) > MAX_CAUSES else causes
     own = _link(failure)
-    return Failure(own.type, own.message, tuple(map(_link, kept)), own.kind)
+    return Failure(own.type, own.message, tuple(_link(cause, outer) for outer, cause in kept), own.kind)
 
 
-def _link(failure: RawFailure) -> Failure:
-    """One failure of a chain without its causes."""
-    return attempt("A failure", lambda: _decoded(failure), _unread)
+def _link(failure: RawFailure, outer: RawFailure | None = None) -> Failure:
+    """One failure of a chain without its causes; `outer` is the one that it caused."""
+    return attempt("A failure", lambda: _decoded(failure, outer), _unread)
 
 
 def _unread(_problem: Problem) -> Failure:
     return Failure("", UNREADABLE)
 
 
-def _decoded(failure: RawFailure) -> Failure:
+def _decoded(failure: RawFailure, outer: RawFailure | None) -> Failure:
     kind = (failure.WhichOneof("failure_info") or "").removesuffix("_failure_info")
+    if kind in _ENDS and outer and outer.HasField("child_workflow_execution_failure_info"):
+        # What the server says of it then is the same for every workflow, and names no time limit that the child has.
+        child = outer.child_workflow_execution_failure_info.workflow_execution.workflow_id
+        return Failure("", child_ended(clean_text(child), _ENDS[kind]), kind=kind, by=_by(failure, kind))
     return Failure(_type(failure, kind), _message(failure), kind=kind, by=_by(failure, kind))
 
 

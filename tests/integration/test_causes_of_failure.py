@@ -73,6 +73,22 @@ class FailingRelease:
             raise
 
 
+@workflow.defn
+class IdleStep:
+    @workflow.run
+    async def run(self) -> None:
+        await asyncio.sleep(600)
+
+
+@workflow.defn
+class AwaitingRelease:
+    @workflow.run
+    async def run(self, how: str) -> None:
+        limit = timedelta(seconds=1) if how == "time-out" else None
+        child_id = f"step/{workflow.info().workflow_id}"
+        await workflow.execute_child_workflow(IdleStep.run, id=child_id, run_timeout=limit)
+
+
 @pytest.fixture(scope="module")
 def failing_queue(temporal_address: str) -> Iterator[str]:
     """A task queue whose worker runs releases that fail."""
@@ -81,7 +97,7 @@ def failing_queue(temporal_address: str) -> Iterator[str]:
 
     async def work(started: asyncio.Event) -> None:
         client = await Client.connect(temporal_address)
-        workflows = [FailingRelease, FailingWave, FailingCluster]
+        workflows = [FailingRelease, FailingWave, FailingCluster, AwaitingRelease, IdleStep]
         worker = Worker(
             client,
             task_queue=queue,
@@ -191,3 +207,24 @@ def test_a_list_of_releases_with_very_long_words_is_small_and_each_has_the_whole
     assert stage.json(f"/releases/{release_id}")["error_message"] == words
     assert words.strip() in stage.ask(f"/releases/{release_id}/entities/{release_id}").text
     assert len(stage.ask(f"/releases/{release_id}").text) < 100_000
+
+
+@pytest.mark.parametrize(
+    ("how", "what"), [("time-out", "timed out"), ("terminate", "was terminated"), ("cancel", "was cancelled")]
+)
+def test_a_release_that_fails_with_its_child_says_with_which_and_how_that_ended(
+    stage: Stage, failing_queue: str, how: str, what: str
+):
+    release_id = f"{stage.prefix}-{how}"
+    stage.run(lambda client: client.start_workflow("AwaitingRelease", how, id=release_id, task_queue=failing_queue))
+    if how != "time-out":
+        eventually(lambda: stage.json(f"/releases/{release_id}")["progress"]["running"] == 1)
+        stage.on(f"step/{release_id}", lambda handle: getattr(handle, how)())
+    stage.wait_until_closed(release_id)
+    cause = f"The child workflow step/{release_id} {what}."
+    eventually(lambda: stage.json(f"/releases/{release_id}")["error_message"] == cause)
+    eventually(lambda: [item["error_message"] for item in stage.listed(how).values()] == [cause])
+    # Of a child that timed out its own row says which limit that was, and the release repeats it.
+    limit = "The workflow did not end within its run timeout"
+    eventually(lambda: how != "time-out" or stage.json("/problems")["groups"][0]["cause"].startswith(limit))
+    assert len(stage.json("/problems")["groups"]) == 1
