@@ -10,7 +10,7 @@ from dashboard.domain.child_details import verified_running, with_details
 from dashboard.domain.child_runs import Child, Children, of_this_release, tried_again
 from dashboard.domain.entities import Entity, Execution, Status, joined
 from dashboard.domain.entity_map import EntityMap
-from dashboard.domain.graph import Node, grow
+from dashboard.domain.graph import Node, grow, of_unknown_type
 from dashboard.domain.ids import EntityType, release_name
 from dashboard.domain.pending import paused_with_its_activity
 from dashboard.domain.phases import Phase
@@ -99,7 +99,7 @@ def find_row(release: Execution, children: Children, entity_id: str, entity_map:
     An id without the release's own part finds the row whose id has it.
     """
     own = of_this_release(release, children.listed)
-    nodes = [_node(child, release, entity_map) for child in own]
+    nodes = [_named(_node(child, release, entity_map)) for child in own]
     exact = (at for at, node in enumerate(nodes) if node.row.id == entity_id)
     alike = (at for at, node in enumerate(nodes) if stable_id(node.row.id, release.workflow_id) == entity_id)
     at = next(exact, next(alike, None))
@@ -108,6 +108,11 @@ def find_row(release: Execution, children: Children, entity_id: str, entity_map:
     found = nodes[at]
     below = dict.fromkeys(node.row.id for node in reversed(nodes) if node.parent == found.id)
     return replace(found.row, parent_id=_parent_id(found, release, entity_map), child_ids=tuple(below))
+
+
+def _named(node: Node) -> Node:
+    """A node whose row has the id that it has in a tree."""
+    return node if node.known else replace(node, row=of_unknown_type(node.row))
 
 
 def _parent_id(node: Node, release: Execution, entity_map: EntityMap) -> str:

@@ -67,10 +67,11 @@ class EntityMap:
         return (entity_type, f"{entity_type}:{workflow_id}") if entity_type else None
 
     def workflow_ids_of(self, entity_id: str) -> list[str]:
-        """The workflow ids that stand for this entity."""
+        """The workflow ids that stand for this entity; an app may be one of which nothing tells what it is."""
         parsed = parse_entity_id(entity_id)
         prefixes = [prefix for prefix, entity_type in self.id_prefixes.items() if entity_type is parsed.type]
-        bare = [parsed.identifier] if parsed.type in self.workflow_types.values() else []
+        nameless = parsed.type is EntityType.APP or parsed.type in self.workflow_types.values()
+        bare = [parsed.identifier] if nameless else []
         return [entity_id, *(f"{prefix}{parsed.identifier}" for prefix in prefixes), *bare]
 
 

@@ -117,7 +117,7 @@ def _parents_first(root_id: str, nodes: Sequence[Node]) -> list[tuple[Node, str,
 
 def _plant(node: Node, line: _Line, problem: Problem | None, ids: set[str]) -> _Line:
     """Put a node's row below its parent's, or below the nearest above that may hold it; the line down to it."""
-    row = node.row if node.known else _of_unknown_type(node.row)
+    row = node.row if node.known else of_unknown_type(node.row)
     # What nothing tells the kind of may hold all that its parent may.
     level = _DEPTH[row.type] if node.known else line[-1].level
     kept = _holding(line, level)
@@ -144,7 +144,7 @@ def _holding(line: _Line, level: int) -> _Line:
     return line[: next(may, 0) + 1]
 
 
-def _of_unknown_type(row: Entity) -> Entity:
+def of_unknown_type(row: Entity) -> Entity:
     """A row of which nothing tells what it is: a unit of work, whose details say that its kind is not known."""
     entity_id = row.id if _proper(row.id) else f"{EntityType.APP}:{row.name}"
     if not _proper(entity_id):

@@ -206,3 +206,14 @@ def test_a_root_with_activities_alone_that_are_tried_until_something_is_ready(st
     assert (page["phase"], page["problem"], page["wave_progress"]["total"]) == ("running", None, 0)
     assert "connect timeout to registry" in stage.ask(path).text
     assert stage.ask(f"{path}/timeline").status_code == 200
+
+
+def test_a_part_of_which_nothing_tells_what_it_is_has_a_page_wherever_it_occurs(stage: Stage, tag: str):
+    plain, below = f"smoke-{tag}", f"smoke-{tag}/eu.1"
+    release_id = stage.start_tree("tree", part(plain, part(below)))
+    eventually(lambda: stage.json(f"/releases/{release_id}")["progress"]["total"] == 2)
+    for workflow_id in (plain, below.replace("/", "~2F")):
+        page = stage.json(f"/entities/app:{workflow_id}")
+        assert [(each["release_id"], each["phase"], each["problem"]) for each in page["occurrences"]] == [
+            (release_id, "running", None)
+        ]

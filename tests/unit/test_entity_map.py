@@ -49,7 +49,7 @@ def test_it_knows_which_workflow_ids_may_stand_for_an_entity(tmp_path: Path):
     entity_map = read(tmp_path, WHOLE)
     assert entity_map.workflow_ids_of("wave:w") == ["wave:w", "w"]
     assert entity_map.workflow_ids_of("cluster:c") == ["cluster:c", "deploy-cluster-c"]
-    assert EntityMap().workflow_ids_of("app:a") == ["app:a"]
+    assert EntityMap().workflow_ids_of("app:a") == ["app:a", "a"]
 
 
 def test_its_words_come_before_those_that_everybody_knows_and_one_type_before_all(tmp_path: Path):
