@@ -194,6 +194,7 @@ async def grow(child: dict[str, Any]) -> None:
         parent_close_policy=policy,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         retry_policy=RetryPolicy(initial_interval=timedelta(seconds=child["retry"])) if "retry" in child else None,
+        cron_schedule=child.get("cron", ""),
     )
 
 

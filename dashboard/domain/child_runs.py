@@ -67,6 +67,10 @@ class Children:
         origin = self.origins.get(run.run_id)
         if origin and origin.initiator is Initiator.RETRY:
             return False
+        return self.waits(run)
+
+    def waits(self, run: Execution) -> bool:
+        """Whether the time of a run's first task had not come when it was asked, that of a next attempt among them."""
         return self.asked_at is not None and run.scheduled_for(self.asked_at) is not None
 
     def latest(self, child: Child) -> Execution:
@@ -171,8 +175,11 @@ def _kept_by_reset(release: Execution, newest_first: Sequence[Child]) -> frozens
     return frozenset(kept)
 
 
-def tried_again(run: Execution, origin: Origin | None) -> Attempt | None:
-    """Return the attempt that a child workflow's run is, where the one before it failed and it has not ended."""
+def tried_again(run: Execution, origin: Origin | None, now: datetime | None = None) -> Attempt | None:
+    """Return the attempt that a child workflow's run is, where the one before it failed and it has not ended.
+
+    By `now` (UTC), it may have begun: then no other is next.
+    """
     if origin is None or origin.initiator is not Initiator.RETRY or run.status.closed:
         return None
     return Attempt(
@@ -180,7 +187,7 @@ def tried_again(run: Execution, origin: Origin | None) -> Attempt | None:
         number=origin.attempt,
         maximum=None,
         last_failure=origin.failure or Failure("", "how it ended is not known"),
-        next_at=run.execution_time,
+        next_at=run.scheduled_for(now) if now else run.execution_time,
         worker=None,
         kind=AttemptKind.WORKFLOW,
     )

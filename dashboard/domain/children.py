@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from dashboard.domain.child_details import verified_running, with_details
 from dashboard.domain.child_runs import Child, Children, of_this_release, tried_again
-from dashboard.domain.entities import Entity, Execution, Status, joined
+from dashboard.domain.entities import Entity, Execution, Initiator, Origin, Status, joined
 from dashboard.domain.entity_map import EntityMap
 from dashboard.domain.graph import Node, grow, of_unknown_type
 from dashboard.domain.ids import EntityType, release_name
@@ -161,11 +161,20 @@ def _node(
         row = replace(row, name=stable_id(entity_id, release.workflow_id).partition(":")[2])
     if children:
         row = _waiting(row) if children.is_scheduled(run) else _worded(row, run, children)
-        tried = tried_again(run, children.origins.get(run.run_id))
+        origin = children.origins.get(run.run_id)
+        tried = tried_again(run, origin, children.asked_at)
+        row = _after_its_last_run(row, origin) if origin and row.phase is Phase.PENDING else row
         row = _before_its_attempt(row, run, children) if tried else row
         row = with_details(row, run, now, tried)
         row = paused_with_its_activity(row) if row.attempt else row
     return Node(run.workflow_id, child.parent_id, row, known=entity is not None)
+
+
+def _after_its_last_run(row: Entity, origin: Origin) -> Entity:
+    """The row of a run that waits for its time on a schedule, with how the run before it failed, if it did."""
+    if origin.initiator is not Initiator.CRON or origin.failure is None or row.error:
+        return row
+    return replace(row, error=f"Its last run failed: {origin.failure.root_cause.line}")
 
 
 def _before_its_attempt(row: Entity, run: Execution, children: Children) -> Entity:

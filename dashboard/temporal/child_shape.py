@@ -21,7 +21,7 @@ def digest_of(release: Execution, children: Children, now: datetime) -> str:
     described = sorted(
         (run_id, repr(_shown(run, release.closed_at, now))) for run_id, run in children.described.items()
     )
-    waits = sorted(child.execution.run_id for child in children.listed if children.is_scheduled(child.execution))
+    waits = sorted(child.execution.run_id for child in children.listed if children.waits(child.execution))
     told = (seen, children.more, described, words, waits, sorted(children.origins))
     return blake2b(repr(told).encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()
 

@@ -210,23 +210,3 @@ def test_a_reset_to_the_first_task_keeps_nothing(stage: Stage):
         return [(await handle.describe()).raw_info.root_execution.run_id for handle in found]
 
     assert stage.run(roots) == [run_id]
-
-
-def test_a_child_that_is_tried_again_is_one_row_with_its_attempt(stage: Stage):
-    child = part(stage, "retried", "image pull back-off") | {"retry": 600.0}
-    release_id = stage.start_tree("child", child)
-
-    def wave() -> dict[str, Any]:
-        return stage.json(f"/releases/{release_id}")["waves"][0]
-
-    eventually(lambda: stage.json(f"/releases/{release_id}")["waves"] and wave()["attempt"])
-    eventually(lambda: wave()["phase"] != "failed")
-    attempt = wave()["attempt"]
-    assert (attempt["number"], attempt["retrying"]) == (2, True)
-    assert attempt["last_failure"]["message"] == "image pull back-off"
-    assert attempt["next_at"] is not None
-    assert wave()["began_at"] < stage.json(f"/releases/{release_id}")["as_of"] < attempt["next_at"], "not in the future"
-    assert len(stage.json(f"/releases/{release_id}")["waves"]) == 1
-    text = words(stage, f"/releases/{release_id}")
-    assert "attempt 2" in text
-    assert "image pull back-off" in text
