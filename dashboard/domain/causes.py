@@ -170,7 +170,8 @@ def _broken_below(path: tuple[Entity, ...], release: Release, *, stopped: bool) 
     """What is broken from a row down; with `stopped`, what was terminated is, but not again all that is below it."""
     entity = path[-1]
     terminated = stopped and entity.phase is Phase.TERMINATED
-    inside = stopped and not terminated
+    # What Temporal terminates with a workflow that was cancelled was not terminated by anybody.
+    inside = stopped and not terminated and entity.phase is not Phase.CANCELLED
     below = [item for child in entity.children for item in _broken_below((*path, child), release, stopped=inside)]
     yield from below
     retrying = entity.attempt is not None and entity.attempt.retrying

@@ -126,7 +126,11 @@ def _failed(root: Entity, rows: list[Entity], leaves: list[Entity]) -> tuple[Ent
     """The level at which parts failed, how many of how many, and the first of them."""
     phases = _FAILED if root.phase in _ENDED_FROM_OUTSIDE else _FAILED_OR_TERMINATED
     broken = [row for row in rows if row.phase in phases]
-    inner = [row for row in leaves if row.phase in phases] if broken else []
+    if broken:
+        excused = _ended_with_cancelled(rows)
+        broken = [row for row in broken if id(row) not in excused]
+    broken_ids = {id(row) for row in broken}
+    inner = [row for row in leaves if id(row) in broken_ids] if broken else []
     if broken and not inner:
         # What failed is above the leaves: count at the innermost level at which something did.
         lowest = max(broken, key=lambda row: _LEVELS.index(row.type)).type
@@ -134,6 +138,12 @@ def _failed(root: Entity, rows: list[Entity], leaves: list[Entity]) -> tuple[Ent
         inner = [row for row in broken if row.type is lowest]
     level = max((row.type for row in leaves), key=_LEVELS.index, default=None)
     return level, len(inner), len(leaves), _first_cause(inner, broken)
+
+
+def _ended_with_cancelled(rows: list[Entity]) -> set[int]:
+    """The rows, by identity, that Temporal terminated with a workflow above them that was cancelled."""
+    cancelled = [row for row in rows if row.phase is Phase.CANCELLED and row.children]
+    return {id(below) for row in cancelled for below in row.flattened() if below.phase is Phase.TERMINATED}
 
 
 def _first_cause(inner: list[Entity], broken: list[Entity]) -> Part | None:

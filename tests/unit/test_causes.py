@@ -220,3 +220,10 @@ def test_where_a_row_waits_as_it_is_paused_it_says_by_whom_and_no_more():
     (item,) = waiting_in(judge(execution(), entity("release:r", "running", row)))
     assert item.cause.startswith("It is paused by op@example.com: change freeze, since ")
     assert problem.message.startswith(f"{item.cause} While it is paused,")
+
+
+def test_what_is_terminated_with_a_wave_that_was_cancelled_is_no_problem():
+    wave = entity("wave:one", "cancelled", entity("cluster:a", "terminated"))
+    by_hand = entity("wave:two", "in_progress", entity("cluster:c", "terminated"))
+    found = broken_in(judge(execution(), entity("release:r", "in_progress", wave, by_hand)))
+    assert [item.entity.id for item in found] == ["cluster:c"]

@@ -59,6 +59,14 @@ def test_a_part_that_was_terminated_has_failed_unless_its_release_was_terminated
     assert summarise(replace(row, phase=Phase.TERMINATED)).failed == 0
 
 
+def test_what_is_terminated_with_a_wave_that_was_cancelled_has_not_failed():
+    """As when a release was asked to cancel and still rolls back: its wave has ended, and a cluster with it."""
+    wave = entity("wave:one", "cancelled", entity("cluster:a", "terminated"), entity("cluster:b", "cancelled"))
+    assert summarise(entity("release:r", "running", wave)).failed == 0
+    by_hand = entity("wave:two", "completed", entity("cluster:c", "terminated"))
+    assert summarise(entity("release:r", "running", wave, by_hand)).failed == 1
+
+
 def test_a_part_that_was_cancelled_counts_beside_and_one_left_unfinished_does_not():
     release = judge(
         execution(Status.COMPLETED), tree(entity("cluster:a", "cancelled"), entity("cluster:b", "deploying"))
