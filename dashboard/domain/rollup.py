@@ -189,7 +189,7 @@ def _obstacle(cluster: Entity, troubled: list[Entity]) -> Obstacle:
     cause = next((text for entity in [*troubled, cluster] if (text := cause_of(entity))), None)
     attempt = next((entity.attempt for entity in troubled if _stumbles(entity.attempt)), None)
     apps = tally([entity for entity in troubled if entity.type is EntityType.APP])
-    left = cluster.left_running and not troubled
+    left = cluster.left_running and not any(row.phase.broken for row in troubled)
     return Obstacle(cluster, apps, cause, attempt, sum(map(_stalls, troubled)), cluster.phase in _OVER, left)
 
 

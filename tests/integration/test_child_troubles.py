@@ -196,3 +196,15 @@ def test_a_child_of_a_release_that_told_of_it_runs_on_too(stage: Stage, tag: str
     stage.end(f"cluster:one-{tag}", "boom")
     eventually(lambda: row_of(stage, release_id, f"cluster:one-{tag}")["phase"] == "failed")
     assert row_of(stage, release_id, f"cluster:one-{tag}")["error_message"] == "RolloutFailed: boom"
+
+
+def test_what_is_left_running_has_not_failed_though_its_activity_is_tried_again(stage: Stage, tag: str):
+    release_id = stage.start_tree("r", part(f"app:a/{tag}", stumble=True, abandoned=True))
+    eventually(lambda: (row_of(stage, release_id, f"app:a/{tag}") or {}).get("attempt"))
+    stage.end(release_id, "well")
+    eventually(lambda: tree(stage, release_id)["left_running"] == 1)
+    (top,) = tree(stage, release_id)["blocked_by"]
+    assert [obstacle["why"] for obstacle in top["obstacles"]] == ["1 app retrying, left running"]
+    for path in (f"/releases/{release_id}", f"/kiosk/releases/{release_id}"):
+        assert "Left running :" in words(stage, path)
+        assert "Failed" not in words(stage, path).partition("retrying")[0]
