@@ -6,7 +6,7 @@ that were seen.
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 
 from cachetools import TTLCache
@@ -33,8 +33,8 @@ class EarlierRuns:
         self._endings = endings
         self._seen: TTLCache[str, Execution] = TTLCache(KEEP, REMEMBER)
 
-    async def among(self, client: Client, runs: Iterable[Execution], budget: Budget) -> frozenset[str]:
-        """The run ids of those that another run stands for. The end of each is read once."""
+    async def among(self, client: Client, runs: Iterable[Execution], budget: Budget) -> dict[str, Execution]:
+        """Those that another run stands for, by run id. The end of each is read once."""
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def is_followed(run: Execution) -> bool:
@@ -48,16 +48,16 @@ class EarlierRuns:
         found = [run for run, is_one in zip(asked, followed, strict=True) if is_one]
         for run in found:
             self._seen[run.run_id] = run
-        return frozenset(run.run_id for run in found)
+        return {run.run_id: run for run in found}
 
-    def counted(self, rows: Rows, asked: Slice, left_out: frozenset[str]) -> tuple[Mapping[Status, int], bool]:
+    def counted(self, rows: Rows, asked: Slice, left_out: Collection[str]) -> tuple[Mapping[Status, int], bool]:
         """The counts of a page without the runs that another stands for, and whether they are exact.
 
         What is shown whole is counted by its rows. Counts of an earlier look are without them already.
         """
         whole = not (asked.offset or rows.next)
         here = Counter(run.status for run in rows.runs if run.run_id in left_out)
-        known = self._matching(asked.filter)
+        known = self._matching(asked.filter, rows.left_out)
         sought = asked.filter.statuses or tuple(Status)
         counts: dict[Status, int] = {}
         for status, count in rows.counts.items():
@@ -67,9 +67,15 @@ class EarlierRuns:
         exact = (whole and not asked.filter.phases) or not known
         return counts, exact
 
-    def _matching(self, wanted: ReleaseFilter) -> Counter[Status]:
+    def _matching(self, wanted: ReleaseFilter, left_out: Mapping[str, datetime]) -> Counter[Status]:
+        """How many of those that were seen a count has with it: what was not asked for, it has not."""
         now = datetime.now(UTC)
-        return Counter(run.status for run in list(self._seen.values()) if _finds(wanted, run, now))
+        asked = (
+            run
+            for run in list(self._seen.values())
+            if run.workflow_id not in left_out or run.started_at > left_out[run.workflow_id]
+        )
+        return Counter(run.status for run in asked if _finds(wanted, run, now))
 
 
 def _may_be_followed(run: Execution) -> bool:

@@ -35,12 +35,14 @@ from dashboard.temporal.reading import ChildReader
 from dashboard.temporal.release_reading import as_ended, fingerprint_of, is_too_large, reading_of
 from dashboard.temporal.release_states import ReleaseStates
 from dashboard.temporal.salvage import undecodable
-from dashboard.temporal.visibility import Visibility
+from dashboard.temporal.visibility import Rows, Visibility
 
 # Kept back from what the queries may take, in seconds, so that those that did answer still make it into the page.
 RESERVE = 0.15
 # How long a first look at a release that is too large for one answer may take for its waves, in seconds.
 FIRST_LOOK = 0.5
+# How often a page is asked for again, past runs that others stand for.
+FURTHER_PAGES = 3
 
 
 class TemporalGateway:
@@ -74,7 +76,7 @@ class TemporalGateway:
         async with self._asking(total) as client:
             rows = await self._pace.page(client, self._visibility, asked, counts, total, last)
         queries = total.less(RESERVE)
-        earlier = await self._earlier.among(client, rows.runs, queries)
+        rows, earlier = await self._without_earlier(client, asked, rows, queries)
         runs = tuple(run for run in rows.runs if run.run_id not in earlier)
         readings = await asyncio.gather(
             *(self._states.read(client, run, known.get((run.workflow_id, run.run_id)), queries) for run in runs)
@@ -93,6 +95,18 @@ class TemporalGateway:
             earlier=len(earlier) + (again.earlier if again else 0),
             exact=exact,
         )
+
+    async def _without_earlier(
+        self, client: Client, asked: Slice, rows: Rows, budget: Budget
+    ) -> tuple[Rows, Mapping[str, Execution]]:
+        """A page of the list and which of its runs another stands for: where they took up room, others came instead."""
+        earlier = await self._earlier.among(client, rows.runs, budget)
+        for _ in range(FURTHER_PAGES):
+            if not (earlier and rows.next) or rows.late:
+                break
+            rows = await self._pace.past(client, self._visibility, asked, rows, earlier.values(), budget)
+            earlier = await self._earlier.among(client, rows.runs, budget)
+        return rows, earlier
 
     async def read(
         self,

@@ -1,7 +1,7 @@
 """How often lists are renewed: as the visibility budget allows, and seldom where Temporal does not answer in time."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -120,6 +120,23 @@ class Pace:
             if problem.code is not ProblemCode.REFUSED:
                 raise
             return _again(last, problem)
+
+    async def past(
+        self,
+        client: Client,
+        visibility: Visibility,
+        asked: Slice,
+        rows: Rows,
+        left_out: Iterable[Execution],
+        budget: Budget,
+    ) -> Rows:
+        """The page without these runs, which no page is to be asked for again; as it is where it cannot be listed."""
+        visibility.leave_out(left_out)
+        try:
+            found = await _asked_for(client, visibility, asked, None if rows.counted_at else rows.counts, budget)
+        except ASKING_ERRORS:
+            return rows
+        return replace(found, late=rows.late)
 
     async def newest(self, client: Client, visibility: Visibility, limit: int, budget: Budget) -> Rows:
         """The newest so many of the list; renewals of searches share them."""

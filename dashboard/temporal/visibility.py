@@ -6,7 +6,7 @@ that have ended, the latest end first.
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -27,13 +27,19 @@ GONE_SECONDS = 10.0
 GONE_IDS = 2_000
 
 
+# Of how many workflow ids the earlier runs are left out of what is asked for: each is a condition more.
+LEFT_OUT_IDS = 20
+NONE_LEFT_OUT: Mapping[str, datetime] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """The runs of one page, and the store's token for the next one.
 
     `counts` says how many runs of each status the filter finds without its phases. `absent` are ids that were asked for
     and not found, and why; None where there is no such execution. `listed_at` and `counted_at` say when that was (UTC),
-    and `late` why these are not newer, where that was due.
+    and `late` why these are not newer, where that was due. `left_out` are workflow ids whose runs until that start were
+    not asked for.
     """
 
     runs: tuple[Execution, ...]
@@ -43,6 +49,7 @@ class Rows:
     listed_at: datetime | None = None
     counted_at: datetime | None = None
     late: Problem | None = None
+    left_out: Mapping[str, datetime] = field(default_factory=dict)
 
 
 class Visibility:
@@ -51,9 +58,26 @@ class Visibility:
     def __init__(self, release_query: str) -> None:
         self._query = release_query
         self._gone: TTLCache[str, None] = TTLCache(GONE_IDS, GONE_SECONDS)
+        self._left_out: dict[str, datetime] = {}
+
+    def leave_out(self, runs: Iterable[Execution]) -> None:
+        """Ask no more for these runs, nor for those before them: another stands for each.
+
+        A schedule makes so many that they would push everything else off a page.
+        """
+        for run in runs:
+            if sayable(run.workflow_id) == run.workflow_id:
+                until = self._left_out.pop(run.workflow_id, run.started_at)
+                self._left_out[run.workflow_id] = max(until, run.started_at)
+        for workflow_id in list(self._left_out)[:-LEFT_OUT_IDS]:
+            del self._left_out[workflow_id]
 
     async def page(self, client: Client, asked: Slice, counts: Mapping[Status, int] | None, budget: Budget) -> Rows:
         """One list call, and one count call at the same time unless the counts are known."""
+        left_out = dict(self._left_out)
+        return replace(await self._page(client, asked, counts, budget), left_out=left_out)
+
+    async def _page(self, client: Client, asked: Slice, counts: Mapping[Status, int] | None, budget: Budget) -> Rows:
         if asked.filter.ids is not None:
             return await self._of_ids(client, asked.filter.ids, budget)
         now = datetime.now(UTC)
@@ -115,7 +139,7 @@ class Visibility:
     async def _found(self, client: Client, asked: Slice, now: datetime, budget: Budget) -> Rows:
         skipped = 0 if asked.cursor else asked.offset
         found = await client.list_executions(
-            list_query(self._query, asked.filter, now),
+            list_query(self._query, asked.filter, now, self._left_out),
             budget,
             page_size=skipped + asked.page_size,
             token=asked.cursor.token if asked.cursor else b"",
@@ -124,7 +148,7 @@ class Visibility:
         return Rows(runs, {}, found.next_page_token or None)
 
     async def _count(self, client: Client, wanted: ReleaseFilter, now: datetime, budget: Budget) -> dict[Status, int]:
-        counts = await count_by_status(client, count_query(self._query, wanted, now), budget)
+        counts = await count_by_status(client, count_query(self._query, wanted, now, self._left_out), budget)
         counts.pop(Status.CONTINUED_AS_NEW, None)
         return counts
 
@@ -170,21 +194,27 @@ async def count_by_status(client: Client, query: str, budget: Budget) -> Counter
     return counts
 
 
-def list_query(release_query: str, wanted: ReleaseFilter, now: datetime) -> str:
+def list_query(
+    release_query: str, wanted: ReleaseFilter, now: datetime, left_out: Mapping[str, datetime] = NONE_LEFT_OUT
+) -> str:
     """The visibility query for the releases that a filter finds. The deployment's own query stays one condition."""
     if wanted.phases:
         status = f"ExecutionStatus IN ({', '.join(_status_literal(status) for status in wanted.statuses)})"
     else:
         status = _LAST_RUNS
-    return " AND ".join([*_conditions(release_query, wanted, now), status])
+    return " AND ".join([*_conditions(release_query, wanted, now, left_out), status])
 
 
-def count_query(release_query: str, wanted: ReleaseFilter, now: datetime) -> str:
+def count_query(
+    release_query: str, wanted: ReleaseFilter, now: datetime, left_out: Mapping[str, datetime] = NONE_LEFT_OUT
+) -> str:
     """The query that counts by status what a filter finds, whatever its phases."""
-    return f"{' AND '.join(_conditions(release_query, wanted, now))} GROUP BY ExecutionStatus".lstrip()
+    return f"{' AND '.join(_conditions(release_query, wanted, now, left_out))} GROUP BY ExecutionStatus".lstrip()
 
 
-def _conditions(release_query: str, wanted: ReleaseFilter, now: datetime) -> list[str]:
+def _conditions(
+    release_query: str, wanted: ReleaseFilter, now: datetime, left_out: Mapping[str, datetime]
+) -> list[str]:
     conditions = [f"({release_query})"] if release_query else []
     if wanted.q:
         conditions.append(_begins_with(wanted.q))
@@ -194,6 +224,11 @@ def _conditions(release_query: str, wanted: ReleaseFilter, now: datetime) -> lis
         conditions.append(f"CloseTime >= {time_literal(now - wanted.ended_within)}")
     if wanted.until:
         conditions.append(f"StartTime < {time_literal(wanted.until.at(now))}")
+    conditions += [
+        f"(WorkflowId != {literal(workflow_id)} OR StartTime > {time_literal(start)})"
+        for workflow_id, start in left_out.items()
+        if wanted.matches(workflow_id)
+    ]
     return conditions
 
 

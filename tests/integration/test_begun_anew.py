@@ -210,3 +210,21 @@ def test_a_reset_to_the_first_task_keeps_nothing(stage: Stage):
         return [(await handle.describe()).raw_info.root_execution.run_id for handle in found]
 
     assert stage.run(roots) == [run_id]
+
+
+def test_attempts_that_failed_push_no_failed_release_off_a_page(stage: Stage):
+    failed = stage.start_tree("failed", part(stage, "one"))
+    stage.on(failed, lambda handle: handle.signal("finish", "disk full"))
+    eventually(lambda: [item["id"] for item in items(stage, "?phase=failed")] == [failed])
+    release_id, run_id = start_retried(stage, "again", SOON)
+    for _ in range(3):
+        run_id = stage.json(f"/releases/{release_id}")["run_id"]
+        stage.on(release_id, lambda handle: handle.signal("finish", "canary: error rate 7% > 1%"))
+        eventually(lambda before=run_id: stage.json(f"/releases/{release_id}")["run_id"] != before)
+
+    def page() -> tuple[list[str], int, dict[str, int]]:
+        found = stage.json("/releases?phase=failed&page_size=2")
+        return [item["id"] for item in found["items"]], found["total"], found["counts"]
+
+    eventually(lambda: page() == ([failed], 1, {"failed": 1, "running": 1}), 60)
+    eventually(lambda: [item["id"] for item in items(stage)] == [release_id, failed])

@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dashboard.domain.filters import ReleaseFilter
-from dashboard.temporal.visibility import count_query, list_query, literal, sayable
+from dashboard.temporal.visibility import count_query, list_query, literal, sayable, time_literal
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 BASE = "WorkflowType = 'ReleaseWorkflow'"
@@ -85,3 +85,11 @@ def test_since_is_part_of_what_is_meant_and_until_is_not(since: str):
     query = list_query("", asked(since=since, until="2026-06-15"), NOW)
     times = "StartTime >= '2026-06-08T12:00:00.000000Z' AND StartTime < '2026-06-15T00:00:00.000000Z'"
     assert query == f"{times} AND {LAST_RUNS}"
+
+
+def test_runs_that_others_stand_for_are_not_asked_for_again_and_what_begins_later_is():
+    left_out = {"release:cron": NOW, "release:other": NOW}
+    query = list_query("", asked("release:cron"), NOW, left_out)
+    assert f"(WorkflowId != 'release:cron' OR StartTime > {time_literal(NOW)})" in query
+    assert "release:other" not in query, "what the search cannot find need not be left out"
+    assert "WorkflowId != 'release:cron'" in count_query("", asked("release:cron"), NOW, left_out)
