@@ -89,7 +89,7 @@ def test_many_pages_that_wait_for_a_frozen_temporal_hold_up_neither_each_other_n
             assert {status for status, _, _ in quick} == {200}
             # Were they held up by Temporal, all were; a machine that stalls holds up one.
             assert statistics.median_low(seconds for _, _, seconds in quick) < MOMENT
-        eventually(lambda: served.ask("GET", "/api/releases/release:x", **bearer)[0] == 404, 5)
+        eventually(lambda: served.ask("GET", "/api/releases/release:x", **bearer)[0] == 404, 60)
 
 
 @pytest.mark.alone
@@ -110,7 +110,7 @@ def test_told_to_stop_it_first_says_so_then_finishes_everything(temporal: Embedd
                 waiting = [pool.submit(served.ask, "GET", path, **cookie) for path in paths]
                 served.process.send_signal(signal.SIGTERM)
                 began = time.monotonic()
-                eventually(lambda: served.ask("GET", "/ready")[0] == 503, 5)
+                eventually(lambda: served.ask("GET", "/ready")[0] == 503, 60)
                 assert served.ask("GET", "/health")[0] == 200
                 assert served.process.wait(30) == 0
                 assert time.monotonic() - began < 15

@@ -70,14 +70,14 @@ def test_a_change_shows_and_the_open_page_is_sent_it(stage: Stage):
         answer = stage.browser.get("/releases?starred=1", headers={"HX-Request": "true", "HX-PTag": tag})
         return 'data-phase="paused"' in answer.text
 
-    eventually(sent, 10)
+    eventually(sent, 60)
 
 
 def test_what_was_not_there_yet_becomes_a_row_when_it_starts(stage: Stage):
     star(stage, f"{stage.prefix}-later")
     assert [item["id"] for item in starred(stage)["absent"]] == [f"{stage.prefix}-later"]
     release = stage.start("later", ANSWERS)
-    eventually(lambda: [item["id"] for item in starred(stage)["items"]] == [release], 15)
+    eventually(lambda: [item["id"] for item in starred(stage)["items"]] == [release], 60)
     assert starred(stage)["absent"] == []
 
 
@@ -86,7 +86,7 @@ def test_an_id_that_was_used_again_is_one_row_its_latest_run(stage: Stage):
     stage.end(release, "no use")
     stage.start("again", ANSWERS)
     star(stage, release)
-    eventually(lambda: [item["phase"] for item in starred(stage)["items"]] == ["running"], 10)
+    eventually(lambda: [item["phase"] for item in starred(stage)["items"]] == ["running"], 60)
 
 
 def test_what_the_list_leaves_out_or_cannot_be_asked_for_is_there_all_the_same(stage: Stage):

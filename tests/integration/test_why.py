@@ -68,7 +68,7 @@ def test_an_activity_that_somebody_paused_says_so(stage: Stage):
         return client.workflow_service.pause_activity(request)
 
     stage.run(pause)
-    eventually(lambda: stage.json(f"/releases/{release_id}/entities/app:a0-0")["entity"]["attempt"]["paused"], 15)
+    eventually(lambda: stage.json(f"/releases/{release_id}/entities/app:a0-0")["entity"]["attempt"]["paused"], 60)
     assert "paused at attempt" in words(stage, f"/releases/{release_id}")
 
 
@@ -100,7 +100,7 @@ def test_a_workflow_whose_code_fails_says_so_with_attempt_and_reason(stage: Stag
     assert release["waves"], "the last known tree stays"
     assert "The workflow's own code fails: attempt" in words(stage, f"/releases/{release_id}")
     stage.listed("tripped")
-    eventually(lambda: "The workflow's own code fails: RuntimeError" in words(stage, "/problems"), 15)
+    eventually(lambda: "The workflow's own code fails: RuntimeError" in words(stage, "/problems"), 60)
 
 
 def test_problems_of_several_releases_are_one_group_that_leads_to_each_row(stage: Stage):
@@ -108,7 +108,7 @@ def test_problems_of_several_releases_are_one_group_that_leads_to_each_row(stage
     retry(stage, first, "app:a0-0", "app:a0-2")
     retry(stage, second, "app:a0-1")
     stage.listed("one", "two")
-    eventually(lambda: stage.json("/problems")["broken"] == 3, 15)
+    eventually(lambda: stage.json("/problems")["broken"] == 3, 60)
     page = stage.json("/problems")
     (group,) = page["groups"]
     assert group["cause"] == "ConnectionError: connect timeout to registry.example.com"
@@ -130,7 +130,7 @@ def test_a_cause_that_breaks_very_many_shows_the_newest_and_says_where_the_other
     tree = hierarchy(clusters=5, apps=30, state="failed")
     release_id = stage.start("wide", {"get_hierarchy": tree, "get_release_state": tree})
     stage.listed("wide")
-    eventually(lambda: stage.json("/problems")["groups"], 15)
+    eventually(lambda: stage.json("/problems")["groups"], 60)
     (group,) = stage.json("/problems")["groups"]
     assert (group["count"], len(group["entities"]), group["more"]) == (150, 40, 110)
     last = page_of(stage, "/problems").select(".row.more")[-1]
@@ -143,7 +143,7 @@ def test_an_ended_release_is_a_problem_if_it_failed_and_none_if_it_ended_well(st
     stage.end(failed, "quota of 12 pods is used up")
     stage.end(done, "well")
     stage.listed("failed", "done")
-    eventually(lambda: stage.json("/problems")["groups"], 15)
+    eventually(lambda: stage.json("/problems")["groups"], 60)
     (group,) = stage.json("/problems")["groups"]
     assert group["what"] == "1 release"
     assert "quota of 12 pods" in group["cause"]
@@ -170,7 +170,7 @@ def test_error_texts_are_cut_to_a_line_and_never_break_the_page(stage: Stage):
     }
     release_id = stage.start("evil", answer)
     stage.listed("evil")
-    eventually(lambda: stage.json("/problems")["groups"], 15)
+    eventually(lambda: stage.json("/problems")["groups"], 60)
     for path in ("/problems", f"/releases/{release_id}", f"/releases/{release_id}/entities/app:a0-0"):
         page = page_of(stage, path)
         assert "alert(1)</script>" not in stage.ask(path).text

@@ -149,7 +149,7 @@ def test_a_first_start_without_temporal_names_what_is_tried_and_recovers_by_itse
         assert found["data-retry"] == answer.headers["Retry-After"]
         assert f"asks again by itself every {found['data-retry']} seconds" in words(found)
     source.answer = None
-    eventually(lambda: browser.get("/releases").status_code == 200, 10)
+    eventually(lambda: browser.get("/releases").status_code == 200, 60)
 
 
 def test_where_temporal_is_looked_for_is_told_to_nobody_without_a_login(serve: Callable[..., Any]):
