@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from math import inf
 
 from cachetools import LRUCache
 
@@ -92,7 +93,7 @@ class Breakers:
     """A breaker for Temporal as a whole, one for reads of releases, and one for each list or search.
 
     What says that Temporal cannot be reached at all opens the first; a call that is refused or takes too long says so
-    of its own kind alone.
+    of its own kind alone. A release that takes too long while another one answers says so of itself alone.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -101,6 +102,7 @@ class Breakers:
         self._whole = Breaker(clock=clock)
         self._releases = Breaker(clock=clock)
         self._lists: LRUCache[Hashable, Breaker] = LRUCache(KEEP)
+        self._answered_at = -inf
 
     def problem(self, key: Hashable = None) -> Problem | None:
         """Why a list or search, or without a key releases, cannot be asked for now, as far as is known."""
@@ -111,8 +113,16 @@ class Breakers:
         """Run a call for this list or search, or without a key for a release; raises SourceUnavailable as it does."""
         own = self._of(key)
         failed = own.problem
-        with self._whole.guard(_of_everything), own.guard(_of_one_kind):
+        began = self._clock()
+
+        def opens(problem: Problem) -> bool:
+            others_answer = key is None and self._answered_at > began
+            return _of_one_kind(problem) and not others_answer
+
+        with self._whole.guard(_of_everything), own.guard(opens):
             yield
+        if key is None:
+            self._answered_at = self._clock()
         if failed:
             self._retry_lists()
 

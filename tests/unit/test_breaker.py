@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 
 from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, SourceUnavailable
@@ -88,9 +90,16 @@ LATE = Problem(ProblemCode.TIMED_OUT, "Temporal did not answer in time.")
 REFUSED = Problem(ProblemCode.REFUSED, "Temporal is limiting the rate of this dashboard's calls.")
 
 
-def fails(breakers: Breakers, key: str | None, problem: Problem) -> None:
-    with pytest.raises(SourceUnavailable), breakers.guard(key):
-        raise SourceUnavailable(problem)
+def fails(breakers: Breakers, key: str | None, problem: Problem, meanwhile: Callable[[], None] = lambda: None) -> None:
+    """Make a call that fails, after something else has happened."""
+
+    def call() -> None:
+        with breakers.guard(key):
+            meanwhile()
+            raise SourceUnavailable(problem)
+
+    with pytest.raises(SourceUnavailable):
+        call()
 
 
 def goes(breakers: Breakers, key: str | None) -> bool:
@@ -118,6 +127,22 @@ def test_releases_that_are_late_close_no_list():
     fails(breakers, None, LATE)
     assert not goes(breakers, None)
     assert goes(breakers, "a list")
+
+
+def test_a_release_that_is_late_while_another_answers_closes_no_other():
+    clock = Clock()
+    breakers = Breakers(clock)
+
+    def meanwhile() -> None:
+        clock.now += 1.0
+        assert goes(breakers, None)
+        clock.now += 1.0
+
+    fails(breakers, None, LATE, meanwhile)
+    assert goes(breakers, None)
+    clock.now += 1.0
+    fails(breakers, None, LATE)
+    assert goes(breakers, None) is False, "nothing has answered since this one was asked for"
 
 
 @pytest.mark.parametrize("finder", ["a list", None])
