@@ -62,7 +62,12 @@ def _decoded(failure: RawFailure, outer: RawFailure | None) -> Failure:
         # What the server says of it then is the same for every workflow, and names no time limit that the child has.
         child = outer.child_workflow_execution_failure_info.workflow_execution.workflow_id
         return Failure("", child_ended(clean_text(child), _ENDS[kind]), kind=kind, by=_by(failure, kind))
-    return Failure(_type(failure, kind), _message(failure), kind=kind, by=_by(failure, kind))
+    message = _message(failure)
+    if kind == "timeout" and outer and outer.HasField("activity_failure_info"):
+        # The server's words for it name no activity.
+        name = clean_text(outer.activity_failure_info.activity_type.name)
+        message = f"{message} ({name})" if name else message
+    return Failure(_type(failure, kind), message, kind=kind, by=_by(failure, kind))
 
 
 def _type(failure: RawFailure, kind: str) -> str:

@@ -165,9 +165,11 @@ def test_the_innermost_application_failure_is_the_cause_and_the_whole_chain_is_k
 @pytest.mark.parametrize(
     ("how", "kind"), [("heartbeat", "HeartbeatTimeout"), ("start-to-close", "StartToCloseTimeout")]
 )
-def test_a_time_out_says_which_one_it_was(stage: Stage, failing_queue: str, how: str, kind: str):
+def test_a_time_out_says_which_one_it_was_and_of_which_activity(stage: Stage, failing_queue: str, how: str, kind: str):
     release_id = failed(stage, failing_queue, how)
-    assert stage.json(f"/releases/{release_id}")["error_message"].startswith(kind)
+    cause = stage.json(f"/releases/{release_id}")["error_message"]
+    assert cause.startswith(kind)
+    assert cause.endswith("(deploy)")
     assert stage.listed(how)[how]["error_message"].startswith(kind)
 
 
