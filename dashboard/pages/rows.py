@@ -202,7 +202,13 @@ class Branch(WorkedRow):
     @property
     def frame(self) -> tuple[object, ...]:
         """What stands around the line and in place of what is below it."""
-        return self.place, self.name, len(self.rows), self.listed, self.problem is None, self.addressable
+        known = self.problem is None
+        return self.place, self.name, len(self.rows), self.listed, known, self.addressable, self.expectant
+
+    @property
+    def expectant(self) -> bool:
+        """Whether nothing is below it that may still come."""
+        return not self.rows and (self.phase.unfinished or self.phase is Phase.UNKNOWN)
 
 
 @part

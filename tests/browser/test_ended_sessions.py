@@ -102,7 +102,7 @@ def test_a_tab_that_would_notify_asks_nothing_after_its_first_refusal_nor_on_the
     heard = Heard(context)
     end_sessions(stage)
     context.clock.fast_forward(LONG)
-    notice = page.get_by_role("alert").filter(has_text="The session has ended")
+    notice = page.locator("#over", has_text="The session has ended")
     expect(notice).to_be_visible()
     eventually(lambda: asks_no_more(context, heard))
     assert heard.refused == 1
