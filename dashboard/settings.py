@@ -143,6 +143,11 @@ class Settings(sign_on_settings.SignOnSettings):
             return self.database_url.get_secret_value()
         return f"sqlite:///{self.data_dir.resolve() / 'accounts.db'}"
 
+    @property
+    def accounts_shared(self) -> bool:
+        """Whether the accounts are on a server of their own, where replicas on other machines find them, too."""
+        return self.accounts_url.partition(":")[0].partition("+")[0] != "sqlite"
+
 
 def load_settings(environ: Mapping[str, str] | None = None, env_file: Path | None = None) -> Settings:
     """Read the settings; the environment wins over the file, and an empty value counts as not given.
@@ -213,11 +218,14 @@ def ensure_secret_key(settings: Settings) -> Settings:
     """Return the settings with a secret key: the given one, else the one kept in the data folder.
 
     The kept key is made once, with mode 0600, and the same file serves every process that starts at once.
-    Raises SettingsError if the folder cannot be written.
+    Raises SettingsError if the folder cannot be written, or if other replicas may have the accounts in common: each
+    would keep a key of its own.
     """
     if settings.secret_key:
         return settings
     path = settings.data_dir / "secret_key"
+    if settings.accounts_shared:
+        raise SettingsError(_key_wanted(path))
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         key = _kept_key(path)
@@ -228,6 +236,16 @@ def ensure_secret_key(settings: Settings) -> Settings:
     if len(key) < 32:
         raise SettingsError(f"SECRET_KEY: the key kept in {path} is too short; remove the file to have a new one made")
     return settings.model_copy(update={"secret_key": SecretStr(key)})
+
+
+def _key_wanted(path: Path) -> str:
+    how = "one is made by: python3 -c 'import secrets; print(secrets.token_hex(32))'"
+    if path.is_file():
+        how = f"so that what was signed so far holds, set it to the key in {path}"
+    return (
+        f"SECRET_KEY: not given, takes {TAKES['SECRET_KEY']}. With a DATABASE_URL that several replicas may share, "
+        f"each of them has to be given the same key; {how}"
+    )
 
 
 def _kept_key(path: Path) -> str:

@@ -16,7 +16,7 @@ from dashboard.settings import SettingsError, load_settings
 @pytest.fixture(autouse=True)
 def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("PORT", "LISTEN_HOST", "DATA_DIR", "DATABASE_URL", "LOG_LEVEL", "DASHBOARD_ENV_FILE"):
+    for name in ("PORT", "LISTEN_HOST", "DATA_DIR", "DATABASE_URL", "SECRET_KEY", "LOG_LEVEL", "DASHBOARD_ENV_FILE"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -62,6 +62,12 @@ def test_a_wrong_setting_is_named_before_anything_starts(command: str, monkeypat
 
 def test_a_wrong_setting_that_only_the_app_can_tell_is_named_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "nothing://at-all")
+    result = CliRunner().invoke(main, ["serve", "--port", "1024"])
+    assert result.exit_code == 2
+    assert result.stderr.startswith("SECRET_KEY: not given, takes ")
+    assert list(Path.cwd().iterdir()) == []
+
+    monkeypatch.setenv("SECRET_KEY", "k" * 32)
     result = CliRunner().invoke(main, ["serve", "--port", "1024"])
     assert result.exit_code == 2
     assert result.stderr.startswith("DATABASE_URL: got ")

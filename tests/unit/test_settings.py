@@ -1,4 +1,5 @@
 import os
+import re
 import stat
 import threading
 from pathlib import Path
@@ -216,6 +217,30 @@ def test_a_kept_key_that_was_cut_is_refused(tmp_path: Path):
     (tmp_path / "secret_key").write_text("abc")
     with pytest.raises(SettingsError, match="too short"):
         ensure_secret_key(Settings(data_dir=tmp_path))
+
+
+@pytest.mark.parametrize("url", ["postgresql+psycopg://rita:hunter2@db/x", "postgresql://db/x", "mysql://db/x"])
+def test_where_replicas_may_share_the_accounts_no_key_is_made(tmp_path: Path, url: str):
+    settings = load(DATABASE_URL=url, DATA_DIR=str(tmp_path), SECRET_KEY="  ", JWT_SECRET="j" * 32)
+    with pytest.raises(SettingsError, match=r"^SECRET_KEY: not given, takes at least 32 characters") as refused:
+        ensure_secret_key(settings)
+    assert "secrets.token_hex" in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
+
+    # From before a key had to be given.
+    kept = tmp_path / "secret_key"
+    kept.write_text("s" * 64)
+    with pytest.raises(SettingsError, match=re.escape(f"set it to the key in {kept}")) as refused:
+        ensure_secret_key(settings)
+    assert "sss" not in str(refused.value)
+    assert ensure_secret_key(load(DATABASE_URL=url, SECRET_KEY="s" * 64)).secret_key
+
+
+@pytest.mark.parametrize("scheme", ["sqlite", "sqlite+pysqlite"])
+def test_accounts_in_a_file_take_the_key_that_is_kept(tmp_path: Path, scheme: str):
+    settings = load(DATABASE_URL=f"{scheme}:///{tmp_path}/accounts.db", DATA_DIR=str(tmp_path))
+    assert ensure_secret_key(settings).secret_key
 
 
 def test_the_example_documents_every_setting_and_what_it_takes():

@@ -263,7 +263,7 @@ def test_on_postgresql_a_start_says_what_to_run_and_changes_nothing(postgres: Po
 
 def test_on_postgresql_a_server_ends_and_says_what_to_run(postgres: Postgres, tmp_path: Path):
     with postgres.database() as url:
-        env = os.environ | {"DATABASE_URL": url, "DATA_DIR": str(tmp_path)}
+        env = os.environ | {"DATABASE_URL": url, "DATA_DIR": str(tmp_path), "SECRET_KEY": "k" * 32}
         argv = [sys.executable, "-m", "dashboard.cli", "serve", "--port", str(ports.find_free())]
         served = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=60, check=False)
 
