@@ -4,15 +4,36 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+T = TypeVar("T")
 
 
-def eventually(condition: Callable[[], object], seconds: float = 30.0) -> None:
-    """Wait until the condition holds; the bound is there to end a test that has gone wrong, not to measure."""
+def eventually(condition: Callable[[], T], seconds: float = 60.0) -> T:
+    """Wait until the condition holds and return what it gave.
+
+    The bound is there to end a test that has gone wrong, not to measure.
+    """
     end = time.monotonic() + seconds
-    while not condition():
+    while not (found := condition()):
         assert time.monotonic() < end, f"did not come true within {seconds:g} s"
         time.sleep(0.05)
+    return found
+
+
+def settled(viewer: FlaskClient, address: str) -> tuple[TestResponse, TestResponse]:
+    """Ask until nothing is new: return an answer, and the 304 to who knows it. Other rollouts move meanwhile."""
+
+    def twice() -> tuple[TestResponse, TestResponse] | tuple[()]:
+        first = viewer.get(address)
+        again = viewer.get(address, headers={"If-None-Match": first.headers.get("ETag", "")})
+        return (first, again) if again.status_code == 304 else ()
+
+    first, again = eventually(twice)
+    return first, again
 
 
 def in_a_loop(make: Callable[[], Coroutine[Any, Any, None]]) -> None:

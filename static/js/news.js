@@ -72,6 +72,7 @@ async function followStream() {
 /** @param {Response} response */
 function refused(response) {
   noteStatus(response.status);
+  if (response.status === 401) location.reload(); // leads to the login, as the answer of any other request does
   news.none = response.status === 501; // this server holds no streams
   news.wait = 1000 * Number(response.headers.get("Retry-After")) * (1 + Math.random());
 }

@@ -19,7 +19,7 @@ THERE = """() => document.readyState === "complete" && ![...document.querySelect
   slot => !slot.children.length && slot.offsetParent && slot.getBoundingClientRect().top < innerHeight)"""
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 # Ends a test that has gone wrong; on a busy machine what is expected may take longer than Playwright's own 5 seconds.
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=60_000)
 ARGUMENTS = ["--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
 
 

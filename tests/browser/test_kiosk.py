@@ -96,7 +96,7 @@ def test_what_changes_shows_while_a_release_stands_there_and_its_end_too(screen:
     tree = hierarchy(clusters=3, apps=3)
     tree["waves"][0]["clusters"][0]["state"] = "deployed"
     stage.tell(release, {"get_hierarchy": tree})
-    expect(cell).to_have_attribute("data-phase", "succeeded", timeout=15_000)
+    expect(cell).to_have_attribute("data-phase", "succeeded")
     stage.end(release, "well")
     expect(screen.get_by_role("heading", name="Nothing is running")).to_be_visible(timeout=20_000)
     expect(screen.locator(".ends")).to_contain_text("live")
@@ -131,12 +131,12 @@ def test_a_server_that_is_away_is_said_at_once_and_what_was_known_is_not_shown_a
     expect(slide).to_have_css("filter", "none")
     site.go()
     lost = screen.locator("#pulse")
-    expect(lost).to_have_text(re.compile("not current since"), timeout=15_000)
+    expect(lost).to_have_text(re.compile("not current since"))
     assert "No contact" in lost.evaluate("element => getComputedStyle(element, '::before').content")
     assert float(lost.evaluate("element => parseFloat(getComputedStyle(element).fontSize)")) > 40
     expect(slide).not_to_have_css("filter", "none")
     site.come()
-    expect(lost).not_to_have_class(re.compile("lost"), timeout=20_000)
+    expect(lost).not_to_have_class(re.compile("lost"))
     expect(slide).to_have_css("filter", "none")
 
 
@@ -148,6 +148,6 @@ def test_without_a_script_it_takes_turns_too(chromium: Browser, site: Site, stag
     page = context.new_page()
     page.goto(f"/kiosk/open/{token}?every=5")
     first = page.locator("article.slide").get_attribute("data-entity-id")
-    expect(page.locator("article.slide")).not_to_have_attribute("data-entity-id", str(first), timeout=15_000)
+    expect(page.locator("article.slide")).not_to_have_attribute("data-entity-id", str(first))
     assert "show=" in page.url
     context.close()

@@ -94,7 +94,7 @@ def test_a_change_shows_by_itself_and_keeps_what_is_open_focused_and_selected(pa
     page.evaluate("getSelection().selectAllChildren(document.querySelector('[data-entity-id=\"app:a0-1\"] .ver'))")
     place = link.bounding_box()
     set_state(stage, release, "deployed")
-    expect(app).to_have_attribute("data-state", "deployed", timeout=15_000)
+    expect(app).to_have_attribute("data-state", "deployed")
     expect(app).to_have_attribute("data-phase", "succeeded")
     expect(cluster).to_have_attribute("open", "")
     expect(page.locator('details[data-lazy="cluster:c2"]')).not_to_have_attribute("open", "")
@@ -114,8 +114,8 @@ def test_what_the_viewer_closed_stays_closed_even_if_it_fails(page: Page, stage:
     expect(cluster).not_to_have_attribute("open", "")
     set_state(stage, release, "failed", app=1)
     expect(page.locator(".tally .failed dd")).to_have_text("1")
-    expect(page.locator(".notice.blocked")).to_contain_text("c0", timeout=15_000)
-    with page.expect_response(lambda response: f"/releases/{release}" in response.url, timeout=15_000):
+    expect(page.locator(".notice.blocked")).to_contain_text("c0")
+    with page.expect_response(lambda response: f"/releases/{release}" in response.url):
         pass
     expect(cluster).not_to_have_attribute("open", "")
 
@@ -124,7 +124,7 @@ def test_an_unchanged_page_is_answered_with_304_and_says_how_fresh_it_is(page: P
     page.goto(f"/releases/{release}")
     moment = page.locator("#as-of time")
     first = moment.get_attribute("datetime")
-    with page.expect_response(lambda response: response.status == 304, timeout=15_000):
+    with page.expect_response(lambda response: response.status == 304):
         pass
     expect(moment).not_to_have_attribute("datetime", first or "")
 
@@ -132,7 +132,7 @@ def test_an_unchanged_page_is_answered_with_304_and_says_how_fresh_it_is(page: P
 def test_an_ended_release_is_not_asked_for_again(page: Page, stage: Stage, release: str):
     page.goto(f"/releases/{release}")
     stage.end(release, "well")
-    expect(page.locator("h1")).to_contain_text("succeeded", timeout=15_000)
+    expect(page.locator("h1")).to_contain_text("succeeded")
     expect(page.locator("#pulse")).to_be_hidden()
     asked = asked_of(page)
     page.wait_for_timeout(1_000)
@@ -143,16 +143,23 @@ def test_when_the_dashboard_goes_the_page_says_since_when_it_is_not_current(page
     page.goto(f"/releases/{release}")
     expect(page.locator("#pulse")).to_have_text("live")
     page.route("**/releases/**", lambda route: route.abort())
-    expect(page.locator("#pulse")).to_have_text(re.compile("not current since"), timeout=15_000)
+    expect(page.locator("#pulse")).to_have_text(re.compile("not current since"))
     expect(page.locator(".tree .row").first).to_be_visible()
     page.unroute("**/releases/**")
-    expect(page.locator("#pulse")).to_have_text("live", timeout=15_000)
+    expect(page.locator("#pulse")).to_have_text("live")
 
 
 def test_when_the_session_ends_elsewhere_the_open_page_goes_to_the_login(page: Page, release: str):
     page.goto(f"/releases/{release}")
     page.context.clear_cookies()
-    page.wait_for_url(re.compile(r"/login\?next=.*releases"), timeout=15_000)
+    page.wait_for_url(re.compile(r"/login\?next=.*releases"), timeout=60_000)
+
+
+def test_a_page_whose_stream_is_the_first_to_be_refused_goes_to_the_login(page: Page, release: str):
+    page.add_init_script(OFTEN.replace("0.3", "3600"))
+    page.route("**/live/**", lambda route: (page.context.clear_cookies(), route.continue_(headers={"Cookie": ""})))
+    page.goto(f"/releases/{release}")
+    page.wait_for_url(re.compile(r"/login\?next=.*releases"), timeout=60_000)
 
 
 def test_it_works_without_javascript(chromium: Browser, base_url: str, stage: Stage, release: str):
@@ -179,7 +186,7 @@ def test_the_list_renews_itself_without_touching_what_is_being_typed(page: Page,
     page.goto("/releases?phase=running")
     search = page.get_by_role("searchbox")
     search.fill(f"{stage.prefix}-l")
-    with page.expect_response(lambda response: "/releases?phase=running" in response.url, timeout=15_000):
+    with page.expect_response(lambda response: "/releases?phase=running" in response.url):
         pass
     expect(search).to_have_value(f"{stage.prefix}-l")
     search.press("Enter")
@@ -234,7 +241,7 @@ def test_a_wave_of_a_release_too_large_for_one_answer_is_read_when_it_is_opened_
     expect(cluster.locator('.row.app[data-state="deploying"]')).to_have_count(2)
     moved = {"state_of": {"clusters": 3, "apps": 2, "state": "deployed"}}
     stage.tell(release, {"get_app_state": moved})
-    expect(cluster.locator('.row.app[data-state="deployed"]')).to_have_count(2, timeout=15_000)
+    expect(cluster.locator('.row.app[data-state="deployed"]')).to_have_count(2)
     expect(wave).to_have_attribute("open", "")
     expect(cluster).to_have_attribute("open", "")
     expect(page.locator('details[data-lazy="wave:b"] .row.cluster')).to_have_count(0)

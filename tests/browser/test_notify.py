@@ -91,7 +91,7 @@ def test_what_fails_waits_and_ends_is_told_once_each_however_many_tabs_are_open(
     page.bring_to_front()
     for state, words in (("awaiting_approval", "waits for somebody"), ("in_progress", ""), ("failed", "failed")):
         becomes(stage, release, state)
-        expect(page.locator(".head .chip")).to_contain_text(state.replace("_", " "), timeout=15_000)
+        expect(page.locator(".head .chip")).to_contain_text(state.replace("_", " "))
         if words:
             eventually(lambda words=words: later(context) or titles(page)[-1:] == [f"told: {words}"])
         else:
@@ -127,7 +127,7 @@ def test_an_answer_that_is_not_the_latest_tells_nothing(context: BrowserContext,
     page.route("**/api/releases/*", outdated)
     with page.expect_response(lambda answer: "/api/releases/" in answer.url and answer.json()["phase"] == "failed"):
         becomes(stage, release, "failed")
-    expect(page.locator(".head .chip")).to_contain_text("failed", timeout=15_000)
+    expect(page.locator(".head .chip")).to_contain_text("failed")
     assert shown(page) == []
     page.unroute_all(behavior="wait")
     eventually(lambda: later(context) or [each["title"][-6:] for each in shown(page)] == ["failed"])
@@ -141,7 +141,7 @@ def test_what_is_asked_for_no_longer_is_not_told(context: BrowserContext, stage:
     button.click()
     expect(button).to_have_attribute("aria-pressed", "false")
     becomes(stage, release, "failed")
-    expect(page.locator(".head .chip")).to_contain_text("failed", timeout=15_000)
+    expect(page.locator(".head .chip")).to_contain_text("failed")
     assert page.evaluate("localStorage.notify") == "{}"
     assert shown(page) == []
 

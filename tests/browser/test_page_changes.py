@@ -49,7 +49,7 @@ def next_answer(page: Page, stage: Stage, release: str, tree: dict[str, Any]) ->
     def is_new(response: Response) -> bool:
         return f"/releases/{release}" in response.url and response.status == 200
 
-    with page.expect_response(is_new, timeout=15_000) as answer:
+    with page.expect_response(is_new) as answer:
         stage.tell(release, {"get_hierarchy": tree})
     text = answer.value.text()
     page.wait_for_function("document.querySelector('.htmx-swapping') === null")
@@ -114,7 +114,7 @@ def test_a_page_that_misses_what_has_changed_asks_for_the_whole(page: Page, stag
     page.goto(f"/releases/{release}/hierarchy")
     page.locator('[data-entity-id="app:a0-0"]').evaluate("row => row.remove()")
     assert "<hx-partial" in next_answer(page, stage, release, told("deployed"))
-    expect(page.locator('[data-entity-id="app:a0-0"]')).to_have_attribute("data-state", "deployed", timeout=15_000)
+    expect(page.locator('[data-entity-id="app:a0-0"]')).to_have_attribute("data-state", "deployed")
 
 
 def test_the_list_moves_on_row_by_row_and_shows_new_releases_without_moving_what_is_pointed_at(

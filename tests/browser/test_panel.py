@@ -88,7 +88,7 @@ def test_a_change_shows_in_the_panel_by_itself_with_what_was_before(page: Page, 
     expect_panel_of(page, APP)
     expect(page.locator("#panel .seen .what")).to_have_count(1)
     set_states(stage, release, {APP: "failed"})
-    expect(page.locator("#panel [data-entity-id]")).to_have_attribute("data-state", "failed", timeout=15_000)
+    expect(page.locator("#panel [data-entity-id]")).to_have_attribute("data-state", "failed")
     expect(page.locator("#panel .seen .what")).to_have_text([re.compile("^failed"), re.compile("^deploying")])
     expect(row(page, APP)).to_have_attribute("aria-selected", "true")
     expect(row(page, APP).locator("a.name")).to_be_focused()

@@ -70,7 +70,7 @@ def test_zone_and_hours_are_followed_on_every_page_also_after_a_change(page: Pag
         assert "GMT" in title
         assert ("AM" in title or "PM" in title) is (cycle == "h12")
     stage.tell(release, {"get_hierarchy": hierarchy(state="deployed")})
-    expect(page.locator(".tally .succeeded dd")).to_have_text("4", timeout=15_000)
+    expect(page.locator(".tally .succeeded dd")).to_have_text("4")
     again = page.evaluate(MOMENT)
     assert again == [moment, text, title]
     set_times(page, "", "the browser's own")
@@ -92,7 +92,7 @@ def test_every_time_shows_all_of_it_when_pointed_at_and_those_that_are_relative_
     before = last.get_attribute("datetime")
     told = hierarchy() | {"updated_at": datetime.now(UTC).isoformat()}
     stage.tell(release, {"get_hierarchy": told, "get_release_state": told})
-    expect(last).not_to_have_attribute("datetime", before or "", timeout=15_000)
+    expect(last).not_to_have_attribute("datetime", before or "")
     # What is shown when it is pointed at goes with it.
     seconds = last.get_attribute("datetime")[17:19]
     expect(last).to_have_attribute("title", re.compile(f":{seconds} "))
@@ -135,7 +135,7 @@ def test_a_star_that_cannot_be_kept_leads_to_why(page: Page, stage: Stage, relea
     stage.browser.post("/stars", data={"add": [f"release:{number}" for number in range(100)]})
     page.goto(f"/releases/{release}")
     page.get_by_role("button", name="Star").click()
-    expect(page.locator("main")).to_contain_text("one too many: 100 are kept", timeout=15_000)
+    expect(page.locator("main")).to_contain_text("one too many: 100 are kept")
 
 
 def test_a_saved_view_is_where_the_user_begins_in_every_browser(page: Page, release: str, elsewhere: Page):

@@ -110,7 +110,7 @@ def test_each_row_says_where_it_stands_and_still_does_after_a_change(page: Page,
     for name, value in said.items():
         expect(app).to_have_attribute(name, value)
     set_states(stage, release, {"app:a0-0": "failed", "app:a0-1": "deployed"})
-    expect(app).to_have_attribute("data-state", "failed", timeout=15_000)
+    expect(app).to_have_attribute("data-state", "failed")
     expect(app).to_be_focused()
     for name, value in said.items():
         expect(app).to_have_attribute(name, value)
@@ -128,7 +128,7 @@ def test_rows_that_come_and_go_are_counted_anew_and_the_focus_stays_near(page: P
     expect(row(page, "app:a0-2")).to_be_focused()
     tree = hierarchy(clusters=3, apps=2)
     stage.tell(release, {"get_hierarchy": tree})
-    expect(row(page, "app:a0-2")).to_have_count(0, timeout=15_000)
+    expect(row(page, "app:a0-2")).to_have_count(0)
     expect(row(page, "app:a0-1")).to_have_attribute("aria-setsize", "2")
     expect(row(page, "bundle:b0")).to_be_focused()
     expect(page.locator('.tree [tabindex="0"]')).to_have_count(1)
@@ -141,7 +141,7 @@ def test_what_changed_is_told_in_bulk_the_worst_first_and_nothing_at_first(page:
     expect(page.locator("#pulse")).to_have_text("live")
     expect(told).to_be_empty()
     set_states(stage, release, {"app:a0-0": "failed", "app:a0-1": "deployed", "app:a0-2": "failed"})
-    expect(told).to_have_text("2 apps failed in cluster c0; 1 app done in cluster c0.", timeout=15_000)
+    expect(told).to_have_text("2 apps failed in cluster c0; 1 app done in cluster c0.")
 
 
 def test_messages_are_two_seconds_apart(page: Page, stage: Stage, release: str):
@@ -154,9 +154,9 @@ def test_messages_are_two_seconds_apart(page: Page, stage: Stage, release: str):
     }""")
     told = page.locator("#told")
     set_states(stage, release, {"app:a0-0": "deployed"})
-    expect(told).to_have_text("1 app done in cluster c0.", timeout=15_000)
+    expect(told).to_have_text("1 app done in cluster c0.")
     set_states(stage, release, {"app:a0-0": "deployed", "app:a0-1": "failed"})
-    expect(told).to_have_text("1 app failed in cluster c0.", timeout=15_000)
+    expect(told).to_have_text("1 app failed in cluster c0.")
     first, second = page.evaluate("window.toldAt")
     assert second - first >= 1_990
 
@@ -166,7 +166,7 @@ def test_the_address_shows_another_person_what_is_open_and_what_was_closed(
 ):
     set_states(stage, release, {"app:a0-0": "failed"})
     page.goto(f"/releases/{release}")
-    expect(row(page, "app:a0-0")).to_have_attribute("data-state", "failed", timeout=15_000)
+    expect(row(page, "app:a0-0")).to_have_attribute("data-state", "failed")
     expect(row(page, "cluster:c0")).to_have_attribute("aria-expanded", "true")
     assert page.url.endswith(f"/releases/{release}"), "what is open by itself need not be named"
     row(page, "cluster:c0").click()

@@ -67,13 +67,13 @@ def test_a_change_that_moves_rows_leaves_the_focus_and_what_the_viewer_is_at_in_
     page.mouse.move(0, 0)
     place = top(page)
     stage.tell(release, {"get_hierarchy": told(39, 30)})
-    expect(first).to_have_attribute("aria-posinset", "3", timeout=15_000)
+    expect(first).to_have_attribute("aria-posinset", "3")
     assert clusters(page)[:3] == ["cluster:c30", "cluster:c39", "cluster:c0"]
     expect(here).to_be_focused()
     expect(here).to_have_attribute("tabindex", "0")
     assert top(page) == pytest.approx(place, abs=1), "but for parts of a pixel"
     stage.tell(release, {"get_hierarchy": told(20)})
-    expect(here).to_have_attribute("aria-posinset", "1", timeout=15_000)
+    expect(here).to_have_attribute("aria-posinset", "1")
     expect(here).to_be_focused()
     assert clusters(page)[:2] == ["cluster:c20", "cluster:c0"]
     assert top(page) == pytest.approx(place, abs=1), "but for parts of a pixel"

@@ -106,7 +106,7 @@ def test_a_release_does_not_move_while_it_loads_and_while_it_changes(
     for state in ("failed", "deployed"):
         found = tree(state)
         stage.tell(release, {"get_hierarchy": found, "get_release_state": found})
-        expect(app).to_have_attribute("data-state", state, timeout=15_000)
+        expect(app).to_have_attribute("data-state", state)
     assert page.evaluate("moved") < MOST_SHIFT, page.evaluate("movers")
 
 
@@ -115,7 +115,7 @@ def test_the_list_does_not_move_while_its_strips_come(context: BrowserContext, s
     first, *_ = (stage.start(name, {"get_hierarchy": hierarchy()}) for name in names)
     stage.listed("weight", *names)
     page, _ = cold(context, f"/releases?q={stage.prefix}")
-    expect(page.locator(".strip-slot:has(*)")).to_have_count(1 + len(names), timeout=20_000)
+    expect(page.locator(".strip-slot:has(*)")).to_have_count(1 + len(names))
     stage.end(first, "well")
-    expect(page.locator(f'[data-entity-id="{first}"]')).to_have_attribute("data-phase", "succeeded", timeout=15_000)
+    expect(page.locator(f'[data-entity-id="{first}"]')).to_have_attribute("data-phase", "succeeded")
     assert page.evaluate("moved") < MOST_SHIFT, page.evaluate("movers")

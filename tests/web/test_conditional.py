@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import pytest
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
 
 from dashboard.accounts.models import Role
 from dashboard.demo.samples import SAMPLES
@@ -14,6 +13,7 @@ from dashboard.web.endings import UNTAGGED
 from dashboard.web.texts import WORTH_COMPRESSING
 from tests.conftest import Rollouts
 from tests.stage import EMAIL, dashboard_for, logged_in, shut
+from tests.waiting import settled
 
 pytestmark = pytest.mark.web
 
@@ -40,16 +40,6 @@ def gets(viewer: FlaskClient, rollouts: Rollouts) -> Iterator[tuple[str, str]]:
             built = rule.build({name: values[name] for name in rule.arguments})
             assert built
             yield rule.rule, f"{built[1]}?{ASKED.get(rule.rule, '')}".rstrip("?")
-
-
-def settled(viewer: FlaskClient, address: str) -> tuple[TestResponse, TestResponse]:
-    """An answer, and the one to who knows it; other releases move meanwhile."""
-    for _ in range(20):
-        first = viewer.get(address)
-        again = viewer.get(address, headers={"If-None-Match": first.headers.get("ETag", "")})
-        if again.status_code == 304:
-            break
-    return first, again
 
 
 def test_every_get_of_the_api_has_a_tag_and_says_when_nothing_is_new(viewer: FlaskClient, rollouts: Rollouts):
