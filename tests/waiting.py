@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 T = TypeVar("T")
 
 
-def eventually(condition: Callable[[], T], seconds: float = 60.0) -> T:
+def eventually(condition: Callable[[], T | None], seconds: float = 60.0) -> T:
     """Wait until the condition holds and return what it gave.
 
     The bound is there to end a test that has gone wrong, not to measure.
@@ -27,13 +27,12 @@ def eventually(condition: Callable[[], T], seconds: float = 60.0) -> T:
 def settled(viewer: FlaskClient, address: str) -> tuple[TestResponse, TestResponse]:
     """Ask until nothing is new: return an answer, and the 304 to who knows it. Other rollouts move meanwhile."""
 
-    def twice() -> tuple[TestResponse, TestResponse] | tuple[()]:
+    def twice() -> tuple[TestResponse, TestResponse] | None:
         first = viewer.get(address)
         again = viewer.get(address, headers={"If-None-Match": first.headers.get("ETag", "")})
-        return (first, again) if again.status_code == 304 else ()
+        return (first, again) if again.status_code == 304 else None
 
-    first, again = eventually(twice)
-    return first, again
+    return eventually(twice)
 
 
 def in_a_loop(make: Callable[[], Coroutine[Any, Any, None]]) -> None:

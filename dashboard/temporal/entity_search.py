@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dashboard.domain.entities import Entity, Execution, brief_entity
 from dashboard.domain.entity_map import EntityMap
 from dashboard.domain.ids import parse_entity_id
+from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.domain.source import RunEntity
 from dashboard.domain.stable_ids import id_in, stable_id
 from dashboard.temporal.budget import Budget
 from dashboard.temporal.client import Client
 from dashboard.temporal.origins import waiting
-from dashboard.temporal.query_shape import ask_entity
+from dashboard.temporal.query_shape import HIERARCHY, ask_entity, ask_release
 from dashboard.temporal.reading import ChildReader, with_pending
 from dashboard.temporal.salvage import lost_row, undecodable
 
@@ -48,6 +49,14 @@ class EntitySearch:
             return None
         handle = self._client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
         entity = await ask_entity(handle, entity_id, parse_entity_id(entity_id).type, self._budget, run.task_queue)
+        if entity and entity.problem and entity.problem.code is ProblemCode.QUERY_UNKNOWN:
+            # It may tell of all its rows together, and of none alone.
+            whole = await ask_release(handle, HIERARCHY, self._budget, run.task_queue)
+            if not isinstance(whole, Problem):
+                root = self._map.reword(whole[0])
+                if not root.children:
+                    return await self._children.find_listed(handle, entity)
+                entity = next((row for row in root.flattened() if row.id == entity_id), None)
         if entity is None or entity.problem is None:
             return entity and await with_pending(handle, brief_entity(self._map.reword(entity)), self._budget)
         return await self._children.find(handle, entity)

@@ -205,6 +205,10 @@ class ChildReader:
         """One entity by the row that stands in for it: its child workflow, if the release has that and no words."""
         if gap.problem is None or not await is_wordless(handle, gap.problem, self._budget):
             return gap
+        return await self.find_listed(handle, gap)
+
+    async def find_listed(self, handle: Handle, gap: Entity) -> Entity | None:
+        """One entity by its child workflow; the gap with another reason where the children cannot be listed."""
         try:
             async with self._budget.bounds():
                 release = read_description(await handle.describe(self._budget))

@@ -190,6 +190,17 @@ def test_an_entity_is_found_in_every_release_that_has_it_newest_first(stage: Sta
     assert other not in stage.ask("/entities/app:a").text
 
 
+def test_an_entity_is_found_in_releases_that_tell_of_all_their_rows_together_only(stage: Stage):
+    failed = stage.start("whole", {"get_hierarchy": hierarchy(state="failed")})
+    other = stage.start("without", {"get_hierarchy": {"id": "other", "waves": [{"id": "wave:w", "state": "done"}]}})
+    stage.listed("whole", "without")
+    page = stage.json("/entities/app:a0-0")
+    assert [(row["release_id"], row["state"]) for row in page["occurrences"]] == [(failed, "failed")]
+    assert (page["phase"], page["searched"], page["unanswered"]) == ("failed", 2, [])
+    (wave,) = stage.json("/entities/wave:w")["occurrences"]
+    assert (wave["release_id"], wave["state"]) == (other, "done")
+
+
 def test_an_entity_of_an_ended_release_is_not_shown_as_running(stage: Stage):
     state = {"by_id": {"app:a": {"id": "app:a", "state": "deploying"}}}
     ended = stage.start("ended", {"get_app_state": state})
