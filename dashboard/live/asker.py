@@ -23,11 +23,11 @@ class Asker:
         self._loop = loop
         self._breakers = Breakers(clock)
 
-    def trouble(self, key: Hashable = None) -> Problem | None:
-        """Return why this list or search, or without a key a release, cannot be read, as far as was found out."""
+    def trouble(self, key: Hashable) -> Problem | None:
+        """Return why this release, list or search cannot be read, as far as was found out."""
         return self._breakers.problem(key)
 
-    def ask(self, make: Callable[[], Coroutine[Any, Any, T]], key: Hashable = None) -> T:
+    def ask(self, make: Callable[[], Coroutine[Any, Any, T]], key: Hashable) -> T:
         """Run a call of the source; raise SourceUnavailable. Failures of one `key` keep no other from being asked."""
         with self._breakers.guard(key):
             try:

@@ -3,8 +3,9 @@
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
-from math import inf
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
 
 from cachetools import LRUCache
 
@@ -13,10 +14,18 @@ from dashboard.domain.problems import NotFound, Problem, ProblemCode, SourceUnav
 PAUSE = 1.0
 # The longest pause of what fails again and again for itself, in seconds.
 LONGEST = 30.0
-# Breakers that are kept for single lists and searches.
+LONGEST_OF_RELEASE = 5.0
+# Open breakers that are kept, of single releases, lists and searches.
 KEEP = 1_000
 # What one kind of call meets for itself: a list may be too hard for the store, or refused, and nothing else be.
 OF_ONE_KIND = frozenset({ProblemCode.TIMED_OUT, ProblemCode.REFUSED})
+
+
+Opens = Callable[[Problem], bool]
+
+
+class ToldAtOnce(SourceUnavailable):
+    """A breaker is open, so that the call was not made."""
 
 
 class Breaker:
@@ -42,7 +51,7 @@ class Breaker:
         return self._problem
 
     @contextmanager
-    def guard(self, opens: Callable[[Problem], bool] = lambda _: True) -> Iterator[None]:
+    def guard(self, opens: Opens = lambda _: True) -> Iterator[None]:
         """Run a call; raises SourceUnavailable at once while another call is finding out whether it is back.
 
         A failure that `opens` does not hold for says nothing about what this breaker is for, unless it is open.
@@ -50,6 +59,9 @@ class Breaker:
         probe = self._enter()
         try:
             yield
+        except ToldAtOnce:
+            # Another breaker is open: that says nothing about what this one is for.
+            raise
         except SourceUnavailable as exc:
             if self._problem or opens(exc.problem):
                 self._failed(exc.problem)
@@ -74,7 +86,7 @@ class Breaker:
             if self._problem is None:
                 return False
             if self._trying or self._clock() < self._try_at:
-                raise SourceUnavailable(self._problem)
+                raise ToldAtOnce(self._problem)
             self._trying = True
             return True
 
@@ -89,11 +101,19 @@ class Breaker:
             self._problem = None
 
 
+@dataclass(frozen=True, slots=True)
+class OfRelease:
+    """Names the breaker of the reads of one release."""
+
+    release_id: str
+
+
 class Breakers:
-    """A breaker for Temporal as a whole, one for reads of releases, and one for each list or search.
+    """A breaker for Temporal as a whole, one for reads of all releases, and one for each release, list or search.
 
     What says that Temporal cannot be reached at all opens the first; a call that is refused or takes too long says so
-    of its own kind alone. A release that takes too long while another one answers says so of itself alone.
+    of its own kind alone. A release that takes too long says so of itself alone, and of all releases when another one
+    does so, too, and none has answered between.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -101,44 +121,63 @@ class Breakers:
         self._lock = threading.Lock()
         self._whole = Breaker(clock=clock)
         self._releases = Breaker(clock=clock)
-        self._lists: LRUCache[Hashable, Breaker] = LRUCache(KEEP)
-        self._answered_at = -inf
+        self._open: LRUCache[Hashable, Breaker] = LRUCache(KEEP)
+        self._late: frozenset[Hashable] = frozenset()
 
-    def problem(self, key: Hashable = None) -> Problem | None:
-        """Why a list or search, or without a key releases, cannot be asked for now, as far as is known."""
-        return self._whole.problem or self._of(key).problem
+    def problem(self, key: Hashable) -> Problem | None:
+        """Why a release, a list or a search cannot be asked for now, as far as is known."""
+        return next((breaker.problem for breaker in self._of(key) if breaker.problem), None)
 
     @contextmanager
-    def guard(self, key: Hashable = None) -> Iterator[None]:
-        """Run a call for this list or search, or without a key for a release; raises SourceUnavailable as it does."""
-        own = self._of(key)
-        failed = own.problem
-        began = self._clock()
+    def guard(self, key: Hashable) -> Iterator[None]:
+        """Run a call for this release, list or search; raises SourceUnavailable as it does."""
+        breakers = self._of(key)
+        failed = any(breaker.problem for breaker in breakers)
+        opens: tuple[Opens, ...] = (_of_everything, _of_one_kind, partial(self._opens_releases, key))
+        try:
+            with ExitStack() as guards:
+                for breaker, holds in zip(breakers, opens, strict=False):
+                    guards.enter_context(breaker.guard(holds))
+                try:
+                    yield
+                except NotFound:
+                    self._answered(key, retry=failed)
+                    raise
+            self._answered(key, retry=failed)
+        finally:
+            self._note(key, breakers[1])
 
-        def opens(problem: Problem) -> bool:
-            others_answer = key is None and self._answered_at > began
-            return _of_one_kind(problem) and not others_answer
-
-        with self._whole.guard(_of_everything), own.guard(opens):
-            yield
-        if key is None:
-            self._answered_at = self._clock()
-        if failed:
-            self._retry_lists()
-
-    def _of(self, key: Hashable) -> Breaker:
-        if key is None:
-            return self._releases
+    def _note(self, key: Hashable, own: Breaker) -> None:
+        """Keep the breakers that are open: of the others there would be as many as there are releases."""
         with self._lock:
-            if key not in self._lists:
-                self._lists[key] = Breaker(clock=self._clock, longest=LONGEST)
-            return self._lists[key]
+            if own.problem:
+                self._open[key] = own
+            else:
+                self._open.pop(key, None)
 
-    def _retry_lists(self) -> None:
+    def _answered(self, key: Hashable, *, retry: bool) -> None:
+        if isinstance(key, OfRelease):
+            self._late = frozenset()
+        if retry:
+            self._retry()
+
+    def _opens_releases(self, key: Hashable, problem: Problem) -> bool:
+        if problem.code is ProblemCode.TIMED_OUT:
+            self._late |= {key}
+        return problem.code is ProblemCode.REFUSED or (_of_one_kind(problem) and len(self._late) > 1)
+
+    def _of(self, key: Hashable) -> tuple[Breaker, ...]:
+        of_release = isinstance(key, OfRelease)
+        with self._lock:
+            own = self._open.get(key)
+        own = own or Breaker(clock=self._clock, longest=LONGEST_OF_RELEASE if of_release else LONGEST)
+        return (self._whole, own, self._releases) if of_release else (self._whole, own)
+
+    def _retry(self) -> None:
         """Something works again that did not: the others need not wait out their pauses."""
         with self._lock:
-            lists = list(self._lists.values())
-        for each in lists:
+            still_open = list(self._open.values())
+        for each in still_open:
             each.retry()
 
 

@@ -10,6 +10,7 @@ from dashboard.domain.problems import Problem, ReleaseNotFound
 from dashboard.domain.source import ReleaseSource, RunEntity, Search
 from dashboard.domain.truth import settle
 from dashboard.live.asker import Asker
+from dashboard.live.breaker import OfRelease
 from dashboard.live.last_seen import LastSeen
 from dashboard.live.list_looks import ListLooks
 from dashboard.live.memory import Memory
@@ -71,8 +72,8 @@ class Looks:
         )
         self.page = lists.page
 
-    def trouble(self, key: Hashable = None) -> Problem | None:
-        """Why this list or search, or without a key a release, cannot be read at present, as far as was found out."""
+    def trouble(self, key: Hashable) -> Problem | None:
+        """Why this release, list or search cannot be read at present, as far as was found out."""
         return self._asker.trouble(key)
 
     def open(self, key: RunKey, opened: frozenset[str]) -> None:
@@ -88,7 +89,8 @@ class Looks:
         budget = seconds or self._asker.timeout
         try:
             reading = self._asker.ask(
-                lambda: self._asker.source.read(release_id, known, budget, run_id=run_id, opened=opened)
+                lambda: self._asker.source.read(release_id, known, budget, run_id=run_id, opened=opened),
+                OfRelease(release_id),
             )
         except ReleaseNotFound as exc:
             raise ReleaseNotFound(release_id, self._last_seen.words(release_id)) from exc

@@ -15,6 +15,7 @@ from dashboard.domain.finding import Found
 from dashboard.domain.ids import is_below_release
 from dashboard.domain.problems import NotFound, SourceUnavailable
 from dashboard.domain.source import ReleaseSource
+from dashboard.live.breaker import OfRelease
 from dashboard.live.elsewhere import find_elsewhere
 from dashboard.live.finder import Finder
 from dashboard.live.history import with_history
@@ -275,7 +276,9 @@ def _looked_at(what: Watched) -> Watched:
 
 
 def _breaker_of(what: Watched) -> Hashable:
-    return what.key if what.kind in {"list", "occurrences"} else None
+    if what.kind in {"release", "row"} and isinstance(what.key, tuple):
+        return OfRelease(what.key[0])
+    return what.key
 
 
 def _release(seen: Snapshot[Seen]) -> Snapshot[Release]:

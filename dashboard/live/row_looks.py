@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from dashboard.domain.entities import Execution
 from dashboard.domain.source import Reading
 from dashboard.live import rows
 from dashboard.live.asker import Asker
+from dashboard.live.breaker import OfRelease
 from dashboard.live.judging import judge
 from dashboard.live.memory import Memory
 from dashboard.live.movements import Movements
@@ -67,7 +69,8 @@ class RowLooks:
         return row
 
     def _read(self, key: RowKey, known: Reading | None, *, deep: bool) -> Reading:
-        return self._asker.ask(lambda: self._asker.source.row(*key, known, self._asker.timeout, deep=deep))
+        read = partial(self._asker.source.row, *key, known, self._asker.timeout, deep=deep)
+        return self._asker.ask(read, OfRelease(key[0]))
 
     def _deep(self, row: Row, at: datetime) -> bool:
         """Whether a tree is to be read though its release has not moved: child workflows move for themselves."""

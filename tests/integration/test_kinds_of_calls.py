@@ -24,16 +24,17 @@ STATE = {key: value for key, value in hierarchy().items() if key != "waves"}
 
 
 class Hanging:
-    """Holds up the visibility calls whose request has this text in it, until the test is over."""
+    """Holds up the calls of these methods whose request has this text in it, until the test is over."""
 
     def __init__(self, gate: CountingGate) -> None:
+        self.methods: tuple[str, ...] = LISTING
         self.text: bytes | None = None
         self.held = 0
         self.over = threading.Event()
         gate.around = self
 
     def __call__(self, method: str, request: bytes, forward: Callable[[], bytes]) -> bytes:
-        if self.text is not None and method in LISTING and self.text in request:
+        if self.text is not None and method in self.methods and self.text in request:
             self.held += 1
             self.over.wait(20)
         return forward()
@@ -140,6 +141,24 @@ def test_releases_that_need_no_visibility_stay_current_where_none_answers(
     hanging.text = None
     hanging.over.set()
     eventually(lambda: not troubles(stage, [at(told), at(tree), "/releases"]), 60)
+
+
+def test_a_release_that_temporal_does_not_describe_in_time_is_late_alone(
+    behind: Stage, gate: CountingGate, hanging: Hanging
+):
+    stage = behind
+    late, *others = [stage.start(name, ANSWERS) for name in ("late", "b", "c")]
+    stage.listed("late", "b", "c")
+    paths = ["/releases", *map(at, others)]
+    eventually(lambda: not troubles(stage, [at(late), *paths]))
+    hanging.methods, hanging.text = (DESCRIBE,), late.encode()
+    eventually(lambda: troubles(stage, [at(late)]))
+    until = gate.calls[DESCRIBE] + 60
+    while gate.calls[DESCRIBE] < until:
+        assert troubles(stage, paths) == []
+        assert troubles(stage, [at(late)])
+        time.sleep(0.1)
+    assert hanging.held >= 2
 
 
 def test_a_dead_task_queue_costs_the_others_nothing(behind: Stage, gate: CountingGate):

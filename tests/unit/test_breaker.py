@@ -1,9 +1,9 @@
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 import pytest
 
 from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, SourceUnavailable
-from dashboard.live.breaker import LONGEST, Breaker, Breakers
+from dashboard.live.breaker import LONGEST, Breaker, Breakers, OfRelease
 
 DOWN = Problem(ProblemCode.UNAVAILABLE, "Temporal cannot be reached.")
 
@@ -90,7 +90,10 @@ LATE = Problem(ProblemCode.TIMED_OUT, "Temporal did not answer in time.")
 REFUSED = Problem(ProblemCode.REFUSED, "Temporal is limiting the rate of this dashboard's calls.")
 
 
-def fails(breakers: Breakers, key: str | None, problem: Problem, meanwhile: Callable[[], None] = lambda: None) -> None:
+A, B, C = map(OfRelease, ("release:a", "release:b", "release:c"))
+
+
+def fails(breakers: Breakers, key: Hashable, problem: Problem, meanwhile: Callable[[], None] = lambda: None) -> None:
     """Make a call that fails, after something else has happened."""
 
     def call() -> None:
@@ -102,7 +105,7 @@ def fails(breakers: Breakers, key: str | None, problem: Problem, meanwhile: Call
         call()
 
 
-def goes(breakers: Breakers, key: str | None) -> bool:
+def goes(breakers: Breakers, key: Hashable) -> bool:
     """Whether a call is made, and answered."""
     try:
         with breakers.guard(key):
@@ -118,41 +121,57 @@ def test_a_list_that_is_late_or_refused_closes_nothing_else(problem: Problem):
     assert breakers.problem("a list") == problem
     assert not goes(breakers, "a list")
     assert goes(breakers, "another")
-    assert goes(breakers, None)
-    assert breakers.problem() is None
+    assert goes(breakers, A)
+    assert breakers.problem(A) is None
 
 
-def test_releases_that_are_late_close_no_list():
+def test_a_release_that_is_late_closes_nothing_but_itself():
     breakers = Breakers(Clock())
-    fails(breakers, None, LATE)
-    assert not goes(breakers, None)
-    assert goes(breakers, "a list")
+    fails(breakers, A, LATE)
+    assert breakers.problem(A) == LATE
+    assert [goes(breakers, key) for key in (A, B, "a list")] == [False, True, True]
 
 
-def test_a_release_that_is_late_while_another_answers_closes_no_other():
+def test_two_releases_that_are_late_close_all_releases_unless_one_answers_between():
     clock = Clock()
     breakers = Breakers(clock)
-
-    def meanwhile() -> None:
-        clock.now += 1.0
-        assert goes(breakers, None)
-        clock.now += 1.0
-
-    fails(breakers, None, LATE, meanwhile)
-    assert goes(breakers, None)
-    clock.now += 1.0
-    fails(breakers, None, LATE)
-    assert goes(breakers, None) is False, "nothing has answered since this one was asked for"
+    fails(breakers, A, LATE)
+    assert goes(breakers, C)
+    fails(breakers, B, LATE)
+    assert goes(breakers, C)
+    clock.now += 10
+    fails(breakers, A, LATE)
+    fails(breakers, B, LATE)
+    assert [goes(breakers, key) for key in (C, "a list")] == [False, True]
 
 
-@pytest.mark.parametrize("finder", ["a list", None])
-def test_where_temporal_cannot_be_reached_nobody_tries_but_one(finder: str | None):
+def test_one_that_is_closed_for_itself_does_not_keep_the_others_closed():
+    clock = Clock()
+    breakers = Breakers(clock)
+    fails(breakers, A, LATE)
+    fails(breakers, B, LATE)
+    clock.now += 1.1
+    fails(breakers, B, LATE)
+    clock.now += 1.1
+    assert not goes(breakers, B), "its own pause is longer"
+    assert goes(breakers, C)
+    assert goes(breakers, A)
+
+
+def test_releases_that_are_refused_for_too_many_calls_are_closed_together():
+    breakers = Breakers(Clock())
+    fails(breakers, A, REFUSED)
+    assert [goes(breakers, key) for key in (B, "a list")] == [False, True]
+
+
+@pytest.mark.parametrize("finder", ["a list", A])
+def test_where_temporal_cannot_be_reached_nobody_tries_but_one(finder: Hashable):
     clock = Clock()
     breakers = Breakers(clock)
     fails(breakers, finder, DOWN)
-    assert [goes(breakers, key) for key in ("a list", "another", None)] == [False, False, False]
+    assert [goes(breakers, key) for key in ("a list", "another", A)] == [False, False, False]
     clock.now += 1.1
-    assert [goes(breakers, key) for key in ("a list", "another", None)] == [True, True, True]
+    assert [goes(breakers, key) for key in ("a list", "another", A)] == [True, True, True]
 
 
 def test_a_list_that_stays_late_is_tried_ever_less_often_until_something_works_again():
@@ -165,7 +184,7 @@ def test_a_list_that_stays_late_is_tried_ever_less_often_until_something_works_a
     clock.now += 5
     assert goes(breakers, "another"), "which was well before"
     assert not goes(breakers, "a list")
-    fails(breakers, None, LATE)
+    fails(breakers, A, LATE)
     clock.now += 1.1
-    assert goes(breakers, None)
+    assert goes(breakers, A)
     assert goes(breakers, "a list"), "Temporal was away, and is back"
