@@ -102,6 +102,15 @@ def test_nobody_imports_the_app_but_those_who_start_it():
     assert users <= APP_MAY_BE_IMPORTED_BY
 
 
+def test_views_ask_for_releases_in_one_place_which_takes_note_of_what_was_looked_at():
+    asking = {
+        path.name
+        for path in (PACKAGE / "web").rglob("*.py")
+        if 'extensions["releases"]' in path.read_text() or "LiveReleases" in path.read_text()
+    }
+    assert asking == {"viewed.py"}
+
+
 def templates() -> jinja2.Environment:
     """The templates, as an environment that only parses."""
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(ROOT / "templates"), autoescape=True)

@@ -48,6 +48,14 @@ class KioskLink:
     valid: bool
 
 
+@dataclass(frozen=True, slots=True)
+class AdmittedLink:
+    """What is said of a link where it was looked by it."""
+
+    id: str
+    name: str
+
+
 class KioskLinks:
     """The links of all users. `transaction` opens a session on the accounts' database."""
 
@@ -64,17 +72,17 @@ class KioskLinks:
             session.add(KioskLinkRow(token_hash=hash_of(token), name=named, user_id=user.id, epoch=user.epoch))
         return token
 
-    def admits(self, token: str) -> bool:
-        """Whether a screen with this token may look now; notes from time to time that it did."""
+    def admits(self, token: str) -> AdmittedLink | None:
+        """The link by which a screen with this token may look now; notes from time to time that it did."""
         asked = select(KioskLinkRow).join(UserRow).where(KioskLinkRow.token_hash == hash_of(token), _HOLDS)
         with self._transaction() as session:
             row = session.scalar(asked)
             if row is None:
-                return False
+                return None
             now = datetime.now(UTC)
             if row.used_at is None or now - row.used_at >= USED_EVERY:
                 _note_use(session, row.id, now)
-            return True
+            return AdmittedLink(row.id, row.name)
 
     def of(self, user: User) -> list[KioskLink]:
         """The links that this user may revoke, the newest first: their own, of an admin all."""

@@ -4,7 +4,7 @@ import unicodedata
 from functools import cache
 from typing import ClassVar, Self
 
-from flask import Blueprint, Response, current_app, make_response, render_template, request, url_for
+from flask import Blueprint, Response, current_app, g, make_response, render_template, request, url_for
 from flask_login import current_user
 from markupsafe import escape
 
@@ -18,8 +18,7 @@ from dashboard.web.asked import a_release
 from dashboard.web.contrast import tokens
 from dashboard.web.errors import RETRY_AFTER
 from dashboard.web.guard import the_accounts
-from dashboard.web.shown import the_releases
-from dashboard.web.viewed import note_look
+from dashboard.web.viewed import the_releases
 
 # Which colours a phase has; those of the sheets, by the same words.
 _COLOURS = {
@@ -109,7 +108,6 @@ def badge(release_id: str) -> Response:
         return _drawn(Badge.without(release_id, "not found"), 404)
     except SourceUnavailable:
         return _drawn(Badge.without(release_id, "not known now"), 503, {"Retry-After": str(RETRY_AFTER)})
-    note_look(release_id)
     return _drawn(badge)
 
 
@@ -133,7 +131,11 @@ def _may_see(release_id: str) -> bool:
     key = request.args.get("key")
     if key is None:
         return bool(current_user.is_authenticated)
-    return _links().admits(the_accounts().by_id(maker_of(key)), key, release_id)
+    maker = the_accounts().by_id(maker_of(key))
+    admitted = _links().admits(maker, key, release_id)
+    if admitted:
+        g.badge_maker = maker
+    return admitted
 
 
 def _links() -> BadgeLinks:

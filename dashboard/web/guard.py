@@ -104,7 +104,7 @@ def init_app(app: Flask, accounts: Accounts) -> None:
     manager.user_loader(_from_session)
     manager.request_loader(_from_bearer)
     app.before_request(_guard)
-    app.register_error_handler(AccountsUnavailable, _unavailable)
+    app.register_error_handler(AccountsUnavailable, unavailable)
 
 
 def the_accounts() -> Accounts:
@@ -159,10 +159,11 @@ def _is_wall_screen() -> bool:
     if not token or request.endpoint not in WALL or request.method not in {"GET", "HEAD"}:
         return False
     try:
-        return the_accounts().kiosk_links.admits(token)
+        g.kiosk_link = the_accounts().kiosk_links.admits(token)
     except AccountsUnavailable as exc:
         g.accounts_failure = exc
         return False
+    return g.kiosk_link is not None
 
 
 def _unauthorized() -> Refused:
@@ -173,7 +174,8 @@ def _unauthorized() -> Refused:
     return Refused(401, "invalid_token", "The access token is not valid, or not any more.", headers=headers)
 
 
-def _unavailable(exc: AccountsUnavailable) -> Response:
+def unavailable(exc: AccountsUnavailable) -> Response:
+    """The answer where the accounts cannot be read or written to."""
     log.error("accounts_unavailable", exc_info=exc)
     return answer(Refused(503, "accounts_unavailable", str(exc), headers={"Retry-After": "5"}))
 

@@ -28,9 +28,9 @@ from dashboard.web.matrix import HEAD, OF_A_MATRIX, asked_matrix, matrix_lines
 from dashboard.web.media import Form, asked_form
 from dashboard.web.narrowed import NARROWING, asked_narrowing, asked_order
 from dashboard.web.operations import described
-from dashboard.web.shown import Shown, the_releases
+from dashboard.web.shown import Shown
 from dashboard.web.twins import Twins
-from dashboard.web.viewed import note_look
+from dashboard.web.viewed import the_releases
 
 OF_A_RUN = frozenset(
     {
@@ -127,7 +127,6 @@ def matrix_csv(release_id: str) -> Response:
     parse_release_id(release_id)
     asked = asked_matrix(OPEN.read())
     seen = the_releases().release(release_id, RUN.read(), whole=True, opened=asked.opened)
-    note_look(release_id)
     return csv_answer(f"{seen.value.root.name} matrix", seen, HEAD, matrix_lines(seen.value, asked))
 
 

@@ -37,7 +37,8 @@ from dashboard.web.narrowed import LONGEST_TEXT
 from dashboard.web.one_release import blueprint, twins
 from dashboard.web.operations import described
 from dashboard.web.parameters import RunId, Text
-from dashboard.web.shown import Shown, the_releases
+from dashboard.web.shown import Shown
+from dashboard.web.viewed import the_releases
 from dashboard.web.walk import walked
 
 __all__ = ["blueprint", "twins"]
@@ -98,7 +99,7 @@ def _starred() -> Shown:
 def problems() -> Shown:
     """What is broken now, across releases, grouped by cause, or what of it is asked for."""
     asked = Asked(IN_TEXT.read(), OF_RELEASE.read() or "")
-    seen = the_releases().problems()
+    seen = the_releases().problems(asked.release_id)
     return Shown(
         Watched("problems"), seen, lambda: ProblemsPage.of(seen, asked), table=lambda: problems_table(seen, asked)
     )

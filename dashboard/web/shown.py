@@ -6,9 +6,6 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from flask import current_app
-
-from dashboard.live.releases import LiveReleases
 from dashboard.live.snapshots import Snapshot
 from dashboard.live.watched import Watched
 from dashboard.pages.base import Page
@@ -19,12 +16,6 @@ Moments = Mapping[str, datetime]
 
 def _none(_snapshot: Snapshot[Any]) -> Moments:
     return {}
-
-
-def the_releases() -> LiveReleases:
-    """All that is known of releases, for the views of this app."""
-    live: LiveReleases = current_app.extensions["releases"]
-    return live
 
 
 def moments_of(snapshot: Snapshot[Any], more: Callable[[Snapshot[Any]], Moments]) -> Moments:

@@ -21,7 +21,6 @@ from dashboard.web.shown import Shown
 from dashboard.web.tables import table_answer
 from dashboard.web.texts import Text
 from dashboard.web.told import TOLD, Told, answer, exact, told, unchanged
-from dashboard.web.viewed import note_look, releases_in
 
 View = Callable[..., Shown]
 Renderer = Callable[[Shown, str], Response]
@@ -53,8 +52,6 @@ def _rendered(view: View, render: Renderer) -> Callable[..., Response]:
     def respond(**values: Any) -> Response:  # noqa: ANN401 - whatever the rule has
         shown = view(**values).made_once()
         response = render(shown, tag_of(shown))
-        # Past the rendering, which may find that there is no such thing.
-        note_look(*releases_in(shown.what))
         if shown.since:
             # While nothing happens, this answer becomes untrue all the same: it is given once.
             request.environ.pop(TOLD, None)

@@ -1,19 +1,33 @@
-"""Who looks at which release: one look is written down once, however often a page or a script asks."""
+"""Who looks at which release: one look is written down once, however often a page or a script asks.
 
-from collections.abc import Callable, Hashable
+One rule holds for every route: what a view reads of one release for an answer is shown by it. So views ask for releases
+here and nowhere else, and no route has to say that it shows one.
+"""
+
+from collections.abc import Callable, Hashable, Iterable
 from threading import Lock
 from time import monotonic
-from typing import cast
+from typing import Any
 
 from cachetools import TTLCache
-from flask import Flask, current_app
+from flask import Flask, Response, current_app, g
 from flask_login import current_user
 
 from dashboard.accounts.audit import Event
+from dashboard.accounts.database import AccountsUnavailable
+from dashboard.domain.causes import Problems
+from dashboard.domain.entities import Occurrence, Occurrences, Release, ReleaseList
+from dashboard.domain.filters import Slice
+from dashboard.domain.finding import Found
+from dashboard.domain.ids import is_below_release
+from dashboard.domain.inbox import by_release
 from dashboard.live.looks import RunKey
+from dashboard.live.releases import LiveReleases
+from dashboard.live.snapshots import Pair, Snapshot
 from dashboard.live.watched import Watched
 from dashboard.web.audit import record
-from dashboard.web.errors import wants_fragment, wants_json
+from dashboard.web.errors import wants_fragment, wants_json, wants_stream
+from dashboard.web.guard import unavailable
 
 # Seconds in which the same user who asks for the same release in the same way still has the same look at it.
 LOOK = 300.0
@@ -23,6 +37,10 @@ OPEN = 12 * 3600.0
 KEEP = 10_000
 # In how many threads looks are written down at once; those of one key never are.
 TURNS = 32
+# The ways of what stays open and asks by itself.
+_PAGES = frozenset({"page", "kiosk"})
+# What was read is shown by these answers alone: the content, or that it is still the one that is known.
+_SHOWING = frozenset({200, 304})
 
 
 class Looks:
@@ -52,32 +70,119 @@ class Looks:
 
 
 def init_app(app: Flask) -> None:
-    """Remember the looks of this app's viewers."""
+    """Write down the looks of this app's viewers; what cannot be written down is not shown."""
     app.extensions["looks"] = Looks()
 
+    @app.after_request
+    def write_down_looks(response: Response) -> Response:
+        if response.status_code not in _SHOWING:
+            return response
+        try:
+            _write_down(g.get("read_releases", {}))
+        except AccountsUnavailable as exc:
+            response.close()
+            return unavailable(exc)
+        return response
 
-def note_look(*release_ids: str) -> None:
-    """Write down that who is logged in sees these releases now; nobody does so by the link of a wall screen or badge.
 
-    Raises AccountsUnavailable: what cannot be written down must not be shown.
+def the_releases() -> "ViewedReleases":
+    """All that is known of releases, for the views of this app."""
+    return ViewedReleases(current_app.extensions["releases"])
+
+
+class ViewedReleases:
+    """What views ask of `LiveReleases`, which takes note of each release that is read for itself.
+
+    Lists and searches, in which many are told of beside each other, are no looks at any of them.
     """
-    if not current_user.is_authenticated:
-        return
+
+    def __init__(self, live: LiveReleases) -> None:
+        self._live = live
+
+    def release(
+        self,
+        release_id: str,
+        run_id: str | None = None,
+        *,
+        whole: bool = False,
+        opened: frozenset[str] = frozenset(),
+        spent: float = 0.0,
+    ) -> Snapshot[Release]:
+        """A release with its tree."""
+        seen = self._live.release(release_id, run_id, whole=whole, opened=opened, spent=spent)
+        _note_read(release_id)
+        return seen
+
+    def glance(self, release_id: str, run_id: str | None = None) -> Snapshot[Release]:
+        """The same for whoever does not stay."""
+        seen = self._live.glance(release_id, run_id)
+        _note_read(release_id)
+        return seen
+
+    def pair(self, left: RunKey, right: RunKey) -> Snapshot[Pair[Release]]:
+        """Two releases."""
+        seen = self._live.pair(left, right)
+        _note_read(left[0], right[0])
+        return seen
+
+    def occurrences(self, entity_id: str) -> Snapshot[Occurrences]:
+        """Where an entity id occurs; of a release's own id, that release."""
+        seen = self._live.occurrences(entity_id)
+        if not is_below_release(entity_id):
+            _note_read(entity_id)
+        return seen
+
+    def problems(self, release_id: str = "") -> Snapshot[Problems]:
+        """What is broken now; with a release, for who shows what is broken in that one alone."""
+        seen = self._live.problems()
+        if release_id and any(release_id == found for found, _, _ in by_release(seen.value)):
+            _note_read(release_id)
+        return seen
+
+    def find(self, text: str, at: str | None = None) -> Snapshot[Found]:
+        """What is known by a name with this text; with a release, what is in that one first."""
+        seen = self._live.find(text, at)
+        if at and any(name.release_id == at for name in seen.value.entities):
+            _note_read(at)
+        return seen
+
+    def page(self, asked: Slice) -> Snapshot[ReleaseList]:
+        """One page of the list."""
+        return self._live.page(asked)
+
+    def elsewhere(self, entity_id: str, release_id: str, run_id: str) -> tuple[Snapshot[Occurrence], ...]:
+        """Where else than in this run of its release an entity is."""
+        return self._live.elsewhere(entity_id, release_id, run_id)
+
+    def subscribe(self, what: Watched, notify: Callable[[str], None]) -> Callable[[], None]:
+        """Watch a thing until what is returned is called."""
+        return self._live.subscribe(what, notify)
+
+
+def _note_read(*release_ids: str) -> None:
+    g.setdefault("read_releases", {}).update(dict.fromkeys(release_ids))
+
+
+def _write_down(release_ids: Iterable[str]) -> None:
+    """Write down that who asks sees these releases now. Raises AccountsUnavailable."""
     looks: Looks = current_app.extensions["looks"]
-    # Pages are opened by sessions alone.
-    way = "api" if wants_json() or current_user.session is None else "page"
     for release_id in release_ids:
+        viewer, way, details = _viewer()
 
-        def write(seen: str = release_id) -> None:
-            record(Event.release_viewed, subject=seen, way=way)
+        def write(seen: str = release_id, way: str = way, details: dict[str, Any] = details) -> None:
+            record(Event.release_viewed, subject=seen, way=way, **details)
 
-        looks.note((current_user.id, release_id, way), write, open_page=way == "page" and wants_fragment())
+        asks_by_itself = way in _PAGES and (wants_fragment() or wants_stream())
+        looks.note((viewer, release_id, way), write, open_page=asks_by_itself)
 
 
-def releases_in(what: Watched) -> tuple[str, ...]:
-    """The releases of which this is all about: none for lists, in which they are told of beside others."""
-    if what.kind in {"release", "history"}:
-        return (cast(RunKey, what.key)[0],)
-    if what.kind == "pair":
-        return tuple(release_id for release_id, _run_id in cast(tuple[RunKey, RunKey], what.key))
-    return ()
+def _viewer() -> tuple[str | None, str, dict[str, Any]]:
+    """Who looks, in which way, and where nobody is logged in, what else is to be said of them."""
+    if current_user.is_authenticated:
+        # Pages are opened by sessions alone.
+        return current_user.id, "api" if wants_json() or current_user.session is None else "page", {}
+    if link := g.get("kiosk_link"):
+        return link.id, "kiosk", {"link_id": link.id, "link": link.name}
+    if maker := g.get("badge_maker"):
+        return maker.id, "badge", {"link_of": maker.email}
+    return None, "nobody", {}

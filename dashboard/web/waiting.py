@@ -27,11 +27,11 @@ from dashboard.web.errors import Refused
 from dashboard.web.operations import described
 from dashboard.web.parameters import ToldOnceAtLeast, WholeNumber, words_pattern
 from dashboard.web.renderings import the_renderings
-from dashboard.web.shown import Shown, the_releases
+from dashboard.web.shown import Shown
 from dashboard.web.streams import still_welcome
 from dashboard.web.texts import Text
 from dashboard.web.told import TOLD, answer, told
-from dashboard.web.viewed import note_look
+from dashboard.web.viewed import the_releases
 
 # Where a request carries what holds it while it waits.
 HOLDER = "dashboard.holder"
@@ -83,11 +83,7 @@ def wait(release_id: str) -> Response:
     """The release, as soon as it is in one of the phases, has ended elsewhere, or the time is over."""
     asked = _asked(release_id)
     holder: Holder | None = request.environ.get(HOLDER)
-    response = _answer(asked, holder) if holder else _held_here(asked)
-    if response.status_code == 200:
-        # Who is still to be answered has seen nothing yet.
-        note_look(asked.awaited.release_id)
-    return response
+    return _answer(asked, holder) if holder else _held_here(asked)
 
 
 @blueprint.record_once

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from time import monotonic
+from typing import Protocol
 
 from dashboard.domain.entities import ReleaseList
 from dashboard.domain.filters import REACH, Cursor, MalformedFilter, Slice
 from dashboard.domain.problems import SourceUnavailable
-from dashboard.live.releases import LiveReleases
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.releases import items_of
 from dashboard.pages.table import MAX_ROWS, Piece
@@ -19,8 +19,15 @@ SECONDS = 60.0
 Seal = Callable[[Cursor], str]
 
 
+class Pages(Protocol):
+    """Where pages of the list can be had."""
+
+    def page(self, asked: Slice) -> Snapshot[ReleaseList]:
+        """One of them. Raises SourceUnavailable or MalformedFilter."""
+
+
 def walked(
-    releases: LiveReleases,
+    releases: Pages,
     asked: Slice,
     first: Snapshot[ReleaseList],
     seal: Seal,

@@ -1,8 +1,10 @@
 """Who has looked at which release: written down by every way there is, once for each look, also where answers are given
 again or are waited for."""
 
+import asyncio
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,23 +14,43 @@ from flask.testing import FlaskClient
 from dashboard.accounts.audit import Event, Wanted
 from dashboard.accounts.store import Accounts
 from dashboard.asgi import AsgiDashboard
-from dashboard.web import viewed
+from dashboard.web.viewed import Looks
 from tests.every_page import ANSWERS
+from tests.rollout_makers import hierarchy
 from tests.served import Served, account
 from tests.stage import EMAIL, PASSWORD, Stage
-from tests.waiting import in_a_loop
+from tests.waiting import eventually, in_a_loop
 
-OF_A_RELEASE = (
-    "/releases/{}",
-    "/releases/{}?selected=app:a0-0",
-    "/releases/{}/hierarchy",
-    "/releases/{}/strip",
-    "/releases/{}/timeline",
-    "/releases/{}/matrix",
-    "/releases/{}/entities/app:a0-0",
-    "/releases/{}/entities/app:a0-0/panel",
-    "/kiosk/releases/{}",
-)
+BROKEN = ANSWERS | {"get_hierarchy": hierarchy(state="failed")}
+# Each page and its twin: what its address says, {} being a release, and what is written down of the way it was had.
+TWINS_OF_ONE = {
+    "/releases/<id:release_id>": ("/releases/{}", "/releases/{}?selected=app:a0-0", "/releases/{}?q=a0"),
+    "/releases/<id:release_id>/hierarchy": ("/releases/{}/hierarchy",),
+    "/releases/<id:release_id>/strip": ("/releases/{}/strip",),
+    "/releases/<id:release_id>/timeline": ("/releases/{}/timeline",),
+    "/releases/<id:release_id>/matrix": ("/releases/{}/matrix",),
+    "/releases/<id:release_id>/entities/<id:entity_id>": ("/releases/{}/entities/app:a0-0", "/releases/{}/entities/{}"),
+    "/releases/<id:release_id>/entities/<id:entity_id>/panel": ("/releases/{}/entities/app:a0-0/panel",),
+    "/entities/<id:entity_id>": ("/entities/{}",),
+    "/problems": ("/problems?release={}",),
+    "/compare": ("/compare?left={}&right={}",),
+    "/find": ("/find?q=a0&in={}",),
+    "/kiosk": ("/kiosk?show={}", "/kiosk"),
+    "/kiosk/releases/<id:release_id>": ("/kiosk/releases/{}",),
+}
+# What else shows one release, and in which way.
+OTHERS_OF_ONE = {
+    "/releases/<id:release_id>/strip/small": ("/releases/{}/strip/small", "page"),
+    "/releases/<id:release_id>/matrix.csv": ("/releases/{}/matrix.csv", "page"),
+    "/badges/releases/<id:release_id>.svg": ("/badges/releases/{}.svg", "page"),
+    "/api/releases/<id:release_id>/wait": ("/api/releases/{}/wait?phase=running", "api"),
+}
+# What shows many beside each other, and what shows none.
+OF_NONE = {"/", "/releases", "/api/releases", "/live/releases", "/badges", "/kiosk/open/<token>"}
+OF_NONE |= {"/health", "/ready", "/static/<path:filename>", "/login"}
+OF_NONE |= {"/settings", "/screens", "/tokens", "/profile", "/audit", "/users", "/users/<user_id>", "/docs", "/redoc"}
+OF_NONE |= {"/api/settings", "/api/tokens", "/api/profile", "/api/sessions", "/api/auth/me", "/api/audit"}
+OF_NONE |= {"/api/users", "/api/users/<user_id>", "/api/openapi.json"}
 
 
 @pytest.fixture
@@ -42,28 +64,43 @@ def looks(accounts: Accounts) -> list[tuple[str | None, str | None, Any]]:
     return [(entry.actor, entry.subject, entry.details["way"]) for entry in reversed(found)]
 
 
-def looked(stage: Stage, path: str, browser: FlaskClient | None = None, **headers: str) -> list[tuple[str, str]]:
+def looked(
+    stage: Stage, path: str, browser: FlaskClient | Callable[[], object] | None = None, **headers: str
+) -> list[tuple[str, str]]:
     """The looks, by release and way, that this adds to those of a process that remembers none."""
     accounts, browser = stage.app.extensions["accounts"], browser or stage.browser
-    viewed.init_app(stage.app)
+    stage.app.extensions["looks"] = Looks()
     before = len(looks(accounts))
-    browser.get(path, headers=headers)
+    if isinstance(browser, FlaskClient):
+        browser.get(path, headers=headers)
+    else:
+        browser()
     return [(str(subject), way) for _, subject, way in looks(accounts)[before:]]
 
 
-def test_a_look_is_written_down_whichever_way_it_is_had(stage: Stage, release: str):
-    for path in OF_A_RELEASE:
-        assert looked(stage, path.format(release)) == [(release, "page")], path
-        assert looked(stage, "/api" + path.format(release)) == [(release, "api")], path
+def test_every_route_that_is_asked_for_says_whether_it_shows_one_release(stage: Stage):
+    rules = {rule.rule for rule in stage.app.url_map.iter_rules() if "GET" in (rule.methods or ())}
+    twins = {f"{prefix}{rule}" for rule in TWINS_OF_ONE for prefix in ("", "/api", "/live")}
+    assert rules - OF_NONE == twins | OTHERS_OF_ONE.keys()
+
+
+def test_a_look_is_written_down_whichever_way_it_is_had(stage: Stage, asgi: "Asgi"):
+    release = stage.start("seen", BROKEN)
+    stage.listed("seen")
+    eventually(lambda: release in str(stage.json("/problems")))
+    cookie = cookie_of(stage.app, stage.browser)
+    for path in (path.replace("{}", release) for paths in TWINS_OF_ONE.values() for path in paths):
+        assert looked(stage, path) == [(release, "page")], path
+        assert looked(stage, f"/api{path}") == [(release, "api")], path
+        # A stream without its page; the page's own belongs to the look at that.
+        assert looked(stage, path, lambda path=path: asgi.hear(f"/live{path}", cookie)) == [(release, "page")], path
+    for path, way in OTHERS_OF_ONE.values():
+        assert looked(stage, path.replace("{}", release)) == [(release, way)], path
+    table = f"/api/releases/{release}?format=csv"
+    assert looked(stage, table) == [(release, "api")]
     other = stage.start("other", ANSWERS)
     compare = f"/compare?left={release}&right={other}"
     assert looked(stage, compare) == [(release, "page"), (other, "page")]
-    assert looked(stage, f"/api{compare}") == [(release, "api"), (other, "api")]
-    assert looked(stage, f"/compare?left={release}&right={release}") == [(release, "page")]
-    for table in (f"/api/releases/{release}?format=csv", f"/api/releases/{release}/wait?phase=running"):
-        assert looked(stage, table) == [(release, "api")], table
-    for other_way in (f"/releases/{release}/matrix.csv", f"/badges/releases/{release}.svg"):
-        assert looked(stage, other_way) == [(release, "page")], other_way
     token = stage.browser.post("/api/tokens", json={"name": "CI"}).get_json()["token"]
     bearer = {"Authorization": f"Bearer {token}"}
     nobody = stage.app.test_client()
@@ -71,22 +108,36 @@ def test_a_look_is_written_down_whichever_way_it_is_had(stage: Stage, release: s
         assert looked(stage, path, nobody, **bearer) == [(release, "api")], path
 
 
+def test_a_look_by_a_link_names_the_link(stage: Stage, release: str):
+    stage.listed("seen")
+    accounts = stage.app.extensions["accounts"]
+    maker = accounts.known(EMAIL)
+    screen, reader = stage.app.test_client(), stage.app.test_client()
+    screen.set_cookie("release_dashboard_kiosk", accounts.kiosk_links.add(maker, "Kitchen"))
+    (link,) = accounts.kiosk_links.of(maker)
+    for path in ("/kiosk", f"/kiosk?show={release}", f"/kiosk/releases/{release}"):
+        assert looked(stage, path, screen) == [(release, "kiosk")], path
+        entry = accounts.audit.read(Wanted(), 1)[0]
+        assert (entry.actor, entry.details) == (None, {"way": "kiosk", "link_id": link.id, "link": "Kitchen"})
+    page = stage.ask(f"/badges?release={release}").text
+    (key,) = set(re.findall(r"svg\?key=([\w.~-]+)", page))
+    assert looked(stage, f"/badges/releases/{release}.svg?key={key}", reader) == [(release, "badge")]
+    entry = accounts.audit.read(Wanted(), 1)[0]
+    assert (entry.actor, entry.details) == (None, {"way": "badge", "link_of": EMAIL})
+
+
 def test_what_is_no_look_at_a_release_is_not_written_down(stage: Stage, release: str):
     stage.listed("seen")
-    link = stage.app.extensions["accounts"].kiosk_links.add(stage.app.extensions["accounts"].known(EMAIL), "Kitchen")
-    screen = stage.app.test_client()
-    screen.set_cookie("release_dashboard_kiosk", link)
     for path in (
-        *("/releases", "/problems", "/kiosk", "/entities/app:a0-0", f"/find?q={release}", f"/compare?left={release}"),
-        *(f"/releases/{release}/strip/small", f"/releases/{release}?kiosk=1"),
+        *("/releases", "/problems", "/entities/app:a0-0", f"/find?q={release}", f"/compare?left={release}"),
+        *(f"/releases/{release}?kiosk=1", "/problems?release=release:never", "/find?q=a0&in=release:never"),
         *("/releases/release:never", "/releases/odd", f"/releases/{release}/entities/app:never"),
+        *("/releases/release:never/strip/small", "/kiosk?q=nowhere", "/entities/release:never"),
         *(f"/releases/{release}?depth=9", f"/compare?left={release}&right=release:never"),
     ):
         for address in (path, f"/api{path}"):
             assert looked(stage, address) == [], address
     assert looked(stage, f"/releases/{release}", stage.app.test_client()) == []
-    assert screen.get(f"/kiosk/releases/{release}").status_code == 200
-    assert looked(stage, f"/kiosk/releases/{release}", screen) == []
 
 
 def test_an_open_page_asks_for_news_within_its_look(stage: Stage, release: str):
@@ -134,17 +185,34 @@ class Asgi:
     def count(self, _app: Flask, **_more: object) -> None:
         self.reached += 1
 
-    async def ask(self, path: str, cookie: str) -> int:
+    def hear(self, path: str, cookie: str) -> None:
+        """Ask for a stream, and go away as soon as there is one."""
+
+        async def hear() -> None:
+            self.open()
+            assert await self.ask(path, cookie, leaves=True) == 200, path
+
+        in_a_loop(hear)
+
+    async def ask(self, path: str, cookie: str, *, leaves: bool = False) -> int:
         sent: list[Any] = []
+        begun, asked = asyncio.Event(), False
 
         async def receive() -> dict[str, Any]:
+            nonlocal asked
+            if leaves and asked:
+                await begun.wait()
+                return {"type": "http.disconnect"}
+            asked = True
             return {"type": "http.request"}
 
         async def send(message: Any) -> None:
             sent.append(message)
+            begun.set()
 
+        path, _, query = path.partition("?")
         scope = {"type": "http", "http_version": "1.1", "method": "GET", "path": path, "raw_path": path.encode()}
-        scope |= {"query_string": b"", "headers": [(b"host", b"localhost"), (b"cookie", cookie.encode())]}
+        scope |= {"query_string": query.encode(), "headers": [(b"host", b"localhost"), (b"cookie", cookie.encode())]}
         await self.dashboard(scope, receive, send)
         return int(sent[0]["status"])
 

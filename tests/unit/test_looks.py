@@ -5,8 +5,7 @@ from threading import Barrier
 
 import pytest
 
-from dashboard.live.watched import Watched
-from dashboard.web.viewed import LOOK, OPEN, Looks, releases_in
+from dashboard.web.viewed import LOOK, OPEN, Looks
 
 KEY = ("rita", "release:r", "page")
 
@@ -87,19 +86,3 @@ def test_of_many_at_once_one_writes_and_the_others_wait_until_it_has():
         list(pool.map(ask, range(16)))
     assert world.written == [KEY]
     assert seen == [1] * 16
-
-
-@pytest.mark.parametrize(
-    ("what", "releases"),
-    [
-        (Watched("release", ("release:a", None)), ("release:a",)),
-        (Watched("history", ("release:a", "run")), ("release:a",)),
-        (Watched("pair", (("release:a", None), ("release:b", "run"))), ("release:a", "release:b")),
-        (Watched("list", "slice"), ()),
-        (Watched("problems"), ()),
-        (Watched("occurrences", "app:a"), ()),
-        (Watched("wall", ("slice", ("release:a", None))), ()),
-    ],
-)
-def test_what_is_about_single_releases_is_a_look_at_these(what: Watched, releases: tuple[str, ...]):
-    assert releases_in(what) == releases
