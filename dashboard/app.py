@@ -39,6 +39,7 @@ from dashboard.web import (
     routes,
     security,
     sessions,
+    shown_text,
     streams,
     strips,
     styleguide,
@@ -116,6 +117,7 @@ def _flask(settings: Settings) -> Flask:
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(FILTERS | drawings.FILTERS | charts.FILTERS | strips.FILTERS | kept.FILTERS)
+    shown_text.init_app(app)
     app.url_map.converters["id"] = IdConverter
     # An id may hold two slashes in a row.
     app.url_map.merge_slashes = False

@@ -11,7 +11,7 @@ import jinja2
 import pytest
 from jinja2 import meta
 
-from dashboard.web import charts, drawings, formats, kept, strips
+from dashboard.web import charts, drawings, formats, kept, shown_text, strips
 
 pytestmark = pytest.mark.unit
 
@@ -34,7 +34,7 @@ FORBIDDEN = {
 ALLOWED = {
     "domain": ("dashboard.domain",),
     "pages": ("dashboard.domain", "dashboard.pages", "dashboard.live.snapshots"),
-    "client": ("dashboard.client", "dashboard.web.converters", "dashboard.__version__"),
+    "client": ("dashboard.client", "dashboard.domain.display", "dashboard.web.converters", "dashboard.__version__"),
 }
 APP_MAY_BE_IMPORTED_BY = {"wsgi.py", "dashboard/cli.py"}
 
@@ -115,6 +115,8 @@ def templates() -> jinja2.Environment:
     """The templates, as an environment that only parses."""
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(ROOT / "templates"), autoescape=True)
     environment.filters.update(formats.FILTERS | drawings.FILTERS | charts.FILTERS | strips.FILTERS | kept.FILTERS)
+    environment.filters.update(shown_text.FILTERS)
+    environment.add_extension(shown_text.ByPlace)
     return environment
 
 

@@ -10,6 +10,7 @@ from dashboard.accounts.identities import Identities
 from dashboard.accounts.models import Role, User
 from dashboard.accounts.passwords import PasswordRefused, check_password_policy
 from dashboard.accounts.store import Accounts, EmailTaken, UserRefused, UserUnknown
+from dashboard.domain.display import display_id, display_text
 from dashboard.settings import SettingsError, load_settings
 
 REFUSALS = (PasswordRefused, EmailTaken, UserRefused, UserUnknown, AccountsUnavailable)
@@ -64,7 +65,7 @@ def add(email: str, password_stdin: bool, name: str | None, admin: bool) -> None
     with accounts.together():
         user = accounts.add(email, given, name=name, role=role)
         accounts.audit.add(Happened.by_command(Event.user_added, user.email, role=user.role))
-    click.echo(f"Added {user.email} as {user.role}.")
+    click.echo(f"Added {display_id(user.email)} as {user.role}.")
 
 
 @users.command("list")
@@ -85,7 +86,7 @@ def disable(email: str) -> None:
     with accounts.together():
         user = accounts.disable(email)
         accounts.audit.add(Happened.by_command(Event.user_disabled, user.email))
-    click.echo(f"Disabled {user.email}.")
+    click.echo(f"Disabled {display_id(user.email)}.")
 
 
 @users.command()
@@ -96,7 +97,7 @@ def enable(email: str) -> None:
     with accounts.together():
         user = accounts.enable(email)
         accounts.audit.add(Happened.by_command(Event.user_enabled, user.email))
-    click.echo(f"Enabled {user.email}.")
+    click.echo(f"Enabled {display_id(user.email)}.")
 
 
 @users.command()
@@ -110,7 +111,8 @@ def password(email: str, password_stdin: bool) -> None:
     with accounts.together():
         user = accounts.set_password(email, given)
         accounts.audit.add(Happened.by_command(Event.password_reset, user.email))
-    click.echo(f"Changed the password of {user.email}." + ("" if user.enabled else " The user is still disabled."))
+    note = "" if user.enabled else " The user is still disabled."
+    click.echo(f"Changed the password of {display_id(user.email)}.{note}")
 
 
 @users.command()
@@ -123,9 +125,8 @@ def unlink(email: str) -> None:
         count = Identities(accounts).forget(user)
         if count:
             accounts.audit.add(Happened.by_command(Event.user_unlinked, user.email))
-    click.echo(
-        f"{user.email} is linked to no account of a provider any more." if count else f"{user.email} was not linked."
-    )
+    done = "is linked to no account of a provider any more" if count else "was not linked"
+    click.echo(f"{display_id(user.email)} {done}.")
 
 
 @click.group(cls=AccountsGroup)
@@ -165,7 +166,8 @@ def _new_password(from_stdin: bool) -> str:
 
 def _row(user: User) -> tuple[str, ...]:
     state = "enabled" if user.enabled else "disabled"
-    return user.email, user.name or "-", user.role, state, f"{user.created_at:%Y-%m-%d %H:%M} UTC"
+    name = display_text(user.name or "-")
+    return display_id(user.email), name, user.role, state, f"{user.created_at:%Y-%m-%d %H:%M} UTC"
 
 
 def _show_table(rows: list[tuple[str, ...]]) -> None:

@@ -1,6 +1,5 @@
 """`release-dashboard releases`, `show` and `wait`: a dashboard somewhere, from a terminal or a script."""
 
-import json
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +15,7 @@ from dashboard import __version__
 from dashboard.client.api import Answer, Api, Away, Trouble, Unknown, Unreachable
 from dashboard.client.drawing import cause, list_lines, not_current, overall, parts_failed, tree_lines
 from dashboard.client.screen import JsonLines, Screen
-from dashboard.client.terminal import Terminal, clean
+from dashboard.client.terminal import Terminal, clean, one_json
 from dashboard.web.converters import path_of
 
 # The exit status for each phase in which a release may end. 2 is wrong use, 7 that it could not be found out.
@@ -67,7 +66,7 @@ def releases(q: str, phase: tuple[str, ...], since: str, limit: int, as_json: bo
     """List releases: what runs, then what has ended."""
     given = {"q": q, "phase": ",".join(phase), "since": since, "page_size": str(limit)}
     page = Api.from_environment().get("/releases", {name: value for name, value in given.items() if value}).page
-    click.echo(json.dumps(page, ensure_ascii=False) if as_json else "\n".join(list_lines(page, Terminal.now())))
+    click.echo(one_json(page) if as_json else "\n".join(list_lines(page, Terminal.now())))
 
 
 @command()
@@ -86,7 +85,7 @@ def show(release: str, watch: bool, as_json: bool) -> None:
     terminal = Terminal.now()
     # What scrolls has room for every row.
     shown = "\n".join(tree_lines(page, Terminal(terminal.colour, columns=terminal.columns)))
-    click.echo(json.dumps(page, ensure_ascii=False) if as_json else shown)
+    click.echo(one_json(page) if as_json else shown)
 
 
 @command()
@@ -103,7 +102,7 @@ def wait(release: str, phase: tuple[str, ...], timeout: int, as_json: bool) -> N
     paths = [f"{path}/wait" for path in _paths(release)]
     page = _wait(Api.from_environment(), paths, ",".join(phase), began + timeout)
     if as_json:
-        click.echo(json.dumps(page, ensure_ascii=False))
+        click.echo(one_json(page))
     else:
         awaited, why = ("", "") if page["reached"] else (f", not {' or '.join(phase)}", cause(page))
         said = f"{clean(page['id'])}: {overall(page)}{awaited}, after {round(time.monotonic() - began)} s"

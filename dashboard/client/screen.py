@@ -1,13 +1,12 @@
 """Where a release is shown as it goes on: drawn in place on a terminal, line by line into a file."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from dashboard.client.drawing import log_line, tree_lines
-from dashboard.client.terminal import Terminal
+from dashboard.client.terminal import Terminal, one_json
 
 
 class Screen:
@@ -45,5 +44,5 @@ class JsonLines:
         """Print it, if it is another than before."""
         said = {name: value for name, value in page.items() if name != "as_of"}
         if said != self._said:
-            click.echo(json.dumps(page, ensure_ascii=False))
+            click.echo(one_json(page))
         self._said = said

@@ -1,6 +1,8 @@
 """What a terminal is like, and how texts fit into it."""
 
+import json
 import os
+import re
 import shutil
 import sys
 import unicodedata
@@ -8,6 +10,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import click
+
+from dashboard.domain.display import display_text, escape_hidden, isolating
 
 # The colour of each phase, by its name in ANSI, and the sign before it. Never the colour alone.
 PHASES = {
@@ -33,6 +37,7 @@ class Ink(NamedTuple):
 
 PLAIN, DIM, BOLD = Ink(), Ink(dim=True), Ink(bold=True)
 Piece = tuple[str, Ink]
+_LINE_ENDS = re.compile("[\t\n\r]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,8 @@ class Terminal:
             if room is not None:
                 text = cut(text, room)
                 room -= cells(text)
+                # What writes from right to left must not turn what follows it.
+                text = isolating(text)
             shown.append(self._inked(text, ink))
         return "".join(shown)
 
@@ -82,7 +89,12 @@ def ink_of(phase: str) -> Ink:
 
 def clean(value: object) -> str:
     """A text of a rollout on one line, without anything that a terminal would obey."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in str(value))
+    return _LINE_ENDS.sub("\N{REPLACEMENT CHARACTER}", display_text(str(value)))
+
+
+def one_json(page: object) -> str:
+    """A JSON text that is the same data to a program, and in which nothing turns or hides on a terminal."""
+    return escape_hidden(json.dumps(page, ensure_ascii=False))
 
 
 def cells(text: str) -> int:
@@ -104,6 +116,6 @@ def cut(text: str, most: int) -> str:
 
 
 def _cells(character: str) -> int:
-    if unicodedata.combining(character):
+    if unicodedata.category(character) in {"Mn", "Me", "Cf"}:
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -20,8 +20,7 @@ class EntityType(StrEnum):
 
 
 RELEASE_PREFIX = f"{EntityType.RELEASE}:"
-# Control characters, and those that set the direction of what follows them.
-_UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _TYPES = frozenset(str(entity_type) for entity_type in EntityType)
 
 
@@ -84,11 +83,8 @@ def parse_release_id(text: str) -> str:
 
 
 def release_name(release_id: str) -> str:
-    """Return a release id without `release:`, where it begins so; else the whole id.
-
-    Characters that would turn the text around it, or that no page can show, are replaced.
-    """
-    return _UNSHOWN.sub("\N{REPLACEMENT CHARACTER}", release_id.removeprefix(RELEASE_PREFIX) or release_id)
+    """Return a release id without `release:`, where it begins so; else the whole id, without control characters."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", release_id.removeprefix(RELEASE_PREFIX) or release_id)
 
 
 def is_below_release(text: str) -> bool:

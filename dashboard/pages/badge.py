@@ -2,6 +2,7 @@
 
 from typing import ClassVar, Self
 
+from dashboard.domain.display import display_text
 from dashboard.domain.entities import Entity, Release
 from dashboard.domain.ids import release_name
 from dashboard.domain.overall import overall
@@ -53,6 +54,8 @@ def _progress(root: Entity) -> list[str]:
 
 
 def _shown(name: str, most: int = LONGEST_NAME) -> str:
-    """A text as there is room for it, without what has no place in XML."""
-    plain = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in name)
-    return plain if len(plain) <= most else f"{plain[: most - 1]}…"
+    """A text as there is room for it on one line, with what is hidden in it shown."""
+    cut = name = " ".join(name.split())
+    while len(display_text(cut)) > most:
+        cut = name[: min(len(cut), most) - 1]
+    return cut if cut == name else f"{cut}…"

@@ -6,9 +6,9 @@ from typing import ClassVar, Self
 
 from flask import Blueprint, Response, current_app, g, make_response, render_template, request, url_for
 from flask_login import current_user
-from markupsafe import escape
 
 from dashboard.accounts.badge_links import BadgeLinks, maker_of
+from dashboard.domain.display import display_text
 from dashboard.domain.ids import parse_release_id
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import NotFound, SourceUnavailable
@@ -18,6 +18,7 @@ from dashboard.web.asked import a_release
 from dashboard.web.contrast import tokens
 from dashboard.web.errors import RETRY_AFTER
 from dashboard.web.guard import the_accounts
+from dashboard.web.shown_text import as_data, shown_attribute
 from dashboard.web.viewed import the_releases
 
 # Which colours a phase has; those of the sheets, by the same words.
@@ -55,11 +56,11 @@ class DrawnBadge(Model):
         """The drawing of a badge."""
         light, colour = _light(), _COLOURS.get(badge.phase, str(badge.phase))
         size = float(light["t2"].removesuffix("px"))
-        name_width = _width(badge.name, size)
+        name_width = _width(display_text(badge.name), size)
         return cls(
             badge=badge,
             name_width=name_width,
-            width=name_width + _width(badge.said, size),
+            width=name_width + _width(display_text(badge.said), size),
             size=size,
             font=light["font"],
             text=light["text"],
@@ -86,9 +87,11 @@ class BadgesPage(Model):
     @classmethod
     def of(cls, release_id: str, preview: str, picture: str, target: str) -> Self:
         """The page of a release: its picture for this page and for others, and where that leads."""
-        name = "".join(f"\\{character}" if character in "[]\\<`" else character for character in release_id)
+        # What others show is as safe to read there as here.
+        plain_name = display_text(release_id)
+        name = "".join(f"\\{character}" if character in "[]\\<`" else character for character in plain_name)
         plain_picture, plain_target = (url.replace("(", "%28").replace(")", "%29") for url in (picture, target))
-        html = f'<a href="{escape(target)}"><img src="{escape(picture)}" alt="{escape(release_id)}"></a>'
+        html = f'<a href="{as_data(target)}"><img src="{as_data(picture)}" alt="{shown_attribute(release_id)}"></a>'
         markdown = f"[![{name}]({plain_picture})]({plain_target})"
         texts = ("Markdown", markdown), ("HTML", html), ("The picture's address", picture)
         return cls(release_id=release_id, preview=preview, texts=texts)

@@ -7,11 +7,12 @@ same version of a page is the same text.
 from collections.abc import Callable
 from datetime import datetime
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from dashboard.pages.spans import MarkView, TimelineRow, WaveSpan
 from dashboard.pages.timeline import TimelinePage
 from dashboard.web.formats import duration, iso, time
+from dashboard.web.shown_text import shown, shown_attribute
 
 # What something that took no time is wide, in percent.
 LEAST = 0.4
@@ -46,7 +47,7 @@ def bars(row: TimelineRow, page: TimelinePage) -> Markup:
     drawn = []
     if isinstance(row, WaveSpan) and row.expected_from and row.expected_at:
         begins, ends = _at(page, row.expected_from), _at(page, row.expected_at)
-        title = f"<title>estimated, {escape(page.estimate.basis if page.estimate else '')}</title>"
+        title = f"<title>estimated, {shown_attribute(page.estimate.basis if page.estimate else '')}</title>"
         drawn.append(_rectangle("expected", begins, ends, inside=title))
     if row.from_at:
         begins, ends = _at(page, row.from_at), _at(page, row.to_at or page.changed_at)
@@ -63,7 +64,7 @@ def took(row: TimelineRow) -> Markup:
         return Markup()
     if row.to_at is None:
         return time(row.from_at, "since")
-    return escape(duration(row.from_at, row.to_at) if row.to_at > row.from_at else "")
+    return shown(duration(row.from_at, row.to_at) if row.to_at > row.from_at else "")
 
 
 def _plot(name: str, inside: str) -> Markup:
@@ -103,7 +104,7 @@ def _mark(mark: MarkView, page: TimelinePage) -> str:
     grows = "" if mark.at else " data-grows"
     count = f'<text x="12" y="4">{mark.count:,}</text>' if mark.count > 1 else ""
     icon = f'<use href="#i-{mark.kind}" x="-7" y="-7.5" width="14" height="14"/>'
-    title = f"<title>{escape(mark.text)}</title>"
+    title = f"<title>{shown_attribute(mark.text)}</title>"
     return f'<svg class="mark {mark.kind}" x="{at}%" y="50%"{grows}>{title}<circle r="9.5"/>{icon}{count}</svg>'
 
 

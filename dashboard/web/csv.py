@@ -11,6 +11,7 @@ from flask import request
 from werkzeug.wrappers import Response
 
 from dashboard.accounts.audit import Event
+from dashboard.domain.display import display_text
 from dashboard.live.snapshots import Snapshot
 from dashboard.web.audit import record
 from dashboard.web.told import utc
@@ -52,6 +53,7 @@ def as_file(answer: Response, name: str, as_of: datetime, *, stale: bool, ending
 
 def _plain(cell: str) -> str:
     """A quotation mark before what would be a formula: spreadsheets then show the cell as text."""
+    cell = display_text(cell)
     return f"'{cell}" if cell.startswith(_CONTROL) or cell.lstrip().startswith(_FORMULA) else cell
 
 

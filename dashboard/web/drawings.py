@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from dashboard.domain.phases import Phase
 from dashboard.pages.matrix_parts import Cell, ClusterHead
@@ -10,6 +10,7 @@ from dashboard.pages.rows import Row, WorkedRow
 from dashboard.pages.views import Progress
 from dashboard.web.formats import duration, note_of_version, plural, time
 from dashboard.web.links import entity_url
+from dashboard.web.shown_text import as_data, shown, shown_attribute
 
 _GOING_ON = frozenset({Phase.RUNNING, Phase.PAUSED})
 _WITHOUT_TIMES = frozenset({Phase.PENDING, Phase.UNKNOWN})
@@ -17,13 +18,13 @@ _WITHOUT_TIMES = frozenset({Phase.PENDING, Phase.UNKNOWN})
 
 def marks(row: Row) -> Markup:
     """The attributes by which scripts and tests know a row: their values are exactly those of the JSON."""
-    state = escape(row.state)
-    return Markup(f'data-entity-id="{escape(row.id)}" data-state="{state}" data-phase="{row.phase}"')  # noqa: S704
+    state = as_data(row.state)
+    return Markup(f'data-entity-id="{as_data(row.id)}" data-state="{state}" data-phase="{row.phase}"')  # noqa: S704
 
 
 def chosen(drawn: Markup, entity_id: str | None) -> Markup:
     """Rows as they were drawn, the one of this entity marked: no page but one has it, and it may have thousands."""
-    mark = f'data-entity-id="{escape(entity_id)}"'
+    mark = f'data-entity-id="{as_data(entity_id)}"'
     marked = str(drawn).replace(mark, f'{mark} aria-current="true"', 1)
     return Markup(marked) if entity_id else drawn  # noqa: S704 - drawn by us
 
@@ -36,7 +37,9 @@ def word(row: Row) -> Markup:
 def state(row: Row) -> Markup:
     """A row's label, what its shape says for those who do not see it, and the rollout's exact word to point at."""
     spoken = f'<span class="sr"> ({row.spoken})</span>' if row.spoken else ""
-    label = f'<span class="word {row.shown_phase}" title="{escape(row.state)}">{escape(row.label)}{spoken}</span>'
+    label = (
+        f'<span class="word {row.shown_phase}" title="{shown_attribute(row.state)}">{shown(row.label)}{spoken}</span>'
+    )
     return Markup(label)  # noqa: S704 - escaped above
 
 
@@ -44,18 +47,18 @@ def last_word(row: Row) -> Markup:
     """What an overruled row said last, which is no longer true."""
     if not row.overruled:
         return Markup()
-    said = escape(row.word.replace("_", " "))
-    return Markup(f'<span class="last-word" title="{escape(row.state)}">last said {said}</span>')  # noqa: S704 - escaped
+    said = shown(row.word.replace("_", " "))
+    return Markup(f'<span class="last-word" title="{shown_attribute(row.state)}">last said {said}</span>')  # noqa: S704 - escaped
 
 
 def took(row: WorkedRow) -> Markup:
     """How long: until its end where it has ended; from the begin of work on it, and counting, while it has not."""
-    began, ended, shown = row.began_at, row.ended_at, ""
+    began, ended, length = row.began_at, row.ended_at, ""
     if began and row.phase in _GOING_ON:
-        shown = time(began, "since")
+        length = time(began, "since")
     elif began and ended and ended > began and row.phase not in _WITHOUT_TIMES:
-        shown = duration(began, ended)
-    return Markup(f'<span class="took">{shown}</span>')  # noqa: S704 - no text in it
+        length = duration(began, ended)
+    return Markup(f'<span class="took">{length}</span>')  # noqa: S704 - no text in it
 
 
 def since(row: WorkedRow) -> Markup:
@@ -125,10 +128,11 @@ def matrix_cell(cell: Cell | None, app: str, cluster: ClusterHead, release_id: s
         return Markup(f'<td class="{kinds}"><span class="sr">{said}</span></td>')  # noqa: S704 - no text in it but ours
     kinds = f"{edge} {cell.phase}{' differs' if cell.differs else ''}{' broken' if cell.broken else ''}"
     note = note_of_version(cell.phase, runs=cell.version_runs) if cell.version else ""
-    told = f"{cell.version or 'no version told'}{f' {note}' if note else ''}"
-    title = escape(f"{app} in {cluster.name}: {told}, {cell.label}")
-    href = f' href="{escape(entity_url(cell.id, release_id))}"' if cell.addressable else ""
-    marked = f'data-entity-id="{escape(cell.id)}" data-state="{escape(cell.state)}" data-phase="{cell.phase}"'
+    version, more = shown_attribute(cell.version or "no version told"), f" {note}" if note else ""
+    place = f"{shown_attribute(app)} in {shown_attribute(cluster.name)}"
+    title = f"{place}: {version}{more}, {shown_attribute(cell.label)}"
+    href = f' href="{as_data(entity_url(cell.id, release_id))}"' if cell.addressable else ""
+    marked = f'data-entity-id="{as_data(cell.id)}" data-state="{as_data(cell.state)}" data-phase="{cell.phase}"'
     inner = f'<a{href} title="{title}">{_said_in(cell, note)}</a>'
     return Markup(f'<td class="{kinds}" {marked}>{inner}</td>')  # noqa: S704 - escaped above
 
@@ -140,8 +144,8 @@ def _said_in(cell: Cell, note: str) -> str:
     phase = cell.phase.replace("_", " ")
     known = "" if cell.label.lower() == phase else f" ({phase})"
     said = f", {note}" if note and note not in {phase, cell.label.lower()} else ""
-    spoken = f"{said}{', differs' if cell.differs else ''}, {escape(cell.label)}{known}"
-    version = escape(cell.version or "no version")
+    spoken = f"{said}{', differs' if cell.differs else ''}, {shown(cell.label)}{known}"
+    version = shown(cell.version or "no version")
     return f'{sign}{f"<em>{version}</em>" if note else version}{tries}<span class="sr">{spoken}</span>'
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from dashboard.pages.profile import ProfilePage, ProfileView, SessionItem
 from dashboard.pages.users import UserItem, UserPage, UsersPage
 from dashboard.web import samples
-from dashboard.web.examples import Example, partial
+from dashboard.web.examples import Example, macro, partial
 
 BEGUN = samples.NOW - timedelta(days=40)
 ADA = UserItem(
@@ -71,6 +71,12 @@ def users() -> Iterator[Example]:
     yield partial("users_add", "refused", page.model_copy(update={"wrong": wrong, "typed": typed}))
     yield partial("users_list", "a page of several", page)
     yield partial("users_list", "a page beyond the last", page.model_copy(update={"items": (), "page": 9}))
+    yield macro(
+        "identity",
+        "identity",
+        "an address that looks like another's",
+        "\N{CYRILLIC SMALL LETTER A}da\u200b@example.com",
+    )
     yield partial("users_list", "nobody", page.model_copy(update={"items": (), "total": 0, "page": 1}))
     for state, user, own in (("oneself", ADA, True), ("somebody who is disabled", GONE, False)):
         yield partial("user_role", state, UserPage(user=user, own=own), "settings")

@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from pydantic import JsonValue
 
 from dashboard.domain.phases import Phase
 from dashboard.web.links import entity_url, here, opening_url, selecting_url, without
+from dashboard.web.shown_text import shown
 
 MAX_LINE = 160
 # Characters of a text on a page that shows other things beside it.
@@ -71,7 +72,7 @@ def version(row: Any) -> Markup:  # noqa: ANN401 - whatever has a version and a 
     note = note_of_version(row.phase, runs=row.version_runs)
     words = f" <small>{note}</small>" if note else ""
     planned = " planned" if note else ""
-    return Markup(f'<span class="ver{planned}">{escape(row.version)}{words}</span>')  # noqa: S704 - escaped
+    return Markup(f'<span class="ver{planned}">{shown(row.version)}{words}</span>')  # noqa: S704 - escaped
 
 
 def line(value: str) -> str:

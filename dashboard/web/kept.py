@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from flask import Blueprint, Flask, Response, current_app, g, make_response, redirect, render_template, request, url_for
 from flask_login import current_user
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
 
 from dashboard.accounts.database import AccountsUnavailable
@@ -18,6 +18,7 @@ from dashboard.web.formats import theme
 from dashboard.web.guard import asked_page
 from dashboard.web.listing import asked_filter, filter_query, view_query
 from dashboard.web.security import local_target
+from dashboard.web.shown_text import as_data
 
 THEME_SECONDS = 365 * 24 * 3600
 # As forms send them; what is none of these is refused where it is kept.
@@ -156,7 +157,7 @@ def clocks(user: object) -> Markup:
     """The attributes by which the page's script knows in which zone, and by how many hours, to write times."""
     preferences = _preferences() if getattr(user, "is_authenticated", False) else Preferences()
     hours = preferences.hours or ""
-    return Markup(f'data-zone="{escape(preferences.zone)}" data-hours="{hours}"')  # noqa: S704 - escaped
+    return Markup(f'data-zone="{as_data(preferences.zone)}" data-hours="{hours}"')  # noqa: S704 - escaped
 
 
 def _preferences() -> Preferences:

@@ -3,11 +3,12 @@
 Drawn by functions: a strip has hundreds of cells, and each version of a page draws all of them.
 """
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from dashboard.domain.phases import Phase
 from dashboard.pages.strip import Strip, StripCell, StripWave
 from dashboard.web.links import opening_url
+from dashboard.web.shown_text import as_data, shown_attribute
 
 # In a small picture: how wide a cell is at most and with what gap, how wide all of it, and the gap between waves.
 CELL, GAP, WHOLE, WAVE_GAP = 6, 2, 240, 8
@@ -43,14 +44,14 @@ def wall_cells(wave: StripWave) -> Markup:
 
 def _cell(cell: StripCell, release_id: str, at: int, marked: bool) -> str:
     retrying = " retrying" if cell.progress.retrying else ""
-    names = f'class="cell {cell.shown_phase}{retrying}" aria-label="{escape(cell.told)}"'
+    names = f'class="cell {cell.shown_phase}{retrying}" aria-label="{shown_attribute(cell.told)}"'
     if marked:
-        state = escape(cell.state)
-        names += f' data-entity-id="{escape(cell.id)}" data-state="{state}" data-phase="{cell.phase}"'
+        state = as_data(cell.state)
+        names += f' data-entity-id="{as_data(cell.id)}" data-state="{state}" data-phase="{cell.phase}"'
     if not (cell.addressable and release_id):
         return f'<li><span role="img" {names}></span></li>'
     stop = ' tabindex="-1"' if at else ""
-    return f'<li><a {names}{stop} href="{escape(opening_url(cell.id, release_id))}#{cell.key}"></a></li>'
+    return f'<li><a {names}{stop} href="{as_data(opening_url(cell.id, release_id))}#{cell.key}"></a></li>'
 
 
 def small(strip: Strip) -> Markup:
@@ -61,7 +62,7 @@ def small(strip: Strip) -> Markup:
     for wave in strip.waves:
         drawn.append(_small_wave(wave, at, scale, each=strip.clusters <= SMALL_CELLS))
         at += (_width(wave) + WAVE_GAP) * scale
-    told, width = escape(strip.told), max(at - WAVE_GAP * scale, 1)
+    told, width = shown_attribute(strip.told), max(at - WAVE_GAP * scale, 1)
     return Markup(  # noqa: S704 - escaped above
         f'<svg class="small-strip" role="img" aria-label="{told}" width="{width:.0f}" height="{HEIGHT}" '
         f'viewBox="0 0 {width:.1f} {HEIGHT}">{"".join(drawn)}</svg>'

@@ -6,7 +6,6 @@ from hashlib import blake2b
 from typing import Any
 
 from flask import Blueprint, Response, copy_current_request_context, render_template, request
-from markupsafe import escape
 
 from dashboard import __version__
 from dashboard.pages.table import Table
@@ -18,6 +17,7 @@ from dashboard.web.links import links_beside
 from dashboard.web.media import Form, asked_form
 from dashboard.web.renderings import the_renderings
 from dashboard.web.shown import Shown
+from dashboard.web.shown_text import as_data
 from dashboard.web.tables import table_answer
 from dashboard.web.texts import Text
 from dashboard.web.told import TOLD, Told, answer, exact, told, unchanged
@@ -148,7 +148,7 @@ def _whole(shown: Shown, tag: str) -> Told:
         "header": render_template("partials/_header.html").encode(),
         "tag": tag.encode(),
         "theme": theme(request.cookies).encode(),
-        "site": escape(request.root_url.rstrip("/")).encode("utf-8", "replace"),
+        "site": as_data(request.root_url.rstrip("/")).encode("utf-8", "replace"),
         **slots(),
     }
     return told(shown, tag, "template", _shared(shown, tag, "template"), exact, values)

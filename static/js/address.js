@@ -3,6 +3,8 @@
 // What is open: `open` and `shut` name what differs from what is open by itself. What the address names and the page has
 // not is left as it is.
 
+import { original } from "./text.js";
+
 // As many as the server takes.
 const MOST = 500;
 const LOOKED_FOR = ["q", "phase", "changed"];
@@ -104,7 +106,7 @@ async function copy(button) {
   const text = /** @type {HTMLElement} */ (button.previousElementSibling);
   button.textContent = "copied";
   try {
-    await navigator.clipboard.writeText(text.innerText);
+    await navigator.clipboard.writeText(original(text.innerText));
   } catch {
     // Refused, or plain http: what is marked can be copied by its keys.
     getSelection()?.selectAllChildren(text);

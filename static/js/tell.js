@@ -1,6 +1,7 @@
 // Tells of changes those who do not see them: in words for assistive technology, and by notifications of the browser.
 
 import { isOver, noteStatus } from "./live.js";
+import { visible } from "./text.js";
 
 // What has changed in the tree is told in bulk, the worst first, and at most every two seconds.
 // The bars say in words how far each cluster is; what they said before and say now is the difference. Nothing is told
@@ -149,7 +150,7 @@ async function look(release, watched) {
   const at = new Date(now.closed_at ?? now.updated_at ?? now.as_of).toLocaleTimeString();
   const words = phase === "paused" ? "waits for somebody" : now.summary;
   const why = now.error_message ?? (now.phase === phase ? now.state : now.summary);
-  new Notification(`${now.name}: ${words}`, { body: `${why.slice(0, 160)}\n${at}` }).onclick = () => {
+  new Notification(`${visible(now.name)}: ${visible(words)}`, { body: `${visible(why.slice(0, 160))}\n${at}` }).onclick = () => {
     focus();
     if (location.pathname !== watched.href) open(watched.href);
   };
@@ -181,7 +182,7 @@ async function toggle() {
   if (!now || now.closed_at) return "How it stands is not known now, or it has ended.";
   const words = "You will be told when it fails, waits or ends, while a tab of the dashboard is open.";
   try {
-    new Notification(now.name, { body: words });
+    new Notification(visible(now.name), { body: words });
   } catch {
     return "This browser lets no page notify you.";
   }

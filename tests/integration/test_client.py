@@ -321,7 +321,7 @@ def test_nothing_that_a_rollout_says_reaches_the_terminal_as_a_command(run: Run,
     for args in (("show", release), ("show", release, "--watch"), ("wait", release), ("releases", "-q", release)):
         output = run(*args).output
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", output), args
-    assert "�[2Jgone�31m��" in run("show", release).output
+    assert "�[2Jgone�31m�‹U+202E›" in run("show", release).output
 
 
 @pytest.mark.parametrize(

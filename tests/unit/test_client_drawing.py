@@ -37,7 +37,7 @@ def test_a_text_is_cut_to_the_columns_that_it_takes(text: str, most: int, shown:
 
 
 def test_a_text_stays_on_its_line_and_says_nothing_to_the_terminal() -> None:
-    assert clean("a\nb\x1b[1m\x9b\u2028\u202e") == "a�b�[1m���"
+    assert clean("a\nb\x1b[1m\u2028\u202e") == "a�b‹U+001B›[1m‹U+2028›‹U+202E›"
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_what_temporal_takes_for_no_workflow_id_is_refused_with_the_reason(text:
         ("release:", "release:"),
         ("app:shop", "app:shop"),
         ("two words", "two words"),
-        ("a\N{RIGHT-TO-LEFT OVERRIDE}b\n", "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}"),
+        ("a\N{RIGHT-TO-LEFT OVERRIDE}b\n", "a\N{RIGHT-TO-LEFT OVERRIDE}b\N{REPLACEMENT CHARACTER}"),
     ],
 )
 def test_a_release_is_called_by_its_id_without_its_prefix(release_id: str, name: str):

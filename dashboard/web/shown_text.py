@@ -1,0 +1,122 @@
+"""Where texts become HTML: templates and drawings escape by these functions alone.
+
+A template need not say which: whether an expression stands in a text, in an attribute that is shown or in one that is
+data is known from the template itself.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Flask
+from jinja2.ext import Extension
+from jinja2.lexer import Token, TokenStream
+from markupsafe import Markup, escape
+
+from dashboard.domain.display import display_id, display_text, isolated, isolating, turns, unusual
+
+# Attributes that people see or hear. All others are data, for the browser and for scripts.
+_SHOWN = frozenset({"title", "alt", "placeholder", "aria-label", "data-label", "data-title"})
+# Elements of SVG and forms that take no other elements.
+_PLAIN = frozenset({"title", "desc", "text", "option", "textarea"})
+
+
+def shown(value: object) -> Markup:
+    """Return a text between tags; one from right to left is kept from turning what is beside it."""
+    if hasattr(value, "__html__"):
+        return escape(value)
+    shown = display_text(str(value))
+    return Markup("<bdi>{}</bdi>").format(shown) if turns(shown) else escape(shown)
+
+
+def shown_attribute(value: object) -> Markup:
+    """Return a text for where there is no room for markup: in attributes that are shown, in titles and options."""
+    return escape(value if hasattr(value, "__html__") else isolated(str(value)))
+
+
+def as_data(value: object) -> Markup:
+    """Return a text as it is, for scripts, forms and addresses."""
+    return escape(value)
+
+
+def identity(value: str) -> Markup:
+    """Return an id or name for where it must pass for no other's, in a text or an attribute: all hidden in it shown."""
+    return escape(isolating(display_id(value)))
+
+
+def finalize(value: Any) -> Any:  # noqa: ANN401 - whatever an expression gives
+    """Show what an expression of a template gives."""
+    # Called for every expression: a tree has tens of thousands.
+    if not isinstance(value, str) or (value.isascii() and value.isprintable()):
+        return value
+    return shown(value)
+
+
+def init_app(app: Flask) -> None:
+    """Have all templates show texts so."""
+    app.jinja_env.finalize = finalize
+    app.jinja_env.add_extension(ByPlace)
+    app.jinja_env.filters.update(FILTERS)
+
+
+class ByPlace(Extension):
+    """Has each expression of a template escaped for the place in which it stands."""
+
+    def filter_stream(self, stream: TokenStream) -> Iterator[Token]:
+        """Put the place's filter behind each expression."""
+        place, used = Place(), ""
+        for token in stream:
+            if token.type == "data":
+                place.feed(token.value)
+            if token.type == "variable_end" and used:
+                for kind, value in (("rparen", ")"), ("pipe", "|"), ("name", used)):
+                    yield Token(token.lineno, kind, value)
+            yield token
+            if token.type == "variable_begin":
+                used = place.filter
+                if used:
+                    yield Token(token.lineno, "lparen", "(")
+
+
+class Place:
+    """Where in a document what was read so far ends."""
+
+    def __init__(self) -> None:
+        self._in_tag = self._in_name = False
+        self._quote = self._word = self._element = ""
+
+    def feed(self, data: str) -> None:
+        """Read on."""
+        for character in data:
+            if self._quote:
+                if character == self._quote:
+                    self._quote = self._word = ""
+            elif self._in_tag:
+                self._read_tag(character)
+            elif character == "<":
+                self._in_tag = self._in_name = True
+                self._element = ""
+
+    def _read_tag(self, character: str) -> None:
+        if character == ">" or character.isspace():
+            self._in_tag, self._in_name, self._word = character != ">", False, ""
+        elif self._in_name:
+            self._element += character
+        elif character in "\"'":
+            self._quote = character
+        else:
+            self._word += character
+
+    @property
+    def in_text(self) -> bool:
+        """Whether what comes next stands between tags."""
+        return not (self._in_tag or self._quote)
+
+    @property
+    def filter(self) -> str:
+        """The filter for an expression here; empty between tags, where none is needed."""
+        if self._quote:
+            return "shown_attribute" if self._word.removesuffix("=") in _SHOWN else "as_data"
+        return "shown_attribute" if self.in_text and self._element in _PLAIN else ""
+
+
+FILTERS = {"shown_attribute": shown_attribute, "as_data": as_data, "identity": identity, "unusual": unusual}
