@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -27,6 +28,15 @@ ON_EVERY_DATABASE = pytest.mark.parametrize("settings", ["sqlite", "postgresql"]
 # Nothing of it is to outlive the tests.
 FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=200"
 MADE = "made"
+# Where the server finds a function before its own of the same name, so that tests can tell it what time it is.
+TOLD_TIME = """
+CREATE SCHEMA told;
+CREATE TABLE told.time (now timestamptz);
+CREATE FUNCTION public.statement_timestamp() RETURNS timestamptz LANGUAGE sql STABLE AS
+    'SELECT coalesce((SELECT now FROM told.time), pg_catalog.statement_timestamp())';
+"""
+# Those that run, for tests that tell them the time.
+RUNNING: list["Postgres"] = []
 
 
 class Postgres:
@@ -81,6 +91,13 @@ class Postgres:
         accounts = Accounts(self.url(name))
         accounts.upgrade()
         accounts.close()
+        self.run(TOLD_TIME, f"ALTER DATABASE {name} SET search_path = public, pg_catalog", database=name)
+
+    def tell_time(self, now: datetime | None) -> None:
+        """Let it be this moment, and no other, in the database with the tables of today; or what it is."""
+        if self._emptying:
+            told = f"INSERT INTO told.time VALUES ('{now.isoformat()}')" if now else "SELECT 1"
+            self._emptying.exec_driver_sql(f"DELETE FROM told.time; {told}")
 
     def run(self, *statements: str, database: str = "postgres") -> None:
         """Do something that takes no transaction."""
@@ -108,7 +125,9 @@ def running() -> Iterator[Postgres]:
             postgres = Postgres(port, user)
             eventually(lambda: server.check() or postgres.answers())
             postgres.make(MADE)
+            RUNNING.append(postgres)
             yield postgres
+            RUNNING.remove(postgres)
             postgres.close()
         finally:
             server.process.send_signal(signal.SIGQUIT)

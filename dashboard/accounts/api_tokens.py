@@ -7,7 +7,7 @@ they get another password or are disabled.
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import uuid4
@@ -15,7 +15,8 @@ from uuid import uuid4
 from sqlalchemy import ColumnElement, bindparam, delete, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
-from dashboard.accounts.models import ApiTokenRow, User, UserRow
+from dashboard.accounts.database import now_in
+from dashboard.accounts.models import NOW, ApiTokenRow, User, UserRow
 from dashboard.accounts.opaque import drawn, hash_of
 
 PREFIX = "rdt_"
@@ -51,7 +52,10 @@ class TooManyTokens(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ApiToken:
-    """A token as it is listed. `used_at` is exact to ten minutes; one that is not `valid` opens nothing any more."""
+    """A token as it is listed. `used_at` is exact to ten minutes; one that is not `valid` opens nothing any more.
+
+    `asked_at` is when it was asked for, by the database's clock.
+    """
 
     id: str
     name: str
@@ -60,6 +64,7 @@ class ApiToken:
     expires_at: datetime | None
     used_at: datetime | None
     revoked_at: datetime | None
+    asked_at: datetime
 
     @property
     def valid(self) -> bool:
@@ -69,7 +74,7 @@ class ApiToken:
     @property
     def expired(self) -> bool:
         """Whether its time is over."""
-        return self.expires_at is not None and self.expires_at <= datetime.now(UTC)
+        return self.expires_at is not None and self.expires_at <= self.asked_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +87,15 @@ class Admitted:
 
 _USERS, _TOKENS = UserRow.__table__, ApiTokenRow.__table__
 _OF_USER = [_USERS.c[field.name] for field in fields(User)]
+_OF_TOKEN = [field.name for field in fields(ApiToken) if field.name != "asked_at"]
 # Asked with every request: without the ORM, and built once.
 _FOUND = (
-    select(*_OF_USER, _TOKENS.c.scope, _TOKENS.c.id, _TOKENS.c.used_at)
+    select(*_OF_USER, _TOKENS.c.scope, _TOKENS.c.id, _TOKENS.c.used_at, NOW)
     .join_from(_TOKENS, _USERS, _TOKENS.c.user_id == _USERS.c.id)
     .where(
         _TOKENS.c.token_hash == bindparam("hash"),
         _TOKENS.c.revoked_at.is_(None),
-        or_(_TOKENS.c.expires_at.is_(None), _TOKENS.c.expires_at > bindparam("now", type_=_TOKENS.c.expires_at.type)),
+        or_(_TOKENS.c.expires_at.is_(None), _TOKENS.c.expires_at > NOW),
         _USERS.c.disabled_at.is_(None),
     )
 )
@@ -107,11 +113,13 @@ class ApiTokens:
         Returns it and its secret, which nobody can be told again. What has ended is forgotten. Raises TokenRefused, or
         TooManyTokens, also if the user's sessions have ended meanwhile: nobody reads that any more.
         """
-        now, secret = datetime.now(UTC), drawn(PREFIX)
-        expires_at = now + timedelta(days=_normal_days(days)) if days is not None else None
-        made = ApiToken(uuid4().hex, _normal_name(name), _normal_scope(scope), now, expires_at, None, None)
-        row = {field.name: getattr(made, field.name) for field in fields(ApiToken)}
+        secret, named, allowed = drawn(PREFIX), _normal_name(name), _normal_scope(scope)
+        lasts = timedelta(days=_normal_days(days)) if days is not None else None
         with self._transaction() as session:
+            now = now_in(session)
+            expires_at = now + lasts if lasts else None
+            made = ApiToken(uuid4().hex, named, allowed, now, expires_at, None, None, now)
+            row = {name: getattr(made, name) for name in _OF_TOKEN}
             # What ends the user's tokens waits for this, or has been before it and is seen here.
             session.execute(select(UserRow.id).where(_unchanged(user)).with_for_update())
             session.execute(delete(ApiTokenRow).where(ApiTokenRow.user_id == user.id, ~_holds(now)))
@@ -121,28 +129,26 @@ class ApiTokens:
 
     def admits(self, secret: str) -> Admitted | None:
         """Who asks by this token and what it may do, if it holds; notes from time to time that it was used."""
-        now = datetime.now(UTC)
         with self._transaction() as session:
-            row = session.execute(_FOUND, {"hash": hash_of(secret), "now": now}).first()
+            row = session.execute(_FOUND, {"hash": hash_of(secret)}).first()
             if row is None:
                 return None
-            *of_user, scope, token_id, used_at = row
+            *of_user, scope, token_id, used_at, now = row
             if used_at is None or now - used_at >= USED_EVERY:
                 _note_use(session, token_id, now)
             return Admitted(User(*of_user), Scope(scope))
 
     def of(self, user: User) -> list[ApiToken]:
         """The user's tokens, the newest first; what has ended stays until the next is made."""
-        asked = select(*(_TOKENS.c[field.name] for field in fields(ApiToken))).where(_TOKENS.c.user_id == user.id)
+        asked = select(*(_TOKENS.c[name] for name in _OF_TOKEN), NOW).where(_TOKENS.c.user_id == user.id)
         with self._transaction() as session:
             found = session.execute(asked.order_by(_TOKENS.c.created_at.desc())).all()
-        return [ApiToken(row.id, row.name, Scope(row.scope), *row[3:]) for row in found]
+        return [ApiToken(row.id, row.name, Scope(row.scope), *tuple(row)[3:]) for row in found]
 
     def revoke(self, user: User, token_id: str) -> bool:
         """End one of the user's tokens at once; whether there was one with this id, ended or not."""
         own = (ApiTokenRow.id == token_id) & (ApiTokenRow.user_id == user.id)
-        now = literal(datetime.now(UTC), _TOKENS.c.revoked_at.type)
-        ended = update(ApiTokenRow).where(own).values(revoked_at=func.coalesce(ApiTokenRow.revoked_at, now))
+        ended = update(ApiTokenRow).where(own).values(revoked_at=func.coalesce(ApiTokenRow.revoked_at, NOW))
         with self._transaction() as session:
             return session.scalar(ended.returning(ApiTokenRow.id)) is not None
 

@@ -4,13 +4,13 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from dashboard.accounts.models import LONGEST_ADDRESS, AuditRow
+from dashboard.accounts.models import LONGEST_ADDRESS, NOW, AuditRow
 
 LONGEST_SUBJECT = 300
 # As the actor of what somebody does who needs no login: whoever may run the commands may do all that they do.
@@ -108,10 +108,10 @@ class AuditLog:
         self._session = session
 
     def add(self, happened: Happened) -> None:
-        """Write it down, with this moment."""
+        """Write it down, with this moment by the database's clock."""
         written = happened.plain()
         row = AuditRow(
-            at=datetime.now(UTC),
+            at=NOW,
             actor_id=written.actor_id,
             actor=written.actor,
             event=written.event,

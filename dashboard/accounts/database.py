@@ -2,15 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from threading import Lock, local
 
-from sqlalchemy import Connection, Engine, make_url
+from sqlalchemy import Connection, Engine, make_url, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
+from dashboard.accounts.clock import ClockComparison
 from dashboard.accounts.engines import engine_of, lock_writes
 from dashboard.accounts.marks import Marks
+from dashboard.accounts.models import NOW
 from dashboard.accounts.revisions import prepare, unusable_told, upgrade
 
 # What `together` takes, of all processes: any number, as long as nothing else on the server takes the same for a lock.
@@ -32,6 +35,7 @@ class Database:
         self._engine: Engine | None = None
         self._opening = Lock()
         self._marks = Marks(url)
+        self._clocks = ClockComparison(self.now)
         # Of each thread: the transaction that all it does is a part of.
         self._whole = local()
 
@@ -42,6 +46,8 @@ class Database:
         """
         with unusable_told(self._url):
             prepare(self._open())
+        if self._elsewhere:
+            self._clocks.compare()
         self.close()
 
     def upgrade(self) -> str:
@@ -121,6 +127,23 @@ class Database:
                 with self._open().connect() as connection:
                     yield connection
 
+    def now(self) -> datetime:
+        """This moment by the database's clock, which counts for whatever replicas share."""
+        with self.reading() as connection:
+            return now_in(connection)
+
+    @property
+    def clock_ahead(self) -> float | None:
+        """By how many seconds this machine's clock is ahead of the database's; None for a database on this machine.
+
+        It takes no time to tell: the clocks are compared at the start, and then each minute while somebody asks.
+        """
+        return self._clocks.ahead if self._elsewhere else None
+
+    @property
+    def _elsewhere(self) -> bool:
+        return self._open().dialect.name != "sqlite"
+
     def _joined(self) -> Session | None:
         return getattr(self._whole, "session", None)
 
@@ -129,6 +152,11 @@ class Database:
             if self._engine is None:
                 self._engine = engine_of(make_url(self._url))
             return self._engine
+
+
+def now_in(database: Connection | Session) -> datetime:
+    """This moment by the database's clock, asked in the midst of a transaction."""
+    return database.execute(select(NOW)).scalar_one()
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The databases of the accounts: a SQLite file by default, any other by its URL."""
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,15 @@ def _private_file(path: Path) -> None:
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401  whatever the driver calls a connection
+    # The file is on this machine, and so its clock is this one.
+    connection.create_function("statement_timestamp", 0, _moment)
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _moment() -> str:
+    """This moment, as SQLAlchemy writes a time into SQLite."""
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")

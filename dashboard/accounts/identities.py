@@ -1,12 +1,13 @@
 """Users as an OpenID provider knows them: by a subject of an issuer, which stays, where addresses and names change."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 
-from dashboard.accounts.models import IdentityRow, Role, UsedSignOnRow, User, UserRow
+from dashboard.accounts.database import now_in
+from dashboard.accounts.models import NOW, IdentityRow, Role, UsedSignOnRow, User, UserRow
 from dashboard.accounts.opaque import hash_of
 from dashboard.accounts.store import Accounts, EmailTaken, normal_email
 
@@ -84,10 +85,10 @@ class Identities:
 
     def use_up(self, sign_on: str, seconds: int) -> bool:
         """Note that an answer to this login has come; whether it is the first. It can be forgotten after so long."""
-        now = datetime.now(UTC)
-        row = UsedSignOnRow(id_hash=hash_of(sign_on), expires_at=now + timedelta(seconds=seconds))
         try:
             with self._accounts.session() as session:
+                now = now_in(session)
+                row = UsedSignOnRow(id_hash=hash_of(sign_on), expires_at=now + timedelta(seconds=seconds))
                 session.execute(delete(UsedSignOnRow).where(UsedSignOnRow.expires_at <= now))
                 session.add(row)
         except IntegrityError:
@@ -96,5 +97,4 @@ class Identities:
 
 
 def _row(identity: Identity, user_id: str) -> IdentityRow:
-    now = datetime.now(UTC)
-    return IdentityRow(issuer=identity.issuer, subject=identity.subject, user_id=user_id, created_at=now)
+    return IdentityRow(issuer=identity.issuer, subject=identity.subject, user_id=user_id, created_at=NOW)

@@ -6,7 +6,6 @@ Whoever asks names the user, and gets and changes what is that user's alone; of 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 from uuid import uuid4
@@ -16,6 +15,7 @@ from sqlalchemy import ColumnElement, delete, func, insert, literal, select, upd
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from dashboard.accounts.database import now_in
 from dashboard.accounts.models import PreferencesRow, StarRow, UserRow, ViewRow
 from dashboard.accounts.store import Accounts
 
@@ -125,10 +125,10 @@ class Kept:
 
     def add_view(self, user_id: str, name: str, query: str, *, shared: bool = False) -> str:
         """Keep a filter under a name, and return its id. Raises KeptRefused, also for what would be one too many."""
-        row = {"id": uuid4().hex, "user_id": user_id, "shared": shared, "created_at": datetime.now(UTC)}
+        row = {"id": uuid4().hex, "user_id": user_id, "shared": shared}
         row |= _named(name, query)
         with _taken(row["name"]), self._accounts.session() as session:
-            if not _insert_within(session, ViewRow, row, MAX_VIEWS):
+            if not _insert_within(session, ViewRow, row | {"created_at": now_in(session)}, MAX_VIEWS):
                 raise KeptConflict("name", f"is one too many: {MAX_VIEWS} views are kept, so remove another one first")
         return str(row["id"])
 
@@ -162,10 +162,10 @@ class Kept:
         """Star a release; one that is starred stays so. Raises KeptRefused for one too many, or one with a NUL."""
         if "\0" in release_id:
             raise KeptRefused("star", "takes no id with a NUL character, which not every database can keep")
-        row = {"user_id": user_id, "release_id": release_id, "starred_at": datetime.now(UTC)}
+        row = {"user_id": user_id, "release_id": release_id}
         try:
             with self._accounts.session() as session:
-                if _insert_within(session, StarRow, row, MAX_STARS):
+                if _insert_within(session, StarRow, row | {"starred_at": now_in(session)}, MAX_STARS):
                     return
         except IntegrityError:
             # It is starred already, or the user is gone.

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 from sqlalchemy import ColumnElement, ForeignKey, String, and_, delete, func, or_, select, true, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from dashboard.accounts.models import Base, Role, User, UserRow, UtcDateTime
+from dashboard.accounts.models import NOW, Base, Role, User, UserRow, UtcDateTime
 from dashboard.accounts.opaque import drawn, hash_of
 
 LONGEST_NAME = 80
@@ -32,7 +32,7 @@ class KioskLinkRow(Base):
     name: Mapped[str] = mapped_column(String(LONGEST_NAME))
     user_id: Mapped[str] = mapped_column(String(32), ForeignKey("users.id", ondelete="CASCADE"), index=True)
     epoch: Mapped[int]
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=lambda: datetime.now(UTC))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=NOW)
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
@@ -74,12 +74,12 @@ class KioskLinks:
 
     def admits(self, token: str) -> AdmittedLink | None:
         """The link by which a screen with this token may look now; notes from time to time that it did."""
-        asked = select(KioskLinkRow).join(UserRow).where(KioskLinkRow.token_hash == hash_of(token), _HOLDS)
+        asked = select(KioskLinkRow, NOW).join(UserRow).where(KioskLinkRow.token_hash == hash_of(token), _HOLDS)
         with self._transaction() as session:
-            row = session.scalar(asked)
-            if row is None:
+            found = session.execute(asked).first()
+            if found is None:
                 return None
-            now = datetime.now(UTC)
+            row, now = found
             if row.used_at is None or now - row.used_at >= USED_EVERY:
                 _note_use(session, row.id, now)
             return AdmittedLink(row.id, row.name)

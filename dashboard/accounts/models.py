@@ -17,6 +17,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    func,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -71,6 +72,11 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
 
+# This moment, by the clock of the database: that of a replica may be ahead of or behind the others'. PostgreSQL has a
+# function of this name, SQLite gets one with each connection.
+NOW = func.statement_timestamp(type_=UtcDateTime)
+
+
 class Base(DeclarativeBase):
     """The tables of the accounts."""
 
@@ -87,7 +93,7 @@ class UserRow(Base):
     role: Mapped[Role] = mapped_column(Enum(Role, native_enum=False, length=20))
     password_hash: Mapped[str] = mapped_column(String(255))
     epoch: Mapped[int] = mapped_column(default=0)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=lambda: datetime.now(UTC))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=NOW)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     def value(self) -> User:

@@ -1,13 +1,13 @@
 """The users as admins look after them: found, and changed so that there is always an admin who may log in."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_, select, true
 from sqlalchemy.orm import Session
 
-from dashboard.accounts.models import Role, SessionRow, User, UserRow
+from dashboard.accounts.models import NOW, Role, SessionRow, User, UserRow
 from dashboard.accounts.opaque import hash_of
 from dashboard.accounts.passwords import Hashed
 from dashboard.accounts.store import Accounts
@@ -135,7 +135,7 @@ def _named(text: str) -> ColumnElement[bool]:
 
 def _seen(session: Session, ids: list[str]) -> dict[str, datetime]:
     """When each of these was last seen in a session that lasts."""
-    lasts = (SessionRow.epoch == UserRow.epoch) & (SessionRow.expires_at > datetime.now(UTC))
+    lasts = (SessionRow.epoch == UserRow.epoch) & (SessionRow.expires_at > NOW)
     asked = select(SessionRow.user_id, func.max(SessionRow.seen_at).label("seen_at")).join(UserRow).where(lasts)
     found = session.execute(asked.where(SessionRow.user_id.in_(ids)).group_by(SessionRow.user_id))
     return {row.user_id: row.seen_at for row in found}

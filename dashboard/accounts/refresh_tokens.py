@@ -4,12 +4,13 @@ Those that came of one login, one after another, are a family. Of a token only a
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 from sqlalchemy import Row, delete, select, update
 from sqlalchemy.orm import Session
 
+from dashboard.accounts.database import now_in
 from dashboard.accounts.models import RefreshTokenRow, User, UserRow
 from dashboard.accounts.opaque import drawn, hash_of
 from dashboard.accounts.store import Accounts
@@ -48,8 +49,8 @@ class RefreshTokens:
 
     def start(self, user: User) -> str:
         """Begin a family, and return its first token. What has expired is swept away."""
-        now = datetime.now(UTC)
         with self._accounts.session() as session:
+            now = now_in(session)
             session.execute(delete(RefreshTokenRow).where(RefreshTokenRow.expires_at <= now))
             return self._add(session, uuid4().hex, user, now)
 
@@ -58,8 +59,9 @@ class RefreshTokens:
 
         Raises InvalidToken; RefreshReused, if that ended its family.
         """
-        hashed, now = hash_of(token), datetime.now(UTC)
+        hashed = hash_of(token)
         with self._accounts.session() as session:
+            now = now_in(session)
             used = _use(session, hashed, now)
             user = _still_the_same(session, used) if used else None
             if used and user:

@@ -1,11 +1,12 @@
 """The sessions of browsers. A browser has an opaque secret in its cookie; here is only that secret's hash."""
 
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, delete, select, update
 
-from dashboard.accounts.models import SessionRow, User, UserRow
+from dashboard.accounts.database import now_in
+from dashboard.accounts.models import NOW, SessionRow, User, UserRow
 from dashboard.accounts.opaque import drawn, hash_of
 from dashboard.accounts.store import Accounts
 
@@ -22,7 +23,10 @@ _USERS, _SESSIONS = UserRow.__table__, SessionRow.__table__
 
 @dataclass(frozen=True, slots=True)
 class BrowserSession:
-    """A session as it is listed. `id` names it, and opens nothing; `seen_at` is exact to five minutes."""
+    """A session as it is listed. `id` names it, and opens nothing; `seen_at` is exact to five minutes.
+
+    `asked_at` is when it was asked for, by the database's clock.
+    """
 
     id: str
     created_at: datetime
@@ -31,6 +35,7 @@ class BrowserSession:
     kept: bool
     device: str
     address: str
+    asked_at: datetime
 
     @property
     def public_id(self) -> str:
@@ -42,14 +47,17 @@ class BrowserSession:
 
 
 _OF_USER = [_USERS.c[field.name] for field in fields(User)]
-_OF_SESSION = [_SESSIONS.c["id_hash" if field.name == "id" else field.name] for field in fields(BrowserSession)]
+_OF_SESSION = [
+    *(_SESSIONS.c["id_hash" if field.name == "id" else field.name] for field in fields(BrowserSession)[:-1]),
+    NOW.label("asked_at"),
+]
 # Asked with every request: without the ORM, and built once. A session ends with its user's epoch.
 _FOUND = (
     select(*_OF_USER, *_OF_SESSION)
     .join_from(_SESSIONS, _USERS, _SESSIONS.c.user_id == _USERS.c.id)
     .where(
         _SESSIONS.c.id_hash == bindparam("id"),
-        _SESSIONS.c.expires_at > bindparam("now", type_=_SESSIONS.c.expires_at.type),
+        _SESSIONS.c.expires_at > NOW,
         _SESSIONS.c.epoch == _USERS.c.epoch,
         _USERS.c.disabled_at.is_(None),
     )
@@ -66,25 +74,25 @@ class Sessions:
 
     def start(self, user: User, *, device: str, address: str, kept: bool = False) -> str:
         """Begin a session, and return its secret, which nobody can be told again. What has expired is swept away."""
-        secret, now = drawn(), datetime.now(UTC)
+        secret = drawn()
         row = SessionRow(id_hash=hash_of(secret), user_id=user.id, epoch=user.epoch, kept=kept, device=device)
-        row.address, row.created_at, row.seen_at = address, now, now
-        row.expires_at = self._end(now, now, kept=kept)
         with self._accounts.session() as session:
+            now = now_in(session)
+            row.address, row.created_at, row.seen_at = address, now, now
+            row.expires_at = self._end(now, now, kept=kept)
             session.execute(delete(SessionRow).where(SessionRow.expires_at <= now))
             session.add(row)
         return secret
 
     def find(self, secret: str) -> tuple[User, BrowserSession] | None:
         """Whose session has this secret, and the session, as long as it lasts and its user may come in."""
-        asked = {"id": hash_of(secret), "now": datetime.now(UTC)}
         with self._accounts.reading() as connection:
-            row = connection.execute(_FOUND, asked).first()
+            row = connection.execute(_FOUND, {"id": hash_of(secret)}).first()
         return (User(*row[: len(_OF_USER)]), BrowserSession(*row[len(_OF_USER) :])) if row else None
 
     def saw(self, found: BrowserSession) -> None:
         """Note that the user of this session did something, unless that was noted a moment ago."""
-        now = datetime.now(UTC)
+        now = found.asked_at
         if now - found.seen_at < self._seen_every:
             return
         # Of several requests at once, the first writes.
@@ -96,7 +104,7 @@ class Sessions:
     def of(self, user: User) -> list[BrowserSession]:
         """The sessions that let this user in, the one seen last first."""
         holds = (SessionRow.user_id == user.id) & (SessionRow.epoch == user.epoch)
-        asked = select(*_OF_SESSION).where(holds, SessionRow.expires_at > datetime.now(UTC))
+        asked = select(*_OF_SESSION).where(holds, SessionRow.expires_at > NOW)
         with self._accounts.reading() as connection:
             found = connection.execute(asked.order_by(SessionRow.seen_at.desc(), SessionRow.created_at.desc()))
             return [BrowserSession(*row) for row in found]
@@ -116,7 +124,7 @@ class Sessions:
     def sweep(self) -> int:
         """Forget the sessions that have expired; returns how many. Each start of a session does this, too."""
         with self._accounts.session() as session:
-            ended = delete(SessionRow).where(SessionRow.expires_at <= datetime.now(UTC))
+            ended = delete(SessionRow).where(SessionRow.expires_at <= NOW)
             return len(session.scalars(ended.returning(SessionRow.id_hash)).all())
 
     def _end(self, begun: datetime, seen: datetime, *, kept: bool) -> datetime:

@@ -1,7 +1,6 @@
 """The accounts, over SQLAlchemy."""
 
 from dataclasses import fields
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -9,7 +8,6 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
-    literal,
     select,
     update,
 )
@@ -19,7 +17,7 @@ from sqlalchemy.orm import Session
 from dashboard.accounts.audit import AuditLog
 from dashboard.accounts.database import Database
 from dashboard.accounts.kiosk_links import KioskLinks
-from dashboard.accounts.models import ApiTokenRow, RefreshTokenRow, Role, SessionRow, User, UserRow, UtcDateTime
+from dashboard.accounts.models import NOW, ApiTokenRow, RefreshTokenRow, Role, SessionRow, User, UserRow
 from dashboard.accounts.passwords import Hashed, Passwords
 
 LONGEST_EMAIL = 254
@@ -153,8 +151,7 @@ class Accounts(Database):
 
     def disable(self, email: str) -> User:
         """Let the user in no more, and end their sessions and tokens. Raises UserUnknown."""
-        now = literal(datetime.now(UTC), UtcDateTime)
-        return self._change(email, disabled_at=func.coalesce(UserRow.disabled_at, now))
+        return self._change(email, disabled_at=func.coalesce(UserRow.disabled_at, NOW))
 
     def enable(self, email: str) -> User:
         """Let a disabled user in again, with the password that they had. Raises UserUnknown."""
@@ -201,20 +198,20 @@ class Accounts(Database):
             session.execute(same.values(password_hash=renewed))
 
     def _change(self, email: str, **values: Any) -> User:  # noqa: ANN401  column values and SQL expressions
-        address, now = normal_email(email), datetime.now(UTC)
+        address = normal_email(email)
         statement = update(UserRow).where(UserRow.email == address).values(**values, epoch=UserRow.epoch + 1)
         with self.session() as session:
             session.execute(statement, execution_options={"synchronize_session": False})
-            _end_all(session, select(UserRow.id).where(UserRow.email == address).scalar_subquery(), now)
+            _end_all(session, select(UserRow.id).where(UserRow.email == address).scalar_subquery())
         return self.known(address)
 
 
-def _end_all(session: Session, user_id: ScalarSelect[str], now: datetime) -> None:
+def _end_all(session: Session, user_id: ScalarSelect[str]) -> None:
     """End what lets this user in without a password: what carries no epoch, too, and for good."""
     session.execute(delete(SessionRow).where(SessionRow.user_id == user_id))
     for tokens in (ApiTokenRow, RefreshTokenRow):
         live = (tokens.user_id == user_id) & tokens.revoked_at.is_(None)
-        ended = update(tokens).where(live).values(revoked_at=now)
+        ended = update(tokens).where(live).values(revoked_at=NOW)
         session.execute(ended, execution_options={"synchronize_session": False})
 
 

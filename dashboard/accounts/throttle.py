@@ -1,7 +1,7 @@
 """How many logins may fail: counted in the database, for all processes and replicas together."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from ipaddress import ip_network
 from math import ceil
@@ -11,6 +11,7 @@ from typing import TypeVar
 from sqlalchemy import ColumnElement, ScalarSelect, delete, select, true
 from sqlalchemy.orm import Session
 
+from dashboard.accounts.database import now_in
 from dashboard.accounts.models import LoginFailureRow
 from dashboard.accounts.passwords import AT_ONCE
 from dashboard.accounts.store import Accounts, UserRefused, normal_email
@@ -52,7 +53,7 @@ class Throttle:
         """
         # A look first: what is refused waits for nobody and writes nothing, so that a flood holds nobody up.
         with self._accounts.session() as session:
-            _check(session, *attempt_key(typed, address), datetime.now(UTC))
+            _check(session, *attempt_key(typed, address), now_in(session))
         with self._turns:
             attempt = self.admit(typed, address)
             found = authenticate()
@@ -63,20 +64,21 @@ class Throttle:
     def check_sign_on(self, address: str) -> None:
         """Raise Throttled if too many logins by a provider have failed from this address, or logins of any kind."""
         with self._accounts.session() as session:
-            _check(session, None, _SIGN_ON + _place(address), datetime.now(UTC))
+            _check(session, None, _SIGN_ON + _place(address), now_in(session))
 
     def count_sign_on(self, address: str) -> None:
         """Count a login by a provider that failed. From this address, passwords are counted by themselves."""
-        now = datetime.now(UTC)
-        row = LoginFailureRow(at=now, user_key="", address=_SIGN_ON + _place(address))
         with self._accounts.session() as session:
+            now = now_in(session)
+            row = LoginFailureRow(at=now, user_key="", address=_SIGN_ON + _place(address))
             session.execute(delete(LoginFailureRow).where(LoginFailureRow.at <= now - WINDOW))
             session.add(row)
 
     def admit(self, typed: str, address: str) -> int:
         """Count a login as failed before it is tried, as many are at once; what names it, to `forgive` it."""
-        (user_key, place), now = attempt_key(typed, address), datetime.now(UTC)
+        user_key, place = attempt_key(typed, address)
         with self._accounts.alone(LOCK) as session:
+            now = now_in(session)
             session.execute(delete(LoginFailureRow).where(LoginFailureRow.at <= now - WINDOW))
             _check(session, user_key, place, now)
             row = LoginFailureRow(at=now, user_key=user_key, address=place)

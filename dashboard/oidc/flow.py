@@ -7,8 +7,9 @@ began.
 
 import hmac
 from base64 import urlsafe_b64encode
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 
 from itsdangerous import BadData, URLSafeSerializer
@@ -55,10 +56,12 @@ class Flow:
 class Flows:
     """Begins logins, and finds them again by their state in what the cookie of their browser holds.
 
-    A browser may have several under way, as one in each of its tabs: none takes the place of another.
+    A browser may have several under way, as one in each of its tabs: none takes the place of another. `clock` is one
+    that all replicas go by.
     """
 
-    def __init__(self, secret_key: str) -> None:
+    def __init__(self, secret_key: str, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
         self._key = secret_key.encode()
         self._signer = URLSafeSerializer(secret_key, salt="single sign-on", signer_kwargs={"digest_method": sha256})
 
@@ -67,9 +70,8 @@ class Flows:
 
         Returns it and what the browser has to keep. The oldest go where there is no room for all.
         """
-        now = _now()
-        flow = Flow(drawn(), target, self._key, now)
-        flows = [*self._under_way(kept, now), flow][-MOST_AT_ONCE:]
+        flow = Flow(drawn(), target, self._key, self._now())
+        flows = [*self._under_way(kept), flow][-MOST_AT_ONCE:]
         while len(text := self._kept(flows)) > _LONGEST_COOKIE and len(flows) > 1:
             del flows[0]
         if len(text) > _LONGEST_COOKIE:
@@ -79,22 +81,22 @@ class Flows:
 
     def find(self, kept: str, state: str) -> Flow | None:
         """Return the login with this state, if it began in the browser that has kept this, in the last ten minutes."""
-        same = (
-            flow for flow in self._under_way(kept, _now()) if hmac.compare_digest(flow.state.encode(), state.encode())
-        )
+        same = (flow for flow in self._under_way(kept) if hmac.compare_digest(flow.state.encode(), state.encode()))
         return next(same, None)
 
     def without(self, kept: str, flow: Flow) -> str:
         """Return what the browser has to keep once this login has ended; empty for nothing."""
-        others = [each for each in self._under_way(kept, _now()) if each.drawn != flow.drawn]
+        others = [each for each in self._under_way(kept) if each.drawn != flow.drawn]
         return self._kept(others) if others else ""
 
     def ours(self, kept: str) -> bool:
         """Return whether the browser has kept something that was signed here, however old it is."""
         return bool(self._all(kept))
 
-    def _under_way(self, kept: str, now: int) -> list[Flow]:
-        return [flow for flow in self._all(kept) if now - flow.began <= LONGEST]
+    def _under_way(self, kept: str) -> list[Flow]:
+        flows = self._all(kept)
+        now = self._now() if flows else 0
+        return [flow for flow in flows if now - flow.began <= LONGEST]
 
     def _all(self, kept: str) -> list[Flow]:
         try:
@@ -106,6 +108,5 @@ class Flows:
     def _kept(self, flows: list[Flow]) -> str:
         return str(self._signer.dumps([(flow.drawn, flow.target, flow.began) for flow in flows]))
 
-
-def _now() -> int:
-    return int(datetime.now(UTC).timestamp())
+    def _now(self) -> int:
+        return int(self._clock().timestamp())

@@ -1,5 +1,6 @@
 """The ID token: whose word it is, for whom, until when, and for which login."""
 
+from datetime import datetime
 from typing import Any
 
 from authlib.oidc.core import CodeIDToken
@@ -36,7 +37,9 @@ def key_set(found: dict[str, Any]) -> KeySet:
         raise fault("malformed_keys", "keys that cannot be used") from exc
 
 
-def verified(answer: dict[str, Any], keys: KeySet, *, issuer: str, client_id: str, nonce: str) -> dict[str, Any]:
+def verified(
+    answer: dict[str, Any], keys: KeySet, now: datetime, *, issuer: str, client_id: str, nonce: str
+) -> dict[str, Any]:
     """The claims of the ID token in the token endpoint's answer. Raises NotProven; UnknownKey, if others may do."""
     sent = answer.get("id_token")
     if not isinstance(sent, str):
@@ -48,15 +51,15 @@ def verified(answer: dict[str, Any], keys: KeySet, *, issuer: str, client_id: st
         raise UnknownKey from exc
     except (JoseError, ValueError, TypeError, RecursionError) as exc:
         raise NotProven("bad_signature", UNPROVEN) from exc
-    _check(token, answer.get("access_token"), issuer, client_id, nonce)
+    _check(token, answer.get("access_token"), now, issuer, client_id, nonce)
     return token.claims
 
 
-def _check(token: jwt.Token, access_token: object, issuer: str, client_id: str, nonce: str) -> None:
+def _check(token: jwt.Token, access_token: object, now: datetime, issuer: str, client_id: str, nonce: str) -> None:
     options = {"iss": {"essential": True, "value": issuer}, "aud": {"essential": True, "value": client_id}}
     given = {"nonce": nonce, "client_id": client_id, "access_token": access_token}
     try:
-        CodeIDToken(token.claims, token.header, options, given).validate(leeway=LEEWAY)
+        CodeIDToken(token.claims, token.header, options, given).validate(int(now.timestamp()), LEEWAY)
     except ExpiredTokenError as exc:
         raise NotProven("expired", "The provider's answer is too old. The clocks may be apart.") from exc
     except (InvalidClaimError, MissingClaimError) as exc:

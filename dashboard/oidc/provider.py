@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import cached_property
 from threading import BoundedSemaphore
 from time import monotonic
@@ -86,9 +87,9 @@ class Provider:
         )
         return str(url)
 
-    def claims(self, flow: Flow, code: str, redirect_uri: str) -> dict[str, Any]:
+    def claims(self, flow: Flow, code: str, redirect_uri: str, now: datetime) -> dict[str, Any]:
         """Who it is that the provider has given this code for: the claims of their ID token. Raises SignOnFailed."""
-        return self._ask(lambda client: self._redeem(client, flow, code, redirect_uri))
+        return self._ask(lambda client: self._redeem(client, flow, code, redirect_uri, now))
 
     @cached_property
     def _trusted(self) -> ssl.SSLContext:
@@ -148,7 +149,9 @@ class Provider:
         self._metadata = (self._clock() + KEPT, metadata)
         return metadata
 
-    async def _redeem(self, client: AsyncOAuth2Client, flow: Flow, code: str, redirect_uri: str) -> dict[str, Any]:
+    async def _redeem(
+        self, client: AsyncOAuth2Client, flow: Flow, code: str, redirect_uri: str, now: datetime
+    ) -> dict[str, Any]:
         metadata = await self._discover(client)
         if client.client_secret:
             client.token_endpoint_auth_method = metadata.token_auth
@@ -168,10 +171,10 @@ class Provider:
         keys = self._keys[1] if self._keys and self._clock() < self._keys[0] else await self._fetch_keys(client)
         expected = {"issuer": self.issuer, "client_id": self._settings.oidc_client_id or "", "nonce": flow.nonce}
         try:
-            return verified(token, keys, **expected)
+            return verified(token, keys, now, **expected)
         except UnknownKey:
             # The provider may have taken another key since.
-            return verified(token, await self._fetch_keys(client), **expected)
+            return verified(token, await self._fetch_keys(client), now, **expected)
 
     async def _fetch_keys(self, client: AsyncOAuth2Client) -> KeySet:
         metadata = await self._discover(client)

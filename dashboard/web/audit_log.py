@@ -1,7 +1,7 @@
 """The audit log for admins: its page, the same for scripts, and as a table to take away."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 
 from flask import Blueprint, Response, make_response, render_template, request
 
@@ -92,15 +92,15 @@ def _table(form: Form) -> Response:
     if SIZE.name in request.args:
         raise SIZE.refuse("is not taken for a table, which has all pages; cursor says where it begins")
     cursor, (_, wanted) = _cursor(), _asked()
-    return table_answer(audit_table(_pieces(the_accounts().audit, wanted, cursor)), form)
+    return table_answer(audit_table(_pieces(the_accounts().audit, wanted, cursor, the_accounts().now())), form)
 
 
-def _pieces(log: AuditLog, wanted: Wanted, before: int | None) -> Iterator[Piece]:
-    """All entries piece by piece. Needs no request: it goes on after its view is left.
+def _pieces(log: AuditLog, wanted: Wanted, before: int | None, as_of: datetime) -> Iterator[Piece]:
+    """All entries piece by piece, as of this moment. Needs no request: it goes on after its view is left.
 
     Raises AccountsUnavailable where not even the first can be read.
     """
-    as_of, left = datetime.now(UTC), MOST_ROWS
+    left = MOST_ROWS
     found = log.read(wanted, AT_ONCE + 1, before)
     while found:
         rows, more = tuple(map(_item, found[:AT_ONCE])), len(found) > AT_ONCE
@@ -140,7 +140,7 @@ def _events() -> tuple[Event, ...]:
 
 
 def _at(moment: Moment | None) -> datetime | None:
-    return moment.at(datetime.now(UTC)) if moment else None
+    return moment.at(the_accounts().now()) if moment else None
 
 
 def _cursor() -> int | None:

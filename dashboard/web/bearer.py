@@ -26,7 +26,7 @@ class Bearer:
 def init_app(app: Flask, accounts: Accounts, settings: Settings) -> None:
     """Take the tokens of these accounts."""
     app.extensions.update(
-        tokens=Tokens.of(settings),
+        tokens=Tokens.of(settings, accounts.now),
         refresh_tokens=RefreshTokens(accounts, timedelta(days=settings.refresh_token_days)),
         api_tokens=ApiTokens(accounts.session),
     )

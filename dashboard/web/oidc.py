@@ -27,6 +27,7 @@ from dashboard.web import sessions
 from dashboard.web.admission import Admission
 from dashboard.web.audit import record
 from dashboard.web.floods import Floods
+from dashboard.web.guard import the_accounts
 from dashboard.web.login import LoginPage, keep_nowhere, login_page, try_again
 from dashboard.web.security import local_target
 
@@ -84,7 +85,7 @@ def init_app(app: Flask, accounts: Accounts, settings: Settings) -> None:
         raise SettingsError(EXTRA) from exc
     identities = Identities(accounts)
     admission = Admission(accounts, identities, settings)
-    flows = Flows(app.config["SECRET_KEY"])
+    flows = Flows(app.config["SECRET_KEY"], accounts.now)
     app.extensions["sign_on"] = SignOn(Provider(settings), flows, identities, admission, Floods())
     app.register_blueprint(blueprint)
 
@@ -152,7 +153,8 @@ def _finish(flow: Flow) -> None:
     with sign_on.provider.turn():
         if not sign_on.identities.use_up(flow.drawn, LONGEST):
             raise NotProven("used_before", "This answer of the provider has been used already. Begin the login anew.")
-        claims = sign_on.provider.claims(flow, _code(sign_on.provider.issuer), _redirect_uri())
+        code, now = _code(sign_on.provider.issuer), the_accounts().now()
+        claims = sign_on.provider.claims(flow, code, _redirect_uri(), now)
     user = sign_on.admission.of(claims)
     record(Event.login_succeeded, actor=user, by="oidc")
     sessions.start(user)

@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
@@ -15,6 +14,7 @@ from dashboard.accounts.api_tokens import LONGEST_DAYS, MOST, ApiTokens, Scope, 
 from dashboard.accounts.models import ApiTokenRow, Role, User
 from dashboard.accounts.store import Accounts
 from dashboard.settings import Settings
+from tests.clocks import travel
 from tests.postgres import ON_EVERY_DATABASE
 
 pytestmark = pytest.mark.web
@@ -163,7 +163,7 @@ def test_what_has_ended_is_forgotten_when_the_next_is_made(logged_in: FlaskClien
 
 
 def test_a_token_ends_when_it_said(app: Flask, api_tokens: ApiTokens, user: User):
-    with time_machine.travel("2025-03-01 08:00Z", tick=False) as now:
+    with travel("2025-03-01 08:00Z") as now:
         _, short = api_tokens.add(user, "Short", "read", 1)
         _, endless = api_tokens.add(user, "Endless", "read")
         now.shift(timedelta(days=1, seconds=-1))
@@ -252,7 +252,7 @@ def test_the_last_use_is_noted_seldom_so_that_answers_can_be_given_again(
 ):
     _, token = api_tokens.add(user, "Deploy job", "write")
     now = datetime.now(UTC)
-    with time_machine.travel(now, tick=False) as clock:
+    with travel(now) as clock:
         admitted = api_tokens.admits(token)
         assert admitted
         assert (admitted.user, admitted.scope) == (accounts.by_id(user.id), Scope.write)
@@ -267,7 +267,7 @@ def test_the_last_use_is_noted_seldom_so_that_answers_can_be_given_again(
 
 def test_asking_by_a_token_writes_nothing_for_ten_minutes(accounts: Accounts, api_tokens: ApiTokens, user: User):
     _, token = api_tokens.add(user, "Deploy job", "write")
-    with time_machine.travel(datetime.now(UTC), tick=False) as clock:
+    with travel(datetime.now(UTC)) as clock:
         api_tokens.admits(token)
         mark = accounts.mark()
         clock.shift(timedelta(minutes=9, seconds=59))

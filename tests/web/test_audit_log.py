@@ -220,7 +220,7 @@ def test_a_table_ends_at_its_bound_and_says_where_it_goes_on(accounts: Accounts)
         copies = "SELECT at, event, details FROM audit, many"
         session.execute(text(f"INSERT INTO audit (at, event, details) {numbers} {copies}"))
     ids = [entry.id for entry in accounts.audit.read(Wanted(), 3)]
-    table = audit_table(_pieces(accounts.audit, Wanted(), None))
+    table = audit_table(_pieces(accounts.audit, Wanted(), None, accounts.now()))
     longest, last = 0, b""
     for written in ndjson(table, iter(table.pieces)):
         longest, last = max(longest, len(written)), written
@@ -234,12 +234,12 @@ def test_a_table_that_cannot_be_read_on_says_so_and_where_it_goes_on(accounts: A
     with accounts.session() as session:
         session.execute(insert(AuditRow), [{"at": NOW, "event": "logout", "details": "{}"}] * 2_500)
     newest = accounts.audit.read(Wanted(), 1)[0].id
-    pieces = _pieces(accounts.audit, Wanted(), None)
+    pieces = _pieces(accounts.audit, Wanted(), None, accounts.now())
     first = next(pieces)
     with nothing_is_kept(accounts):
         second = next(pieces)
         with pytest.raises(AccountsUnavailable):
-            next(_pieces(accounts.audit, Wanted(), None))
+            next(_pieces(accounts.audit, Wanted(), None, accounts.now()))
 
     assert [len(first.rows), len(second.rows)] == [1_000, 1_000]
     assert (first.missing, second.next) == ((), str(newest - 1_999))

@@ -6,13 +6,13 @@ from hashlib import sha256
 from urllib.parse import urlsplit
 
 import pytest
-import time_machine
 from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
 from structlog.testing import capture_logs
 
 from dashboard.accounts.store import Accounts
+from tests.clocks import travel
 from tests.oidc_provider import KEYS, TOKEN, OpenIdProvider, query_of, sent_back, sign_on
 from tests.postgres import ON_EVERY_DATABASE
 from tests.web.signed_on import EMAIL, PASSWORD, events, me
@@ -166,7 +166,7 @@ def test_logging_out_ends_the_session_here(visitor: FlaskClient):
 
 
 def test_such_a_session_ends_as_any_other(visitor: FlaskClient):
-    with time_machine.travel("2025-03-01 08:00Z", tick=False) as now:
+    with travel("2025-03-01 08:00Z") as now:
         sign_on(visitor)
         now.shift(timedelta(minutes=59))
         assert me(visitor) is not None

@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-import time_machine
 from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
@@ -14,6 +13,7 @@ from structlog.testing import capture_logs
 from dashboard.accounts.store import Accounts
 from dashboard.accounts.throttle import MOST_OF_ADDRESS
 from dashboard.oidc.flow import MOST_AT_ONCE
+from tests.clocks import travel
 from tests.oidc_provider import TOKEN, OpenIdProvider, query_of, sent_back, sign_on
 from tests.postgres import ON_EVERY_DATABASE
 from tests.web.refused import BACK, check_refused, failures, is_in, said
@@ -142,7 +142,7 @@ def test_a_code_is_redeemed_once(visitor: FlaskClient, sign_on_app: Callable[...
 
 
 def test_ten_minutes_after_it_began_a_login_cannot_be_finished(visitor: FlaskClient):
-    with time_machine.travel("2025-03-01 08:00Z", tick=False) as now:
+    with travel("2025-03-01 08:00Z") as now:
         begun = visitor.get("/login/oidc")
         # A copy that a browser's own clock does not end.
         cookie = visitor.get_cookie("release_dashboard_sign_on")
@@ -207,7 +207,7 @@ def test_a_flood_of_answers_is_stopped_and_reaches_the_provider_no_more(
     provider: OpenIdProvider, sign_on_app: Callable[..., Flask], accounts: Accounts
 ):
     app = sign_on_app()
-    with time_machine.travel("2025-03-01 08:00Z", tick=False) as now:
+    with travel("2025-03-01 08:00Z") as now:
         assert fail(app, MOST_OF_ADDRESS + 3) == [401] * MOST_OF_ADDRESS + [429] * 3
         assert (provider.asked.count(TOKEN), len(failures(accounts))) == (MOST_OF_ADDRESS, MOST_OF_ADDRESS)
         browser = app.test_client()

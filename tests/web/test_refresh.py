@@ -7,7 +7,6 @@ from threading import Barrier
 
 import jwt
 import pytest
-import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
@@ -19,6 +18,7 @@ from dashboard.accounts.store import Accounts
 from dashboard.accounts.tokens import InvalidToken
 from dashboard.app import create_app
 from dashboard.settings import Settings
+from tests.clocks import travel
 from tests.postgres import ON_EVERY_DATABASE
 
 pytestmark = pytest.mark.web
@@ -145,7 +145,7 @@ def test_one_of_another_epoch_is_refused_even_if_it_was_not_revoked(accounts: Ac
 
 
 def test_one_ends_when_it_said_and_a_new_one_begins_anew(refresh_tokens: RefreshTokens, user: User):
-    with time_machine.travel("2025-03-01 08:00Z", tick=False) as now:
+    with travel("2025-03-01 08:00Z") as now:
         token = refresh_tokens.start(user)
         now.shift(LIFETIME - timedelta(seconds=1))
         token = refresh_tokens.renew(token).token
@@ -164,7 +164,7 @@ def test_how_long_is_a_setting(settings: Settings, user: User, accounts: Account
 
 def test_only_hashes_are_kept_and_what_has_expired_is_swept_away(accounts: Accounts, user: User):
     refresh_tokens = RefreshTokens(accounts, LIFETIME)
-    with time_machine.travel("2025-03-01 08:00Z", tick=False) as now:
+    with travel("2025-03-01 08:00Z") as now:
         token = refresh_tokens.start(user)
         with accounts.session() as session:
             assert token not in str(session.execute(text("SELECT * FROM refresh_tokens")).all())

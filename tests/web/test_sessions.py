@@ -6,7 +6,6 @@ from hashlib import sha256
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-import time_machine
 from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
@@ -18,6 +17,7 @@ from dashboard.accounts.sessions import hash_of
 from dashboard.accounts.store import Accounts
 from dashboard.app import create_app
 from dashboard.settings import Settings
+from tests.clocks import travel
 from tests.postgres import ON_EVERY_DATABASE
 
 pytestmark = [pytest.mark.web, ON_EVERY_DATABASE]
@@ -197,7 +197,7 @@ def test_a_renewed_account_of_the_same_address_is_another_user(
 
 
 def test_a_session_ends_after_an_hour_without_its_user(app: Flask, user: User):
-    with time_machine.travel("2025-03-01 08:00Z", tick=False) as now:
+    with travel("2025-03-01 08:00Z") as now:
         browser = app.test_client()
         log_in(browser, user.email)
         now.shift(timedelta(minutes=59))
@@ -208,7 +208,7 @@ def test_a_session_ends_after_an_hour_without_its_user(app: Flask, user: User):
 
 def test_how_long_a_session_waits_is_a_setting(settings: Settings, accounts: Accounts, user: User):
     app = create_app(settings.model_copy(update={"session_idle_minutes": 5}), accounts=accounts)
-    with time_machine.travel("2025-03-01 08:00Z", tick=False) as now:
+    with travel("2025-03-01 08:00Z") as now:
         browser = app.test_client()
         log_in(browser, user.email)
         for _ in range(3):
@@ -219,7 +219,7 @@ def test_how_long_a_session_waits_is_a_setting(settings: Settings, accounts: Acc
 
 
 def test_a_session_ends_after_twelve_hours_whatever_its_user_does(app: Flask, user: User):
-    with time_machine.travel("2025-03-01 08:00Z", tick=False) as now:
+    with travel("2025-03-01 08:00Z") as now:
         browser = app.test_client()
         log_in(browser, user.email)
         for _ in range(12 * 4 - 1):
@@ -256,7 +256,7 @@ def test_what_an_open_page_asks_by_itself_keeps_no_session_alive(
     app: Flask, user: User, asked: tuple[str, str, dict[str, str]], lasts: bool
 ):
     method, path, headers = asked
-    with time_machine.travel("2025-03-01 08:00Z", tick=False) as now:
+    with travel("2025-03-01 08:00Z") as now:
         browser = app.test_client()
         log_in(browser, user.email)
         now.shift(timedelta(minutes=50))
@@ -267,7 +267,7 @@ def test_what_an_open_page_asks_by_itself_keeps_no_session_alive(
 
 
 def test_only_every_few_minutes_it_is_written_down_who_was_here(app: Flask, settings: Settings, user: User):
-    with time_machine.travel("2025-03-01 08:00Z", tick=False) as now:
+    with travel("2025-03-01 08:00Z") as now:
         browser = app.test_client()
         log_in(browser, user.email)
         first = rows(settings)
@@ -306,7 +306,7 @@ def test_sessions_are_listed_and_ended_one_by_one_and_all_together(
 
 def test_sessions_that_have_expired_are_swept_away(app: Flask, settings: Settings, user: User):
     sessions = app.extensions["sessions"]
-    with time_machine.travel("2025-03-01 08:00Z", tick=False) as now:
+    with travel("2025-03-01 08:00Z") as now:
         for _ in range(3):
             log_in(app.test_client(), user.email)
         now.shift(timedelta(hours=1))
@@ -334,7 +334,7 @@ def test_what_ends_sessions_ends_tokens_that_carry_no_epoch(app: Flask, accounts
 
 
 def test_who_wants_to_be_kept_signed_in_is_for_thirty_days_without_a_visit(app: Flask, user: User):
-    with time_machine.travel("2025-03-01 08:00Z", tick=False) as now:
+    with travel("2025-03-01 08:00Z") as now:
         browser = app.test_client()
         cookie = log_in(browser, user.email, keep="on").headers["Set-Cookie"]
         for _ in range(2):
@@ -347,7 +347,7 @@ def test_who_wants_to_be_kept_signed_in_is_for_thirty_days_without_a_visit(app: 
 
 
 def test_nobody_is_kept_signed_in_for_more_than_ninety_days(app: Flask, user: User):
-    with time_machine.travel("2025-03-01 08:00Z", tick=False) as now:
+    with travel("2025-03-01 08:00Z") as now:
         browser = app.test_client()
         log_in(browser, user.email, keep="on")
         secret = secret_of(browser)

@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-import time_machine
 from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
@@ -19,6 +18,7 @@ from dashboard.accounts.store import Accounts
 from dashboard.accounts.throttle import MOST, Throttle, Throttled
 from dashboard.app import create_app
 from dashboard.settings import Settings
+from tests.clocks import travel
 from tests.postgres import ON_EVERY_DATABASE
 
 pytestmark = [pytest.mark.web, ON_EVERY_DATABASE]
@@ -74,7 +74,7 @@ def test_pages_and_api_count_together(client: FlaskClient, user: User):
 
 
 def test_it_ends_by_itself_five_minutes_after_the_failures(client: FlaskClient, user: User):
-    with time_machine.travel("2025-03-01 08:00Z", tick=False) as now:
+    with travel("2025-03-01 08:00Z") as now:
         for _ in range(5):
             log_in(client, user.email, "wrong")
             now.shift(timedelta(seconds=30))
@@ -202,7 +202,7 @@ def test_an_address_is_one_machines_or_one_networks(throttle: Throttle, one: str
 
 
 def test_what_is_too_old_to_count_is_swept_away(throttle: Throttle, accounts: Accounts):
-    with time_machine.travel("2025-03-01 08:00Z", tick=False) as now:
+    with travel("2025-03-01 08:00Z") as now:
         fail(throttle, 5)
         now.shift(timedelta(minutes=5))
         fail(throttle, 1)
