@@ -152,7 +152,10 @@ def _span(row: Row) -> str:
     """How long a release took, or has been running, or when it is to begin."""
     if row.get("scheduled_for"):
         return f"scheduled for {datetime.fromisoformat(row['scheduled_for']).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    began = datetime.fromisoformat(row.get("began_at") or row["started_at"])
+    began_at = row.get("began_at", row["started_at"])
+    if began_at is None:
+        return ""
+    began = datetime.fromisoformat(began_at)
     ended = datetime.fromisoformat(row["closed_at"]) if row["closed_at"] else datetime.now(UTC)
     return f"{'took' if row['closed_at'] else 'for'} {_length(int((ended - began).total_seconds()))}"
 

@@ -167,7 +167,8 @@ class Origin:
     `attempt` counts from 1; `before` is the run that it follows and `failure` how that one failed, as for a retry;
     `cron` is its schedule. `continues` is the run that ended by continuing as this one, which makes both one tree.
     Of a reset, `reason` is why, and `kept` are the run ids of the child workflows that were started before the point
-    to which the run was reset: they are part of its tree.
+    to which the run was reset: they are part of its tree. `began_at` is when the first of the runs that continue one
+    another up to this one began, as far as is known.
     """
 
     initiator: Initiator = Initiator.START
@@ -178,6 +179,7 @@ class Origin:
     continues: str = ""
     reason: str = ""
     kept: frozenset[str] = frozenset()
+    began_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,7 +332,9 @@ class Execution:
     A list knows nothing of these, nor whether children are pending.
 
     `execution_time` is when its first task is or was due, after its start for one that is delayed, waits for its
-    schedule or is to be tried again; `original_started_at` is the start of the run that this one was reset from.
+    schedule or is to be tried again; `original_started_at` is the start of the run that this one was reset from, or of
+    the first of those that it continues. `began_unread` says that what came before it could not be read, so that its
+    work may have begun earlier.
     `status_code` is the number of a status that this dashboard does not know. `origin` is None where it was not read,
     and `next_run_id` is the run that follows one that has closed. `gaps` say what of this execution could not be read.
 
@@ -357,6 +361,7 @@ class Execution:
     children_pending: bool = False
     execution_time: datetime | None = None
     original_started_at: datetime | None = None
+    began_unread: bool = False
     cancel_requested: bool = False
     pause: Pause | None = None
     status_code: int | None = None
@@ -372,7 +377,7 @@ class Execution:
 
     @property
     def began_at(self) -> datetime:
-        """When work of this run began or is to begin: after its delay, or in the run that it was reset from."""
+        """When its work began or is to begin: after its delay, or in a run that it was reset from or continues."""
         if self.original_started_at:
             return min(self.original_started_at, self.started_at)
         due = max(self.execution_time or self.started_at, self.started_at)
@@ -396,6 +401,8 @@ def joined(execution: Execution, older: Iterable[Execution]) -> tuple[Execution,
     latest = execution
     for run in older:
         origin = latest.origin
+        if origin and origin.initiator is Initiator.RESET and origin.continues not in {"", run.run_id}:
+            continue  # The run that it was reset from, which went on with the same.
         if run.run_id != origin.continues if origin else run.status is not Status.CONTINUED_AS_NEW:
             break
         found.append(run)
@@ -421,8 +428,9 @@ class Runs:
 
     def follows(self, run_id: str) -> bool:
         """Whether this run continues the one before it, which ended by continuing as new."""
-        run = next((run for run in self.executions if run.run_id == run_id), None)
-        return run is not None and len(self.chain(run)) > 1
+        runs = iter(self.executions)
+        run = next((run for run in runs if run.run_id == run_id), None)
+        return run is not None and self.chain(run)[1:2] == (next(runs, None),)
 
     def chain(self, execution: Execution) -> tuple[Execution, ...]:
         """Return the runs that continue one another up to this one, newest first: itself alone where none is known.
@@ -492,12 +500,13 @@ class Release:
     @property
     def chain_began_at(self) -> datetime:
         """When the first of the runs that continue one another up to this one began, as far as they are known."""
-        return self.runs.first_of(self.execution).began_at
+        return min(self.execution.began_at, self.runs.first_of(self.execution).began_at)
 
     @property
     def began_at(self) -> datetime | None:
-        """When its work began; None if it has not."""
-        return None if self.scheduled_for else self.chain_began_at
+        """When its work began; None if it has not, or where it is not known which runs came before this one."""
+        unread = self.execution.began_unread and self.runs.listed_at is None
+        return None if self.scheduled_for or unread else self.chain_began_at
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,13 +154,13 @@ class ListLooks:
         key = (listed.workflow_id, listed.run_id)
         row = self._rows.latest(key)
         if reading.problem is rows.UNREAD:
-            reading = replace(reading, execution=listed)
+            reading = replace(reading, execution=replace(listed, began_unread=True))
         if row is None or row.value.reading is not reading:
             row = rows.state_row(row, reading, as_of)
             self._rows.put(key, row)
         read = row.value.reading.execution
         # What was read of a run says more than its record in a list: how it began, what is pending.
-        listed = read if read.status is listed.status else listed
+        listed = read if read.status is listed.status else rows.with_beginning(listed, read)
         known = rows.newest(read, self._row_looks.end_of(listed))
         release = rows.of_execution(row.value, rows.newest(listed, known))
         final = row.value.reading.execution.status.closed and row.value.reading.fingerprint is not None

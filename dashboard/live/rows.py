@@ -138,6 +138,17 @@ def _with_described(run: Execution, known: Execution) -> Execution:
     )
 
 
+def with_beginning(listed: Execution, read: Execution) -> Execution:
+    """A run as it is listed, with how it began as far as that was read: a list does not know."""
+    return replace(
+        listed,
+        first_run_id=read.first_run_id,
+        origin=read.origin,
+        original_started_at=read.original_started_at,
+        began_unread=read.began_unread,
+    )
+
+
 def newest(listed: Execution, known: Execution) -> Execution:
     """What is known of a run: a list is some seconds late, and what has closed never runs again."""
     if known.status is Status.CONTINUED_AS_NEW and not listed.status.closed:
@@ -164,7 +175,9 @@ class KnownRows(Mapping[RowKey, Reading]):
         reading = row.value.reading
         if reading.problem is not None and reading.problem.awaited:
             raise KeyError(key)
-        final = reading.execution.status.closed and reading.said is not None and reading.fingerprint is not None
+        run = reading.execution
+        over = run.status.closed and reading.said is not None and reading.fingerprint is not None
+        final = over and not run.began_unread
         if not (final or row.as_of > self._since):
             raise KeyError(key)
         return reading

@@ -26,6 +26,9 @@ class Choice(Model):
     release_phase: Phase
     status: Status
     started_at: datetime
+    began_at: datetime | None = Field(
+        description="When its work began, in the first of its runs that continue one another; null if not known."
+    )
     left: str
     right: str | None
 
@@ -65,7 +68,7 @@ class ChoosePage(Page):
         """The page of a list of which one release, or none, is chosen already, in one of these runs."""
         releases = tuple(_latest_runs(snapshot.value.releases))
         given = left or right
-        begun = {release.id: release.execution.started_at for release in releases}
+        begun = {release.id: release.chain_began_at for release in releases}
         return cls(
             left=left,
             right=right,
@@ -108,23 +111,23 @@ class ChoosePage(Page):
 
 
 def _latest_runs(releases: Iterable[Release]) -> Iterator[Release]:
-    """Each release once, newest start first."""
-    seen: set[str] = set()
-    for release in sorted(releases, key=lambda release: release.execution.started_at, reverse=True):
-        if release.id not in seen:
-            seen.add(release.id)
-            yield release
+    """Each release once, the one that began last first."""
+    latest: dict[str, Release] = {}
+    for release in sorted(releases, key=lambda release: release.execution.started_at):
+        latest[release.id] = release
+    yield from sorted(latest.values(), key=lambda release: release.chain_began_at, reverse=True)
 
 
 def _choice(release: Release, given: str | None, begun: dict[str, datetime]) -> Choice:
-    started_at = release.execution.started_at
-    newer = given is not None and started_at > begun.get(given, started_at)
+    began_at = release.chain_began_at
+    newer = given is not None and began_at > begun.get(given, began_at)
     return Choice(
         release_id=release.id,
         name=release.root.name,
         release_phase=release.root.phase,
         status=release.execution.status,
-        started_at=started_at,
+        started_at=release.execution.started_at,
+        began_at=release.began_at,
         left=given if given and newer else release.id,
         right=release.id if newer else given,
     )

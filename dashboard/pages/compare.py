@@ -41,6 +41,9 @@ class ComparedRelease(Model):
     run_id: str
     status: Status
     started_at: datetime
+    began_at: datetime | None = Field(
+        description="When its work began, in the first of its runs that continue one another; null if not known."
+    )
     closed_at: datetime | None
     apps: int
     clusters: int
@@ -71,6 +74,7 @@ class ComparedRelease(Model):
             run_id=execution.run_id,
             status=execution.status,
             started_at=execution.started_at,
+            began_at=release.began_at,
             closed_at=execution.closed_at,
             apps=types[EntityType.APP],
             clusters=types[EntityType.CLUSTER],

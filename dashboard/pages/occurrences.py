@@ -31,6 +31,10 @@ class OccurrenceRow(Model, Row):
     release_id: str
     release_status: Status
     release_started_at: datetime
+    release_began_at: datetime | None = Field(
+        description="When work on that release began, in the first of its runs that continue one another; null if not "
+        "known."
+    )
     run_id: str
 
     @property
@@ -51,6 +55,7 @@ class OccurrenceRow(Model, Row):
             release_id=release.workflow_id,
             release_status=release.status,
             release_started_at=release.started_at,
+            release_began_at=None if release.began_unread else release.began_at,
             run_id=release.run_id,
         )
 

@@ -32,7 +32,17 @@ _INSIDE = (
     "cancelling",
     "stuck_since",
 )
-_RUN = ("status", "started_at", "closed_at", "workflow_id", "run_id", "workflow_type", "said_at", "superseded")
+_RUN = (
+    "status",
+    "started_at",
+    "closed_at",
+    "workflow_id",
+    "run_id",
+    "workflow_type",
+    "said_at",
+    "superseded",
+    "began_at",
+)
 _ABOVE = ("release_id", "wave_id", "cluster_id", "bundle_id")
 
 RELEASE_COLUMNS = (*_ENTITY, *_RUN, *_INSIDE, *_TROUBLE, *COMMON)

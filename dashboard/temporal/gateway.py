@@ -25,6 +25,7 @@ from dashboard.temporal.errors import ASKING_ERRORS, is_not_found, unavailable
 from dashboard.temporal.executions import read_description
 from dashboard.temporal.foreign import ForeignChildren
 from dashboard.temporal.history import Endings, with_task_failure
+from dashboard.temporal.links import Links
 from dashboard.temporal.origins import Origins, waiting
 from dashboard.temporal.pace import Pace
 from dashboard.temporal.parts import ask_in_parts
@@ -57,7 +58,8 @@ class TemporalGateway:
         self._endings = Endings()
         self._pollers = QueuePollers()
         self._described = DescribedRuns()
-        self._origins = Origins()
+        self._links = Links()
+        self._origins = Origins(self._links)
         self._earlier = EarlierRuns(self._endings)
         self._foreign = ForeignChildren()
         self._pace = Pace(connection.visibility)
@@ -253,7 +255,8 @@ class TemporalGateway:
             rows = await self._pace.newest(client, self._visibility, limit, total)
         queries = total.less(RESERVE)
         earlier = await self._earlier.among(client, rows.runs, queries)
-        runs = [run for run in rows.runs if run.run_id not in earlier]
+        listed = (run for run in rows.runs if run.run_id not in earlier)
+        runs = await asyncio.gather(*(self._origins.told(client, run, queries) for run in listed))
         looking = EntitySearch(client, self._map, self._children(client, queries), queries)
         answers = await looking.find(entity_id, runs, known)
         return Search(tuple(zip(runs, answers, strict=True)), sum(rows.counts.values()) - len(earlier))

@@ -13,10 +13,12 @@ from dashboard.domain.children import scheduled_row
 from dashboard.domain.entities import Execution, Initiator, Origin
 from dashboard.domain.source import Reading
 from dashboard.temporal.budget import Budget
-from dashboard.temporal.client import Client, Handle
+from dashboard.temporal.chain_start import FirstEvents, chain_start
+from dashboard.temporal.client import Client
 from dashboard.temporal.decode import clean_text
 from dashboard.temporal.errors import ASKING_ERRORS
 from dashboard.temporal.failures import read_failure
+from dashboard.temporal.links import Links
 from dashboard.temporal.salvage import attempt
 
 KEEP = 20_000
@@ -37,7 +39,8 @@ _INITIATORS = {
 class Origins:
     """Reads how runs began, of those alone for which something came before them or is to be waited for."""
 
-    def __init__(self) -> None:
+    def __init__(self, links: Links | None = None) -> None:
+        self._links = links or Links()
         self._known: LRUCache[str, Origin] = LRUCache(KEEP)
         # By run id and length of the history, as more may have happened since.
         self._waiting: LRUCache[tuple[str, int | None], bool] = LRUCache(KEEP)
@@ -45,14 +48,20 @@ class Origins:
     async def told(self, client: Client, run: Execution, budget: Budget) -> Execution:
         """The run with its origin, where it has one; one more call at its first look, and only then.
 
-        One that was described and has begun before its time began with its start.
+        A run as a list has it is described for that, once. One that was described and has begun before its time began
+        with its start.
         """
+        if not run.first_run_id:
+            link = await self._links.of(client, run, budget)
+            if link is None:
+                return replace(run, began_unread=True)
+            run = replace(run, first_run_id=link.first_run_id, original_started_at=link.original_started_at)
         if not has_origin(run):
             return run
         if run.history_length and run.scheduled_for(datetime.now(UTC)) and not await self._waits(client, run, budget):
             run = replace(run, execution_time=run.started_at)
         origin = await self._of(client, run, budget)
-        return replace(run, origin=origin) if origin else run
+        return _with_origin(run, origin) if origin else replace(run, began_unread=True)
 
     async def of(self, client: Client, runs: Iterable[Execution], budget: Budget) -> dict[str, Origin]:
         """The origins of these runs by run id, as far as they can be read in one look."""
@@ -70,15 +79,34 @@ class Origins:
     async def _of(self, client: Client, run: Execution, budget: Budget) -> Origin | None:
         if run.run_id in self._known:
             return self._known[run.run_id]
-        handle = client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
         try:
             async with budget.bounds():
-                origin = await _read(handle, budget)
+                origin = await self._read(client, run, budget)
         except ASKING_ERRORS:
             return None  # It adds to what describe said; the statuses of the runs before it say most of it.
         if origin:
             self._known[run.run_id] = origin
         return origin
+
+    async def _read(self, client: Client, run: Execution, budget: Budget) -> Origin | None:
+        events = FirstEvents(client, run.workflow_id, budget)
+        event = await events.of(run.run_id)
+        if event is None:
+            return None
+        began = event.workflow_execution_started_event_attributes
+        origin = attempt("How this execution began", lambda: decode_origin(began), lambda _: None)
+        if origin is None:
+            return None
+        origin = replace(origin, began_at=await chain_start(events, event, self._began_at))
+        if began.original_execution_run_id in {"", run.run_id}:
+            return origin
+        # A reset run has the first event of the run that it was reset from, and its own number nowhere in it.
+        handle = client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
+        return _with_reset(origin, [event async for event in handle.history(budget, pages=MOST_PAGES)])
+
+    def _began_at(self, run_id: str) -> datetime | None:
+        known = self._known.get(run_id)
+        return known.began_at if known else None
 
     async def _waits(self, client: Client, run: Execution, budget: Budget) -> bool:
         """Whether a run that was described really waits for its time; a server may begin one before that.
@@ -112,16 +140,11 @@ def has_origin(run: Execution) -> bool:
     return waits or run.original_started_at is not None or run.first_run_id not in {"", run.run_id}
 
 
-async def _read(handle: Handle, budget: Budget) -> Origin | None:
-    event = await handle.first_event(budget)
-    if event is None or event.event_type != EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
-        return None
-    began = event.workflow_execution_started_event_attributes
-    origin = attempt("How this execution began", lambda: decode_origin(began), lambda _: None)
-    if origin is None or began.original_execution_run_id in {"", handle.run_id}:
-        return origin
-    # A reset run has the first event of the run that it was reset from, and its own number nowhere in it.
-    return _with_reset(origin, [event async for event in handle.history(budget, pages=MOST_PAGES)])
+def _with_origin(run: Execution, origin: Origin) -> Execution:
+    """A run with how it began; one that goes on with others began with the first of them."""
+    earlier = origin.began_at is not None and origin.began_at < run.started_at
+    first = origin.began_at if earlier else run.original_started_at
+    return replace(run, origin=origin, original_started_at=first)
 
 
 def decode_origin(began: WorkflowExecutionStartedEventAttributes) -> Origin:

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import replace
 
-from dashboard.domain.entities import Execution, Status, brief_entity
+from dashboard.domain.entities import Entity, Execution, Status, brief_entity
 from dashboard.domain.entity_map import EntityMap
 from dashboard.domain.execution_problem import problem_of
 from dashboard.domain.problems import Problem
@@ -43,23 +43,26 @@ class ReleaseStates:
         handle = client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
         if run.status is Status.PAUSED:
             # No query is passed on to it; by whom it was paused, a list does not tell.
-            run = await described(handle, run, budget)
+            run = await self._origins.told(client, await described(handle, run, budget), budget)
             return Reading(run, problem=problem_of(run))
         if waiting(run):
             seen = await self._origins.told(client, await described(handle, run, budget), budget)
             if scheduled := waiting(seen):
                 return scheduled
-        run = await self._origins.told(client, run, budget)
+        telling = asyncio.ensure_future(self._origins.told(client, run, budget))
         ending = asyncio.ensure_future(self._endings.brief(handle, run, budget))
         try:
-            reading = await self._said(handle, run, budget)
+            answer = await ask_release(handle, RELEASE_STATE, budget, run.task_queue)
+            reading = await self._said(handle, await telling, answer, budget)
             ended = await ending
             return replace(reading, execution=replace(reading.execution, closing=ended.closing if ended else None))
         finally:
+            telling.cancel()
             ending.cancel()
 
-    async def _said(self, handle: Handle, run: Execution, budget: Budget) -> Reading:
-        answer = await ask_release(handle, RELEASE_STATE, budget, run.task_queue)
+    async def _said(
+        self, handle: Handle, run: Execution, answer: tuple[Entity, str] | Problem, budget: Budget
+    ) -> Reading:
         if not isinstance(answer, Problem):
             said, digest = answer
             return reading_of(run, Told(brief_entity(self._map.reword(said)), digest), None)

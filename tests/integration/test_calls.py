@@ -106,13 +106,19 @@ def watched(stage: Stage, act: Callable[[LiveReleases], None], counts: Counting 
     return counts
 
 
-def test_a_cold_list_of_25_running_releases_is_one_list_one_count_and_20_queries_at_once(stage: Stage):
+def test_a_cold_list_of_25_running_releases_is_one_list_one_count_and_20_descriptions_and_queries_at_once(stage: Stage):
     names = [f"n{number}" for number in range(25)]
     for name in names:
         stage.start(name, {"get_release_state": STATE})
     stage.listed(*names)
+
+    def look_thrice(live: LiveReleases) -> None:
+        for size in (20, 19, 18):
+            live.page(Slice(size))
+
+    assert watched(stage, look_thrice).calls["describe"] == 20, "with what a run began is read once"
     counts = watched(stage, lambda live: live.page(Slice()))
-    assert counts.calls == {"list": 1, "count": 1, "query": 20}
+    assert counts.calls == {"list": 1, "count": 1, "describe": 20, "query": 20}
     assert counts.most == 20
 
 

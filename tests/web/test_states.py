@@ -1,6 +1,8 @@
 """What pages say when there is nothing to show: first starts, nothing found, errors, and what is no longer current."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,12 +16,14 @@ from dashboard.accounts.models import User
 from dashboard.accounts.store import Accounts
 from dashboard.app import create_app
 from dashboard.bridge import LoopThread
+from dashboard.domain.entities import Status
 from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, RunNotFound, SourceUnavailable
-from dashboard.domain.source import Listing
+from dashboard.domain.source import Listing, Reading
 from dashboard.live.releases import LiveReleases
 from dashboard.settings import Settings
 from dashboard.web.errors import Refused, answer
 from tests.fake_source import FakeSource
+from tests.rollout_makers import STARTED, execution, release
 from tests.waiting import eventually
 from tests.web.conftest import PASSWORD
 
@@ -100,6 +104,23 @@ def test_without_any_account_the_login_page_says_how_to_make_the_first(client: F
     accounts.disable("gone@example.com")
     assert "No account exists yet" not in client.get("/login").text, "a disabled account is one"
     assert "users add" not in client.get("/login").text
+
+
+def test_of_a_release_of_which_it_is_not_known_what_came_before_it_no_row_says_since_when(
+    serve: Callable[..., Any], source: FakeSource
+):
+    run = execution(began_unread=True)
+    source.answer = Reading(run, said=release("release:r", "deploying"))
+    _, browser = serve(source)
+    item = browser.get("/api/releases?q=release:r").get_json()["items"][0]
+    assert (item["began_at"], item["state"], item["summary"]) == (None, "deploying", "running")
+    page = BeautifulSoup(browser.get("/releases?q=release:r").text, "html.parser")
+    assert words(page.select_one("#live li[data-entity-id] .times")) == ""
+    ended = replace(run, status=Status.COMPLETED, closed_at=STARTED + timedelta(hours=1))
+    source.answer = Reading(ended, said=release("release:r", "deploying"))
+    page = BeautifulSoup(browser.get("/releases?q=release:r&page_size=9").text, "html.parser")
+    assert words(page.select_one("#live li[data-entity-id] .times")).startswith("ended")
+    assert browser.get("/releases/release:r/strip").status_code == 200
 
 
 def test_without_any_release_the_list_says_what_it_looks_for_and_where(serve: Callable[..., Any]):

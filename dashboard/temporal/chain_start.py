@@ -1,0 +1,86 @@
+"""When the first of the runs began that continue one another up to a run, by the first event of each."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from temporalio.api.enums.v1 import ContinueAsNewInitiator, EventType
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.service import RPCError
+
+from dashboard.temporal.budget import Budget
+from dashboard.temporal.client import Client
+from dashboard.temporal.errors import is_not_found
+from dashboard.temporal.moments import decode_moment
+
+# How many runs are gone back where the first of all may have been tried again, or is deleted already.
+MAX_STEPS = 50
+
+
+class FirstEvents:
+    """Reads how runs of one workflow id began."""
+
+    def __init__(self, client: Client, workflow_id: str, budget: Budget) -> None:
+        self._client = client
+        self._workflow_id = workflow_id
+        self._budget = budget
+
+    async def of(self, run_id: str) -> HistoryEvent | None:
+        """The event with which a run began; None where there is none, or no such run any more."""
+        try:
+            event = await self._client.get_workflow_handle(self._workflow_id, run_id=run_id).first_event(self._budget)
+        except RPCError as exc:
+            if is_not_found(exc):
+                return None
+            raise
+        started = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED
+        return event if event is not None and event.event_type == started else None
+
+
+async def chain_start(
+    events: FirstEvents, event: HistoryEvent, known: Callable[[str], datetime | None]
+) -> datetime | None:
+    """When the first of the runs began that continue one another up to the one with this first event, as far as is
+    known; `known` says so of runs for which it was found out before.
+
+    A run that was reset has the first event of the one that it was reset from: it began with that.
+    """
+    began = _due(event)
+    if began is None or not _continues(event):
+        return began
+    if _never_anew(event):
+        # Nothing but continuing, and resets, joins its chain: the first of all says it in one call.
+        first = await events.of(event.workflow_execution_started_event_attributes.first_execution_run_id)
+        if first is not None and _never_anew(first):
+            return min(began, _due(first) or began)
+    before: HistoryEvent | None = event
+    for _ in range(MAX_STEPS):
+        if before is None or not _continues(before):
+            break
+        run_id = before.workflow_execution_started_event_attributes.continued_execution_run_id
+        if found := known(run_id):
+            return min(began, found)
+        before = await events.of(run_id)
+        began = min(began, (_due(before) if before else None) or began)
+    return began
+
+
+def _continues(event: HistoryEvent) -> bool:
+    """Whether a run goes on with one that continued as new."""
+    initiator = event.workflow_execution_started_event_attributes.initiator
+    return initiator == ContinueAsNewInitiator.CONTINUE_AS_NEW_INITIATOR_WORKFLOW
+
+
+def _never_anew(event: HistoryEvent) -> bool:
+    """Whether no failure and no schedule begins the workflow anew."""
+    began = event.workflow_execution_started_event_attributes
+    return not (began.cron_schedule or began.HasField("retry_policy"))
+
+
+def _due(event: HistoryEvent) -> datetime | None:
+    """When work of a run with this first event began or was to begin: after its delay."""
+    backoff = event.workflow_execution_started_event_attributes.first_workflow_task_backoff
+    try:
+        at = decode_moment(event.event_time)
+        return at + backoff.ToTimedelta() if at else None
+    except (OverflowError, ValueError):
+        return None
