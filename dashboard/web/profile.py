@@ -109,7 +109,7 @@ def change_password(current: str, new: str) -> None:
     Raises FieldWrong, or Throttled.
     """
     try:
-        check_password_policy(new)
+        check_password_policy(new, email=current_user.email, name=current_user.name)
     except PasswordRefused as exc:
         raise FieldWrong("new", str(exc)) from exc
     user = _proved(current)

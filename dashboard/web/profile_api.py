@@ -28,7 +28,9 @@ class GivenPassword(Given):
     """The password that the user has, and the one that they want."""
 
     current: str = Field(min_length=1)
-    new: str = Field(min_length=SHORTEST, max_length=LONGEST, description="None of the most common ones.")
+    new: str = Field(
+        min_length=SHORTEST, max_length=LONGEST, description="Neither common nor made of your address or name."
+    )
 
 
 @blueprint.get("/profile")

@@ -11,7 +11,7 @@ from dashboard.accounts.audit import Event
 from dashboard.accounts.models import Role, User
 from dashboard.accounts.passwords import PasswordRefused, check_password_policy, drawn_password
 from dashboard.accounts.people import LastAdmin, NotAdmin, People, Person, UserChanged, UserGone
-from dashboard.accounts.store import EmailTaken, UserRefused
+from dashboard.accounts.store import EmailTaken, UserRefused, normal_email, normal_name
 from dashboard.pages.users import PAGE_SIZE, UserItem, UserPage, UsersPage
 from dashboard.web.audit import record
 from dashboard.web.errors import Refused, answer, invalid_parameter
@@ -119,7 +119,10 @@ def add_user(email: str, name: str | None, role: str, password: str | None) -> t
 
     Raises NotAdmin, EmailTaken, UserRefused or PasswordRefused.
     """
-    known, accounts, (hashed, made) = _role(role), the_accounts(), _password(password)
+    known, accounts = _role(role), the_accounts()
+    # They are as long as a request may be until they are looked at.
+    email, name = normal_email(email), normal_name(name)
+    hashed, made = _password(password, email, name)
     with accounts.together():
         added = the_people().add(current_user.user, email, hashed, name=name, role=known)
         record(Event.user_added, subject=added.email, name=added.name, role=added.role.value)
@@ -150,7 +153,8 @@ def reset_password(user_id: str, version: str | None, password: str | None = Non
     """
     if user_id == current_user.id:
         raise OwnPassword
-    accounts, (hashed, made) = the_accounts(), _password(password)
+    accounts, owner = the_accounts(), the_people().one(user_id).user
+    hashed, made = _password(password, owner.email, owner.name)
     with accounts.together():
         user = the_people().known(current_user.user, user_id, version)
         changed = accounts.set_password(user.email, hashed)
@@ -190,10 +194,10 @@ def _record_change(before: User, after: User) -> None:
         record(Event.user_enabled if after.enabled else Event.user_disabled, subject=after.email)
 
 
-def _password(given: str | None) -> tuple[Any, str | None]:
+def _password(given: str | None, email: str, name: str | None) -> tuple[Any, str | None]:
     """The password hashed, and as it is where it was made here. Raises PasswordRefused."""
     if given is not None:
-        check_password_policy(given)
+        check_password_policy(given, email=email, name=name)
         return the_accounts().hashed(given), None
     made = drawn_password()
     return the_accounts().hashed(made), made

@@ -21,7 +21,10 @@ RoleName = Literal["viewer", "operator", "admin"]
 VERSION = Field(None, description="The user's version that was seen; 409 if it is another one now. Null for any.")
 NAME = Field(None, max_length=LONGEST_NAME, description="What the pages call the user; null for the address.")
 PASSWORD = Field(
-    None, min_length=SHORTEST, max_length=LONGEST, description="None of the most common ones; null has one made."
+    None,
+    min_length=SHORTEST,
+    max_length=LONGEST,
+    description="Neither common nor made of the address or name; null has one made.",
 )
 _CODES = {LastAdmin: "last_admin", UserChanged: "user_changed", pages.OwnPassword: "own_password"}
 

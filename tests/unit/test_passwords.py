@@ -12,6 +12,7 @@ from dashboard.accounts.passwords import PasswordRefused, Passwords, check_passw
 pytestmark = pytest.mark.unit
 
 PASSWORD = "correct horse battery"
+OWNER = {"email": "rita.levi@ops.xn--mnchen-3ya.example", "name": "Rita Levi-Montalcini"}
 
 
 class CountingHasher(PasswordHasher):
@@ -118,15 +119,47 @@ def test_at_most_two_verify_at_once():
 
 @pytest.mark.parametrize("length", [12, 13, 128])
 def test_the_rule_takes_12_to_128_characters(length: int):
-    check_password_policy(("not like others " * 8)[:length])
+    check_password_policy(("not like others " * 8)[:length], **OWNER)
 
 
 @pytest.mark.parametrize("length", [0, 1, 11, 129, 5000])
 def test_the_rule_says_itself_and_not_the_password(length: int):
     with pytest.raises(PasswordRefused) as refused:
-        check_password_policy("q" * length)
+        check_password_policy("q" * length, **OWNER)
 
     assert str(refused.value) == f"A password takes 12 to 128 characters; this one has {length}."
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        *("rita.levi@ops.xn--mnchen-3ya.example", "RITA.LEVI@ops.münchen.example", "ritalevi2026", "levirita-levi"),
+        *("ops.münchen.example", "münchenMÜNCHEN1", "xn--mnchen-3ya", "Rita Levi-Montalcini", "montalcini99!"),
+        *("\uff52\uff49\uff54\uff41.\uff4cevi-rita", "Rita\u200b.Levi.Rita", "!!! example !!!", "e x a m p l e.ops"),
+    ],
+)
+def test_what_is_made_of_ones_own_address_or_name_is_no_password(password: str):
+    with pytest.raises(PasswordRefused, match="made of your own e-mail address or name"):
+        check_password_policy(password, **OWNER)
+    check_password_policy(f"{password} trombone", **OWNER)
+    check_password_policy("blue trombone 7", email="o@de.example", name=None)
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "ßßßßßßßßßßßßß",
+        "~" * 128,
+        "zQzQzQzQzQzQz",
+        "k9#k9#k9#k9#",
+        "wX7yq;Wx7yq;",
+        "!q8Rz-Lp!q8Rz-Lp!q8",
+        "~~~~~~~~~~~!",
+    ],
+)
+def test_what_repeats_a_few_characters_is_no_password(password: str):
+    with pytest.raises(PasswordRefused, match="repeats a few characters"):
+        check_password_policy(password, **OWNER)
 
 
 def _fastest(action) -> float:

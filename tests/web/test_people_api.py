@@ -115,6 +115,7 @@ def test_a_browser_that_changes_the_password_by_it_goes_on(app: Flask, bob: User
         ({"current": PASSWORD, "new": PASSWORD}, "new"),
         ({"current": PASSWORD, "new": "1234567891011"}, "new"),
         ({"current": PASSWORD, "new": "short"}, "new"),
+        ({"current": PASSWORD, "new": "bob.bob@example"}, "new"),
         ({"current": PASSWORD}, "new"),
     ],
     ids=str,
@@ -270,6 +271,7 @@ def test_a_reset_and_an_end_let_nobody_in_any_more(
         ({"email": BOB, "name": "a\nb"}, 422, "name"),
         ({"email": BOB, "role": "root"}, 422, "role"),
         ({"email": BOB, "password": "short"}, 422, "password"),
+        ({"email": BOB, "name": "Robert Smithers", "password": "roBert.sMithers"}, 422, "password"),
         ({"email": BOB, "password": "1234567891011"}, 422, "password"),
         ({"email": BOB, "admin": True}, 422, "admin"),
         ({}, 422, "email"),
@@ -299,9 +301,11 @@ def test_what_stands_against_a_change_has_a_code(
     assert refused("POST", f"{mine}/password", {}) == (409, "own_password")
     assert refused("PATCH", theirs, {"disabled": True, "version": "0"}) == (409, "user_changed")
     assert refused("POST", f"{theirs}/password", {"version": "0"}) == (409, "user_changed")
+    assert refused("POST", f"{theirs}/password", {"password": "bob.bob@example"})[0] == 422
     for method, path, sent in (
         ("PATCH", "/api/users/nobody", {"disabled": True}),
         ("POST", "/api/users/nobody/password", {}),
+        ("POST", "/api/users/nobody/password", {"password": NEW}),
         ("DELETE", "/api/users/nobody/sessions", {}),
         ("GET", "/api/users/nobody", {}),
     ):

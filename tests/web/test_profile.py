@@ -136,6 +136,7 @@ def test_who_is_kept_signed_in_stays_so_with_a_new_password(app: Flask, user: Us
         ({"new": "short", "again": "short"}, "new", "12 to 128 characters; this one has 5"),
         ({"new": "x" * 129}, "new", "12 to 128 characters; this one has 129"),
         ({"new": "1234567891011"}, "new", "one of the most common ones"),
+        ({"new": "rita@EXAMPLE.com"}, "new", "made of your own e-mail address"),
         ({"new": PASSWORD}, "new", "the password that you have"),
         ({"again": "staple and another house"}, "again", "not what you typed above"),
     ],

@@ -72,6 +72,18 @@ def test_the_rule_for_passwords_is_told(kept: Accounts, typed: str, length: int)
     assert kept.all() == []
 
 
+def test_ones_own_address_or_name_is_no_password(kept: Accounts):
+    refused = [add("rita.levi@example.com", typed="ritalevi 2026\n")]
+    refused += [add("rita.levi@example.com", "--name", "Zoé Montalcini", typed="zoé-montalcini\n")]
+    assert kept.all() == []
+    add("rita.levi@example.com")
+    refused += [run("password", "Rita.Levi@example.com", "--password-stdin", typed="rita.levi@EXAMPLE.com")]
+
+    assert [answer.exit_code for answer in refused] == [1, 1, 1]
+    assert all("made of your own e-mail address or name" in answer.stderr for answer in refused)
+    assert kept.authenticate("rita.levi@example.com", PASSWORD)
+
+
 def test_a_taken_address_is_told_before_a_password_is_asked_for(kept: Accounts):
     add()
     again = run("add", "RITA@example.com")

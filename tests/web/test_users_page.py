@@ -147,6 +147,7 @@ def test_a_user_is_added_with_a_password_that_was_typed(app: Flask, admin: Flask
         ({"email": BOB, "role": "root"}, 422, "role", "A role is one of viewer, operator, admin"),
         ({"email": BOB, "password": "short"}, 422, "password", "A password takes 12 to 128 characters"),
         ({"email": BOB, "password": "1234567891011"}, 422, "password", "one of the most common ones"),
+        ({"email": BOB, "password": "bob.bob@example"}, 422, "password", "made of your own e-mail address"),
     ],
     ids=str,
 )

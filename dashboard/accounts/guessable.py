@@ -1,0 +1,56 @@
+"""Passwords that are guessed from whose they are, or that are long only because they say the same again and again."""
+
+import re
+import unicodedata
+
+# What repeats within fewer characters than a password takes is as good as that part of it alone.
+LONGEST_PERIOD = 11
+FEWEST_DIFFERENT = 5
+# What has to be left of a password without its owner's address and name: more than a year or a digit at the end.
+FEWEST_LEFT = 5
+# Shorter words of an address or a name, such as `de`, stand in many a good password.
+SHORTEST_WORD = 3
+
+
+def is_repetition(password: str) -> bool:
+    """Return whether it is a few characters over and over, in capital letters or small ones."""
+    text = _folded(password)
+    return len(set(text)) < FEWEST_DIFFERENT or any(
+        text[period:] == text[:-period] for period in range(1, min(LONGEST_PERIOD, len(text) // 2) + 1)
+    )
+
+
+def is_own(password: str, email: str, name: str | None) -> bool:
+    """Return whether it is made of its owner's address or name, or of parts of them, and hardly anything else."""
+    left = _letters(password)
+    for word in _own_words(email, name or ""):
+        left = left.replace(word, " ")
+    return len(left.replace(" ", "")) < FEWEST_LEFT
+
+
+def _own_words(email: str, name: str) -> list[str]:
+    """The address, its parts and the name's, the longest first: a shorter one may stand in a longer one."""
+    local, _, domain = email.rpartition("@")
+    whole = {_letters(text) for text in (email, local, domain, name)}
+    parts = {_letters(part) for text in (email, _readable(domain), name) for part in re.split(r"[\W_]+", text)}
+    parts |= {_letters(label) for label in (*domain.split("."), *_readable(domain).split("."))}
+    return sorted((word for word in whole | parts if len(word) >= SHORTEST_WORD), key=len, reverse=True)
+
+
+def _readable(domain: str) -> str:
+    """The domain as people write it, where it is kept as DNS has it."""
+    try:
+        return ".".join(
+            label[4:].encode().decode("punycode") if label.lower().startswith("xn--") else label
+            for label in domain.split(".")
+        )
+    except UnicodeError:
+        return domain
+
+
+def _letters(text: str) -> str:
+    return "".join(character for character in _folded(text) if character.isalnum())
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold()
