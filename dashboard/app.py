@@ -123,7 +123,8 @@ def _flask(settings: Settings) -> Flask:
     app.url_map.merge_slashes = False
     if settings.trusted_proxies:
         count = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
+        hosts = count if settings.trust_forwarded_host else 0
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=hosts)  # type: ignore[method-assign]
     return app
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from pydantic import ConfigDict, Field, SecretStr, StringConstraints, ValidationError, field_validator
+from pydantic import ConfigDict, Field, SecretStr, StringConstraints, ValidationError, ValidationInfo, field_validator
 
 from dashboard import sign_on_settings
 from dashboard.domain.entity_map import EntityMap, EntityMapError, read_entity_map
@@ -34,6 +34,7 @@ TAKES = {
     "API_CORS_ORIGINS": "origins such as https://ci.example.com, separated by commas",
     "TRUSTED_HOSTS": "host names such as dash.example.com or .example.com, separated by commas",
     "TRUSTED_PROXIES": "a whole number from 0 to 10",
+    "TRUST_FORWARDED_HOST": "true or false; true takes TRUSTED_PROXIES",
     "RELEASE_WORKFLOW_TYPE": "the name of a workflow type, without quotes or backslashes",
     "RELEASE_FILTER": "a visibility query, such as WorkflowType = 'ReleaseWorkflow'",
     "ENTITY_MAP": "the path of a TOML file with tables workflow_types, id_prefixes or states",
@@ -79,6 +80,7 @@ class Settings(sign_on_settings.SignOnSettings):
     api_cors_origins: tuple[str, ...] = ()
     trusted_hosts: tuple[str, ...] = ()
     trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
+    trust_forwarded_host: bool = False
     release_workflow_type: Annotated[str, StringConstraints(pattern=r"^[^'\"\\\x00-\x1f]+$")] = "ReleaseWorkflow"
     release_filter: str | None = None
     entity_map: EntityMap = Field(default_factory=EntityMap)
@@ -115,6 +117,13 @@ class Settings(sign_on_settings.SignOnSettings):
         if not all(_HOST.fullmatch(host) for host in hosts):
             raise ValueError("not a host name")
         return hosts
+
+    @field_validator("trust_forwarded_host")
+    @classmethod
+    def _from_some_proxy(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and not info.data.get("trusted_proxies", "refused"):
+            raise ValueError("nobody to believe")
+        return value
 
     @field_validator("temporal_ui_url")
     @classmethod

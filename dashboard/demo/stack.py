@@ -167,6 +167,8 @@ class Stack:
             "TEMPORAL_CONFIG_FILE": os.devnull,
             "TEMPORAL_NAMESPACE": "default",
             "TEMPORAL_UI_URL": self._temporal.ui_address,
+            # It is open to whoever knows its password. A page elsewhere whose name leads here asks by that name.
+            "TRUSTED_HOSTS": "localhost,127.0.0.1,[::1]",
         }
 
     def _wait(self, steps: dict[str, Callable[[], bool]]) -> None:

@@ -101,6 +101,15 @@ class Demo:
         finally:
             connection.close()
 
+    def asked_as(self, host: str) -> int:
+        """Ask the dashboard for its first page by this name; return the status."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request("GET", "/login", headers={"Host": host})
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
     def releases(self) -> dict[str, Any]:
         """The releases that the API lists for the demo account, by id."""
         login = {"username": "admin@example.com", "password": "admin123"}
@@ -157,6 +166,10 @@ def test_it_works_and_ends_when_it_is_told_to(start_demo: Callable[..., Demo], t
     assert re.search(r"^Temporal's own pages on http://127\.0\.0\.1:\d+ \(\d+\.\d s\)$", demo.output, re.MULTILINE)
     assert f"http://127.0.0.1:{demo.port}" in demo.output
     assert demo.request("GET", "/login")[0] == 200
+    hosts = (f"localhost:{demo.port}", f"127.0.0.1:{demo.port}", f"[::1]:{demo.port}", "localhost")
+    assert {host: demo.asked_as(host) for host in hosts} == dict.fromkeys(hosts, 200)
+    hosts = (f"evil.example:{demo.port}", "localhost.evil.example", f"127.0.0.1.nip.io:{demo.port}", "127.0.0.2")
+    assert {host: demo.asked_as(host) for host in hosts} == dict.fromkeys(hosts, 400)
     eventually(lambda: len(demo.releases()) == 10)
     assert "release:platform-2026-q4" in demo.releases()
     assert not (tmp_path / "elsewhere.db").exists()

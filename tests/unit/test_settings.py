@@ -37,6 +37,7 @@ def test_nothing_needs_to_be_set():
         ("ACCESS_TOKEN_MINUTES", "-1"),
         ("API_CORS_ORIGINS", "example.com"),
         ("TRUSTED_PROXIES", "all"),
+        ("TRUST_FORWARDED_HOST", "true"),
         ("TRUSTED_HOSTS", "https://dash.example.com"),
         ("TRUSTED_HOSTS", "dash.example.com:8443"),
         ("TRUSTED_HOSTS", "a.example.com, *"),

@@ -108,8 +108,11 @@ def test_the_port_belongs_to_the_host(client: FlaskClient):
     assert client.post("/logout", headers=headers, base_url="http://dash.example.com").status_code == 403
 
 
+TOLD_BY_A_PROXY = {"trusted_proxies": 1, "trust_forwarded_host": True}
+
+
 def test_behind_a_trusted_proxy_the_host_is_the_one_it_tells(settings: Settings, accounts: Accounts):
-    client = create_app(settings.model_copy(update={"trusted_proxies": 1}), accounts=accounts).test_client()
+    client = create_app(settings.model_copy(update=TOLD_BY_A_PROXY), accounts=accounts).test_client()
     proxied = {"X-Forwarded-Host": "dash.example.com", "X-Forwarded-Proto": "https"}
 
     assert client.post("/logout", headers={**proxied, "Origin": "https://dash.example.com"}).status_code == 303

@@ -131,11 +131,21 @@ def test_whether_it_lives_is_asked_by_any_name(named: FlaskClient):
 
 
 def test_behind_a_proxy_the_name_is_the_one_that_it_tells(settings: Settings, accounts: Accounts):
-    given = {"trusted_hosts": ("dash.example.com",), "trusted_proxies": 1}
+    given = {"trusted_hosts": ("dash.example.com",), "trusted_proxies": 1, "trust_forwarded_host": True}
     client = create_app(settings.model_copy(update=given), accounts=accounts).test_client()
     assert client.get("/login", headers={"X-Forwarded-Host": "dash.example.com"}).status_code == 200
     forwarded = {"Host": "dash.example.com", "X-Forwarded-Host": "evil.org"}
     assert client.get("/login", headers=forwarded).status_code == 400
+
+
+@pytest.mark.parametrize("proxies", [0, 1, 2])
+def test_the_name_that_a_proxy_tells_takes_a_setting_of_its_own(settings: Settings, accounts: Accounts, proxies: int):
+    client = create_app(settings.model_copy(update={"trusted_proxies": proxies}), accounts=accounts).test_client()
+    forwarded = {"Host": "dash.example.com", "X-Forwarded-Host": "evil.org, evil.org", "X-Forwarded-Port": "1"}
+    same = {**forwarded, "Origin": "http://dash.example.com"}
+
+    assert client.post("/logout", headers=same).status_code == 303
+    assert client.post("/logout", headers={**forwarded, "Origin": "http://evil.org"}).status_code == 403
 
 
 def test_without_the_setting_any_host_will_do(client: FlaskClient):
