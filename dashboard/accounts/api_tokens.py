@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from dashboard.accounts.database import now_in
 from dashboard.accounts.models import NOW, ApiTokenRow, User, UserRow
 from dashboard.accounts.opaque import drawn, hash_of
+from dashboard.accounts.user_lock import lock_user
 
 PREFIX = "rdt_"
 LONGEST_NAME = 60
@@ -121,7 +122,7 @@ class ApiTokens:
             made = ApiToken(uuid4().hex, named, allowed, now, expires_at, None, None, now)
             row = {name: getattr(made, name) for name in _OF_TOKEN}
             # What ends the user's tokens waits for this, or has been before it and is seen here.
-            session.execute(select(UserRow.id).where(_unchanged(user)).with_for_update())
+            lock_user(session, user.id)
             session.execute(delete(ApiTokenRow).where(ApiTokenRow.user_id == user.id, ~_holds(now)))
             if not _insert_within(session, user, row | {"user_id": user.id, "token_hash": hash_of(secret)}):
                 raise TooManyTokens

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from dashboard.accounts.database import now_in
 from dashboard.accounts.models import PreferencesRow, StarRow, UserRow, ViewRow
 from dashboard.accounts.store import Accounts
+from dashboard.accounts.user_lock import lock_user
 
 MAX_STARS = 100
 MAX_VIEWS = 50
@@ -137,9 +138,8 @@ class Kept:
         values = _named(name, query) | {"shared": shared}
         own = (ViewRow.id == view_id) & (ViewRow.user_id == user_id)
         with _taken(values["name"]), self._accounts.session() as session:
-            if not session.scalar(select(ViewRow.id).where(own)):
+            if session.scalar(update(ViewRow).where(own).values(values).returning(ViewRow.id)) is None:
                 raise ViewUnknown(view_id)
-            session.execute(update(ViewRow).where(own).values(values))
 
     def remove_view(self, user_id: str, view_id: str) -> None:
         """Forget a view; one that is not there is no error."""
@@ -150,7 +150,11 @@ class Kept:
         """Let the user begin with one of their views, or with the whole list. Raises ViewUnknown."""
         if view_id and view_id not in {view.id for view in self.views(user_id)}:
             raise ViewUnknown(view_id)
-        self._prefer(user_id, default_view_id=view_id)
+        try:
+            self._prefer(user_id, default_view_id=view_id)
+        except IntegrityError as exc:
+            # It was removed after that look.
+            raise ViewUnknown(view_id) from exc
 
     def stars(self, user_id: str) -> tuple[str, ...]:
         """The ids of the releases that the user has starred, in order."""
@@ -229,7 +233,8 @@ def _views(session: Session, which: ColumnElement[bool], order: ColumnElement[An
 
 
 def _insert_within(session: Session, table: type[StarRow | ViewRow], row: Mapping[str, Any], most: int) -> bool:
-    """Add a row unless the user has so many already: in one statement, as two may be adding at the same time."""
+    """Add a row unless the user has so many already."""
+    lock_user(session, row["user_id"])
     columns = table.__table__.c
     has = select(func.count()).select_from(table).where(table.user_id == row["user_id"]).scalar_subquery()
     values = select(*(literal(value, columns[name].type) for name, value in row.items())).where(has < most)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from dashboard.accounts.models import NOW, Base, Role, User, UserRow, UtcDateTime
 from dashboard.accounts.opaque import drawn, hash_of
+from dashboard.accounts.user_lock import lock_user
 
 LONGEST_NAME = 80
 MOST = 50
@@ -67,6 +68,7 @@ class KioskLinks:
         named, token = _normal_name(name), drawn()
         own = select(func.count()).select_from(KioskLinkRow).where(KioskLinkRow.user_id == user.id)
         with self._transaction() as session:
+            lock_user(session, user.id)
             if (session.scalar(own) or 0) >= MOST:
                 raise LinkRefused(f"There are {MOST} links already. Revoke one that is not used any more.")
             session.add(KioskLinkRow(token_hash=hash_of(token), name=named, user_id=user.id, epoch=user.epoch))

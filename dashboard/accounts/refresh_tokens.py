@@ -15,6 +15,7 @@ from dashboard.accounts.models import RefreshTokenRow, User, UserRow
 from dashboard.accounts.opaque import drawn, hash_of
 from dashboard.accounts.store import Accounts
 from dashboard.accounts.tokens import InvalidToken
+from dashboard.accounts.user_lock import lock_user
 
 PREFIX = "rdr_"
 
@@ -61,6 +62,7 @@ class RefreshTokens:
         """
         hashed = hash_of(token)
         with self._accounts.session() as session:
+            _lock_family(session, hashed)
             now = now_in(session)
             used = _use(session, hashed, now)
             user = _still_the_same(session, used) if used else None
@@ -76,6 +78,13 @@ class RefreshTokens:
         row.created_at, row.expires_at = now, now + self._lifetime
         session.add(row)
         return token
+
+
+def _lock_family(session: Session, hashed: str) -> None:
+    """Wait for whoever renews or ends the family of this token: what ends it has to see the newest token of it."""
+    user_id = session.scalar(select(RefreshTokenRow.user_id).where(RefreshTokenRow.token_hash == hashed))
+    if user_id:
+        lock_user(session, user_id)
 
 
 def _use(session: Session, hashed: str, now: datetime) -> Row[str, str, int] | None:

@@ -115,6 +115,7 @@ def test_an_answer_counts_once_for_a_copy_of_the_cookie_too(sign_on_app: Callabl
     check_refused(answer, 401, "used_before", copy, accounts, users=1)
 
 
+@ON_EVERY_DATABASE
 def test_of_two_answers_at_the_same_moment_one_counts(sign_on_app: Callable[..., Flask]):
     app = sign_on_app()
     first = app.test_client()
