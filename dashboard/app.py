@@ -49,6 +49,7 @@ from dashboard.web import (
     viewed,
     waiting,
 )
+from dashboard.web.address import DashboardRequest
 from dashboard.web.converters import IdConverter
 from dashboard.web.formats import FILTERS, segment
 from dashboard.web.renderings import Renderings
@@ -104,6 +105,7 @@ def _flask(settings: Settings) -> Flask:
     app = Flask(
         "dashboard", template_folder=str(assets.folder("templates")), static_folder=str(assets.folder("static"))
     )
+    app.request_class = DashboardRequest
     connection = _connection(settings)
     app.config.update(
         SECRET_KEY=settings.secret_key.get_secret_value() if settings.secret_key else None,

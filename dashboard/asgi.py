@@ -13,6 +13,7 @@ from dashboard.live.watched import Watched
 from dashboard.repeats import Answer, Mark, Repeats
 from dashboard.streams import Hub, News, Place, Stream, event, news
 from dashboard.waits import MAX_WAITS, MAX_WAITS_EACH, Wait, Waits
+from dashboard.web.address import Address
 from dashboard.web.streams import CHANNEL, latest, still_welcome
 from dashboard.web.tables import STREAMED
 from dashboard.web.told import TOLD
@@ -32,17 +33,16 @@ SLOW_SECONDS = 20.0
 class Channel:
     """Takes a stream from the request that asks for it to its end. Its methods may be called in any thread."""
 
-    def __init__(self, hub: Hub, request: dict[str, Any], *, full: bool) -> None:
+    def __init__(self, hub: Hub, *, full: bool) -> None:
         self.full = full
         self.stream = Stream()
         self.first = ""
         self._hub = hub
-        self._request = request
         self._place: Place | None = None
 
-    def open(self, what: Watched, address: str) -> None:
+    def open(self, what: Watched, address: Address) -> None:
         """Hear of what happens to this from now on, with all who have this address open."""
-        self._place = Place(what, address, self._request)
+        self._place = Place(what, address)
         self._hub.join(self._place, self.stream)
 
     def begin(self, version: str) -> None:
@@ -126,7 +126,7 @@ class AsgiDashboard:
 
     async def _stream(self, environ: dict[str, Any], receive: Receive, send: Send) -> None:
         full = self._ending or self._streams >= self._max_streams
-        channel, mark = Channel(self._hub, dict(environ), full=full), self._repeats.mark()
+        channel, mark = Channel(self._hub, full=full), self._repeats.mark()
         self._streams += 1
         try:
             answer, _, close = await self._in_thread(self._answer, environ | {CHANNEL: channel})
@@ -174,7 +174,7 @@ class AsgiDashboard:
         return welcome
 
     async def _compose(self, place: Place, known: str) -> News:
-        version, texts = await self._in_thread(latest, self._app, place.request, known)
+        version, texts = await self._in_thread(latest, self._app, place.address, known)
         return News(version, known, event("rows", version, known, *texts) if texts else b"")
 
     async def _in_thread(self, act: Callable[..., T], *given: Any) -> T:  # noqa: ANN401 - what `act` takes

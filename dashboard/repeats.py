@@ -1,15 +1,16 @@
 """Answers that are given again, byte for byte but for their moments, to who asks the same again while they are true."""
 
 import secrets
+from collections import Counter
 from collections.abc import Callable, Hashable, MutableMapping
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
-
-from cachetools import TTLCache
 
 from dashboard.live.snapshots import Snapshot
 from dashboard.live.watched import Watched
 from dashboard.web.told import Told, utc
+from dashboard.weight import weight_of
 
 Known = Callable[[Watched], Snapshot[Any] | None]
 Mark = Callable[[], object]
@@ -18,8 +19,9 @@ Headers = list[tuple[bytes, bytes]]
 # For how many seconds after Flask has given it an answer may be given again. A session that ends by its age alone is
 # noticed that much later; one that somebody ends, at once.
 LAST = 10.0
-# How many are kept. They share their texts.
-KEEP = 8_192
+# Bytes kept at most: requests of 2,000 viewers as browsers send them take 4 MB, and what their pages say to each alone
+# 20 MB. A text that many are sent counts once.
+KEEP = 64 * 1024 * 1024
 # What differs from one giving to the next.
 _OWN = frozenset({b"as-of", b"content-length", b"x-request-id"})
 
@@ -39,6 +41,8 @@ class _Given:
     mark: object
     status: int
     headers: Headers
+    until: float
+    weight: int
 
 
 class Repeats:
@@ -47,21 +51,26 @@ class Repeats:
     An answer is true while what it shows is `known` in the same version, and the accounts have the same `mark`.
     """
 
-    def __init__(self, known: Known, mark: Mark) -> None:
+    def __init__(self, known: Known, mark: Mark, *, keep: int = KEEP, clock: Callable[[], float] = monotonic) -> None:
         self._known = known
         self.mark = mark
-        self._given: TTLCache[Hashable, _Given] = TTLCache(KEEP, LAST)
+        self._keep = keep
+        self._clock = clock
+        # The oldest first.
+        self._given: dict[Hashable, _Given] = {}
+        self._texts: Counter[int] = Counter()
+        self.weight = 0
 
     def find(self, scope: MutableMapping[str, Any]) -> Answer | None:
         """The answer to this request, if it was given lately and is still true."""
-        self._given.expire()
+        self._forget_old()
         key = _key(scope)
         given = self._given.get(key)
         if given is None:
             return None
         snapshot = self._known(given.told.what)
         if snapshot is None or snapshot.version != given.told.version or given.mark != self.mark():
-            self._given.pop(key, None)
+            self._forget(key)
             return None
         body = given.told.body(snapshot)
         own = [
@@ -84,7 +93,38 @@ class Repeats:
         ):
             return
         shared = [(name, value) for name, value in answer.headers if name not in _OWN]
-        self._given[_key(scope)] = _Given(told, mark, answer.status, shared)
+        key = _key(scope)
+        self._forget(key)
+        weight = weight_of((key, tuple(shared), *told.values.values()))
+        self._given[key] = given = _Given(told, mark, answer.status, shared, self._clock() + LAST, weight)
+        self._weigh(given, 1)
+        self._forget_old()
+
+    def _forget_old(self) -> None:
+        now = self._clock()
+        while self._given:
+            key, oldest = next(iter(self._given.items()))
+            if self.weight <= self._keep and oldest.until > now:
+                return
+            self._forget(key)
+
+    def _forget(self, key: Hashable) -> None:
+        given = self._given.pop(key, None)
+        if given:
+            self._weigh(given, -1)
+
+    def _weigh(self, given: _Given, sign: int) -> None:
+        """Count what is kept, or is no longer: the text with the first that is sent it, and until the last."""
+        text = given.told.text
+        self.weight += sign * given.weight
+        if text is None:
+            return
+        before = self._texts[id(text)]
+        self._texts[id(text)] += sign
+        if 0 in {before, before + sign}:
+            self.weight += sign * len(text)
+        if before + sign == 0:
+            del self._texts[id(text)]
 
 
 def _key(scope: MutableMapping[str, Any]) -> Hashable:

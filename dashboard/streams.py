@@ -6,12 +6,12 @@ import re
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import structlog
 
 from dashboard.live.watched import Watched
+from dashboard.web.address import Address
 
 log = structlog.get_logger()
 
@@ -38,11 +38,10 @@ class News:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What many have open: their streams of one `address` are told the same. `request` is one that asked for it."""
+    """What many have open: their streams of one `address` are told the same. It knows of none of those who asked."""
 
     what: Watched
-    address: str
-    request: dict[str, Any] = field(compare=False, repr=False)
+    address: Address
 
 
 class Stream:

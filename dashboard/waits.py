@@ -9,12 +9,15 @@ from dashboard.live.looks import RunKey
 from dashboard.live.releases import LiveReleases
 from dashboard.places import Places
 from dashboard.streams import Hub, News, Place, Stream
+from dashboard.web.address import Address
 from dashboard.web.waiting import UNKNOWN_SECONDS
 
 # Requests that wait at once; past that, they are told to come again.
 MAX_WAITS = 1_000
 # And of one user: a script that loses count must not take the places of all others.
 MAX_WAITS_EACH = 200
+# All who wait for a release hear the same, whatever they wait for.
+WAITING = Address("waiting.wait", ())
 
 
 class Waits:
@@ -68,7 +71,7 @@ class Wait:
             if not self._waits.places.take(user_id):
                 return False
             self._user_id = user_id
-            self._place = Place(awaited.watched, "wait", {})
+            self._place = Place(awaited.watched, WAITING)
             self._waits.hub.join(self._place, self._stream)
         self._held = awaited, seconds
         return True

@@ -4,6 +4,7 @@ import json
 import tempfile
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from werkzeug.test import TestResponse
 
 from dashboard.app import create_app
 from dashboard.settings import Settings
+from dashboard.web.address import declared
 from dashboard.web.openapi import document, template
 from tests.ready import make_ready
 
@@ -134,7 +136,7 @@ def _note(name: str) -> None:
 
 
 class CheckedClient(FlaskClient):
-    """A browser whose every answer from the API is checked; the view must not have read what it does not tell."""
+    """A browser whose every answer from the API is checked; no view must have read what it does not declare."""
 
     def open(self, *args: Any, **options: Any) -> TestResponse:
         _noted.names = set()
@@ -142,15 +144,15 @@ class CheckedClient(FlaskClient):
         method, path = response.request.method, response.request.path
         if response.headers.get("Content-Encoding") is None:
             check(method, path, response.status_code, response.headers, response.data)
-        if method == "GET" and path.startswith("/api/") and response.status_code == 200:
-            _check_read(path, _noted.names)
+        if method == "GET":
+            _check_read(self.application, path, _noted.names)
         return response
 
 
-def _check_read(path: str, names: set[str]) -> None:
-    place = reference().place("GET", path)
-    if place is not None:
-        told = {said["name"] for said in reference().document["paths"][place[0]]["get"]["parameters"]}
+def _check_read(app: Flask, path: str, names: set[str]) -> None:
+    with suppress(HTTPException), app.app_context():
+        endpoint, _ = app.url_map.bind("dashboard").match(path)
+        told = {parameter.name for parameter in declared(endpoint)}
         assert names <= told, f"GET {path} reads {names - told}: name them in @described(query=...)"
 
 

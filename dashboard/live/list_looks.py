@@ -20,6 +20,7 @@ from dashboard.live.movements import Movements
 from dashboard.live.row_looks import RowLooks
 from dashboard.live.rows import KnownRows, ShownRows
 from dashboard.live.snapshots import Snapshot, SnapshotStore, dated, now, version_of
+from dashboard.weight import weight_of
 
 # For how many filters counts are kept.
 KEEP_COUNTS = 256
@@ -30,11 +31,13 @@ KEEP_ROWS, LATE_ROWS = 30, 8
 LATELY_EVERY = 5
 LATELY_LISTED = 50
 KEEP_LATELY = 64
+# Bytes of a row of a listing, and of a listing without any.
+LISTED_BYTES = 1_500
 ENDED_BADLY = (Phase.FAILED, Phase.CANCELLED, Phase.TERMINATED, Phase.TIMED_OUT)
 
 
 class ListLooks:
-    """Reads pages of the list. `keep` bounds the listings that are kept, in rows."""
+    """Reads pages of the list. `keep` bounds the listings that are kept, in bytes."""
 
     def __init__(
         self,
@@ -57,7 +60,9 @@ class ListLooks:
         self._ended_lately: SnapshotStore[Slice, ReleaseList] = SnapshotStore(
             self._lately, max_age=LATELY_EVERY * max_age, keep=KEEP_LATELY, clock=clock
         )
-        self._listings: Memory[Slice, Listing] = Memory(keep, lambda listing: 1 + len(listing.readings))
+        self._listings: Memory[Slice, Listing] = Memory(
+            keep, lambda asked, listing: weight_of(asked) + LISTED_BYTES * (1 + len(listing.readings))
+        )
         self._counts = RecentCounts(max_age=count_age, keep=KEEP_COUNTS)
 
     def page(self, asked: Slice, last: Snapshot[ReleaseList] | None, _seconds: float | None) -> Snapshot[ReleaseList]:

@@ -29,7 +29,7 @@ SEARCH_LIMIT = 50
 # releases, and how much of one at most.
 KEEP_OPEN = 30.0
 OPEN_RELEASES = 64
-MAX_OPEN = 1_000
+MAX_OPEN, OPEN_CHARACTERS = 1_000, 64_000
 # Bytes of a release or another entity without what is below it, with its execution; and of how one last stood.
 STATE_BYTES = 1_500
 SEEN_BYTES = 300
@@ -55,7 +55,9 @@ class Looks:
         self._final_entities: Memory[RunEntity, Entity | None] = Memory(states)
         self._movements = Movements(states, stuck_after)
         self._last_seen = LastSeen(memory // 4 // SEEN_BYTES)
-        self._wanted: Wanted = Wanted(seconds=KEEP_OPEN, releases=OPEN_RELEASES, ids=MAX_OPEN, clock=clock)
+        self._wanted: Wanted = Wanted(
+            seconds=KEEP_OPEN, releases=OPEN_RELEASES, ids=MAX_OPEN, characters=OPEN_CHARACTERS, clock=clock
+        )
         self._rows = RowLooks(
             self._asker, self._movements, max_age=max_age, memory=memory // 2, keep=states, clock=clock
         )
@@ -67,7 +69,7 @@ class Looks:
             self._last_seen,
             max_age=max_age,
             count_age=count_age,
-            keep=states,
+            keep=memory // 4,
             clock=clock,
         )
         self.page = lists.page

@@ -11,7 +11,7 @@ V = TypeVar("V")
 class Memory(Mapping[K, V], Generic[K, V]):
     """Keeps the newest entries, so many or, if they are weighed, so much; the one kept longest ago goes first."""
 
-    def __init__(self, limit: int, weigh: Callable[[V], int] = lambda _: 1) -> None:
+    def __init__(self, limit: int, weigh: Callable[[K, V], int] = lambda _key, _value: 1) -> None:
         self._limit = limit
         self._weigh = weigh
         self._lock = threading.Lock()
@@ -25,7 +25,7 @@ class Memory(Mapping[K, V], Generic[K, V]):
 
     def keep(self, key: K, value: V) -> None:
         """Remember a value; it becomes the newest. One that is heavier than the limit is not remembered at all."""
-        weight = self._weigh(value)
+        weight = self._weigh(key, value)
         with self._lock:
             self._drop(key)
             if weight > self._limit:

@@ -12,6 +12,7 @@ from dashboard.domain.problems import NotFound, Problem, ProblemCode, SourceUnav
 from dashboard.flights import Flights
 from dashboard.live.memory import Memory
 from dashboard.live.seats import Seats
+from dashboard.weight import weight_of
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
@@ -101,8 +102,9 @@ class SnapshotStore(Generic[K, T]):
 
     When the source cannot be asked, the last good snapshot is answered, marked as stale; without one the error is
     raised. `load` gets the key, the last good snapshot, if there is one, and how many seconds it may take, None for as
-    many as usual. Of snapshots, those loaded last are kept, as many as `keep`, or as weigh so much. Whoever has to
-    wait needs one of the `seats`; where there is none, it is the same as if the source could not be asked.
+    many as usual. Of snapshots, those loaded last are kept, as many as `keep`, or as weigh so many bytes, with their
+    keys. Whoever has to wait needs one of the `seats`; where there is none, it is the same as if the source could not
+    be asked.
     """
 
     def __init__(
@@ -111,7 +113,7 @@ class SnapshotStore(Generic[K, T]):
         *,
         max_age: float,
         keep: int,
-        weigh: Callable[[T], int] = lambda _: 1,
+        weigh: Callable[[T], int] | None = None,
         seats: Seats | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
@@ -119,7 +121,9 @@ class SnapshotStore(Generic[K, T]):
         self._seats = seats or Seats()
         self._max_age = max_age
         self._clock = clock
-        self._kept: Memory[K, _Kept[T]] = Memory(keep, lambda kept: _weight(kept, weigh))
+        self._kept: Memory[K, _Kept[T]] = Memory(
+            keep, lambda key, kept: weight_of(key) + _weight(kept, weigh) if weigh else 1
+        )
         self._flights: Flights[K, Snapshot[T]] = Flights()
 
     @property

@@ -6,12 +6,24 @@ from time import monotonic
 
 
 class Wanted:
-    """Remembers for `seconds` what was wanted; of so many releases, and so many ids of each, the latest."""
+    """Remembers for `seconds` what was wanted; of so many releases, and so many ids of each, the latest.
 
-    def __init__(self, *, seconds: float, releases: int, ids: int, clock: Callable[[], float] = monotonic) -> None:
+    The ids of a release have so many `characters` in all: they are what addresses say.
+    """
+
+    def __init__(
+        self,
+        *,
+        seconds: float,
+        releases: int,
+        ids: int,
+        characters: int = 64_000,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
         self._seconds = seconds
         self._releases = releases
         self._ids = ids
+        self._characters = characters
         self._clock = clock
         self._lock = threading.Lock()
         self._wanted: dict[Hashable, dict[str, float]] = {}
@@ -25,8 +37,11 @@ class Wanted:
             for entity_id in ids:
                 wanted.pop(entity_id, None)
                 wanted[entity_id] = moment
-            while len(wanted) > self._ids:
-                del wanted[next(iter(wanted))]
+            characters = sum(map(len, wanted))
+            while len(wanted) > self._ids or characters > self._characters:
+                oldest = next(iter(wanted))
+                characters -= len(oldest)
+                del wanted[oldest]
             if wanted:
                 self._wanted[release] = wanted
             while len(self._wanted) > self._releases:

@@ -176,9 +176,9 @@ class _Look:
         unplaced = {
             entity_id: self._missing(entity_id, there) for entity_id in opened - there if _type_of(entity_id) in LEVELS
         }
-        lines = [f"{row.id} {parts[row.id].digest if row.id in parts else '-'} {row.problem}" for row in said.walk()]
+        rows = [(row.id, parts[row.id].digest if row.id in parts else None, row.problem) for row in said.walk()]
         current = self._complete and not self._problems
-        return Told(said, parts, digest_of(lines), current, Levels(opened | (wanted & there), unplaced))
+        return Told(said, parts, digest_of(rows), current, Levels(opened | (wanted & there), unplaced))
 
     def _rows(self, ids: Sequence[str], entity_type: EntityType) -> tuple[Entity, ...]:
         rows = [self._tree(entity_id, entity_type) for entity_id in ids]

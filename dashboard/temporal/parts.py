@@ -114,9 +114,9 @@ def _told(
     waves = tuple(
         _wave(wave_id, parts.get(wave_id), problems.get(wave_id), fingerprint) for wave_id in entity.child_ids
     )
-    told = [digest, *(f"{wave.id} {_part_digest(parts.get(wave.id))} {wave.problem}" for wave in waves)]
+    told = [(wave.id, _part_digest(parts.get(wave.id)), wave.problem) for wave in waves]
     current = all(_current(parts.get(wave_id), fingerprint) for wave_id in entity.child_ids)
-    return Told(replace(entity, children=waves), parts, digest_of(told), current)
+    return Told(replace(entity, children=waves), parts, digest_of(digest, told), current)
 
 
 def _wave(wave_id: str, part: Part | None, problem: Problem | None, fingerprint: Fingerprint) -> Entity:

@@ -1,6 +1,6 @@
 """What is known of a release that is too large for one answer, after reading it in parts."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -19,6 +19,6 @@ class Told:
     levels: Levels | None = None
 
 
-def digest_of(lines: Iterable[str]) -> str:
-    """Stands for the content of all these."""
-    return blake2b("\n".join(lines).encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()
+def digest_of(*parts: object) -> str:
+    """Stand for the content of all these, which have a `repr` that says all that matters and runs no texts together."""
+    return blake2b(repr(parts).encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()

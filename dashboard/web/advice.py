@@ -53,7 +53,7 @@ def ways_on(status: int, code: str) -> tuple[Way, ...]:
     """Where to go after an error that is about nothing that was looked for."""
     if status == 401:
         return (Way(label="Log in", href=url_for("login.form")),)
-    if code == "invalid_parameter" and request.method == "GET" and request.args:
+    if code == "invalid_parameter" and request.method == "GET" and request.query_string:
         return (Way(label="Open it without", href=f"{request.script_root}{here_path()}"),)
     return ()
 

@@ -4,6 +4,7 @@ import re
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
+from posixpath import normpath
 from typing import Any
 
 from flask import Flask, Response, request
@@ -15,7 +16,7 @@ from dashboard.web.texts import Compressed, Text
 # What stands before a file's own name in its address.
 _NAMED = re.compile(r"^v-[0-9a-f]{10}/")
 # Our own scripts; what is vendored is sent as it was published.
-_OURS = re.compile(r"/js/[^/]+\.js$")
+_OURS = re.compile(r"js/[^/]+\.js$")
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -72,10 +73,13 @@ def _shortened(response: Response) -> Response:
     response.direct_passthrough = False
     plain = response.get_data()
 
-    def make() -> Compressed:
-        return Compressed.of(Text((jsmin(plain) if _OURS.search(request.path) else plain,)))
+    # However it is written: addresses that nobody has been given must not have it made again.
+    name = normpath(_NAMED.sub("", (request.view_args or {})["filename"], count=1))
 
-    made = the_renderings().get(f"{request.path} {tag}", "static", make)
+    def make() -> Compressed:
+        return Compressed.of(Text((jsmin(plain) if _OURS.match(name) else plain,)))
+
+    made = the_renderings().get((name, tag), "static", make)
     if request.accept_encodings["gzip"]:
         response.set_data(made.filled({}))
         response.headers["Content-Encoding"] = "gzip"

@@ -44,12 +44,14 @@ CURSOR = Told(
     "What an answer with the same filter gave as `next`.",
     {"type": "string", "pattern": "^[1-9][0-9]{0,17}$"},
 )
+OF_THE_LOG = (EVENT, ACTOR, SUBJECT, ADDRESS, REQUEST_ID, SINCE, UNTIL, SIZE, CURSOR)
 
 blueprint = Blueprint("audit_log", __name__)
 blueprint.before_request(need_admin)
 
 
 @blueprint.get("/audit")
+@described(query=OF_THE_LOG)
 def audit() -> Response:
     """Show what happened."""
     page = _page()
@@ -59,7 +61,7 @@ def audit() -> Response:
 @blueprint.get("/api/audit")
 @described(
     AuditPage,
-    query=(EVENT, ACTOR, SUBJECT, ADDRESS, REQUEST_ID, SINCE, UNTIL, SIZE, CURSOR, FORMAT),
+    query=(*OF_THE_LOG, FORMAT),
     may={403},
     tables=True,
 )

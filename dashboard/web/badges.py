@@ -18,6 +18,8 @@ from dashboard.web.asked import a_release
 from dashboard.web.contrast import tokens
 from dashboard.web.errors import RETRY_AFTER
 from dashboard.web.guard import the_accounts
+from dashboard.web.operations import described
+from dashboard.web.parameters import PLAIN_TEXT, Told
 from dashboard.web.shown_text import as_data, shown_attribute
 from dashboard.web.viewed import the_releases
 
@@ -34,6 +36,7 @@ _NARROW, _WIDE, _SQUARE, _OTHERS = 0.33, 0.85, 1.0, 0.58
 _MARGIN = 16
 
 RELEASE = a_release("release", "The release whose badge is wanted.")
+KEY = Told("key", "What lets in who shows the badge: its maker's signature.", PLAIN_TEXT)
 
 blueprint = Blueprint("badges", __name__)
 
@@ -98,6 +101,7 @@ class BadgesPage(Model):
 
 
 @blueprint.get("/badges/releases/<id:release_id>.svg")
+@described(query=(KEY,))
 def badge(release_id: str) -> Response:
     """How a release stands, for who has a link that its maker has signed, a token or a session."""
     parse_release_id(release_id)
@@ -115,6 +119,7 @@ def badge(release_id: str) -> Response:
 
 
 @blueprint.get("/badges")
+@described(query=(RELEASE,))
 def badges() -> Response:
     """The link of a release's badge, signed by who asks."""
     release_id = RELEASE.read()
@@ -131,7 +136,7 @@ def _page(release_id: str) -> BadgesPage:
 
 
 def _may_see(release_id: str) -> bool:
-    key = request.args.get("key")
+    key = request.args.get(KEY.name)
     if key is None:
         return bool(current_user.is_authenticated)
     maker = the_accounts().by_id(maker_of(key))

@@ -5,27 +5,25 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from secrets import token_hex
 
-from flask import get_template_attribute, render_template, request
+from flask import get_template_attribute, render_template
 from markupsafe import Markup
 
 from dashboard.pages.base import Line, Page
 
 # With more changes than this an answer is no longer small, and the page is morphed in one go instead of place by place.
 MANY = 60
-# What a viewer has opened, closed and selected: it makes no other page.
-FOLDING = frozenset({"open", "shut", "selected"})
 
 
 def outline(page: Page) -> bytes:
-    """What tells this version of a page from others, small: eight bytes for the frame, each part and each line.
+    """What tells this version of a page from others of its address, small: eight bytes for each part and line, and the
+    frame.
 
     These are this process's own hashes: another cannot tell what has changed since, and answers with the whole.
     """
     lines = tuple(page.lines())
     # Where an id stands twice, nothing can be put in its place by its id: no version is like another.
     single = len({line.line_id for line in lines}) == len(lines) or token_hex()
-    asked = {name: values for name, values in request.args.lists() if name not in FOLDING}
-    frame = hash((request.path, repr(asked), page.template, page.frame, single, *(line.frame for line in lines)))
+    frame = hash((page.template, page.frame, single, *(line.frame for line in lines)))
     parts = (hash(_part(page, name)) for name in page.parts)
     return array("q", (frame, *parts, *(hash(line.said) for line in lines))).tobytes()
 

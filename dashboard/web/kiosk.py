@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from flask import Blueprint, Response, abort, g, make_response, redirect, render_template, request, url_for
 from flask_login import current_user
+from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -15,8 +16,10 @@ from dashboard.domain.filters import Slice
 from dashboard.domain.ids import parse_release_id
 from dashboard.pages.base import Model
 from dashboard.web import guard
+from dashboard.web.address import all_args
 from dashboard.web.audit import record
 from dashboard.web.listing import FILTER, asked_filter
+from dashboard.web.operations import described
 from dashboard.web.parameters import ReleaseId, WholeNumber, Word
 
 # Seconds for each release: if nobody says, at least, and at most.
@@ -32,6 +35,7 @@ SHOW = ReleaseId("show", "The release whose turn it is; the first if it is not a
 # Of a page that has a wall screen.
 WALL = Word("kiosk", "With 1: the answer is the address of the page's wall screen.", ("1",))
 OF_A_SCREEN = (*FILTER, SECONDS, THEME)
+OF_LINK = ReleaseId("release", "The release with which the screen stays.")
 # What an address of a page may say and its wall screen takes over; the rest of it is about pages and rows.
 KEPT = ("q", "phase", "since", "until", "every", "theme")
 # Which view is a wall screen of which page, with `?kiosk=1`.
@@ -76,7 +80,10 @@ def asked_turns() -> AskedTurns:
     THEME.read()
     wanted = asked_filter()
     return AskedTurns(
-        Slice(LOOKED_AT, filter=wanted, lately=not wanted.phases), SECONDS.read(), SHOW.read() or "", _kept()
+        Slice(LOOKED_AT, filter=wanted, lately=not wanted.phases),
+        SECONDS.read(),
+        SHOW.read() or "",
+        _kept(request.args),
     )
 
 
@@ -91,19 +98,21 @@ def go_to_the_wall() -> None:
     endpoint = WALL_OF.get(request.endpoint or "")
     if endpoint and WALL.read():
         run: dict[str, Any] = {"run": request.args["run"]} if request.view_args and "run" in request.args else {}
-        abort(redirect(url_for(endpoint, **(request.view_args or {}), **_kept(), **run)))
+        # What the screen takes and the page does not goes on all the same.
+        abort(redirect(url_for(endpoint, **(request.view_args or {}), **_kept(all_args()), **run)))
 
 
 @blueprint.get("/kiosk/open/<token>")
+@described(query=(OF_LINK, *OF_A_SCREEN))
 def enter(token: str) -> BaseResponse:
     """Let a screen in: it keeps the token in a cookie, which no other page is sent, and not in its address."""
     if not guard.the_accounts().kiosk_links.admits(token):
         raise guard.link_ended()
-    release_id = request.args.get("release")
+    release_id = request.args.get(OF_LINK.name)
     if release_id:
-        where = url_for("web.kiosk_release", release_id=parse_release_id(release_id), **_kept())
+        where = url_for("web.kiosk_release", release_id=parse_release_id(release_id), **_kept(request.args))
     else:
-        where = url_for("web.kiosk", **_kept())
+        where = url_for("web.kiosk", **_kept(request.args))
     response = redirect(where)
     response.headers["Cache-Control"] = "no-store"
     response.set_cookie(
@@ -157,6 +166,6 @@ def _screens_page(status: int = 200, *, made: str | None = None, name: str = "",
     return response
 
 
-def _kept() -> dict[str, Any]:
-    given = {name: request.args.get(name) for name in KEPT} | {"phase": ",".join(request.args.getlist("phase"))}
+def _kept(args: MultiDict[str, str]) -> dict[str, Any]:
+    given = {name: args.get(name) for name in KEPT} | {"phase": ",".join(args.getlist("phase"))}
     return {name: value for name, value in given.items() if value}

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 
 from dashboard.domain.ids import MalformedId
 from dashboard.settings import Settings
+from dashboard.web.address import all_args
 from dashboard.web.errors import Refused, answer, invalid_parameter, wants_json
 
 # Bytes of a body at most.
@@ -85,7 +86,7 @@ def _check_headers() -> None:
 
 
 def _check_address() -> None:
-    for name, value in request.args.items(multi=True):
+    for name, value in all_args().items(multi=True):
         if name not in _LEFT_ALONE and _CONTROL.search(name + value):
             raise invalid_parameter(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", name), "takes no control characters")
     readable = _is_utf8(request.environ["PATH_INFO"])

@@ -77,7 +77,7 @@ def _around(endpoint: str, release_id: str, name: str, *kept_names: str) -> tupl
     kept: dict[tuple[str, str, str], tuple[str, str]] = g.setdefault("around_ids", {})
     key = endpoint, release_id, name
     if key not in kept:
-        asked = {name: request.args.getlist(name) for name in kept_names}
+        asked = {name: values for name, values in request.args.lists() if name in kept_names}
         values: dict[str, Any] = {"release_id": release_id, **asked, name: _HERE}
         before, _, after = url_for(endpoint, **values).rpartition(_HERE)
         kept[key] = before, after

@@ -35,6 +35,7 @@ from dashboard.web.bearer import the_refresh_tokens, the_tokens
 from dashboard.web.errors import FieldError, Refused
 from dashboard.web.floods import Floods
 from dashboard.web.operations import described
+from dashboard.web.parameters import PLAIN_TEXT, Told
 from dashboard.web.security import local_target
 from dashboard.web.told import utc
 
@@ -44,6 +45,7 @@ NO_USER = "(no user)"
 # One sentence for every cause: it must not tell who has an account.
 WRONG = "That e-mail address and password do not belong to an active user."
 
+NEXT = Told("next", "Where to go on after the login: a path of this site.", PLAIN_TEXT)
 NO_PASSWORDS = "Log in on the page by single sign-on; a script takes a personal token, which you make there."
 
 pages = Blueprint("login", __name__)
@@ -76,9 +78,10 @@ class LoginPage(Model):
 
 
 @pages.get("/login")
+@described(query=(NEXT,))
 def form() -> Response | BaseResponse:
     """Show the form; somebody who is in already goes on."""
-    target = local_target(request.args.get("next"))
+    target = local_target(request.args.get(NEXT.name))
     return redirect(target) if current_user.is_authenticated else login_page(LoginPage(next=target))
 
 

@@ -28,7 +28,9 @@ from dashboard.web.admission import Admission
 from dashboard.web.audit import record
 from dashboard.web.floods import Floods
 from dashboard.web.guard import the_accounts
-from dashboard.web.login import LoginPage, keep_nowhere, login_page, try_again
+from dashboard.web.login import NEXT, LoginPage, keep_nowhere, login_page, try_again
+from dashboard.web.operations import described
+from dashboard.web.parameters import PLAIN_TEXT, Told
 from dashboard.web.security import local_target
 
 if TYPE_CHECKING:
@@ -40,6 +42,10 @@ COOKIE = "release_dashboard_sign_on"
 # Seconds after which it makes sense to ask a provider again that did not answer.
 RETRY_AFTER = 5
 LONGEST_CODE = 4_000
+OF_AN_ANSWER = tuple(
+    Told(name, "What the provider sends the browser back with.", PLAIN_TEXT)
+    for name in ("state", "iss", "error", "code")
+)
 EXTRA = "OIDC_ISSUER: single sign-on takes the extra `oidc`: pip install 'release-dashboard[oidc]'"
 ELSEWHERE = "This login was not begun in this browser, has ended, or was begun more than ten minutes ago. Begin again."
 _STATUSES = {NotProven: 401, NotAdmitted: 403, ProviderFault: 502, ProviderUnavailable: 503}
@@ -91,9 +97,10 @@ def init_app(app: Flask, accounts: Accounts, settings: Settings) -> None:
 
 
 @blueprint.get("")
+@described(query=(NEXT,))
 def start() -> BaseResponse:
     """Send the browser to the provider; somebody who is in already goes on."""
-    target = local_target(request.args.get("next"))
+    target = local_target(request.args.get(NEXT.name))
     if current_user.is_authenticated:
         return redirect(target)
     flow, kept = _the_sign_on().flows.begin(target, _kept())
@@ -106,6 +113,7 @@ def start() -> BaseResponse:
 
 
 @blueprint.get("/callback")
+@described(query=OF_AN_ANSWER)
 def callback() -> BaseResponse:
     """Let in whom the provider has sent back, or say why not."""
     flow = _the_sign_on().flows.find(_kept(), request.args.get("state", ""))

@@ -91,6 +91,7 @@ def strip(release_id: str) -> Shown:
 
 
 @blueprint.get("/releases/<id:release_id>/strip/small")
+@described(query=(RUN,))
 def small_strip(release_id: str) -> str:
     """The same for a row of the list, which says in its place why there is none."""
     watched_release(release_id)
@@ -122,6 +123,7 @@ def matrix(release_id: str) -> Shown:
 
 
 @blueprint.get("/releases/<id:release_id>/matrix.csv")
+@described(query=(RUN, OPEN, *OF_A_MATRIX))
 def matrix_csv(release_id: str) -> Response:
     """The same as a table to take away: every page of it."""
     parse_release_id(release_id)

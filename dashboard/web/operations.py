@@ -1,4 +1,6 @@
-"""What the API's reference says of a view. Each view of a route under `/api` is `described` where it stands."""
+"""What a view takes and answers, which the API's reference says. Each view of a route under `/api` is `described` where
+it stands, and each other that reads the query: a view is given no parameter that it does not name (`address.py`).
+"""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

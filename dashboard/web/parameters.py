@@ -1,7 +1,7 @@
 """What an address may ask for: each query parameter with its bounds, which its reader and the API's reference share."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -42,6 +42,10 @@ class Parameter:
         """JSON Schema of the value."""
         raise NotImplementedError
 
+    def canonical(self, values: Sequence[str]) -> tuple[str, ...]:
+        """Return the values that an address gave it, none of them refused, as they are for all that mean the same."""
+        return tuple(filter(None, values[:1]))
+
     def refuse(self, takes: str) -> Refused:
         """The answer to a value that cannot be used."""
         return invalid_parameter(self.name, takes)
@@ -58,12 +62,20 @@ class Told(Parameter):
         """JSON Schema of the value."""
         return self.takes
 
+    def canonical(self, values: Sequence[str]) -> tuple[str, ...]:
+        """Return the text without blanks around it."""
+        return _stripped(values)
+
 
 @dataclass(frozen=True, slots=True)
 class ToldMany(Told):
-    """The same, many times."""
+    """The same, many times, or with commas between."""
 
     repeated: ClassVar[bool] = True
+
+    def canonical(self, values: Sequence[str]) -> tuple[str, ...]:
+        """Return each word once, in one order."""
+        return tuple(sorted({word.strip() for value in values for word in value.split(",") if word.strip()}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +108,11 @@ class WholeNumber(Parameter):
         if not (digits and self.least <= int(text) <= self.most):
             raise self.refuse(f"takes a whole number{self.unit} from {self.least} to {self.most}")
         return int(text)
+
+    def canonical(self, values: Sequence[str]) -> tuple[str, ...]:
+        """Return the number, unless it is the default."""
+        number = int(values[0]) if values else self.default
+        return () if number == self.default else (str(number),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +155,14 @@ class Text(Parameter):
             raise self.refuse(f"takes at most {self.longest} characters, and no control characters")
         return text.strip()
 
+    def canonical(self, values: Sequence[str]) -> tuple[str, ...]:
+        """Return the text without blanks around it."""
+        return _stripped(values)
+
 
 @dataclass(frozen=True, slots=True)
 class Texts(Parameter):
-    """Texts, each as it stands there."""
+    """Ids of rows, each as it stands there."""
 
     repeated: ClassVar[bool] = True
 
@@ -150,14 +171,18 @@ class Texts(Parameter):
     @property
     def schema(self) -> Schema:
         """JSON Schema of all values."""
-        return {"type": "array", "maxItems": self.most, "items": PLAIN_TEXT}
+        return {"type": "array", "maxItems": self.most, "items": PLAIN_TEXT | {"maxLength": MAX_RELEASE_ID_BYTES}}
 
     def read(self) -> frozenset[str]:
         """The texts that are asked for; raises Refused with 422."""
         texts = request.args.getlist(self.name)
-        if len(texts) > self.most:
-            raise self.refuse(f"takes at most {self.most} ids")
+        if len(texts) > self.most or any(len(text) > MAX_RELEASE_ID_BYTES for text in texts):
+            raise self.refuse(f"takes at most {self.most} ids, of at most {MAX_RELEASE_ID_BYTES:,} characters each")
         return frozenset(texts)
+
+    def canonical(self, values: Sequence[str]) -> tuple[str, ...]:
+        """Return each text once, in one order."""
+        return tuple(sorted(set(values)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +202,10 @@ class RunId(Parameter):
         if not _RUN_ID.fullmatch(text):
             raise self.refuse("takes a run id, as runs give it, such as 01234567-89ab-cdef-…")
         return text.lower()
+
+    def canonical(self, values: Sequence[str]) -> tuple[str, ...]:
+        """Return the id in small letters."""
+        return tuple(value.lower() for value in values[:1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +235,10 @@ class ReleaseId(Parameter):
         """The id that is asked for, as it is, if any; raises MalformedId."""
         text = request.args.get(self.name)
         return parse_release_id(text) if text else None
+
+
+def _stripped(values: Sequence[str]) -> tuple[str, ...]:
+    return tuple(filter(None, (value.strip() for value in values[:1])))
 
 
 def id_pattern(types: Iterable[EntityType], but: str = "") -> str:

@@ -1,58 +1,71 @@
 """What has been rendered, kept for all who ask for the same: a version of a page is rendered once, not per viewer."""
 
 import threading
-from collections.abc import Callable, Sized
+from collections.abc import Callable, Hashable, Sized
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from cachetools import LRUCache
 from flask import current_app
 
 from dashboard.flights import Flights
+from dashboard.weight import weight_of
 
 S = TypeVar("S", bound=Sized)
 
 # Bytes kept at most. A tree of 1,000 entities takes 0.5 MB as HTML and 0.4 MB as JSON.
 KEEP = 64 * 1024 * 1024
 
-# What each of them takes besides its text.
+# What each of them takes besides its text and its key.
 OVERHEAD = 300
 
-Key = tuple[str, str]
+Key = tuple[Hashable, Hashable]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A text, and how many bytes it takes with its key."""
+
+    text: Any
+    size: int
 
 
 class Renderings:
-    """Texts by what they say and in which form; those asked for longest ago go first. Safe for threads.
+    """Texts by what they are of, a frozen value, and in which form; those asked for longest ago go first.
 
-    `len` of a text is its bytes. A form is always of the same type.
+    `len` of a text is its bytes. A form is always of the same type. Safe for threads.
     """
 
     def __init__(self, keep: int = KEEP) -> None:
         self._lock = threading.Lock()
-        self._kept: LRUCache[Key, Any] = LRUCache(keep, getsizeof=_size)
+        self._kept: LRUCache[Key, _Kept] = LRUCache(keep, getsizeof=lambda kept: kept.size)
         self._flights: Flights[Key, Any] = Flights()
 
-    def kept(self, tag: str, form: str) -> Any | None:  # noqa: ANN401 - of the form's type
-        """The text with this tag in this form, if it is kept."""
-        with self._lock:
-            return self._kept.get((tag, form))
+    @property
+    def weight(self) -> int:
+        """How many bytes all that is kept takes."""
+        return int(self._kept.currsize)
 
-    def get(self, tag: str, form: str, render: Callable[[], S]) -> S:
-        """The text with this tag in this form, rendered by the first who asks."""
-        kept: S | None = self.kept(tag, form)
+    def kept(self, of: Hashable, form: Hashable) -> Any | None:  # noqa: ANN401 - of the form's type
+        """The text of this in this form, if it is kept."""
+        with self._lock:
+            kept = self._kept.get((of, form))
+        return kept.text if kept else None
+
+    def get(self, of: Hashable, form: Hashable, render: Callable[[], S]) -> S:
+        """The text of this in this form, rendered by the first who asks."""
+        kept: S | None = self.kept(of, form)
         if kept is not None:
             return kept
-        made: S = self._flights.get((tag, form), lambda: self._keep((tag, form), render()))
+        made: S = self._flights.get((of, form), lambda: self._keep((of, form), render()))
         return made
 
     def _keep(self, key: Key, text: S) -> S:
+        kept = _Kept(text, len(text) + weight_of(key) + OVERHEAD)
         with self._lock:
-            if _size(text) <= self._kept.maxsize:
-                self._kept[key] = text
+            if kept.size <= self._kept.maxsize:
+                self._kept[key] = kept
         return text
-
-
-def _size(text: Sized) -> int:
-    return len(text) + OVERHEAD
 
 
 def the_renderings() -> Renderings:

@@ -4,8 +4,7 @@ Flask decides about it as about the page: the login, what is refused, what is no
 says so, and the page asks again from time to time instead. What all are told who have the page open is drawn here too.
 """
 
-from collections.abc import Callable
-from functools import partial
+from functools import partial, update_wrapper
 from typing import Any, Protocol
 
 from flask import Blueprint, Flask, Response, g, request
@@ -15,8 +14,10 @@ from werkzeug.exceptions import HTTPException
 from dashboard.domain.problems import NotFound, SourceUnavailable
 from dashboard.live.watched import Watched
 from dashboard.web import routes
-from dashboard.web.changes import FOLDING, drawn, outline
+from dashboard.web.address import FOLDING, Address, address_of, as_nobody
+from dashboard.web.changes import drawn, outline
 from dashboard.web.errors import Refused
+from dashboard.web.kiosk import WALL
 from dashboard.web.renderings import the_renderings
 from dashboard.web.shown import Shown
 from dashboard.web.texts import Text
@@ -26,6 +27,8 @@ from dashboard.web.told import exact, utc
 CHANNEL = "dashboard.channel"
 # Seconds after which a page that got no stream may ask for one again.
 RETRY_AFTER = 10
+# What all who differ in it are told the same: nobody has to hear of their own rows, and a stream leads nowhere else.
+_LEFT_OUT = FOLDING | {WALL.name}
 
 blueprint = Blueprint("streams", __name__)
 
@@ -35,29 +38,31 @@ class Channel(Protocol):
 
     full: bool
 
-    def open(self, what: Watched, address: str) -> None:
+    def open(self, what: Watched, address: Address) -> None:
         """Hear of what happens to this from now on, with all who have this address open."""
 
     def begin(self, version: str) -> None:
         """The version that is the latest now."""
 
 
-def _open(view: Callable[..., Shown], **values: Any) -> Response:  # noqa: ANN401 - whatever the rule has
+def _open(name: str, **values: Any) -> Response:  # noqa: ANN401 - whatever the rule has
     channel: Channel | None = request.environ.get(CHANNEL)
     if channel is None:
         raise Refused(501, "no_streams", "This server tells no news by itself. Ask for the page again instead.")
     if channel.full:
         headers = {"Retry-After": str(RETRY_AFTER)}
         raise Refused(503, "too_many_streams", "More pages are open than can be told of news.", headers=headers)
+    view = routes.twins.views[name]
     shown = view(**values)
     if shown.personal:
         raise Refused(501, "no_streams", "What is here depends on who asks. Ask for the page again instead.")
+    address = address_of(f"{routes.blueprint.name}.{name}").without(_LEFT_OUT)
     # Only the page itself can tell of some things that they are not there.
-    _outline(shown)
-    channel.open(shown.what, _address())
+    _outline(shown, address)
+    channel.open(shown.what, address)
     # Asked again, so that nothing is missed between the first look and the opening.
     now = view(**values)
-    _outline(now)
+    _outline(now, address)
     channel.begin(now.snapshot.version)
     # What a proxy has to know: nobody else gets this, and it must not wait until it has a bufferful.
     headers = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
@@ -65,30 +70,30 @@ def _open(view: Callable[..., Shown], **values: Any) -> Response:  # noqa: ANN40
 
 
 for name, rule in routes.twins.rules.items():
-    blueprint.add_url_rule(f"/live{rule}", name, partial(_open, routes.twins.views[name]))
+    # It takes what the view takes.
+    blueprint.add_url_rule(f"/live{rule}", name, update_wrapper(partial(_open, name), routes.twins.views[name]))
 
 
-def latest(app: Flask, environ: dict[str, Any], known: str) -> tuple[str, tuple[str, ...]]:
-    """The latest version of the page that a stream is of, and what brings a page to it that shows the known one.
+def latest(app: Flask, address: Address, known: str) -> tuple[str, tuple[str, ...]]:
+    """The latest version of the page of an address, and what brings a page to it that shows the known one.
 
     That is the moment when it was the latest, and the rows; nothing where such a page has to ask for itself. The
     version is empty where there is no such page any more.
     """
-    with app.request_context(environ):
+    with app.app_context(), as_nobody(address):
         try:
-            view = routes.twins.views[str(request.endpoint).rpartition(".")[2]]
-            shown = view(**(request.view_args or {})).for_anybody()
+            shown = routes.twins.views[address.endpoint.rpartition(".")[2]](**dict(address.values)).for_anybody()
             # What changed lately is for each page to ask: what it shows may be older than the known version's rows.
-            rows = None if shown.since else _rows(shown, known)
+            rows = None if shown.since else _rows(shown, address, known)
         except (NotFound, SourceUnavailable, HTTPException):
             return "", ()
     return shown.snapshot.version, () if rows is None else (utc(shown.snapshot.as_of), rows)
 
 
-def _rows(shown: Shown, known: str) -> str | None:
+def _rows(shown: Shown, address: Address, known: str) -> str | None:
     """The rows that have changed since; None where the whole is due."""
-    new = _outline(shown)
-    old = the_renderings().kept(f"{known} {_address()}", "outline")
+    new = _outline(shown, address)
+    old = the_renderings().kept((address, known), "rows")
     # Much of what makes another version of a release is not shown on the page of one of its entities.
     text = "" if old is None or old == new else drawn(shown.make(), old, new)
     if not text and old != new:
@@ -97,16 +102,12 @@ def _rows(shown: Shown, known: str) -> str | None:
     return Text.of(text).filled(moments).decode()
 
 
-def _outline(shown: Shown) -> bytes:
-    everybody = shown.for_anybody()
-    tag = f"{shown.snapshot.version} {_address()}"
-    return the_renderings().get(tag, "outline", lambda: outline(everybody.make()))
+def _outline(shown: Shown, address: Address) -> bytes:
+    def make() -> bytes:
+        with as_nobody(address):
+            return outline(shown.for_anybody().make())
 
-
-def _address() -> str:
-    """What is asked for, but for what a viewer has opened or closed: all who ask for the same are told the same."""
-    asked = sorted((name, value) for name, value in request.args.items(multi=True) if name not in FOLDING)
-    return f"{request.path} {asked}"
+    return the_renderings().get((address, shown.snapshot.version), "rows", make)
 
 
 def still_welcome(app: Flask, environ: dict[str, Any]) -> bool:

@@ -1,6 +1,6 @@
 """What a twin answers, in a form that can be sent again while it is true."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -61,11 +61,16 @@ def unchanged(shown: Shown) -> Told:
 
 
 def told(
-    shown: Shown, tag: str, form: str, text: Text, write: Write = utc, values: Mapping[str, bytes] | None = None
+    shown: Shown,
+    of: Hashable,
+    form: Hashable,
+    text: Text,
+    write: Write = utc,
+    values: Mapping[str, bytes] | None = None,
 ) -> Told:
-    """A text under its tag and form: compressed, once for all, if the viewer takes that and it is worth it."""
+    """A text of this in its form: compressed, once for all, if the viewer takes that and it is worth it."""
     squeeze = len(text) >= WORTH_COMPRESSING and bool(request.accept_encodings["gzip"])
-    sent = the_renderings().get(tag, f"{form} gzip", lambda: Compressed.of(text)) if squeeze else text
+    sent = the_renderings().get(of, (form, "gzip"), lambda: Compressed.of(text)) if squeeze else text
     return Told(shown.what, shown.snapshot.version, shown.more_moments, sent, write, values or {})
 
 

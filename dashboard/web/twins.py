@@ -1,14 +1,17 @@
 """Twins: one registration gives a page and its JSON; both are renderings of the same object."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sized
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial, wraps
 from hashlib import blake2b
-from typing import Any
+from typing import Any, TypeVar
 
-from flask import Blueprint, Response, copy_current_request_context, render_template, request
+from flask import Blueprint, Flask, Response, current_app, render_template, request
 
 from dashboard import __version__
 from dashboard.pages.table import Table
+from dashboard.web.address import FOLDING, Address, address_of, as_nobody
 from dashboard.web.changes import drawn, outline
 from dashboard.web.errors import wants_fragment
 from dashboard.web.formats import theme
@@ -22,8 +25,27 @@ from dashboard.web.tables import table_answer
 from dashboard.web.texts import Text
 from dashboard.web.told import TOLD, Told, answer, exact, told, unchanged
 
+S = TypeVar("S", bound=Sized)
+
 View = Callable[..., Shown]
-Renderer = Callable[[Shown, str], Response]
+
+
+@dataclass(frozen=True, slots=True)
+class PageKey:
+    """What an answer says: of which address, in which version, and since when, where that makes a difference."""
+
+    address: Address
+    version: str
+    since: datetime | None
+
+    @property
+    def tag(self) -> str:
+        """The version, and after a dot what the rest is, of this dashboard. A `repr` runs no two texts together."""
+        asked = repr((self.address, self.since, __version__)).encode()
+        return f"{self.version}.{blake2b(asked, digest_size=16).hexdigest()}"
+
+
+Renderer = Callable[[Shown, PageKey], Response]
 
 
 class Twins:
@@ -51,7 +73,8 @@ def _rendered(view: View, render: Renderer) -> Callable[..., Response]:
     @wraps(view)
     def respond(**values: Any) -> Response:  # noqa: ANN401 - whatever the rule has
         shown = view(**values).made_once()
-        response = render(shown, tag_of(shown))
+        key = PageKey(address_of(request.endpoint or ""), shown.snapshot.version, shown.since)
+        response = render(shown, key)
         if shown.since:
             # While nothing happens, this answer becomes untrue all the same: it is given once.
             request.environ.pop(TOLD, None)
@@ -60,18 +83,12 @@ def _rendered(view: View, render: Renderer) -> Callable[..., Response]:
     return respond
 
 
-def tag_of(shown: Shown) -> str:
-    """Names what an answer says: the version, and after a dot in which way it was asked for, of which dashboard."""
-    asked = f"{request.full_path} {shown.since} {__version__}".encode("utf-8", "backslashreplace")
-    return f"{shown.snapshot.version}.{blake2b(asked, digest_size=6).hexdigest()}"
-
-
-def _api(shown: Shown, tag: str) -> Response:
+def _api(shown: Shown, key: PageKey) -> Response:
     form = asked_form(tables=shown.table is not None)
     if shown.table is None or form is Form.JSON:
-        response = _json(shown, tag)
+        response = _json(shown, key)
     else:
-        response = _table(shown, shown.table, form, f"{tag}.{form}")
+        response = _table(shown, shown.table, form, f"{key.tag}.{form}")
     response.vary.update({"Authorization", "Cookie", "Accept"} if shown.table else {"Authorization", "Cookie"})
     return response
 
@@ -89,74 +106,97 @@ def _table(shown: Shown, make: Callable[[], Table], form: Form, tag: str) -> Res
     return response
 
 
-def _json(shown: Shown, tag: str) -> Response:
+def _json(shown: Shown, key: PageKey) -> Response:
     # Weak: `as_of` moves on while the content stays.
-    known = request.if_none_match.contains_weak(tag)
-    said = unchanged(shown) if known else told(shown, tag, "json", _json_text(shown, tag))
+    known = request.if_none_match.contains_weak(key.tag)
+    said = unchanged(shown) if known else told(shown, key, "json", _shared(key, "json", lambda: _json_text(shown)))
     response = answer(said, shown.snapshot)
-    response.set_etag(tag, weak=True)
+    response.set_etag(key.tag, weak=True)
     response.mimetype = "application/json"
     if shown.paged and not known:
-        response.headers["Link"] = the_renderings().get(tag, "links", lambda: links_beside(shown.make()))
+        response.headers["Link"] = _shared(key, "links", lambda: links_beside(shown.make()))
     return response
 
 
-def _json_text(shown: Shown, tag: str) -> Text:
+def _json_text(shown: Shown) -> Text:
     """The moments, then all that is the same for everybody who asks."""
-
-    def render() -> Text:
-        page, names = shown.make(), tuple(shown.moments())
-        rest = page.model_dump_json(exclude=set(page.moments)).encode("utf-8", "replace")
-        begins = (b'%b"%b":"' % (b'",' if at else b"{", name.encode()) for at, name in enumerate(names))
-        return Text((*begins, b'",' + rest[1:]), names)
-
-    return the_renderings().get(tag, "json", render)
+    page, names = shown.make(), tuple(shown.moments())
+    rest = page.model_dump_json(exclude=set(page.moments)).encode("utf-8", "replace")
+    begins = (b'%b"%b":"' % (b'",' if at else b"{", name.encode()) for at, name in enumerate(names))
+    return Text((*begins, b'",' + rest[1:]), names)
 
 
-def _html(shown: Shown, tag: str) -> Response:
-    response = answer(_fragment(shown, tag) if wants_fragment() else _whole(shown, tag), shown.snapshot)
+def _html(shown: Shown, key: PageKey) -> Response:
+    response = answer(_fragment(shown, key) if wants_fragment() else _whole(shown, key), shown.snapshot)
     if wants_fragment():
-        response.headers["HX-PTag"] = tag
-    elif the_renderings().kept(tag, "outline") is None:
+        response.headers["HX-PTag"] = key.tag
+    elif _known_outline(key, key.tag) is None:
         # Nobody has to wait for it: a first page takes a tenth longer with it.
-        response.call_on_close(copy_current_request_context(partial(outline_of, shown, tag)))
+        app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+        response.call_on_close(partial(_take_down, app, shown, key))
     response.vary.add("HX-Request")
     return response
 
 
-def _fragment(shown: Shown, tag: str) -> Told:
+def _fragment(shown: Shown, key: PageKey) -> Told:
     # Who selects from an answer has another part of a page to renew than the open page has.
     known = request.headers.get("HX-PTag") if request.headers.get("HX-Request-Type") != "full" else None
-    new = outline_of(shown, tag)
-    old = the_renderings().kept(known, "outline") if known else None
-    if known == tag or old == new:
+    new = _outline(shown, key)
+    old = _known_outline(key, known) if known else None
+    if known == key.tag or old == new:
         return unchanged(shown)
-    changes = f"{known} {tag}"
-    if old and (text := the_renderings().get(changes, "changes", lambda: Text.of(drawn(shown.make(), old, new)))):
-        return told(shown, changes, "changes", text, exact)
-    return told(shown, tag, "fragment", _shared(shown, tag, "fragment"), exact)
+    changes = "changes", known
+    if old and (text := _shared(key, changes, lambda: Text.of(drawn(shown.make(), old, new)))):
+        return told(shown, key, changes, text, exact)
+    return told(shown, key, "fragment", _template(shown, key, "fragment"), exact)
 
 
-def outline_of(shown: Shown, tag: str) -> bytes:
+def _outline(shown: Shown, key: PageKey) -> bytes:
     """Taken down while this version is at hand: the answer to the next one tells what has changed since."""
-    return the_renderings().get(tag, "outline", lambda: outline(shown.make()))
+
+    def make() -> bytes:
+        with as_nobody(key.address):
+            return outline(shown.make())
+
+    return the_renderings().get((key.address.without(FOLDING), key.tag), "outline", make)
 
 
-def _whole(shown: Shown, tag: str) -> Told:
+def _known_outline(key: PageKey, tag: str) -> bytes | None:
+    """The outline of the version with this tag of the same page, whatever of it was open then."""
+    outline: bytes | None = the_renderings().kept((key.address.without(FOLDING), tag), "outline")
+    return outline
+
+
+def _take_down(app: Flask, shown: Shown, key: PageKey) -> None:
+    with app.app_context():
+        _outline(shown, key)
+
+
+def _whole(shown: Shown, key: PageKey) -> Told:
     """The page with its header, which knows the viewer and is not shared."""
     values = {
         "header": render_template("partials/_header.html").encode(),
-        "tag": tag.encode(),
+        "tag": key.tag.encode(),
         "theme": theme(request.cookies).encode(),
         "site": as_data(request.root_url.rstrip("/")).encode("utf-8", "replace"),
         **slots(),
     }
-    return told(shown, tag, "template", _shared(shown, tag, "template"), exact, values)
+    return told(shown, key, "template", _template(shown, key, "template"), exact, values)
 
 
-def _shared(shown: Shown, tag: str, form: str) -> Text:
+def _template(shown: Shown, key: PageKey, form: str) -> Text:
     def render() -> Text:
         page = shown.make()
         return Text.of(render_template(getattr(page, form), page=page))
 
-    return the_renderings().get(tag, form, render)
+    return _shared(key, form, render)
+
+
+def _shared(key: PageKey, form: Hashable, make: Callable[[], S]) -> S:
+    """What all are sent who ask for this address, made of it alone."""
+
+    def render() -> S:
+        with as_nobody(key.address):
+            return make()
+
+    return the_renderings().get(key, form, render)

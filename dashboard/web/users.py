@@ -17,12 +17,14 @@ from dashboard.web.audit import record
 from dashboard.web.errors import Refused, answer, invalid_parameter
 from dashboard.web.guard import the_accounts
 from dashboard.web.narrowed import LONGEST_TEXT
+from dashboard.web.operations import described
 from dashboard.web.parameters import Text, WholeNumber
 from dashboard.web.rights import ADMINS_ONLY, need_admin
 
 TEXT = Text("q", "Users with this text in their address or name.", LONGEST_TEXT)
 PAGE = WholeNumber("page", "Which page.", 1, 10_000)
 SIZE = WholeNumber("page_size", "How many users a page has.", PAGE_SIZE, 200)
+OF_THE_LIST = (TEXT, PAGE, SIZE)
 NOT_HERE = "Your own password you change on your profile, with the one that you have."
 
 blueprint = Blueprint("users", __name__)
@@ -37,12 +39,14 @@ class OwnPassword(Exception):
 
 
 @blueprint.get("/users")
+@described(query=OF_THE_LIST)
 def users() -> Response:
     """List the users."""
     return _list()
 
 
 @blueprint.post("/users")
+@described(query=OF_THE_LIST)
 def add() -> Response:
     """Add a user and show their password, once, if it was made here; or show the form again with what is wrong."""
     typed = {name: request.form.get(name, "") for name in ("email", "name", "role", "password")}

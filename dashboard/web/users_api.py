@@ -58,7 +58,7 @@ class GivenReset(Given):
 
 
 @blueprint.get("/users")
-@described(UsersPage, query=(pages.TEXT, pages.PAGE, pages.SIZE), may={403})
+@described(UsersPage, query=pages.OF_THE_LIST, may={403})
 def users() -> Response:
     """The users, by address. For admins."""
     page = pages.users_page()

@@ -13,7 +13,7 @@ def test_the_newest_entries_are_kept():
 
 
 def test_what_is_weighed_is_kept_up_to_a_weight():
-    memory: Memory[str, str] = Memory(10, weigh=len)
+    memory: Memory[str, str] = Memory(10, weigh=lambda _key, value: len(value))
     memory.keep("a", "xxxx")
     memory.keep("b", "xxxxx")
     memory.keep("a", "xxxxx")

@@ -4,7 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from dashboard.web.renderings import OVERHEAD, Renderings
+from dashboard.weight import weight_of
 from tests.waiting import eventually
+
+# Bytes of a key of these tests.
+KEY = weight_of(("a", "html"))
 
 
 class Template:
@@ -53,7 +57,7 @@ def test_an_error_is_told_and_not_kept():
 
 
 def test_what_is_kept_is_bounded_in_bytes_and_what_is_larger_is_rendered_each_time():
-    template, renderings = Template("x" * 60), Renderings(keep=100 + OVERHEAD)
+    template, renderings = Template("x" * 60), Renderings(keep=100 + OVERHEAD + KEY)
     template.gate.set()
     for tag in ("a", "b", "b", "a"):
         renderings.get(tag, "html", template.render)
@@ -65,9 +69,19 @@ def test_what_is_kept_is_bounded_in_bytes_and_what_is_larger_is_rendered_each_ti
 
 
 def test_an_empty_text_is_kept_and_takes_its_share_too():
-    template, renderings = Template(""), Renderings(keep=2 * OVERHEAD)
+    template, renderings = Template(""), Renderings(keep=2 * (OVERHEAD + weight_of(("a", "changes"))))
     template.gate.set()
     for tag in ("a", "a", "b", "c", "a"):
         assert renderings.get(tag, "changes", template.render) == b""
     assert template.times == 4, "the third made the first go"
     assert renderings.kept("b", "changes") is None
+
+
+def test_a_text_is_weighed_with_its_key():
+    renderings = Renderings(keep=100_000)
+    for number in range(100):
+        renderings.get(("page", f"{number:02}" + "q" * 10_000), "html", lambda: b"short")
+    assert 80_000 < renderings.weight <= 100_000
+    assert renderings.kept(("page", "99" + "q" * 10_000), "html") == b"short"
+    renderings.get(("page", "q" * 100_000), "html", lambda: b"short")
+    assert renderings.kept(("page", "q" * 100_000), "html") is None, "what is heavier than all is not kept"

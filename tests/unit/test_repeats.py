@@ -9,13 +9,16 @@ import pytest
 
 from dashboard.live.snapshots import Snapshot
 from dashboard.live.watched import Watched
-from dashboard.repeats import Answer, Repeats
+from dashboard.repeats import LAST, Answer, Repeats
 from dashboard.web.texts import Text
 from dashboard.web.told import Told
 
 THING = Watched("release", ("release:r", None))
 SCOPE = {"method": "GET", "raw_path": b"/api/releases/release:r", "query_string": b"", "headers": []}
 ANSWER = Answer(200, [(b"content-type", b"application/json"), (b"content-length", b"1")], b"x")
+
+
+TEXT = Text((b"as of ", b""), ("as_of",))
 
 
 class Content:
@@ -28,12 +31,12 @@ class World:
     def __init__(self) -> None:
         self.known: Snapshot[Any] | None = snapshot("1")
         self.mark: object = 1
-        self.repeats = Repeats(lambda _what: self.known, lambda: self.mark)
+        self.now = 0.0
+        self.repeats = Repeats(lambda _what: self.known, lambda: self.mark, keep=100_000, clock=lambda: self.now)
 
-    def give(self) -> None:
+    def give(self, text: Text = TEXT, **scope: Any) -> None:
         """Give the answer of the first version."""
-        told = Told(THING, "1", lambda _snapshot: {}, Text((b"as of ", b""), ("as_of",)))
-        self.repeats.keep(SCOPE, ANSWER, told, self.mark)
+        self.repeats.keep(SCOPE | scope, ANSWER, Told(THING, "1", lambda _snapshot: {}, text), self.mark)
 
 
 def snapshot(version: str, second: int = 0) -> Snapshot[Any]:
@@ -82,3 +85,43 @@ def test_it_holds_on_to_no_snapshot(world: World):
     world.known = None
     gc.collect()
     assert content() is None
+
+
+def test_path_and_query_are_two_things(world: World):
+    world.give(raw_path=b"/a", query_string=b"b?c")
+    for path, query in ((b"/a?b", b"c"), (b"/a?b?c", b""), (b"/a%3Fb", b"c"), (b"/a", b"b%3Fc")):
+        assert world.repeats.find(SCOPE | {"raw_path": path, "query_string": query}) is None
+
+
+def test_what_is_kept_is_bounded_in_bytes_with_requests_headers_and_what_is_filled_in(world: World):
+    for number in range(200):
+        world.give(query_string=b"%d" % number + b"q" * 2_000, headers=[(b"cookie", b"c" * 2_000)])
+        assert world.repeats.weight <= 100_000
+    asked = {"query_string": b"199" + b"q" * 2_000, "headers": [(b"cookie", b"c" * 2_000)]}
+    assert world.repeats.find(SCOPE | asked)
+    assert world.repeats.find(SCOPE | asked | {"query_string": b"0" + b"q" * 2_000}) is None
+    world.give(query_string=b"q" * 100_000)
+    assert world.repeats.find(SCOPE | {"query_string": b"q" * 100_000}) is None
+
+
+def test_a_text_that_many_are_sent_counts_once_and_until_the_last_of_them(world: World):
+    text = Text((b"x" * 60_000,))
+    for number in range(20):
+        world.give(text, query_string=b"%d" % number)
+    assert all(world.repeats.find(SCOPE | {"query_string": b"%d" % number}) for number in range(20))
+    assert 60_000 < world.repeats.weight < 100_000
+    world.give(Text((b"y" * 60_000,)), query_string=b"other")
+    assert world.repeats.find(SCOPE | {"query_string": b"19"}) is None
+    assert world.repeats.find(SCOPE | {"query_string": b"other"})
+
+
+def test_what_is_too_old_is_given_no_more_and_leaves_nothing_behind(world: World):
+    world.give()
+    world.now = LAST / 2
+    world.give(query_string=b"later")
+    world.now = LAST
+    assert world.repeats.find(SCOPE) is None
+    assert world.repeats.find(SCOPE | {"query_string": b"later"})
+    world.now = 2 * LAST
+    assert world.repeats.find(SCOPE) is None
+    assert world.repeats.weight == 0

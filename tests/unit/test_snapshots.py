@@ -116,3 +116,12 @@ def test_what_is_refused_is_not_shown_from_memory(refusal: Exception):
     with pytest.raises(type(refusal)):
         store.get("a", anew=True)
     assert store.latest("a") is None
+
+
+def test_what_is_kept_is_weighed_with_its_key():
+    source = Source()
+    store = SnapshotStore(source.load, max_age=60, keep=100_000, weigh=len)
+    for number in range(100):
+        store.get(f"{number:02}" + "q" * 10_000)
+    assert 60_000 < store.weight <= 100_000
+    assert len(list(store.all_latest())) < 10

@@ -29,3 +29,11 @@ def test_releases_of_which_nothing_was_wanted_lately_leave_nothing_behind():
     for release in ("release:r", "release:s", "release:t"):
         wanted.note(release, ["wave:a"])
     assert list(wanted._wanted) == ["release:s", "release:t"]
+
+
+def test_long_ids_take_the_place_of_others():
+    wanted = Wanted(seconds=30, releases=2, ids=100, characters=1_000)
+    wanted.note("release:r", [f"app:{number}{'x' * 400}" for number in range(50)])
+    assert {each[:6] for each in wanted.of("release:r")} == {"app:48", "app:49"}
+    wanted.note("release:r", ["x" * 1_001])
+    assert wanted.of("release:r") == frozenset()

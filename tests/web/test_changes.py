@@ -339,16 +339,6 @@ def test_with_many_changes_the_whole_is_due(app: Flask):
         assert drawn(page, outline(old), outline(page)) == ""
 
 
-def test_the_version_of_another_page_or_of_another_run_is_no_version_of_this(app: Flask):
-    page = HierarchyPage.of(Snapshot(release_of(tree()), STARTED, "v"))
-    outlines = []
-    for asked in ("/hierarchy", "/hierarchy?run=01234567-89ab-cdef-0123-456789abcdef", "?open=wave:w0"):
-        with app.test_request_context(f"/releases/release:r{asked}"):
-            outlines.append(outline(page))
-            assert all(drawn(page, outlines[-1], other) == "" for other in outlines[:-1])
-    assert len(set(outlines)) == 3
-
-
 def test_an_outline_takes_eight_bytes_for_each_row(app: Flask):
     page = HierarchyPage.of(Snapshot(release_of(tree()), STARTED, "v"))
     with app.test_request_context("/releases/release:r/hierarchy"):
