@@ -8,7 +8,7 @@ PORT ?= 8000
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
-.PHONY: help demo dev test lint types format bench browser postgres lighthouse screenshots examples lock audit clean
+.PHONY: help demo dev test lint types format bench attack browser postgres lighthouse screenshots examples lock audit clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ format: .venv/.dev ## Format the code and mend what the linter can
 
 bench: .venv/.runtime ## Measure the dashboard beside bare calls and a bare server, in 7 minutes (RESULTS=file)
 	@$(BIN)/python -m bench $(if $(RESULTS),--results $(RESULTS))
+
+attack: .venv/.dev postgres ## Attack the dashboard as it is served, on both databases, in 2 minutes; what it refused
+	@$(BIN)/python -m tests.attack
 
 browser: ## Chromium for the browser tests, from Debian's packages where that is possible
 	@sh tests/browser/install.sh

@@ -1,0 +1,1 @@
+"""What strangers and users may try against a dashboard that is served: bounded, and on this machine alone."""
