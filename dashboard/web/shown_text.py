@@ -18,6 +18,8 @@ from dashboard.domain.display import display_id, display_text, isolated, isolati
 _SHOWN = frozenset({"title", "alt", "placeholder", "aria-label", "data-label", "data-title"})
 # Elements of SVG and forms that take no other elements.
 _PLAIN = frozenset({"title", "desc", "text", "option", "textarea"})
+# A text as it is, for scripts, forms and addresses. Not a function of ours: a tree calls it tens of thousands of times.
+as_data = escape
 
 
 def shown(value: object) -> Markup:
@@ -33,11 +35,6 @@ def shown_attribute(value: object) -> Markup:
     return escape(value if hasattr(value, "__html__") else isolated(str(value)))
 
 
-def as_data(value: object) -> Markup:
-    """Return a text as it is, for scripts, forms and addresses."""
-    return escape(value)
-
-
 def identity(value: str) -> Markup:
     """Return an id or name for where it must pass for no other's, in a text or an attribute: all hidden in it shown."""
     return escape(isolating(display_id(value)))
@@ -45,8 +42,8 @@ def identity(value: str) -> Markup:
 
 def finalize(value: Any) -> Any:  # noqa: ANN401 - whatever an expression gives
     """Show what an expression of a template gives."""
-    # Called for every expression: a tree has tens of thousands.
-    if not isinstance(value, str) or (value.isascii() and value.isprintable()):
+    # Called for every expression: a tree has tens of thousands. Markup and the words of enumerations are other types.
+    if type(value) is not str or (value.isascii() and value.isprintable()):
         return value
     return shown(value)
 
