@@ -35,7 +35,10 @@ _ORDINARY = re.compile(f"{_IN_PLACE}|({_MARKED})")
 _STRICT = re.compile(f"({_MARKED}|[\t\n\r\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]|^ | $|(?<= ) )")
 _ANY = re.compile(_MARKED)
 _ANY_HIDDEN = re.compile(f"[{_HIDDEN}]")
-_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]")
+_RIGHT = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff"
+_RIGHT_TO_LEFT = re.compile(f"[{_RIGHT}]")
+# From the first such letter to the last before a letter of another writing.
+_RIGHT_TO_LEFT_RUN = re.compile(f"[{_RIGHT}](?:[{_RIGHT}\\W\\d_]*[{_RIGHT}])?")
 _ISOLATE, _END = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
 
 
@@ -71,13 +74,13 @@ def turns(text: str) -> bool:
 
 
 def isolated(text: str) -> str:
-    """Return a text for a place that takes no markup: shown, and one from right to left within isolates."""
+    """Return a text for a place that takes no markup: shown, and what is from right to left in it isolated."""
     return isolating(display_text(text))
 
 
 def isolating(shown: str) -> str:
-    """Return what is shown already, within isolates if it needs them."""
-    return f"{_ISOLATE}{shown}{_END}" if turns(shown) else shown
+    """Return what is shown already; a number behind a name from right to left does not change places with it."""
+    return _RIGHT_TO_LEFT_RUN.sub(rf"{_ISOLATE}\g<0>{_END}", shown) if turns(shown) else shown
 
 
 def escape_hidden(json_text: str) -> str:

@@ -54,7 +54,8 @@ def test_characters_that_may_pass_for_others_are_named():
 
 def test_what_is_written_from_right_to_left_keeps_its_order_and_turns_nothing_else():
     assert isolated("\u05e9\u05dc\u05d5\u05dd") == "\u2068\u05e9\u05dc\u05d5\u05dd\u2069"
-    assert isolated("\u202e\u05e9") == "\u2068‹U+202E›\u05e9\u2069"
+    assert isolated("\u202e\u05e9") == "‹U+202E›\u2068\u05e9\u2069"
+    assert isolated("\u05e9\u05dc 5 \u05e9: 3 of 5") == "\u2068\u05e9\u05dc 5 \u05e9\u2069: 3 of 5"
     assert isolated("payments") == "payments"
 
 

@@ -173,21 +173,21 @@ def test_what_asks_to_confirm_something_shows_what_its_name_hides(app: Flask, lo
     ("source", "shown"),
     [
         ("<p>{{ x }}</p>", "<p><bdi>\u05d0‹U+202E›</bdi></p>"),
-        ('<p title="{{ x }}">', '<p title="\u2068\u05d0‹U+202E›\u2069">'),
+        ('<p title="{{ x }}">', '<p title="\u2068\u05d0\u2069‹U+202E›">'),
         (
             '<p title="of {{ x if x else \'\' }}" data-id="{{ x }}">',
-            '<p title="of \u2068\u05d0‹U+202E›\u2069" data-id="\u05d0\u202e">',
+            '<p title="of \u2068\u05d0\u2069‹U+202E›" data-id="\u05d0\u202e">',
         ),
         ("<input value='{{ x ~ x }}'>", "<input value='\u05d0\u202e\u05d0\u202e'>"),
         (
             "<title>{{ x }}</title><b>{{ x }}</b>",
-            "<title>\u2068\u05d0‹U+202E›\u2069</title><b><bdi>\u05d0‹U+202E›</bdi></b>",
+            "<title>\u2068\u05d0\u2069‹U+202E›</title><b><bdi>\u05d0‹U+202E›</bdi></b>",
         ),
         (
             '<a{% if x %} title="{{ x }}"{% endif %} href="/{{ x }}">',
-            '<a title="\u2068\u05d0‹U+202E›\u2069" href="/\u05d0\u202e">',
+            '<a title="\u2068\u05d0\u2069‹U+202E›" href="/\u05d0\u202e">',
         ),
-        ('<option value="{{ x }}">{{ x }}', '<option value="\u05d0\u202e">\u2068\u05d0‹U+202E›\u2069'),
+        ('<option value="{{ x }}">{{ x }}', '<option value="\u05d0\u202e">\u2068\u05d0\u2069‹U+202E›'),
         ("{{ x|upper }}{{ y }}{{ 5 }}", "<bdi>\u05d0‹U+202E›</bdi>&lt;5"),
     ],
 )
