@@ -1,27 +1,32 @@
 """Runs that another stands for: a failed attempt that was tried again, what a schedule began anew, what was reset.
 
 They are no releases of their own. A list has them all the same, and so has a count: which they are is known of those
-that were seen.
+that were seen. The last event of a run says so, but of one that was reset after its end, which its description does.
 """
 
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
+from math import inf
 
-from cachetools import TTLCache
+from cachetools import LRUCache, TTLCache
 
 from dashboard.domain.entities import Execution, Status
 from dashboard.domain.filters import ReleaseFilter, Slice
 from dashboard.temporal.budget import Budget
 from dashboard.temporal.client import Client
 from dashboard.temporal.history import Endings
+from dashboard.temporal.left_out import LeftOut
+from dashboard.temporal.run_links import RENEWED, RunLinks
 from dashboard.temporal.visibility import Rows
 
 # How many are remembered, and for how many seconds after they were seen last: a namespace keeps no run for ever.
 KEEP = 20_000
 REMEMBER = 86_400.0
 AT_ONCE = 16
+# Of how many runs one look asks again whether they were reset since it was asked last.
+MOST_AGAIN = 8
 
 _TRIED_AGAIN = frozenset({Status.FAILED, Status.TIMED_OUT, Status.TERMINATED})
 
@@ -29,12 +34,15 @@ _TRIED_AGAIN = frozenset({Status.FAILED, Status.TIMED_OUT, Status.TERMINATED})
 class EarlierRuns:
     """Finds and remembers which runs are followed by another. One for each namespace."""
 
-    def __init__(self, endings: Endings) -> None:
+    def __init__(self, endings: Endings, links: RunLinks) -> None:
         self._endings = endings
+        self._links = links
         self._seen: TTLCache[str, Execution] = TTLCache(KEEP, REMEMBER)
+        self._apart: LRUCache[str, None] = LRUCache(KEEP)
 
     async def among(self, client: Client, runs: Iterable[Execution], budget: Budget) -> dict[str, Execution]:
         """Those that another run stands for, by run id. The end of each is read once."""
+        runs = list(runs)
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def is_followed(run: Execution) -> bool:
@@ -45,10 +53,40 @@ class EarlierRuns:
 
         asked = [run for run in runs if _may_be_followed(run)]
         followed = await asyncio.gather(*map(is_followed, asked))
-        found = [run for run, is_one in zip(asked, followed, strict=True) if is_one]
-        for run in found:
+        found = {run.run_id: run for run, is_one in zip(asked, followed, strict=True) if is_one}
+        others = [run for run in runs if run.status.closed and run.run_id not in found]
+        await self._look_for_resets(client, others, gate, budget)
+        for run in others:
+            if self._links.is_followed(run):
+                found[run.run_id] = run
+                self._apart[run.run_id] = None
+        for run in found.values():
             self._seen[run.run_id] = run
-        return {run.run_id: run for run in found}
+        return found
+
+    def parted(self, found: Mapping[str, Execution]) -> tuple[list[Execution], list[Execution]]:
+        """These runs without those that were reset after their end, and those.
+
+        Another release of the id may have begun between such a run and the one that stands for it.
+        """
+        apart = [run for run in found.values() if run.run_id in self._apart]
+        return [run for run in found.values() if run.run_id not in self._apart], apart
+
+    async def _look_for_resets(
+        self, client: Client, runs: list[Execution], gate: asyncio.Semaphore, budget: Budget
+    ) -> None:
+        """Describe those that were not, and some of the others again, the longest ago first: each may be reset."""
+
+        async def read(run: Execution) -> None:
+            async with gate:
+                await self._links.read(client, run, budget)
+
+        ages = {run.run_id: self._links.age(run) for run in runs if not self._links.is_followed(run)}
+        unread = [run for run in runs if ages.get(run.run_id) == inf]
+        again = sorted(
+            (run for run in runs if RENEWED < ages.get(run.run_id, 0) < inf), key=lambda run: -ages[run.run_id]
+        )
+        await asyncio.gather(*map(read, [*unread, *again[:MOST_AGAIN]]))
 
     def counted(self, rows: Rows, asked: Slice, left_out: Collection[str]) -> tuple[Mapping[Status, int], bool]:
         """The counts of a page without the runs that another stands for, and whether they are exact.
@@ -67,14 +105,10 @@ class EarlierRuns:
         exact = (whole and not asked.filter.phases) or not known
         return counts, exact
 
-    def _matching(self, wanted: ReleaseFilter, left_out: Mapping[str, datetime]) -> Counter[Status]:
+    def _matching(self, wanted: ReleaseFilter, left_out: LeftOut) -> Counter[Status]:
         """How many of those that were seen a count has with it: what was not asked for, it has not."""
         now = datetime.now(UTC)
-        asked = (
-            run
-            for run in list(self._seen.values())
-            if run.workflow_id not in left_out or run.started_at > left_out[run.workflow_id]
-        )
+        asked = (run for run in list(self._seen.values()) if not left_out.has(run))
         return Counter(run.status for run in asked if _finds(wanted, run, now))
 
 

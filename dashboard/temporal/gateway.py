@@ -25,7 +25,6 @@ from dashboard.temporal.errors import ASKING_ERRORS, is_not_found, unavailable
 from dashboard.temporal.executions import read_description
 from dashboard.temporal.foreign import ForeignChildren
 from dashboard.temporal.history import Endings, with_task_failure
-from dashboard.temporal.links import Links
 from dashboard.temporal.origins import Origins, waiting
 from dashboard.temporal.pace import Pace
 from dashboard.temporal.parts import ask_in_parts
@@ -35,6 +34,7 @@ from dashboard.temporal.queue_pollers import QueuePollers
 from dashboard.temporal.reading import ChildReader
 from dashboard.temporal.release_reading import as_ended, fingerprint_of, is_too_large, reading_of
 from dashboard.temporal.release_states import ReleaseStates
+from dashboard.temporal.run_links import RunLinks
 from dashboard.temporal.salvage import undecodable
 from dashboard.temporal.visibility import Rows, Visibility
 
@@ -58,9 +58,9 @@ class TemporalGateway:
         self._endings = Endings()
         self._pollers = QueuePollers()
         self._described = DescribedRuns()
-        self._links = Links()
+        self._links = RunLinks()
         self._origins = Origins(self._links)
-        self._earlier = EarlierRuns(self._endings)
+        self._earlier = EarlierRuns(self._endings, self._links)
         self._foreign = ForeignChildren()
         self._pace = Pace(connection.visibility)
         self._states = ReleaseStates(self._map, self._endings, self._origins)
@@ -106,7 +106,7 @@ class TemporalGateway:
         for _ in range(FURTHER_PAGES):
             if not (earlier and rows.next) or rows.late:
                 break
-            rows = await self._pace.past(client, self._visibility, asked, rows, earlier.values(), budget)
+            rows = await self._pace.past(client, self._visibility, asked, rows, self._earlier.parted(earlier), budget)
             earlier = await self._earlier.among(client, rows.runs, budget)
         return rows, earlier
 
@@ -318,7 +318,9 @@ class TemporalGateway:
     async def _describe(self, client: Client, release_id: str, budget: Budget, run_id: str | None = None) -> Execution:
         handle = client.get_workflow_handle(release_id, run_id=run_id)
         description = await handle.describe(budget)
-        execution = await with_task_failure(client, read_description(description), budget)
+        execution = read_description(description)
+        self._links.note(execution)
+        execution = await with_task_failure(client, execution, budget)
         execution = await self._pollers.with_pollers(client, execution, budget)
         return await self._origins.told(client, execution, budget)
 

@@ -18,7 +18,7 @@ from dashboard.temporal.client import Client
 from dashboard.temporal.decode import clean_text
 from dashboard.temporal.errors import ASKING_ERRORS
 from dashboard.temporal.failures import read_failure
-from dashboard.temporal.links import Links
+from dashboard.temporal.run_links import RunLinks
 from dashboard.temporal.salvage import attempt
 
 KEEP = 20_000
@@ -39,8 +39,8 @@ _INITIATORS = {
 class Origins:
     """Reads how runs began, of those alone for which something came before them or is to be waited for."""
 
-    def __init__(self, links: Links | None = None) -> None:
-        self._links = links or Links()
+    def __init__(self, links: RunLinks | None = None) -> None:
+        self._links = links or RunLinks()
         self._known: LRUCache[str, Origin] = LRUCache(KEEP)
         # By run id and length of the history, as more may have happened since.
         self._waiting: LRUCache[tuple[str, int | None], bool] = LRUCache(KEEP)

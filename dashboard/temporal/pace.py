@@ -127,11 +127,11 @@ class Pace:
         visibility: Visibility,
         asked: Slice,
         rows: Rows,
-        left_out: Iterable[Execution],
+        left_out: tuple[Iterable[Execution], Iterable[Execution]],
         budget: Budget,
     ) -> Rows:
         """The page without these runs, which no page is to be asked for again; as it is where it cannot be listed."""
-        visibility.leave_out(left_out)
+        visibility.leave_out(*left_out)
         try:
             found = await _asked_for(client, visibility, asked, None if rows.counted_at else rows.counts, budget)
         except ASKING_ERRORS:

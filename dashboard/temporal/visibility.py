@@ -21,15 +21,13 @@ from dashboard.temporal.budget import Budget
 from dashboard.temporal.client import Client
 from dashboard.temporal.errors import is_not_found, knows_no_pause, source_problem
 from dashboard.temporal.executions import read_description, read_executions, read_status_word
+from dashboard.temporal.left_out import LeftOut
 
 # For how many seconds an id that Temporal did not know is not asked for again, and how many such ids are remembered.
 GONE_SECONDS = 10.0
 GONE_IDS = 2_000
 
-
-# Of how many workflow ids the earlier runs are left out of what is asked for: each is a condition more.
-LEFT_OUT_IDS = 20
-NONE_LEFT_OUT: Mapping[str, datetime] = {}
+NONE_LEFT_OUT = LeftOut()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +36,7 @@ class Rows:
 
     `counts` says how many runs of each status the filter finds without its phases. `absent` are ids that were asked for
     and not found, and why; None where there is no such execution. `listed_at` and `counted_at` say when that was (UTC),
-    and `late` why these are not newer, where that was due. `left_out` are workflow ids whose runs until that start were
-    not asked for.
+    and `late` why these are not newer, where that was due. `left_out` are runs that were not asked for.
     """
 
     runs: tuple[Execution, ...]
@@ -49,7 +46,7 @@ class Rows:
     listed_at: datetime | None = None
     counted_at: datetime | None = None
     late: Problem | None = None
-    left_out: Mapping[str, datetime] = field(default_factory=dict)
+    left_out: LeftOut = NONE_LEFT_OUT
 
 
 class Visibility:
@@ -58,23 +55,16 @@ class Visibility:
     def __init__(self, release_query: str) -> None:
         self._query = release_query
         self._gone: TTLCache[str, None] = TTLCache(GONE_IDS, GONE_SECONDS)
-        self._left_out: dict[str, datetime] = {}
+        self._left_out = NONE_LEFT_OUT
 
-    def leave_out(self, runs: Iterable[Execution]) -> None:
-        """Ask no more for these runs, nor for those before them: another stands for each.
-
-        A schedule makes so many that they would push everything else off a page.
-        """
-        for run in runs:
-            if sayable(run.workflow_id) == run.workflow_id:
-                until = self._left_out.pop(run.workflow_id, run.started_at)
-                self._left_out[run.workflow_id] = max(until, run.started_at)
-        for workflow_id in list(self._left_out)[:-LEFT_OUT_IDS]:
-            del self._left_out[workflow_id]
+    def leave_out(self, runs: Iterable[Execution], singly: Iterable[Execution] = ()) -> None:
+        """Ask no more for these runs, nor for those before them, nor for those `singly`: another stands for each."""
+        known = (run for run in runs if sayable(run.workflow_id) == run.workflow_id)
+        self._left_out = self._left_out.with_these(known, singly)
 
     async def page(self, client: Client, asked: Slice, counts: Mapping[Status, int] | None, budget: Budget) -> Rows:
         """One list call, and one count call at the same time unless the counts are known."""
-        left_out = dict(self._left_out)
+        left_out = self._left_out
         return replace(await self._page(client, asked, counts, budget), left_out=left_out)
 
     async def _page(self, client: Client, asked: Slice, counts: Mapping[Status, int] | None, budget: Budget) -> Rows:
@@ -194,9 +184,7 @@ async def count_by_status(client: Client, query: str, budget: Budget) -> Counter
     return counts
 
 
-def list_query(
-    release_query: str, wanted: ReleaseFilter, now: datetime, left_out: Mapping[str, datetime] = NONE_LEFT_OUT
-) -> str:
+def list_query(release_query: str, wanted: ReleaseFilter, now: datetime, left_out: LeftOut = NONE_LEFT_OUT) -> str:
     """The visibility query for the releases that a filter finds. The deployment's own query stays one condition."""
     if wanted.phases:
         status = f"ExecutionStatus IN ({', '.join(_status_literal(status) for status in wanted.statuses)})"
@@ -205,16 +193,12 @@ def list_query(
     return " AND ".join([*_conditions(release_query, wanted, now, left_out), status])
 
 
-def count_query(
-    release_query: str, wanted: ReleaseFilter, now: datetime, left_out: Mapping[str, datetime] = NONE_LEFT_OUT
-) -> str:
+def count_query(release_query: str, wanted: ReleaseFilter, now: datetime, left_out: LeftOut = NONE_LEFT_OUT) -> str:
     """The query that counts by status what a filter finds, whatever its phases."""
     return f"{' AND '.join(_conditions(release_query, wanted, now, left_out))} GROUP BY ExecutionStatus".lstrip()
 
 
-def _conditions(
-    release_query: str, wanted: ReleaseFilter, now: datetime, left_out: Mapping[str, datetime]
-) -> list[str]:
+def _conditions(release_query: str, wanted: ReleaseFilter, now: datetime, left_out: LeftOut) -> list[str]:
     conditions = [f"({release_query})"] if release_query else []
     if wanted.q:
         conditions.append(_begins_with(wanted.q))
@@ -226,9 +210,10 @@ def _conditions(
         conditions.append(f"StartTime < {time_literal(wanted.until.at(now))}")
     conditions += [
         f"(WorkflowId != {literal(workflow_id)} OR StartTime > {time_literal(start)})"
-        for workflow_id, start in left_out.items()
+        for workflow_id, start in left_out.until.items()
         if wanted.matches(workflow_id)
     ]
+    conditions += [f"RunId != {literal(run_id)}" for run_id, each in left_out.runs.items() if wanted.matches(each)]
     return conditions
 
 

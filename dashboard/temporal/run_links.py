@@ -1,0 +1,100 @@
+"""What `describe` says of how a run hangs together with others of its workflow id, which a list does not know."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from cachetools import LRUCache
+
+from dashboard.domain.entities import Execution
+from dashboard.temporal.budget import Budget
+from dashboard.temporal.client import Client
+from dashboard.temporal.errors import ASKING_ERRORS
+from dashboard.temporal.executions import read_description
+
+KEEP = 20_000
+# Seconds after which it is asked again whether a run that has ended was reset.
+RENEWED = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunLink:
+    """The run with which its chain began, and the start of the run that it was reset from, if it was.
+
+    `reset_run_id` is the run that began when this one was reset the last time; `read_at` is by the reader's own clock.
+    """
+
+    first_run_id: str
+    original_started_at: datetime | None
+    reset_run_id: str
+    read_at: float
+
+
+class RunLinks:
+    """Describes listed runs, each once: with what a run began never changes. One for each namespace.
+
+    All runs with one first run are one release, of which the newest stands for the others: it was continued, tried
+    again, begun on its schedule or reset. Only a run that has ended may be reset without saying so in its last event.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._known: LRUCache[str, RunLink] = LRUCache(KEEP)
+        # By workflow id and first run.
+        self._newest: LRUCache[tuple[str, str], datetime] = LRUCache(KEEP)
+
+    async def of(self, client: Client, run: Execution, budget: Budget) -> RunLink | None:
+        """Return how a run hangs together with others; None where that cannot be read now."""
+        return self._known.get(run.run_id) or await self.read(client, run, budget)
+
+    async def read(self, client: Client, run: Execution, budget: Budget) -> RunLink | None:
+        """Return it as it is now; None where that cannot be read."""
+        try:
+            async with budget.bounds():
+                link = await self._described(client, run.workflow_id, run.run_id, budget)
+                if run.status.closed and link.first_run_id != run.run_id and not link.reset_run_id:
+                    await self._look_around(client, run, link, budget)
+        except ASKING_ERRORS:
+            return None
+        self._known[run.run_id] = link
+        return link
+
+    def age(self, run: Execution) -> float:
+        """Return the seconds since it was read whether a run that has ended was reset; infinity where it was not."""
+        link = self._known.get(run.run_id)
+        return self._clock() - link.read_at if link else float("inf")
+
+    def note(self, run: Execution) -> None:
+        """Take in a run that was described elsewhere."""
+        if run.first_run_id:
+            self._see(run, run.first_run_id)
+
+    def is_followed(self, run: Execution) -> bool:
+        """Whether another run stands for one that has ended, as far as was read."""
+        link = self._known.get(run.run_id)
+        if link is None or not run.status.closed:
+            return False
+        newest = self._newest.get((run.workflow_id, link.first_run_id), run.started_at)
+        return bool(link.reset_run_id) or newest > run.started_at
+
+    async def _look_around(self, client: Client, run: Execution, link: RunLink, budget: Budget) -> None:
+        """Look at the newest run of the id; where that is another release, at the last reset of the chain's first."""
+        newest = await self._described(client, run.workflow_id, "", budget)
+        if newest.first_run_id == link.first_run_id:
+            return
+        first = await self._described(client, run.workflow_id, link.first_run_id, budget)
+        if first.reset_run_id not in {"", run.run_id}:
+            await self._described(client, run.workflow_id, first.reset_run_id, budget)
+
+    async def _described(self, client: Client, workflow_id: str, run_id: str, budget: Budget) -> RunLink:
+        raw = await client.get_workflow_handle(workflow_id, run_id=run_id).describe(budget)
+        run = read_description(raw)
+        first_run_id = run.first_run_id or run.run_id
+        self._see(run, first_run_id)
+        reset_run_id = raw.workflow_extended_info.reset_run_id
+        return RunLink(first_run_id, run.original_started_at, reset_run_id, self._clock())
+
+    def _see(self, run: Execution, first_run_id: str) -> None:
+        key = run.workflow_id, first_run_id
+        self._newest[key] = max(run.started_at, self._newest.get(key, run.started_at))
