@@ -102,7 +102,7 @@ def create_app(
 
 
 def _flask(settings: Settings) -> Flask:
-    app = Flask(
+    app = limits.BoundedFlask(
         "dashboard", template_folder=str(assets.folder("templates")), static_folder=str(assets.folder("static"))
     )
     app.request_class = DashboardRequest

@@ -8,12 +8,18 @@ from typing import Any, TypeVar
 
 from flask import Flask
 
+from dashboard.accounts.passwords import AT_ONCE as MAX_HASHES
 from dashboard.live.releases import LiveReleases
 from dashboard.live.watched import Watched
 from dashboard.repeats import Answer, Mark, Repeats
+from dashboard.requests import MAX_REQUESTS_EACH, Requests
+from dashboard.short_answers import probe, refusal
 from dashboard.streams import Hub, News, Place, Stream, event, news
+from dashboard.turns import TooManyWaiting, Turns
 from dashboard.waits import MAX_WAITS, MAX_WAITS_EACH, Wait, Waits
 from dashboard.web.address import Address
+from dashboard.web.hashing import needs_turn
+from dashboard.web.health import PROBES
 from dashboard.web.streams import CHANNEL, latest, still_welcome
 from dashboard.web.tables import STREAMED
 from dashboard.web.told import TOLD
@@ -28,6 +34,17 @@ MAX_STREAMS = 4_000
 SESSION_SECONDS = 60.0
 # How long a client of an answer that comes in pieces may leave one lying.
 SLOW_SECONDS = 20.0
+# How many may wait until passwords are hashed: they are done in some five seconds.
+MAX_HASHES_WAITING = 128
+TOO_MANY_HASHES = "too_many_logins", "Too many are logging in at this moment. Try again in a few seconds."
+TOO_MANY_REQUESTS = "too_many_requests", "Too many requests from this address are open. Try again in a few seconds."
+
+# An answer, the pieces that follow it, and what is to be done at its end.
+Made = tuple[Answer, Iterator[bytes] | None, Callable[[], object]]
+
+
+class ClientGone(Exception):
+    """The client has gone before it was its turn."""
 
 
 class Channel:
@@ -72,6 +89,9 @@ class AsgiDashboard:
         max_waits: int = MAX_WAITS,
         max_waits_each: int = MAX_WAITS_EACH,
         patience: float = SLOW_SECONDS,
+        proxies: int = 0,
+        max_requests_each: int = MAX_REQUESTS_EACH,
+        max_hashes_waiting: int = MAX_HASHES_WAITING,
     ) -> None:
         self._app = app
         self._hub = Hub(releases.subscribe, self._compose)
@@ -82,9 +102,21 @@ class AsgiDashboard:
         self._patience = patience
         self._streams = 0
         self._ending = False
+        self._turns = Turns(MAX_HASHES, max_hashes_waiting)
+        self._requests = Requests(proxies, max_requests_each)
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        """Answer one HTTP request."""
+        """Answer one HTTP request: first of all whether this process lives, which takes no thread."""
+        if scope["path"] in PROBES and scope["method"] in {"GET", "HEAD"}:
+            await say(probe(self._app, scope["path"]), send)
+            return
+        with self._requests.of(scope) as few:
+            if few:
+                await self._any(scope, receive, send)
+            else:
+                await say(refusal(503, scope["path"], TOO_MANY_REQUESTS), send)
+
+    async def _any(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         body = await body_of(receive)
         if body is None:
             return
@@ -105,12 +137,31 @@ class AsgiDashboard:
     async def _first(self, scope: MutableMapping[str, Any], body: bytes, receive: Receive, send: Send) -> None:
         """Send Flask's own answer, and then let it do what nobody has to wait for."""
         mark, environ = self._repeats.mark(), environ_of(scope, body)
-        answer, rest, close = await self._in_thread(self._answer, environ)
+        try:
+            answer, rest, close = await self._in_turn(scope, environ, receive)
+        except TooManyWaiting:
+            await say(refusal(503, scope["path"], TOO_MANY_HASHES), send)
+            return
+        except ClientGone:
+            return
         self._repeats.keep(scope, answer, environ.get(TOLD), mark)
         try:
             await (say(answer, send) if rest is None else self._say_on(answer, rest, receive, send))
         finally:
             await asyncio.shield(self._in_thread(close))
+
+    async def _in_turn(self, scope: MutableMapping[str, Any], environ: dict[str, Any], receive: Receive) -> Made:
+        """Have Flask answer; what hashes a password waits for its turn before it takes a thread."""
+        if not needs_turn(self._app, scope["method"], environ["PATH_INFO"]):
+            return await self._in_thread(self._answer, environ)
+        leaving = asyncio.create_task(gone(receive))
+        try:
+            async with self._turns.take(self._requests.address(scope)):
+                if leaving.done():
+                    raise ClientGone
+                return await self._in_thread(self._answer, environ)
+        finally:
+            leaving.cancel()
 
     async def _say_on(self, answer: Answer, rest: Iterator[bytes], receive: Receive, send: Send) -> None:
         """Send an answer as it is made, piece by piece: a thread is taken for making one, not for sending it."""
@@ -180,7 +231,7 @@ class AsgiDashboard:
     async def _in_thread(self, act: Callable[..., T], *given: Any) -> T:  # noqa: ANN401 - what `act` takes
         return await asyncio.get_running_loop().run_in_executor(self._threads, act, *given)
 
-    def _answer(self, environ: dict[str, Any]) -> tuple[Answer, Iterator[bytes] | None, Callable[[], object]]:
+    def _answer(self, environ: dict[str, Any]) -> Made:
         """All of Flask's answer at once, so that the loop and the thread do not meet for each piece; and its end.
 
         The pieces of one that takes its time come in between, each when it is asked for.

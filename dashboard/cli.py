@@ -52,11 +52,12 @@ def serve(host: str | None, port: int | None) -> None:
     settings = _settings()
     host, port = host or settings.listen_host, port or settings.port
     from dashboard.app import create_app
+    from dashboard.bounds import Bounds
     from dashboard.ports import PortBusy, PortRefused
     from dashboard.serve import serve as serve_app
 
     try:
-        serve_app(partial(create_app, settings), host, port)
+        serve_app(partial(create_app, settings), host, port, Bounds.of(settings))
     except SettingsError as exc:
         _refuse(str(exc))
     except PortBusy as exc:

@@ -4,12 +4,12 @@ import asyncio
 import gc
 import logging
 import os
-import resource
 import signal
 import socket
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 
 import click
@@ -17,20 +17,18 @@ import structlog
 import uvicorn
 import uvloop
 from flask import Flask
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from dashboard import ports
 from dashboard.asgi import AsgiDashboard
+from dashboard.bounded_http import BoundedHttp
+from dashboard.bounds import Bounds, allow_many_connections, within
+from dashboard.connections import Connections
 from dashboard.live.seats import SEATS
 from dashboard.web.assets import compile_templates
 
 # A page waits for Temporal, not for the processor: more threads than cores are of use. At most SEATS of them wait.
 THREADS = SEATS + 8
 BACKLOG = 2_048
-# Each open page and each silent client takes one.
-FILE_DESCRIPTORS = 65_536
-# A request's headers have to come within this many seconds.
-HEADERS_SECONDS = 20.0
 # Longer than proxies keep a connection for the next request, so that it is they who close it.
 KEEP_ALIVE_SECONDS = 75
 # How long `/ready` says that this process goes while it still takes everything: balancers ask about once a second.
@@ -39,7 +37,7 @@ NOTICE_SECONDS = 1.0
 DRAIN_SECONDS = 20
 
 
-def serve(make_app: Callable[[], Flask], host: str, port: int) -> None:
+def serve(make_app: Callable[[], Flask], host: str, port: int, bounds: Bounds | None = None) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is under way and end the process.
 
     Raises what `make_app` raises, or PortRefused, before anything listens; SystemExit if the port is taken after all.
@@ -48,26 +46,36 @@ def serve(make_app: Callable[[], Flask], host: str, port: int) -> None:
     app = make_app()
     _log_what_others_say()
     compile_templates(app)
-    _allow_many_clients()
+    bounds = within(bounds or Bounds(), allow_many_connections())
     # What the app is made of stays for good: left out of collections, which would hold up every answer for 60 ms.
     gc.collect()
     gc.freeze()
     shown = f"[{host}]" if ":" in host else host
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(app, address, port, f"Serving on http://{shown}:{port}"))
+        runner.run(_serve(app, address, port, bounds, f"Serving on http://{shown}:{port}"))
         # A process that has used Temporal's client may crash in the interpreter's own shutdown, after all is done.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
 
 
-async def _serve(app: Flask, address: str, port: int, greeting: str) -> None:
-    dashboard = AsgiDashboard(app, app.extensions["releases"], app.extensions["accounts"].mark, threads=THREADS)
+async def _serve(app: Flask, address: str, port: int, bounds: Bounds, greeting: str) -> None:
+    dashboard = AsgiDashboard(
+        app,
+        app.extensions["releases"],
+        app.extensions["accounts"].mark,
+        threads=THREADS,
+        patience=bounds.response_seconds,
+        proxies=bounds.proxies,
+        max_requests_each=bounds.connections_per_address,
+    )
+    connections = Connections(bounds)
     config = uvicorn.Config(
         dashboard,
         host=address,
         port=port,
-        http=_Impatient,
+        # It takes any class, or what makes one.
+        http=partial(BoundedHttp, connections),  # type: ignore[arg-type]
         ws="none",
         lifespan="off",
         backlog=BACKLOG,
@@ -79,7 +87,9 @@ async def _serve(app: Flask, address: str, port: int, greeting: str) -> None:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
+    watch = asyncio.create_task(connections.watch())
     await _Server(config, app.extensions["draining"], dashboard.end_streams, greeting).serve()
+    watch.cancel()
 
 
 class _Server(uvicorn.Server):
@@ -113,24 +123,6 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-class _Impatient(HttpToolsProtocol):
-    """Closes a connection on which no request, or only a part of its headers, has come in time."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait."""
-        super().connection_made(transport)
-        self._wait_for_headers()
-
-    def data_received(self, data: bytes) -> None:
-        """Wait on where this was not all."""
-        super().data_received(data)
-        if self.timeout_keep_alive_task is None and (self.cycle is None or self.cycle.response_complete):
-            self._wait_for_headers()
-
-    def _wait_for_headers(self) -> None:
-        self.timeout_keep_alive_task = self.loop.call_later(HEADERS_SECONDS, self.timeout_keep_alive_handler)
-
-
 def _log_what_others_say() -> None:
     """Have what libraries warn of stand in the same log in the same form: a line is one JSON object."""
     written = structlog.stdlib.ProcessorFormatter(
@@ -145,9 +137,5 @@ def _log_what_others_say() -> None:
     handler.setFormatter(written)
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.captureWarnings(capture=True)
-
-
-def _allow_many_clients() -> None:
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = FILE_DESCRIPTORS if most == resource.RLIM_INFINITY else min(FILE_DESCRIPTORS, most)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+    # What is no request is refused, and says nothing of this server: strangers could fill the log with it.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)

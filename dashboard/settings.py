@@ -35,6 +35,10 @@ TAKES = {
     "TRUSTED_HOSTS": "host names such as dash.example.com or .example.com, separated by commas",
     "TRUSTED_PROXIES": "a whole number from 0 to 10",
     "TRUST_FORWARDED_HOST": "true or false; true takes TRUSTED_PROXIES",
+    "REQUEST_TIMEOUT": "seconds from 1 to 300",
+    "RESPONSE_TIMEOUT": "seconds from 1 to 300",
+    "MAX_CONNECTIONS": "a whole number from 10 to 60000",
+    "MAX_CONNECTIONS_PER_ADDRESS": "a whole number from 1 to 60000",
     "RELEASE_WORKFLOW_TYPE": "the name of a workflow type, without quotes or backslashes",
     "RELEASE_FILTER": "a visibility query, such as WorkflowType = 'ReleaseWorkflow'",
     "ENTITY_MAP": "the path of a TOML file with tables workflow_types, id_prefixes or states",
@@ -81,6 +85,10 @@ class Settings(sign_on_settings.SignOnSettings):
     trusted_hosts: tuple[str, ...] = ()
     trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
     trust_forwarded_host: bool = False
+    request_timeout: Annotated[float, Field(ge=1, le=300)] = 20
+    response_timeout: Annotated[float, Field(ge=1, le=300)] = 20
+    max_connections: Annotated[int, Field(ge=10, le=60_000)] = 8_000
+    max_connections_per_address: Annotated[int, Field(ge=1, le=60_000)] = 500
     release_workflow_type: Annotated[str, StringConstraints(pattern=r"^[^'\"\\\x00-\x1f]+$")] = "ReleaseWorkflow"
     release_filter: str | None = None
     entity_map: EntityMap = Field(default_factory=EntityMap)

@@ -23,10 +23,19 @@ from tests.waiting import eventually
 class Served:
     """A dashboard in a process of its own."""
 
-    def __init__(self, folder: Path, temporal: str, environment: dict[str, str], port: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        temporal: str,
+        environment: dict[str, str],
+        port: int | None = None,
+        files: int | None = None,
+    ) -> None:
         self.folder = folder
         self.port = port or ports.find_free()
         argv = [sys.executable, "-P", "-m", "dashboard.cli", "serve", "--port", str(self.port)]
+        if files:
+            argv = ["sh", "-c", f'ulimit -n {files} && exec "$@"', "sh", *argv]
         env = os.environ | {"DATA_DIR": str(folder / "data"), "TEMPORAL_ADDRESS": temporal} | environment
         self.log = folder / "serve.log"
         with self.log.open("wb") as log:
@@ -84,10 +93,15 @@ class Served:
 
 @contextmanager
 def serving(
-    folder: Path, temporal: str = "127.0.0.1:1", *, port: int | None = None, **environment: str
+    folder: Path,
+    temporal: str = "127.0.0.1:1",
+    *,
+    port: int | None = None,
+    files: int | None = None,
+    **environment: str,
 ) -> Iterator[Served]:
-    """A dashboard that has ended when the context ends."""
-    served = Served(folder, temporal, environment, port)
+    """A dashboard that has ended when the context ends; it may open so many `files`."""
+    served = Served(folder, temporal, environment, port, files)
     try:
         yield served
     finally:

@@ -31,7 +31,7 @@ def check_password_policy(password: str, *, email: str, name: str | None) -> Non
     """
     length = len(password)
     if not SHORTEST <= length <= LONGEST:
-        raise PasswordRefused(f"A password takes {SHORTEST} to {LONGEST} characters; this one has {length}.")
+        raise PasswordRefused(_takes(length))
     # Those who guess try capital letters, too.
     typed = _as_bytes(password).decode("utf-8", "replace")
     if is_bad_password(typed) or is_bad_password(typed.casefold()):
@@ -66,12 +66,19 @@ class Passwords:
         self.nobodys = _unmatchable(self._hasher)
 
     def hash(self, password: str) -> str:
-        """Return the encoded hash, with its parameters and a new salt."""
+        """Return the encoded hash, with its parameters and a new salt. Raises PasswordRefused if it is too long."""
+        if len(password) > LONGEST:
+            raise PasswordRefused(_takes(len(password)))
         with self._slots:
             return self._hasher.hash(_as_bytes(password))
 
     def matches(self, kept: str | None, password: str) -> bool:
-        """Whether the password is the one kept. None, for nobody, is as much work as somebody."""
+        """Whether the password is the one kept. None, for nobody, is as much work as somebody.
+
+        One that is too long is nobody's, and no work at all: to compose its letters could take seconds.
+        """
+        if len(password) > LONGEST:
+            return False
         with self._slots:
             try:
                 return self._hasher.verify(kept or self.nobodys, _as_bytes(password)) and kept is not None
@@ -81,6 +88,10 @@ class Passwords:
     def outdated(self, kept: str) -> bool:
         """Whether the hash was made with other parameters than those of today."""
         return self._hasher.check_needs_rehash(kept)
+
+
+def _takes(length: int) -> str:
+    return f"A password takes {SHORTEST} to {LONGEST} characters; this one has {length}."
 
 
 def _unmatchable(hasher: PasswordHasher) -> str:

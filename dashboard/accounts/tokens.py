@@ -72,7 +72,7 @@ class Tokens:
                 _check_times(claims, self._clock())
             except jwt.InvalidSignatureError:
                 continue
-            except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError) as exc:
+            except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError, RecursionError) as exc:
                 raise InvalidToken from exc
             return Claims(claims["sub"], claims["epoch"], claims["jti"], claims.get("amr") == BY_PASSWORD)
         raise InvalidToken

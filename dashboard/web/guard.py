@@ -15,6 +15,7 @@ from dashboard.accounts.database import AccountsUnavailable
 from dashboard.accounts.models import Role, User
 from dashboard.accounts.sessions import BrowserSession, Sessions
 from dashboard.accounts.store import Accounts
+from dashboard.bounds import MAX_TARGET
 from dashboard.web.bearer import bearer_of, sent_token
 from dashboard.web.errors import Refused, answer, wants_fragment, wants_json, wants_stream, wants_wall
 from dashboard.web.security import local_target
@@ -190,7 +191,9 @@ def _asked_endpoint() -> str | None:
 
 
 def _login_url(target: str | None) -> str:
-    return url_for("login.form", next=target)
+    address = url_for("login.form", next=target)
+    # Written once more, a long address may be too long.
+    return address if len(address) <= MAX_TARGET else url_for("login.form")
 
 
 def asked_page() -> str | None:

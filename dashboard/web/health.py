@@ -1,43 +1,61 @@
 """What machines ask without logging in."""
 
 import threading
+from collections.abc import Callable
 
-from flask import Blueprint, Response, current_app, jsonify
+from flask import Blueprint, Flask, Response, current_app, jsonify
 
 from dashboard.accounts.clock import BOUND
 
 blueprint = Blueprint("health", __name__)
 
+Said = dict[str, float | str]
 
-@blueprint.get("/health")
-def health() -> Response:
+
+def _health(_app: Flask) -> tuple[Said, int]:
     """This process answers. It says nothing of Temporal: a restart would not bring that back."""
-    return _say("ok", 200)
+    return {"status": "ok"}, 200
 
 
-@blueprint.get("/ready")
-def ready() -> Response:
+def _ready(app: Flask) -> tuple[Said, int]:
     """This process takes new viewers; not any more once it has been told to stop, while it still answers.
 
     That its clock is wrong is said and keeps nobody away: what replicas share goes by the database's. If that is the
     one that is wrong, all of them would be gone at once.
     """
-    draining: threading.Event = current_app.extensions["draining"]
-    return _say("draining", 503) if draining.is_set() else _say("ok", 200, **_clocks())
+    draining: threading.Event = app.extensions["draining"]
+    return ({"status": "draining"}, 503) if draining.is_set() else ({"status": "ok", **_clocks(app)}, 200)
 
 
-def _clocks() -> dict[str, float | str]:
-    ahead = current_app.extensions["accounts"].clock_ahead
+# What the server answers by itself, before all else and without a thread: nothing here may wait for anything.
+PROBES: dict[str, Callable[[Flask], tuple[Said, int]]] = {"/health": _health, "/ready": _ready}
+
+
+@blueprint.get("/health")
+def health() -> Response:
+    """Say that this process answers."""
+    return _say("/health")
+
+
+@blueprint.get("/ready")
+def ready() -> Response:
+    """Say whether this process takes new viewers."""
+    return _say("/ready")
+
+
+def _clocks(app: Flask) -> Said:
+    ahead = app.extensions["accounts"].clock_ahead
     if ahead is None:
         return {}
-    said: dict[str, float | str] = {"clock_ahead_seconds": round(ahead, 3)}
+    said: Said = {"clock_ahead_seconds": round(ahead, 3)}
     if abs(ahead) > BOUND:
         said["warning"] = f"This machine's clock and the database's are more than {BOUND:g} seconds apart."
     return said
 
 
-def _say(text: str, status: int, **more: float | str) -> Response:
-    response = jsonify(status=text, **more)
+def _say(path: str) -> Response:
+    said, status = PROBES[path](current_app)
+    response = jsonify(said)
     response.status_code = status
     response.headers["Cache-Control"] = "no-store"
     return response

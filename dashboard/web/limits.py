@@ -2,11 +2,15 @@
 
 import re
 from io import BytesIO
+from typing import Any
 
-from flask import Flask, request
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
+from flask import Flask, Request, request
+from flask.json.provider import DefaultJSONProvider
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, RequestURITooLarge
+from werkzeug.routing import MapAdapter
 from werkzeug.wrappers import Response
 
+from dashboard.bounds import MAX_TARGET
 from dashboard.domain.ids import MalformedId
 from dashboard.settings import Settings
 from dashboard.web.address import all_args
@@ -20,17 +24,41 @@ _ANY_HOST = frozenset({"health.health", "health.ready"})
 _IDS = frozenset({"release_id", "entity_id"})
 _LEFT_ALONE = frozenset({"next", "release", "in", "left", "right", "selected", "show"})
 _NO_HOST = "No host can have the name by which this dashboard was asked for."
+_TOO_LONG = f"The address is too long: a path and a query take at most {MAX_TARGET // 1024} KB together."
 _PORT = re.compile(r":[0-9]+\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # Headers are read as bytes; of control characters the tab alone may stand in them.
 _CONTROL_IN_HEADER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
+class BoundedJson(DefaultJSONProvider):
+    """JSON of which too many levels are an error in what was sent, wherever it is read, and none of ours."""
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:  # noqa: ANN401 - any JSON
+        """Read JSON; raises ValueError for what is none, or is nested too deeply."""
+        try:
+            return super().loads(s, **kwargs)
+        except RecursionError as exc:
+            raise ValueError("It is nested too deeply.") from exc
+
+
+class BoundedFlask(Flask):
+    """A Flask app that looks for no view where the address is too long."""
+
+    json_provider_class = BoundedJson
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Find out what addresses are like here. Raises RequestURITooLarge."""
+        if request and len(request.environ["PATH_INFO"]) + len(request.environ["QUERY_STRING"]) > MAX_TARGET:
+            raise RequestURITooLarge
+        return super().create_url_adapter(request)
+
+
 def init_app(app: Flask, settings: Settings) -> None:
     """Refuse such requests. Comes before all that looks at a request."""
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
 
-    app.before_request(_refuse_what_is_no_host)
+    app.before_request(_refuse_what_has_no_address)
 
     @app.before_request
     def refuse_other_hosts() -> None:
@@ -54,12 +82,18 @@ def init_app(app: Flask, settings: Settings) -> None:
         )
 
 
-def _refuse_what_is_no_host() -> Response | None:
-    if not isinstance(request.routing_exception, BadRequest):
-        return None
-    # A page has addresses, and none can be built without a host.
-    told = Response(_NO_HOST, 400, mimetype="text/plain")
-    return answer(Refused(400, "unknown_host", _NO_HOST)) if wants_json() else told
+def _refuse_what_has_no_address() -> Response | None:
+    match request.routing_exception:
+        case RequestURITooLarge():
+            return _in_words(Refused(414, "target_too_long", _TOO_LONG))
+        case BadRequest():
+            return _in_words(Refused(400, "unknown_host", _NO_HOST))
+    return None
+
+
+def _in_words(refused: Refused) -> Response:
+    # A page has addresses, and none can be built here.
+    return answer(refused) if wants_json() else Response(refused.description, refused.code, mimetype="text/plain")
 
 
 def _runs_over() -> bool:

@@ -34,6 +34,7 @@ from dashboard.web.auth_models import AccessToken, Credentials, GivenRefresh, Me
 from dashboard.web.bearer import the_refresh_tokens, the_tokens
 from dashboard.web.errors import FieldError, Refused
 from dashboard.web.floods import Floods
+from dashboard.web.hashing import hashes_passwords
 from dashboard.web.operations import described
 from dashboard.web.parameters import PLAIN_TEXT, Told
 from dashboard.web.security import local_target
@@ -86,6 +87,7 @@ def form() -> Response | BaseResponse:
 
 
 @pages.post("/login")
+@hashes_passwords
 def submit() -> Response | BaseResponse:
     """Start a session, or show the form again."""
     username, target = request.form.get("username", ""), local_target(request.form.get("next"))
@@ -112,6 +114,7 @@ def logout() -> BaseResponse:
 
 @auth.post("/login")
 @described(AccessToken, takes=Credentials, forms=True, public=True, may={429})
+@hashes_passwords
 def token() -> Response:
     """Give an access token for an address and a password, from a form or from JSON."""
     try:

@@ -76,7 +76,7 @@ class Described:
     def statuses(self) -> list[int]:
         """Every status that it can have, in order."""
         # No address may have a parameter with control characters.
-        found = {self.said.status, 400, 401, 413, 422, 503} | self.said.may
+        found = {self.said.status, 400, 401, 408, 413, 414, 422, 431, 503} | self.said.may
         if self.said.tables:
             found |= {429}
         if self.twin:

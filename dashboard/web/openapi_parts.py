@@ -46,12 +46,15 @@ _SAYS = {
     401: "Nobody is logged in, the token does not hold (any more), or the credentials are wrong.",
     403: "A page of another site sent this, so nothing was done; or this user or token may not do it.",
     404: "There is no such thing (any more).",
+    408: "The request did not come in time.",
     409: "It does not fit with what is there.",
     413: "The body is too large.",
+    414: "The path and the query are longer than 4 KB.",
     415: "The body is in no form that is taken here.",
     422: "An id, a parameter or a field cannot be used: `message` says why, and `fields` which.",
     429: "Too many at once, or too many logins have failed; ask again after `Retry-After` seconds.",
-    503: "Temporal, or where accounts are kept, does not answer; ask again after `Retry-After` seconds.",
+    431: "There are more than 100 headers, or more than 64 KB of them.",
+    503: "Temporal, or where accounts are kept, does not answer, or too many ask; again after `Retry-After` seconds.",
 }
 _WRITTEN = "In the path a slash in it is written `~2F`, a tilde `~7E`, and an id that is `.` or `..` with `~2E`."
 _IN_PATHS: dict[str, tuple[str, Schema]] = {

@@ -18,6 +18,7 @@ from dashboard.web import sessions
 from dashboard.web.audit import record
 from dashboard.web.errors import Refused
 from dashboard.web.guard import the_accounts, the_sessions
+from dashboard.web.hashing import hashes_passwords
 from dashboard.web.login import try_again
 
 NOT_IT = "This is not your present password."
@@ -54,6 +55,7 @@ def save_name() -> Response | BaseResponse:
 
 
 @blueprint.post("/profile/password")
+@hashes_passwords
 def save_password() -> Response:
     """Give the viewer another password, and show that it is done, or what is wrong."""
     current, new, again = (request.form.get(field, "") for field in ("current", "new", "again"))

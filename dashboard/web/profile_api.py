@@ -9,6 +9,7 @@ from dashboard.accounts.throttle import Throttled
 from dashboard.pages.profile import ProfileView, SessionsPage
 from dashboard.web import profile
 from dashboard.web.errors import FieldError, Refused
+from dashboard.web.hashing import hashes_passwords
 from dashboard.web.kept_api import Given, as_json, sent_as
 from dashboard.web.login import try_again
 from dashboard.web.operations import described
@@ -54,6 +55,7 @@ def change_name() -> Response:
 
 @blueprint.put("/profile/password")
 @described(takes=GivenPassword, status=204, may={409, 429})
+@hashes_passwords
 def change_password() -> Response:
     """Change the user's own password.
 

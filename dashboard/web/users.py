@@ -16,6 +16,7 @@ from dashboard.pages.users import PAGE_SIZE, UserItem, UserPage, UsersPage
 from dashboard.web.audit import record
 from dashboard.web.errors import Refused, answer, invalid_parameter
 from dashboard.web.guard import the_accounts
+from dashboard.web.hashing import hashes_passwords
 from dashboard.web.narrowed import LONGEST_TEXT
 from dashboard.web.operations import described
 from dashboard.web.parameters import Text, WholeNumber
@@ -47,6 +48,7 @@ def users() -> Response:
 
 @blueprint.post("/users")
 @described(query=OF_THE_LIST)
+@hashes_passwords
 def add() -> Response:
     """Add a user and show their password, once, if it was made here; or show the form again with what is wrong."""
     typed = {name: request.form.get(name, "") for name in ("email", "name", "role", "password")}
@@ -69,6 +71,7 @@ def user(user_id: str) -> Response:
 
 
 @blueprint.post("/users/<user_id>")
+@hashes_passwords
 def change(user_id: str) -> Response | BaseResponse:
     """Do one thing to a user: what `do` says. Where it cannot be done, the page says why."""
     form, version = request.form, request.form.get("version") or None

@@ -12,6 +12,7 @@ from dashboard.accounts.store import LONGEST_EMAIL, LONGEST_NAME, EmailTaken, Us
 from dashboard.pages.users import UserItem, UserMade, UsersPage
 from dashboard.web import users as pages
 from dashboard.web.errors import FieldError, Refused, answer, conflict
+from dashboard.web.hashing import hashes_passwords
 from dashboard.web.kept_api import Given, as_json, sent_as
 from dashboard.web.links import links_beside
 from dashboard.web.operations import described
@@ -69,6 +70,7 @@ def users() -> Response:
 
 @blueprint.post("/users")
 @described(UserMade, takes=GivenUser, status=201, may={409})
+@hashes_passwords
 def add_user() -> Response:
     """Add a user. For admins.
 
@@ -112,6 +114,7 @@ def change_user(user_id: str) -> Response:
 
 @blueprint.post("/users/<user_id>/password")
 @described(UserMade, takes=GivenReset, may={404, 409})
+@hashes_passwords
 def reset_password(user_id: str) -> Response:
     """Give another user another password, and end their sessions and tokens. For admins.
 

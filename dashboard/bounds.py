@@ -1,0 +1,77 @@
+"""What one client may take of the server: how large a request is, how long it takes, and how many connections."""
+
+import resource
+from dataclasses import dataclass, replace
+from ipaddress import ip_address, ip_network
+
+from dashboard.settings import Settings
+
+# Bytes of a request's target, its path and query as they are sent.
+MAX_TARGET = 4 * 1024
+# A request's head: how many headers (the trailers of a body in chunks count as well), and bytes in all.
+MAX_HEADERS = 100
+MAX_HEAD = 64 * 1024
+# Bytes that a client has to take of an answer in RESPONSE_TIMEOUT seconds, where that many are left.
+PROGRESS = 16 * 1024
+# Connections past the bounds, on which only a probe is answered.
+RESERVED = 32
+# How long one of those may take to say what it wants.
+RESERVED_SECONDS = 5.0
+# File descriptors for all that is no connection of a client: the database, files, Temporal.
+OTHER_FILES = 128
+# Each open page and each silent client takes one.
+FILE_DESCRIPTORS = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The bounds that the settings choose. With `proxies`, it is they who connect, and who tell a client's address."""
+
+    request_seconds: float = 20
+    response_seconds: float = 20
+    connections: int = 8_000
+    connections_per_address: int = 500
+    proxies: int = 0
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Bounds":
+        """Take them from the settings."""
+        return cls(
+            settings.request_timeout,
+            settings.response_timeout,
+            settings.max_connections,
+            settings.max_connections_per_address,
+            settings.trusted_proxies,
+        )
+
+
+def allow_many_connections() -> int:
+    """Raise the limit of open files as far as may be; return how many connections it leaves room for."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = FILE_DESCRIPTORS if most == resource.RLIM_INFINITY else min(FILE_DESCRIPTORS, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, most))
+    return max(1, max(files - OTHER_FILES, files // 2) - RESERVED)
+
+
+def within(bounds: Bounds, room: int) -> Bounds:
+    """The bounds, with no more connections than there is room for."""
+    return replace(bounds, connections=min(bounds.connections, room))
+
+
+def network_of(address: str) -> str:
+    """What connections are counted by: the address; of IPv6 the /64, as everybody has a whole one to choose from."""
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address[:64]
+    if parsed.version == 4:
+        return str(parsed)
+    return str(parsed.ipv4_mapped or ip_network((parsed, 64), strict=False).network_address)
+
+
+def client_of(headers: list[tuple[bytes, bytes]], peer: str, proxies: int) -> str:
+    """The address of who sent a request, as the trusted proxies tell it."""
+    if not proxies:
+        return network_of(peer)
+    told = b",".join(value for name, value in headers if name == b"x-forwarded-for").split(b",")
+    return network_of(told[-proxies].strip().decode("latin1")) if len(told) >= proxies and told[-proxies] else peer

@@ -1,0 +1,63 @@
+"""Answers that the server gives by itself, without Flask and without a thread: probes, and what it refuses."""
+
+import json
+import secrets
+from http import HTTPStatus
+
+from flask import Flask
+
+from dashboard.repeats import Answer
+from dashboard.web.health import PROBES
+from dashboard.web.security import HEADERS, content_security_policy
+
+_CODES = {
+    400: ("malformed_request", "This is no HTTP request."),
+    408: ("request_timeout", "The request did not come in time. Send it again."),
+    414: ("target_too_long", "The address is too long: a path and a query take at most 4 KB together."),
+    431: ("head_too_large", "A request takes at most 100 headers and 64 KB of them."),
+    503: ("too_many_connections", "Too many connections are open. Try again in a few seconds."),
+}
+# Seconds after which it makes sense to ask again.
+RETRY_AFTER = 5
+
+
+def refusal(status: int, path: str, said: tuple[str, str] | None = None) -> Answer:
+    """Refuse a request: in JSON under /api, else in words. `said` is a code and a sentence, where there are others."""
+    code, message = said or _CODES[status]
+    request_id = secrets.token_hex(8)
+    error = {"error": {"code": code, "message": message, "request_id": request_id}}
+    again = {"Retry-After": str(RETRY_AFTER)} if status in {429, 503} else {}
+    if path == "/api" or path.startswith("/api/"):
+        return _answer(status, _json(error), "application/json", request_id, again)
+    return _answer(status, message, "text/plain; charset=utf-8", request_id, again)
+
+
+def probe(app: Flask, path: str) -> Answer:
+    """Answer `/health` or `/ready`."""
+    said, status = PROBES[path](app)
+    return _answer(status, _json(said) + "\n", "application/json", secrets.token_hex(8), {})
+
+
+def as_http(answer: Answer) -> bytes:
+    """An answer as HTTP/1.1 has it, after which the connection is closed."""
+    head = b"HTTP/1.1 %d %s\r\n" % (answer.status, HTTPStatus(answer.status).phrase.encode())
+    headers = b"".join(b"%s: %s\r\n" % header for header in [*answer.headers, (b"connection", b"close")])
+    return head + headers + b"\r\n" + answer.body
+
+
+def _json(page: object) -> str:
+    return json.dumps(page, separators=(",", ":"))
+
+
+def _answer(status: int, text: str, media: str, request_id: str, more: dict[str, str]) -> Answer:
+    body = text.encode()
+    headers = {
+        **HEADERS,
+        "Content-Security-Policy": content_security_policy(),
+        "Cache-Control": "no-store",
+        "Content-Type": media,
+        "Content-Length": str(len(body)),
+        "X-Request-ID": request_id,
+        **more,
+    }
+    return Answer(status, [(name.lower().encode(), value.encode()) for name, value in headers.items()], body)

@@ -1,0 +1,174 @@
+"""What one client may take of the server that is shipped: sizes, times and connections."""
+
+import http.client
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from dashboard.bounds import MAX_HEADERS, MAX_TARGET, RESERVED
+from tests.served import Served, account, serving
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.web
+
+BOUND = 60.0
+# Connections that an address may have here.
+FEW = 30
+HEAD = b"GET /login HTTP/1.1\r\nHost: localhost\r\n"
+POST = b"POST /login HTTP/1.1\r\nHost: localhost\r\n"
+LENGTH = b"Content-Length: 1000\r\n\r\n"
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
+BUNDLE = b"GET /static/vendor/swagger-ui-5.35.0/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n"
+
+
+@pytest.fixture(scope="module")
+def bounded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server with little patience."""
+    folder = tmp_path_factory.mktemp("bounded")
+    account(folder).close()
+    settings = {"REQUEST_TIMEOUT": "1", "RESPONSE_TIMEOUT": "1", "MAX_CONNECTIONS_PER_ADDRESS": str(FEW)}
+    with serving(folder, **settings) as served:
+        yield served
+
+
+def connect(served: Served, *, small: bool = False) -> socket.socket:
+    client = socket.socket()
+    if small:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.settimeout(BOUND)
+    client.connect(("127.0.0.1", served.port))
+    return client
+
+
+def answered(client: socket.socket) -> tuple[int, bytes]:
+    """The status and the body of an answer; 0 where the connection is closed without any."""
+    answer = http.client.HTTPResponse(client)
+    try:
+        answer.begin()
+        return answer.status, answer.read()
+    except (OSError, http.client.HTTPException):
+        return 0, b""
+
+
+def sent(served: Served, content: bytes) -> tuple[int, bytes]:
+    with connect(served) as client:
+        client.sendall(content)
+        return answered(client)
+
+
+def headers(count: int, size: int = 1) -> bytes:
+    return b"".join(b"x-%d: %s\r\n" % (number, b"y" * size) for number in range(count))
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        (HEAD + headers(MAX_HEADERS - 1) + b"\r\n", 200),
+        (HEAD + headers(MAX_HEADERS) + b"\r\n", 431),
+        (HEAD + b"x: y\r\n" * 100_000 + b"\r\n", 431),
+        (HEAD + headers(50, 1_200) + b"\r\n", 200),
+        (HEAD + headers(50, 1_400) + b"\r\n", 431),
+        (HEAD + b"x: " + b"y" * 5_000_000, 431),
+        (HEAD + b"x" * 5_000_000, 431),
+        (b"GET /login?" + b"x" * (MAX_TARGET - 7) + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
+        (b"GET /login?" + b"x" * (MAX_TARGET - 6) + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 414),
+        (b"GET /releases/" + b"/entities/" * 6_000 + b"/panel HTTP/1.1\r\nHost: localhost\r\n\r\n", 414),
+        (b"GET /" + b"x" * 5_000_000, 414),
+        (POST + CHUNKED + b"1;" + b"x" * 5_000_000, 431),
+        (b"what is this\r\n\r\n", 400),
+    ],
+    ids=range(13),
+)
+def test_a_request_that_is_too_large_is_refused_before_anything_looks_at_it(
+    bounded: Served, content: bytes, status: int
+) -> None:
+    assert sent(bounded, content)[0] == status
+
+
+def test_what_comes_after_a_body_in_chunks_counts_as_headers(bounded: Served) -> None:
+    chunked = POST + CHUNKED + b"1\r\nx\r\n0\r\n"
+    assert sent(bounded, chunked + headers(5) + b"\r\n")[0] == 401
+    # It may be answered by then.
+    assert sent(bounded, chunked + headers(1_000) + b"\r\n")[0] in {0, 431}
+
+
+def test_a_refusal_says_so_in_the_form_of_the_api_and_has_the_headers_of_every_answer(bounded: Served) -> None:
+    status, text, _ = bounded.ask("GET", f"/api/releases?q={'x' * MAX_TARGET}")
+    assert (status, json.loads(text)["error"]["code"]) == (414, "target_too_long")
+    with connect(bounded) as client:
+        client.sendall(HEAD + headers(MAX_HEADERS) + b"\r\n")
+        answer = http.client.HTTPResponse(client)
+        answer.begin()
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        assert (answer.headers["Connection"], bool(answer.headers["X-Request-ID"])) == ("close", True)
+
+
+def test_who_does_not_go_on_or_drips_is_not_waited_for(bounded: Served) -> None:
+    silent = [HEAD, HEAD + b"x: ", POST + LENGTH, POST + LENGTH + b"username="]
+    dripping = {HEAD + b"x: ": b"x", POST + LENGTH: b"x", POST + CHUNKED: b"1\r\nx\r\n"}
+    with ExitStack() as stack:
+        nothing = stack.enter_context(connect(bounded))
+        waiting = {stack.enter_context(connect(bounded)): (start, b"") for start in silent}
+        waiting |= {stack.enter_context(connect(bounded)): both for both in dripping.items()}
+        for client, (start, _) in waiting.items():
+            client.sendall(start)
+            client.settimeout(0.01)
+
+        def answers() -> bool:
+            """Whether each is answered by now; else those that drip go on."""
+            for client, (_, piece) in list(waiting.items()):
+                try:
+                    client.sendall(piece)
+                    assert client.recv(100).startswith(b"HTTP/1.1 408 ")
+                    del waiting[client]
+                except TimeoutError:
+                    continue
+            return not waiting
+
+        eventually(answers, BOUND)
+        assert nothing.recv(1) == b""
+
+
+def test_who_takes_nothing_of_an_answer_is_dropped(bounded: Served) -> None:
+    with ExitStack() as stack:
+        readers = [stack.enter_context(connect(bounded, small=True)) for _ in range(3)]
+        for reader in readers:
+            reader.sendall(BUNDLE + b"\r\n")
+            assert reader.recv(1)
+        eventually(lambda: bounded.log.read_text().count("it takes no answer"), BOUND)
+        eventually(lambda: all(is_reset(reader) for reader in readers), BOUND)
+
+
+def is_reset(client: socket.socket) -> bool:
+    return client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
+
+
+def test_past_the_bound_of_an_address_the_newest_is_refused_and_probes_are_answered(bounded: Served) -> None:
+    with ExitStack() as stack:
+        for _ in range(FEW):
+            stack.enter_context(connect(bounded)).sendall(HEAD)
+        # Past those that are kept for probes, too: whoever holds one without a word makes room.
+        for _ in range(2 * RESERVED):
+            stack.enter_context(connect(bounded))
+        assert bounded.ask("GET", "/health")[:2] == (200, '{"status":"ok"}\n')
+        assert bounded.ask("GET", "/ready")[0] == 200
+        status, text, _ = bounded.ask("GET", "/api/releases")
+        assert (status, json.loads(text)["error"]["code"]) == (503, "too_many_connections")
+    assert bounded.log.read_text().count("too many from this address") == 1
+    eventually(lambda: bounded.ask("GET", "/login")[0] == 200, BOUND)
+
+
+def test_at_the_limit_of_open_files_probes_are_answered(tmp_path: Path) -> None:
+    account(tmp_path).close()
+    with ExitStack() as stack:
+        served = stack.enter_context(serving(tmp_path, files=256, MAX_CONNECTIONS_PER_ADDRESS="1000"))
+        for _ in range(300):
+            stack.enter_context(connect(served))
+        for _ in range(3):
+            assert served.ask("GET", "/health")[0] == 200
+        assert "too many in all" in served.log.read_text()

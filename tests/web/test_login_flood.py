@@ -1,0 +1,146 @@
+"""Many who log in at the same moment: they wait for their turn without a thread, and nobody else waits for them."""
+
+import http.client
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import product
+from pathlib import Path
+from select import select
+from urllib.parse import urlencode
+
+import pytest
+from argon2 import PasswordHasher
+from flask import Flask, request
+
+from dashboard.accounts.models import Role
+from dashboard.accounts.passwords import Passwords
+from dashboard.accounts.store import Accounts
+from dashboard.app import create_app
+from dashboard.asgi import MAX_HASHES_WAITING
+from dashboard.settings import Settings
+from dashboard.web.hashing import needs_turn
+from tests.ready import make_ready
+from tests.served import Served, account, serving
+from tests.stage import EMAIL, PASSWORD
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.web
+
+FLOOD = 300
+
+
+def log_in(served: Served, number: int) -> socket.socket:
+    """A connection on which a login was sent, each from another address, as a proxy tells it."""
+    body = urlencode({"username": f"user{number}@example.com", "password": "wrong horse battery"})
+    client = socket.create_connection(("127.0.0.1", served.port), timeout=60)
+    head = (
+        "POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+        f"X-Forwarded-For: 198.51.{number // 250}.{number % 250}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    client.sendall((head + body).encode())
+    return client
+
+
+def test_while_hundreds_wait_to_log_in_pages_are_answered_and_who_is_too_many_is_told_when_to_come_again(
+    tmp_path: Path,
+) -> None:
+    account(tmp_path).close()
+    with ExitStack() as stack:
+        served = stack.enter_context(serving(tmp_path, TRUSTED_PROXIES="1"))
+        clients = [stack.enter_context(log_in(served, number)) for number in range(FLOOD)]
+        eventually(lambda: select(clients, [], [], 0)[0], 60)
+        asked = 0
+        # As many wait as may, far more than there are threads; whoever asks for anything else does not wait for them.
+        while len(unanswered(clients)) > MAX_HASHES_WAITING // 2:
+            for path in ("/health", "/ready", "/static/css/dashboard.css"):
+                assert served.ask("GET", path)[0] == 200
+                asked += 1
+        assert asked, "it was answered while they waited"
+        answers = [answer_on(client) for client in clients]
+        statuses = [answer.status for answer in answers]
+        assert set(statuses) == {401, 503}
+        assert statuses.count(401) >= MAX_HASHES_WAITING
+        refused = [answer for answer in answers if answer.status == 503]
+        assert all(int(answer.headers["Retry-After"]) > 0 for answer in refused)
+
+
+def unanswered(clients: list[socket.socket]) -> list[socket.socket]:
+    there = select(clients, [], [], 0)[0]
+    return [client for client in clients if client not in there]
+
+
+def answer_on(client: socket.socket) -> http.client.HTTPResponse:
+    answer = http.client.HTTPResponse(client)
+    answer.begin()
+    return answer
+
+
+class NotingHasher(PasswordHasher):
+    """Argon2 that notes which view asks for it."""
+
+    def __init__(self) -> None:
+        super().__init__(time_cost=1, memory_cost=8, parallelism=1)
+        self.views: set[tuple[str, str]] = set()
+
+    def hash(self, password: str | bytes, *, salt: bytes | None = None) -> str:
+        self._note()
+        return super().hash(password, salt=salt)
+
+    def verify(self, hash: str | bytes, password: str | bytes) -> bool:
+        self._note()
+        return super().verify(hash, password)
+
+    def _note(self) -> None:
+        if request:
+            self.views.add((request.method, request.path))
+
+
+@pytest.fixture
+def noting(settings: Settings) -> Iterator[tuple[Flask, NotingHasher]]:
+    """A dashboard that notes which views hash."""
+    make_ready(settings)
+    hasher = NotingHasher()
+    accounts = Accounts(settings.accounts_url, Passwords(hasher))
+    accounts.prepare()
+    accounts.add(EMAIL, PASSWORD, role=Role.admin)
+    accounts.add("bob@example.com", PASSWORD)
+    app = create_app(settings, accounts=accounts)
+    yield app, hasher
+    accounts.close()
+
+
+# What a form and what a script may give, whatever the view.
+FORM = {"username": EMAIL, "current": PASSWORD, "new": "battery staple horse", "do": "reset", "email": "n@example.com"}
+FORM |= {"role": "viewer", "password": PASSWORD, "again": "battery staple horse"}
+JSON = (
+    {"username": EMAIL, "password": PASSWORD},
+    {"current": PASSWORD, "new": "staple horse battery"},
+    {"email": "next@example.com", "role": "viewer"},
+    {},
+)
+
+
+def test_every_view_that_hashes_a_password_has_it_done_in_turn(noting: tuple[Flask, NotingHasher]) -> None:
+    app, hasher = noting
+    accounts, browser = app.extensions["accounts"], app.test_client()
+    bob = accounts.by_email("bob@example.com")
+    for rule in app.url_map.iter_rules():
+        path = _path(app, rule.endpoint, rule.arguments, bob.id)
+        sent = JSON if path.startswith("/api/") else (None,)
+        for method, given in product((rule.methods or set()) & {"POST", "PUT", "PATCH", "DELETE"}, sent):
+            if browser.get("/api/auth/me").status_code != 200:
+                accounts.set_password(EMAIL, PASSWORD)
+                browser.post("/login", data={"username": EMAIL, "password": PASSWORD})
+            browser.open(path, method=method, json=given, data=None if given is not None else FORM)
+    assert {path.replace(bob.id, "bob") for _, path in hasher.views} == {
+        *("/login", "/profile/password", "/users", "/users/bob"),
+        *("/api/auth/login", "/api/profile/password", "/api/users", "/api/users/bob/password"),
+    }
+    assert [each for each in hasher.views if not needs_turn(app, *each)] == []
+
+
+def _path(app: Flask, endpoint: str, arguments: set[str], user_id: str) -> str:
+    """The address of a view, with ids of what is not there but for the user."""
+    with app.test_request_context():
+        return app.url_map.bind("x").build(endpoint, dict.fromkeys(arguments, user_id)).removeprefix("http://x")
