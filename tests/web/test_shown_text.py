@@ -127,6 +127,25 @@ def test_no_page_shows_a_hidden_character_and_every_script_and_address_has_the_i
     assert f'href="/releases/{path_of(RELEASE)}/strip"' in page
 
 
+def test_nor_does_a_page_of_what_is_kept_here(app: Flask, logged_in: FlaskClient):
+    assert logged_in.put(f"/api/stars/{path_of(RELEASE)}").status_code == 204
+    assert logged_in.get(f"/releases/{path_of(RELEASE)}").status_code == 200
+    app.extensions["accounts"].set_role(EMAIL, Role.admin)
+    assert logged_in.post("/login", data={"username": EMAIL, "password": PASSWORD}).status_code == 303
+    small = f"/releases/{path_of(RELEASE)}/strip/small"
+    for path in (
+        "/settings",
+        "/releases?starred=1",
+        small,
+        "/audit",
+        f"/releases/{path_of(RELEASE)}x{HARM}/entities/no",
+    ):
+        answer = logged_in.get(path)
+        assert answer.status_code in {200, 422}, path
+        assert hidden_in(answer) == {}, path
+        assert path == small or "‹U+202E›" in answer.text or answer.status_code == 422, path
+
+
 def test_no_file_badge_or_terminal_shows_one(logged_in: FlaskClient):
     for path in ("/api/releases?format=csv", "/api/problems?format=csv"):
         answer = logged_in.get(path)
