@@ -68,7 +68,7 @@ async def logins(stand: Stand) -> Outcome:
     """300 logins at once, each from an address and for a user of its own."""
     forms = (f"username=nobody-{number}@example.com&password=a-wrong-password" for number in range(300))
     sent = [request("POST", "/login", form, Content_Type=FORM) for form in forms]
-    return await all_of([partial(ask, stand.port, each, source=stand.address(), seconds=10) for each in sent], 300)
+    return await all_of([partial(ask, stand.port, each, source=stand.address(), seconds=6) for each in sent], 300)
 
 
 async def streams(stand: Stand) -> Outcome:
