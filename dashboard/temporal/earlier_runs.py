@@ -17,7 +17,7 @@ from dashboard.domain.filters import ReleaseFilter, Slice
 from dashboard.temporal.budget import Budget
 from dashboard.temporal.client import Client
 from dashboard.temporal.history import Endings
-from dashboard.temporal.left_out import LeftOut
+from dashboard.temporal.left_out import LeftOut, Span
 from dashboard.temporal.run_links import RENEWED, RunLinks
 from dashboard.temporal.visibility import Rows
 
@@ -64,13 +64,19 @@ class EarlierRuns:
             self._seen[run.run_id] = run
         return found
 
-    def parted(self, found: Mapping[str, Execution]) -> tuple[list[Execution], list[Execution]]:
-        """These runs without those that were reset after their end, and those.
+    async def left_out(
+        self, client: Client, found: Mapping[str, Execution], budget: Budget
+    ) -> tuple[list[Span], list[Execution]]:
+        """What need not be asked for again where these were found: spans of runs, and single ones.
 
-        Another release of the id may have begun between such a run and the one that stands for it.
+        A schedule makes many runs without a gap between them. Other releases of the id may have begun before the
+        first, and between a run that was reset after its end and the one that stands for it.
         """
-        apart = [run for run in found.values() if run.run_id in self._apart]
-        return [run for run in found.values() if run.run_id not in self._apart], apart
+        runs = [run for run in found.values() if run.run_id not in self._apart]
+        spans = await asyncio.gather(*(self._links.span(client, run, budget) for run in runs))
+        singly = [run for run in found.values() if run.run_id in self._apart]
+        singly += [run for run, span in zip(runs, spans, strict=True) if span is None]
+        return [span for span in spans if span], singly
 
     async def _look_for_resets(
         self, client: Client, runs: list[Execution], gate: asyncio.Semaphore, budget: Budget

@@ -106,7 +106,8 @@ class TemporalGateway:
         for _ in range(FURTHER_PAGES):
             if not (earlier and rows.next) or rows.late:
                 break
-            rows = await self._pace.past(client, self._visibility, asked, rows, self._earlier.parted(earlier), budget)
+            left_out = await self._earlier.left_out(client, earlier, budget)
+            rows = await self._pace.past(client, self._visibility, asked, rows, left_out, budget)
             earlier = await self._earlier.among(client, rows.runs, budget)
         return rows, earlier
 

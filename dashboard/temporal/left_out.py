@@ -6,29 +6,44 @@ from datetime import datetime
 
 from dashboard.domain.entities import Execution
 
-# How many runs, and of how many workflow ids the earlier ones, are left out: each is a condition more.
+# How many runs, and of how many releases the earlier ones, are left out: each is a condition more.
 MOST = 20
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
-    """By workflow id, the start up to which no run is asked for; and by run id, the workflow ids of single runs."""
+class Span:
+    """The runs of one release that started from `since` to `until`: from the first on, where that was deleted."""
 
-    until: Mapping[str, datetime] = field(default_factory=dict)
+    workflow_id: str
+    first_run_id: str
+    since: datetime | None
+    until: datetime
+
+    def has(self, run: Execution) -> bool:
+        """Whether a run of this workflow id is one of them."""
+        return run.started_at <= self.until and (self.since is None or run.started_at >= self.since)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Spans of runs by the first run of their release; and by run id, the workflow ids of single runs."""
+
+    spans: Mapping[str, Span] = field(default_factory=dict)
     runs: Mapping[str, str] = field(default_factory=dict)
 
     def has(self, run: Execution) -> bool:
         """Whether a run is not asked for."""
-        until = self.until.get(run.workflow_id)
-        return run.run_id in self.runs or (until is not None and run.started_at <= until)
+        if run.run_id in self.runs:
+            return True
+        return any(span.workflow_id == run.workflow_id and span.has(run) for span in self.spans.values())
 
-    def with_these(self, runs: Iterable[Execution], singly: Iterable[Execution]) -> "LeftOut":
-        """The same and these `runs` with all before them, of which a schedule makes many; the others `singly`."""
-        until, single = dict(self.until), dict(self.runs)
-        for run in runs:
-            before = until.pop(run.workflow_id, run.started_at)
-            until[run.workflow_id] = max(before, run.started_at)
+    def with_these(self, spans: Iterable[Span], singly: Iterable[Execution]) -> "LeftOut":
+        """The same and these as well; of what is too much, the oldest is asked for again."""
+        known, single = dict(self.spans), dict(self.runs)
+        for span in spans:
+            before = known.pop(span.first_run_id, span)
+            known[span.first_run_id] = span if span.until >= before.until else before
         for run in singly:
             single.pop(run.run_id, None)
             single[run.run_id] = run.workflow_id
-        return LeftOut(dict(list(until.items())[-MOST:]), dict(list(single.items())[-MOST:]))
+        return LeftOut(dict(list(known.items())[-MOST:]), dict(list(single.items())[-MOST:]))

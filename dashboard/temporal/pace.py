@@ -16,6 +16,7 @@ from dashboard.temporal.budget import Budget
 from dashboard.temporal.child_list import PAGE, ChildList
 from dashboard.temporal.client import Client
 from dashboard.temporal.errors import ASKING_ERRORS, source_problem
+from dashboard.temporal.left_out import Span
 from dashboard.temporal.runs import list_runs
 from dashboard.temporal.visibility import Rows, Visibility
 from dashboard.temporal.visibility_budget import VisibilityBudget, optional
@@ -127,7 +128,7 @@ class Pace:
         visibility: Visibility,
         asked: Slice,
         rows: Rows,
-        left_out: tuple[Iterable[Execution], Iterable[Execution]],
+        left_out: tuple[Iterable[Span], Iterable[Execution]],
         budget: Budget,
     ) -> Rows:
         """The page without these runs, which no page is to be asked for again; as it is where it cannot be listed."""

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cachetools import LRUCache
+from temporalio.service import RPCError
 
 from dashboard.domain.entities import Execution
 from dashboard.temporal.budget import Budget
 from dashboard.temporal.client import Client
-from dashboard.temporal.errors import ASKING_ERRORS
+from dashboard.temporal.errors import ASKING_ERRORS, is_not_found
 from dashboard.temporal.executions import read_description
+from dashboard.temporal.left_out import Span
 
 KEEP = 20_000
 # Seconds after which it is asked again whether a run that has ended was reset.
@@ -43,6 +45,7 @@ class RunLinks:
         self._known: LRUCache[str, RunLink] = LRUCache(KEEP)
         # By workflow id and first run.
         self._newest: LRUCache[tuple[str, str], datetime] = LRUCache(KEEP)
+        self._began: LRUCache[tuple[str, str], datetime | None] = LRUCache(KEEP)
 
     async def of(self, client: Client, run: Execution, budget: Budget) -> RunLink | None:
         """Return how a run hangs together with others; None where that cannot be read now."""
@@ -59,6 +62,22 @@ class RunLinks:
             return None
         self._known[run.run_id] = link
         return link
+
+    async def span(self, client: Client, run: Execution, budget: Budget) -> Span | None:
+        """The runs of its chain up to one; None where that cannot be read, or where it was reset from another.
+
+        What was reset after its end had others begin in between.
+        """
+        try:
+            async with budget.bounds():
+                link = self._known.get(run.run_id) or await self._described(client, run.workflow_id, run.run_id, budget)
+                self._known[run.run_id] = link
+                key = run.workflow_id, link.first_run_id
+                if key not in self._began:
+                    self._began[key] = await self._start_of(client, *key, budget)
+        except ASKING_ERRORS:
+            return None
+        return None if link.original_started_at else Span(*key, self._began[key], run.started_at)
 
     def age(self, run: Execution) -> float:
         """Return the seconds since it was read whether a run that has ended was reset; infinity where it was not."""
@@ -86,6 +105,16 @@ class RunLinks:
         first = await self._described(client, run.workflow_id, link.first_run_id, budget)
         if first.reset_run_id not in {"", run.run_id}:
             await self._described(client, run.workflow_id, first.reset_run_id, budget)
+
+    async def _start_of(self, client: Client, workflow_id: str, run_id: str, budget: Budget) -> datetime | None:
+        """When a run started; None where it was deleted."""
+        try:
+            raw = await client.get_workflow_handle(workflow_id, run_id=run_id).describe(budget)
+        except RPCError as exc:
+            if is_not_found(exc):
+                return None
+            raise
+        return read_description(raw).started_at
 
     async def _described(self, client: Client, workflow_id: str, run_id: str, budget: Budget) -> RunLink:
         raw = await client.get_workflow_handle(workflow_id, run_id=run_id).describe(budget)

@@ -21,7 +21,7 @@ from dashboard.temporal.budget import Budget
 from dashboard.temporal.client import Client
 from dashboard.temporal.errors import is_not_found, knows_no_pause, source_problem
 from dashboard.temporal.executions import read_description, read_executions, read_status_word
-from dashboard.temporal.left_out import LeftOut
+from dashboard.temporal.left_out import LeftOut, Span
 
 # For how many seconds an id that Temporal did not know is not asked for again, and how many such ids are remembered.
 GONE_SECONDS = 10.0
@@ -57,9 +57,9 @@ class Visibility:
         self._gone: TTLCache[str, None] = TTLCache(GONE_IDS, GONE_SECONDS)
         self._left_out = NONE_LEFT_OUT
 
-    def leave_out(self, runs: Iterable[Execution], singly: Iterable[Execution] = ()) -> None:
-        """Ask no more for these runs, nor for those before them, nor for those `singly`: another stands for each."""
-        known = (run for run in runs if sayable(run.workflow_id) == run.workflow_id)
+    def leave_out(self, spans: Iterable[Span], singly: Iterable[Execution]) -> None:
+        """Ask no more for the runs of these spans, nor for those `singly`: another stands for each."""
+        known = (span for span in spans if sayable(span.workflow_id) == span.workflow_id)
         self._left_out = self._left_out.with_these(known, singly)
 
     async def page(self, client: Client, asked: Slice, counts: Mapping[Status, int] | None, budget: Budget) -> Rows:
@@ -209,12 +209,15 @@ def _conditions(release_query: str, wanted: ReleaseFilter, now: datetime, left_o
     if wanted.until:
         conditions.append(f"StartTime < {time_literal(wanted.until.at(now))}")
     conditions += [
-        f"(WorkflowId != {literal(workflow_id)} OR StartTime > {time_literal(start)})"
-        for workflow_id, start in left_out.until.items()
-        if wanted.matches(workflow_id)
+        f"({' OR '.join(_outside(span))})" for span in left_out.spans.values() if wanted.matches(span.workflow_id)
     ]
     conditions += [f"RunId != {literal(run_id)}" for run_id, each in left_out.runs.items() if wanted.matches(each)]
     return conditions
+
+
+def _outside(span: Span) -> list[str]:
+    before = [f"StartTime < {time_literal(span.since)}"] if span.since else []
+    return [f"WorkflowId != {literal(span.workflow_id)}", f"StartTime > {time_literal(span.until)}", *before]
 
 
 def literal(text: str) -> str:

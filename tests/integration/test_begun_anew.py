@@ -228,3 +228,18 @@ def test_attempts_that_failed_push_no_failed_release_off_a_page(stage: Stage):
 
     eventually(lambda: page() == ([failed], 1, {"failed": 1, "running": 1}), 60)
     eventually(lambda: [item["id"] for item in items(stage)] == [release_id, failed])
+
+
+def test_an_earlier_release_of_the_id_is_not_left_out_with_attempts_of_a_later_one(stage: Stage):
+    own = stage.start_tree("shared")
+    stage.end(own, "disk full")
+    release_id, _ = start_retried(stage, "shared", SOON)
+    run_id = stage.json(f"/releases/{release_id}")["run_id"]
+    stage.on(release_id, lambda handle: handle.signal("finish", "canary: error rate 7% > 1%"))
+    eventually(lambda: stage.json(f"/releases/{release_id}")["run_id"] != run_id)
+
+    def page() -> tuple[list[str], int, dict[str, int]]:
+        found = stage.json("/releases?phase=failed&page_size=1")
+        return [item["error_message"] for item in found["items"]], found["total"], found["counts"]
+
+    eventually(lambda: page() == (["RolloutFailed: disk full"], 1, {"failed": 1, "running": 1}))

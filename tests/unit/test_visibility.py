@@ -1,12 +1,12 @@
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dashboard.domain.filters import ReleaseFilter
-from dashboard.temporal.left_out import LeftOut
+from dashboard.temporal.left_out import LeftOut, Span
 from dashboard.temporal.visibility import count_query, list_query, literal, sayable, time_literal
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -89,9 +89,12 @@ def test_since_is_part_of_what_is_meant_and_until_is_not(since: str):
 
 
 def test_runs_that_others_stand_for_are_not_asked_for_again_and_what_begins_later_is():
-    left_out = LeftOut({"release:cron": NOW, "release:other": NOW}, {"run-1": "release:cron", "run-2": "release:x"})
+    begin = NOW - timedelta(days=1)
+    spans = Span("release:cron", "first", begin, NOW), Span("release:other", "of another", None, NOW)
+    left_out = LeftOut({span.first_run_id: span for span in spans}, {"run-1": "release:cron", "run-2": "release:x"})
     query = list_query("", asked("release:cron"), NOW, left_out)
-    assert f"(WorkflowId != 'release:cron' OR StartTime > {time_literal(NOW)})" in query
+    outside = f"StartTime > {time_literal(NOW)} OR StartTime < {time_literal(begin)}"
+    assert f"(WorkflowId != 'release:cron' OR {outside})" in query
     assert "release:other" not in query, "what the search cannot find need not be left out"
     assert "RunId != 'run-1'" in query
     assert "run-2" not in query
