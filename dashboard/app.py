@@ -39,6 +39,7 @@ from dashboard.web import (
     routes,
     security,
     sessions,
+    shares,
     shown_text,
     streams,
     strips,
@@ -78,6 +79,7 @@ def create_app(
     oidc.init_app(app, accounts, settings)
     kept.init_app(app, accounts)
     assets.init_app(app)
+    shares.init_app(app, settings)
     tables.init_app(app)
     viewed.init_app(app)
     endings.init_app(app)

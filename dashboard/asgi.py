@@ -3,18 +3,21 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from time import monotonic
+from functools import partial
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 from flask import Flask
 
 from dashboard.accounts.passwords import AT_ONCE as MAX_HASHES
 from dashboard.live.releases import LiveReleases
 from dashboard.live.watched import Watched
+from dashboard.places import Full, Places
 from dashboard.repeats import Answer, Mark, Repeats
 from dashboard.requests import MAX_REQUESTS_EACH, Requests
+from dashboard.session_checks import SessionCheck
 from dashboard.short_answers import probe, refusal
-from dashboard.streams import Hub, News, Place, Stream, event, news
+from dashboard.streams import KEEP_ALIVE_SECONDS, ChannelsOfUsers, Hub, News, Place, Stream, event, news
 from dashboard.turns import TooManyWaiting, Turns
 from dashboard.waits import MAX_WAITS, MAX_WAITS_EACH, Wait, Waits
 from dashboard.web.address import Address
@@ -30,8 +33,6 @@ T = TypeVar("T")
 
 # Streams held at once; past that, pages ask from time to time.
 MAX_STREAMS = 4_000
-# How often it is found out whether a session has ended by its age alone.
-SESSION_SECONDS = 60.0
 # How long a client of an answer that comes in pieces may leave one lying.
 SLOW_SECONDS = 20.0
 # How many may wait until passwords are hashed: they are done in some five seconds.
@@ -50,16 +51,27 @@ class ClientGone(Exception):
 class Channel:
     """Takes a stream from the request that asks for it to its end. Its methods may be called in any thread."""
 
-    def __init__(self, hub: Hub, *, full: bool) -> None:
-        self.full = full
+    def __init__(self, hub: Hub, places: Places, channels: ChannelsOfUsers) -> None:
         self.stream = Stream()
         self.first = ""
+        self.session_id = ""
         self._hub = hub
+        self._places = places
+        self._channels = channels
+        self._user_id: str | None = None
         self._place: Place | None = None
+
+    def take(self, user_id: str, session_id: str) -> Full | None:
+        """Take a place of this user's for the stream; why there is none, if so."""
+        full = self._places.take(user_id)
+        if not full:
+            self._user_id, self.session_id = user_id, session_id
+        return full
 
     def open(self, what: Watched, address: Address) -> None:
         """Hear of what happens to this from now on, with all who have this address open."""
-        self._place = Place(what, address)
+        composed = self._channels.take(self._user_id or "", address)
+        self._place = Place(what, address, composed)
         self._hub.join(self._place, self.stream)
 
     def begin(self, version: str) -> None:
@@ -70,6 +82,10 @@ class Channel:
         """Hear nothing more."""
         if self._place:
             self._hub.leave(self._place, self.stream)
+            if self._place.composed:
+                self._channels.give(self._user_id or "", self._place.address)
+        if self._user_id is not None:
+            self._places.give(self._user_id)
 
 
 class AsgiDashboard:
@@ -98,9 +114,10 @@ class AsgiDashboard:
         self._waits = Waits(releases, max_waits, max_waits_each)
         self._repeats = Repeats(releases.known, mark)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="flask")
-        self._max_streams = max_streams
+        self._places = Places(max_streams, app.config["STREAMS_PER_USER"])
+        self._channels = ChannelsOfUsers()
+        self._checks: WeakValueDictionary[str, SessionCheck] = WeakValueDictionary()
         self._patience = patience
-        self._streams = 0
         self._ending = False
         self._turns = Turns(MAX_HASHES, max_hashes_waiting)
         self._requests = Requests(proxies, max_requests_each)
@@ -131,6 +148,7 @@ class AsgiDashboard:
     def end_streams(self) -> None:
         """Tell all streams, and all who wait, to come again, and take no more of them."""
         self._ending = True
+        self._places.close()
         self._hub.end_all()
         self._waits.end_all()
 
@@ -176,9 +194,7 @@ class AsgiDashboard:
             leaving.cancel()
 
     async def _stream(self, environ: dict[str, Any], receive: Receive, send: Send) -> None:
-        full = self._ending or self._streams >= self._max_streams
-        channel, mark = Channel(self._hub, full=full), self._repeats.mark()
-        self._streams += 1
+        channel, mark = Channel(self._hub, self._places, self._channels), self._repeats.mark()
         try:
             answer, _, close = await self._in_thread(self._answer, environ | {CHANNEL: channel})
             close()
@@ -186,12 +202,11 @@ class AsgiDashboard:
                 if self._ending:
                     channel.stream.end()
                 heard = environ.get("HTTP_LAST_EVENT_ID", "")
-                said = news(channel.stream, channel.first, heard, self._welcome(environ, mark))
+                said = news(channel.stream, channel.first, heard, self._welcome(channel, environ, mark))
                 await _follow(said, answer, channel.stream, receive, send)
             else:
                 await say(answer, send)
         finally:
-            self._streams -= 1
             await asyncio.shield(self._in_thread(channel.close))
 
     async def _wait(self, environ: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -210,19 +225,14 @@ class AsgiDashboard:
             leaving.cancel()
             await asyncio.shield(self._in_thread(wait.close))
 
-    def _welcome(self, environ: dict[str, Any], mark: object) -> Callable[[], Awaitable[bool]]:
-        """Whether the session of this request lasts: asked when somebody has written to the accounts, or in time."""
-        vouched, looked = mark, monotonic()
-
-        async def welcome() -> bool:
-            nonlocal vouched, looked
-            mark, now = self._repeats.mark(), monotonic()
-            if mark == vouched and now - looked < SESSION_SECONDS:
-                return True
-            vouched, looked = mark, now
-            return await self._in_thread(still_welcome, self._app, environ)
-
-        return welcome
+    def _welcome(self, channel: Channel, environ: dict[str, Any], mark: object) -> Callable[[], Awaitable[bool]]:
+        """Whether the session of this stream lasts: asked when somebody has written to the accounts, or in time."""
+        check = self._checks.get(channel.session_id)
+        if check is None:
+            ask = partial(self._in_thread, still_welcome, self._app, environ)
+            check = self._checks[channel.session_id] = SessionCheck(ask, self._repeats.mark, mark)
+        # Where nothing is told, it may have been found out for another stream a moment ago.
+        return lambda: check.lasts(0.0 if channel.stream.has_news else KEEP_ALIVE_SECONDS / 2)
 
     async def _compose(self, place: Place, known: str) -> News:
         version, texts = await self._in_thread(latest, self._app, place.address, known)

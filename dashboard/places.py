@@ -1,7 +1,15 @@
-"""Places for those who wait: so many in all, and so many of them for one user."""
+"""Places for those who take long: so many in all, and so many of them for one user."""
 
 from collections import Counter
+from enum import Enum, auto
 from threading import Lock
+
+
+class Full(Enum):
+    """Why there is no place: one user has all of theirs, or there is none left at all."""
+
+    FOR_USER = auto()
+    FOR_ALL = auto()
 
 
 class Places:
@@ -13,13 +21,20 @@ class Places:
         self._taken: Counter[str] = Counter()
         self._lock = Lock()
 
-    def take(self, user_id: str) -> bool:
-        """Whether there is a place for this user; whoever gets one has to give it back."""
+    def take(self, user_id: str) -> Full | None:
+        """Why there is no place for this user, if there is none; whoever gets one has to give it back."""
         with self._lock:
-            if self._taken.total() >= self._most or self._taken[user_id] >= self._each:
-                return False
+            if self._taken[user_id] >= self._each:
+                return Full.FOR_USER
+            if self._taken.total() >= self._most:
+                return Full.FOR_ALL
             self._taken[user_id] += 1
-            return True
+            return None
+
+    def close(self) -> None:
+        """Give no place to anybody from now on."""
+        with self._lock:
+            self._most = 0
 
     def give(self, user_id: str) -> None:
         """Give a place of this user back."""

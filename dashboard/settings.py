@@ -31,6 +31,10 @@ TAKES = {
     "ACCESS_TOKEN_MINUTES": "a whole number from 1 to 1440",
     "REFRESH_TOKEN_DAYS": "a whole number from 1 to 365",
     "SESSION_IDLE_MINUTES": "a whole number from 5 to 720",
+    "SESSIONS_PER_USER": "a whole number from 1 to 1000",
+    "STREAMS_PER_USER": "a whole number from 1 to 4000",
+    "CHANGES_PER_MINUTE": "a whole number from 1 to 10000",
+    "EXPORTS_PER_MINUTE": "a whole number from 1 to 10000",
     "API_CORS_ORIGINS": "origins such as https://ci.example.com, separated by commas",
     "TRUSTED_HOSTS": "host names such as dash.example.com or .example.com, separated by commas",
     "TRUSTED_PROXIES": "a whole number from 0 to 10",
@@ -81,6 +85,10 @@ class Settings(sign_on_settings.SignOnSettings):
     access_token_minutes: Annotated[int, Field(ge=1, le=1440)] = 60
     refresh_token_days: Annotated[int, Field(ge=1, le=365)] = 30
     session_idle_minutes: Annotated[int, Field(ge=5, le=720)] = 60
+    sessions_per_user: Annotated[int, Field(ge=1, le=1_000)] = 50
+    streams_per_user: Annotated[int, Field(ge=1, le=4_000)] = 50
+    changes_per_minute: Annotated[int, Field(ge=1, le=10_000)] = 30
+    exports_per_minute: Annotated[int, Field(ge=1, le=10_000)] = 300
     api_cors_origins: tuple[str, ...] = ()
     trusted_hosts: tuple[str, ...] = ()
     trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0

@@ -4,6 +4,7 @@ import asyncio
 import random
 import re
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ Subscribe = Callable[[Watched, Notify], Callable[[], None]]
 # Proxies close what is silent for a minute, some for half of one. As often at least it is found out
 # whether a session lasts.
 KEEP_ALIVE_SECONDS = 10.0
+# For how many different addresses of one user news are composed: more than a browser has streams.
+CHANNELS_PER_USER = 10
 # How long a page waits before it comes again, in milliseconds: not all at the same moment.
 COME_AGAIN = (500, 3_000)
 
@@ -38,10 +41,14 @@ class News:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What many have open: their streams of one `address` are told the same. It knows of none of those who asked."""
+    """What many have open: their streams of one `address` are told the same. It knows of none of those who asked.
+
+    Where nothing is `composed`, they are told of each version, and ask for it themselves.
+    """
 
     what: Watched
     address: Address
+    composed: bool = True
 
 
 class Stream:
@@ -56,6 +63,11 @@ class Stream:
         """Let the page have news; where it has not heard the last yet, it has to ask."""
         self._news = news if self._news is None else News(news.version)
         self._there.set()
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is something that the page has not heard yet."""
+        return self._news is not None
 
     def take(self) -> News | None:
         """What the page has not heard yet, once."""
@@ -76,6 +88,37 @@ class Stream:
             return False
         self._there.clear()
         return True
+
+
+class ChannelsOfUsers:
+    """The addresses for whose streams news are composed for each user: `each` different ones. Safe for threads.
+
+    Whoever has that many hears of changes to others all the same, and asks: made-up addresses make no work.
+    """
+
+    def __init__(self, each: int = CHANNELS_PER_USER) -> None:
+        self._each = each
+        self._taken: dict[str, Counter[Address]] = {}
+        self._lock = threading.Lock()
+
+    def take(self, user_id: str, address: Address) -> bool:
+        """Whether news are composed for one more stream of this user's; it then has to be given back."""
+        with self._lock:
+            taken = self._taken.setdefault(user_id, Counter())
+            if address not in taken and len(taken) >= self._each:
+                return False
+            taken[address] += 1
+            return True
+
+    def give(self, user_id: str, address: Address) -> None:
+        """Give one back."""
+        with self._lock:
+            taken = self._taken[user_id]
+            taken[address] -= 1
+            if not taken[address]:
+                del taken[address]
+            if not taken:
+                del self._taken[user_id]
 
 
 class _Audience:
@@ -155,7 +198,8 @@ class Hub:
         while noted != audience.latest:
             noted, known = audience.latest, audience.heard
             # The first version is what all have who come; whoever has another finds out as it comes.
-            news = News(noted or "") if known is None else await self._composed(place, known, noted or "")
+            plain = known is None or not place.composed
+            news = News(noted or "") if plain else await self._composed(place, known or "", noted or "")
             audience.heard = news.version
             if news.version != known:
                 for stream in tuple(audience.streams):

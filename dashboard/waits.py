@@ -7,7 +7,7 @@ from dashboard.domain.overall import overall
 from dashboard.live.awaited import Awaited
 from dashboard.live.looks import RunKey
 from dashboard.live.releases import LiveReleases
-from dashboard.places import Places
+from dashboard.places import Full, Places
 from dashboard.streams import Hub, News, Place, Stream
 from dashboard.web.address import Address
 from dashboard.web.waiting import UNKNOWN_SECONDS
@@ -65,16 +65,16 @@ class Wait:
         """For how many seconds the request has been here."""
         return monotonic() - self._began
 
-    def hold(self, awaited: Awaited, seconds: float, user_id: str) -> bool:
+    def hold(self, awaited: Awaited, seconds: float, user_id: str) -> Full | None:
         """Ask the same again when this may be decided, or the request has been here for so many seconds."""
         if self._place is None:
-            if not self._waits.places.take(user_id):
-                return False
+            if full := self._waits.places.take(user_id):
+                return full
             self._user_id = user_id
             self._place = Place(awaited.watched, WAITING)
             self._waits.hub.join(self._place, self._stream)
         self._held = awaited, seconds
-        return True
+        return None
 
     async def worth_asking(self) -> bool:
         """Wait until it is worth asking again; False if nothing is waited for, or nobody waits any more."""

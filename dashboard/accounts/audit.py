@@ -1,15 +1,16 @@
 """What happened, who did it and from where: written once, and never changed."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
+from dashboard.accounts.database import now_in
 from dashboard.accounts.models import LONGEST_ADDRESS, NOW, AuditRow
 
 LONGEST_SUBJECT = 300
@@ -122,6 +123,21 @@ class AuditLog:
         )
         with self._session() as session:
             session.add(row)
+
+    def requests_within(
+        self, period: timedelta, actor_id: str, events: Collection[Event], *, but: str
+    ) -> tuple[int, timedelta]:
+        """How many requests of this user wrote such entries lately, but for one, and in what time the first is older.
+
+        The entries of that period are looked through, whoever wrote them: not all that the user has ever done.
+        """
+        counted = (AuditRow.actor_id == actor_id) & AuditRow.event.in_(events) & (AuditRow.request_id != but)
+        requests = func.count(AuditRow.request_id.distinct()).filter(counted)
+        with self._session() as session:
+            now = now_in(session)
+            asked = select(requests, func.min(AuditRow.at).filter(counted)).where(AuditRow.at > now - period)
+            count, first = session.execute(asked).one()
+        return count, first + period - now if first else period
 
     def read(self, wanted: Wanted, most: int, before: int | None = None) -> list[Entry]:
         """The newest of these entries, at most so many, the newest first; of those before this number, if one is given.

@@ -3,12 +3,13 @@
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, select, update
 
 from dashboard.accounts.database import now_in
 from dashboard.accounts.models import NOW, SessionRow, User, UserRow
 from dashboard.accounts.opaque import drawn, hash_of
 from dashboard.accounts.store import Accounts
+from dashboard.accounts.user_lock import lock_user
 
 # From the login, whatever is done in between.
 LONGEST = timedelta(hours=12)
@@ -65,24 +66,41 @@ _FOUND = (
 
 
 class Sessions:
-    """The sessions in the database of these accounts; one ends after `idle` without anything that its user does."""
+    """The sessions in the database of these accounts; one ends after `idle` without anything that its user does.
 
-    def __init__(self, accounts: Accounts, idle: timedelta) -> None:
+    Of one user, the newest `most` live.
+    """
+
+    def __init__(self, accounts: Accounts, idle: timedelta, most: int = 50) -> None:
         self._accounts = accounts
         self._idle = idle
+        self._most = most
         self._seen_every = min(SEEN_EVERY, idle / 12)
 
     def start(self, user: User, *, device: str, address: str, kept: bool = False) -> str:
-        """Begin a session, and return its secret, which nobody can be told again. What has expired is swept away."""
+        """Begin a session, and return its secret, which nobody can be told again.
+
+        What has expired is swept away, and the oldest of the user's end that are too many with this one.
+        """
         secret = drawn()
         row = SessionRow(id_hash=hash_of(secret), user_id=user.id, epoch=user.epoch, kept=kept, device=device)
         with self._accounts.session() as session:
+            # Of several logins at once, each counts those before it.
+            lock_user(session, user.id)
             now = now_in(session)
             row.address, row.created_at, row.seen_at = address, now, now
             row.expires_at = self._end(now, now, kept=kept)
             session.execute(delete(SessionRow).where(SessionRow.expires_at <= now))
             session.add(row)
+            session.flush()
+            session.execute(delete(SessionRow).where(SessionRow.user_id == user.id, ~self._newest(user, row.id_hash)))
         return secret
+
+    def _newest(self, user: User, begun: str) -> ColumnElement[bool]:
+        """Whether a session is one of its user's newest; the one that has just begun is, whatever the clocks say."""
+        others = (SessionRow.user_id == user.id) & (SessionRow.epoch == user.epoch) & (SessionRow.id_hash != begun)
+        newest = select(SessionRow.id_hash).where(others).order_by(SessionRow.created_at.desc(), SessionRow.id_hash)
+        return (SessionRow.id_hash == begun) | SessionRow.id_hash.in_(newest.limit(self._most - 1))
 
     def find(self, secret: str) -> tuple[User, BrowserSession] | None:
         """Whose session has this secret, and the session, as long as it lasts and its user may come in."""

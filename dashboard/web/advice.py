@@ -17,6 +17,8 @@ _BY_CODE = {
     "too_many_waiting": "Nothing is wrong with the releases. There is room again as soon as others have their answers.",
     "too_many_streams": "Pages go on without being told of news: they ask every few seconds.",
     "too_many_tables": "Pages of the list can be had meanwhile.",
+    "too_many_exports": "Pages, and tables that you have already, can be had meanwhile.",
+    "too_many_changes": "What you have changed before holds. Whatever makes so many changes may be at fault.",
     "unknown_host": "Compare the address with the one that you were given.",
     "accounts_unavailable": "Logging in and all pages need them; its log says why they cannot be read.",
     "temporal_unavailable": "Check that Temporal runs and can be reached from the machine that the dashboard runs on.",

@@ -63,7 +63,7 @@ def api_tokens() -> Response:
 
 
 @blueprint.post("/api/tokens")
-@described(TokenMade, takes=GivenToken, status=201, may={409})
+@described(TokenMade, takes=GivenToken, status=201, may={409, 429})
 def api_make_token() -> Response:
     """Make a token; its secret is told this once."""
     need_password()
@@ -78,7 +78,7 @@ def api_make_token() -> Response:
 
 
 @blueprint.delete("/api/tokens/<token_id>")
-@described(status=204, may={404})
+@described(status=204, may={404, 429})
 def api_revoke_token(token_id: str) -> Response:
     """End a token at once."""
     need_password()

@@ -7,6 +7,7 @@ from flask_login import current_user
 from dashboard.accounts.audit import Event, Happened
 from dashboard.accounts.models import User
 from dashboard.web.guard import the_accounts
+from dashboard.web.shares import check_rate
 
 log = structlog.get_logger()
 
@@ -20,10 +21,13 @@ def record(
     """Write down what the `actor` did, or whoever is logged in, with the request's address and id.
 
     `subject` is what it was done to: a release id, a user's address, the address of a table. `details` are what
-    else there is to say of it; secrets never are. Raises AccountsUnavailable: what cannot be written down must not
-    pass as done. Of what is done `together` it is a part: written and told of with the rest, or not at all.
+    else there is to say of it; secrets never are. Raises AccountsUnavailable, or Refused of who does too much: what is
+    not written down must not pass as done. Of what is done `together` it is a part: written and told of with the rest,
+    or not at all.
     """
     who = actor or (current_user if current_user.is_authenticated else None)
+    if who:
+        check_rate(the_accounts().audit, who.id, event)
     happened = Happened(
         event,
         who.id if who else None,

@@ -44,6 +44,8 @@ _TITLES_BY_CODE = {
     "run_not_found": "No such run",
     "link_ended": "This screen is not let in any more",
     "too_many_tables": "Too many long tables at once",
+    "too_many_exports": "Too many tables",
+    "too_many_changes": "Too many changes",
     "session_ended": "Nobody is logged in here",
 }
 
@@ -216,7 +218,8 @@ def _body(page: ErrorPage) -> str:
     if wants_json():
         return '{"error":' + page.model_dump_json(exclude_defaults=True) + "}"
     whole, fragment = page.wall if wants_wall() else (page.template, page.fragment)
-    return render_template(fragment if wants_fragment() else whole, page=page)
+    # A stream has no page around it, and nobody who could use one.
+    return render_template(fragment if wants_fragment() or wants_stream() else whole, page=page)
 
 
 def _message(exc: HTTPException) -> str:

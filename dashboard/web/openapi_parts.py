@@ -52,7 +52,7 @@ _SAYS = {
     414: "The path and the query are longer than 4 KB.",
     415: "The body is in no form that is taken here.",
     422: "An id, a parameter or a field cannot be used: `message` says why, and `fields` which.",
-    429: "Too many at once, or too many logins have failed; ask again after `Retry-After` seconds.",
+    429: "It is more than one user may have, or too many logins have failed; ask again after `Retry-After` seconds.",
     431: "There are more than 100 headers, or more than 64 KB of them.",
     503: "Temporal, or where accounts are kept, does not answer, or too many ask; again after `Retry-After` seconds.",
 }

@@ -42,7 +42,7 @@ def own_profile() -> Response:
 
 
 @blueprint.patch("/profile")
-@described(ProfileView, takes=GivenName)
+@described(ProfileView, takes=GivenName, may={429})
 def change_name() -> Response:
     """Let the pages call the user by another name."""
     given = sent_as(GivenName)
@@ -82,7 +82,7 @@ def sessions() -> Response:
 
 
 @blueprint.delete("/sessions/<session_id>")
-@described(status=204, may={404})
+@described(status=204, may={404, 429})
 def end_session(session_id: str) -> Response:
     """End one of the user's sessions at once."""
     need_password()
@@ -91,7 +91,7 @@ def end_session(session_id: str) -> Response:
 
 
 @blueprint.delete("/sessions")
-@described(status=204)
+@described(status=204, may={429})
 def end_other_sessions() -> Response:
     """End all of the user's sessions but the one that asks; tokens stay."""
     need_password()

@@ -43,7 +43,9 @@ _SYSTEMS = {
 
 def init_app(app: Flask, accounts: Accounts, settings: Settings) -> None:
     """Keep sessions in these accounts. Comes before the guard, which asks for them."""
-    app.extensions["sessions"] = Sessions(accounts, timedelta(minutes=settings.session_idle_minutes))
+    app.extensions["sessions"] = Sessions(
+        accounts, timedelta(minutes=settings.session_idle_minutes), settings.sessions_per_user
+    )
     app.after_request(_note_activity)
 
 

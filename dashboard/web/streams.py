@@ -13,12 +13,14 @@ from werkzeug.exceptions import HTTPException
 
 from dashboard.domain.problems import NotFound, SourceUnavailable
 from dashboard.live.watched import Watched
+from dashboard.places import Full
 from dashboard.web import routes
 from dashboard.web.address import FOLDING, Address, address_of, as_nobody
 from dashboard.web.changes import drawn, outline
 from dashboard.web.errors import Refused
 from dashboard.web.kiosk import WALL
 from dashboard.web.renderings import the_renderings
+from dashboard.web.shares import Share, refused
 from dashboard.web.shown import Shown
 from dashboard.web.texts import Text
 from dashboard.web.told import exact, utc
@@ -36,7 +38,8 @@ blueprint = Blueprint("streams", __name__)
 class Channel(Protocol):
     """What holds a stream."""
 
-    full: bool
+    def take(self, user_id: str, session_id: str) -> Full | None:
+        """Take a place of this user's, who asks with this session; why there is none, if so."""
 
     def open(self, what: Watched, address: Address) -> None:
         """Hear of what happens to this from now on, with all who have this address open."""
@@ -49,7 +52,10 @@ def _open(name: str, **values: Any) -> Response:  # noqa: ANN401 - whatever the 
     channel: Channel | None = request.environ.get(CHANNEL)
     if channel is None:
         raise Refused(501, "no_streams", "This server tells no news by itself. Ask for the page again instead.")
-    if channel.full:
+    full = channel.take(current_user.id, current_user.session.id)
+    if full is Full.FOR_USER:
+        raise refused(Share.STREAMS, current_user.id, RETRY_AFTER)
+    if full:
         headers = {"Retry-After": str(RETRY_AFTER)}
         raise Refused(503, "too_many_streams", "More pages are open than can be told of news.", headers=headers)
     view = routes.twins.views[name]

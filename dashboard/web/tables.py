@@ -1,6 +1,5 @@
 """Answers that are tables: a row a line, as JSON or as CSV, at once or as they are read."""
 
-import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -9,30 +8,33 @@ from functools import reduce
 from itertools import chain
 
 from flask import Flask, Response, current_app, request
+from flask_login import current_user
 
 from dashboard.accounts.audit import Event
 from dashboard.pages.table import Cell, End, LastLine, Piece, Table
+from dashboard.places import Full, Places
 from dashboard.web.audit import record
 from dashboard.web.csv import BYTE_ORDER_MARK, as_file, csv_lines
 from dashboard.web.errors import Refused
 from dashboard.web.media import MEDIA_TYPES, Form
+from dashboard.web.shares import TABLES_PER_USER, Share, refused
 from dashboard.web.told import utc
 
 # Where a request says that its answer comes in pieces, each of which takes its time.
 STREAMED = "dashboard.streamed"
 # How many long tables a process makes at once: each asks Temporal for page after page, and viewers come first.
-AT_ONCE = 2
+AT_ONCE = 4
 RETRY_AFTER = 10
 GZIP = zlib.MAX_WBITS | 16
 
 
 def init_app(app: Flask) -> None:
     """Bound how many long tables are made at once."""
-    app.extensions["long_tables"] = threading.BoundedSemaphore(AT_ONCE)
+    app.extensions["long_tables"] = Places(AT_ONCE, TABLES_PER_USER)
 
 
 def table_answer(table: Table, form: Form) -> Response:
-    """The table in this form; a long one as it is read. Raises Refused with 429 where too many long ones are made."""
+    """The table in this form; a long one as it is read. Raises Refused where too many long ones are made."""
     pieces = iter(table.pieces)
     with _turn() if table.long else ExitStack() as turn:
         first = next(pieces)
@@ -46,12 +48,16 @@ def table_answer(table: Table, form: Form) -> Response:
 
 
 def _turn() -> ExitStack:
-    turns: threading.BoundedSemaphore = current_app.extensions["long_tables"]
-    if not turns.acquire(blocking=False):
+    places: Places = current_app.extensions["long_tables"]
+    user_id = current_user.id
+    full = places.take(user_id)
+    if full is Full.FOR_USER:
+        raise refused(Share.TABLES, user_id, RETRY_AFTER)
+    if full:
         message = f"{AT_ONCE} long tables are being made already. Ask again in a moment, or for single pages."
-        raise Refused(429, "too_many_tables", message, headers={"Retry-After": str(RETRY_AFTER)})
+        raise Refused(503, "too_many_tables", message, headers={"Retry-After": str(RETRY_AFTER)})
     turn = ExitStack()
-    turn.callback(turns.release)
+    turn.callback(places.give, user_id)
     return turn
 
 

@@ -69,7 +69,7 @@ def users() -> Response:
 
 
 @blueprint.post("/users")
-@described(UserMade, takes=GivenUser, status=201, may={409})
+@described(UserMade, takes=GivenUser, status=201, may={409, 429})
 @hashes_passwords
 def add_user() -> Response:
     """Add a user. For admins.
@@ -94,7 +94,7 @@ def user(user_id: str) -> Response:
 
 
 @blueprint.patch("/users/<user_id>")
-@described(UserItem, takes=GivenChange, may={404, 409})
+@described(UserItem, takes=GivenChange, may={404, 409, 429})
 def change_user(user_id: str) -> Response:
     """Let a user have another name or role, or be disabled or not. For admins.
 
@@ -113,7 +113,7 @@ def change_user(user_id: str) -> Response:
 
 
 @blueprint.post("/users/<user_id>/password")
-@described(UserMade, takes=GivenReset, may={404, 409})
+@described(UserMade, takes=GivenReset, may={404, 409, 429})
 @hashes_passwords
 def reset_password(user_id: str) -> Response:
     """Give another user another password, and end their sessions and tokens. For admins.
@@ -129,7 +129,7 @@ def reset_password(user_id: str) -> Response:
 
 
 @blueprint.delete("/users/<user_id>/sessions")
-@described(status=204, may={404})
+@described(status=204, may={404, 429})
 def end_all(user_id: str) -> Response:
     """End the sessions and tokens of a user at once. For admins."""
     need_password()

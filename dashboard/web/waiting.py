@@ -21,12 +21,13 @@ from dashboard.domain.problems import SourceUnavailable
 from dashboard.live.awaited import Awaited
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.wait import WaitPage
-from dashboard.places import Places
+from dashboard.places import Full, Places
 from dashboard.web.asked import RUN
 from dashboard.web.errors import Refused
 from dashboard.web.operations import described
 from dashboard.web.parameters import ToldOnceAtLeast, WholeNumber, words_pattern
 from dashboard.web.renderings import the_renderings
+from dashboard.web.shares import Share, refused
 from dashboard.web.shown import Shown
 from dashboard.web.streams import still_welcome
 from dashboard.web.texts import Text
@@ -62,10 +63,10 @@ class Holder(Protocol):
     def waited(self) -> float:
         """For how many seconds the request has been here."""
 
-    def hold(self, awaited: Awaited, seconds: float, user_id: str) -> bool:
+    def hold(self, awaited: Awaited, seconds: float, user_id: str) -> Full | None:
         """Ask the same again when this may be decided, or the request has been here for so many seconds.
 
-        False if no more can be held, in all or of this user.
+        If no more can be held, it says why.
         """
 
 
@@ -78,7 +79,7 @@ class Asked:
 
 
 @blueprint.get("/api/releases/<id:release_id>/wait")
-@described(WaitPage, query=(PHASE, TIMEOUT, RUN), may={404})
+@described(WaitPage, query=(PHASE, TIMEOUT, RUN), may={404, 429})
 def wait(release_id: str) -> Response:
     """The release, as soon as it is in one of the phases, has ended elsewhere, or the time is over."""
     asked = _asked(release_id)
@@ -108,9 +109,11 @@ def _answer(asked: Asked, holder: Holder) -> Response:
         return _told(awaited, seen, holder.waited)
     if holder.going:
         raise _refused("server_stopping", "This server stops. Ask again: another one answers.", 1)
-    if not holder.hold(awaited, asked.seconds, current_user.id):
-        message = "More requests wait for releases than can be held, in all or for one user."
-        raise _refused("too_many_waits", message, RETRY_AFTER)
+    full = holder.hold(awaited, asked.seconds, current_user.id)
+    if full is Full.FOR_USER:
+        raise refused(Share.WAITS, current_user.id, RETRY_AFTER)
+    if full:
+        raise _refused("too_many_waits", "More requests wait for releases than can be held.", RETRY_AFTER)
     return Response(status=202)
 
 
@@ -193,14 +196,15 @@ class _Thread:
         """For how many seconds the request has been here."""
         return monotonic() - self._began
 
-    def hold(self, awaited: Awaited, seconds: float, user_id: str) -> bool:
-        """Wait from now on; False if there is no place."""
+    def hold(self, awaited: Awaited, seconds: float, user_id: str) -> Full | None:
+        """Wait from now on, if there is a place."""
         if not self.held:
-            self.held, self._user_id = self._places.take(user_id), user_id
-            if self.held:
-                self._end = the_releases().subscribe(awaited.watched, lambda _version: self._moved.set())
-        self._waits = self.held
-        return self.held
+            if full := self._places.take(user_id):
+                return full
+            self.held, self._user_id = True, user_id
+            self._end = the_releases().subscribe(awaited.watched, lambda _version: self._moved.set())
+        self._waits = True
+        return None
 
     def wait(self, seconds: float) -> bool:
         """Wait for another version of the release, or the end of the time; False if there is nothing to wait for."""

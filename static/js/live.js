@@ -19,6 +19,7 @@ let asking = false;
 let again = false;
 /** @type {Date | null} */
 let lostSince = null;
+let crowded = false;
 
 /** Whether news come by themselves: see news.js. */
 export const isHearing = () => document.documentElement.dataset.hearing === "true";
@@ -55,8 +56,16 @@ function tellState() {
   tellTab();
   if (lostSince) pulse("lost", `not current since ${clock.format(lostSince)}`);
   else if (marker()?.dataset.stale === "true") pulse("old", "not the latest");
+  else if (crowded && hasNews()) pulse("old", `too many tabs: asks every ${live()?.dataset.every} s`);
   else if (marker()?.dataset.live === "true") pulse("on", "live");
   else pulse("", "");
+}
+
+/** Say whether there are too many tabs for this one to hear of changes by itself: then it asks, and says so. @param {boolean} now */
+export function setCrowded(now) {
+  if (crowded === now) return;
+  crowded = now;
+  tellState();
 }
 
 export function schedule() {

@@ -4,7 +4,7 @@
 // By fetch, not by EventSource: that one tells no status (is it a login that is missing, or room?), cannot begin with
 // the version that the page shows, and comes again by a clock of its own.
 
-import { hasNews, isHearing, live, noteStatus, refresh, schedule, shownVersion, takeRows } from "./live.js";
+import { hasNews, isHearing, live, noteStatus, refresh, schedule, setCrowded, shownVersion, takeRows } from "./live.js";
 
 // A browser keeps six connections to a host; the rest stays free for pages. Tabs that get none of these ask instead.
 const STREAMS_PER_BROWSER = 3;
@@ -17,7 +17,7 @@ const SPREAD_MS = 400;
 const otherTabs = new BroadcastChannel("news");
 const newsAddress = () => `/live${live()?.getAttribute("hx-get")}`;
 
-const news = { retry: 0, stop: () => {}, trying: false, failures: 0, wait: 0, timer: 0, none: live()?.dataset.news === "none" };
+const news = { retry: 0, stop: () => {}, trying: false, failures: 0, denied: 0, wait: 0, timer: 0, none: live()?.dataset.news === "none" };
 
 /** Say whether news come by themselves: pages ask less often then. @param {boolean} now */
 function setHearing(now) {
@@ -40,6 +40,9 @@ async function hearNews() {
   }
   news.trying = false;
   if (!wantsNews()) return;
+  // A page that has just been left may hold its stream for a moment still.
+  news.denied = had ? 0 : news.denied + 1;
+  if (news.denied > 1) setCrowded(true);
   news.timer = setTimeout(hearNews, had ? nextWait() : 1000);
   if (had) refresh();
 }
@@ -74,6 +77,7 @@ function refused(response) {
   noteStatus(response.status);
   if (response.status === 401) location.reload(); // leads to the login, as the answer of any other request does
   news.none = response.status === 501; // this server holds no streams
+  setCrowded(response.status === 429); // as many as one user may have
   news.wait = 1000 * Number(response.headers.get("Retry-After")) * (1 + Math.random());
 }
 
@@ -99,6 +103,7 @@ function stopUnwanted() {
 
 function startHearing() {
   setHearing(true);
+  setCrowded(false);
   news.failures = 0;
   schedule();
 }

@@ -162,7 +162,7 @@ def test_where_threads_hold_requests_a_few_of_one_user_wait_and_the_rest_are_tol
         refused = [answer.result() for answer in answers if answer.done()]
         stage.end(release, "well")
         reached = [answer.result().get_json().get("reached") for answer in answers]
-    assert [(answer.status_code, answer.headers["Retry-After"]) for answer in refused] == [(503, "5")] * 3
+    assert [(answer.status_code, answer.headers["Retry-After"]) for answer in refused] == [(429, "5")] * 3
     assert refused[0].get_json()["error"]["code"] == "too_many_waits"
     assert sorted(reached, key=bool) == [None] * 3 + [True] * 3
     assert stage.json(f"/releases/{release}/wait?phase=failed")["reached"] is False

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from dashboard.live.watched import Watched
-from dashboard.streams import Hub, News, Place, Stream, event, news
+from dashboard.streams import ChannelsOfUsers, Hub, News, Place, Stream, event, news
 from dashboard.web.address import Address
 from tests.waiting import in_a_loop
 
@@ -220,3 +220,25 @@ def test_whatever_ends_a_line_an_event_stays_one() -> None:
     assert (
         event("rows", "2", "a\r\n\r\nb\rc\nd") == b"event: rows\nid: 2\ndata: a\ndata: \ndata: b\ndata: c\ndata: d\n\n"
     )
+
+
+def test_made_up_addresses_make_no_work_and_their_streams_hear_of_changes_all_the_same() -> None:
+    async def go() -> None:
+        watching, channels = Watching(), ChannelsOfUsers(2)
+
+        def at(page: int) -> Address:
+            return Address("web.releases", (), (("page", str(page)),))
+
+        composed = [channels.take("rita", at(number)) for number in (1, 2, 3, 1)]
+        assert composed == [True, True, False, True]
+        assert channels.take("bob", at(3)), "others have channels of their own"
+        (stream,) = await watching.joined(1, Place(THING, at(3), composed=False))
+        watching.move("2")
+        await settled()
+        assert stream.take() == News("2")
+        assert watching.composed == []
+        for _ in range(2):
+            channels.give("rita", at(1))
+        assert channels.take("rita", at(3))
+
+    in_a_loop(go)

@@ -130,7 +130,7 @@ def test_one_user_leaves_places_for_the_others(app: Flask, live: Counted, accoun
         first = Client(dashboard, bearer, "phase=failed&timeout=300")
         await until(lambda: live.open == 1)
         status, page = await Client(dashboard, bearer, "phase=failed&timeout=300").answer()
-        assert (status, page["error"]["code"]) == (503, "too_many_waits")
+        assert (status, page["error"]["code"]) == (429, "too_many_waits")
         theirs = Client(dashboard, {"Authorization": f"Bearer {token}"}, "phase=failed&timeout=1")
         assert (await theirs.answer())[0] == 200
         first.leaves.set()

@@ -1,0 +1,100 @@
+"""What one user may have of what is there for all, whatever lets them in: sessions and tokens of any kind alike.
+
+Who has all of it is refused with 429, which says what to do; others notice nothing. The link of a wall screen opens
+none of this: it takes from nobody's share, its maker's neither.
+"""
+
+from datetime import timedelta
+from enum import StrEnum
+from math import ceil
+
+import structlog
+from flask import Flask, current_app, g, request
+
+from dashboard.accounts.audit import AuditLog, Event
+from dashboard.settings import Settings
+from dashboard.web.errors import Refused
+from dashboard.web.floods import Floods
+from dashboard.web.guard import PUBLIC
+
+log = structlog.get_logger()
+
+# Long tables that are made for one user at once, by each process.
+TABLES_PER_USER = 1
+_MINUTE = timedelta(minutes=1)
+
+
+class Share(StrEnum):
+    """All of which one user has a share. Of sessions nothing is refused: the oldest ends."""
+
+    STREAMS = "streams"
+    WAITS = "waits"
+    TABLES = "tables"
+    EXPORTS = "exports"
+    CHANGES = "changes"
+    SESSIONS = "sessions"
+
+
+_MESSAGES = {
+    Share.STREAMS: "You have as many pages open as one user is told of changes on. Close some of them; this one can be "
+    "asked for again meanwhile.",
+    Share.WAITS: "As many of your requests wait for releases as may for one user. Let some of them have their answers, "
+    "or ask for the release without waiting.",
+    Share.TABLES: "A long table is being made for you already. Take that to its end, or ask for single pages.",
+    Share.EXPORTS: "You have taken as many tables within a minute as one user may. Go on in {seconds} seconds, or ask "
+    "for pages.",
+    Share.CHANGES: "You have made as many changes within a minute as one user may, so nothing was done. Go on in "
+    "{seconds} seconds.",
+}
+# Of what is written down, the events of which one user has so many a minute, and those that are bounded elsewhere: by
+# the login's own bounds, or as one entry for each look.
+COUNTED = {
+    Share.EXPORTS: frozenset({Event.exported}),
+    Share.CHANGES: frozenset(
+        {
+            *(Event.session_ended, Event.token_created, Event.token_revoked),
+            *(Event.kiosk_link_created, Event.kiosk_link_revoked),
+            *(Event.user_added, Event.user_disabled, Event.user_enabled, Event.user_linked, Event.user_unlinked),
+            *(Event.role_changed, Event.name_changed, Event.password_changed, Event.password_reset),
+        }
+    ),
+}
+BOUNDED_ELSEWHERE = frozenset(
+    {
+        *(Event.login_succeeded, Event.login_failed, Event.login_throttled, Event.login_outdated),
+        *(Event.logout, Event.refresh_reused, Event.release_viewed),
+    }
+)
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Bound what one user of this app has."""
+    app.config["STREAMS_PER_USER"] = settings.streams_per_user
+    app.config["PER_MINUTE"] = {
+        Share.EXPORTS: settings.exports_per_minute,
+        Share.CHANGES: settings.changes_per_minute,
+    }
+    app.extensions["share_floods"] = Floods()
+
+
+def refused(share: Share, user_id: str, seconds: int) -> Refused:
+    """What a user is told who has all of their share, for so many seconds at least; the log has it once a minute."""
+    floods: Floods = current_app.extensions["share_floods"]
+    if floods.pick((share, user_id)) is not None:
+        log.warning("share_used_up", share=str(share), user_id=user_id, request_id=g.get("request_id"))
+    message = _MESSAGES[share].format(seconds=seconds)
+    return Refused(429, f"too_many_{share}", message, headers={"Retry-After": str(seconds)})
+
+
+def check_rate(audit: AuditLog, user_id: str, event: Event) -> None:
+    """Refuse what would be one entry too many of this user within a minute, whichever process wrote the others.
+
+    One request counts as one, whatever it changes. What logs in or out is never refused.
+    """
+    share = next((share for share, events in COUNTED.items() if event in events), None)
+    if share is None or request.endpoint in PUBLIC:
+        return
+    most: int = current_app.config["PER_MINUTE"][share]
+    count, left = audit.requests_within(_MINUTE, user_id, COUNTED[share], but=g.get("request_id", ""))
+    if count >= most:
+        raise refused(share, user_id, min(max(ceil(left.total_seconds()), 1), 60))
