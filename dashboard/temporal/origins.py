@@ -19,7 +19,7 @@ from dashboard.temporal.decode import clean_text
 from dashboard.temporal.errors import ASKING_ERRORS
 from dashboard.temporal.failures import read_failure
 from dashboard.temporal.run_links import RunLinks
-from dashboard.temporal.salvage import attempt
+from dashboard.temporal.salvage import attempt, undecodable
 
 KEEP = 20_000
 # How many beginnings are read in one look at most, and how many at once.
@@ -84,6 +84,9 @@ class Origins:
                 origin = await self._read(client, run, budget)
         except ASKING_ERRORS:
             return None  # It adds to what describe said; the statuses of the runs before it say most of it.
+        except Exception as exc:  # noqa: BLE001 - logged with its stack; no other run has to do with it
+            undecodable("How this execution began", exc)
+            return None
         if origin:
             self._known[run.run_id] = origin
         return origin

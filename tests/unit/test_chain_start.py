@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from temporalio.api.common.v1 import RetryPolicy
@@ -10,8 +10,11 @@ from temporalio.api.enums.v1 import ContinueAsNewInitiator, EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.service import RPCError, RPCStatusCode
 
+from dashboard.domain.entities import Execution
 from dashboard.temporal.budget import Budget
 from dashboard.temporal.chain_start import MAX_STEPS, FirstEvents, chain_start
+from dashboard.temporal.origins import Origins
+from tests.rollout_makers import execution
 from tests.waiting import in_a_loop
 
 BEGIN = datetime(2026, 11, 22, 14, 2, tzinfo=UTC)
@@ -95,6 +98,22 @@ def test_what_a_retry_or_a_schedule_began_anew_counts_from_its_own_start(by: str
     door = Door(began(0, retried=True), began(1, retried=True), anew, *others)
     assert start_of(door, "run-4") == hour(2)
     assert "run-0" not in door.asked
+
+
+def test_of_a_run_whose_begin_is_not_understood_it_is_not_known_since_when_it_works():
+    run = execution(run_id="run-9", first_run_id="run-0", started_at=hour(9))
+    told: list[Execution] = []
+
+    async def look(door: Any) -> None:
+        told.append(await Origins().told(door, run, Budget.of(5)))
+
+    in_a_loop(lambda: look(Door(began(0))))
+    odd = Door()
+    odd.events["run-9"] = cast(HistoryEvent, object())
+    in_a_loop(lambda: look(odd))
+    assert [each.began_unread for each in told] == [True, True], "it is deleted, or of no form that is known"
+    in_a_loop(lambda: look(Door(began(0), *(began(number) for number in range(1, 10)))))
+    assert (told[-1].began_unread, told[-1].began_at) == (False, hour(0))
 
 
 def test_no_look_goes_back_over_more_runs_than_are_listed():
