@@ -7,9 +7,9 @@ from hashlib import blake2s
 def place_of(above: str, entity_id: str, position: int) -> str:
     """Where a row stands: the path of ids, and the position where an id is missing: then nothing else tells rows apart.
 
-    No id holds the character between them.
+    Each id comes after its length, so that no two paths are the same text, whatever a rollout puts into an id.
     """
-    return f"{above}\0{entity_id or f'#{position}'}"
+    return f"{above}\0{len(entity_id)}:{entity_id or position}"
 
 
 def place_of_path(path: Iterable[tuple[str, int]]) -> str:
