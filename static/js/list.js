@@ -79,7 +79,7 @@ document.addEventListener("DOMContentLoaded", () => {
 // Stars: a form outside of the rows knows what the viewer has starred; another star needs no other page.
 
 const form = /** @type {HTMLFormElement | null} */ (document.getElementById("stars"));
-const ids = new Set(form?.dataset.ids?.split(" "));
+const ids = new Set(JSON.parse(form?.dataset.ids ?? "[]"));
 
 function mark() {
   for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll("button.star"))) {
