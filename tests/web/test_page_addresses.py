@@ -1,8 +1,9 @@
 """A page is of what was asked: what is kept, tagged and told is so by parsed values, never by joined text."""
 
+import html
 import uuid
 from collections.abc import Iterator
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 import pytest
 from flask import Flask, request
@@ -52,8 +53,12 @@ FORMS: dict[str, tuple[str, dict[str, str]]] = {
 
 
 @pytest.fixture
-def releases() -> Iterator[LiveReleases]:
-    source = FakeSource()
+def source() -> FakeSource:
+    return FakeSource()
+
+
+@pytest.fixture
+def releases(source: FakeSource) -> Iterator[LiveReleases]:
     said = release("release:r", "in_progress", entity("wave:w", "in_progress", *ROWS))
     source.answer = Reading(execution(), said=said, digest="1")
     live = LiveReleases(source, LoopThread(), timeout=2.0)
@@ -94,6 +99,23 @@ def test_no_address_is_answered_with_what_was_made_for_another(logged_in: FlaskC
         logged_in.get(f"{exact}?nowhere", headers=headers)
         assert logged_in.get(f"{exact}{quote('?nowhere', safe='')}", headers={}).status_code == 404
         assert logged_in.get(f"{page}?{suffix}", headers={}).text.count("deployed")
+
+
+@pytest.mark.parametrize("address", ["/api/releases/{}/hierarchy?format=csv", "/badges/releases/{}.svg"])
+def test_no_file_is_answered_with_that_of_another(
+    logged_in: FlaskClient, source: FakeSource, releases: LiveReleases, address: str
+):
+    source.answer = None
+    tags: set[str | None] = set()
+    for release_id in ("release:t", "release:t%3Fv2", "release:t%3Fq=w1%26v", "release:t%23v", "release:t%2523v"):
+        # The same text but for what is encoded, with a query of its own and without.
+        for sloppy in ("release:t?v2", "release:t?q=w1&v", "release:t", f"{release_id}?"):
+            logged_in.get(address.format(sloppy))
+        answer = logged_in.get(address.format(release_id), headers={"If-None-Match": ", ".join(map(str, tags))})
+        assert answer.status_code == 200, release_id
+        assert unquote(release_id).removeprefix("release:") in html.unescape(answer.text)
+        tags.add(answer.headers["ETag"])
+    assert len(tags) == 5
 
 
 @pytest.mark.parametrize(

@@ -181,6 +181,27 @@ def test_nothing_of_the_first_viewer_of_a_stream_is_sent_to_another(
     in_a_loop(go)
 
 
+def test_a_stream_is_of_what_was_asked(app: Flask, source: FakeSource):
+    browser = somebody(app, "rita", Role.viewer)
+
+    async def go() -> None:
+        dashboard = AsgiDashboard(app, app.extensions["releases"], app.extensions["accounts"].mark, threads=2)
+        paths = ("release:r?v2", "release:r%3Fv2", "release:r?q=w1&x", "release:r%3Fq=w1", "release:r?x=1&q=w1&q=w2")
+        headers = [(b"host", b"localhost"), cookie(app, browser)]
+        streams = [Open(dashboard, f"/live/releases/{path}", headers) for path in paths]
+        await until(lambda: all(b"event: version" in stream.heard for stream in streams))
+        assert len(dashboard._hub._audiences) == 4, "the last asks for the same as the third"
+        source.state = "verifying"
+        await until(lambda: all(b"event: rows" in stream.heard for stream in streams))
+        await asyncio.gather(*(stream.leave() for stream in streams))
+        heard = [stream.heard.decode() for stream in streams]
+        assert heard[2].count("data:") == heard[4].count("data:")
+        for path, text in zip(paths, heard, strict=True):
+            assert ("r?v2" in text, "r?q=w1" in text) == ("%3Fv2" in path, "%3Fq" in path), path
+
+    in_a_loop(go)
+
+
 def test_every_page_that_many_are_sent_is_made_as_nobody(app: Flask, first: FlaskClient):
     first.set_cookie("theme", "dark")
     for name, rule in twins.rules.items():
