@@ -53,7 +53,7 @@ class Channel:
 
     def __init__(self, hub: Hub, places: Places, channels: ChannelsOfUsers) -> None:
         self.stream = Stream()
-        self.first = ""
+        self.first = News("")
         self.session_id = ""
         self._hub = hub
         self._places = places
@@ -74,9 +74,9 @@ class Channel:
         self._place = Place(what, address, composed)
         self._hub.join(self._place, self.stream)
 
-    def begin(self, version: str) -> None:
-        """The version that is the latest now."""
-        self.first = version
+    def begin(self, version: str, as_of: str) -> None:
+        """The version that is the latest now, and as of when it is."""
+        self.first = News(version, as_of=as_of)
 
     def close(self) -> None:
         """Hear nothing more."""
@@ -235,8 +235,9 @@ class AsgiDashboard:
         return lambda: check.lasts(0.0 if channel.stream.has_news else KEEP_ALIVE_SECONDS / 2)
 
     async def _compose(self, place: Place, known: str) -> News:
-        version, texts = await self._in_thread(latest, self._app, place.address, known)
-        return News(version, known, event("rows", version, known, *texts) if texts else b"")
+        version, as_of, rows = await self._in_thread(latest, self._app, place.address, known)
+        told = b"" if rows is None else event("rows", version, known, as_of, rows)
+        return News(version, known, told, as_of)
 
     async def _in_thread(self, act: Callable[..., T], *given: Any) -> T:  # noqa: ANN401 - what `act` takes
         return await asyncio.get_running_loop().run_in_executor(self._threads, act, *given)

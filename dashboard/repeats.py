@@ -22,8 +22,10 @@ LAST = 10.0
 # Bytes kept at most: requests of 2,000 viewers as browsers send them take 4 MB, and what their pages say to each alone
 # 20 MB. A text that many are sent counts once.
 KEEP = 64 * 1024 * 1024
+# When something was read: in an answer, and in a request that wants it no older.
+_AS_OF = b"as-of"
 # What differs from one giving to the next.
-_OWN = frozenset({b"as-of", b"content-length", b"x-request-id"})
+_OWN = frozenset({_AS_OF, b"content-length", b"x-request-id"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +71,14 @@ class Repeats:
         if given is None:
             return None
         snapshot = self._known(given.told.what)
+        if snapshot is not None and not _new_enough(scope, utc(snapshot.as_of).encode()):
+            return None
         if snapshot is None or snapshot.version != given.told.version or given.mark != self.mark():
             self._forget(key)
             return None
         body = given.told.body(snapshot)
         own = [
-            (b"as-of", utc(snapshot.as_of).encode()),
+            (_AS_OF, utc(snapshot.as_of).encode()),
             (b"content-length", b"%d" % len(body)),
             (b"x-request-id", secrets.token_hex(8).encode()),
         ]
@@ -127,6 +131,14 @@ class Repeats:
             del self._texts[id(text)]
 
 
+def _new_enough(scope: MutableMapping[str, Any], as_of: bytes) -> bool:
+    """Whether what was read then is no older than is asked for, as far as is seen at once."""
+    wanted = [value for name, value in scope["headers"] if name == _AS_OF]
+    # Times that are written alike stand in the order of their letters, up to the zone.
+    return all(value.endswith(b"Z") and value[:-1] <= as_of[:-1] for value in wanted)
+
+
 def _key(scope: MutableMapping[str, Any]) -> Hashable:
-    """All that an answer can depend on."""
-    return scope["method"], scope["raw_path"], scope["query_string"], tuple(scope["headers"])
+    """All that an answer can depend on, but for how new it has to be."""
+    headers = tuple(header for header in scope["headers"] if header[0] != _AS_OF)
+    return scope["method"], scope["raw_path"], scope["query_string"], headers

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 import structlog
 
+from dashboard.live.snapshots import now
 from dashboard.live.watched import Watched
 from dashboard.web.address import Address
+from dashboard.web.told import utc
 
 log = structlog.get_logger()
 
@@ -32,11 +34,16 @@ _LINE = re.compile(r"\r\n|\r|\n")
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """There is a `version`. With this `event`, who shows the version `known` has it; others have to ask for it."""
+    """There is a `version`, as of a moment, if that is known.
+
+    With this `event`, who shows the version `known` has it; others have to ask for it: whoever they ask, for what is
+    no older than that moment.
+    """
 
     version: str
     known: str = ""
     event: bytes = b""
+    as_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +68,7 @@ class Stream:
 
     def tell(self, news: News) -> None:
         """Let the page have news; where it has not heard the last yet, it has to ask."""
-        self._news = news if self._news is None else News(news.version)
+        self._news = news if self._news is None else News(news.version, as_of=news.as_of)
         self._there.set()
 
     @property
@@ -190,7 +197,7 @@ class Hub:
         except Exception:
             # A mistake of ours. Whoever asks for the page meets it himself; later news go on.
             log.exception("news_failed", address=place.address)
-            return News(version)
+            return _undrawn(version)
 
     async def _tell(self, place: Place, audience: _Audience) -> None:
         """Tell of one version after another; of those that come while one is composed, of the last."""
@@ -199,7 +206,7 @@ class Hub:
             noted, known = audience.latest, audience.heard
             # The first version is what all have who come; whoever has another finds out as it comes.
             plain = known is None or not place.composed
-            news = News(noted or "") if plain else await self._composed(place, known or "", noted or "")
+            news = _undrawn(noted or "") if plain else await self._composed(place, known or "", noted or "")
             audience.heard = news.version
             if news.version != known:
                 for stream in tuple(audience.streams):
@@ -207,18 +214,18 @@ class Hub:
         audience.telling = None
 
 
-async def news(stream: Stream, first: str, heard: str, welcome: Callable[[], Awaitable[bool]]) -> AsyncIterator[bytes]:
+async def news(stream: Stream, first: News, heard: str, welcome: Callable[[], Awaitable[bool]]) -> AsyncIterator[bytes]:
     """What an open page hears, as server-sent events; `first` is the version now, `heard` the last that it knows.
 
     `version` says what is the latest at the beginning; `rows` brings that version to a page that shows the one which
-    its data name first, and after that the moment and the rows; `changed` says that there is another version since;
-    `ended` that the session has ended; `again` that the server goes and the page shall come again. `welcome` says
-    whether the session lasts, and is asked before each.
+    its data name first, and after that the moment and the rows; `changed` says that there is another version since, and
+    as of when; `ended` that the session has ended; `again` that the server goes and the page shall come again.
+    `welcome` says whether the session lasts, and is asked before each.
     """
     yield b"retry: %d\n\n" % random.randint(*COME_AGAIN)  # noqa: S311 - not a secret
-    said = first
-    if first != heard:
-        yield event("changed" if heard else "version", first)
+    said = first.version
+    if said != heard:
+        yield _changed(first) if heard else event("version", said)
     while not stream.ending:
         waited = await stream.wait(KEEP_ALIVE_SECONDS)
         if not await welcome():
@@ -228,9 +235,18 @@ async def news(stream: Stream, first: str, heard: str, welcome: Callable[[], Awa
             yield b":\n\n"
         told = stream.take()
         if told and told.version != said:
-            yield told.event if told.event and told.known == said else event("changed", told.version)
+            yield told.event if told.event and told.known == said else _changed(told)
             said = told.version
     yield event("again", said)
+
+
+def _undrawn(version: str) -> News:
+    """A version that was not looked at; whoever asks now is shown no older one."""
+    return News(version, as_of=utc(now()))
+
+
+def _changed(told: News) -> bytes:
+    return event("changed", told.version, *((told.version, told.as_of) if told.as_of else ()))
 
 
 def event(name: str, version: str, *texts: str) -> bytes:

@@ -99,6 +99,8 @@ class Api:
         of what an answer may take.
         """
         headers = self._headers | ({"If-None-Match": known.tag} if known and known.tag else {})
+        # Another replica may answer this time.
+        headers |= {"As-Of": known.page["as_of"]} if known and "as_of" in known.page else {}
         answer = self._ask(path, query or {}, headers, waiting)
         if answer.status == 304 and known:
             return replace(known, page={**known.page, "as_of": answer.headers.get("As-Of", known.page["as_of"])})

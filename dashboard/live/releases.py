@@ -1,7 +1,7 @@
 """The latest that is known of releases, for any number of viewers. Views ask here and nowhere else."""
 
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from time import monotonic
 from typing import Any
@@ -21,7 +21,7 @@ from dashboard.live.finder import Finder
 from dashboard.live.history import with_history
 from dashboard.live.looks import Looks, RunKey
 from dashboard.live.pairs import TWOFOLD, PairReader, sides, subscribe_both
-from dashboard.live.problems import ProblemFinder
+from dashboard.live.problems import LISTED, ProblemFinder
 from dashboard.live.rows import Row
 from dashboard.live.snapshots import BEHIND, Pair, Snapshot, joined, outdated
 from dashboard.live.stores import Stores
@@ -158,6 +158,22 @@ class LiveReleases:
     def pair(self, left: RunKey, right: RunKey) -> Snapshot[Pair[Release]]:
         """Two releases, each as whole as it can be had within the time of one answer; raises as `release` does."""
         return self._pairs.get(left, right)
+
+    def renew(self, what: Watched, seconds: float) -> None:
+        """Read a thing however lately that was done, for somebody who knows of something later, and off the budget.
+
+        What cannot be read in so many seconds stays as it is known.
+        """
+        if what.kind in TWOFOLD:
+            for side in sides(what):
+                self.renew(side, seconds)
+            return
+        if what.kind == "problems":
+            # What is broken begins with that list, and is as old.
+            self.renew(Watched("list", Slice(LISTED, lately=True)), seconds)
+        what = Watched("release", what.key) if what.kind == "history" else _looked_at(what)
+        with self._charged(), suppress(SourceUnavailable, NotFound, MalformedFilter):
+            self._stores.kinds[what.kind].store.get(what.key, anew=True, seconds=seconds)
 
     def subscribe(self, what: Watched, notify: Callable[[str], None]) -> Callable[[], None]:
         """Watch a thing for as long as somebody looks. `notify` is called from any thread with the version of what is

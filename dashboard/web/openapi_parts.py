@@ -88,6 +88,12 @@ _KNOWN: Schema = {
     "description": "The `ETag` of the answer that is known already.",
     "schema": _TEXT,
 }
+_NO_OLDER: Schema = {
+    "name": "As-Of",
+    "in": "header",
+    "description": "The `As-Of` of the newest answer that is known: another replica tells nothing older.",
+    "schema": {"type": "string", "format": "date-time"},
+}
 
 
 def parameters(rule: Rule, query: Iterable[Parameter], address: str, *, tagged: bool) -> list[Schema]:
@@ -98,7 +104,7 @@ def parameters(rule: Rule, query: Iterable[Parameter], address: str, *, tagged: 
     asked = parse_qs(example)
     said = [_in_path(name, in_path) for name in sorted(rule.arguments, key=rule.rule.index)]
     said += [_in_query(parameter, asked.get(parameter.name, [])) for parameter in query]
-    return said + ([_KNOWN] if tagged else [])
+    return said + ([_KNOWN, _NO_OLDER] if tagged else [])
 
 
 def _in_path(name: str, values: Any) -> Schema:  # noqa: ANN401

@@ -37,7 +37,7 @@ HEADERS = {
 }
 PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, If-None-Match",
+    "Access-Control-Allow-Headers": "As-Of, Authorization, Content-Type, If-None-Match",
     "Access-Control-Max-Age": "600",
 }
 

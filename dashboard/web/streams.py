@@ -44,8 +44,8 @@ class Channel(Protocol):
     def open(self, what: Watched, address: Address) -> None:
         """Hear of what happens to this from now on, with all who have this address open."""
 
-    def begin(self, version: str) -> None:
-        """The version that is the latest now."""
+    def begin(self, version: str, as_of: str) -> None:
+        """The version that is the latest now, and as of when it is."""
 
 
 def _open(name: str, **values: Any) -> Response:  # noqa: ANN401 - whatever the rule has
@@ -69,7 +69,7 @@ def _open(name: str, **values: Any) -> Response:  # noqa: ANN401 - whatever the 
     # Asked again, so that nothing is missed between the first look and the opening.
     now = view(**values)
     _outline(now, address)
-    channel.begin(now.snapshot.version)
+    channel.begin(now.snapshot.version, utc(now.snapshot.as_of))
     # What a proxy has to know: nobody else gets this, and it must not wait until it has a bufferful.
     headers = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
     return Response(mimetype="text/event-stream", headers=headers)
@@ -80,11 +80,12 @@ for name, rule in routes.twins.rules.items():
     blueprint.add_url_rule(f"/live{rule}", name, update_wrapper(partial(_open, name), routes.twins.views[name]))
 
 
-def latest(app: Flask, address: Address, known: str) -> tuple[str, tuple[str, ...]]:
-    """The latest version of the page of an address, and what brings a page to it that shows the known one.
+def latest(app: Flask, address: Address, known: str) -> tuple[str, str, str | None]:
+    """The latest version of the page of an address, as of when it is, and the rows that have changed since the known
+    one: None where a page that shows that has to ask for itself.
 
-    That is the moment when it was the latest, and the rows; nothing where such a page has to ask for itself. The
-    version is empty where there is no such page any more.
+
+    The version is empty where there is no such page any more.
     """
     with app.app_context(), as_nobody(address):
         try:
@@ -92,8 +93,8 @@ def latest(app: Flask, address: Address, known: str) -> tuple[str, tuple[str, ..
             # What changed lately is for each page to ask: what it shows may be older than the known version's rows.
             rows = None if shown.since else _rows(shown, address, known)
         except (NotFound, SourceUnavailable, HTTPException):
-            return "", ()
-    return shown.snapshot.version, () if rows is None else (utc(shown.snapshot.as_of), rows)
+            return "", "", None
+    return shown.snapshot.version, utc(shown.snapshot.as_of), rows
 
 
 def _rows(shown: Shown, address: Address, known: str) -> str | None:

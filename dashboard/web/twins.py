@@ -15,6 +15,7 @@ from dashboard.web.address import FOLDING, Address, address_of, as_nobody
 from dashboard.web.changes import drawn, outline
 from dashboard.web.errors import wants_fragment
 from dashboard.web.formats import theme
+from dashboard.web.freshness import fresh, not_yet
 from dashboard.web.kept import slots
 from dashboard.web.links import links_beside
 from dashboard.web.media import Form, asked_form
@@ -72,7 +73,10 @@ class Twins:
 def _rendered(view: View, render: Renderer) -> Callable[..., Response]:
     @wraps(view)
     def respond(**values: Any) -> Response:  # noqa: ANN401 - whatever the rule has
-        shown = view(**values).made_once()
+        found = fresh(partial(view, **values))
+        if found is None:
+            return not_yet()
+        shown = found.made_once()
         key = PageKey(address_of(request.endpoint or ""), shown.snapshot.version, shown.since)
         response = render(shown, key)
         if shown.since:

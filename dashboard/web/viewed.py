@@ -146,6 +146,10 @@ class ViewedReleases:
             _note_read(at)
         return seen
 
+    def renew(self, what: Watched, seconds: float) -> None:
+        """Read a thing anew within so many seconds, for who is shown it next."""
+        self._live.renew(what, seconds)
+
     def page(self, asked: Slice) -> Snapshot[ReleaseList]:
         """One page of the list."""
         return self._live.page(asked)

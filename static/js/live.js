@@ -12,6 +12,9 @@ export const hasNews = () => !document.hidden && !isOver() && live() !== null &&
 // Asking for news
 
 const ASK_ANYWAY_SECONDS = 30;
+// A server that is behind what the page has seen is asked again so soon, and so often before the page says so.
+const BEHIND_MS = 500;
+const MOST_BEHIND = 6;
 // Phases that have an icon of their own for the tab.
 const TABS = new Set(["failed", "timed_out", "paused", "running", "succeeded"]);
 let timer = 0;
@@ -68,15 +71,34 @@ export function setCrowded(now) {
   tellState();
 }
 
+function soon() {
+  clearTimeout(timer);
+  if (hasNews()) timer = setTimeout(() => refresh(), BEHIND_MS);
+}
+
 export function schedule() {
   clearTimeout(timer);
   if (!hasNews()) return;
   // While news come by themselves, asking only makes sure of that, and of the session.
-  timer = setTimeout(refresh, (isHearing() ? ASK_ANYWAY_SECONDS : Number(live()?.dataset.every)) * 1000);
+  timer = setTimeout(() => refresh(), (isHearing() ? ASK_ANYWAY_SECONDS : Number(live()?.dataset.every)) * 1000);
 }
 
-/** Ask for what is new; if that is under way, once more after it, as its answer may have been made already. */
-export function refresh() {
+/** As of when the newest is that this page has seen or heard of: another server may be asked next, and be behind. */
+let newest = marker()?.querySelector("time")?.dateTime ?? "";
+/** How often in a row a server was. */
+let behind = 0;
+
+/** @param {string | null | undefined} asOf */
+function noteMoment(asOf) {
+  if (asOf && !(Date.parse(asOf) < Date.parse(newest))) newest = asOf;
+}
+
+// A page that is left takes it along to the next, which sends no headers of its own.
+addEventListener("beforeunload", () => { document.cookie = `as_of=${newest}; path=/; max-age=60; samesite=lax`; });
+
+/** Ask for what is new, as of then or later; if that is under way, once more after it, as its answer may have been made already. @param {string} [asOf] */
+export function refresh(asOf) {
+  noteMoment(asOf);
   again = asking;
   if (!asking && !isOver()) live()?.dispatchEvent(new CustomEvent("refresh"));
 }
@@ -91,6 +113,7 @@ document.addEventListener("visibilitychange", () => {
 document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
   // Answers are kept by tags of our own. In the browser's store, tabs that show the same would wait for one another.
   ctx.request.cache = "no-store";
+  if (newest) ctx.request.headers["As-Of"] = newest;
   // What was asked for holds for rows that are loaded, too.
   if (ctx.sourceElement.matches(".tree [data-rows]")) {
     for (const [name, value] of forAllRows()) ctx.request.body.append(name, value);
@@ -109,7 +132,7 @@ export async function takeRows(from, to, asOf, text) {
   if (shownVersion() === to) return;
   const page = live();
   if (asking || !page?._htmx || shownVersion() !== from) {
-    refresh();
+    refresh(asOf);
     return;
   }
   page._htmx.ptag = page._htmx.ptag?.replace(from, to);
@@ -120,6 +143,8 @@ export async function takeRows(from, to, asOf, text) {
 /** What the page shows was the latest at this moment. @param {string | null | undefined} asOf */
 function current(asOf) {
   lostSince = null;
+  behind = 0;
+  noteMoment(asOf);
   const time = marker()?.querySelector("time");
   if (time && asOf) {
     time.dateTime = asOf;
@@ -208,13 +233,16 @@ document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
   asking = false;
   const response = ctx.response;
   const answered = response && (response.status === 304 || response.status < 300);
-  if (answered) {
+  const isBehind = response?.status === 204;
+  if (isBehind) behind += 1;
+  if (answered && !isBehind) {
     current(response.headers.get("As-Of"));
-  } else {
+  } else if (!isBehind || behind > MOST_BEHIND) {
     lostSince ??= new Date(marker()?.querySelector("time")?.dateTime ?? Date.now());
     tellState();
     schedule();
   }
+  if (isBehind) soon();
   if (again) refresh();
 });
 

@@ -115,14 +115,15 @@ function hearEvent(text) {
   const [event] = of("event");
   const [retry] = of("retry");
   if (retry) news.retry = Number(retry);
-  if (event === "rows" || event === "changed") otherTabs.postMessage(newsAddress());
+  // Of "rows", the first is where they lead from; of "changed", where to.
+  const [from, asOf, ...lines] = of("data");
+  if (event === "rows" || event === "changed") otherTabs.postMessage([newsAddress(), asOf]);
   if (event === "rows") {
-    const [from, asOf, ...lines] = of("data");
     takeRows(from, of("id")[0], asOf, lines.join("\n")).then(stopUnwanted);
   }
   if (event === "changed") {
     // Everybody hears it at the same moment, and need not ask at the same moment.
-    setTimeout(refresh, Math.random() * SPREAD_MS);
+    setTimeout(() => refresh(asOf), Math.random() * SPREAD_MS);
   }
   if (event === "again") news.wait = news.retry;
   if (event === "ended") refresh(); // its answer leads to the login
@@ -130,7 +131,7 @@ function hearEvent(text) {
 
 document.addEventListener("visibilitychange", () => (document.hidden ? news.stop() : hearNews()));
 document.addEventListener("htmx:finally:request", stopUnwanted);
-otherTabs.addEventListener("message", ({ data }) => { if (wantsNews() && data === newsAddress()) refresh(); });
+otherTabs.addEventListener("message", ({ data: [address, asOf] }) => { if (wantsNews() && address === newsAddress()) refresh(asOf); });
 // A page that is kept for the way back holds no connection either.
 addEventListener("pagehide", () => news.stop());
 addEventListener("pageshow", ({ persisted }) => { if (persisted) hearNews(); });

@@ -125,3 +125,24 @@ def test_what_is_too_old_is_given_no_more_and_leaves_nothing_behind(world: World
     world.now = 2 * LAST
     assert world.repeats.find(SCOPE) is None
     assert world.repeats.weight == 0
+
+
+@pytest.mark.parametrize(
+    ("wanted", "given"),
+    [
+        (b"2026-11-23T07:00:05Z", True),
+        (b"2026-11-23T07:00:04.999999Z", True),
+        (b"2026-11-23T07:00:05.000001Z", False),
+        (b"2026-11-23T09:00:05+02:00", False),
+        (b"2026-11-23T00:00:05-09:00", False),
+        (b"soon", False),
+    ],
+)
+def test_to_who_has_seen_more_it_is_not_given_and_who_has_seen_less_makes_no_other_of_it(
+    world: World, wanted: bytes, given: bool
+):
+    world.give()
+    world.known = snapshot("1", 5)
+    asked = SCOPE | {"headers": [(b"as-of", wanted)]}
+    assert (world.repeats.find(asked) is not None) is given
+    assert world.repeats.find(SCOPE) is not None

@@ -69,7 +69,7 @@ async def welcome() -> bool:
 
 async def hear(stream: Stream, first: str, heard: str = "") -> list[bytes]:
     """All that a page hears, the hint when to come again left out."""
-    said = [text async for text in news(stream, first, heard, welcome)]
+    said = [text async for text in news(stream, News(first), heard, welcome)]
     assert said.pop(0).startswith(b"retry: ")
     return said
 
@@ -134,7 +134,9 @@ def test_news_that_cannot_be_made_are_asked_for_and_later_ones_come() -> None:
         watching.broken = True
         watching.move("2")
         await settled()
-        assert stream.take() == News("2")
+        told = stream.take()
+        assert told
+        assert (told.version, told.event, bool(told.as_of)) == ("2", b"", True)
         watching.broken = False
         watching.move("3")
         await settled()
@@ -210,7 +212,7 @@ def test_nothing_is_told_to_whose_session_has_ended() -> None:
         async def unwelcome() -> bool:
             return False
 
-        said = [text async for text in news(stream, "1", "1", unwelcome)]
+        said = [text async for text in news(stream, News("1"), "1", unwelcome)]
         assert said[1:] == [event("ended", "1")]
 
     in_a_loop(go)
@@ -235,7 +237,9 @@ def test_made_up_addresses_make_no_work_and_their_streams_hear_of_changes_all_th
         (stream,) = await watching.joined(1, Place(THING, at(3), composed=False))
         watching.move("2")
         await settled()
-        assert stream.take() == News("2")
+        told = stream.take()
+        assert told
+        assert (told.version, told.event, bool(told.as_of)) == ("2", b"", True)
         assert watching.composed == []
         for _ in range(2):
             channels.give("rita", at(1))

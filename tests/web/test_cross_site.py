@@ -164,7 +164,7 @@ def test_a_preflight_takes_no_login(shared: FlaskClient):
     assert (answer.status_code, answer.data) == (204, b"")
     assert answer.headers["Access-Control-Allow-Origin"] == CI
     assert answer.headers["Access-Control-Allow-Methods"] == "GET, HEAD, POST, PUT, PATCH, DELETE"
-    assert answer.headers["Access-Control-Allow-Headers"] == "Authorization, Content-Type, If-None-Match"
+    assert answer.headers["Access-Control-Allow-Headers"] == "As-Of, Authorization, Content-Type, If-None-Match"
 
 
 @pytest.mark.parametrize("origin", ["https://example.org", "http://ci.example.com", f"{CI}.example.org", f"{CI}:8443"])
