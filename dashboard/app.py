@@ -11,6 +11,7 @@ from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from dashboard.accounts.store import Accounts
+from dashboard.accounts.timeouts import Timeouts
 from dashboard.bridge import LoopThread
 from dashboard.domain.source import ReleaseSource
 from dashboard.live.releases import LiveReleases
@@ -21,6 +22,7 @@ from dashboard.web import (
     api_tokens,
     assets,
     audit_log,
+    away,
     badges,
     charts,
     drawings,
@@ -65,7 +67,7 @@ def create_app(
     """
     settings = ensure_secret_key(settings or load_settings())
     _log_to_stderr(settings.log_level)
-    accounts = accounts or Accounts(settings.accounts_url)
+    accounts = accounts or Accounts(settings.accounts_url, bounds=Timeouts.of(settings))
     accounts.prepare()
     app = _flask(settings)
     app.extensions["releases"] = releases or _live(settings)
@@ -74,6 +76,7 @@ def create_app(
     errors.init_app(app)
     limits.init_app(app, settings)
     security.init_app(app, settings)
+    away.init_app(app)
     sessions.init_app(app, accounts, settings)
     login.init_app(app, accounts, settings)
     oidc.init_app(app, accounts, settings)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 from pydantic import ConfigDict, Field, SecretStr, StringConstraints, ValidationError, ValidationInfo, field_validator
 
-from dashboard import sign_on_settings
+from dashboard import database_settings, sign_on_settings
 from dashboard.domain.entity_map import EntityMap, EntityMapError, read_entity_map
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
@@ -55,6 +55,7 @@ TAKES = {
     "STYLEGUIDE": "true or false",
     "LOG_LEVEL": "DEBUG, INFO, WARNING or ERROR",
     "DEBUG": "true or false",
+    **database_settings.TAKES,
     **sign_on_settings.TAKES,
 }
 
@@ -69,7 +70,7 @@ class SettingsError(Exception):
     """A setting has a value that cannot be used. The text names the setting, what it got and what it takes."""
 
 
-class Settings(sign_on_settings.SignOnSettings):
+class Settings(sign_on_settings.SignOnSettings, database_settings.DatabaseSettings):
     """All that a deployment chooses. Field names in capitals are the names in the environment."""
 
     model_config = ConfigDict(frozen=True)

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
@@ -19,7 +19,7 @@ from sqlalchemy.exc import OperationalError
 from dashboard import ports
 from dashboard.accounts.models import Base
 from dashboard.accounts.store import Accounts
-from dashboard.demo.children import spawn, stop
+from dashboard.demo.children import Child, spawn, stop
 from tests.waiting import eventually
 
 # For tests whose fixture `settings` says where the accounts are.
@@ -42,14 +42,54 @@ RUNNING: list["Postgres"] = []
 class Postgres:
     """A server that runs, and databases in it."""
 
-    def __init__(self, port: int, user: str) -> None:
-        self._port = port
+    def __init__(self, folder: Path, user: str) -> None:
+        self.port = ports.find_free()
+        self._folder = folder
         self._user = user
         self._emptying: Connection | None = None
+        self._server: Child | None = None
 
-    def url(self, database: str) -> str:
-        """Where a database is."""
-        return str(URL.create("postgresql+psycopg", self._user, host="127.0.0.1", port=self._port, database=database))
+    def start(self) -> None:
+        """Let it run, as it was left the last time."""
+        options = f"-c listen_addresses=127.0.0.1 -c port={self.port} -c unix_socket_directories={self._folder} {FAST}"
+        argv = _as(self._user, "postgres", "-D", self._folder / "data", *options.split())
+        # Not over pg_ctl, which lets it go: it is to end with the tests, however these end.
+        server = self._server = spawn("PostgreSQL", argv, log=self._folder / "log")
+        eventually(lambda: server.check() or self.answers(), 60)
+
+    def stop(self) -> None:
+        """End it, whatever it is at."""
+        if self._server:
+            self.resume()
+            self._server.process.send_signal(signal.SIGQUIT)
+            stop([self._server], 20)
+
+    def freeze(self) -> None:
+        """Let it say nothing more, and everything that it runs: connections are taken by the kernel all the same."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """Let it and everything that it runs be gone."""
+        assert self._server
+        self._signal(signal.SIGKILL)
+        self._server.process.wait(60)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._server
+        # The server itself first, so that it starts nothing more.
+        for pid in (self._server.process.pid, *_children_of(self._server.process.pid)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def url(self, database: str, port: int | None = None) -> str:
+        """Where a database is; by another port, if that leads here."""
+        return str(
+            URL.create("postgresql+psycopg", self._user, host="127.0.0.1", port=port or self.port, database=database)
+        )
 
     def answers(self) -> bool:
         """Whether it takes connections by now."""
@@ -78,6 +118,15 @@ class Postgres:
         counts = "SELECT setval(sequencename::text::regclass, 1, false) FROM pg_sequences"
         self._emptying.exec_driver_sql(";".join([*deletions, counts]))
         return self.url(MADE)
+
+    @contextmanager
+    def locking(self, *tables: str, database: str = MADE) -> Iterator[None]:
+        """Let nobody else read or write these tables."""
+        engine = create_engine(self.url(database))
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE")
+            yield
+        engine.dispose()
 
     def close(self) -> None:
         """Let the connection go."""
@@ -114,24 +163,21 @@ def running() -> Iterator[Postgres]:
     user = _unprivileged()
     folder = Path(tempfile.mkdtemp(prefix="dashboard-postgres-"))
     shutil.chown(folder, user)
-    port, data = ports.find_free(), folder / "data"
+    postgres = Postgres(folder, user)
     try:
-        initdb = _as(user, "initdb", "--pgdata", data, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+        initdb = _as(
+            user, "initdb", "--pgdata", folder / "data", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"
+        )
         subprocess.run(initdb, stdin=subprocess.DEVNULL, capture_output=True, cwd="/", timeout=120, check=True)
-        options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} {FAST}"
-        # Not over pg_ctl, which lets it go: it is to end with the tests, however these end.
-        server = spawn("PostgreSQL", _as(user, "postgres", "-D", data, *options.split()), log=folder / "log")
         try:
-            postgres = Postgres(port, user)
-            eventually(lambda: server.check() or postgres.answers())
+            postgres.start()
             postgres.make(MADE)
             RUNNING.append(postgres)
             yield postgres
             RUNNING.remove(postgres)
             postgres.close()
         finally:
-            server.process.send_signal(signal.SIGQUIT)
-            stop([server], 20)
+            postgres.stop()
     finally:
         shutil.rmtree(folder)
 
@@ -143,6 +189,11 @@ def binaries() -> Path | None:
         return max(folders, key=lambda folder: int(folder.parent.name))
     found = shutil.which("pg_ctl")
     return Path(found).parent if found else None
+
+
+def _children_of(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [child for text in children for child in (int(text), *_children_of(int(text)))]
 
 
 def _unprivileged() -> str:

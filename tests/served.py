@@ -16,8 +16,11 @@ from dashboard import ports
 from dashboard.accounts.models import Role
 from dashboard.accounts.store import Accounts
 from tests.described import check
-from tests.stage import EMAIL, PASSWORD
+from tests.stage import EMAIL, PASSWORD, UNHURRIED
 from tests.waiting import eventually
+
+# How long a database takes on a busy machine is nothing to fail for.
+PATIENT = {f"DATABASE_{what}_TIMEOUT": "60" for what in ("CONNECT", "STATEMENT", "POOL")}
 
 
 class Served:
@@ -36,7 +39,7 @@ class Served:
         argv = [sys.executable, "-P", "-m", "dashboard.cli", "serve", "--port", str(self.port)]
         if files:
             argv = ["sh", "-c", f'ulimit -n {files} && exec "$@"', "sh", *argv]
-        env = os.environ | {"DATA_DIR": str(folder / "data"), "TEMPORAL_ADDRESS": temporal} | environment
+        env = os.environ | {"DATA_DIR": str(folder / "data"), "TEMPORAL_ADDRESS": temporal} | PATIENT | environment
         self.log = folder / "serve.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(argv, cwd=folder, env=env, stdout=log, stderr=log)
@@ -113,7 +116,7 @@ def serving(
 def account(folder: Path) -> Accounts:
     """The accounts of the dashboard that is served from this folder, with one user."""
     (folder / "data").mkdir(exist_ok=True)
-    accounts = Accounts(f"sqlite:///{folder / 'data' / 'accounts.db'}")
+    accounts = Accounts(f"sqlite:///{folder / 'data' / 'accounts.db'}", bounds=UNHURRIED)
     accounts.prepare()
     accounts.ensure(EMAIL, PASSWORD, name="Rita", role=Role.viewer)
     return accounts

@@ -20,6 +20,7 @@ from werkzeug.test import TestResponse
 from dashboard.accounts.models import Role
 from dashboard.accounts.passwords import Passwords
 from dashboard.accounts.store import Accounts
+from dashboard.accounts.timeouts import Timeouts
 from dashboard.app import create_app
 from dashboard.bridge import LoopThread
 from dashboard.demo.children import Child, spawn, stop
@@ -36,6 +37,8 @@ EMAIL = "rita@example.com"
 TIMEOUT = Settings().temporal_timeout
 PASSWORD = "correct horse battery"
 # Hashes that cost nothing: what they are to cost is for the tests of passwords.
+# How long a database takes on a busy machine is nothing to fail for.
+UNHURRIED = Timeouts(connect=60, statement=60, pool=60)
 CHEAP = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
@@ -169,7 +172,7 @@ def dashboard_for(
         **(more or {}),
     )
     make_ready(settings)
-    accounts = Accounts(settings.accounts_url, CHEAP)
+    accounts = Accounts(settings.accounts_url, CHEAP, UNHURRIED)
     accounts.prepare()
     accounts.ensure(EMAIL, PASSWORD, name="Rita", role=Role.viewer)
     connection = Connection(settings.temporal_environment, visibility_rps)

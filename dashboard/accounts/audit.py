@@ -1,19 +1,24 @@
 """What happened, who did it and from where: written once, and never changed."""
 
 import json
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from threading import Lock
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from dashboard.accounts.database import now_in
 from dashboard.accounts.models import LONGEST_ADDRESS, NOW, AuditRow
+from dashboard.accounts.outage import AccountsUnavailable
 
 LONGEST_SUBJECT = 300
+# How much waits in memory at most until the database takes it.
+MOST_POSTPONED = 10_000
 # As the actor of what somebody does who needs no login: whoever may run the commands may do all that they do.
 COMMAND_LINE = "command line"
 
@@ -105,14 +110,21 @@ class Wanted:
 class AuditLog:
     """The audit log of the accounts' database, which refuses to change or remove what is in it."""
 
-    def __init__(self, session: Callable[[], AbstractContextManager[Session]]) -> None:
+    def __init__(
+        self,
+        session: Callable[[], AbstractContextManager[Session]],
+        long_session: Callable[[], AbstractContextManager[Session]],
+    ) -> None:
         self._session = session
+        self._long_session = long_session
+        self._lock = Lock()
+        self._postponed: deque[tuple[Happened, datetime]] = deque()
 
-    def add(self, happened: Happened) -> None:
-        """Write it down, with this moment by the database's clock."""
+    def add(self, happened: Happened, at: datetime | None = None) -> None:
+        """Write it down, with this moment by the database's clock, or with the one when it was."""
         written = happened.plain()
         row = AuditRow(
-            at=NOW,
+            at=at or NOW,
             actor_id=written.actor_id,
             actor=written.actor,
             event=written.event,
@@ -139,13 +151,31 @@ class AuditLog:
             count, first = session.execute(asked).one()
         return count, first + period - now if first else period
 
+    def postpone(self, happened: Happened) -> bool:
+        """Keep it in memory until the database takes it; False if that is full."""
+        with self._lock:
+            if len(self._postponed) >= MOST_POSTPONED:
+                return False
+            self._postponed.append((happened, datetime.now(UTC)))
+            return True
+
+    def write_postponed(self) -> None:
+        """Write down what was postponed, in its order, as far as the database takes it."""
+        with self._lock:
+            while self._postponed:
+                try:
+                    self.add(*self._postponed[0])
+                except AccountsUnavailable:
+                    return
+                self._postponed.popleft()
+
     def read(self, wanted: Wanted, most: int, before: int | None = None) -> list[Entry]:
         """The newest of these entries, at most so many, the newest first; of those before this number, if one is given.
 
         The number that an entry has leads straight to it, however old it is.
         """
         asked = select(*_COLUMNS).where(*_conditions(wanted)).order_by(AuditRow.id.desc()).limit(most)
-        with self._session() as session:
+        with self._long_session() as session:
             found = session.execute(asked.where(AuditRow.id < before) if before is not None else asked)
             return [Entry(*row[:6], json.loads(row.details), row.id, row.at) for row in found]
 

@@ -10,6 +10,7 @@ from dashboard.accounts.identities import Identities
 from dashboard.accounts.models import Role, User
 from dashboard.accounts.passwords import PasswordRefused, check_password_policy
 from dashboard.accounts.store import Accounts, EmailTaken, UserRefused, UserUnknown, normal_name
+from dashboard.accounts.timeouts import COMMAND
 from dashboard.domain.display import display_id, display_text
 from dashboard.settings import SettingsError, load_settings
 
@@ -148,7 +149,7 @@ def _accounts() -> Accounts:
 
 
 def _unprepared() -> Accounts:
-    accounts = Accounts(load_settings().accounts_url)
+    accounts = Accounts(load_settings().accounts_url, bounds=COMMAND)
     click.get_current_context().call_on_close(accounts.close)
     return accounts
 

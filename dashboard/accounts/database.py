@@ -5,34 +5,41 @@ from contextlib import contextmanager
 from datetime import datetime
 from threading import Lock, local
 
-from sqlalchemy import Connection, Engine, make_url, select
-from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy import Connection, Engine, event, make_url, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from dashboard.accounts.clock import ClockComparison
-from dashboard.accounts.engines import engine_of, lock_writes
+from dashboard.accounts.engines import engine_of, lock_writes, takes_changes
 from dashboard.accounts.marks import Marks
 from dashboard.accounts.models import NOW
+from dashboard.accounts.outage import FAILURES, AccountsAway, AccountsUnavailable, CircuitBreaker, is_away
 from dashboard.accounts.revisions import prepare, unusable_told, upgrade
+from dashboard.accounts.timeouts import MIGRATION, Timeouts, Wait, waiting
+
+__all__ = ["AccountsAway", "AccountsUnavailable", "Database"]
 
 # What `together` takes, of all processes: any number, as long as nothing else on the server takes the same for a lock.
 LOCK = 0x7264757365
 
 
-class AccountsUnavailable(Exception):
-    """The database of the accounts does not answer as it should."""
-
-    def __init__(self) -> None:
-        super().__init__("The accounts cannot be read at the moment.")
+# What begins so changes nothing.
+_READING = frozenset({"SELECT", "SET", "SHOW", "PRAGMA"})
+_READABLE = "SELECT 1 FROM users, sessions LIMIT 1"
 
 
 class Database:
-    """The database at a URL, opened when it is first asked. Safe to use from many threads."""
+    """The database at a URL, opened when it is first asked. Safe to use from many threads.
 
-    def __init__(self, url: str) -> None:
+    What is asked of it ends within the bounds, or raises AccountsAway: immediately while it is known to be away.
+    """
+
+    def __init__(self, url: str, bounds: Timeouts | None = None) -> None:
         self._url = url
+        self._bounds = bounds or Timeouts()
         self._engine: Engine | None = None
+        self._breaker = CircuitBreaker(self._probe, self._drop_connections, self._do_what_waits)
+        self._waiting: list[Callable[[], object]] = []
         self._opening = Lock()
         self._marks = Marks(url)
         self._clocks = ClockComparison(self.now)
@@ -45,7 +52,7 @@ class Database:
         Leaves no connection open: the process may fork into workers after this, and a connection must not be shared.
         """
         with unusable_told(self._url):
-            prepare(self._open())
+            prepare(engine_of(make_url(self._url), MIGRATION))
         if self._elsewhere:
             self._clocks.compare()
         self.close()
@@ -53,28 +60,39 @@ class Database:
     def upgrade(self) -> str:
         """Bring the tables to those of today, and return their revision. Raises SettingsError."""
         with unusable_told(self._url):
-            revision = upgrade(self._open())
-        self.close()
-        return revision
+            return upgrade(engine_of(make_url(self._url), MIGRATION))
 
     def close(self) -> None:
         """Close the connections; the next question opens new ones."""
-        with self._opening:
-            if self._engine:
-                self._engine.dispose()
+        self._breaker.reset()
+        self._drop_connections()
         self._marks.close()
 
+    @property
+    def away_since(self) -> float | None:
+        """When it was noticed that the database does not answer, by the monotonic clock; None while it does."""
+        return self._breaker.unread_since
+
+    def when_back(self, act: Callable[[], object]) -> None:
+        """Do this, in a thread, each time when the database answers again and takes changes."""
+        self._waiting.append(act)
+
+    @property
+    def takes_changes(self) -> bool:
+        """Whether nothing is known against it that the database is written to."""
+        return self._breaker.unread_since is None and not self._breaker.unwritten
+
     def mark(self) -> object:
-        """Something that stays equal as long as nobody, in any process, has written to the accounts.
+        """Something that stays equal as long as nobody, in any process, has written to the accounts, which are there.
 
         It takes microseconds to tell. Where the database cannot, it is never equal.
         """
-        return self._marks.latest()
+        return self._marks.latest(), self.takes_changes
 
     @contextmanager
     def session(self) -> Iterator[Session]:
         """One transaction; what was changed in it is committed at its end. Within `together`, it is a part of that."""
-        with _failures_told():
+        with self._asking():
             if whole := self._joined():
                 yield whole
                 whole.flush()
@@ -83,6 +101,15 @@ class Database:
             else:
                 with Session(self._open(), expire_on_commit=False) as session, session.begin():
                     yield session
+
+    @contextmanager
+    def long_session(self) -> Iterator[Session]:
+        """One transaction that reads much, and may take ten times as long as others."""
+        bounds = self._bounds.longer(10)
+        with self._asking(bounds), Session(self._open(), expire_on_commit=False) as session, session.begin():
+            if session.get_bind().dialect.name == "postgresql":
+                session.connection().exec_driver_sql(f"SET LOCAL statement_timeout = {int(bounds.statement * 1_000)}")
+            yield session
 
     @contextmanager
     def alone(self, lock: int) -> Iterator[Session]:
@@ -120,7 +147,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection to ask with, without the ORM."""
-        with _failures_told():
+        with self._asking():
             if whole := self._joined():
                 yield whole.connection()
             else:
@@ -150,20 +177,58 @@ class Database:
     def _open(self) -> Engine:
         with self._opening:
             if self._engine is None:
-                self._engine = engine_of(make_url(self._url))
+                self._engine = engine_of(make_url(self._url), self._bounds, self._breaker.check)
+                event.listen(self._engine, "before_cursor_execute", self._refuse_changes)
             return self._engine
+
+    @contextmanager
+    def _asking(self, bounds: Timeouts | None = None) -> Iterator[None]:
+        """Bound what is asked in here, and tell of what goes wrong."""
+        if self._joined():
+            with self._failures_told():
+                yield
+            return
+        self._breaker.check()
+        wait = Wait(bounds or self._bounds, self._breaker.probe, self._breaker.is_open)
+        with self._failures_told(), waiting(wait):
+            yield
+
+    @contextmanager
+    def _failures_told(self) -> Iterator[None]:
+        try:
+            yield
+        except IntegrityError:
+            raise
+        except FAILURES as exc:
+            if not is_away(exc):
+                raise AccountsUnavailable from exc
+            self._breaker.note(exc)
+            raise AccountsAway from exc
+
+    def _refuse_changes(self, _connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        if self._breaker.unwritten and statement.split(None, 1)[0].upper() not in _READING:
+            self._breaker.check(writing=True)
+
+    def _probe(self) -> bool:
+        """Whether the database takes changes, on a new connection. Raises one of FAILURES where it cannot be read."""
+        # It is given up soon, so that another finds out that the database is back.
+        bounds = self._bounds.probe
+        engine = engine_of(make_url(self._url), bounds)
+        with waiting(Wait(bounds)), engine.connect() as connection:
+            connection.exec_driver_sql(_READABLE)
+            return takes_changes(connection)
+
+    def _drop_connections(self) -> None:
+        """Let new connections be made for whatever is asked from now on: those that are silent stay so."""
+        with self._opening:
+            if self._engine:
+                self._engine.dispose()
+
+    def _do_what_waits(self) -> None:
+        for act in self._waiting:
+            act()
 
 
 def now_in(database: Connection | Session) -> datetime:
     """This moment by the database's clock, asked in the midst of a transaction."""
     return database.execute(select(NOW)).scalar_one()
-
-
-@contextmanager
-def _failures_told() -> Iterator[None]:
-    try:
-        yield
-    except IntegrityError:
-        raise
-    except (DBAPIError, PoolTimeout, OSError) as exc:
-        raise AccountsUnavailable from exc

@@ -1,24 +1,61 @@
 """The databases of the accounts: a SQLite file by default, any other by its URL."""
 
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, NullPool, QueuePool, create_engine, event
+from sqlalchemy.exc import DBAPIError
 
-BUSY_MILLISECONDS = 5000
+from dashboard.accounts.outage import is_away
+from dashboard.accounts.timeouts import Timeouts, connection_works
+
+# What has to wait, or is refused, where no change is taken.
+_CHANGES = {
+    "sqlite": "BEGIN IMMEDIATE",
+    "postgresql": "LOCK TABLE users, sessions, login_failures, audit IN ROW EXCLUSIVE MODE NOWAIT",
+}
+# What SQLite takes at most for how long it waits for a lock.
+_LONGEST_MILLISECONDS = 2**31 - 1
 
 
-def engine_of(url: URL) -> Engine:
-    """Opens the database at this URL when it is first asked; a SQLite file is made private to the user."""
-    # Errors are logged, and among the parameters are password hashes.
+def engine_of(url: URL, bounds: Timeouts, check: Callable[[], None] | None = None) -> Engine:
+    """Opens the database at this URL when it is first asked; a SQLite file is made private to the user.
+
+    With `check`, which may raise instead of a connection being made, connections are kept; else each is closed again.
+    """
+    named = url.get_backend_name() != "sqlite" or url.database not in {None, "", ":memory:"}
+    kept: dict[str, Any] = {"poolclass": NullPool} if named else {}
+    if named and check:
+        kept = {"poolclass": QueuePool, "pool_timeout": bounds.pool}
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
-    if url.database and url.database != ":memory:":
-        _private_file(Path(url.database))
-    engine = create_engine(url, hide_parameters=True)
-    event.listen(engine, "connect", _set_up_sqlite)
+        return _of_server(url, bounds, check, kept)
+    if named:
+        _private_file(Path(str(url.database)))
+    # Errors are logged, and among the parameters are password hashes.
+    engine = create_engine(url, hide_parameters=True, **kept)
+    event.listen(engine, "connect", partial(_set_up_sqlite, bounds))
+    return engine
+
+
+def _of_server(url: URL, bounds: Timeouts, check: Callable[[], None] | None, kept: dict[str, Any]) -> Engine:
+    engine = create_engine(url, pool_pre_ping=True, hide_parameters=True, **kept)
+    event.listen(engine, "checkout", connection_works)
+
+    def connect(dialect: Any, _record: object, arguments: Any, parameters: dict[str, Any]) -> Any:  # noqa: ANN401
+        if check:
+            check()
+        if dialect.driver != "psycopg":
+            return None
+        from dashboard.accounts import postgresql
+
+        return postgresql.connect(bounds, tuple(arguments), parameters)
+
+    event.listen(engine, "do_connect", connect)
     return engine
 
 
@@ -31,17 +68,32 @@ def lock_writes(connection: Connection, lock: int) -> None:
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({lock})")
 
 
+def takes_changes(connection: Connection) -> bool:
+    """Whether the database takes changes now: it may not be there to be read alone, or locked by another process."""
+    statement = _CHANGES.get(connection.dialect.name)
+    if statement is None:
+        return True
+    try:
+        connection.exec_driver_sql(statement)
+    except DBAPIError as exc:
+        return not is_away(exc)
+    finally:
+        connection.rollback()
+    return True
+
+
 def _private_file(path: Path) -> None:
     # SQLite would make it readable for all; its journal files take the mode of this one.
     path.parent.mkdir(parents=True, exist_ok=True)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
 
 
-def _set_up_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401  whatever the driver calls a connection
+def _set_up_sqlite(bounds: Timeouts, connection: Any, _record: object) -> None:  # noqa: ANN401  the driver's own
     # The file is on this machine, and so its clock is this one.
     connection.create_function("statement_timestamp", 0, _moment)
+    milliseconds = _LONGEST_MILLISECONDS if bounds.statement == inf else int(bounds.statement * 1_000)
     cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
+    cursor.execute(f"PRAGMA busy_timeout = {milliseconds}")
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()

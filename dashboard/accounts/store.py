@@ -14,11 +14,13 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from dashboard.accounts.admissions import Admissions
 from dashboard.accounts.audit import AuditLog
 from dashboard.accounts.database import Database
 from dashboard.accounts.kiosk_links import KioskLinks
 from dashboard.accounts.models import NOW, ApiTokenRow, RefreshTokenRow, Role, SessionRow, User, UserRow
 from dashboard.accounts.passwords import Hashed, Passwords
+from dashboard.accounts.timeouts import Timeouts
 
 LONGEST_EMAIL = 254
 LONGEST_NAME = 200
@@ -71,11 +73,18 @@ def normal_name(text: str | None) -> str | None:
 class Accounts(Database):
     """The users. Safe to use from many threads and, on one database, from many processes."""
 
-    def __init__(self, url: str, passwords: Passwords | None = None) -> None:
-        super().__init__(url)
+    def __init__(self, url: str, passwords: Passwords | None = None, bounds: Timeouts | None = None) -> None:
+        super().__init__(url, bounds)
         self._passwords = passwords or Passwords()
         self.kiosk_links = KioskLinks(self.session)
-        self.audit = AuditLog(self.session)
+        self.audit = AuditLog(self.session, self.long_session)
+        self.admissions = Admissions(self)
+        self.when_back(self.audit.write_postponed)
+
+    def close(self) -> None:
+        """Close the connections; the next question opens new ones."""
+        self.admissions.close()
+        super().close()
 
     def hashed(self, password: str) -> Hashed:
         """The password as `add` and `set_password` take it, too: for who is to do that in little time."""

@@ -5,6 +5,7 @@ from flask import g, request
 from flask_login import current_user
 
 from dashboard.accounts.audit import Event, Happened
+from dashboard.accounts.database import AccountsAway
 from dashboard.accounts.models import User
 from dashboard.web.guard import the_accounts
 from dashboard.web.shares import check_rate
@@ -16,14 +17,19 @@ _WARNINGS = frozenset({Event.login_failed, Event.login_throttled, Event.refresh_
 
 
 def record(
-    event: Event, *, subject: str | None = None, actor: User | None = None, **details: str | int | bool | None
+    event: Event,
+    *,
+    subject: str | None = None,
+    actor: User | None = None,
+    postpone: bool = False,
+    **details: str | int | bool | None,
 ) -> None:
     """Write down what the `actor` did, or whoever is logged in, with the request's address and id.
 
     `subject` is what it was done to: a release id, a user's address, the address of a table. `details` are what
     else there is to say of it; secrets never are. Raises AccountsUnavailable, or Refused of who does too much: what is
     not written down must not pass as done. Of what is done `together` it is a part: written and told of with the rest,
-    or not at all.
+    or not at all. With `postpone` it is told of immediately, and written when the database is back if it is away.
     """
     who = actor or (current_user if current_user.is_authenticated else None)
     if who:
@@ -37,7 +43,12 @@ def record(
         g.get("request_id"),
         details,
     ).plain()
-    the_accounts().audit.add(happened)
+    try:
+        the_accounts().audit.add(happened)
+    except AccountsAway as exc:
+        if not postpone or not the_accounts().audit.postpone(happened):
+            raise
+        g.accounts_away = exc
     # What is told of has to hold.
     the_accounts().afterwards(lambda: _tell(happened))
 

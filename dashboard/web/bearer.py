@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from flask import Flask, current_app, request
 
+from dashboard.accounts.admissions import Way
 from dashboard.accounts.api_tokens import PREFIX, ApiTokens, Scope
 from dashboard.accounts.models import User
 from dashboard.accounts.refresh_tokens import RefreshTokens
@@ -55,6 +56,11 @@ def sent_token() -> str | None:
     scheme, _, sent = request.headers.get("Authorization", "").partition(" ")
     takes_one = wants_json() or request.endpoint == "badges.badge"
     return sent.strip() if takes_one and scheme.lower() == "bearer" else None
+
+
+def way_of(token: str) -> Way:
+    """What kind of token this is."""
+    return Way.api_token if token.startswith(PREFIX) else Way.user
 
 
 def bearer_of(token: str, accounts: Accounts) -> Bearer | None:

@@ -10,13 +10,16 @@ from flask_login import LoginManager, current_user
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.wrappers import Response as BaseResponse
 
+from dashboard.accounts.admissions import Way
 from dashboard.accounts.api_tokens import Scope
 from dashboard.accounts.database import AccountsUnavailable
 from dashboard.accounts.models import Role, User
+from dashboard.accounts.opaque import hash_of
 from dashboard.accounts.sessions import BrowserSession, Sessions
 from dashboard.accounts.store import Accounts
 from dashboard.bounds import MAX_TARGET
-from dashboard.web.bearer import bearer_of, sent_token
+from dashboard.web.away import let_in, refuse_changes_while_away
+from dashboard.web.bearer import bearer_of, sent_token, way_of
 from dashboard.web.errors import Refused, answer, wants_fragment, wants_json, wants_stream, wants_wall
 from dashboard.web.security import local_target
 
@@ -123,6 +126,7 @@ def the_sessions() -> Sessions:
 def _guard() -> BaseResponse | None:
     """Let pass who is logged in, and what is public; send the others where they can log in."""
     if _asked_endpoint() in PUBLIC or _is_within_scope() or _is_wall_screen():
+        refuse_changes_while_away()
         return None
     if "accounts_failure" in g:
         raise g.accounts_failure
@@ -160,7 +164,7 @@ def _is_wall_screen() -> bool:
     if not token or request.endpoint not in WALL or request.method not in {"GET", "HEAD"}:
         return False
     try:
-        g.kiosk_link = the_accounts().kiosk_links.admits(token)
+        g.kiosk_link = let_in(Way.screen, hash_of(token), lambda: the_accounts().kiosk_links.admits(token))
     except AccountsUnavailable as exc:
         g.accounts_failure = exc
         return False
@@ -177,7 +181,8 @@ def _unauthorized() -> Refused:
 
 def unavailable(exc: AccountsUnavailable) -> Response:
     """The answer where the accounts cannot be read or written to."""
-    log.error("accounts_unavailable", exc_info=exc)
+    # Where it is refused without a question, the first of those that had to wait has said why.
+    log.error("accounts_unavailable", exc_info=exc if exc.__cause__ else None)
     return answer(Refused(503, "accounts_unavailable", str(exc), headers={"Retry-After": "5"}))
 
 
@@ -222,7 +227,9 @@ def _from_session(secret: str) -> SignedIn | None:
     if sent_token() is not None:
         return None
     try:
-        found = the_sessions().find(secret)
+        found = let_in(
+            Way.session, hash_of(secret), lambda: the_sessions().find(secret), until=lambda found: found[1].expires_at
+        )
     except AccountsUnavailable as exc:
         # Told by the guard. Here it would come again when the page of the error asks who is looking at it.
         g.accounts_failure = exc
@@ -238,7 +245,7 @@ def _from_bearer(_request: object) -> SignedIn | None:
     if sent is None:
         return None
     try:
-        bearer = bearer_of(sent, the_accounts())
+        bearer = let_in(way_of(sent), hash_of(sent), lambda: bearer_of(sent, the_accounts()), user=lambda one: one.user)
     except AccountsUnavailable as exc:
         g.accounts_failure = exc
         return None

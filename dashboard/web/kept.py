@@ -13,6 +13,7 @@ from dashboard.accounts.kept import Kept, KeptConflict, KeptRefused, Preferences
 from dashboard.accounts.store import Accounts
 from dashboard.domain.ids import parse_release_id
 from dashboard.pages.kept import SettingsPage, Star, ViewItem, ViewsBar
+from dashboard.web.away import value_or
 from dashboard.web.errors import Refused, answer, conflict, invalid_parameter, wants_fragment
 from dashboard.web.formats import theme
 from dashboard.web.guard import asked_page
@@ -174,9 +175,9 @@ def _preferences() -> Preferences:
 def _views_bar() -> ViewsBar:
     kept, user = the_kept(), current_user.id
     return ViewsBar(
-        views=_items(kept.views(user)),
-        others=_items(kept.views_of_others(user)),
-        stars=kept.stars(user),
+        views=_items(value_or((), lambda: kept.views(user))),
+        others=_items(value_or((), lambda: kept.views_of_others(user))),
+        stars=value_or((), lambda: kept.stars(user)),
         asked=filter_query(asked_filter()),
         starred="starred" in request.args,
         here=asked_page() or "",
@@ -184,7 +185,8 @@ def _views_bar() -> ViewsBar:
 
 
 def _star(release_id: str) -> Star:
-    return Star(release_id=release_id, starred=release_id in the_kept().stars(current_user.id), here=asked_page() or "")
+    stars = value_or((), lambda: the_kept().stars(current_user.id))
+    return Star(release_id=release_id, starred=release_id in stars, here=asked_page() or "")
 
 
 def _items(views: Iterable[View]) -> tuple[ViewItem, ...]:

@@ -69,12 +69,16 @@ _IN_PATHS: dict[str, tuple[str, Schema]] = {
 }
 _TEXT: Schema = {"type": "string"}
 _ETAG = {"ETag": {"description": "Names what the answer says.", "required": True, "schema": _TEXT}}
-_AS_OF = {
+_DATED = {
+    "Accounts-Away": {
+        "description": "`read-only` while the accounts' database does not answer: changes are refused.",
+        "schema": _TEXT,
+    },
     "As-Of": {
         "description": "When it was read from Temporal, in UTC.",
         "required": True,
         "schema": {"type": "string", "format": "date-time"},
-    }
+    },
 }
 _OF_ERRORS = {
     401: {"WWW-Authenticate": {"description": "`Bearer`, and what is wrong with the token.", "schema": _TEXT}},
@@ -134,7 +138,7 @@ def body(schema: Schema, operation: Operation, example: Any) -> Schema:  # noqa:
 def good(code: int, answers: list[Schema], example: Any, *, dated: bool, tagged: bool) -> Schema:  # noqa: ANN401 - JSON
     """An answer that is no error, of one of these models; without any it has no body."""
     said: Schema = {"description": _SAYS[code]}
-    headers = (_ETAG if tagged else {}) | (_AS_OF if dated else {})
+    headers = (_ETAG if tagged else {}) | (_DATED if dated else {})
     if headers and code in {200, 304}:
         said["headers"] = headers
     if answers:

@@ -28,6 +28,7 @@ from dashboard.pages.releases import ReleasesPage
 from dashboard.pages.starred import StarredPage
 from dashboard.pages.tables import problems_table, releases_table, starred_table
 from dashboard.web.asked import a_release
+from dashboard.web.away import value_or
 from dashboard.web.errors import answer, invalid_parameter
 from dashboard.web.finding import WORDS, asked_words, page_links
 from dashboard.web.kept import the_kept
@@ -56,7 +57,7 @@ NEAR = a_release("in", "The release at which the user is: its pages are among th
 @blueprint.get("/")
 def home() -> Response:
     """Go to the list: to the view of it that the viewer begins with, if they have chosen one."""
-    view = the_kept().default_view(current_user.id)
+    view = value_or(None, lambda: the_kept().default_view(current_user.id))
     return redirect(url_for("web.releases") + (f"?{view.query}" if view else ""))
 
 

@@ -41,7 +41,7 @@ PREFLIGHT = {
     "Access-Control-Max-Age": "600",
 }
 
-EXPOSED = "As-Of, Content-Disposition, ETag, Link, Retry-After, X-Request-ID"
+EXPOSED = "Accounts-Away, As-Of, Content-Disposition, ETag, Link, Retry-After, X-Request-ID"
 
 
 class OpaqueSessions(SessionInterface):

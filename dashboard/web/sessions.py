@@ -14,6 +14,7 @@ from dashboard.accounts.sessions import Sessions
 from dashboard.accounts.store import Accounts
 from dashboard.settings import Settings
 from dashboard.web.audit import record
+from dashboard.web.away import is_away
 from dashboard.web.errors import wants_fragment, wants_json, wants_stream, wants_wall
 from dashboard.web.guard import SignedIn, the_accounts, the_sessions
 from dashboard.web.security import SAFE_METHODS
@@ -87,7 +88,7 @@ def device(agent: str) -> str:
 
 def _note_activity(response: Response) -> Response:
     found = g.get("browser_session")
-    if found and response.status_code < 400 and _is_activity():
+    if found and response.status_code < 400 and _is_activity() and not is_away():
         try:
             the_sessions().saw(found)
         except AccountsUnavailable as exc:

@@ -120,4 +120,4 @@ def _outline(shown: Shown, address: Address) -> bytes:
 def still_welcome(app: Flask, environ: dict[str, Any]) -> bool:
     """Whether the session that asked for a stream has not ended. That the accounts cannot be read does not end it."""
     with app.request_context(environ):
-        return bool(current_user.is_authenticated) or "accounts_failure" in g
+        return bool(current_user.is_authenticated) or ("accounts_failure" in g and not g.get("ended_before"))

@@ -174,7 +174,7 @@ def _write_down(release_ids: Iterable[str]) -> None:
         viewer, way, details = _viewer()
 
         def write(seen: str = release_id, way: str = way, details: dict[str, Any] = details) -> None:
-            record(Event.release_viewed, subject=seen, way=way, **details)
+            record(Event.release_viewed, subject=seen, postpone=True, way=way, **details)
 
         asks_by_itself = way in _PAGES and (wants_fragment() or wants_stream())
         looks.note((viewer, release_id, way), write, open_page=asks_by_itself)

@@ -34,6 +34,12 @@ export function noteStatus(status) {
   if (status) document.documentElement.dataset.over = String(status === 401);
 }
 
+/** Take note of whether anything can be changed. @param {Headers | undefined} headers */
+function noteAway(headers) {
+  const away = document.getElementById("away");
+  if (away && headers) away.hidden = !headers.has("Accounts-Away");
+}
+
 /** @param {"" | "on" | "old" | "lost"} name @param {string} text */
 export function pulse(name, text) {
   const element = document.getElementById("pulse");
@@ -226,6 +232,7 @@ if (watched) {
 
 document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
   noteStatus(ctx.response?.status);
+  noteAway(ctx.response?.headers);
   // Rows that were loaded are of one version with the page, or the page asks for what they have in common.
   const loaded = ctx.sourceElement.matches("[data-rows]") && ctx.response?.headers.get("HX-PTag");
   if (loaded && loaded.split(".")[0] !== shownVersion()) refresh();

@@ -21,14 +21,14 @@ from dashboard.accounts.kept import (
 )
 from dashboard.accounts.models import User, UserRow
 from dashboard.accounts.store import Accounts
-from tests.stage import CHEAP, PASSWORD
+from tests.stage import CHEAP, PASSWORD, UNHURRIED
 
 pytestmark = pytest.mark.unit
 
 
 @pytest.fixture
 def accounts(tmp_path: Path) -> Iterator[Accounts]:
-    accounts = Accounts(f"sqlite:///{tmp_path / 'accounts.db'}", CHEAP)
+    accounts = Accounts(f"sqlite:///{tmp_path / 'accounts.db'}", CHEAP, UNHURRIED)
     accounts.prepare()
     yield accounts
     accounts.close()

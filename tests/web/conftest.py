@@ -18,7 +18,7 @@ from dashboard.settings import Settings
 from tests.oidc_provider import OpenIdProvider, provided
 from tests.postgres import Postgres, binaries, running
 from tests.ready import make_ready
-from tests.stage import CHEAP
+from tests.stage import CHEAP, UNHURRIED
 
 EMAIL = "rita@example.com"
 PASSWORD = "correct horse battery"
@@ -48,7 +48,7 @@ def open_accounts() -> Iterator[Callable[..., Accounts]]:
     with ExitStack() as stack:
 
         def opened(url: str, passwords: Passwords | None = None) -> Accounts:
-            accounts = Accounts(url, passwords or CHEAP)
+            accounts = Accounts(url, passwords or CHEAP, UNHURRIED)
             stack.callback(accounts.close)
             return accounts
 

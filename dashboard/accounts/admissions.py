@@ -1,0 +1,183 @@
+"""Who was let in lately: they go on looking while the database does not answer, unless it was known to have ended.
+
+What lets them in is looked at again every second, all of it with a few questions, so that what another process ends
+is over here as well before the database may be gone. What this process ends is looked at as soon as it has.
+"""
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from time import monotonic
+from typing import Any
+
+from cachetools import LRUCache, TTLCache
+from sqlalchemy import Connection, select
+
+from dashboard.accounts.database import AccountsUnavailable, Database
+from dashboard.accounts.kiosk_links import KioskLinkRow
+from dashboard.accounts.models import ApiTokenRow, SessionRow, User, UserRow
+
+# Who was let in within so many seconds before the database went away is shown what is known, for so long.
+LATELY_SECONDS = 60.0
+LONGEST_SECONDS = 600.0
+# An open stream asks about itself once a minute.
+STREAM_SECONDS = 150.0
+VERIFY_SECONDS = 1.0
+KEEP = 10_000
+# Of what is verified with one question.
+_AT_ONCE = 500
+
+
+class Way(StrEnum):
+    """By what somebody is let in."""
+
+    session = "session"
+    api_token = "api_token"  # noqa: S105  the name of a way
+    screen = "screen"
+    # By what names a user and an epoch of theirs: an access token, or the link of a badge.
+    user = "user"
+
+
+@dataclass(frozen=True, slots=True)
+class _Admission:
+    found: Any
+    proof: str
+    at: float
+    until: datetime | None
+
+
+Key = tuple[Way, str]
+
+
+class Admissions:
+    """Those of the last minutes, by the hash of what was shown. Safe to use from many threads."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._admitted: LRUCache[Key, _Admission] = LRUCache(KEEP)
+        self._ended: TTLCache[Key, bool] = TTLCache(KEEP, 3600)
+        self._mark: object = None
+        self._stop: threading.Event | None = None
+
+    def note(
+        self, way: Way, hashed: str, found: object, user: User | None = None, until: datetime | None = None
+    ) -> None:
+        """Remember what was found by this, or that nothing was; `until` is when it ends by itself."""
+        proof = _proof_of(user.id, user.epoch) if way is Way.user and user else hashed
+        with self._lock:
+            if not found:
+                self._admitted.pop((way, hashed), None)
+                return
+            self._admitted[way, hashed] = _Admission(found, proof, monotonic(), until)
+            if self._stop is None:
+                self._stop = threading.Event()
+                threading.Thread(
+                    target=self._keep_verifying, args=(self._stop,), name="admissions", daemon=True
+                ).start()
+
+    def recall(self, way: Way, hashed: str, *, stream: bool = False) -> Any | None:  # noqa: ANN401  as it was noted
+        """What was found by this, if it was so short before the database went away that it still counts."""
+        now = monotonic()
+        away_since = self._database.away_since or now
+        with self._lock:
+            admission = self._admitted.get((way, hashed))
+        if admission is None or now - away_since > LONGEST_SECONDS:
+            return None
+        lately = away_since - admission.at <= (STREAM_SECONDS if stream else LATELY_SECONDS)
+        lasts = admission.until is None or admission.until > datetime.now(UTC)
+        return admission.found if lately and lasts else None
+
+    def has_ended(self, way: Way, hashed: str) -> bool:
+        """Whether it was noticed that this lets in nobody any more."""
+        with self._lock:
+            return (way, hashed) in self._ended
+
+    def verify(self) -> None:
+        """Forget what lets in nobody any more; what cannot be looked at now stays. Raises AccountsUnavailable."""
+        mark = self._database.mark()
+        if mark == self._mark:
+            return
+        with self._lock:
+            due = {key: one for key, one in self._admitted.items() if monotonic() - one.at <= STREAM_SECONDS}
+        with self._database.reading() as connection:
+            holding = {
+                way: _holding(connection, way, {one.proof for key, one in due.items() if key[0] is way}) for way in Way
+            }
+        with self._lock:
+            for key, one in due.items():
+                if one.proof not in holding[key[0]] and self._admitted.get(key) is one:
+                    del self._admitted[key]
+                    self._ended[key] = True
+        self._mark = mark
+
+    def close(self) -> None:
+        """Forget all, and look at nothing more."""
+        with self._lock:
+            if self._stop:
+                self._stop.set()
+            self._stop = None
+            self._admitted.clear()
+
+    def _keep_verifying(self, stop: threading.Event) -> None:
+        while not stop.wait(VERIFY_SECONDS):
+            if self._is_idle(stop):
+                return
+            try:
+                self.verify()
+            except AccountsUnavailable:
+                continue
+
+    def _is_idle(self, stop: threading.Event) -> bool:
+        """Whether nobody was let in for so long that there is nothing to look at."""
+        with self._lock:
+            busy = any(monotonic() - one.at <= STREAM_SECONDS for one in self._admitted.values())
+            if not busy and self._stop is stop:
+                self._stop = None
+            return not busy
+
+
+def _proof_of(user_id: str, epoch: int) -> str:
+    return f"{user_id} {epoch}"
+
+
+def _holding(connection: Connection, way: Way, proofs: Iterable[str]) -> set[str]:
+    """Those of these that still let somebody in."""
+    asked, found = sorted(proofs), set()
+    for start in range(0, len(asked), _AT_ONCE):
+        found |= _QUESTIONS[way](connection, asked[start : start + _AT_ONCE])
+    return found
+
+
+def _sessions(connection: Connection, hashes: list[str]) -> set[str]:
+    holds = (SessionRow.epoch == UserRow.epoch) & UserRow.disabled_at.is_(None)
+    asked = select(SessionRow.id_hash).join(UserRow, UserRow.id == SessionRow.user_id)
+    return set(connection.scalars(asked.where(SessionRow.id_hash.in_(hashes), holds)))
+
+
+def _api_tokens(connection: Connection, hashes: list[str]) -> set[str]:
+    holds = ApiTokenRow.revoked_at.is_(None) & UserRow.disabled_at.is_(None)
+    asked = select(ApiTokenRow.token_hash).join(UserRow, UserRow.id == ApiTokenRow.user_id)
+    return set(connection.scalars(asked.where(ApiTokenRow.token_hash.in_(hashes), holds)))
+
+
+def _screens(connection: Connection, hashes: list[str]) -> set[str]:
+    holds = (KioskLinkRow.epoch == UserRow.epoch) & UserRow.disabled_at.is_(None)
+    asked = select(KioskLinkRow.token_hash).join(UserRow, UserRow.id == KioskLinkRow.user_id)
+    return set(connection.scalars(asked.where(KioskLinkRow.token_hash.in_(hashes), holds)))
+
+
+def _users(connection: Connection, proofs: list[str]) -> set[str]:
+    ids = {proof.partition(" ")[0] for proof in proofs}
+    asked = select(UserRow.id, UserRow.epoch).where(UserRow.id.in_(ids), UserRow.disabled_at.is_(None))
+    return {_proof_of(*row) for row in connection.execute(asked)}
+
+
+_QUESTIONS: dict[Way, Callable[[Connection, list[str]], set[str]]] = {
+    Way.session: _sessions,
+    Way.api_token: _api_tokens,
+    Way.screen: _screens,
+    Way.user: _users,
+}

@@ -1,0 +1,98 @@
+"""Pages while the accounts' database is away: shown to who was let in lately, to read alone, and saying so."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar
+
+from flask import Flask, Response, current_app, g, request
+
+from dashboard.accounts.admissions import Way
+from dashboard.accounts.database import AccountsAway, AccountsUnavailable
+from dashboard.accounts.models import User
+from dashboard.accounts.store import Accounts
+from dashboard.web.errors import wants_stream
+from dashboard.web.security import SAFE_METHODS
+from dashboard.web.told import TOLD
+
+T = TypeVar("T")
+HEADER = "Accounts-Away"
+
+
+def init_app(app: Flask) -> None:
+    """Mark what is answered meanwhile. What this process has changed is seen by the next request that it lets in."""
+    app.before_request(_note_that_nothing_is_written)
+    app.after_request(_marked)
+    app.after_request(_verified)
+
+
+def let_in(
+    way: Way,
+    hashed: str,
+    find: Callable[[], T | None],
+    *,
+    user: Callable[[T], User] | None = None,
+    until: Callable[[T], datetime] | None = None,
+) -> T | None:
+    """Return what `find` finds; while the database is away, what it found lately. Raises AccountsUnavailable."""
+    admissions = _accounts().admissions
+    try:
+        found = find()
+    except AccountsAway as exc:
+        g.ended_before = admissions.has_ended(way, hashed)
+        recalled: T | None = admissions.recall(way, hashed, stream=wants_stream())
+        if recalled is None:
+            raise
+        g.accounts_away = exc
+        return recalled
+    admissions.note(
+        way, hashed, found, user(found) if found and user else None, until(found) if found and until else None
+    )
+    return found
+
+
+def is_away() -> bool:
+    """Whether this request is answered without the database, or without that anything is written to it."""
+    return "accounts_away" in g
+
+
+def refuse_changes_while_away() -> None:
+    """Raise AccountsAway for what would change something."""
+    if is_away() and request.method not in SAFE_METHODS:
+        raise g.accounts_away
+
+
+def _accounts() -> Accounts:
+    accounts: Accounts = current_app.extensions["accounts"]
+    return accounts
+
+
+def _note_that_nothing_is_written() -> None:
+    if not _accounts().takes_changes:
+        g.accounts_away = AccountsAway()
+
+
+def _marked(response: Response) -> Response:
+    if is_away() and request.endpoint != "static":
+        response.headers[HEADER] = "read-only"
+        # The same without the mark is another answer.
+        request.environ.pop(TOLD, None)
+    return response
+
+
+def _verified(response: Response) -> Response:
+    if request.method not in SAFE_METHODS and response.status_code < 400 and not is_away():
+        try:
+            _accounts().admissions.verify()
+        except AccountsUnavailable:
+            # What lets in is looked at again in a moment.
+            return response
+    return response
+
+
+def value_or(otherwise: Any, find: Callable[[], Any]) -> Any:  # noqa: ANN401  of what the page shows beside the releases
+    """Return what `find` finds; while the database is away, this."""
+    try:
+        return find()
+    except AccountsAway as exc:
+        g.accounts_away = exc
+        return otherwise
