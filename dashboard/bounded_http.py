@@ -70,6 +70,7 @@ class BoundedHttp(HttpToolsProtocol):
                 self.drop()
             return
         if not self._receiving:
+            self._unfinished = 0
             self._begin()
         self._unfinished += len(data)
         super().data_received(data)
@@ -149,7 +150,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _begin(self) -> None:
         self._receiving, self._in_body = True, False
-        self._head_size = self._head_count = self._unfinished = 0
+        self._head_size = self._head_count = 0
         self._wait()
 
     def _wait(self) -> None:
@@ -157,7 +158,8 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _count(self, size: int) -> None:
         self._head_size += size
-        self._unfinished = 0
+        # What follows it in the same piece is not read yet, however much that is.
+        self._unfinished = max(self._unfinished - size, 0)
 
     def _stop(self, status: int) -> None:
         """Refuse a request while it is parsed, which ends that."""

@@ -96,6 +96,11 @@ def test_what_comes_after_a_body_in_chunks_counts_as_headers(bounded: Served) ->
     assert sent(bounded, chunked + headers(1_000) + b"\r\n")[0] in {0, 431}
 
 
+@pytest.mark.parametrize("begun", [b"x: ", b"x: y\r\nz", b""], ids=["value", "second", "name"])
+def test_a_header_without_an_end_counts_from_its_first_piece_on(bounded: Served, begun: bytes) -> None:
+    assert sent(bounded, HEAD + begun + b"y" * 75_000)[0] == 431
+
+
 def test_a_refusal_says_so_in_the_form_of_the_api_and_has_the_headers_of_every_answer(bounded: Served) -> None:
     status, text, _ = bounded.ask("GET", f"/api/releases?q={'x' * MAX_TARGET}")
     assert (status, json.loads(text)["error"]["code"]) == (414, "target_too_long")
