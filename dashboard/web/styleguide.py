@@ -19,8 +19,11 @@ from dashboard.web import (
     examples_of_viewers,
     samples,
 )
+from dashboard.web.asked import OPEN, RUN
 from dashboard.web.contrast import Token, tokens
 from dashboard.web.examples import Example, side_by_side
+from dashboard.web.narrowed import NARROWING
+from dashboard.web.operations import described
 
 blueprint = Blueprint("styleguide", __name__)
 
@@ -76,6 +79,7 @@ def init_app(app: Flask) -> None:
 
 
 @blueprint.get("/styleguide")
+@described(query=(RUN, OPEN, *NARROWING))
 def styleguide() -> str:
     """Show every part in every state."""
     numbers = count(1)
