@@ -2,7 +2,7 @@
 
 interface HtmxContext {
   sourceElement: HTMLElement;
-  request: { body: FormData | URLSearchParams; cache?: RequestCache };
+  request: { body: FormData | URLSearchParams; cache?: RequestCache; headers: Record<string, string> };
   response?: { status: number; headers: Headers };
   /** Our own: rows that were heard of, not asked for. */
   news?: boolean;
