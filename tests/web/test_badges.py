@@ -121,7 +121,7 @@ def test_a_link_is_good_for_one_app_secret_one_user_and_one_release(
     other = accounts.add("olga@example.com", PASSWORD)
     signature = key.partition(".")[2]
     tricks = ["", ".", user.id, f"{user.id}.", key[:-1], f"{key}A", key.replace(user.id, other.id), signature]
-    tricks += [f".{signature}", f"{user.id}.{signature}%ff", "é" * 40, "x" * 5_000]
+    tricks += [f".{signature}", f"{user.id}.{signature}%ff", "é" * 40, "x" * 3_000]
     for trick in tricks:
         assert client.get(PATH, query_string={"key": trick}).status_code == 401, trick
     assert client.get(PATH, query_string={"key": f"{user.id}\0.{signature}"}).status_code == 422
