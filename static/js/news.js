@@ -4,7 +4,7 @@
 // By fetch, not by EventSource: that one tells no status (is it a login that is missing, or room?), cannot begin with
 // the version that the page shows, and comes again by a clock of its own.
 
-import { hasNews, isHearing, live, noteStatus, refresh, schedule, setCrowded, shownVersion, takeRows } from "./live.js";
+import { hasNews, isHearing, isOver, live, noteStatus, refresh, schedule, setCrowded, shownVersion, takeRows } from "./live.js";
 
 // A browser keeps six connections to a host; the rest stays free for pages. Tabs that get none of these ask instead.
 const STREAMS_PER_BROWSER = 3;
@@ -74,8 +74,8 @@ async function followStream() {
 
 /** @param {Response} response */
 function refused(response) {
+  if (response.status === 401 && !isOver()) location.reload(); // leads to the login, as the answer of any other request does
   noteStatus(response.status);
-  if (response.status === 401) location.reload(); // leads to the login, as the answer of any other request does
   news.none = response.status === 501; // this server holds no streams
   setCrowded(response.status === 429); // as many as one user may have
   news.wait = 1000 * Number(response.headers.get("Retry-After")) * (1 + Math.random());

@@ -128,6 +128,6 @@ def test_an_open_list_learns_it_once_and_waits_on_the_login_page(context: Browse
     heard = Heard(context)
     end_sessions(stage)
     context.clock.fast_forward(LONG)
-    page.wait_for_url(re.compile(rf"/login\?next=.*{re.escape(path[1:9])}"))
+    expect(page).to_have_url(re.compile(rf"/login\?next=.*{re.escape(path[1:9])}"))
     eventually(lambda: asks_no_more(context, heard))
     assert heard.refused <= 4, heard.answers

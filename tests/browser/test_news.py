@@ -137,4 +137,4 @@ def test_while_the_stream_is_broken_the_page_asks_and_then_hears_again(page: Pag
 
 def test_when_the_session_has_ended_elsewhere_the_page_goes_to_the_login(page: Page, release: str, served: Served):
     served.end_sessions()
-    page.wait_for_url(re.compile(rf"/login\?next=.*{release.partition(':')[2]}"), timeout=40_000)
+    expect(page).to_have_url(re.compile(rf"/login\?next=.*{release.partition(':')[2]}"))
