@@ -10,6 +10,7 @@ from flask import Flask
 from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from dashboard.accounts.masking import Mask
 from dashboard.accounts.store import Accounts
 from dashboard.accounts.timeouts import Timeouts
 from dashboard.bridge import LoopThread
@@ -66,12 +67,14 @@ def create_app(
     Raises SettingsError for settings that cannot be used.
     """
     settings = ensure_secret_key(settings or load_settings())
-    _log_to_stderr(settings.log_level)
+    mask = Mask(settings.accounts_url)
+    _log_to_stderr(settings.log_level, mask)
     accounts = accounts or Accounts(settings.accounts_url, bounds=Timeouts.of(settings))
     accounts.prepare()
     app = _flask(settings)
     app.extensions["releases"] = releases or _live(settings)
     app.extensions["renderings"] = Renderings()
+    app.extensions["mask"] = mask
     app.extensions["draining"] = threading.Event()
     errors.init_app(app)
     limits.init_app(app, settings)
@@ -164,13 +167,14 @@ def _connection(settings: Settings) -> Connection:
         raise SettingsError(str(exc)) from exc
 
 
-def _log_to_stderr(level: str) -> None:
+def _log_to_stderr(level: str, mask: Mask) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            mask,
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),

@@ -51,11 +51,13 @@ def serve(host: str | None, port: int | None) -> None:
     """Serve the pages and the API, reading Temporal as the settings say."""
     settings = _settings()
     host, port = host or settings.listen_host, port or settings.port
+    from dashboard.accounts.masking import Mask
     from dashboard.app import create_app
     from dashboard.bounds import Bounds
     from dashboard.ports import PortBusy, PortRefused
     from dashboard.serve import serve as serve_app
 
+    Mask(settings.accounts_url).hide_in_tracebacks()
     try:
         serve_app(partial(create_app, settings), host, port, Bounds.of(settings))
     except SettingsError as exc:

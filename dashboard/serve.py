@@ -19,6 +19,7 @@ import uvloop
 from flask import Flask
 
 from dashboard import ports
+from dashboard.accounts.masking import Mask
 from dashboard.asgi import AsgiDashboard
 from dashboard.bounded_http import BoundedHttp
 from dashboard.bounds import Bounds, allow_many_connections, within
@@ -44,7 +45,7 @@ def serve(make_app: Callable[[], Flask], host: str, port: int, bounds: Bounds | 
     """
     address = ports.check(host, port)
     app = make_app()
-    _log_what_others_say()
+    _log_what_others_say(app.extensions["mask"])
     compile_templates(app)
     bounds = within(bounds or Bounds(), allow_many_connections())
     # What the app is made of stays for good: left out of collections, which would hold up every answer for 60 ms.
@@ -123,13 +124,14 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def _log_what_others_say() -> None:
+def _log_what_others_say(mask: Mask) -> None:
     """Have what libraries warn of stand in the same log in the same form: a line is one JSON object."""
     written = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=(structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)),
         processors=(
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
+            mask,
             structlog.processors.JSONRenderer(),
         ),
     )

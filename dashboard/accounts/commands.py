@@ -7,6 +7,7 @@ import click
 from dashboard.accounts.audit import Event, Happened
 from dashboard.accounts.database import AccountsUnavailable
 from dashboard.accounts.identities import Identities
+from dashboard.accounts.masking import Mask
 from dashboard.accounts.models import Role, User
 from dashboard.accounts.passwords import PasswordRefused, check_password_policy
 from dashboard.accounts.store import Accounts, EmailTaken, UserRefused, UserUnknown, normal_name
@@ -149,7 +150,9 @@ def _accounts() -> Accounts:
 
 
 def _unprepared() -> Accounts:
-    accounts = Accounts(load_settings().accounts_url, bounds=COMMAND)
+    url = load_settings().accounts_url
+    Mask(url).hide_in_tracebacks()
+    accounts = Accounts(url, bounds=COMMAND)
     click.get_current_context().call_on_close(accounts.close)
     return accounts
 

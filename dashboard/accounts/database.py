@@ -5,13 +5,14 @@ from contextlib import contextmanager
 from datetime import datetime
 from threading import Lock, local
 
-from sqlalchemy import Connection, Engine, event, make_url, select
+from sqlalchemy import Connection, Engine, event, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from dashboard.accounts.clock import ClockComparison
 from dashboard.accounts.engines import engine_of, lock_writes, takes_changes
 from dashboard.accounts.marks import Marks
+from dashboard.accounts.masking import parsed
 from dashboard.accounts.models import NOW
 from dashboard.accounts.outage import FAILURES, AccountsAway, AccountsUnavailable, CircuitBreaker, is_away
 from dashboard.accounts.revisions import prepare, unusable_told, upgrade
@@ -52,7 +53,7 @@ class Database:
         Leaves no connection open: the process may fork into workers after this, and a connection must not be shared.
         """
         with unusable_told(self._url):
-            prepare(engine_of(make_url(self._url), MIGRATION))
+            prepare(engine_of(parsed(self._url), MIGRATION))
         if self._elsewhere:
             self._clocks.compare()
         self.close()
@@ -60,7 +61,7 @@ class Database:
     def upgrade(self) -> str:
         """Bring the tables to those of today, and return their revision. Raises SettingsError."""
         with unusable_told(self._url):
-            return upgrade(engine_of(make_url(self._url), MIGRATION))
+            return upgrade(engine_of(parsed(self._url), MIGRATION))
 
     def close(self) -> None:
         """Close the connections; the next question opens new ones."""
@@ -177,7 +178,7 @@ class Database:
     def _open(self) -> Engine:
         with self._opening:
             if self._engine is None:
-                self._engine = engine_of(make_url(self._url), self._bounds, self._breaker.check)
+                self._engine = engine_of(parsed(self._url), self._bounds, self._breaker.check)
                 event.listen(self._engine, "before_cursor_execute", self._refuse_changes)
             return self._engine
 
@@ -213,7 +214,7 @@ class Database:
         """Whether the database takes changes, on a new connection. Raises one of FAILURES where it cannot be read."""
         # It is given up soon, so that another finds out that the database is back.
         bounds = self._bounds.probe
-        engine = engine_of(make_url(self._url), bounds)
+        engine = engine_of(parsed(self._url), bounds)
         with waiting(Wait(bounds)), engine.connect() as connection:
             connection.exec_driver_sql(_READABLE)
             return takes_changes(connection)

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, NullPool, QueuePool, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
+from dashboard.accounts.masking import without_secrets
 from dashboard.accounts.outage import is_away
 from dashboard.accounts.timeouts import Timeouts, connection_works
 
@@ -43,7 +44,8 @@ def engine_of(url: URL, bounds: Timeouts, check: Callable[[], None] | None = Non
 
 
 def _of_server(url: URL, bounds: Timeouts, check: Callable[[], None] | None, kept: dict[str, Any]) -> Engine:
-    engine = create_engine(url, pool_pre_ping=True, hide_parameters=True, **kept)
+    url, secrets = without_secrets(url)
+    engine = create_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args=secrets, **kept)
     event.listen(engine, "checkout", connection_works)
 
     def connect(dialect: Any, _record: object, arguments: Any, parameters: dict[str, Any]) -> Any:  # noqa: ANN401

@@ -5,8 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
+from dashboard.accounts.masking import UnusableUrl, parsed
 
 
 class Marks:
@@ -48,8 +47,8 @@ class Marks:
 
 def _sqlite_file(url: str) -> Path | None:
     try:
-        parsed = make_url(url)
-    except ArgumentError:
+        where = parsed(url)
+    except UnusableUrl:
         return None
-    named = parsed.get_backend_name() == "sqlite" and parsed.database not in {None, "", ":memory:"}
-    return Path(str(parsed.database)) if named else None
+    named = where.get_backend_name() == "sqlite" and where.database not in {None, "", ":memory:"}
+    return Path(str(where.database)) if named else None

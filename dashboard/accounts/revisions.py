@@ -9,10 +9,11 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 
 from dashboard.accounts.engines import lock_writes
+from dashboard.accounts.masking import Mask, UnusableUrl
 from dashboard.settings import TAKES, SettingsError
 
 # Any number, as long as nothing else on the server takes the same for a lock.
@@ -28,7 +29,7 @@ def prepare(engine: Engine) -> None:
         return
     if engine.dialect.name != "sqlite":
         raise SettingsError(
-            f"The accounts in {engine.url!r} are not of this version: run `release-dashboard db upgrade` first."
+            f"The accounts in {_shown(engine)} are not of this version: run `release-dashboard db upgrade` first."
         )
     upgrade(engine)
 
@@ -45,25 +46,32 @@ def upgrade(engine: Engine) -> str:
         try:
             command.upgrade(scripts, "head")
         except CommandError as exc:
-            raise SettingsError(f"The accounts in {engine.url!r} were made by a later version: {exc}") from exc
+            raise SettingsError(f"The accounts in {_shown(engine)} were made by a later version: {exc}") from exc
         return _revision(connection) or ""
 
 
 @contextmanager
 def unusable_told(url: str) -> Iterator[None]:
-    """Tell of a database that cannot be opened as of a setting to change, without its password."""
+    """Tell of a database that cannot be opened as of a setting to change, without what is secret in its URL.
+
+    Without its cause, too: a server that cannot start writes the traceback, and drivers name what they cannot read.
+    """
     try:
         yield
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as exc:
-        raise SettingsError(f"DATABASE_URL: got a value that opens nothing, takes {TAKES['DATABASE_URL']}") from exc
+    except (UnusableUrl, NoSuchModuleError, ModuleNotFoundError):
+        raise SettingsError(f"DATABASE_URL: got a value that opens nothing, takes {TAKES['DATABASE_URL']}") from None
     except (OSError, DBAPIError) as exc:
-        reason = exc.orig if isinstance(exc, DBAPIError) else exc.strerror
-        raise SettingsError(f"The accounts in {make_url(url)!r} cannot be opened: {reason}") from exc
+        mask, reason = Mask(url), exc.orig if isinstance(exc, DBAPIError) else exc.strerror
+        raise SettingsError(f"The accounts in {mask.shown} cannot be opened: {mask.text(str(reason))}") from None
 
 
 def _is_current(engine: Engine) -> bool:
     with engine.connect() as connection:
         return _revision(connection) == _latest()
+
+
+def _shown(engine: Engine) -> str:
+    return Mask(engine.url.render_as_string(hide_password=False)).shown
 
 
 @cache
