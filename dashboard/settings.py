@@ -131,7 +131,8 @@ class Settings(sign_on_settings.SignOnSettings, database_settings.DatabaseSettin
         if not isinstance(value, str):
             return value
         hosts = tuple(host.strip().lower() for host in value.split(",") if host.strip())
-        if not all(_HOST.fullmatch(host) for host in hosts):
+        # Not after some other letter has become one of ASCII.
+        if not value.isascii() or not all(_HOST.fullmatch(host) for host in hosts):
             raise ValueError("not a host name")
         return hosts
 

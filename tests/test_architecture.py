@@ -111,6 +111,50 @@ def test_views_ask_for_releases_in_one_place_which_takes_note_of_what_was_looked
     assert asking == {"viewed.py"}
 
 
+# What makes one of two texts that differ. Whom an address, a name or a token means is never decided by it.
+FOLDING = {
+    *(
+        "capitalize",
+        "casefold",
+        "icontains",
+        "ilike",
+        "istartswith",
+        "lower",
+        "normalize",
+        "swapcase",
+        "title",
+        "upper",
+    ),
+    "IGNORECASE",
+}
+MAY_FOLD = {
+    "accounts/audit.py": "finds entries",
+    "accounts/database.py": "reads what a statement does",
+    "accounts/guessable.py": "refuses passwords",
+    "accounts/kept.py": "sorts views and finds time zones",
+    "accounts/masking.py": "finds secrets",
+    "accounts/passwords.py": "refuses passwords, and reads how a keyboard composes them",
+    "accounts/people.py": "finds users by a part of what they are called",
+    "web/bearer.py": "reads the scheme of a header, beside which the token stands",
+}
+IDENTITY = (
+    *("accounts/**/*.py", "oidc/*.py", "sign_on_settings.py"),
+    *(f"web/{name}.py" for name in ("admission", "api_tokens", "audit", "bearer", "guard", "kiosk", "login", "oidc")),
+    *(f"web/{name}.py" for name in ("profile", "profile_api", "rights", "sessions", "users", "users_api")),
+)
+
+
+def test_whose_something_is_is_decided_by_what_is_the_same_to_the_letter():
+    files = {path for pattern in IDENTITY for path in PACKAGE.glob(pattern)}
+    folding = {
+        str(path.relative_to(PACKAGE))
+        for path in files
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr in FOLDING
+    }
+    assert folding == set(MAY_FOLD)
+
+
 def templates() -> jinja2.Environment:
     """The templates, as an environment that only parses."""
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(ROOT / "templates"), autoescape=True)

@@ -20,13 +20,17 @@ class AddressHasOwner(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who has logged in at a provider. `verified` is whether the provider says that the address is theirs."""
+    """Who has logged in at a provider. `verified` is whether the provider says that the address is theirs.
+
+    `given` is the address as the provider wrote it.
+    """
 
     issuer: str
     subject: str
     email: str
     verified: bool
     name: str | None = None
+    given: str = ""
 
 
 class Identities:

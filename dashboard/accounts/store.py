@@ -17,12 +17,16 @@ from sqlalchemy.orm import Session
 from dashboard.accounts.admissions import Admissions
 from dashboard.accounts.audit import AuditLog
 from dashboard.accounts.database import Database
+from dashboard.accounts.domains import a_labels, small
 from dashboard.accounts.kiosk_links import KioskLinks
 from dashboard.accounts.models import NOW, ApiTokenRow, RefreshTokenRow, Role, SessionRow, User, UserRow
 from dashboard.accounts.passwords import Hashed, Passwords
 from dashboard.accounts.timeouts import Timeouts
 
 LONGEST_EMAIL = 254
+# With blanks around.
+LONGEST_TYPED = 400
+NO_EMAIL = "An e-mail address looks like name@example.com, without spaces."
 LONGEST_NAME = 200
 
 # Asked with every request: without the ORM, and built once, it takes a third of the time.
@@ -53,12 +57,21 @@ class UserUnknown(LookupError):
 
 
 def normal_email(text: str) -> str:
-    """Return the address in the one form that is kept and compared. Raises UserRefused."""
-    email = text.strip().casefold()
-    local, at, domain = email.rpartition("@")
-    plain = email.isprintable() and " " not in email and len(email) <= LONGEST_EMAIL
-    if not (plain and at and local and domain) or "@" in local:
-        raise UserRefused("An e-mail address looks like name@example.com, without spaces.", "email")
+    """Return the address in the one form that is kept and compared. Raises UserRefused.
+
+    Two are the same if they are the same but for ASCII case and for how a domain is written. Blanks around are typed
+    by chance; whoever is given an address by another program looks for them first.
+    """
+    typed = text.strip(" \t\r\n") if len(text) <= LONGEST_TYPED else ""
+    local, at, domain = typed.rpartition("@")
+    if not (typed.isprintable() and " " not in typed and at and local and domain) or "@" in local:
+        raise UserRefused(NO_EMAIL, "email")
+    try:
+        email = f"{small(local)}@{a_labels(domain)}"
+    except ValueError as exc:
+        raise UserRefused(NO_EMAIL, "email") from exc
+    if len(email) > LONGEST_EMAIL:
+        raise UserRefused(NO_EMAIL, "email")
     return email
 
 

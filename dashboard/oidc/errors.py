@@ -4,13 +4,14 @@
 class SignOnFailed(Exception):
     """A login by the provider that came to nothing. `reason` is lower case and underscores, without any secret.
 
-    `subject` is the address of whoever it is, once that is known.
+    `subject` is the address of whoever it is, once that is known, and `given` how the provider has written it.
     """
 
-    def __init__(self, reason: str, message: str, subject: str | None = None) -> None:
+    def __init__(self, reason: str, message: str, subject: str | None = None, *, given: str | None = None) -> None:
         super().__init__(message)
         self.reason = reason
         self.subject = subject
+        self.given = given
 
 
 class ProviderUnavailable(SignOnFailed):

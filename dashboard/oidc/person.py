@@ -5,7 +5,7 @@ from typing import Any
 
 from dashboard.accounts.identities import LONGEST_SUBJECT, Identity
 from dashboard.accounts.models import Role
-from dashboard.accounts.store import UserRefused, normal_email, normal_name
+from dashboard.accounts.store import LONGEST_EMAIL, UserRefused, normal_email, normal_name
 from dashboard.oidc.errors import NotAdmitted, NotProven
 from dashboard.sign_on_settings import SignOnSettings
 
@@ -18,12 +18,21 @@ def identity_of(claims: Mapping[str, Any]) -> Identity:
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_SUBJECT or not subject.isprintable():
         raise NotProven("unusable_subject", "The provider's answer does not say who you are.")
-    verified = claims.get("email_verified")
+    verified, given = claims.get("email_verified"), given_email(claims)
     # Some providers write it as text.
     if verified is not None and verified is not True and verified != "true":
-        raise NotAdmitted("email_not_verified", "The provider has not verified that your e-mail address is yours.")
-    return Identity(
-        claims["iss"], subject, _email(claims.get("email")), verified is not None, _name(claims.get("name"))
+        message = "The provider has not verified that your e-mail address is yours."
+        raise NotAdmitted("email_not_verified", message, given=given)
+    email, name = _email(claims.get("email"), given), _name(claims.get("name"))
+    return Identity(claims["iss"], subject, email, verified is not None, name, given)
+
+
+def given_email(claims: Mapping[str, Any]) -> str:
+    """The address as the provider writes it, for the audit log: what cannot be printed is escaped."""
+    found = claims.get("email")
+    text = found[:LONGEST_EMAIL] if isinstance(found, str) else ""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
     )
 
 
@@ -52,13 +61,17 @@ def _values(found: object) -> list[str]:
     return [value for value in listed if isinstance(value, str)]
 
 
-def _email(found: object) -> str:
+def _email(found: object, given: str) -> str:
     if not isinstance(found, str) or not found.strip():
         raise NotAdmitted("no_email", "The provider does not tell the dashboard your e-mail address.")
+    message = "The provider tells an e-mail address that cannot be used."
+    if found != found.strip():
+        # Nobody has typed it: with a blank, it is another one.
+        raise NotAdmitted("unusable_email", message, given=given)
     try:
         return normal_email(found)
     except UserRefused as exc:
-        raise NotAdmitted("unusable_email", "The provider tells an e-mail address that cannot be used.") from exc
+        raise NotAdmitted("unusable_email", message, given=given) from exc
 
 
 def _name(found: object) -> str | None:

@@ -39,10 +39,10 @@ class Admission:
         # Without a mapping, it is admins here who give roles.
         follows = bool(self._settings.oidc_roles)
         if follows and role is None:
-            raise NotAdmitted("no_role", NO_ROLE, identity.email)
+            raise NotAdmitted("no_role", NO_ROLE, identity.email, given=identity.given)
         user = self._user(identity, role)
         if not user.enabled:
-            raise NotAdmitted("disabled", DISABLED, user.email)
+            raise NotAdmitted("disabled", DISABLED, user.email, given=identity.given)
         if follows and role is not None and role is not user.role:
             with self._accounts.together():
                 record(Event.role_changed, subject=user.email, actor=user, by="oidc", role=role, before=user.role)
@@ -63,19 +63,19 @@ class Admission:
             # Perhaps the same person came over another replica, a moment ago.
             if known := self._identities.find(identity):
                 return known
-            raise NotAdmitted("address_taken", TAKEN, identity.email) from exc
+            raise NotAdmitted("address_taken", TAKEN, identity.email, given=identity.given) from exc
 
     def _linked(self, identity: Identity) -> User | None:
         with self._accounts.together():
             user = self._identities.link(identity)
             if user:
-                record(Event.user_linked, subject=user.email, actor=user, by="oidc")
+                record(Event.user_linked, subject=user.email, actor=user, by="oidc", given=identity.given)
         return user
 
     def _added(self, identity: Identity, role: Role | None) -> User:
         if role is None:
-            raise NotAdmitted("no_account", NO_ACCOUNT, identity.email)
+            raise NotAdmitted("no_account", NO_ACCOUNT, identity.email, given=identity.given)
         with self._accounts.together():
             user = self._identities.add(identity, role)
-            record(Event.user_added, subject=user.email, actor=user, by="oidc", role=role)
+            record(Event.user_added, subject=user.email, actor=user, by="oidc", role=role, given=identity.given)
         return user

@@ -55,7 +55,7 @@ def sent_token() -> str | None:
     """The token sent with a request to the API, or for a badge; pages take none."""
     scheme, _, sent = request.headers.get("Authorization", "").partition(" ")
     takes_one = wants_json() or request.endpoint == "badges.badge"
-    return sent.strip() if takes_one and scheme.lower() == "bearer" else None
+    return sent.strip(" \t") if takes_one and scheme.lower() == "bearer" else None
 
 
 def way_of(token: str) -> Way:

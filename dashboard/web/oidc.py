@@ -22,6 +22,7 @@ from dashboard.oidc.errors import (
     SignOnFailed,
 )
 from dashboard.oidc.flow import LONGEST, Flow, Flows
+from dashboard.oidc.person import given_email
 from dashboard.settings import Settings, SettingsError
 from dashboard.web import sessions
 from dashboard.web.admission import Admission
@@ -164,7 +165,7 @@ def _finish(flow: Flow) -> None:
         code, now = _code(sign_on.provider.issuer), the_accounts().now()
         claims = sign_on.provider.claims(flow, code, _redirect_uri(), now)
     user = sign_on.admission.of(claims)
-    record(Event.login_succeeded, actor=user, by="oidc")
+    record(Event.login_succeeded, actor=user, by="oidc", given=given_email(claims))
     sessions.start(user)
 
 
@@ -193,7 +194,7 @@ def _failed(exc: SignOnFailed, target: str) -> Response:
     status = next(status for kind, status in _STATUSES.items() if isinstance(exc, kind))
     if not isinstance(exc, NotAsked):
         cause = type(exc.__cause__).__name__ if exc.__cause__ else None
-        record(Event.login_failed, subject=exc.subject, by="oidc", reason=exc.reason, cause=cause)
+        record(Event.login_failed, subject=exc.subject, by="oidc", reason=exc.reason, cause=cause, given=exc.given)
     return _page(str(exc), target, status, RETRY_AFTER if status == 503 else None)
 
 

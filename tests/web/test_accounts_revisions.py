@@ -4,15 +4,16 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from click.testing import CliRunner
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateTable
 
@@ -20,15 +21,17 @@ from dashboard import ports
 from dashboard.accounts.commands import db
 from dashboard.accounts.kept import Kept, Preferences
 from dashboard.accounts.models import Base
+from dashboard.accounts.revisions import _configuration
 from dashboard.accounts.store import Accounts
 from dashboard.settings import Settings, SettingsError
-from tests.postgres import Postgres
+from tests.postgres import ON_EVERY_DATABASE, Postgres
 from tests.stage import CHEAP
 
 pytestmark = pytest.mark.web
 
 EMAIL = "rita@example.com"
 PASSWORD = "correct horse battery"
+NEWEST = "0005"
 
 # As the version before revisions made them.
 OLD_TABLES = {
@@ -79,6 +82,12 @@ OLD_ROWS = f"""
 def database(settings: Settings) -> Path:
     settings.data_dir.mkdir()
     return settings.data_dir / "accounts.db"
+
+
+@pytest.fixture
+def empty_postgresql(postgres: Postgres) -> Iterator[str]:
+    with postgres.database() as url:
+        yield url
 
 
 def run_script(database: Path, *scripts: str) -> None:
@@ -171,6 +180,39 @@ def test_a_database_of_a_later_version_is_not_touched(accounts: Accounts, settin
     assert dump(database, ["alembic_version"]) == {"alembic_version": [("9999",)]}
 
 
+@ON_EVERY_DATABASE
+def test_addresses_are_rewritten_as_they_are_compared_and_none_is_lost(
+    request: pytest.FixtureRequest, settings: Settings, open_accounts: Callable[..., Accounts]
+):
+    if settings.database_url:
+        url = request.getfixturevalue("empty_postgresql")
+    else:
+        url = settings.accounts_url
+        settings.data_dir.mkdir()
+    emails = ("rita@example.com", "a@m\u00fcnchen.example", "a@xn--mnchen-3ya.example", "\u00fc@\u2603.example")
+    engine, scripts = create_engine(url), _configuration()
+    with engine.begin() as connection:
+        scripts.attributes["connection"] = connection
+        command.upgrade(scripts, "0004")
+        for number, email in enumerate(emails):
+            values = {"id": f"u{number}", "email": email, "now": "2025-01-02 03:04:05"}
+            connection.execute(
+                text("INSERT INTO users VALUES (:id, :email, NULL, 'viewer', 'x', 0, :now, NULL)"), values
+            )
+    engine.dispose()
+    accounts = open_accounts(url)
+    accounts.upgrade()
+    kept = {user.id: user.email for user in accounts.all()}
+
+    assert kept == {
+        "u0": "rita@example.com",
+        "u1": "a@xn--mnchen-3ya.example.duplicate.invalid",
+        "u2": "a@xn--mnchen-3ya.example",
+        "u3": "\u00fc@xn--n3h.example",
+    }
+    assert {user_id: accounts.disable(email).id for user_id, email in kept.items()} == {name: name for name in kept}
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -219,7 +261,7 @@ def test_db_upgrade_brings_a_database_to_today_and_can_be_run_again(
         answer = CliRunner().invoke(db, ["upgrade"])
         assert (answer.exit_code, answer.output) == (
             0,
-            "The accounts have the tables of this version (revision 0004).\n",
+            f"The accounts have the tables of this version (revision {NEWEST}).\n",
         )
 
     assert differences(database) == []
@@ -254,7 +296,7 @@ def test_on_postgresql_a_start_says_what_to_run_and_changes_nothing(postgres: Po
         with pytest.raises(SettingsError, match="run `release-dashboard db upgrade` first"):
             accounts.prepare()
         assert inspected(url) == set()
-        assert accounts.upgrade() == accounts.upgrade() == "0004"
+        assert accounts.upgrade() == accounts.upgrade() == NEWEST
         accounts.prepare()
         accounts.close()
 

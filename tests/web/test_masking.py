@@ -78,7 +78,11 @@ def test_no_start_tells_it_with_its_traceback(url: str, tmp_path: Path):
 def test_the_url_is_shown_without_it(url: str):
     assert SECRET not in Mask(url).shown
     # Where a value holds more than the secret, it is hidden as a whole.
-    value = {FORMS["file"]: f"/home/rita/{SECRET}", FORMS["options"]: f"-c app.key={SECRET}"}.get(url, SECRET)
+    value = {
+        FORMS["file"]: f"/home/rita/{SECRET}",
+        FORMS["options"]: f"-c app.key={SECRET}",
+        FORMS["keywords"]: f"{SECRET} x",
+    }.get(url, SECRET)
     assert SECRET not in Mask(url).text(f"cannot connect to {url}: no such host as a@{value}, {value!r}")
 
 
@@ -87,7 +91,7 @@ def test_what_is_no_secret_stays():
 
     assert shown == "postgresql+psycopg://rita:***@db.example.com:5432/a?password=***&sslmode=require"
     assert Mask(f"sqlite:///accounts.db?uri=true&key={SECRET}").shown == "sqlite:///accounts.db?key=***&uri=true"
-    assert Mask("sqlite:////home/rita@work/accounts.db").shown == "sqlite:////home/rita@work/accounts.db"
+    assert Mask("sqlite:////home/rita@work/accounts.db").shown == "sqlite:////home/rita%40work/accounts.db"
     # A short one is hidden where it stands for itself.
     assert Mask("postgresql://rita:in@h/d").text("in a line of the log: 'in'") == "*** a line of the log: '***'"
 

@@ -1,10 +1,12 @@
 """Whom the provider's word makes a user, which one, and with what role."""
 
+import json
 from collections.abc import Callable
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import text
 
 from dashboard.accounts.identities import Identities
 from dashboard.accounts.models import Role
@@ -60,6 +62,38 @@ def test_a_user_of_the_same_verified_address_is_the_same(visitor: FlaskClient, a
     assert (found["id"], found["role"]) == (user.id, "admin"), "without a mapping, roles are given here"
     assert [event[0] for event in events(accounts)] == ["user_linked", "name_changed", "login_succeeded"]
     assert accounts.authenticate(EMAIL, PASSWORD) is not None, "the password stays"
+
+
+@ON_EVERY_DATABASE
+def test_a_verified_address_that_only_looks_the_same_is_nobody_elses(
+    provider: OpenIdProvider, sign_on_app: Callable[..., Flask], accounts: Accounts
+):
+    bosses = {email: accounts.add(email, PASSWORD, role=Role.admin) for email in ("kiss@strasse.example", "a@b.de")}
+    app = sign_on_app(oidc_default_role="viewer")
+    given = (
+        "kiss@stra\u00dfe.example",
+        "ki\u017fs@strasse.example",
+        "\u212aiss@strasse.example",
+        "ki\u00df@strasse.example",
+    )
+    for subject, email in enumerate(given):
+        browser = app.test_client()
+        provider.person |= {"sub": str(subject), "email": email, "email_verified": True}
+        assert sign_on(browser).status_code == 303
+        assert (me(browser) or {})["role"] == "viewer", email
+    for subject, email in enumerate((" a@b.de", "a@b.de\u00a0", "a@\u0432.de.", "a@b\u3002de"), 10):
+        provider.person |= {"sub": str(subject), "email": email}
+        sign_on(app.test_client())
+    same = app.test_client()
+    provider.person |= {"sub": "20", "email": "KISS@Strasse.example"}
+    sign_on(same)
+
+    assert (me(same) or {})["id"] == bosses["kiss@strasse.example"].id
+    with accounts.session() as session:
+        linked = session.execute(text("SELECT user_id FROM identities WHERE subject < '2' OR subject > '20'")).all()
+    assert not {user.id for user in bosses.values()} & {row.user_id for row in linked}
+    told = [json.loads(details).get("given") for event, _, details in events(accounts) if event != "name_changed"]
+    assert set(told) >= {*given, "KISS@Strasse.example", " a@b.de", "a@b.de\\xa0", "a@b\u3002de"}
 
 
 @pytest.mark.parametrize("verified", [None, False])
