@@ -139,7 +139,10 @@ MAY_FOLD = {
 }
 IDENTITY = (
     *("accounts/**/*.py", "oidc/*.py", "sign_on_settings.py"),
-    *(f"web/{name}.py" for name in ("admission", "api_tokens", "audit", "bearer", "guard", "kiosk", "login", "oidc")),
+    *(
+        f"web/{name}.py"
+        for name in ("admission", "api_tokens", "audit", "bearer", "devices", "guard", "kiosk", "login", "oidc")
+    ),
     *(f"web/{name}.py" for name in ("profile", "profile_api", "rights", "sessions", "users", "users_api")),
 )
 

@@ -216,7 +216,10 @@ class RefreshTokenRow(Base):
 
 
 class LoginFailureRow(Base):
-    """A login that failed. `user_key` is a hash of what was typed: people type passwords into the wrong field."""
+    """A login that failed. `user_key` is a hash of what was typed: people type passwords into the wrong field.
+
+    `known_by` is what it is counted by alone; empty for strangers.
+    """
 
     __tablename__ = "login_failures"
 
@@ -224,6 +227,18 @@ class LoginFailureRow(Base):
     at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     user_key: Mapped[str] = mapped_column(String(64))
     address: Mapped[str] = mapped_column(String(LONGEST_ADDRESS))
+    site: Mapped[str] = mapped_column(String(LONGEST_ADDRESS), default="", server_default="")
+    known_by: Mapped[str] = mapped_column(String(80), default="", server_default="")
+
+
+class KnownPlaceRow(Base):
+    """Where somebody has signed in lately, and when they did so last. `user_key` is as it is of a failure."""
+
+    __tablename__ = "known_places"
+
+    user_key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    place: Mapped[str] = mapped_column(String(LONGEST_ADDRESS), primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
 class AuditRow(Base):

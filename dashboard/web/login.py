@@ -19,19 +19,21 @@ from flask_login import current_user
 from werkzeug.wrappers import Response as BaseResponse
 
 from dashboard.accounts.audit import Event
+from dashboard.accounts.client_addresses import place_of
 from dashboard.accounts.database import AccountsUnavailable
 from dashboard.accounts.models import User
 from dashboard.accounts.refresh_tokens import RefreshReused
 from dashboard.accounts.store import Accounts, UserRefused
-from dashboard.accounts.throttle import Throttle, Throttled, attempt_key
+from dashboard.accounts.throttle import Throttle, Throttled, user_key
 from dashboard.accounts.tokens import InvalidToken
 from dashboard.pages.base import Model
 from dashboard.settings import Settings
-from dashboard.web import bearer, guard, sessions
+from dashboard.web import bearer, devices, guard, sessions
 from dashboard.web.advice import Way
 from dashboard.web.audit import record
 from dashboard.web.auth_models import AccessToken, Credentials, GivenRefresh, Me
 from dashboard.web.bearer import the_refresh_tokens, the_tokens
+from dashboard.web.devices import known_device
 from dashboard.web.errors import FieldError, Refused
 from dashboard.web.floods import Floods
 from dashboard.web.hashing import hashes_passwords
@@ -161,6 +163,7 @@ def init_app(app: Flask, accounts: Accounts, settings: Settings) -> None:
     """Guard every route of the app with these accounts, and add the pages and calls that let people in."""
     bearer.init_app(app, accounts, settings)
     guard.init_app(app, accounts)
+    devices.init_app(app)
     app.extensions.update(throttle=Throttle(accounts), login_floods=Floods())
     app.config["SIGN_ON"] = settings.oidc_name if settings.oidc_issuer else ""
     app.config["PASSWORD_LOGIN"] = settings.oidc_password_login
@@ -198,10 +201,12 @@ def _authenticate(username: str, password: str) -> User | None:
     throttle: Throttle = current_app.extensions["throttle"]
     accounts, address = guard.the_accounts(), request.remote_addr or ""
     try:
-        user = throttle.bound(username, address, lambda: accounts.authenticate(username, password))
+        user = throttle.bound(
+            username, address, lambda: accounts.authenticate(username, password), device=known_device(username)
+        )
     except Throttled:
         floods: Floods = current_app.extensions["login_floods"]
-        left_out = floods.pick(attempt_key(username, address))
+        left_out = floods.pick((user_key(username), place_of(address)))
         if left_out is not None:
             record(Event.login_throttled, subject=_meant(username), left_out=left_out)
         raise

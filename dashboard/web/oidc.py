@@ -27,6 +27,7 @@ from dashboard.settings import Settings, SettingsError
 from dashboard.web import sessions
 from dashboard.web.admission import Admission
 from dashboard.web.audit import record
+from dashboard.web.devices import known_device
 from dashboard.web.floods import Floods
 from dashboard.web.guard import the_accounts
 from dashboard.web.login import NEXT, LoginPage, keep_nowhere, login_page, try_again
@@ -122,14 +123,14 @@ def callback() -> BaseResponse:
         return _not_under_way()
     throttle: Throttle = current_app.extensions["throttle"]
     try:
-        throttle.check_sign_on(request.remote_addr or "")
+        throttle.check_sign_on(request.remote_addr or "", known_device())
         _finish(flow)
     except Throttled as exc:
         record(Event.login_throttled, by="oidc")
         return _page(try_again(exc.seconds), flow.target, 429, exc.seconds)
     except SignOnFailed as exc:
         if not isinstance(exc, NoAnswer | NotAsked):
-            throttle.count_sign_on(request.remote_addr or "")
+            throttle.count_sign_on(request.remote_addr or "", known_device())
         failed = _failed(exc, flow.target)
         if not isinstance(exc, NotAsked):
             # Its answer is used up: the same page loaded again is no second failure.
@@ -166,6 +167,8 @@ def _finish(flow: Flow) -> None:
         claims = sign_on.provider.claims(flow, code, _redirect_uri(), now)
     user = sign_on.admission.of(claims)
     record(Event.login_succeeded, actor=user, by="oidc", given=given_email(claims))
+    throttle: Throttle = current_app.extensions["throttle"]
+    throttle.remember(user.email, request.remote_addr or "")
     sessions.start(user)
 
 

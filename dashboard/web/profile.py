@@ -165,12 +165,15 @@ def _check_typed_twice(new: str, again: str) -> None:
 def _proved(password: str) -> User:
     """The user who asks, if this is their password; raises FieldWrong, or Throttled.
 
-    A wrong one counts as a login that failed: whoever has come by a session must not guess the password with it.
+    A wrong one counts as a login that failed: whoever has come by a session must not guess the password with it. Those
+    who are signed in are known, whatever strangers do.
     """
     throttle: Throttle = current_app.extensions["throttle"]
     accounts, email = the_accounts(), current_user.email
     try:
-        user = throttle.bound(email, request.remote_addr or "", lambda: accounts.authenticate(email, password))
+        user = throttle.bound(
+            email, request.remote_addr or "", lambda: accounts.authenticate(email, password), known=True
+        )
     except Throttled:
         record(Event.login_throttled, subject=email, at="change of password")
         raise

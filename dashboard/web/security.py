@@ -8,6 +8,7 @@ from flask.sessions import SecureCookieSession, SessionInterface, SessionMixin
 
 from dashboard.accounts.sessions import KEPT_LONGEST
 from dashboard.settings import Settings
+from dashboard.web.devices import keep_device
 from dashboard.web.errors import Refused, wants_json
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -70,6 +71,7 @@ class OpaqueSessions(SessionInterface):
             # Without an age, the browser forgets it when it is closed. When it ends, the store decides.
             age = KEPT_LONGEST if session.permanent else None
             response.set_cookie(self.get_cookie_name(app), secret, max_age=age, **options)
+            keep_device(response)
         elif self.get_cookie_name(app) in request.cookies:
             response.delete_cookie(self.get_cookie_name(app), **options)
 

@@ -15,6 +15,7 @@ from dashboard.accounts.store import Accounts
 from dashboard.settings import Settings
 from dashboard.web.audit import record
 from dashboard.web.away import is_away
+from dashboard.web.devices import remember_device
 from dashboard.web.errors import wants_fragment, wants_json, wants_stream, wants_wall
 from dashboard.web.guard import SignedIn, the_accounts, the_sessions
 from dashboard.web.security import SAFE_METHODS
@@ -57,6 +58,7 @@ def start(user: User, *, keep: bool = False) -> None:
     secret = the_sessions().start(user, device=device(request.user_agent.string), address=address, kept=keep)
     session.permanent = keep
     login_user(SignedIn(user, secret=secret))
+    remember_device(user.email)
 
 
 def end(event: Event = Event.session_ended) -> None:

@@ -89,6 +89,7 @@ def test_a_verified_address_that_only_looks_the_same_is_nobody_elses(
     sign_on(same)
 
     assert (me(same) or {})["id"] == bosses["kiss@strasse.example"].id
+    assert same.get_cookie("release_dashboard_device"), "who has signed in so is known, too"
     with accounts.session() as session:
         linked = session.execute(text("SELECT user_id FROM identities WHERE subject < '2' OR subject > '20'")).all()
     assert not {user.id for user in bosses.values()} & {row.user_id for row in linked}

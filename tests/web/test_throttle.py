@@ -9,15 +9,17 @@ import pytest
 from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
+from pydantic import SecretStr
 from sqlalchemy import text
 from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
 
 from dashboard.accounts.models import User
 from dashboard.accounts.store import Accounts
-from dashboard.accounts.throttle import MOST, Throttle, Throttled
+from dashboard.accounts.throttle import MOST, MOST_OF_SITE, MOST_OF_USER_ANYWHERE, Throttle, Throttled
 from dashboard.app import create_app
 from dashboard.settings import Settings
+from dashboard.web.devices import COOKIE, known_device
 from tests.clocks import travel
 from tests.postgres import ON_EVERY_DATABASE
 
@@ -192,13 +194,112 @@ def test_what_is_typed_into_the_wrong_field_is_not_kept(throttle: Throttle, acco
         ("fe80::1%eth0", "fe80::2%eth0", True),
         ("", "", True),
         ("x" * 300, "x" * 300, True),
+        ("192.0.2.1:4711", "192.0.2.1:4712", True),
+        ("[2001:db8::1]:4711", "[2001:db8::2]:4712", True),
+        ("[2001:db8:0:1::1]:80", "[2001:db8::1]:80", False),
+        ("[::ffff:192.0.2.1]:80", " 192.0.2.1:81", True),
+        ("[fe80::1%eth0]:80", "fe80::1", True),
+        ("unknown", "_hidden:7", True),
+        ("192.0.2.0/24", "999.0.2.1:1", True),
     ],
-    ids=range(8),
+    ids=range(15),
 )
 def test_an_address_is_one_machines_or_one_networks(throttle: Throttle, one: str, other: str, same: bool):
     fail(throttle, 5, address=one)
 
     assert is_admitted(throttle, address=other) != same
+
+
+def test_a_site_of_many_networks_is_counted_as_one_too(throttle: Throttle):
+    for number in range(MOST_OF_SITE):
+        throttle.admit(f"user{number}@example.com", f"[2001:db8:7:{number:x}::1]:443")
+
+    assert not is_admitted(throttle, "another@example.com", "2001:db8:7:ffff::1")
+    assert is_admitted(throttle, "another@example.com", "2001:db8:8::1")
+
+
+def test_a_user_is_not_guessed_from_many_places(throttle: Throttle):
+    throttle.remember("rita@example.com", "192.0.2.1")
+    for number in range(MOST_OF_USER_ANYWHERE):
+        throttle.admit("rita@example.com", f"198.51.100.{number}")
+
+    assert not is_admitted(throttle, "RITA@example.com", "203.0.113.1")
+    assert is_admitted(throttle, "bob@example.com", "203.0.113.1")
+    assert is_admitted(throttle, "rita@example.com", "192.0.2.1:4711")
+    fail(throttle, 5)
+    assert not is_admitted(throttle), "a known place has a bound of its own"
+
+
+def test_no_number_of_strangers_shuts_out_who_has_signed_in_lately(
+    app: Flask, accounts: Accounts, user: User, throttle: Throttle
+):
+    accounts.add("bob@example.com", PASSWORD)
+    browser = app.test_client()
+    assert log_in(browser, user.email, PASSWORD).status_code == 303
+    spread(accounts, MOST)
+    elsewhere, new = "198.51.100.1", "staple and another horse"
+
+    assert log_in(app.test_client(), user.email, PASSWORD, elsewhere).status_code == 429
+    assert log_in(app.test_client(), "bob@example.com", PASSWORD).status_code == 429
+    assert log_in(browser, "bob@example.com", PASSWORD).status_code == 429, "the device is known for its user alone"
+    sent = {"current": PASSWORD, "new": new, "again": new}
+    assert browser.post("/profile/password", data=sent, environ_base={"REMOTE_ADDR": elsewhere}).status_code == 200
+    browser.post("/logout")
+    assert log_in(app.test_client(), user.email, new).status_code == 303, "by the place"
+    assert log_in(browser, user.email, new, "198.51.100.2").status_code == 303, "by the device"
+    throttle.check_sign_on(elsewhere)
+
+
+def test_a_device_has_a_bound_of_its_own(app: Flask, user: User):
+    devices = [device_of(signed_in(app, user, f"192.0.2.{number}")) for number in range(5)]
+    # From ever other addresses, and with the cookie alone: sessions know their user by themselves.
+    statuses = [by_device(app, user, devices[0], "wrong", f"198.51.100.{number}") for number in range(6)]
+    assert statuses == [401] * 5 + [429]
+    assert by_device(app, user, devices[0], PASSWORD, "203.0.113.1") == 429
+    assert by_device(app, user, devices[1], PASSWORD, "203.0.113.2") == 303
+    for device in devices[1:4]:
+        assert [by_device(app, user, device, "wrong", "203.0.113.3") for _ in range(5)] == [401] * 5
+
+    assert by_device(app, user, devices[4], PASSWORD, "203.0.113.4") == 429, "all copies together"
+    assert log_in(app.test_client(), user.email, PASSWORD, "203.0.113.5").status_code == 303, "who has none"
+
+
+def test_the_cookie_of_a_device_is_rotated_ends_and_lets_nobody_in(app: Flask, settings: Settings, user: User):
+    with travel("2025-03-01 08:00Z") as now:
+        browser = app.test_client()
+        login = log_in(browser, user.email, PASSWORD)
+        (written,) = (value for value in login.headers.getlist("Set-Cookie") if COOKIE in value)
+        first = device_of(browser)
+        log_in(browser, user.email, PASSWORD)
+        second = device_of(browser)
+        assert {"HttpOnly", "SameSite=Lax", "Max-Age=2592000", "Path=/"} <= set(written.split("; "))
+        assert first != second
+        assert with_device(app, second).get("/api/auth/me").status_code == 401
+        assert is_known(app, second, user.email)
+        assert not is_known(app, second, "bob@example.com")
+        for worthless in (f"{second[:-2]}AA", f"x{second}", "x.y.z", "x" * 4000):
+            assert not is_known(app, worthless, user.email)
+        renewed = {"secret_key": SecretStr("n" * 40), "secret_key_previous": settings.secret_key}
+        assert is_known(create_app(settings.model_copy(update=renewed)), second, user.email)
+        renewed["secret_key_previous"] = None
+        assert not is_known(create_app(settings.model_copy(update=renewed)), second, user.email)
+        now.shift(timedelta(days=31))
+        assert not is_known(app, second, user.email)
+    secure = app.test_client()
+    secure.post("/login", data={"username": user.email, "password": PASSWORD}, base_url="https://localhost")
+    cookie = secure.get_cookie(f"__Host-{COOKIE}")
+    assert cookie
+    assert cookie.secure
+
+
+@pytest.mark.parametrize("told", ["198.51.100.7:{}", "unknown{}", "[2001:db8::7]:{}", "{}" + "x" * 300])
+def test_what_a_proxy_adds_to_an_address_makes_no_new_one(
+    settings: Settings, accounts: Accounts, user: User, told: str
+):
+    client = create_app(settings.model_copy(update={"trusted_proxies": 1}), accounts=accounts).test_client()
+    headers = [{"X-Forwarded-For": told.format(number)} for number in range(6)]
+
+    assert [log_in(client, user.email, "wrong", **each).status_code for each in headers] == [401] * 5 + [429]
 
 
 def test_what_is_too_old_to_count_is_swept_away(throttle: Throttle, accounts: Accounts):
@@ -243,6 +344,34 @@ def test_what_is_refused_is_logged_as_throttled(client: FlaskClient, user: User)
     assert [entry["event"] for entry in logs] == ["login_failed"] * 5 + ["login_throttled"]
     assert logs[-1]["address"] == "192.0.2.1"
     assert "horse" not in str(logs)
+
+
+def signed_in(app: Flask, user: User, address: str) -> FlaskClient:
+    browser = app.test_client()
+    assert log_in(browser, user.email, PASSWORD, address).status_code == 303
+    return browser
+
+
+def device_of(browser: FlaskClient) -> str:
+    cookie = browser.get_cookie(COOKIE)
+    assert cookie
+    return cookie.value
+
+
+def with_device(app: Flask, cookie: str) -> FlaskClient:
+    """A browser that has nothing but this cookie."""
+    browser = app.test_client()
+    browser.set_cookie(COOKIE, cookie)
+    return browser
+
+
+def by_device(app: Flask, user: User, cookie: str, password: str, address: str) -> int:
+    return log_in(with_device(app, cookie), user.email, password, address).status_code
+
+
+def is_known(app: Flask, cookie: str, email: str) -> bool:
+    with app.test_request_context(headers={"Cookie": f"{COOKIE}={cookie}"}):
+        return bool(known_device(email))
 
 
 def spread(accounts: Accounts, count: int) -> None:

@@ -1,0 +1,38 @@
+"""Where requests come from, as it is counted: by what a client cannot choose anew for each of them."""
+
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+
+# Everybody has a whole network of this size to take addresses from.
+OWN_PREFIX = 64
+# Many have as many of those as there are below this one.
+SITE_PREFIX = 48
+
+
+def place_of(address: str) -> str:
+    """Return the machine of an IPv4 address, the /64 of another; empty for what is none: all that is one place."""
+    found = _machine(address)
+    return _network(found, OWN_PREFIX) if isinstance(found, IPv6Address) else str(found or "")
+
+
+def site_of(address: str) -> str:
+    """Return the /48 of an IPv6 address; empty for what is none."""
+    found = _machine(address)
+    return f"{_network(found, SITE_PREFIX)}/{SITE_PREFIX}" if isinstance(found, IPv6Address) else ""
+
+
+def _machine(text: str) -> IPv4Address | IPv6Address | None:
+    """The address in what a server or a proxy says: some add the port, brackets or the name of an interface."""
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    for candidate in (text, text.rpartition(":")[0]):
+        try:
+            found = ip_address(candidate.partition("%")[0])
+        except ValueError:
+            continue
+        return (found.ipv4_mapped or found) if isinstance(found, IPv6Address) else found
+    return None
+
+
+def _network(address: IPv6Address, prefix: int) -> str:
+    return str(IPv6Network((int(address), prefix), strict=False).network_address)

@@ -1,0 +1,72 @@
+"""The devices by which users have signed in lately, known by a cookie: strangers who fail shut nobody out there.
+
+The cookie lets nobody in. It holds a value drawn by chance at each login and a digest of whose login that was, signed
+with the secret key; here nothing is kept of it.
+"""
+
+import hmac
+from datetime import UTC, datetime
+from hashlib import sha256
+
+from flask import Flask, current_app, g, request
+from itsdangerous import BadData, URLSafeSerializer
+from werkzeug.wrappers import Response
+
+from dashboard.accounts.opaque import drawn
+from dashboard.accounts.throttle import KNOWN_FOR, user_key
+
+COOKIE = "release_dashboard_device"
+_LONGEST_COOKIE = 400
+
+
+def init_app(app: Flask) -> None:
+    """Sign with the secret key of this app, and take what was signed with the one before, too."""
+    # The newest comes last.
+    keys = [*app.config["SECRET_KEY_FALLBACKS"], app.config["SECRET_KEY"]]
+    signer = URLSafeSerializer(keys, salt="device", signer_kwargs={"digest_method": sha256})
+    app.extensions["devices"] = signer
+
+
+def remember_device(email: str) -> None:
+    """Have this browser keep that this user has signed in with it, by a new cookie in place of the one that it has."""
+    device = drawn()
+    g.device_cookie = _the_signer().dumps([device, _digest(device, email), int(datetime.now(UTC).timestamp())])
+
+
+def known_device(email: str | None = None) -> str:
+    """Return what names the device of this request if this user has signed in with it lately; else nothing.
+
+    Without an address, any user.
+    """
+    kept = request.cookies.get(_cookie_name(), "")
+    if not kept or len(kept) > _LONGEST_COOKIE:
+        return ""
+    try:
+        device, digest, begun = _the_signer().loads(kept)
+    except (BadData, TypeError, ValueError):
+        return ""
+    # Another replica's clock may be ahead of this one.
+    lasts = datetime.now(UTC).timestamp() - begun <= KNOWN_FOR.total_seconds()
+    theirs = email is None or hmac.compare_digest(digest, _digest(device, email))
+    return str(device) if lasts and theirs else ""
+
+
+def keep_device(response: Response) -> None:
+    """Write the cookie if somebody has signed in."""
+    if cookie := g.pop("device_cookie", None):
+        secure, age = request.is_secure, KNOWN_FOR
+        response.set_cookie(_cookie_name(), cookie, max_age=age, path="/", secure=secure, httponly=True, samesite="Lax")
+
+
+def _digest(device: str, email: str) -> str:
+    return sha256(f"{device} {user_key(email)}".encode()).hexdigest()
+
+
+def _the_signer() -> URLSafeSerializer:
+    signer: URLSafeSerializer = current_app.extensions["devices"]
+    return signer
+
+
+def _cookie_name() -> str:
+    """Over https, browsers take it only from this very host, as they do the session's."""
+    return f"__Host-{COOKIE}" if request.is_secure else COOKIE
