@@ -1,9 +1,11 @@
 """Ids in addresses: as they are where they are plain, and so that every id comes back as it went in."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote
 
-from werkzeug.routing import BaseConverter
+from werkzeug.routing import BaseConverter, Rule
 
 from dashboard.domain.ids import MAX_RELEASE_ID_BYTES
 
@@ -14,12 +16,14 @@ _ESCAPED = re.compile(r"~(2F|7E|2E)")
 _MEANS = {"2F": "/", "7E": "~", "2E": "."}
 
 
+_LONGEST = 3 * MAX_RELEASE_ID_BYTES
+
+
 class IdConverter(BaseConverter):
     """Takes any text, slashes included; what is no id is refused later, with the reason."""
 
-    # Line ends, too: an id may have them. Bounded, as two ids in one rule would otherwise take quadratic time: no id is
-    # longer, however it is written.
-    regex = rf"[^/](?s:.){{0,{3 * MAX_RELEASE_ID_BYTES}}}?"
+    # Line ends, too: an id may have them. No id is longer, however it is written.
+    regex = rf"[^/](?s:.){{0,{_LONGEST}}}?"
     part_isolating = False
     weight = 200
 
@@ -30,6 +34,24 @@ class IdConverter(BaseConverter):
     def to_url(self, value: str) -> str:
         """The part of an address for an id."""
         return path_of(value)
+
+
+class IdRule(Rule):
+    """A rule of which one id ends where what stands before the next one begins.
+
+    Without that, each place where it stands would be tried for the end, and from each of them the next id be looked for
+    to its end: quadratic work.
+    """
+
+    def get_converter(
+        self, variable_name: str, converter_name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> BaseConverter:
+        """Find the converter of a part of this rule."""
+        converter = super().get_converter(variable_name, converter_name, args, kwargs)
+        between, another, _ = self.rule.partition(f"<id:{variable_name}>")[2].partition("<id:")
+        if another:
+            converter.regex = rf"[^/](?:(?!{re.escape(between)})(?s:.)){{0,{_LONGEST}}}?"
+        return converter
 
 
 def path_of(entity_id: str) -> str:

@@ -14,6 +14,7 @@ from dashboard.bounds import MAX_TARGET
 from dashboard.domain.ids import MalformedId
 from dashboard.settings import Settings
 from dashboard.web.address import all_args
+from dashboard.web.converters import IdRule
 from dashboard.web.errors import Refused, answer, invalid_parameter, wants_json
 
 # Bytes of a body at most.
@@ -46,6 +47,7 @@ class BoundedFlask(Flask):
     """A Flask app that looks for no view where the address is too long."""
 
     json_provider_class = BoundedJson
+    url_rule_class = IdRule
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """Find out what addresses are like here. Raises RequestURITooLarge."""

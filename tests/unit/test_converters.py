@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.domain.ids import MalformedId, parse_entity_id, parse_release_id
-from dashboard.web.converters import IdConverter
+from dashboard.web.converters import IdConverter, IdRule
 
 app = Flask("addresses")
 app.url_map.converters["id"] = IdConverter
+app.url_rule_class = IdRule
 app.url_map.merge_slashes = False
 
 
