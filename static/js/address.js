@@ -5,8 +5,10 @@
 
 import { original } from "./text.js";
 
-// As many as the server takes.
+// As many as the server takes, and as fit into an address: it takes 4 KB in all. The page's own has what is open and what is
+// shut, half of the room each, and a page that asks on adds as much again.
 const MOST = 500;
+const ROOM = 1800;
 const LOOKED_FOR = ["q", "phase", "changed"];
 
 const asked = () => new URLSearchParams(location.search);
@@ -14,11 +16,14 @@ const asked = () => new URLSearchParams(location.search);
 /** Colons, slashes and commas may stand in a query as they are, and are easier to read. @param {URLSearchParams} named */
 const queryOf = (named) => `?${named}`.replace(/%(3A|2F|2C)/g, decodeURIComponent).replace(/\?$/, "");
 
+/** Those that there is room for. @param {Iterable<string>} ids @param {number} room */
+const fitting = (ids, room) => [...ids].slice(0, MOST).filter((id) => (room -= 6 + encodeURIComponent(id).length) >= 0);
+
 /** @param {string} selector @returns {NodeListOf<HTMLElement>} */
 const inPage = (selector) => document.querySelectorAll(`#live .tree${selector}`);
 
 /** What the viewer has open, after what the address asks for (it may be all); none where all is shown whatever is open. */
-export const whatIsOpen = () => [...new Set([...asked().getAll("open"), ...[...inPage(":not([data-whole]) details[data-lazy][open]")].map((one) => one.dataset.lazy ?? "")])].slice(0, MOST);
+export const whatIsOpen = () => fitting(new Set([...asked().getAll("open"), ...[...inPage(":not([data-whole]) details[data-lazy][open]")].map((one) => one.dataset.lazy ?? "")]), ROOM);
 
 /** What of the address holds for rows that are loaded, too. */
 export const forAllRows = () => [...asked()].filter(([name, value]) => name === "sort" || value.startsWith("bundle:") || LOOKED_FOR.includes(name));
@@ -39,7 +44,7 @@ function write() {
       if (id && usual !== open && row.matches("[open] > *") === open) ids.add(id);
     }
     named.delete(name);
-    for (const id of [...ids].slice(0, MOST)) named.append(name, id);
+    for (const id of fitting(ids, ROOM / 2)) named.append(name, id);
   }
   const query = queryOf(named);
   if (query !== location.search) history.replaceState(history.state, "", location.pathname + query + location.hash);

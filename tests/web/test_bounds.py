@@ -1,17 +1,26 @@
 """What one client may take of the server that is shipped: sizes, times and connections."""
 
+import asyncio
 import http.client
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+import uvicorn
+from structlog.testing import capture_logs
+from uvicorn.server import ServerState
 
-from dashboard.bounds import MAX_HEADERS, MAX_TARGET, RESERVED
+from dashboard.bounded_http import BoundedHttp
+from dashboard.bounds import MAX_HEADERS, MAX_TARGET, PROGRESS, RESERVED, Bounds
+from dashboard.connections import Connections
+from dashboard.wire import gone
 from tests.served import Served, account, serving
-from tests.waiting import eventually
+from tests.waiting import eventually, in_a_loop
 
 pytestmark = pytest.mark.web
 
@@ -151,6 +160,45 @@ def test_who_takes_nothing_of_an_answer_is_dropped(bounded: Served) -> None:
 
 def is_reset(client: socket.socket) -> bool:
     return client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
+
+
+def test_a_stream_that_is_read_goes_on_while_one_that_is_not_ends() -> None:
+    connections, state = Connections(Bounds(response_seconds=0.5)), ServerState()
+    config = uvicorn.Config(stream, lifespan="off", log_config=None)
+    config.load()
+
+    def connection() -> BoundedHttp:
+        return BoundedHttp(connections, config=config, server_state=state, app_state={})
+
+    async def go(logs: Sequence[Any]) -> None:
+        server = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", 0)
+        port, watch = server.sockets[0].getsockname()[1], asyncio.create_task(connections.watch())
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        with socket.create_connection(("127.0.0.1", port)) as silent:
+            for send in (writer.write, silent.sendall):
+                send(HEAD + b"\r\n")
+            async with asyncio.timeout(BOUND):
+                while not logs:
+                    assert await reader.read(PROGRESS)
+                for _ in range(20):
+                    assert await reader.readexactly(PROGRESS)
+        writer.close()
+        await asyncio.wait(state.tasks)
+        watch.cancel()
+        server.close()
+
+    with capture_logs() as logs:
+        in_a_loop(partial(go, logs))
+    assert [(entry["event"], entry["reason"]) for entry in logs] == [("client_dropped", "it takes no answer")]
+
+
+async def stream(_scope: Any, receive: Any, send: Any) -> None:
+    """Send until the client has gone."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    leaving = asyncio.create_task(gone(receive))
+    while not leaving.done():
+        await send({"type": "http.response.body", "body": b"x" * PROGRESS, "more_body": True})
+        await asyncio.sleep(0.01)
 
 
 def test_past_the_bound_of_an_address_the_newest_is_refused_and_probes_are_answered(bounded: Served) -> None:
