@@ -1,7 +1,7 @@
 """How values read on a page."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -130,7 +130,13 @@ def theme(cookies: Mapping[str, str]) -> str:
     return chosen if chosen in {"light", "dark"} else "auto"
 
 
+def json_list(texts: Iterable[str]) -> str:
+    """Texts as JSON, for scripts: it is escaped like any other text where it comes to stand."""
+    return json.dumps(list(texts))
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
+    "json": json_list,
     "number": number,
     "time": time,
     "clock": clock,

@@ -95,8 +95,9 @@ _KNOWN: Schema = {
 _NO_OLDER: Schema = {
     "name": "As-Of",
     "in": "header",
-    "description": "The `As-Of` of the newest answer that is known: another replica tells nothing older.",
-    "schema": {"type": "string", "format": "date-time"},
+    "description": "The `As-Of` of the newest answer that is known: another replica tells nothing older. A text "
+    "that is no time is ignored.",
+    "schema": _TEXT,
 }
 
 
