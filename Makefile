@@ -48,8 +48,9 @@ attack: .venv/.dev postgres ## Attack the dashboard as it is served, on both dat
 browser: ## Chromium for the browser tests, from Debian's packages where that is possible
 	@sh tests/browser/install.sh
 
-postgres: ## PostgreSQL for the tests of the accounts, from Debian's packages where that is possible
-	@ls /usr/lib/postgresql/*/bin/pg_ctl >/dev/null 2>&1 || command -v pg_ctl >/dev/null 2>&1 || sh tests/web/install.sh
+postgres: ## PostgreSQL and nginx for the tests of accounts and replicas, from Debian's packages where that is possible
+	@{ ls /usr/lib/postgresql/*/bin/pg_ctl || command -v pg_ctl; } >/dev/null 2>&1 && \
+		{ ls /usr/sbin/nginx || command -v nginx; } >/dev/null 2>&1 || sh tests/web/install.sh
 
 lighthouse: .venv/.dev bench/lighthouse/node_modules/.done ## Lighthouse's scores of the list and of a large release; fails under 95
 	@$(BIN)/python -m bench.lighthouse
