@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import structlog
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, settings
 
@@ -65,6 +66,14 @@ class Rollouts:
     def telling(self) -> set[str]:
         """The ids of those that answer queries."""
         return self.ids - {self.children}
+
+
+@pytest.fixture(autouse=True)
+def log_of_before() -> Iterator[None]:
+    """An app that a test made may log to where only that test looked; others that go on log as before."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Real Chromium, from the system's packages."""
 
 import os
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -83,6 +84,16 @@ def fill_in(page: Page) -> None:
     page.get_by_label("E-mail").fill(EMAIL)
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
+
+
+def wait_until_led_to(page: Page, url: re.Pattern[str]) -> None:
+    """Wait until the page has gone to this address by itself, and has come as a whole.
+
+    `wait_for_url` takes it amiss if the page sets out twice; one that is left before its files have come leaves these
+    open in the server.
+    """
+    expect(page).to_have_url(url)
+    page.wait_for_load_state()
 
 
 def wait_until_there(page: Page) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Response, expect
 
-from tests.browser.conftest import fill_in, log_in
+from tests.browser.conftest import fill_in, log_in, wait_until_led_to
 from tests.browser.test_live_page import OFTEN, base_url
 from tests.browser.test_notify import SHOWN
 from tests.rollout_makers import hierarchy
@@ -128,6 +128,6 @@ def test_an_open_list_learns_it_once_and_waits_on_the_login_page(context: Browse
     heard = Heard(context)
     end_sessions(stage)
     context.clock.fast_forward(LONG)
-    expect(page).to_have_url(re.compile(rf"/login\?next=.*{re.escape(path[1:9])}"))
+    wait_until_led_to(page, re.compile(rf"/login\?next=.*{re.escape(path[1:9])}"))
     eventually(lambda: asks_no_more(context, heard))
     assert heard.refused <= 4, heard.answers

@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.conftest import fill_in, log_in, over_http
+from tests.browser.conftest import fill_in, log_in, over_http, wait_until_led_to
 from tests.browser.test_news import asked_of
 from tests.integration.test_levels import answers, start
 from tests.rollout_makers import hierarchy
@@ -152,14 +152,14 @@ def test_when_the_dashboard_goes_the_page_says_since_when_it_is_not_current(page
 def test_when_the_session_ends_elsewhere_the_open_page_goes_to_the_login(page: Page, release: str):
     page.goto(f"/releases/{release}")
     page.context.clear_cookies()
-    expect(page).to_have_url(re.compile(r"/login\?next=.*releases"))
+    wait_until_led_to(page, re.compile(r"/login\?next=.*releases"))
 
 
 def test_a_page_whose_stream_is_the_first_to_be_refused_goes_to_the_login(page: Page, release: str):
     page.add_init_script(OFTEN.replace("0.3", "3600"))
     page.route("**/live/**", lambda route: (page.context.clear_cookies(), route.continue_(headers={"Cookie": ""})))
     page.goto(f"/releases/{release}")
-    expect(page).to_have_url(re.compile(r"/login\?next=.*releases"))
+    wait_until_led_to(page, re.compile(r"/login\?next=.*releases"))
 
 
 def test_it_works_without_javascript(chromium: Browser, base_url: str, stage: Stage, release: str):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
-from tests.browser.conftest import log_in
+from tests.browser.conftest import log_in, wait_until_led_to
 from tests.rollout_makers import hierarchy
 from tests.served import Served
 from tests.stage import Stage
@@ -137,4 +137,4 @@ def test_while_the_stream_is_broken_the_page_asks_and_then_hears_again(page: Pag
 
 def test_when_the_session_has_ended_elsewhere_the_page_goes_to_the_login(page: Page, release: str, served: Served):
     served.end_sessions()
-    expect(page).to_have_url(re.compile(rf"/login\?next=.*{release.partition(':')[2]}"))
+    wait_until_led_to(page, re.compile(rf"/login\?next=.*{release.partition(':')[2]}"))

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.web
 FOLDER = Path(__file__).parent.parent.parent / "static" / "js"
 SCRIPTS = sorted(path.name for path in FOLDER.iterdir())
 # Each compressed by itself, as it is sent.
-MOST_BYTES = 16_700
+MOST_BYTES = 16_900
 # A template string within another: what leaves out blanks takes the words of the inner one for code.
 NESTED = re.compile(r"\$\{[^}]*`")
 
