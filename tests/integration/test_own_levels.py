@@ -1,5 +1,6 @@
 """Rollouts with levels of their own: what a team does not have is no gap, and nothing that it has is lost."""
 
+import re
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -155,7 +156,8 @@ def test_only_what_exists_is_counted(stage: Stage, started: dict[str, str]):
     assert (nouns["apps"], nouns["clusters"], nouns["nested"]) == ("app", "part", "cluster")
     empty = next(row for row in found["clusters"]["children"] if row["name"].startswith("eu/"))
     assert empty["progress"]["total"] == 0
-    assert "of 0" not in stage.ask(f"/releases/{started['clusters']}").text
+    # Ids may begin with a 0, too.
+    assert not re.search(r"\bof 0\b", stage.ask(f"/releases/{started['clusters']}").text)
 
 
 def test_a_release_without_parts_says_so_while_it_runs_and_when_it_has_ended(stage: Stage, started: dict[str, str]):

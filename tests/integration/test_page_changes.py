@@ -78,10 +78,17 @@ def test_every_viewer_of_a_version_is_sent_the_same_bytes(stage: Stage):
     path = f"/releases/{release}/hierarchy"
     tag = poll(stage, path).headers["HX-PTag"]
     change(stage, release, "deployed")
-    first = poll(stage, path, tag).text
-    stage.browser = logged_in(stage.app)
+    browsers = stage.browser, logged_in(stage.app)
+
+    def sent() -> list[str]:
+        texts = []
+        for stage.browser in browsers:
+            texts.append(poll(stage, path, tag).text)
+        return texts
+
+    # On a busy machine a look may be late between the two, which makes another version.
+    first, _ = eventually(lambda: texts if same(*(texts := sent())) else None)
     assert "<hx-partial" in first
-    assert same(first, poll(stage, path, tag).text)
 
 
 def test_whoever_has_an_unknown_version_or_selects_is_sent_the_whole(stage: Stage):
