@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from dashboard.bounds import MAX_HEAD, MAX_HEADERS, MAX_TARGET, RESERVED_SECONDS
+from dashboard.bounds import MAX_HEAD, MAX_HEADERS, MAX_PIPELINED, MAX_TARGET, RESERVED_SECONDS
 from dashboard.connections import Connections
 from dashboard.sending import Sending
 from dashboard.short_answers import as_http, refusal
@@ -81,6 +81,9 @@ class BoundedHttp(HttpToolsProtocol):
         """Begin to count; it may be one of several in the same piece."""
         super().on_message_begin()
         self._begin()
+        if len(self.pipeline) >= MAX_PIPELINED:
+            self._connections.note("client_dropped", "it asks for too much at once", self.address)
+            self._stop(503)
 
     def on_url(self, url: bytes) -> None:
         """Refuse an address that is too long before anything looks at it."""

@@ -11,6 +11,8 @@ MAX_TARGET = 4 * 1024
 # A request's head: how many headers (the trailers of a body in chunks count as well), and bytes in all.
 MAX_HEADERS = 100
 MAX_HEAD = 64 * 1024
+# Requests that may wait on one connection while another is answered: each takes some KB, and a piece has thousands.
+MAX_PIPELINED = 16
 # Bytes that a client has to take of an answer in RESPONSE_TIMEOUT seconds, where that many are left.
 PROGRESS = 16 * 1024
 # Connections past the bounds, on which only a probe is answered.

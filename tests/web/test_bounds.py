@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from uvicorn.server import ServerState
 
 from dashboard.bounded_http import BoundedHttp
-from dashboard.bounds import MAX_HEADERS, MAX_TARGET, PROGRESS, RESERVED, Bounds
+from dashboard.bounds import MAX_HEADERS, MAX_PIPELINED, MAX_TARGET, PROGRESS, RESERVED, Bounds
 from dashboard.connections import Connections
 from dashboard.wire import gone
 from tests.served import Served, account, serving
@@ -120,6 +120,15 @@ def test_a_refusal_says_so_in_the_form_of_the_api_and_has_the_headers_of_every_a
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
         assert (answer.headers["Connection"], bool(answer.headers["X-Request-ID"])) == ("close", True)
+
+
+def test_of_requests_at_once_on_one_connection_a_few_wait_and_no_thousands(bounded: Served) -> None:
+    with connect(bounded) as client:
+        client.sendall((HEAD + b"\r\n") * MAX_PIPELINED + HEAD + b"Connection: close\r\n\r\n")
+        assert client.makefile("rb").read().count(b"HTTP/1.1 200 ") == MAX_PIPELINED + 1
+    with connect(bounded) as client:
+        client.sendall((HEAD + b"\r\n") * 5_000)
+        eventually(lambda: "it asks for too much at once" in bounded.log.read_text(), BOUND)
 
 
 def test_who_does_not_go_on_or_drips_is_not_waited_for(bounded: Served) -> None:
