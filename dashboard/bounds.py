@@ -2,8 +2,8 @@
 
 import resource
 from dataclasses import dataclass, replace
-from ipaddress import ip_address, ip_network
 
+from dashboard.accounts.client_addresses import place_of
 from dashboard.settings import Settings
 
 # Bytes of a request's target, its path and query as they are sent.
@@ -62,13 +62,7 @@ def within(bounds: Bounds, room: int) -> Bounds:
 
 def network_of(address: str) -> str:
     """What connections are counted by: the address; of IPv6 the /64, as everybody has a whole one to choose from."""
-    try:
-        parsed = ip_address(address.partition("%")[0])
-    except ValueError:
-        return address[:64]
-    if parsed.version == 4:
-        return str(parsed)
-    return str(parsed.ipv4_mapped or ip_network((parsed, 64), strict=False).network_address)
+    return place_of(address) or address[:64]
 
 
 def client_of(headers: list[tuple[bytes, bytes]], peer: str, proxies: int) -> str:

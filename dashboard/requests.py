@@ -36,4 +36,7 @@ class Requests:
         try:
             yield self._open[address] <= self._most
         finally:
-            self._open -= Counter({address: 1})
+            # Subtracting a counter would look through all addresses.
+            self._open[address] -= 1
+            if not self._open[address]:
+                del self._open[address]

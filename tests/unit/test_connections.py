@@ -89,6 +89,9 @@ def test_an_address_of_ipv6_counts_with_its_network(address: str, network: str):
         ((b"192.0.2.1",), 2, "10.0.0.1"),
         ((), 1, "10.0.0.1"),
         ((b"",), 1, "10.0.0.1"),
+        # Some proxies add the port, with which each of a client's connections would be another client.
+        ((b"192.0.2.1:4711",), 1, "192.0.2.1"),
+        ((b"[2001:db8::1]:443",), 1, "2001:db8::"),
     ],
 )
 def test_a_client_is_who_the_trusted_proxies_say(told: tuple[bytes, ...], proxies: int, client: str):
