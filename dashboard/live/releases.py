@@ -15,6 +15,7 @@ from dashboard.domain.finding import Found
 from dashboard.domain.ids import is_below_release
 from dashboard.domain.problems import NotFound, SourceUnavailable
 from dashboard.domain.source import ReleaseSource
+from dashboard.live.allowance import SHARE, Allowance
 from dashboard.live.breaker import OfRelease
 from dashboard.live.elsewhere import find_elsewhere
 from dashboard.live.finder import Finder
@@ -87,6 +88,7 @@ class LiveReleases:
         self._pairs = PairReader(lambda key: self.release(*key, whole=True))
         self._watching = max_age > 0
         self._watcher = Watchers(self._look, self._version, budget=budget, clock=clock)
+        self._allowance = Allowance(SHARE * budget, clock)
 
     def page(self, asked: Slice) -> Snapshot[ReleaseList]:
         """One page of the list; raises SourceUnavailable if nothing is known yet."""
@@ -128,7 +130,7 @@ class LiveReleases:
 
     def glance(self, release_id: str, run_id: str | None = None) -> Snapshot[Release]:
         """The same for whoever does not stay: it is not watched for that, and not longer than it is anyhow."""
-        with self._charged():
+        with self._allowed():
             return _release(self._stores.trees.get((release_id, run_id)))
 
     def at_hand(self, release_id: str, run_id: str | None = None) -> Snapshot[Release] | None:
@@ -162,8 +164,11 @@ class LiveReleases:
     def renew(self, what: Watched, seconds: float) -> None:
         """Read a thing however lately that was done, for somebody who knows of something later, and off the budget.
 
-        What cannot be read in so many seconds stays as it is known.
+        What cannot be read in so many seconds stays as it is known, and so does all while viewers have had their share
+        of the budget: whoever claims to know of what is to come could else have it read without end.
         """
+        if not self._allowance.is_left():
+            return
         if what.kind in TWOFOLD:
             for side in sides(what):
                 self.renew(side, seconds)
@@ -172,7 +177,7 @@ class LiveReleases:
             # What is broken begins with that list, and is as old.
             self.renew(Watched("list", Slice(LISTED, lately=True)), seconds)
         what = Watched("release", what.key) if what.kind == "history" else _looked_at(what)
-        with self._charged(), suppress(SourceUnavailable, NotFound, MalformedFilter):
+        with self._allowed(), suppress(SourceUnavailable, NotFound, MalformedFilter):
             self._stores.kinds[what.kind].store.get(what.key, anew=True, seconds=seconds)
 
     def subscribe(self, what: Watched, notify: Callable[[str], None]) -> Callable[[], None]:
@@ -275,6 +280,16 @@ class LiveReleases:
         """What lists know of a release, if its tree was read for that."""
         seen = self._looks.rows.latest((release.id, release.execution.run_id))
         return seen.value if seen and seen.value.tree_at else None
+
+    @contextmanager
+    def _allowed(self) -> Iterator[None]:
+        """Take the calls of a read that a viewer has caused off the budget, up to the share that viewers have of it."""
+        left = self._allowance.is_left()
+        with logged() as log:
+            yield
+        if left:
+            self._allowance.spend(log.calls)
+            self._watcher.spend(log.calls)
 
     @contextmanager
     def _charged(self) -> Iterator[None]:

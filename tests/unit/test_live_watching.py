@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from dashboard.bridge import LoopThread
+from dashboard.calls import note_call
 from dashboard.domain.entities import Status
 from dashboard.domain.filters import Slice
 from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, SourceUnavailable
@@ -76,6 +77,29 @@ def test_what_is_asked_for_once_is_not_watched_however_much_of_it_there_is(
     live.release("release:0")
     live.release("release:0")
     assert len(live._watcher) == 1
+
+
+def test_who_has_things_read_without_end_takes_no_more_than_a_share_from_what_is_watched(clock: Clock):
+    class Dear(FakeSource):
+        async def read(self, *given: Any, **named: Any) -> Any:
+            note_call()
+            return await super().read(*given, **named)
+
+    source = Dear()
+    live, watched = live_on(source, clock, budget=50), Watched("release", ("release:r", None))
+    try:
+        live.subscribe(watched, lambda _version: None)
+        for number in range(2_000):
+            live.renew(Watched("release", ("release:other", None)), 1.0)
+            live.glance(f"release:{number % 10}")
+            clock.now += 0.001
+        # The share of four seconds, and ten that were glanced at twice, more than a second apart.
+        assert source.reads <= 50 * 0.5 * 4 + 2 * 10 + 5
+        clock.now += MAX_AGE
+        source.state = "completed"
+        eventually(lambda: live.release("release:r").value.root.state == "completed")
+    finally:
+        live.close()
 
 
 def test_what_is_late_is_told_to_be_behind_and_nobody_waits_for_it(
