@@ -114,9 +114,11 @@ class AuditLog:
         self,
         session: Callable[[], AbstractContextManager[Session]],
         long_session: Callable[[], AbstractContextManager[Session]],
+        probe: Callable[[], None],
     ) -> None:
         self._session = session
         self._long_session = long_session
+        self._probe = probe
         self._lock = Lock()
         self._postponed: deque[tuple[Happened, datetime]] = deque()
 
@@ -157,7 +159,9 @@ class AuditLog:
             if len(self._postponed) >= MOST_POSTPONED:
                 return False
             self._postponed.append((happened, datetime.now(UTC)))
-            return True
+        # The database may be back by now, and what was postponed before written already: a probe has this written, too.
+        self._probe()
+        return True
 
     def write_postponed(self) -> None:
         """Write down what was postponed, in its order, as far as the database takes it."""

@@ -90,7 +90,7 @@ class Accounts(Database):
         super().__init__(url, bounds)
         self._passwords = passwords or Passwords()
         self.kiosk_links = KioskLinks(self.session)
-        self.audit = AuditLog(self.session, self.long_session)
+        self.audit = AuditLog(self.session, self.long_session, self._breaker.probe)
         self.admissions = Admissions(self)
         self.when_back(self.audit.write_postponed)
 

@@ -14,7 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from dashboard.accounts.admissions import Way
-from dashboard.accounts.audit import Wanted
+from dashboard.accounts.audit import Event, Happened, Wanted
 from dashboard.accounts.database import AccountsAway
 from dashboard.accounts.models import User
 from dashboard.accounts.opaque import hash_of
@@ -218,6 +218,15 @@ def test_where_another_process_has_locked_sqlite_pages_go_on_and_changes_are_ref
         eventually(lambda: log_in(served) == 200, 60)
         eventually(lambda: looks(accounts, release) == [release], 60)
     accounts.close()
+
+
+@ON_EVERY_DATABASE
+def test_an_entry_postponed_after_the_database_is_back_is_written_then_and_not_after_the_next_outage(
+    accounts: Accounts,
+):
+    assert accounts.takes_changes
+    assert accounts.audit.postpone(Happened.by_command(Event.release_viewed, "late"))
+    eventually(lambda: accounts.audit.read(Wanted(subject="late"), 2), 60)
 
 
 @ON_EVERY_DATABASE
