@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 
 from flask import Flask
 
+from dashboard.accounts.client_addresses import site_of
 from dashboard.accounts.passwords import AT_ONCE as MAX_HASHES
 from dashboard.live.releases import LiveReleases
 from dashboard.live.watched import Watched
@@ -172,9 +173,10 @@ class AsgiDashboard:
         """Have Flask answer; what hashes a password waits for its turn before it takes a thread."""
         if not needs_turn(self._app, scope["method"], environ["PATH_INFO"]):
             return await self._in_thread(self._answer, environ)
+        address = self._requests.address(scope)
         leaving = asyncio.create_task(gone(receive))
         try:
-            async with self._turns.take(self._requests.address(scope)):
+            async with self._turns.take(site_of(address) or address):
                 if leaving.done():
                     raise ClientGone
                 return await self._in_thread(self._answer, environ)

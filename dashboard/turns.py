@@ -13,25 +13,45 @@ class TooManyWaiting(Exception):
 class Turns:
     """Gives `concurrent` turns at a time, in the order of asking. Belongs to the event loop.
 
-    At most `most` wait, and half of them from one address, so that nobody can take all places.
+    At most `most` wait. Past that, one from an address of which fewer wait replaces the newest from the address of
+    which most do: a few addresses keep nobody else from waiting.
     """
 
     def __init__(self, concurrent: int, most: int) -> None:
         self._free = asyncio.Semaphore(concurrent)
         self._most = most
-        self._waiting: Counter[str] = Counter()
+        # The address of each who waits, the newest last, by what ends the waiting.
+        self._waiting: dict[asyncio.Timeout, str] = {}
 
     @asynccontextmanager
     async def take(self, address: str) -> AsyncIterator[None]:
-        """Wait for a turn, and give it back. Raises TooManyWaiting."""
-        if self._waiting.total() >= self._most or self._waiting[address] >= max(1, self._most // 2):
-            raise TooManyWaiting
-        self._waiting[address] += 1
+        """Wait for a turn, and give it back. Raises TooManyWaiting, also to who is replaced while waiting."""
+        if len(self._waiting) >= self._most:
+            self._make_room(address)
         try:
-            await self._free.acquire()
-        finally:
-            self._waiting -= Counter({address: 1})
+            async with asyncio.timeout(None) as wait:
+                await self._wait(wait, address)
+        except TimeoutError as exc:
+            raise TooManyWaiting from exc
         try:
             yield
         finally:
             self._free.release()
+
+    async def _wait(self, wait: asyncio.Timeout, address: str) -> None:
+        self._waiting[wait] = address
+        try:
+            await self._free.acquire()
+        finally:
+            self._waiting.pop(wait, None)
+
+    def _make_room(self, address: str) -> None:
+        """Let the newest from the address of which most wait go. Raises TooManyWaiting."""
+        counts = Counter(self._waiting.values())
+        largest, count = max(counts.items(), key=lambda each: each[1])
+        # Where only one more waits of that address, each would replace the other in turn.
+        if counts[address] + 1 >= count:
+            raise TooManyWaiting
+        newest = next(wait for wait, waiting in reversed(self._waiting.items()) if waiting == largest)
+        del self._waiting[newest]
+        newest.reschedule(asyncio.get_running_loop().time())

@@ -1,7 +1,6 @@
 """Turns: who waits for one, in which order, and how many may."""
 
 import asyncio
-from contextlib import AsyncExitStack
 
 import pytest
 
@@ -33,21 +32,46 @@ def test_they_are_given_in_the_order_of_asking_and_only_so_many_at_a_time():
     assert began == list("abcde")
 
 
-def test_only_so_many_wait_and_half_of_them_from_one_address():
+async def waiting(turns: Turns, addresses: str) -> tuple[list[str], list[str]]:
+    """Let one ask from each of these addresses in turn; return whose turn it was, and who was refused."""
+    began: list[str] = []
+    refused: list[str] = []
+    over = asyncio.Event()
+
+    async def ask(address: str) -> None:
+        try:
+            await hold(turns, address, began, over)
+        except TooManyWaiting:
+            refused.append(address)
+
+    async with asyncio.TaskGroup() as tasks:
+        for address in addresses:
+            tasks.create_task(ask(address))
+            await asyncio.sleep(0)
+        over.set()
+    async with asyncio.timeout(60), turns.take("a"):
+        return began, refused
+
+
+@pytest.mark.parametrize(
+    ("addresses", "began", "refused"),
+    [
+        ("aaaaa", "aaaaa", ""),
+        ("aaaaaaa", "aaaaa", "aa"),
+        # A few addresses have all places until others come.
+        ("aaaaabcd", "aabcd", "aaa"),
+        ("aaabbcde", "aabcd", "abe"),
+        # One that would have more than the other then has replaces nobody.
+        ("aaaabbb", "aaabb", "ab"),
+        ("abcdef", "abcde", "f"),
+    ],
+)
+def test_when_so_many_wait_an_address_with_few_replaces_the_newest_of_the_one_with_most(
+    addresses: str, began: str, refused: str
+):
     async def go() -> None:
-        turns, over, began = Turns(1, 4), asyncio.Event(), list[str]()
-        async with asyncio.TaskGroup() as tasks, AsyncExitStack() as stack:
-            stack.callback(over.set)
-            for address in ("a", "b", "b"):
-                tasks.create_task(hold(turns, address, began, over))
-            await asyncio.sleep(0)
-            with pytest.raises(TooManyWaiting):
-                await stack.enter_async_context(turns.take("b"))
-            for address in ("c", "d"):
-                tasks.create_task(hold(turns, address, began, over))
-            await asyncio.sleep(0)
-            with pytest.raises(TooManyWaiting):
-                await stack.enter_async_context(turns.take("e"))
+        asked = await waiting(Turns(1, 4), addresses)
+        assert ("".join(asked[0]), "".join(sorted(asked[1]))) == (began, refused)
 
     in_a_loop(go)
 

@@ -30,13 +30,13 @@ pytestmark = pytest.mark.web
 FLOOD = 300
 
 
-def log_in(served: Served, number: int) -> socket.socket:
-    """A connection on which a login was sent, each from another address, as a proxy tells it."""
+def log_in(served: Served, number: int, address: str) -> socket.socket:
+    """A connection on which a login was sent, from this address, as a proxy tells it."""
     body = urlencode({"username": f"user{number}@example.com", "password": "wrong horse battery"})
     client = socket.create_connection(("127.0.0.1", served.port), timeout=60)
     head = (
         "POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
-        f"X-Forwarded-For: 198.51.{number // 250}.{number % 250}\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"X-Forwarded-For: {address}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     client.sendall((head + body).encode())
     return client
@@ -48,7 +48,10 @@ def test_while_hundreds_wait_to_log_in_pages_are_answered_and_who_is_too_many_is
     account(tmp_path).close()
     with ExitStack() as stack:
         served = stack.enter_context(serving(tmp_path, TRUSTED_PROXIES="1"))
-        clients = [stack.enter_context(log_in(served, number)) for number in range(FLOOD)]
+        clients = [
+            stack.enter_context(log_in(served, number, f"198.51.{number // 250}.{number % 250}"))
+            for number in range(FLOOD)
+        ]
         eventually(lambda: select(clients, [], [], 0)[0], 60)
         # As many wait as may, far more than there are threads; whoever asks for anything else does not wait for them.
         asked = 0
@@ -65,6 +68,18 @@ def test_while_hundreds_wait_to_log_in_pages_are_answered_and_who_is_too_many_is
         told = [answer.headers["Retry-After"] for answer in answers if answer.status == 503]
         assert told
         assert all(int(seconds) > 0 for seconds in told)
+
+
+def test_however_many_log_in_from_a_few_addresses_others_have_their_turn(tmp_path: Path) -> None:
+    account(tmp_path).close()
+    with ExitStack() as stack:
+        served = stack.enter_context(serving(tmp_path, TRUSTED_PROXIES="1"))
+        for number in range(FLOOD):
+            # Two machines, and a site that has an address of its own for each login.
+            few = ("192.0.2.1", "192.0.2.2", f"2001:db8:1:{number}::1")
+            stack.enter_context(log_in(served, number, few[number % len(few)]))
+        another = stack.enter_context(log_in(served, FLOOD, "192.0.2.3"))
+        assert answer_on(another).status == 401
 
 
 def unanswered(clients: list[socket.socket]) -> list[socket.socket]:
