@@ -69,13 +69,21 @@ class Connections:
             count = len(self._admitted)
             log.warning(event, reason=reason, address=address, connections=count, left_out=left_out)
 
-    async def watch(self) -> None:
+    async def watch(self, pause: float = SWEEP_SECONDS) -> None:
         """Hold all connections to their deadlines, for as long as the server runs."""
         while True:
-            await asyncio.sleep(SWEEP_SECONDS)
+            await asyncio.sleep(pause)
             now = monotonic()
             for connection in [*self._admitted, *self._reserved]:
-                connection.check(now)
+                self._check(connection, now)
+
+    def _check(self, connection: Connection, now: float) -> None:
+        try:
+            connection.check(now)
+        except Exception:
+            address = self._admitted.get(connection, "")
+            if self._floods.pick(("connection_check_failed", address)) is not None:
+                log.exception("connection_check_failed", address=address)
 
     def _full(self, address: str) -> str:
         """Which bound a new connection from this address would go past, if any."""

@@ -1,5 +1,6 @@
 """Which connections are taken on, by whom they are counted, and which have to go."""
 
+import asyncio
 from contextlib import ExitStack
 from typing import Any
 
@@ -9,6 +10,7 @@ from structlog.testing import capture_logs
 from dashboard.bounds import RESERVED, Bounds, client_of, network_of, within
 from dashboard.connections import Connections
 from dashboard.requests import Requests
+from tests.waiting import in_a_loop
 
 pytestmark = pytest.mark.unit
 
@@ -110,6 +112,45 @@ def test_a_client_behind_a_proxy_has_so_many_requests_under_way():
         assert few == [True, True, False, True]
     with requests.of(scope(b"192.0.2.1")) as again:
         assert again
+
+
+class Broken(Line):
+    """One that cannot be checked."""
+
+    def check(self, now: float) -> None:
+        raise RuntimeError("It does not work.")
+
+
+class Checked(Line):
+    """One that notes when it has been checked three times."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.often = asyncio.Event()
+        self._times = 0
+
+    def check(self, now: float) -> None:
+        self._times += 1
+        if self._times == 3:
+            self.often.set()
+
+
+def test_one_that_cannot_be_checked_keeps_no_other_from_its_deadlines_and_is_logged():
+    held, checked = connections(), Checked()
+    for line in (Broken(), checked):
+        held.admit(line, "192.0.2.1")
+
+    async def go() -> None:
+        watch = asyncio.create_task(held.watch(0.001))
+        async with asyncio.timeout(60):
+            await checked.often.wait()
+        watch.cancel()
+
+    with capture_logs() as logs:
+        in_a_loop(go)
+    (told,) = logs
+    assert (told["event"], told["log_level"], told["address"]) == ("connection_check_failed", "error", "192.0.2.1")
+    assert told["exc_info"]
 
 
 def test_no_more_connections_are_taken_on_than_there_is_room_for():
