@@ -8,7 +8,7 @@ PORT ?= 8000
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
-.PHONY: help demo dev test lint types format bench attack browser postgres lighthouse screenshots examples lock audit clean
+.PHONY: help demo dev test coverage test-timing test-full lint types format bench attack browser postgres lighthouse screenshots examples lock audit clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,11 +19,26 @@ demo: .venv/.runtime ## Embedded Temporal, sample rollouts and the dashboard (PO
 dev: .venv/.runtime ## The same, and the dashboard reloads when a file changes
 	@exec $(BIN)/release-dashboard demo --port $(PORT) --reload
 
-test: .venv/.dev browser postgres ## Every test, with branch coverage, in two processes
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term $(ARGS)
-	@test -n "$(ARGS)" || { printf 'Coverage of domain, temporal and web, with branches, in percent: '; \
-		$(BIN)/python -m coverage report --format=total --precision=1 --fail-under=95 \
-		--include='dashboard/domain/*,dashboard/temporal/*,dashboard/web/*'; }
+# In two processes; what measures runs in one, one test after another.
+PYTEST := $(BIN)/python -m pytest
+PARALLEL := $(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder
+COVERED := --cov --cov-report=term
+
+test: .venv/.dev browser postgres ## Every test but what measures seconds and what only the night has time for, in 6 minutes
+	@$(PARALLEL) -m 'not timing and not full' $(ARGS)
+
+coverage: .venv/.dev browser postgres ## The same with branch coverage, which has to be 95 percent
+	@$(PARALLEL) -m 'not timing and not full' $(COVERED) $(ARGS)
+	@printf 'Coverage of domain, temporal and web, with branches, in percent: '
+	@$(BIN)/python -m coverage report --format=total --precision=1 --fail-under=95 \
+		--include='dashboard/domain/*,dashboard/temporal/*,dashboard/web/*'
+
+test-timing: .venv/.dev browser postgres ## What measures seconds or calls, one test after another
+	@$(PYTEST) -m timing $(ARGS)
+
+test-full: .venv/.dev browser postgres ## Everything, on both databases and with generated requests, in 20 minutes
+	@$(PARALLEL) -m 'not timing'
+	@$(PYTEST) -m timing
 
 lint: .venv/.dev ## Format check, lint and types
 	@$(BIN)/ruff format --check .

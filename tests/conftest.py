@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,6 @@ from dashboard.demo.children import Child, spawn, stop
 from dashboard.demo.samples import SAMPLES, samples
 from dashboard.demo.seed import TASK_QUEUE
 from dashboard.demo.server import EmbeddedTemporal
-from tests.alone import turn
 from tests.compiled import compile_once
 from tests.described import check_all_clients
 from tests.served import Served, account, serving
@@ -31,6 +30,8 @@ SETTINGS = ("frontend.WorkflowPauseEnabled=true", "system.enableCrossNamespaceCo
 SETTLE_SECONDS = 180.0
 # How often the dashboard of a stage looks, in seconds.
 QUICK = 0.2
+# The marks of what `make test` leaves to `make test-timing` and `make test-full`.
+NIGHTLY = ("timing", "full")
 
 compile_once()
 check_all_clients()
@@ -163,26 +164,19 @@ def sample_worker(tmp_path_factory: pytest.TempPathFactory) -> SampleWorker:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
-    """Mark every test with the name of its folder.
+    """Mark every test with the name of its folder, but for those that `make test` leaves to the night.
 
-    What runs when a browser asks has tests of its own: to count its lines again would make those of the browser a third
-    slower.
+    So `-m web` is quick as well. What runs when a browser asks has tests of its own: to count its lines again would
+    make those of the browser a third slower.
     """
     known = {line.partition(":")[0] for line in config.getini("markers")}
     for item in items:
         if TESTS / "browser" in item.path.parents:
             item.add_marker("no_cover")
-        if TESTS in item.path.parents:
+        if TESTS in item.path.parents and not any(map(item.get_closest_marker, NIGHTLY)):
             for folder in item.path.relative_to(TESTS).parts[:-1]:
                 if folder in known:
                     item.add_marker(folder)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Let a test that measures run alone, its set-up and its end included."""
-    with turn(alone=item.get_closest_marker("alone") is not None):
-        return (yield)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -98,6 +98,7 @@ def opened(page: Page, address: str) -> None:
     page.wait_for_function("() => !document.querySelector('.tree .row:not(a):not([role=treeitem])')")
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize(("view", "rows"), [("?open=all", 1_900), ("/hierarchy", 12_000)])
 def test_no_task_is_long_when_a_change_comes_or_a_cluster_is_opened(
     chromium: Browser, page: Page, stage: Stage, release: str, view: str, rows: int
@@ -132,6 +133,7 @@ def test_no_task_is_long_when_a_change_comes_or_a_cluster_is_opened(
     assert {what: ms for what, ms in least.items() if ms > LONGEST_MS} == {}, took
 
 
+@pytest.mark.timing
 def test_a_task_that_is_long_is_seen(chromium: Browser, page: Page):
     """The meter itself: what keeps the core for so long is not overlooked."""
     busy = "() => setTimeout(() => { for (let end = performance.now() + 400; performance.now() < end; ) ; })"

@@ -11,7 +11,7 @@ from tests.served import Served
 from tests.stage import Stage
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.timing
 
 MOST_BYTES = 120 * 1024
 MOST_SECONDS = 0.5

@@ -18,6 +18,8 @@ from tests.stage import EMAIL, PASSWORD
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 SECONDS = 600
 
+pytestmark = pytest.mark.full
+
 
 @pytest.fixture
 def samples_served(rollouts: Rollouts, tmp_path: Path) -> Iterator[Served]:

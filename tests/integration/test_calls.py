@@ -23,7 +23,7 @@ from tests.rollout_makers import hierarchy
 from tests.stage import Stage
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.timing
 
 TREE = hierarchy()
 STATE = {key: value for key, value in TREE.items() if key != "waves"}

@@ -138,7 +138,7 @@ def test_no_look_asks_more_than_the_bound_and_in_time_all_are_asked(stage: Stage
     counted(stage, look)
 
 
-@pytest.mark.alone
+@pytest.mark.timing
 def test_a_dead_worker_costs_one_look_a_moment_and_later_looks_nothing(stage: Stage, tag: str, tmp_path: Path):
     queue = f"{stage.prefix}-queue"
     apps = [telling(f"app:a{n}/{tag}") | {"task_queue": queue} for n in range(20)]

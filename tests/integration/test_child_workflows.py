@@ -231,7 +231,7 @@ def test_an_id_with_quotes_and_backslashes_finds_its_own_children(stage: Stage, 
     assert [row["id"] for row in rows(page)] == [f"wave:w/{tag}"]
 
 
-@pytest.mark.alone
+@pytest.mark.timing
 def test_without_a_worker_the_child_workflows_are_shown_and_the_reason(stage: Stage, tag: str, tmp_path):
     queue = f"{stage.prefix}-queue"
     with scripted_worker(stage.address, queue, tmp_path / "worker.log"):

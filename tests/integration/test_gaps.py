@@ -21,7 +21,7 @@ def test_one_release_that_fails_does_not_hide_the_others(stage: Stage):
     assert stage.json("/releases")["total"] == 2
 
 
-@pytest.mark.alone
+@pytest.mark.timing
 def test_a_release_that_no_worker_serves_is_shown_with_what_temporal_knows(stage: Stage):
     release_id = stage.start("alone", {"get_hierarchy": TREE}, task_queue="nobody-polls-this")
     page = within(2.5, stage, lambda: stage.json(f"/releases/{release_id}"))

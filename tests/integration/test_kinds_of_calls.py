@@ -16,7 +16,7 @@ from tests.rollout_makers import hierarchy
 from tests.stage import Stage, dashboard_for, logged_in, shut
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.timing
 
 LISTING = ("ListWorkflowExecutions", "CountWorkflowExecutions")
 DESCRIBE, QUERY = "DescribeWorkflowExecution", "QueryWorkflow"

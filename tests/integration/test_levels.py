@@ -216,7 +216,7 @@ def test_a_branch_that_was_not_read_again_in_time_stays_with_its_time(stage: Sta
     assert (found["app:aa-0-0"].state, found["wave:a"].problem) == ("deploying", None)
 
 
-@pytest.mark.alone
+@pytest.mark.timing
 def test_the_page_ends_in_time_and_what_did_not_come_is_one_to_come(stage: Stage):
     slow = answers(["wave:a"]) | {"get_cluster_state": {"slow": 5}}
     release_id = start(stage, "slow", slow)

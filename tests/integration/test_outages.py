@@ -24,7 +24,7 @@ from tests.silence import Relay
 from tests.stage import EMAIL, PASSWORD, Stage, dashboard_for, logged_in, scripted_worker, shut
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.timing
 
 # Seconds from the moment at which Temporal, and through it the worker, answers again until every page is fresh again.
 RECOVERY = 5.0

@@ -20,7 +20,7 @@ from tests.integration.test_child_workflows import part
 from tests.stage import Stage, dashboard_for, logged_in, scripted_worker, shut
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.timing
 
 TREES = 12
 LIMIT = "frontend.namespaceRPS.visibility"

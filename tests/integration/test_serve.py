@@ -59,7 +59,7 @@ def check_a_wait_for_what_is_not_known(served: Served) -> None:
     assert 1.0 <= seconds < 1.0 + LATE
 
 
-@pytest.mark.alone
+@pytest.mark.timing
 def test_many_pages_that_wait_for_a_frozen_temporal_hold_up_neither_each_other_nor_the_login(
     temporal: EmbeddedTemporal, tmp_path: Path
 ) -> None:
@@ -92,7 +92,7 @@ def test_many_pages_that_wait_for_a_frozen_temporal_hold_up_neither_each_other_n
         eventually(lambda: served.ask("GET", "/api/releases/release:x", **bearer)[0] == 404, 60)
 
 
-@pytest.mark.alone
+@pytest.mark.timing
 def test_told_to_stop_it_first_says_so_then_finishes_everything(temporal: EmbeddedTemporal, tmp_path: Path) -> None:
     account(tmp_path).close()
     with serving(tmp_path, temporal.address) as served:

@@ -51,7 +51,7 @@ def rows_of(live: LiveReleases, asked: Slice | None = None) -> dict[str, Release
     return {release.id: release for release in live.page(asked or Slice()).value.releases}
 
 
-@pytest.mark.alone
+@pytest.mark.timing
 def test_twenty_filters_cost_the_workers_what_one_does(unhurried_stage: Stage):
     stage = unhurried_stage
     ids = [stage.start(f"n{number:02}", TELLS) for number in range(20)]
@@ -165,7 +165,7 @@ def test_what_is_known_to_have_ended_is_shown_so_by_every_list(stage: Stage):
             assert live.page(running).value.total == 1
 
 
-@pytest.mark.alone
+@pytest.mark.timing
 def test_an_open_release_tells_every_list_as_soon_as_its_own_page(unhurried_stage: Stage):
     stage = unhurried_stage
     release_id = stage.start("r", TELLS)

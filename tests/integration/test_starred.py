@@ -13,8 +13,6 @@ from tests.stage import PASSWORD, Stage
 from tests.test_twins import rows_of_html, rows_of_json
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.integration
-
 ANSWERS = {"get_hierarchy": hierarchy(), "get_release_state": hierarchy()}
 
 

@@ -136,7 +136,7 @@ def test_when_the_session_ends_the_stream_says_so_and_closes(served: Served, sta
     listener.close()
 
 
-@pytest.mark.alone
+@pytest.mark.timing
 def test_half_sent_headers_and_silent_sockets_hold_up_nobody(served_alone: Served) -> None:
     with ExitStack() as sockets:
         for number in range(1_200):
@@ -148,7 +148,7 @@ def test_half_sent_headers_and_silent_sockets_hold_up_nobody(served_alone: Serve
         assert served_alone.end() == 0
 
 
-@pytest.mark.alone
+@pytest.mark.timing
 def test_a_body_that_does_not_come_holds_no_thread(served: Served) -> None:
     with ExitStack() as sockets:
         for _ in range(100):

@@ -26,7 +26,7 @@ from tests.rollout_makers import hierarchy
 from tests.stage import Stage
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.timing
 
 TREE = hierarchy()
 WAITING = hierarchy() | {"state": "awaiting_approval"}

@@ -150,7 +150,7 @@ def test_an_ended_release_is_a_problem_if_it_failed_and_none_if_it_ended_well(st
     assert stage.json("/problems")["relevant"] == 1
 
 
-@pytest.mark.alone
+@pytest.mark.timing
 def test_releases_that_do_not_answer_hold_nothing_up(stage: Stage):
     for number in range(8):
         stage.start(f"silent-{number}", answers(), task_queue="nobody-polls-this")

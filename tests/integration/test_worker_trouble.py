@@ -12,7 +12,7 @@ from tests.rollout_makers import hierarchy
 from tests.stage import Stage, scripted_worker
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.timing
 
 NOBODY = {"no_worker", "query_timed_out"}
 DEEP = {"raw": "[" * 3000 + "]" * 3000}

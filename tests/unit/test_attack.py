@@ -3,12 +3,8 @@
 import asyncio
 from functools import partial
 
-import pytest
-
 from tests.attack.wire import CLOSED, HELD, REFUSED, all_of, ask, request
 from tests.waiting import in_a_loop
-
-pytestmark = pytest.mark.unit
 
 
 async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -12,8 +12,6 @@ from dashboard.connections import Connections
 from dashboard.requests import Requests
 from tests.waiting import in_a_loop
 
-pytestmark = pytest.mark.unit
-
 
 class Line:
     """A connection that notes whether it was dropped."""

@@ -133,6 +133,7 @@ def test_ids_that_read_like_addresses_come_back_as_they_went_in(release_id: str)
     assert went_to("entity", **values) == ("entity", values)
 
 
+@pytest.mark.timing
 def test_no_address_takes_long_to_match():
     began = process_time()
     went_to_path("/releases/" + "/entities/" * 6_000 + "/panel/")

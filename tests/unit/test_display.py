@@ -9,8 +9,6 @@ from dashboard.client.terminal import Terminal, cells, one_json
 from dashboard.domain.display import display_id, display_text, isolated, unusual
 from tests.unit.test_client_drawing import page
 
-pytestmark = pytest.mark.unit
-
 TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c"
 INVISIBLE = (
     "\u200b\u200c\u200d\u2060\ufeff\xad\u034f\u115f\u1160\u3164\uffa0\u2800\u180e\ufe0f\U000e0041\U000e0100\ud800\x1b"

@@ -4,8 +4,6 @@ import pytest
 
 from dashboard.accounts.store import UserRefused, normal_email
 
-pytestmark = pytest.mark.unit
-
 
 @pytest.mark.parametrize(
     ("given", "kept"),

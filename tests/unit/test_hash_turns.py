@@ -7,8 +7,6 @@ import pytest
 from dashboard.turns import TooManyWaiting, Turns
 from tests.waiting import in_a_loop
 
-pytestmark = pytest.mark.unit
-
 
 async def hold(turns: Turns, address: str, began: list[str], over: asyncio.Event) -> None:
     async with turns.take(address):

@@ -23,8 +23,6 @@ from dashboard.accounts.models import User, UserRow
 from dashboard.accounts.store import Accounts
 from tests.stage import CHEAP, PASSWORD, UNHURRIED
 
-pytestmark = pytest.mark.unit
-
 
 @pytest.fixture
 def accounts(tmp_path: Path) -> Iterator[Accounts]:

@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 from dashboard.web.security import local_target
 from tests.next_tricks import OWN, TRICKS
 
-pytestmark = pytest.mark.unit
-
 
 @pytest.mark.parametrize("value", OWN)
 def test_a_path_of_this_site_is_kept(value: str):

@@ -11,8 +11,6 @@ from dashboard.domain.narrowing import EVERYTHING, Narrowing
 from dashboard.domain.phases import Phase
 from tests.rollout_makers import STARTED, entity
 
-pytestmark = pytest.mark.unit
-
 
 def cluster(name: str, state: str, minutes: int) -> Entity:
     changed = STARTED + timedelta(minutes=minutes)

@@ -1,15 +1,11 @@
 """What of a release is open: by itself, by its viewer's word, and all of it as far as there is room."""
 
-import pytest
-
 from dashboard.domain.entities import Entity, Release, Runs
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.opening import ALL, FAILURES, MOST_ROWS, at_first
 from dashboard.pages.release import ReleasePage
 from dashboard.pages.rows import ClusterRow, WaveRow
 from tests.rollout_makers import STARTED, entity, execution
-
-pytestmark = pytest.mark.unit
 
 
 def cluster(name: str, apps: int = 2, state: str = "deployed") -> Entity:

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,8 +9,6 @@ from dashboard.domain.entities import Entity
 from dashboard.domain.order import Order
 from dashboard.domain.phases import Phase
 from tests.rollout_makers import STARTED, entity, retrying
-
-pytestmark = pytest.mark.unit
 
 STATES = ["failed", "timed_out", "deploying", "paused", "pending", "deployed", "cancelled", "odd"]
 rows = st.builds(

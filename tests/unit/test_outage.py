@@ -9,8 +9,6 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from dashboard.accounts.outage import AccountsAway, CircuitBreaker, is_away
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.unit
-
 
 class DriverError(Exception):
     """What a driver raises: with a code if the server said something."""

@@ -1,16 +1,12 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from dashboard.domain.entities import Attempt, Status
 from dashboard.domain.ids import EntityType
 from dashboard.domain.parts import parts_of, summarise, with_parts
 from dashboard.domain.phases import Phase
 from dashboard.domain.truth import judge
 from tests.rollout_makers import entity, execution, retrying
-
-pytestmark = pytest.mark.unit
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

@@ -9,8 +9,6 @@ from argon2 import PasswordHasher, extract_parameters
 
 from dashboard.accounts.passwords import PasswordRefused, Passwords, check_password_policy
 
-pytestmark = pytest.mark.unit
-
 PASSWORD = "correct horse battery"
 OWNER = {"email": "rita.levi@ops.xn--mnchen-3ya.example", "name": "Rita Levi-Montalcini"}
 
@@ -64,7 +62,7 @@ def test_nobody_has_a_password():
         assert not passwords.matches(None, password)
 
 
-@pytest.mark.alone
+@pytest.mark.timing
 def test_nobodys_password_is_as_much_work_as_somebodys():
     hasher = CountingHasher()
     passwords = Passwords(hasher)

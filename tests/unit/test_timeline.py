@@ -13,8 +13,6 @@ from dashboard.domain.timeline import Bar, Timeline, timeline
 from dashboard.domain.truth import judge
 from tests.rollout_makers import STARTED, entity, execution, retrying
 
-pytestmark = pytest.mark.unit
-
 WORDS = ("pending", "deploying", "deployed", "failed", "odd", "")
 READ = STARTED + timedelta(hours=2)
 minutes = st.none() | st.integers(-5, 60)

@@ -13,8 +13,6 @@ from dashboard.accounts.models import Role, User
 from dashboard.accounts.tokens import InvalidToken, Tokens
 from dashboard.settings import Settings
 
-pytestmark = pytest.mark.unit
-
 NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)
 KEY = b"a key of thirty-two bytes, or so"
 USER = User("u1", "rita@example.com", "Rita", Role.viewer, NOW, None, epoch=3)

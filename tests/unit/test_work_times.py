@@ -14,8 +14,6 @@ from dashboard.live.snapshots import Snapshot
 from dashboard.pages.timeline import TimelinePage
 from tests.rollout_makers import STARTED, entity, execution
 
-pytestmark = pytest.mark.unit
-
 READ = STARTED + timedelta(hours=2)
 ODD = [
     datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC),

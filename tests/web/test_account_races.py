@@ -20,7 +20,7 @@ from dashboard.settings import Settings
 from tests.postgres import ON_EVERY_DATABASE
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.web, ON_EVERY_DATABASE]
+pytestmark = ON_EVERY_DATABASE
 
 REFUSALS = (InvalidToken, KeptConflict, LinkRefused, ViewUnknown)
 

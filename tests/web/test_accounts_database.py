@@ -17,8 +17,6 @@ from dashboard.accounts.store import Accounts, EmailTaken
 from dashboard.settings import Settings, SettingsError
 from tests.postgres import ON_EVERY_DATABASE
 
-pytestmark = pytest.mark.web
-
 EMAIL = "rita@example.com"
 PASSWORD = "correct horse battery"
 

@@ -27,8 +27,6 @@ from dashboard.settings import Settings, SettingsError
 from tests.postgres import ON_EVERY_DATABASE, Postgres
 from tests.stage import CHEAP
 
-pytestmark = pytest.mark.web
-
 EMAIL = "rita@example.com"
 PASSWORD = "correct horse battery"
 NEWEST = "0006"

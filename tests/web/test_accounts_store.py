@@ -13,7 +13,7 @@ from dashboard.accounts.store import Accounts, EmailTaken, UserRefused, UserUnkn
 from dashboard.settings import Settings
 from tests.postgres import ON_EVERY_DATABASE
 
-pytestmark = [pytest.mark.web, ON_EVERY_DATABASE]
+pytestmark = ON_EVERY_DATABASE
 
 EMAIL = "rita@example.com"
 PASSWORD = "correct horse battery"

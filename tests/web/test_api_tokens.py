@@ -17,8 +17,6 @@ from dashboard.settings import Settings
 from tests.clocks import travel
 from tests.postgres import ON_EVERY_DATABASE
 
-pytestmark = pytest.mark.web
-
 PASSWORD = "correct horse battery"
 
 

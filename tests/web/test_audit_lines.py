@@ -24,8 +24,6 @@ from tests.postgres import ON_EVERY_DATABASE
 from tests.served import Served, serving
 from tests.stage import EMAIL, PASSWORD
 
-pytestmark = pytest.mark.web
-
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 JSON = {"Content-Type": "application/json"}
 MARKUP = "<img src=x onerror=alert(1)>"

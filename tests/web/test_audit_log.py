@@ -24,7 +24,7 @@ from tests.postgres import ON_EVERY_DATABASE
 from tests.web.conftest import PASSWORD
 from tests.web.test_audit_recorded import nothing_is_kept
 
-pytestmark = [pytest.mark.web, ON_EVERY_DATABASE]
+pytestmark = ON_EVERY_DATABASE
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)

@@ -21,7 +21,7 @@ from dashboard.web.floods import MOST, Floods
 from tests.postgres import ON_EVERY_DATABASE
 from tests.web.conftest import PASSWORD
 
-pytestmark = [pytest.mark.web, ON_EVERY_DATABASE]
+pytestmark = ON_EVERY_DATABASE
 
 
 def written(accounts: Accounts, *events: Event) -> list[Entry]:

@@ -18,8 +18,6 @@ from tests.served import Listener, serving
 from tests.stage import CHEAP, EMAIL, PASSWORD, UNHURRIED, Stage
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.web
-
 
 class Viewer:
     """A script that asks through the proxy, and says as of when the newest is that it has seen."""

@@ -22,8 +22,6 @@ from dashboard.wire import gone
 from tests.served import Served, account, serving
 from tests.waiting import eventually, in_a_loop
 
-pytestmark = pytest.mark.web
-
 BOUND = 60.0
 # Connections that an address may have here.
 FEW = 30

@@ -15,8 +15,6 @@ from tests.conftest import Rollouts
 from tests.stage import EMAIL, dashboard_for, logged_in, shut
 from tests.waiting import settled
 
-pytestmark = pytest.mark.web
-
 # What takes more than an address: parameters without which there is nothing to answer.
 ASKED = {"/api/find": "q=release:", "/api/kiosk": "every=20"}
 

@@ -11,8 +11,6 @@ from dashboard.accounts.store import Accounts
 from dashboard.app import create_app
 from dashboard.settings import Settings
 
-pytestmark = pytest.mark.web
-
 PASSWORD = "correct horse battery"
 CI = "https://ci.example.com"
 

@@ -30,8 +30,6 @@ from tests.silence import Relay
 from tests.stage import CHEAP, EMAIL, PASSWORD, Stage
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.web
-
 MANY = 40
 # What a server has where nothing else is said.
 DEFAULTS = {f"DATABASE_{name}_TIMEOUT": "" for name in ("CONNECT", "STATEMENT", "POOL")}

@@ -12,8 +12,6 @@ from werkzeug.test import TestResponse
 from dashboard.settings import Settings
 from tests.contract.test_answers import conforms
 
-pytestmark = pytest.mark.web
-
 Ask = Callable[[FlaskClient], TestResponse]
 
 REFUSED: dict[str, tuple[Ask, int, str]] = {

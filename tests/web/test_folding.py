@@ -5,8 +5,6 @@ from flask.testing import FlaskClient
 
 from dashboard.web.asked import MAX_OPEN
 
-pytestmark = pytest.mark.web
-
 
 @pytest.mark.parametrize("name", ["open", "shut"])
 def test_an_address_names_so_many_rows_and_no_more(logged_in: FlaskClient, bearer: dict[str, str], name: str):

@@ -20,8 +20,6 @@ from dashboard.pages.kiosk import KioskPage, TurnsView
 from dashboard.settings import Settings
 from tests.unit.test_overview import NOW, listing, release
 
-pytestmark = pytest.mark.web
-
 PASSWORD = "correct horse battery"
 RUN = "01234567-89ab-cdef-0123-456789abcdef"
 

@@ -16,8 +16,6 @@ from dashboard.app import create_app
 from dashboard.settings import Settings
 from dashboard.web.limits import MAX_BODY
 
-pytestmark = pytest.mark.web
-
 TOO_LARGE = b"x" * (MAX_BODY + 1)
 
 

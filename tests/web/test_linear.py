@@ -28,7 +28,7 @@ from dashboard.bounds import MAX_HEAD, MAX_TARGET
 from dashboard.web.limits import MAX_BODY
 from tests.described import reference
 
-pytestmark = pytest.mark.web
+pytestmark = pytest.mark.timing
 
 EMAIL, PASSWORD = "rita@example.com", "correct horse battery"
 # What takes less than so many seconds at its longest is looked at no further, and may grow as it likes.

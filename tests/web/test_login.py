@@ -13,8 +13,6 @@ from dashboard.accounts.store import Accounts
 from dashboard.settings import Settings
 from dashboard.web.login import WRONG
 
-pytestmark = pytest.mark.web
-
 PASSWORD = "correct horse battery"
 
 

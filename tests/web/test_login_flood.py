@@ -25,8 +25,6 @@ from tests.served import Served, account, serving
 from tests.stage import EMAIL, PASSWORD
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.web
-
 FLOOD = 300
 
 

@@ -23,8 +23,6 @@ from dashboard.accounts.timeouts import Timeouts
 from dashboard.app import create_app
 from dashboard.settings import Settings, SettingsError
 
-pytestmark = pytest.mark.web
-
 # Nobody listens on this port.
 HERE = "127.0.0.1:1/accounts"
 SECRET = "hunter2"

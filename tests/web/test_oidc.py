@@ -17,8 +17,6 @@ from tests.oidc_provider import KEYS, TOKEN, OpenIdProvider, query_of, sent_back
 from tests.postgres import ON_EVERY_DATABASE
 from tests.web.signed_on import EMAIL, PASSWORD, events, me
 
-pytestmark = pytest.mark.web
-
 BACK = "/login/oidc/callback"
 
 

@@ -19,8 +19,6 @@ from tests.postgres import ON_EVERY_DATABASE
 from tests.web.refused import BACK, check_refused, failures, is_in, said
 from tests.web.signed_on import events
 
-pytestmark = pytest.mark.web
-
 
 def test_an_answer_for_another_browser_is_refused_in_this_one(sign_on_app: Callable[..., Flask], accounts: Accounts):
     app = sign_on_app()

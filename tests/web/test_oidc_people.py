@@ -16,8 +16,6 @@ from tests.postgres import ON_EVERY_DATABASE
 from tests.web.refused import said
 from tests.web.signed_on import EMAIL, PASSWORD, events, me
 
-pytestmark = pytest.mark.web
-
 
 @ON_EVERY_DATABASE
 def test_somebody_is_known_by_their_subject_whatever_their_address(

@@ -18,8 +18,6 @@ from dashboard.settings import Settings
 from tests.oidc_provider import provided, sent_back
 from tests.web.refused import failures
 
-pytestmark = pytest.mark.web
-
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> tuple[str, str]:

@@ -14,8 +14,6 @@ from dashboard.oidc.id_token import LEEWAY
 from tests.oidc_provider import CLIENT_SECRET, KEYS, TOKEN, OpenIdProvider, new_key, sign_on
 from tests.web.refused import check_refused, failures, is_in, said
 
-pytestmark = pytest.mark.web
-
 
 def told(claims: dict[str, object]) -> dict[str, object]:
     """The claims, with times that are so far from now."""

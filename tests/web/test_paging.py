@@ -2,14 +2,11 @@
 
 from urllib.parse import parse_qs, urlsplit
 
-import pytest
 from flask.testing import FlaskClient
 from werkzeug.http import parse_options_header
 from werkzeug.test import TestResponse
 
 from tests.conftest import Rollouts
-
-pytestmark = pytest.mark.web
 
 
 def links(answer: TestResponse) -> dict[str, str]:

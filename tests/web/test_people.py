@@ -19,7 +19,7 @@ from dashboard.settings import Settings
 from tests.postgres import ON_EVERY_DATABASE
 from tests.web.test_sessions import change as do_to_the_database
 
-pytestmark = [pytest.mark.web, ON_EVERY_DATABASE]
+pytestmark = ON_EVERY_DATABASE
 
 PASSWORD = "correct horse battery"
 ADA, INA, BOB = "ada@example.com", "ina@example.com", "bob@example.com"

@@ -11,8 +11,6 @@ from dashboard.accounts.api_tokens import ApiTokens
 from dashboard.accounts.models import Role, User
 from dashboard.accounts.store import Accounts
 
-pytestmark = pytest.mark.web
-
 PASSWORD = "correct horse battery"
 NEW = "staple and another horse"
 ADA, BOB = "ada@example.com", "bob@example.com"

@@ -13,8 +13,6 @@ from dashboard.accounts.api_tokens import ApiTokens
 from dashboard.accounts.models import User
 from dashboard.accounts.store import Accounts
 
-pytestmark = pytest.mark.web
-
 PASSWORD = "correct horse battery"
 NEW = "staple and another horse"
 

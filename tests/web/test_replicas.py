@@ -21,8 +21,6 @@ from tests.rollout_makers import hierarchy
 from tests.served import Listener, Served, serving
 from tests.stage import EMAIL, PASSWORD, Stage
 
-pytestmark = pytest.mark.web
-
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:

@@ -4,10 +4,7 @@ import gzip
 import re
 from pathlib import Path
 
-import pytest
 from flask.testing import FlaskClient
-
-pytestmark = pytest.mark.web
 
 FOLDER = Path(__file__).parent.parent.parent / "static" / "js"
 SCRIPTS = sorted(path.name for path in FOLDER.iterdir())

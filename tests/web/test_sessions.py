@@ -20,7 +20,7 @@ from dashboard.settings import Settings
 from tests.clocks import travel
 from tests.postgres import ON_EVERY_DATABASE
 
-pytestmark = [pytest.mark.web, ON_EVERY_DATABASE]
+pytestmark = ON_EVERY_DATABASE
 
 PASSWORD = "correct horse battery"
 

@@ -17,8 +17,6 @@ from dashboard.settings import Settings
 from tests.postgres import ON_EVERY_DATABASE
 from tests.web.conftest import PASSWORD
 
-pytestmark = pytest.mark.web
-
 # Every way to change what is kept: method, path, and what a form or a script sends.
 FORMS = {
     "/settings": {"zone": "Asia/Tokyo", "hours": "24"},

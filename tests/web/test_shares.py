@@ -29,8 +29,6 @@ from tests.waiting import in_a_loop
 from tests.web.conftest import PASSWORD
 from tests.web.test_waiting import Counted
 
-pytestmark = pytest.mark.web
-
 # Of each thing, but for long tables, of which one user has one.
 MOST = 3
 

@@ -32,8 +32,6 @@ from tests.rollout_makers import STARTED, entity, execution, retrying
 from tests.unit.test_display import INVISIBLE, TURNING
 from tests.web.conftest import EMAIL, PASSWORD
 
-pytestmark = pytest.mark.web
-
 TEMPLATES = Path(__file__).parent.parent.parent / "templates"
 SHOWN = {"title", "alt", "placeholder", "aria-label", "data-label", "data-title"}
 HIDDEN = set(TURNING + INVISIBLE) - {"\ud800", "\x1b"}

@@ -23,7 +23,7 @@ from dashboard.web.devices import COOKIE, known_device
 from tests.clocks import travel
 from tests.postgres import ON_EVERY_DATABASE
 
-pytestmark = [pytest.mark.web, ON_EVERY_DATABASE]
+pytestmark = ON_EVERY_DATABASE
 
 PASSWORD = "correct horse battery"
 

@@ -10,8 +10,6 @@ from dashboard.accounts.api_tokens import MOST, ApiTokens
 from dashboard.accounts.models import User
 from dashboard.accounts.store import Accounts
 
-pytestmark = pytest.mark.web
-
 
 def soup(html: str) -> BeautifulSoup:
     return BeautifulSoup(html, "html.parser")

@@ -17,8 +17,6 @@ from dashboard.accounts.identities import Identities, Identity
 from dashboard.accounts.models import AuditRow, Role
 from dashboard.accounts.store import Accounts
 
-pytestmark = pytest.mark.web
-
 PASSWORD = "correct horse battery"
 
 

@@ -13,8 +13,6 @@ from werkzeug.test import TestResponse
 from dashboard.accounts.models import Role, User, UserRow
 from dashboard.accounts.store import Accounts
 
-pytestmark = pytest.mark.web
-
 PASSWORD = "correct horse battery"
 BOB = "bob@example.com"
 
