@@ -4,8 +4,10 @@ import os
 import re
 import subprocess
 import sys
+import tarfile
 import urllib.error
 import urllib.request
+import zipfile
 from importlib import metadata
 from pathlib import Path
 
@@ -52,6 +54,20 @@ def answers(url: str) -> bool:
         return fetch(url)[0] == 200
     except OSError:
         return False
+
+
+def test_what_is_distributed_has_the_licence_and_says_that_it_is_typed(tmp_path: Path):
+    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", tmp_path, ROOT, cwd=tmp_path)
+    (wheel,), (sdist,) = tmp_path.glob("*.whl"), tmp_path.glob("*.tar.gz")
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        (described,) = [name for name in names if name.endswith(".dist-info/METADATA")]
+        assert "License-Expression: MIT\n" in archive.read(described).decode()
+    assert "dashboard/py.typed" in names
+    assert described.replace("METADATA", "licenses/LICENSE") in names
+    with tarfile.open(sdist) as archive:
+        files = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"LICENSE", "CHANGELOG.md", "README.md", "pyproject.toml", "dashboard/py.typed"} <= files
 
 
 def test_the_wheel_serves_pages_with_their_styles(tmp_path: Path):
