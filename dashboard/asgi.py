@@ -34,8 +34,6 @@ T = TypeVar("T")
 
 # Streams held at once; past that, pages ask from time to time.
 MAX_STREAMS = 4_000
-# How long a client of an answer that comes in pieces may leave one lying.
-SLOW_SECONDS = 20.0
 # How many may wait until passwords are hashed: they are done in some five seconds.
 MAX_HASHES_WAITING = 128
 TOO_MANY_HASHES = "too_many_logins", "Too many are logging in at this moment. Try again in a few seconds."
@@ -105,7 +103,6 @@ class AsgiDashboard:
         max_streams: int = MAX_STREAMS,
         max_waits: int = MAX_WAITS,
         max_waits_each: int = MAX_WAITS_EACH,
-        patience: float = SLOW_SECONDS,
         proxies: int = 0,
         max_requests_each: int = MAX_REQUESTS_EACH,
         max_hashes_waiting: int = MAX_HASHES_WAITING,
@@ -118,7 +115,6 @@ class AsgiDashboard:
         self._places = Places(max_streams, app.config["STREAMS_PER_USER"])
         self._channels = ChannelsOfUsers()
         self._checks: WeakValueDictionary[str, SessionCheck] = WeakValueDictionary()
-        self._patience = patience
         self._ending = False
         self._turns = Turns(MAX_HASHES, max_hashes_waiting)
         self._requests = Requests(proxies, max_requests_each)
@@ -184,13 +180,15 @@ class AsgiDashboard:
             leaving.cancel()
 
     async def _say_on(self, answer: Answer, rest: Iterator[bytes], receive: Receive, send: Send) -> None:
-        """Send an answer as it is made, piece by piece: a thread is taken for making one, not for sending it."""
+        """Send an answer as it is made, piece by piece: a thread is taken for making one, not for sending it.
+
+        However long a piece is, it is for the connection to drop who takes too little of it.
+        """
         leaving = asyncio.create_task(gone(receive))
         try:
             await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
             while not leaving.done() and (piece := await self._in_thread(next, rest, None)) is not None:
-                async with asyncio.timeout(self._patience):
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
         finally:
             leaving.cancel()

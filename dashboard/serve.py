@@ -66,7 +66,6 @@ async def _serve(app: Flask, address: str, port: int, bounds: Bounds, greeting: 
         app.extensions["releases"],
         app.extensions["accounts"].mark,
         threads=THREADS,
-        patience=bounds.response_seconds,
         proxies=bounds.proxies,
         max_requests_each=bounds.connections_per_address,
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -15,11 +16,14 @@ import uvicorn
 from structlog.testing import capture_logs
 from uvicorn.server import ServerState
 
+from dashboard.accounts.audit import LONGEST_SUBJECT, Event, Happened
+from dashboard.accounts.models import Role
 from dashboard.bounded_http import BoundedHttp
 from dashboard.bounds import MAX_HEADERS, MAX_PIPELINED, MAX_TARGET, PROGRESS, RESERVED, Bounds
 from dashboard.connections import Connections
 from dashboard.wire import gone
 from tests.served import Served, account, serving
+from tests.stage import EMAIL
 from tests.waiting import eventually, in_a_loop
 
 BOUND = 60.0
@@ -29,6 +33,7 @@ HEAD = b"GET /login HTTP/1.1\r\nHost: localhost\r\n"
 POST = b"POST /login HTTP/1.1\r\nHost: localhost\r\n"
 LENGTH = b"Content-Length: 1000\r\n\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
+LONG_TABLE = "/api/audit?event=user_added"
 BUNDLE = b"GET /static/vendor/swagger-ui-5.35.0/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n"
 
 
@@ -167,6 +172,48 @@ def test_who_takes_nothing_of_an_answer_is_dropped(bounded: Served) -> None:
 
 def is_reset(client: socket.socket) -> bool:
     return client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
+
+
+def long_log(folder: Path) -> None:
+    """Two thousand entries of the audit log, a thousand of which are read at once: more than 1 MB."""
+    accounts = account(folder)
+    accounts.set_role(EMAIL, Role.admin)
+    details = {str(number): "x" * LONGEST_SUBJECT for number in range(4)}
+    with accounts.together():
+        for number in range(2_000):
+            accounts.audit.add(Happened.by_command(Event.user_added, str(number), **details))
+    accounts.close()
+
+
+def read_slowly(answer: http.client.HTTPResponse, seconds: float) -> bytes:
+    """All of an answer, of which only a little is taken in the first seconds, but steadily."""
+    body, began = answer.read(PROGRESS), monotonic()
+    while monotonic() - began < seconds:
+        body += answer.read(PROGRESS)
+        sleep(0.25)
+    return body + answer.read()
+
+
+def test_a_long_table_is_for_who_reads_it_slowly_too_while_who_reads_nothing_is_dropped_without_a_traceback(
+    tmp_path: Path,
+) -> None:
+    long_log(tmp_path)
+    patience = 3
+    with serving(tmp_path, RESPONSE_TIMEOUT=str(patience)) as served, ExitStack() as stack:
+        wanted = {"Accept": "application/x-ndjson", "Cookie": served.login()}
+        head = "".join(f"{name}: {value}\r\n" for name, value in wanted.items())
+        whole = served.ask("GET", LONG_TABLE, **wanted)[1].encode()
+        silent, slow = (stack.enter_context(connect(served, small=True)) for _ in range(2))
+        silent.sendall(f"GET {LONG_TABLE} HTTP/1.1\r\nHost: localhost\r\n{head}\r\n".encode())
+        eventually(lambda: is_reset(silent), BOUND)
+        slow.sendall(f"GET {LONG_TABLE} HTTP/1.1\r\nHost: localhost\r\n{head}\r\n".encode())
+        answer = http.client.HTTPResponse(slow)
+        answer.begin()
+        *rows, last = read_slowly(answer, 2.5 * patience).splitlines()
+        assert rows == whole.splitlines()[:-1]
+        assert json.loads(last)["end"]["missing"] == []
+        log = served.log.read_text()
+        assert (log.count("client_dropped"), log.count("it takes no answer"), "Traceback" in log) == (1, 1, False)
 
 
 def test_a_stream_that_is_read_goes_on_while_one_that_is_not_ends() -> None:
