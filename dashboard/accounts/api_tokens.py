@@ -15,6 +15,7 @@ from uuid import uuid4
 from sqlalchemy import ColumnElement, bindparam, delete, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
+from dashboard.accounts.best_effort import BestEffort
 from dashboard.accounts.database import now_in
 from dashboard.accounts.models import NOW, ApiTokenRow, User, UserRow
 from dashboard.accounts.opaque import drawn, hash_of
@@ -80,10 +81,11 @@ class ApiToken:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """Whose token was sent, and what it may do."""
+    """Whose token was sent, what it may do, and for how much longer it holds if nobody revokes it."""
 
     user: User
     scope: Scope
+    lasts: timedelta | None
 
 
 _USERS, _TOKENS = UserRow.__table__, ApiTokenRow.__table__
@@ -91,7 +93,7 @@ _OF_USER = [_USERS.c[field.name] for field in fields(User)]
 _OF_TOKEN = [field.name for field in fields(ApiToken) if field.name != "asked_at"]
 # Asked with every request: without the ORM, and built once.
 _FOUND = (
-    select(*_OF_USER, _TOKENS.c.scope, _TOKENS.c.id, _TOKENS.c.used_at, NOW)
+    select(*_OF_USER, _TOKENS.c.scope, _TOKENS.c.id, _TOKENS.c.used_at, _TOKENS.c.expires_at, NOW)
     .join_from(_TOKENS, _USERS, _TOKENS.c.user_id == _USERS.c.id)
     .where(
         _TOKENS.c.token_hash == bindparam("hash"),
@@ -107,6 +109,7 @@ class ApiTokens:
 
     def __init__(self, transaction: Callable[[], AbstractContextManager[Session]]) -> None:
         self._transaction = transaction
+        self._uses = BestEffort("api_token_use")
 
     def add(self, user: User, name: str, scope: str, days: int | None = None) -> tuple[ApiToken, str]:
         """Make a token that holds for so many days, or until it is revoked.
@@ -129,15 +132,18 @@ class ApiTokens:
         return made, secret
 
     def admits(self, secret: str) -> Admitted | None:
-        """Who asks by this token and what it may do, if it holds; notes from time to time that it was used."""
+        """Return who asks by this token and what it may do, if it holds.
+
+        Its use is noted from time to time, if that is possible.
+        """
         with self._transaction() as session:
             row = session.execute(_FOUND, {"hash": hash_of(secret)}).first()
-            if row is None:
-                return None
-            *of_user, scope, token_id, used_at, now = row
-            if used_at is None or now - used_at >= USED_EVERY:
-                _note_use(session, token_id, now)
-            return Admitted(User(*of_user), Scope(scope))
+        if row is None:
+            return None
+        *of_user, scope, token_id, used_at, expires_at, now = row
+        if used_at is None or now - used_at >= USED_EVERY:
+            self._uses.attempt(lambda: self._note_use(token_id, now))
+        return Admitted(User(*of_user), Scope(scope), expires_at - now if expires_at else None)
 
     def of(self, user: User) -> list[ApiToken]:
         """The user's tokens, the newest first; what has ended stays until the next is made."""
@@ -152,6 +158,12 @@ class ApiTokens:
         ended = update(ApiTokenRow).where(own).values(revoked_at=func.coalesce(ApiTokenRow.revoked_at, NOW))
         with self._transaction() as session:
             return session.scalar(ended.returning(ApiTokenRow.id)) is not None
+
+    def _note_use(self, token_id: str, now: datetime) -> None:
+        # Of several requests at once, the first writes.
+        due = or_(ApiTokenRow.used_at.is_(None), ApiTokenRow.used_at <= now - USED_EVERY)
+        with self._transaction() as session:
+            session.execute(update(ApiTokenRow).where(ApiTokenRow.id == token_id, due).values(used_at=now))
 
 
 def _unchanged(user: User) -> ColumnElement[bool]:
@@ -171,12 +183,6 @@ def _insert_within(session: Session, user: User, row: dict[str, Any]) -> bool:
     values = select(*(literal(value, _TOKENS.c[name].type) for name, value in row.items())).where(has < MOST, same)
     added = insert(ApiTokenRow).from_select(list(row), values, include_defaults=False)
     return session.scalar(added.returning(ApiTokenRow.id)) is not None
-
-
-def _note_use(session: Session, token_id: str, now: datetime) -> None:
-    # Of several requests at once, the first writes.
-    due = or_(ApiTokenRow.used_at.is_(None), ApiTokenRow.used_at <= now - USED_EVERY)
-    session.execute(update(ApiTokenRow).where(ApiTokenRow.id == token_id, due).values(used_at=now))
 
 
 def _normal_name(text: str) -> str:

@@ -15,10 +15,12 @@ from dashboard.accounts.masking import without_secrets
 from dashboard.accounts.outage import is_away
 from dashboard.accounts.timeouts import Timeouts, connection_works
 
+# Neither lock is refused where the database may only be read; this is, and changes nothing.
+_NO_CHANGE = "UPDATE users SET id = id WHERE 1 = 0"
 # What has to wait, or is refused, where no change is taken.
 _CHANGES = {
-    "sqlite": "BEGIN IMMEDIATE",
-    "postgresql": "LOCK TABLE users, sessions, login_failures, audit IN ROW EXCLUSIVE MODE NOWAIT",
+    "sqlite": ("BEGIN IMMEDIATE", _NO_CHANGE),
+    "postgresql": ("LOCK TABLE users, sessions, login_failures, audit IN ROW EXCLUSIVE MODE NOWAIT", _NO_CHANGE),
 }
 # What SQLite takes at most for how long it waits for a lock.
 _LONGEST_MILLISECONDS = 2**31 - 1
@@ -72,11 +74,9 @@ def lock_writes(connection: Connection, lock: int) -> None:
 
 def takes_changes(connection: Connection) -> bool:
     """Whether the database takes changes now: it may not be there to be read alone, or locked by another process."""
-    statement = _CHANGES.get(connection.dialect.name)
-    if statement is None:
-        return True
     try:
-        connection.exec_driver_sql(statement)
+        for statement in _CHANGES.get(connection.dialect.name, ()):
+            connection.exec_driver_sql(statement)
     except DBAPIError as exc:
         return not is_away(exc)
     finally:
@@ -87,7 +87,8 @@ def takes_changes(connection: Connection) -> bool:
 def _private_file(path: Path) -> None:
     # SQLite would make it readable for all; its journal files take the mode of this one.
     path.parent.mkdir(parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    # Not for writing: one that is there may be read-only, and is read all the same.
+    os.close(os.open(path, os.O_RDONLY | os.O_CREAT, 0o600))
 
 
 def _set_up_sqlite(bounds: Timeouts, connection: Any, _record: object) -> None:  # noqa: ANN401  the driver's own

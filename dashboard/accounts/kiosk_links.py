@@ -9,6 +9,7 @@ from uuid import uuid4
 from sqlalchemy import ColumnElement, ForeignKey, String, and_, delete, func, or_, select, true, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from dashboard.accounts.best_effort import BestEffort
 from dashboard.accounts.models import NOW, Base, Role, User, UserRow, UtcDateTime
 from dashboard.accounts.opaque import drawn, hash_of
 from dashboard.accounts.user_lock import lock_user
@@ -62,6 +63,7 @@ class KioskLinks:
 
     def __init__(self, transaction: Callable[[], AbstractContextManager[Session]]) -> None:
         self._transaction = transaction
+        self._uses = BestEffort("kiosk_link_use")
 
     def add(self, user: User, name: str) -> str:
         """Make a link for this user; returns its token, which nobody can be told again. Raises LinkRefused."""
@@ -75,16 +77,19 @@ class KioskLinks:
         return token
 
     def admits(self, token: str) -> AdmittedLink | None:
-        """The link by which a screen with this token may look now; notes from time to time that it did."""
+        """Return the link by which a screen with this token may look now.
+
+        Its use is noted from time to time, if that is possible.
+        """
         asked = select(KioskLinkRow, NOW).join(UserRow).where(KioskLinkRow.token_hash == hash_of(token), _HOLDS)
         with self._transaction() as session:
             found = session.execute(asked).first()
-            if found is None:
-                return None
-            row, now = found
-            if row.used_at is None or now - row.used_at >= USED_EVERY:
-                _note_use(session, row.id, now)
-            return AdmittedLink(row.id, row.name)
+        if found is None:
+            return None
+        row, now = found
+        if row.used_at is None or now - row.used_at >= USED_EVERY:
+            self._uses.attempt(lambda: self._note_use(row.id, now))
+        return AdmittedLink(row.id, row.name)
 
     def of(self, user: User) -> list[KioskLink]:
         """The links that this user may revoke, the newest first: their own, of an admin all."""
@@ -101,6 +106,12 @@ class KioskLinks:
         with self._transaction() as session:
             return session.scalar(ended) is not None
 
+    def _note_use(self, link_id: str, now: datetime) -> None:
+        # Of many screens with one link, the first that notices writes.
+        due = or_(KioskLinkRow.used_at.is_(None), KioskLinkRow.used_at <= now - USED_EVERY)
+        with self._transaction() as session:
+            session.execute(update(KioskLinkRow).where(KioskLinkRow.id == link_id, due).values(used_at=now))
+
 
 # A link ends with what ends its maker's sessions.
 _HOLDS = and_(UserRow.disabled_at.is_(None), UserRow.epoch == KioskLinkRow.epoch)
@@ -108,12 +119,6 @@ _HOLDS = and_(UserRow.disabled_at.is_(None), UserRow.epoch == KioskLinkRow.epoch
 
 def _seen_by(user: User) -> ColumnElement[bool]:
     return true() if user.role is Role.admin else KioskLinkRow.user_id == user.id
-
-
-def _note_use(session: Session, link_id: str, now: datetime) -> None:
-    # Of many screens with one link, the first that notices writes.
-    due = or_(KioskLinkRow.used_at.is_(None), KioskLinkRow.used_at <= now - USED_EVERY)
-    session.execute(update(KioskLinkRow).where(KioskLinkRow.id == link_id, due).values(used_at=now))
 
 
 def _normal_name(text: str) -> str:

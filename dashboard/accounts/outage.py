@@ -16,6 +16,8 @@ PAUSE_SECONDS = 0.25
 FAILURES = (DBAPIError, PoolTimeout, OSError)
 # Of PostgreSQL: a statement or a lock took too long, or the server may only be read.
 _SLOW = frozenset({"57014", "55P03", "25006"})
+# Of SQLite, the same.
+_SLOW_SQLITE = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY})
 # It takes no more connections.
 _FULL = "53300"
 # Its classes of errors in which the server, and not the statement, is what is wrong.
@@ -62,7 +64,7 @@ class CircuitBreaker:
         """Take note of a failure: the connection's opens it; of a slow answer a probe finds out what it means."""
         if _is_of_connection(exc):
             self._open(exc)
-        elif isinstance(exc, DBAPIError) and _is_locked(exc.orig):
+        elif isinstance(exc, DBAPIError) and _is_unwritable_sqlite(exc.orig):
             # It has been waited for already.
             self._note_unwritten()
         self.probe()
@@ -132,7 +134,7 @@ def is_away(exc: BaseException) -> bool:
         return True
     if not isinstance(exc, DBAPIError):
         return False
-    return _is_locked(exc.orig) or _state_of(exc) in {*_SLOW, _FULL}
+    return _is_unwritable_sqlite(exc.orig) or _state_of(exc) in {*_SLOW, _FULL}
 
 
 def _is_of_connection(exc: BaseException) -> bool:
@@ -153,6 +155,6 @@ def _state_of(exc: BaseException) -> str | None:
     return state
 
 
-def _is_locked(exc: BaseException | None) -> bool:
+def _is_unwritable_sqlite(exc: BaseException | None) -> bool:
     code = getattr(exc, "sqlite_errorcode", 0) if isinstance(exc, sqlite3.Error) else 0
-    return code & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+    return code & 0xFF in _SLOW_SQLITE

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, bindparam, delete, select, update
 
+from dashboard.accounts.best_effort import BestEffort
 from dashboard.accounts.database import now_in
 from dashboard.accounts.models import NOW, SessionRow, User, UserRow
 from dashboard.accounts.opaque import drawn, hash_of
@@ -37,6 +38,11 @@ class BrowserSession:
     device: str
     address: str
     asked_at: datetime
+
+    @property
+    def lasts(self) -> timedelta:
+        """For how much longer it lasts, if its user does nothing more."""
+        return self.expires_at - self.asked_at
 
     @property
     def public_id(self) -> str:
@@ -76,6 +82,7 @@ class Sessions:
         self._idle = idle
         self._most = most
         self._seen_every = min(SEEN_EVERY, idle / 12)
+        self._visits = BestEffort("session_visit")
 
     def start(self, user: User, *, device: str, address: str, kept: bool = False) -> str:
         """Begin a session, and return its secret, which nobody can be told again.
@@ -109,10 +116,12 @@ class Sessions:
         return (User(*row[: len(_OF_USER)]), BrowserSession(*row[len(_OF_USER) :])) if row else None
 
     def saw(self, found: BrowserSession) -> None:
-        """Note that the user of this session did something, unless that was noted a moment ago."""
+        """Note that the user of this session did something, if that is possible and was not noted a moment ago."""
+        if found.asked_at - found.seen_at >= self._seen_every:
+            self._visits.attempt(lambda: self._note_visit(found))
+
+    def _note_visit(self, found: BrowserSession) -> None:
         now = found.asked_at
-        if now - found.seen_at < self._seen_every:
-            return
         # Of several requests at once, the first writes.
         due = (SessionRow.id_hash == found.id) & (SessionRow.seen_at <= now - self._seen_every)
         end = self._end(found.created_at, now, kept=found.kept)

@@ -3,12 +3,10 @@
 import re
 from datetime import timedelta
 
-import structlog
 from flask import Flask, Response, g, request, session
 from flask_login import current_user, login_user, logout_user
 
 from dashboard.accounts.audit import Event
-from dashboard.accounts.database import AccountsUnavailable
 from dashboard.accounts.models import LONGEST_ADDRESS, User
 from dashboard.accounts.sessions import Sessions
 from dashboard.accounts.store import Accounts
@@ -19,8 +17,6 @@ from dashboard.web.devices import remember_device
 from dashboard.web.errors import wants_fragment, wants_json, wants_stream, wants_wall
 from dashboard.web.guard import SignedIn, the_accounts, the_sessions
 from dashboard.web.security import SAFE_METHODS
-
-log = structlog.get_logger()
 
 # By what stands in a User-Agent, the more special first: most name others, too.
 _BROWSERS = {
@@ -91,11 +87,7 @@ def device(agent: str) -> str:
 def _note_activity(response: Response) -> Response:
     found = g.get("browser_session")
     if found and response.status_code < 400 and _is_activity() and not is_away():
-        try:
-            the_sessions().saw(found)
-        except AccountsUnavailable as exc:
-            # Nobody asked for this; the next request tries again.
-            log.warning("session_not_noted", exc_info=exc)
+        the_sessions().saw(found)
     return response
 
 
