@@ -2,25 +2,28 @@
 
 What lets them in is looked at again every second, all of it with a few questions, so that what another process ends
 is over here as well before the database may be gone. What this process ends is looked at as soon as it has.
+
+Ten minutes after the database has let somebody in, or when a session or a token expires, memory lets in nobody either.
 """
 
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from time import monotonic
 from typing import Any
 
-from cachetools import LRUCache, TTLCache
+from cachetools import LRUCache
 from sqlalchemy import Connection, select
 
 from dashboard.accounts.database import AccountsUnavailable, Database
 from dashboard.accounts.kiosk_links import KioskLinkRow
 from dashboard.accounts.models import ApiTokenRow, SessionRow, User, UserRow
 
-# Who was let in within so many seconds before the database went away is shown what is known, for so long.
+# Who was let in within so many seconds before the database went away is shown what is known.
 LATELY_SECONDS = 60.0
+# How long after the database has let somebody in that counts at most: for pages, streams, screens and tokens alike.
 LONGEST_SECONDS = 600.0
 # An open stream asks about itself once a minute.
 STREAM_SECONDS = 150.0
@@ -54,24 +57,26 @@ Key = tuple[Way, str]
 class Admissions:
     """Those of the last minutes, by the hash of what was shown. Safe to use from many threads."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Callable[[], float] = monotonic) -> None:
         self._database = database
+        self._clock = clock
         self._lock = threading.Lock()
         self._admitted: LRUCache[Key, _Admission] = LRUCache(KEEP)
-        self._ended: TTLCache[Key, bool] = TTLCache(KEEP, 3600)
         self._mark: object = None
         self._stop: threading.Event | None = None
 
     def note(
-        self, way: Way, hashed: str, found: object, user: User | None = None, until: datetime | None = None
+        self, way: Way, hashed: str, found: object, user: User | None = None, lasts: timedelta | None = None
     ) -> None:
-        """Remember what was found by this, or that nothing was; `until` is when it ends by itself."""
+        """Remember what was found by this, or that nothing was; `lasts` is for how much longer it holds by itself."""
+        # By this machine's clock, which may be apart from the one by which it was found to last so long.
+        until = None if lasts is None else datetime.now(UTC) + lasts
         proof = _proof_of(user.id, user.epoch) if way is Way.user and user else hashed
         with self._lock:
             if not found:
                 self._admitted.pop((way, hashed), None)
                 return
-            self._admitted[way, hashed] = _Admission(found, proof, monotonic(), until)
+            self._admitted[way, hashed] = _Admission(found, proof, self._clock(), until)
             if self._stop is None:
                 self._stop = threading.Event()
                 threading.Thread(
@@ -80,20 +85,15 @@ class Admissions:
 
     def recall(self, way: Way, hashed: str, *, stream: bool = False) -> Any | None:  # noqa: ANN401  as it was noted
         """What was found by this, if it was so short before the database went away that it still counts."""
-        now = monotonic()
+        now = self._clock()
         away_since = self._database.away_since or now
         with self._lock:
             admission = self._admitted.get((way, hashed))
-        if admission is None or now - away_since > LONGEST_SECONDS:
+        if admission is None or now - admission.at >= LONGEST_SECONDS:
             return None
         lately = away_since - admission.at <= (STREAM_SECONDS if stream else LATELY_SECONDS)
         lasts = admission.until is None or admission.until > datetime.now(UTC)
         return admission.found if lately and lasts else None
-
-    def has_ended(self, way: Way, hashed: str) -> bool:
-        """Whether it was noticed that this lets in nobody any more."""
-        with self._lock:
-            return (way, hashed) in self._ended
 
     def verify(self) -> None:
         """Forget what lets in nobody any more; what cannot be looked at now stays. Raises AccountsUnavailable."""
@@ -101,7 +101,7 @@ class Admissions:
         if mark == self._mark:
             return
         with self._lock:
-            due = {key: one for key, one in self._admitted.items() if monotonic() - one.at <= STREAM_SECONDS}
+            due = {key: one for key, one in self._admitted.items() if self._clock() - one.at <= STREAM_SECONDS}
         with self._database.reading() as connection:
             holding = {
                 way: _holding(connection, way, {one.proof for key, one in due.items() if key[0] is way}) for way in Way
@@ -110,7 +110,6 @@ class Admissions:
             for key, one in due.items():
                 if one.proof not in holding[key[0]] and self._admitted.get(key) is one:
                     del self._admitted[key]
-                    self._ended[key] = True
         self._mark = mark
 
     def close(self) -> None:
@@ -133,7 +132,7 @@ class Admissions:
     def _is_idle(self, stop: threading.Event) -> bool:
         """Whether nobody was let in for so long that there is nothing to look at."""
         with self._lock:
-            busy = any(monotonic() - one.at <= STREAM_SECONDS for one in self._admitted.values())
+            busy = any(self._clock() - one.at <= STREAM_SECONDS for one in self._admitted.values())
             if not busy and self._stop is stop:
                 self._stop = None
             return not busy

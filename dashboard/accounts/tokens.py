@@ -29,12 +29,16 @@ class InvalidToken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a good token says: who, the user's epoch when it was given, and whether a password was given for it."""
+    """What a good token says: who, the user's epoch when it was given, and whether a password was given for it.
+
+    `lasts` is for how much longer it holds.
+    """
 
     user_id: str
     epoch: int
     token_id: str
     by_password: bool
+    lasts: timedelta
 
 
 class Tokens:
@@ -69,12 +73,12 @@ class Tokens:
         for key in self._keys:
             try:
                 claims = _signed(token, key)
-                _check_times(claims, self._clock())
+                lasts = _time_left(claims, self._clock())
             except jwt.InvalidSignatureError:
                 continue
             except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError, RecursionError) as exc:
                 raise InvalidToken from exc
-            return Claims(claims["sub"], claims["epoch"], claims["jti"], claims.get("amr") == BY_PASSWORD)
+            return Claims(claims["sub"], claims["epoch"], claims["jti"], claims.get("amr") == BY_PASSWORD, lasts)
         raise InvalidToken
 
 
@@ -89,11 +93,15 @@ def _signed(token: str, key: bytes) -> dict[str, Any]:
     return claims
 
 
-def _check_times(claims: dict[str, Any], now: datetime) -> None:
-    """Raise InvalidToken for what has expired or does not hold yet. From when a token is makes no difference."""
+def _time_left(claims: dict[str, Any], now: datetime) -> timedelta:
+    """Return for how much longer a token holds. From when it is makes no difference.
+
+    Raises InvalidToken for one that has expired or does not hold yet.
+    """
     moment = now.timestamp()
     if int(claims["exp"]) <= moment or int(claims.get("nbf", 0)) > moment:
         raise InvalidToken
+    return timedelta(seconds=int(claims["exp"]) - moment)
 
 
 def _this_machine() -> datetime:

@@ -1,7 +1,7 @@
 """Pages while the accounts' database is away: shown to who was let in lately, to read alone, and saying so."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from flask import Flask, Response, current_app, g, request
@@ -31,21 +31,23 @@ def let_in(
     find: Callable[[], T | None],
     *,
     user: Callable[[T], User] | None = None,
-    until: Callable[[T], datetime] | None = None,
+    lasts: Callable[[T], timedelta | None] | None = None,
 ) -> T | None:
-    """Return what `find` finds; while the database is away, what it found lately. Raises AccountsUnavailable."""
+    """Return what `find` finds; while the database is away, what it found lately. Raises AccountsUnavailable.
+
+    `lasts` tells for how much longer that holds by itself, where this is known.
+    """
     admissions = _accounts().admissions
     try:
         found = find()
     except AccountsAway as exc:
-        g.ended_before = admissions.has_ended(way, hashed)
         recalled: T | None = admissions.recall(way, hashed, stream=wants_stream())
         if recalled is None:
             raise
         g.accounts_away = exc
         return recalled
     admissions.note(
-        way, hashed, found, user(found) if found and user else None, until(found) if found and until else None
+        way, hashed, found, user(found) if found and user else None, lasts(found) if found and lasts else None
     )
     return found
 

@@ -17,11 +17,12 @@ from dashboard.web.errors import wants_json
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """Who sent a token, what it lets them do, and whether they gave their password for it."""
+    """Who sent a token, what it lets them do, whether they gave their password for it, and how much longer it holds."""
 
     user: User
     scope: Scope
     by_password: bool
+    lasts: timedelta | None
 
 
 def init_app(app: Flask, accounts: Accounts, settings: Settings) -> None:
@@ -67,11 +68,11 @@ def bearer_of(token: str, accounts: Accounts) -> Bearer | None:
     """Whose token this is, if it lets anybody in. Raises AccountsUnavailable."""
     if token.startswith(PREFIX):
         admitted = the_api_tokens().admits(token)
-        return Bearer(admitted.user, admitted.scope, by_password=False) if admitted else None
+        return Bearer(admitted.user, admitted.scope, by_password=False, lasts=admitted.lasts) if admitted else None
     try:
         claims = the_tokens().verify(token)
     except InvalidToken:
         return None
     user = accounts.by_id(claims.user_id)
     current = user and user.enabled and user.epoch == claims.epoch
-    return Bearer(user, Scope.write, claims.by_password) if user and current else None
+    return Bearer(user, Scope.write, claims.by_password, claims.lasts) if user and current else None

@@ -228,7 +228,7 @@ def _from_session(secret: str) -> SignedIn | None:
         return None
     try:
         found = let_in(
-            Way.session, hash_of(secret), lambda: the_sessions().find(secret), until=lambda found: found[1].expires_at
+            Way.session, hash_of(secret), lambda: the_sessions().find(secret), lasts=lambda found: found[1].lasts
         )
     except AccountsUnavailable as exc:
         # Told by the guard. Here it would come again when the page of the error asks who is looking at it.
@@ -245,7 +245,13 @@ def _from_bearer(_request: object) -> SignedIn | None:
     if sent is None:
         return None
     try:
-        bearer = let_in(way_of(sent), hash_of(sent), lambda: bearer_of(sent, the_accounts()), user=lambda one: one.user)
+        bearer = let_in(
+            way_of(sent),
+            hash_of(sent),
+            lambda: bearer_of(sent, the_accounts()),
+            user=lambda one: one.user,
+            lasts=lambda one: one.lasts,
+        )
     except AccountsUnavailable as exc:
         g.accounts_failure = exc
         return None

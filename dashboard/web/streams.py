@@ -7,7 +7,7 @@ says so, and the page asks again from time to time instead. What all are told wh
 from functools import partial, update_wrapper
 from typing import Any, Protocol
 
-from flask import Blueprint, Flask, Response, g, request
+from flask import Blueprint, Flask, Response, request
 from flask_login import current_user
 from werkzeug.exceptions import HTTPException
 
@@ -118,6 +118,6 @@ def _outline(shown: Shown, address: Address) -> bytes:
 
 
 def still_welcome(app: Flask, environ: dict[str, Any]) -> bool:
-    """Whether the session that asked for a stream has not ended. That the accounts cannot be read does not end it."""
+    """Return whether the session that asked for a stream holds; while the accounts are away, as for every request."""
     with app.request_context(environ):
-        return bool(current_user.is_authenticated) or ("accounts_failure" in g and not g.get("ended_before"))
+        return bool(current_user.is_authenticated)

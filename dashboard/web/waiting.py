@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Protocol
 
-from flask import Blueprint, Flask, Response, current_app, request
+from flask import Blueprint, Response, current_app, g, request
 from flask.blueprints import BlueprintSetupState
 from flask_login import current_user
 
@@ -29,7 +29,6 @@ from dashboard.web.parameters import ToldOnceAtLeast, WholeNumber, words_pattern
 from dashboard.web.renderings import the_renderings
 from dashboard.web.shares import Share, refused
 from dashboard.web.shown import Shown
-from dashboard.web.streams import still_welcome
 from dashboard.web.texts import Text
 from dashboard.web.told import TOLD, answer, told
 from dashboard.web.viewed import the_releases
@@ -163,18 +162,21 @@ def _held_here(asked: Asked) -> Response:
             response = _answer(asked, holder)
     finally:
         holder.close()
-    if holder.held and not _still_welcome():
-        headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-        raise Refused(401, "invalid_token", "The login that asked for this has ended meanwhile.", headers=headers)
+    if holder.held:
+        _check_still_welcome()
     return response
 
 
-def _still_welcome() -> bool:
-    """Whether who has waited may still have an answer."""
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+def _check_still_welcome() -> None:
+    """Raise Refused where the login that has waited has ended, or AccountsUnavailable where nothing is known of it."""
     # A context of its own: this one remembers who it was at the beginning.
-    with app.app_context():
-        return still_welcome(app, request.environ)
+    with current_app.app_context(), current_app.request_context(request.environ):
+        welcome, failure = bool(current_user.is_authenticated), g.get("accounts_failure")
+    if failure:
+        raise failure
+    if not welcome:
+        headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+        raise Refused(401, "invalid_token", "The login that asked for this has ended meanwhile.", headers=headers)
 
 
 class _Thread:
