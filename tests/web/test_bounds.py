@@ -198,7 +198,7 @@ def test_a_long_table_is_for_who_reads_it_slowly_too_while_who_reads_nothing_is_
     tmp_path: Path,
 ) -> None:
     long_log(tmp_path)
-    patience = 3
+    patience = 5
     with serving(tmp_path, RESPONSE_TIMEOUT=str(patience)) as served, ExitStack() as stack:
         wanted = {"Accept": "application/x-ndjson", "Cookie": served.login()}
         head = "".join(f"{name}: {value}\r\n" for name, value in wanted.items())
@@ -209,7 +209,7 @@ def test_a_long_table_is_for_who_reads_it_slowly_too_while_who_reads_nothing_is_
         slow.sendall(f"GET {LONG_TABLE} HTTP/1.1\r\nHost: localhost\r\n{head}\r\n".encode())
         answer = http.client.HTTPResponse(slow)
         answer.begin()
-        *rows, last = read_slowly(answer, 2.5 * patience).splitlines()
+        *rows, last = read_slowly(answer, 1.5 * patience).splitlines()
         assert rows == whole.splitlines()[:-1]
         assert json.loads(last)["end"]["missing"] == []
         log = served.log.read_text()
