@@ -3,11 +3,15 @@
 import sys
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 
 from flask import Flask, Response, request
 from flask_login import LoginManager, UserMixin, login_required, login_user
 
+from dashboard.accounts.masking import Mask
 from dashboard.serve import serve
+from dashboard.settings import Settings
+from dashboard.web.services import KEY
 
 
 class Viewer(UserMixin):
@@ -19,6 +23,8 @@ class Viewer(UserMixin):
 
 class Nothing:
     """What the server asks for streams and for answers that it may give again: here are none of either."""
+
+    clock_ahead = None
 
     def subscribe(self, _what: object, _notify: object) -> Callable[[], None]:
         """Hear of nothing."""
@@ -36,7 +42,9 @@ def make_app() -> Flask:
     # Not the templates beside it, which it has no words for.
     app = Flask("bare", template_folder=None)
     app.secret_key = "not a secret: this serves nothing"  # noqa: S105
-    app.extensions |= {"draining": threading.Event(), "releases": Nothing(), "accounts": Nothing()}
+    app.extensions[KEY] = SimpleNamespace(
+        settings=Settings(), mask=Mask("sqlite://"), live=Nothing(), accounts=Nothing(), draining=threading.Event()
+    )
     LoginManager(app).user_loader(Viewer)
     _add_views(app)
     return app

@@ -8,14 +8,22 @@ from datetime import timedelta
 import structlog
 from flask import Flask
 from jinja2 import StrictUndefined
+from werkzeug.local import LocalProxy
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from dashboard.accounts.api_tokens import ApiTokens
+from dashboard.accounts.kept import Kept
 from dashboard.accounts.masking import Mask
+from dashboard.accounts.refresh_tokens import RefreshTokens
+from dashboard.accounts.sessions import Sessions
 from dashboard.accounts.store import Accounts
+from dashboard.accounts.throttle import Throttle
 from dashboard.accounts.timeouts import Timeouts
+from dashboard.accounts.tokens import Tokens
 from dashboard.bridge import LoopThread
 from dashboard.domain.source import ReleaseSource
 from dashboard.live.releases import LiveReleases
+from dashboard.places import Places
 from dashboard.settings import Settings, SettingsError, ensure_secret_key, load_settings
 from dashboard.temporal.connection import Connection, ConnectionSettingsError
 from dashboard.temporal.gateway import TemporalGateway
@@ -50,13 +58,17 @@ from dashboard.web import (
     tables,
     users,
     users_api,
-    viewed,
+    view_log,
     waiting,
 )
 from dashboard.web.address import DashboardRequest
 from dashboard.web.converters import IdConverter
+from dashboard.web.devices import device_signer
+from dashboard.web.floods import Floods
 from dashboard.web.formats import FILTERS, segment
 from dashboard.web.renderings import Renderings
+from dashboard.web.services import KEY, Deployment, Services, services
+from dashboard.web.viewed import Looks
 
 
 def create_app(
@@ -72,23 +84,19 @@ def create_app(
     accounts = accounts or Accounts(settings.accounts_url, bounds=Timeouts.of(settings))
     accounts.prepare()
     app = _flask(settings)
-    app.extensions["releases"] = releases or _live(settings)
-    app.extensions["renderings"] = Renderings()
-    app.extensions["mask"] = mask
-    app.extensions["draining"] = threading.Event()
+    app.extensions[KEY] = _services(settings, releases or _live(settings), accounts, mask)
     errors.init_app(app)
     limits.init_app(app, settings)
     security.init_app(app, settings)
     away.init_app(app)
-    sessions.init_app(app, accounts, settings)
-    login.init_app(app, accounts, settings)
-    oidc.init_app(app, accounts, settings)
-    kept.init_app(app, accounts)
+    app.after_request(sessions.note_activity)
+    login.init_app(app)
+    kept.init_app(app)
     assets.init_app(app)
-    shares.init_app(app, settings)
-    tables.init_app(app)
-    viewed.init_app(app)
+    app.after_request(view_log.record_views)
     endings.init_app(app)
+    if settings.oidc_issuer:
+        app.register_blueprint(oidc.blueprint)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(routes.blueprint)
     app.register_blueprint(kiosk.blueprint)
@@ -114,16 +122,13 @@ def _flask(settings: Settings) -> Flask:
         "dashboard", template_folder=str(assets.folder("templates")), static_folder=str(assets.folder("static"))
     )
     app.request_class = DashboardRequest
-    connection = _connection(settings)
+    *previous, secret_key = _secret_keys(settings)
     app.config.update(
-        SECRET_KEY=settings.secret_key.get_secret_value() if settings.secret_key else None,
-        SECRET_KEY_FALLBACKS=[key.get_secret_value() for key in (settings.secret_key_previous,) if key],
+        SECRET_KEY=secret_key,
+        SECRET_KEY_FALLBACKS=previous,
         TEMPLATES_AUTO_RELOAD=settings.debug,
-        TEMPORAL_UI=_temporal_ui(settings),
-        RELEASE_QUERY=settings.release_query,
-        TEMPORAL_ADDRESS=connection.address,
-        TEMPORAL_NAMESPACE=connection.namespace,
     )
+    app.jinja_env.globals["deployment"] = LocalProxy(lambda: services().deployment)
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(FILTERS | drawings.FILTERS | charts.FILTERS | strips.FILTERS | kept.FILTERS)
@@ -136,6 +141,48 @@ def _flask(settings: Settings) -> Flask:
         hosts = count if settings.trust_forwarded_host else 0
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=hosts)  # type: ignore[method-assign]
     return app
+
+
+def _secret_keys(settings: Settings) -> list[str]:
+    """The keys with which secrets are signed: the one that counts comes last."""
+    return [key.get_secret_value() for key in (settings.secret_key_previous, settings.secret_key) if key]
+
+
+def _services(settings: Settings, live: LiveReleases, accounts: Accounts, mask: Mask) -> Services:
+    return Services(
+        settings=settings,
+        deployment=_deployment(settings),
+        live=live,
+        accounts=accounts,
+        sessions=Sessions(accounts, timedelta(minutes=settings.session_idle_minutes), settings.sessions_per_user),
+        tokens=Tokens.of(settings, accounts.now),
+        refresh_tokens=RefreshTokens(accounts, timedelta(days=settings.refresh_token_days)),
+        api_tokens=ApiTokens(accounts.session),
+        kept=Kept(accounts),
+        throttle=Throttle(accounts),
+        devices=device_signer(_secret_keys(settings)),
+        sign_on=oidc.sign_on_of(settings, accounts),
+        mask=mask,
+        renderings=Renderings(),
+        looks=Looks(),
+        login_floods=Floods(),
+        share_floods=Floods(),
+        long_tables=Places(tables.AT_ONCE, shares.TABLES_PER_USER),
+        waiting_threads=Places(waiting.THREADS, waiting.THREADS_EACH),
+        draining=threading.Event(),
+    )
+
+
+def _deployment(settings: Settings) -> Deployment:
+    connection = _connection(settings)
+    return Deployment(
+        temporal_address=connection.address,
+        temporal_namespace=connection.namespace,
+        temporal_ui=_temporal_ui(settings),
+        release_query=settings.release_query,
+        sign_on=settings.oidc_name if settings.oidc_issuer else "",
+        password_login=settings.oidc_password_login,
+    )
 
 
 def _live(settings: Settings) -> LiveReleases:

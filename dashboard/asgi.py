@@ -24,6 +24,7 @@ from dashboard.waits import MAX_WAITS, MAX_WAITS_EACH, Wait, Waits
 from dashboard.web.address import Address
 from dashboard.web.hashing import needs_turn
 from dashboard.web.health import PROBES
+from dashboard.web.services import services
 from dashboard.web.streams import CHANNEL, latest, still_welcome
 from dashboard.web.tables import STREAMED
 from dashboard.web.told import TOLD
@@ -112,7 +113,7 @@ class AsgiDashboard:
         self._waits = Waits(releases, max_waits, max_waits_each)
         self._repeats = Repeats(releases.known, mark)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="flask")
-        self._places = Places(max_streams, app.config["STREAMS_PER_USER"])
+        self._places = Places(max_streams, services(app).settings.streams_per_user)
         self._channels = ChannelsOfUsers()
         self._checks: WeakValueDictionary[str, SessionCheck] = WeakValueDictionary()
         self._ending = False

@@ -26,6 +26,7 @@ from dashboard.bounds import Bounds, allow_many_connections, within
 from dashboard.connections import Connections
 from dashboard.live.seats import SEATS
 from dashboard.web.assets import compile_templates
+from dashboard.web.services import services
 
 # A page waits for Temporal, not for the processor: more threads than cores are of use. At most SEATS of them wait.
 THREADS = SEATS + 8
@@ -45,7 +46,7 @@ def serve(make_app: Callable[[], Flask], host: str, port: int, bounds: Bounds | 
     """
     address = ports.check(host, port)
     app = make_app()
-    _log_what_others_say(app.extensions["mask"])
+    _log_what_others_say(services(app).mask)
     compile_templates(app)
     bounds = within(bounds or Bounds(), allow_many_connections())
     # What the app is made of stays for good: left out of collections, which would hold up every answer for 60 ms.
@@ -63,8 +64,8 @@ def serve(make_app: Callable[[], Flask], host: str, port: int, bounds: Bounds | 
 async def _serve(app: Flask, address: str, port: int, bounds: Bounds, greeting: str) -> None:
     dashboard = AsgiDashboard(
         app,
-        app.extensions["releases"],
-        app.extensions["accounts"].mark,
+        services(app).live,
+        services(app).accounts.mark,
         threads=THREADS,
         proxies=bounds.proxies,
         max_requests_each=bounds.connections_per_address,
@@ -88,7 +89,7 @@ async def _serve(app: Flask, address: str, port: int, bounds: Bounds, greeting: 
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
     watch = asyncio.create_task(connections.watch())
-    await _Server(config, app.extensions["draining"], dashboard.end_streams, greeting).serve()
+    await _Server(config, services(app).draining, dashboard.end_streams, greeting).serve()
     watch.cancel()
 
 

@@ -20,6 +20,7 @@ from flask.testing import FlaskClient
 from dashboard.accounts.models import Role
 from dashboard.demo.samples import SAMPLES, samples
 from dashboard.web.openapi import EXAMPLES
+from dashboard.web.services import services
 from tests.described import reference
 from tests.screenshots import sample_rollouts
 from tests.stage import EMAIL, PASSWORD, dashboard_for, logged_in, shut
@@ -118,7 +119,7 @@ def main() -> None:
         folder = Path(name)
         with sample_rollouts(folder) as address:
             app = dashboard_for(address, folder, SAMPLES)
-            app.extensions["accounts"].set_role(EMAIL, Role.admin)
+            services(app).accounts.set_role(EMAIL, Role.admin)
             other = logged_in(app).get("/api/sessions").get_json()["sessions"][0]["id"]
             found = dict(of_operations(logged_in(app), {"session": other})) | {
                 "errors": of_errors(app.test_client(), logged_in(app), folder)

@@ -22,6 +22,7 @@ from dashboard.app import create_app
 from dashboard.settings import Settings
 from dashboard.web.address import declared
 from dashboard.web.openapi import document, template
+from dashboard.web.services import services
 from tests.ready import make_ready
 
 ERROR = "#/components/schemas/Error"
@@ -71,7 +72,7 @@ def _reference() -> Reference:
         try:
             return Reference(app)
         finally:
-            app.extensions["accounts"].close()
+            services(app).accounts.close()
 
 
 def check(method: str, path: str, status: int, headers: Mapping[str, str], body: bytes) -> None:

@@ -23,6 +23,7 @@ from dashboard.demo.children import spawn, stop
 from dashboard.demo.samples import SAMPLES, samples
 from dashboard.demo.server import EmbeddedTemporal
 from dashboard.settings import Settings
+from dashboard.web.services import services
 from tests.browser.conftest import installed, launched, log_in, wait_until_there
 from tests.every_page import pages_of, rules_not_in
 from tests.served import Served, account, serving
@@ -59,7 +60,7 @@ def addresses(folder: Path) -> dict[str, str]:
     found["compare"] = f"/compare?left={IDS['completed']}&right={IDS['failed']}"
     app = create_app(Settings(data_dir=folder))
     others = [rule.rule for rule in rules_not_in(app, listed) if not rule.arguments]
-    app.extensions["accounts"].close()
+    services(app).accounts.close()
     return found | {_named(rule): rule for rule in others}
 
 

@@ -29,6 +29,7 @@ from dashboard.live.releases import MAX_AGE, LiveReleases
 from dashboard.settings import Settings
 from dashboard.temporal.connection import Connection
 from dashboard.temporal.gateway import TemporalGateway
+from dashboard.web.services import services
 from tests.ready import make_ready
 from tests.waiting import eventually
 
@@ -137,8 +138,8 @@ class Stage:
 
 def shut(app: Flask) -> None:
     """End what a dashboard keeps open: its loop's thread and its database."""
-    app.extensions["releases"].close()
-    app.extensions["accounts"].close()
+    services(app).live.close()
+    services(app).accounts.close()
 
 
 def dashboard_for(

@@ -23,6 +23,7 @@ from dashboard.accounts.models import Role, User
 from dashboard.accounts.store import Accounts
 from dashboard.app import create_app
 from dashboard.settings import Settings
+from dashboard.web.services import services
 from tests.stage import CHEAP
 
 pytestmark = pytest.mark.web
@@ -176,9 +177,9 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     )
     app = create_app(settings, accounts=Accounts(settings.accounts_url, CHEAP))
     yield app
-    app.extensions["sign_on"].provider.close()
-    app.extensions["releases"].close()
-    app.extensions["accounts"].close()
+    services(app).sign_on.provider.close()
+    services(app).live.close()
+    services(app).accounts.close()
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +200,7 @@ def path_of(rule: Rule) -> str:
 @pytest.fixture(scope="module", params=Role, ids=str)
 def user(request: pytest.FixtureRequest, app: Flask) -> User:
     """One of each role."""
-    return app.extensions["accounts"].add(f"{request.param}@example.com", "correct horse battery", role=request.param)
+    return services(app).accounts.add(f"{request.param}@example.com", "correct horse battery", role=request.param)
 
 
 ADDRESSES = (f"127.0.{number // 250}.{number % 250 + 1}" for number in count(1))
@@ -232,17 +233,17 @@ def with_session(app: Flask, user: User, **more: str) -> Asks:
 
 
 def session_of(app: Flask, user: User) -> str:
-    secret: str = app.extensions["sessions"].start(user, device="test", address="127.0.0.1")
+    secret: str = services(app).sessions.start(user, device="test", address="127.0.0.1")
     return secret
 
 
 def access_token(app: Flask, user: User, *, by_password: bool = True) -> str:
-    token: str = app.extensions["tokens"].issue(user, by_password=by_password)[0]
+    token: str = services(app).tokens.issue(user, by_password=by_password)[0]
     return token
 
 
 def personal_token(app: Flask, user: User, scope: Scope = Scope.write) -> str:
-    secret: str = app.extensions["api_tokens"].add(user, "guards", scope, 1)[1]
+    secret: str = services(app).api_tokens.add(user, "guards", scope, 1)[1]
     return secret
 
 
@@ -324,7 +325,7 @@ def code_of(answer: TestResponse) -> str:
 @pytest.mark.parametrize("role", Role, ids=str)
 @pytest.mark.parametrize("why", ["disabled", "other password", "expired"])
 def test_what_has_ended_lets_nobody_in(app: Flask, routes: list[Route], role: Role, why: str):
-    accounts: Accounts = app.extensions["accounts"]
+    accounts: Accounts = services(app).accounts
     user = accounts.ensure(f"ended-{role}-{why.replace(' ', '-')}@example.com", "correct horse battery", role=role)
     secret = session_of(app, user)
     tokens = [access_token(app, user), access_token(app, user, by_password=False), personal_token(app, user)]
@@ -354,7 +355,7 @@ def test_what_has_ended_lets_nobody_in(app: Flask, routes: list[Route], role: Ro
     ids=["cross-site", "same-site", "origin"],
 )
 def test_another_site_makes_nobody_do_anything(app: Flask, routes: list[Route], elsewhere: dict[str, str]):
-    accounts: Accounts = app.extensions["accounts"]
+    accounts: Accounts = services(app).accounts
     admin = accounts.ensure("led@example.com", "correct horse battery", role=Role.admin)
     token = bearing(access_token(app, admin))
     # A token beside a cookie is no excuse, and the login is no exception.
@@ -382,7 +383,7 @@ def test_every_method_and_htmx_meet_the_same_guard(app: Flask, routes: list[Rout
 @pytest.fixture
 def screen(app: Flask) -> FlaskClient:
     """A browser that sends the token of a link with everything that it asks for, as no browser would."""
-    accounts: Accounts = app.extensions["accounts"]
+    accounts: Accounts = services(app).accounts
     maker = accounts.ensure("maker@example.com", "correct horse battery")
     screen = somewhere(app)
     screen.set_cookie("release_dashboard_kiosk", accounts.kiosk_links.add(maker, "Kitchen"))

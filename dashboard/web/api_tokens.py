@@ -11,12 +11,11 @@ from dashboard.accounts.api_tokens import LONGEST_DAYS, LONGEST_NAME, ApiToken, 
 from dashboard.accounts.audit import Event
 from dashboard.pages.tokens import TokenItem, TokenMade, TokensPage
 from dashboard.web.audit import record
-from dashboard.web.bearer import the_api_tokens
 from dashboard.web.errors import FieldError, Refused
-from dashboard.web.guard import the_accounts
 from dashboard.web.kept_api import Given, as_json, sent_as
 from dashboard.web.operations import described
 from dashboard.web.rights import need_password
+from dashboard.web.services import services
 
 blueprint = Blueprint("api_tokens", __name__)
 
@@ -87,15 +86,15 @@ def api_revoke_token(token_id: str) -> Response:
 
 
 def _make(name: str, scope: str, days: int | None) -> TokenMade:
-    with the_accounts().together():
-        made, secret = the_api_tokens().add(current_user.user, name, scope, days)
+    with services().accounts.together():
+        made, secret = services().api_tokens.add(current_user.user, name, scope, days)
         record(Event.token_created, subject=made.name, token_id=made.id, scope=made.scope, days=days)
     return TokenMade(**_item(made).model_dump(), token=secret)
 
 
 def _revoke(token_id: str) -> None:
-    with the_accounts().together():
-        if not the_api_tokens().revoke(current_user.user, token_id):
+    with services().accounts.together():
+        if not services().api_tokens.revoke(current_user.user, token_id):
             raise Refused(404, "token_not_found", "You have no such token (any more).")
         record(Event.token_revoked, token_id=token_id)
 
@@ -108,7 +107,7 @@ def _number(days: str) -> int | None:
 
 
 def _tokens_page() -> TokensPage:
-    return TokensPage(tokens=tuple(map(_item, the_api_tokens().of(current_user.user))))
+    return TokensPage(tokens=tuple(map(_item, services().api_tokens.of(current_user.user))))
 
 
 def _item(token: ApiToken) -> TokenItem:

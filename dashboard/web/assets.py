@@ -10,7 +10,7 @@ from typing import Any
 from flask import Flask, Response, request
 from rjsmin import jsmin
 
-from dashboard.web.renderings import the_renderings
+from dashboard.web.services import services
 from dashboard.web.texts import Compressed, Text
 
 # What stands before a file's own name in its address.
@@ -79,7 +79,7 @@ def _shortened(response: Response) -> Response:
     def make() -> Compressed:
         return Compressed.of(Text((jsmin(plain) if _OURS.match(name) else plain,)))
 
-    made = the_renderings().get((name, tag), "static", make)
+    made = services().renderings.get((name, tag), "static", make)
     if request.accept_encodings["gzip"]:
         response.set_data(made.filled({}))
         response.headers["Content-Encoding"] = "gzip"

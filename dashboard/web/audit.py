@@ -7,7 +7,7 @@ from flask_login import current_user
 from dashboard.accounts.audit import Event, Happened
 from dashboard.accounts.database import AccountsAway
 from dashboard.accounts.models import User
-from dashboard.web.guard import the_accounts
+from dashboard.web.services import services
 from dashboard.web.shares import check_rate
 
 log = structlog.get_logger()
@@ -33,7 +33,7 @@ def record(
     """
     who = actor or (current_user if current_user.is_authenticated else None)
     if who:
-        check_rate(the_accounts().audit, who.id, event)
+        check_rate(services().accounts.audit, who.id, event)
     happened = Happened(
         event,
         who.id if who else None,
@@ -44,13 +44,13 @@ def record(
         details,
     ).plain()
     try:
-        the_accounts().audit.add(happened)
+        services().accounts.audit.add(happened)
     except AccountsAway as exc:
-        if not postpone or not the_accounts().audit.postpone(happened):
+        if not postpone or not services().accounts.audit.postpone(happened):
             raise
         g.accounts_away = exc
     # What is told of has to hold.
-    the_accounts().afterwards(lambda: _tell(happened))
+    services().accounts.afterwards(lambda: _tell(happened))
 
 
 def _tell(happened: Happened) -> None:

@@ -12,7 +12,6 @@ from dashboard.accounts.store import LONGEST_EMAIL
 from dashboard.domain.filters import Moment, read_moment
 from dashboard.pages.audit import PAGE_SIZE, AuditFilter, AuditItem, AuditPage, audit_table
 from dashboard.pages.table import Piece
-from dashboard.web.guard import the_accounts
 from dashboard.web.kept_api import as_json
 from dashboard.web.links import links_beside
 from dashboard.web.listing import IS_A_MOMENT, MOMENT
@@ -20,6 +19,7 @@ from dashboard.web.media import FORMAT, Form, asked_form
 from dashboard.web.operations import described
 from dashboard.web.parameters import Text, Told, ToldMany, WholeNumber, words_pattern
 from dashboard.web.rights import need_admin
+from dashboard.web.services import services
 from dashboard.web.tables import table_answer
 
 MAX_PAGE_SIZE = 500
@@ -84,7 +84,7 @@ def api_audit() -> Response:
 def _page() -> AuditPage:
     size, cursor, (shown, wanted) = SIZE.read(), _cursor(), _asked()
     # One more than is shown tells whether there is more.
-    found = the_accounts().audit.read(wanted, size + 1, cursor)
+    found = services().accounts.audit.read(wanted, size + 1, cursor)
     following = str(found[size - 1].id) if len(found) > size else None
     items = tuple(map(_item, found[:size]))
     return AuditPage(items=items, page_size=size, next=following, filter=shown, begins=cursor is None)
@@ -94,7 +94,8 @@ def _table(form: Form) -> Response:
     if SIZE.name in request.args:
         raise SIZE.refuse("is not taken for a table, which has all pages; cursor says where it begins")
     cursor, (_, wanted) = _cursor(), _asked()
-    return table_answer(audit_table(_pieces(the_accounts().audit, wanted, cursor, the_accounts().now())), form)
+    accounts = services().accounts
+    return table_answer(audit_table(_pieces(accounts.audit, wanted, cursor, accounts.now())), form)
 
 
 def _pieces(log: AuditLog, wanted: Wanted, before: int | None, as_of: datetime) -> Iterator[Piece]:
@@ -142,7 +143,7 @@ def _events() -> tuple[Event, ...]:
 
 
 def _at(moment: Moment | None) -> datetime | None:
-    return moment.at(the_accounts().now()) if moment else None
+    return moment.at(services().accounts.now()) if moment else None
 
 
 def _cursor() -> int | None:

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, g, request
 
 from dashboard.accounts.admissions import Way
 from dashboard.accounts.database import AccountsAway, AccountsUnavailable
 from dashboard.accounts.models import User
-from dashboard.accounts.store import Accounts
 from dashboard.web.errors import wants_stream
 from dashboard.web.security import SAFE_METHODS
+from dashboard.web.services import services
 from dashboard.web.told import TOLD
 
 T = TypeVar("T")
@@ -37,7 +37,7 @@ def let_in(
 
     `lasts` tells for how much longer that holds by itself, where this is known.
     """
-    admissions = _accounts().admissions
+    admissions = services().accounts.admissions
     try:
         found = find()
     except AccountsAway as exc:
@@ -63,13 +63,8 @@ def refuse_changes_while_away() -> None:
         raise g.accounts_away
 
 
-def _accounts() -> Accounts:
-    accounts: Accounts = current_app.extensions["accounts"]
-    return accounts
-
-
 def _note_that_nothing_is_written() -> None:
-    if not _accounts().takes_changes:
+    if not services().accounts.takes_changes:
         g.accounts_away = AccountsAway()
 
 
@@ -84,7 +79,7 @@ def _marked(response: Response) -> Response:
 def _verified(response: Response) -> Response:
     if request.method not in SAFE_METHODS and response.status_code < 400 and not is_away():
         try:
-            _accounts().admissions.verify()
+            services().accounts.admissions.verify()
         except AccountsUnavailable:
             # What lets in is looked at again in a moment.
             return response

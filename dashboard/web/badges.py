@@ -20,11 +20,10 @@ from dashboard.web.asked import a_release
 from dashboard.web.away import let_in
 from dashboard.web.contrast import tokens
 from dashboard.web.errors import RETRY_AFTER
-from dashboard.web.guard import the_accounts
 from dashboard.web.operations import described
 from dashboard.web.parameters import PLAIN_TEXT, Told
+from dashboard.web.services import services
 from dashboard.web.shown_text import as_data, shown_attribute
-from dashboard.web.viewed import the_releases
 
 # Which colours a phase has; those of the sheets, by the same words.
 _COLOURS = {
@@ -113,7 +112,7 @@ def badge(release_id: str) -> Response:
         return _drawn(Badge.without(release_id, "no access"), 401, headers)
     try:
         # Who looks at a README does not stay.
-        badge = Badge.of(the_releases().glance(release_id))
+        badge = Badge.of(services().releases.glance(release_id))
     except NotFound:
         return _drawn(Badge.without(release_id, "not found"), 404)
     except SourceUnavailable:
@@ -142,7 +141,7 @@ def _may_see(release_id: str) -> bool:
     key = request.args.get(KEY.name)
     if key is None:
         return bool(current_user.is_authenticated)
-    maker = let_in(Way.user, hash_of(key), lambda: the_accounts().by_id(maker_of(key)), user=lambda maker: maker)
+    maker = let_in(Way.user, hash_of(key), lambda: services().accounts.by_id(maker_of(key)), user=lambda maker: maker)
     admitted = _links().admits(maker, key, release_id)
     if admitted:
         g.badge_maker = maker

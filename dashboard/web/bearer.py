@@ -3,16 +3,14 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from flask import Flask, current_app, request
+from flask import request
 
 from dashboard.accounts.admissions import Way
-from dashboard.accounts.api_tokens import PREFIX, ApiTokens, Scope
+from dashboard.accounts.api_tokens import PREFIX, Scope
 from dashboard.accounts.models import User
-from dashboard.accounts.refresh_tokens import RefreshTokens
-from dashboard.accounts.store import Accounts
-from dashboard.accounts.tokens import InvalidToken, Tokens
-from dashboard.settings import Settings
+from dashboard.accounts.tokens import InvalidToken
 from dashboard.web.errors import wants_json
+from dashboard.web.services import services
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,33 +21,6 @@ class Bearer:
     scope: Scope
     by_password: bool
     lasts: timedelta | None
-
-
-def init_app(app: Flask, accounts: Accounts, settings: Settings) -> None:
-    """Take the tokens of these accounts."""
-    app.extensions.update(
-        tokens=Tokens.of(settings, accounts.now),
-        refresh_tokens=RefreshTokens(accounts, timedelta(days=settings.refresh_token_days)),
-        api_tokens=ApiTokens(accounts.session),
-    )
-
-
-def the_tokens() -> Tokens:
-    """The access tokens of the app that answers this request."""
-    tokens: Tokens = current_app.extensions["tokens"]
-    return tokens
-
-
-def the_refresh_tokens() -> RefreshTokens:
-    """The refresh tokens of the app that answers this request."""
-    tokens: RefreshTokens = current_app.extensions["refresh_tokens"]
-    return tokens
-
-
-def the_api_tokens() -> ApiTokens:
-    """The personal tokens of the app that answers this request."""
-    tokens: ApiTokens = current_app.extensions["api_tokens"]
-    return tokens
 
 
 def sent_token() -> str | None:
@@ -64,15 +35,15 @@ def way_of(token: str) -> Way:
     return Way.api_token if token.startswith(PREFIX) else Way.user
 
 
-def bearer_of(token: str, accounts: Accounts) -> Bearer | None:
+def bearer_of(token: str) -> Bearer | None:
     """Whose token this is, if it lets anybody in. Raises AccountsUnavailable."""
     if token.startswith(PREFIX):
-        admitted = the_api_tokens().admits(token)
+        admitted = services().api_tokens.admits(token)
         return Bearer(admitted.user, admitted.scope, by_password=False, lasts=admitted.lasts) if admitted else None
     try:
-        claims = the_tokens().verify(token)
+        claims = services().tokens.verify(token)
     except InvalidToken:
         return None
-    user = accounts.by_id(claims.user_id)
+    user = services().accounts.by_id(claims.user_id)
     current = user and user.enabled and user.epoch == claims.epoch
     return Bearer(user, Scope.write, claims.by_password, claims.lasts) if user and current else None

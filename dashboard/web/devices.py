@@ -5,32 +5,31 @@ with the secret key; here nothing is kept of it.
 """
 
 import hmac
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from hashlib import sha256
 
-from flask import Flask, current_app, g, request
+from flask import g, request
 from itsdangerous import BadData, URLSafeSerializer
 from werkzeug.wrappers import Response
 
 from dashboard.accounts.opaque import drawn
 from dashboard.accounts.throttle import KNOWN_FOR, user_key
+from dashboard.web.services import services
 
 COOKIE = "release_dashboard_device"
 _LONGEST_COOKIE = 400
 
 
-def init_app(app: Flask) -> None:
-    """Sign with the secret key of this app, and take what was signed with the one before, too."""
-    # The newest comes last.
-    keys = [*app.config["SECRET_KEY_FALLBACKS"], app.config["SECRET_KEY"]]
-    signer = URLSafeSerializer(keys, salt="device", signer_kwargs={"digest_method": sha256})
-    app.extensions["devices"] = signer
+def device_signer(keys: Iterable[str]) -> URLSafeSerializer:
+    """Sign with the last of these secret keys, and take what was signed with the others, too."""
+    return URLSafeSerializer(list(keys), salt="device", signer_kwargs={"digest_method": sha256})
 
 
 def remember_device(email: str) -> None:
     """Have this browser keep that this user has signed in with it, by a new cookie in place of the one that it has."""
     device = drawn()
-    g.device_cookie = _the_signer().dumps([device, _digest(device, email), int(datetime.now(UTC).timestamp())])
+    g.device_cookie = services().devices.dumps([device, _digest(device, email), int(datetime.now(UTC).timestamp())])
 
 
 def known_device(email: str | None = None) -> str:
@@ -42,7 +41,7 @@ def known_device(email: str | None = None) -> str:
     if not kept or len(kept) > _LONGEST_COOKIE:
         return ""
     try:
-        device, digest, begun = _the_signer().loads(kept)
+        device, digest, begun = services().devices.loads(kept)
     except (BadData, TypeError, ValueError):
         return ""
     # Another replica's clock may be ahead of this one.
@@ -60,11 +59,6 @@ def keep_device(response: Response) -> None:
 
 def _digest(device: str, email: str) -> str:
     return sha256(f"{device} {user_key(email)}".encode()).hexdigest()
-
-
-def _the_signer() -> URLSafeSerializer:
-    signer: URLSafeSerializer = current_app.extensions["devices"]
-    return signer
 
 
 def _cookie_name() -> str:

@@ -13,8 +13,8 @@ from flask import Response, request
 
 from dashboard.live.snapshots import now
 from dashboard.web.errors import Refused, wants_json
+from dashboard.web.services import services
 from dashboard.web.shown import Shown
-from dashboard.web.viewed import the_releases
 
 HEADER = "As-Of"
 # Where a browser that goes on to another page has the page's own moment: it sends no header then.
@@ -40,7 +40,7 @@ def fresh(view: Callable[[], Shown]) -> Shown | None:
         left = until - monotonic()
         if shown.snapshot.as_of >= wanted or left <= 0:
             break
-        the_releases().renew(shown.what, left)
+        services().releases.renew(shown.what, left)
         shown = view()
     if shown.snapshot.as_of >= wanted:
         return shown

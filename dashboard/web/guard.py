@@ -1,6 +1,7 @@
 """Who is asking, by session or by token, and the guard that stands before every route."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ClassVar
 from urllib.parse import quote, urlsplit
 
@@ -15,13 +16,13 @@ from dashboard.accounts.api_tokens import Scope
 from dashboard.accounts.database import AccountsUnavailable
 from dashboard.accounts.models import Role, User
 from dashboard.accounts.opaque import hash_of
-from dashboard.accounts.sessions import BrowserSession, Sessions
-from dashboard.accounts.store import Accounts
+from dashboard.accounts.sessions import BrowserSession
 from dashboard.bounds import MAX_TARGET
 from dashboard.web.away import let_in, refuse_changes_while_away
 from dashboard.web.bearer import bearer_of, sent_token, way_of
 from dashboard.web.errors import Refused, answer, wants_fragment, wants_json, wants_stream, wants_wall
 from dashboard.web.security import local_target
+from dashboard.web.services import services
 
 log = structlog.get_logger()
 
@@ -95,9 +96,8 @@ class SignedIn:
         return self.user.role
 
 
-def init_app(app: Flask, accounts: Accounts) -> None:
-    """Guard every route of the app with these accounts."""
-    app.extensions["accounts"] = accounts
+def init_app(app: Flask) -> None:
+    """Guard every route of the app."""
     app.config.update(
         # It would tie sessions to what X-Forwarded-For claims, and a laptop changes networks.
         SESSION_PROTECTION=None,
@@ -109,18 +109,6 @@ def init_app(app: Flask, accounts: Accounts) -> None:
     manager.request_loader(_from_bearer)
     app.before_request(_guard)
     app.register_error_handler(AccountsUnavailable, unavailable)
-
-
-def the_accounts() -> Accounts:
-    """The accounts of the app that answers this request."""
-    accounts: Accounts = current_app.extensions["accounts"]
-    return accounts
-
-
-def the_sessions() -> Sessions:
-    """The sessions of the app that answers this request."""
-    sessions: Sessions = current_app.extensions["sessions"]
-    return sessions
 
 
 def _guard() -> BaseResponse | None:
@@ -164,7 +152,7 @@ def _is_wall_screen() -> bool:
     if not token or request.endpoint not in WALL or request.method not in {"GET", "HEAD"}:
         return False
     try:
-        g.kiosk_link = let_in(Way.screen, hash_of(token), lambda: the_accounts().kiosk_links.admits(token))
+        g.kiosk_link = let_in(Way.screen, hash_of(token), lambda: services().accounts.kiosk_links.admits(token))
     except AccountsUnavailable as exc:
         g.accounts_failure = exc
         return False
@@ -226,10 +214,9 @@ def _from_session(secret: str) -> SignedIn | None:
     # A token that was sent is the one that counts, so that a script never works by somebody's cookie by chance.
     if sent_token() is not None:
         return None
+    find = partial(services().sessions.find, secret)
     try:
-        found = let_in(
-            Way.session, hash_of(secret), lambda: the_sessions().find(secret), lasts=lambda found: found[1].lasts
-        )
+        found = let_in(Way.session, hash_of(secret), find, lasts=lambda found: found[1].lasts)
     except AccountsUnavailable as exc:
         # Told by the guard. Here it would come again when the page of the error asks who is looking at it.
         g.accounts_failure = exc
@@ -248,7 +235,7 @@ def _from_bearer(_request: object) -> SignedIn | None:
         bearer = let_in(
             way_of(sent),
             hash_of(sent),
-            lambda: bearer_of(sent, the_accounts()),
+            lambda: bearer_of(sent),
             user=lambda one: one.user,
             lasts=lambda one: one.lasts,
         )

@@ -1,11 +1,11 @@
 """What machines ask without logging in."""
 
-import threading
 from collections.abc import Callable
 
 from flask import Blueprint, Flask, Response, current_app, jsonify
 
 from dashboard.accounts.clock import BOUND
+from dashboard.web.services import services
 
 blueprint = Blueprint("health", __name__)
 
@@ -23,8 +23,8 @@ def _ready(app: Flask) -> tuple[Said, int]:
     That its clock is wrong is said and keeps nobody away: what replicas share goes by the database's. If that is the
     one that is wrong, all of them would be gone at once.
     """
-    draining: threading.Event = app.extensions["draining"]
-    return ({"status": "draining"}, 503) if draining.is_set() else ({"status": "ok", **_clocks(app)}, 200)
+    draining = services(app).draining.is_set()
+    return ({"status": "draining"}, 503) if draining else ({"status": "ok", **_clocks(app)}, 200)
 
 
 # What the server answers by itself, before all else and without a thread: nothing here may wait for anything.
@@ -44,7 +44,7 @@ def ready() -> Response:
 
 
 def _clocks(app: Flask) -> Said:
-    ahead = app.extensions["accounts"].clock_ahead
+    ahead = services(app).accounts.clock_ahead
     if ahead is None:
         return {}
     said: Said = {"clock_ahead_seconds": round(ahead, 3)}

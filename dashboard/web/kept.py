@@ -3,14 +3,13 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from flask import Blueprint, Flask, Response, current_app, g, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, Response, g, make_response, redirect, render_template, request, url_for
 from flask_login import current_user
 from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
 
 from dashboard.accounts.database import AccountsUnavailable
-from dashboard.accounts.kept import Kept, KeptConflict, KeptRefused, Preferences, View, ViewUnknown, zones
-from dashboard.accounts.store import Accounts
+from dashboard.accounts.kept import KeptConflict, KeptRefused, Preferences, View, ViewUnknown, zones
 from dashboard.domain.ids import parse_release_id
 from dashboard.pages.kept import SettingsPage, Star, ViewItem, ViewsBar
 from dashboard.web.away import value_or
@@ -19,6 +18,7 @@ from dashboard.web.formats import theme
 from dashboard.web.guard import asked_page
 from dashboard.web.listing import asked_filter, filter_query, view_query
 from dashboard.web.security import local_target
+from dashboard.web.services import services
 from dashboard.web.shown_text import as_data
 
 THEME_SECONDS = 365 * 24 * 3600
@@ -29,20 +29,13 @@ _WITH_A_STAR = frozenset({"web.release", "web.hierarchy", "web.strip", "web.time
 blueprint = Blueprint("kept", __name__)
 
 
-def init_app(app: Flask, accounts: Accounts) -> None:
-    """Keep what users keep with these accounts."""
-    app.extensions["kept"] = Kept(accounts)
+def init_app(app: Flask) -> None:
+    """Answer what cannot be kept."""
     app.register_error_handler(KeptRefused, lambda exc: answer(invalid_parameter(exc.field, exc.reason)))
     app.register_error_handler(KeptConflict, lambda exc: answer(conflict(exc.field, exc.reason)))
     app.register_error_handler(
         ViewUnknown, lambda _exc: answer(Refused(404, "view_not_found", "You have no such view (any more)."))
     )
-
-
-def the_kept() -> Kept:
-    """What the users of this app keep."""
-    kept: Kept = current_app.extensions["kept"]
-    return kept
 
 
 @blueprint.get("/settings")
@@ -56,7 +49,7 @@ def save_settings() -> BaseResponse:
     """Keep how times are written, or show the form again with what is wrong."""
     zone, hours = request.form.get("zone", ""), request.form.get("hours", "")
     try:
-        the_kept().set_preferences(current_user.id, Preferences(zone, _HOURS.get(hours, 0)))
+        services().kept.set_preferences(current_user.id, Preferences(zone, _HOURS.get(hours, 0)))
     except KeptRefused as exc:
         page = settings_page().model_copy(update={"error": f"{exc.field}: {exc.reason}", "refused": zone[:80]})
         return _never_stored(make_response(render_template(page.template, page=page), 422))
@@ -78,14 +71,14 @@ def save_theme() -> BaseResponse:
 def add_view() -> BaseResponse:
     """Keep a filter of the list under a name, and show it."""
     query = view_query(request.form.get("query", ""))
-    the_kept().add_view(current_user.id, request.form.get("name", ""), query)
+    services().kept.add_view(current_user.id, request.form.get("name", ""), query)
     return redirect(f"{url_for('web.releases')}?{query}", 303)
 
 
 @blueprint.post("/views/<view_id>")
 def change_view(view_id: str) -> BaseResponse:
     """Do one thing to a view of the viewer's own: what `do` says."""
-    kept, user = the_kept(), current_user.id
+    kept, user = services().kept, current_user.id
     view = own_view(view_id)
     match request.form.get("do", ""):
         case "remove":
@@ -105,16 +98,16 @@ def change_view(view_id: str) -> BaseResponse:
 def change_stars() -> BaseResponse:
     """Star the release that `add` names, and take the star of the one that `remove` names."""
     for release_id in request.form.getlist("add"):
-        the_kept().star(current_user.id, parse_release_id(release_id))
+        services().kept.star(current_user.id, parse_release_id(release_id))
     for release_id in request.form.getlist("remove"):
-        the_kept().unstar(current_user.id, release_id)
+        services().kept.unstar(current_user.id, release_id)
     # A script stays where it is.
     return Response(status=204) if wants_fragment() else _back("web.releases")
 
 
 def own_view(view_id: str) -> View:
     """The viewer's view with this id; raises ViewUnknown."""
-    for view in the_kept().views(current_user.id):
+    for view in services().kept.views(current_user.id):
         if view.id == view_id:
             return view
     raise ViewUnknown(view_id)
@@ -122,7 +115,7 @@ def own_view(view_id: str) -> View:
 
 def settings_page() -> SettingsPage:
     """All that the viewer keeps, as it is now."""
-    kept, user = the_kept(), current_user.id
+    kept, user = services().kept, current_user.id
     preferences = kept.preferences(user)
     return SettingsPage(
         zone=preferences.zone,
@@ -164,7 +157,7 @@ def clocks(user: object) -> Markup:
 def _preferences() -> Preferences:
     if "preferences" not in g:
         try:
-            g.preferences = the_kept().preferences(current_user.id)
+            g.preferences = services().kept.preferences(current_user.id)
         except AccountsUnavailable:
             # The page of an error is shown as well: times are then written as the browser does.
             g.preferences = Preferences()
@@ -173,7 +166,7 @@ def _preferences() -> Preferences:
 
 
 def _views_bar() -> ViewsBar:
-    kept, user = the_kept(), current_user.id
+    kept, user = services().kept, current_user.id
     return ViewsBar(
         views=_items(value_or((), lambda: kept.views(user))),
         others=_items(value_or((), lambda: kept.views_of_others(user))),
@@ -185,7 +178,7 @@ def _views_bar() -> ViewsBar:
 
 
 def _star(release_id: str) -> Star:
-    stars = value_or((), lambda: the_kept().stars(current_user.id))
+    stars = value_or((), lambda: services().kept.stars(current_user.id))
     return Star(release_id=release_id, starred=release_id in stars, here=asked_page() or "")
 
 

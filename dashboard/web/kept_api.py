@@ -10,9 +10,10 @@ from dashboard.accounts.kept import LONGEST_NAME, LONGEST_QUERY, Preferences
 from dashboard.domain.ids import parse_release_id
 from dashboard.pages.kept import SettingsPage, ViewItem
 from dashboard.web.errors import FieldError, Refused
-from dashboard.web.kept import own_view, settings_page, the_kept, view_item
+from dashboard.web.kept import own_view, settings_page, view_item
 from dashboard.web.listing import view_query
 from dashboard.web.operations import described
+from dashboard.web.services import services
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -53,7 +54,7 @@ def settings() -> Response:
 def save_settings() -> Response:
     """Keep how times are written."""
     given = sent_as(GivenSettings)
-    the_kept().set_preferences(current_user.id, Preferences(given.zone, given.hours))
+    services().kept.set_preferences(current_user.id, Preferences(given.zone, given.hours))
     return as_json(settings_page())
 
 
@@ -63,7 +64,7 @@ def add_view() -> Response:
     """Keep a filter of the list under a name."""
     given = sent_as(GivenView)
     query = view_query(given.query)
-    view_id = the_kept().add_view(current_user.id, given.name, query, shared=given.shared)
+    view_id = services().kept.add_view(current_user.id, given.name, query, shared=given.shared)
     return _as_default(view_id, default=given.default, status=201)
 
 
@@ -73,7 +74,7 @@ def change_view(view_id: str) -> Response:
     """Let a view be as given."""
     given = sent_as(GivenView)
     query = view_query(given.query)
-    the_kept().change_view(current_user.id, view_id, given.name, query, shared=given.shared)
+    services().kept.change_view(current_user.id, view_id, given.name, query, shared=given.shared)
     return _as_default(view_id, default=given.default)
 
 
@@ -82,7 +83,7 @@ def change_view(view_id: str) -> Response:
 def remove_view(view_id: str) -> Response:
     """Forget a view."""
     own_view(view_id)
-    the_kept().remove_view(current_user.id, view_id)
+    services().kept.remove_view(current_user.id, view_id)
     return Response(status=204)
 
 
@@ -90,7 +91,7 @@ def remove_view(view_id: str) -> Response:
 @described(status=204, may={409})
 def star(release_id: str) -> Response:
     """Star a release."""
-    the_kept().star(current_user.id, parse_release_id(release_id))
+    services().kept.star(current_user.id, parse_release_id(release_id))
     return Response(status=204)
 
 
@@ -98,14 +99,14 @@ def star(release_id: str) -> Response:
 @described(status=204)
 def unstar(release_id: str) -> Response:
     """Take a star away; none that was there is taken, too."""
-    the_kept().unstar(current_user.id, parse_release_id(release_id))
+    services().kept.unstar(current_user.id, parse_release_id(release_id))
     return Response(status=204)
 
 
 def _as_default(view_id: str, *, default: bool, status: int = 200) -> Response:
     """The view, after it was made the default or is that no longer, as was asked for."""
     if own_view(view_id).default != default:
-        the_kept().set_default(current_user.id, view_id if default else None)
+        services().kept.set_default(current_user.id, view_id if default else None)
     return as_json(view_item(own_view(view_id)), status)
 
 

@@ -21,6 +21,7 @@ from dashboard.web.audit import record
 from dashboard.web.listing import FILTER, asked_filter
 from dashboard.web.operations import described
 from dashboard.web.parameters import ReleaseId, WholeNumber, Word
+from dashboard.web.services import services
 
 # Seconds for each release: if nobody says, at least, and at most.
 EVERY, SHORTEST, LONGEST = 12, 5, 300
@@ -106,7 +107,7 @@ def go_to_the_wall() -> None:
 @described(query=(OF_LINK, *OF_A_SCREEN))
 def enter(token: str) -> BaseResponse:
     """Let a screen in: it keeps the token in a cookie, which no other page is sent, and not in its address."""
-    if not guard.the_accounts().kiosk_links.admits(token):
+    if not services().accounts.kiosk_links.admits(token):
         raise guard.link_ended()
     release_id = request.args.get(OF_LINK.name)
     if release_id:
@@ -137,7 +138,7 @@ def screens() -> Response:
 def make_link() -> Response:
     """Make a link and show it, once."""
     name = request.form.get("name", "")
-    accounts = guard.the_accounts()
+    accounts = services().accounts
     try:
         with accounts.together():
             token = accounts.kiosk_links.add(current_user.user, name)
@@ -150,7 +151,7 @@ def make_link() -> Response:
 @blueprint.post("/screens/<link_id>/revoke")
 def revoke(link_id: str) -> BaseResponse:
     """End a link at once."""
-    accounts = guard.the_accounts()
+    accounts = services().accounts
     with accounts.together():
         if not accounts.kiosk_links.revoke(current_user.user, link_id):
             raise NotFound
@@ -159,7 +160,7 @@ def revoke(link_id: str) -> BaseResponse:
 
 
 def _screens_page(status: int = 200, *, made: str | None = None, name: str = "", error: str | None = None) -> Response:
-    links = tuple(guard.the_accounts().kiosk_links.of(current_user.user))
+    links = tuple(services().accounts.kiosk_links.of(current_user.user))
     page = ScreensPage(links=links, made=made, name=name, error=error)
     response = make_response(render_template(page.template, page=page), status)
     response.headers["Cache-Control"] = "no-store"

@@ -7,7 +7,6 @@ from flask import (
     Blueprint,
     Flask,
     Response,
-    current_app,
     jsonify,
     make_response,
     redirect,
@@ -23,23 +22,21 @@ from dashboard.accounts.client_addresses import place_of
 from dashboard.accounts.database import AccountsUnavailable
 from dashboard.accounts.models import User
 from dashboard.accounts.refresh_tokens import RefreshReused
-from dashboard.accounts.store import Accounts, UserRefused
-from dashboard.accounts.throttle import Throttle, Throttled, user_key
+from dashboard.accounts.store import UserRefused
+from dashboard.accounts.throttle import Throttled, user_key
 from dashboard.accounts.tokens import InvalidToken
 from dashboard.pages.base import Model
-from dashboard.settings import Settings
-from dashboard.web import bearer, devices, guard, sessions
+from dashboard.web import guard, sessions
 from dashboard.web.advice import Way
 from dashboard.web.audit import record
 from dashboard.web.auth_models import AccessToken, Credentials, GivenRefresh, Me
-from dashboard.web.bearer import the_refresh_tokens, the_tokens
 from dashboard.web.devices import known_device
 from dashboard.web.errors import FieldError, Refused
-from dashboard.web.floods import Floods
 from dashboard.web.hashing import hashes_passwords
 from dashboard.web.operations import described
 from dashboard.web.parameters import PLAIN_TEXT, Told
 from dashboard.web.security import local_target
+from dashboard.web.services import services
 from dashboard.web.told import utc
 
 REFRESH_ENDED = "This refresh token is not valid, or not any more: each can be used once. Log in again."
@@ -126,7 +123,7 @@ def token() -> Response:
         raise Refused(429, "too_many_logins", try_again(exc.seconds), headers=headers) from exc
     if user is None:
         raise Refused(401, "wrong_credentials", WRONG, headers={"WWW-Authenticate": "Bearer"})
-    return _pair(user, the_refresh_tokens().start(user), by_password=True)
+    return _pair(user, services().refresh_tokens.start(user), by_password=True)
 
 
 @auth.post("/refresh")
@@ -134,10 +131,10 @@ def token() -> Response:
 def refresh() -> Response:
     """Give a new pair of tokens for a refresh token, from a form or from JSON, and use that up."""
     try:
-        renewed = the_refresh_tokens().renew(_text_fields("refresh_token")["refresh_token"])
+        renewed = services().refresh_tokens.renew(_text_fields("refresh_token")["refresh_token"])
     except InvalidToken as exc:
         if isinstance(exc, RefreshReused):
-            record(Event.refresh_reused, actor=guard.the_accounts().by_id(exc.user_id))
+            record(Event.refresh_reused, actor=services().accounts.by_id(exc.user_id))
         headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
         raise Refused(401, "invalid_refresh_token", REFRESH_ENDED, headers=headers) from exc
     return _pair(renewed.user, renewed.token, by_password=False)
@@ -159,26 +156,21 @@ def keep_nowhere(response: Response) -> Response:
     return response
 
 
-def init_app(app: Flask, accounts: Accounts, settings: Settings) -> None:
-    """Guard every route of the app with these accounts, and add the pages and calls that let people in."""
-    bearer.init_app(app, accounts, settings)
-    guard.init_app(app, accounts)
-    devices.init_app(app)
-    app.extensions.update(throttle=Throttle(accounts), login_floods=Floods())
-    app.config["SIGN_ON"] = settings.oidc_name if settings.oidc_issuer else ""
-    app.config["PASSWORD_LOGIN"] = settings.oidc_password_login
+def init_app(app: Flask) -> None:
+    """Guard every route of the app, and add the pages and calls that let people in."""
+    guard.init_app(app)
     app.register_blueprint(pages)
     app.register_blueprint(auth)
 
 
 def _pair(user: User, refresh_token: str, *, by_password: bool) -> Response:
-    access_token, expires_in = the_tokens().issue(user, by_password=by_password)
+    access_token, expires_in = services().tokens.issue(user, by_password=by_password)
     return jsonify(
         access_token=access_token,
         token_type="bearer",  # noqa: S106  RFC 6750
         expires_in=expires_in,
         refresh_token=refresh_token,
-        refresh_expires_in=the_refresh_tokens().expires_in,
+        refresh_expires_in=services().refresh_tokens.expires_in,
     )
 
 
@@ -196,17 +188,15 @@ def _text_fields(*names: str) -> dict[str, str]:
 
 def _authenticate(username: str, password: str) -> User | None:
     """The user with this password, if there is one. Raises Throttled, whoever it is, or Refused if none counts."""
-    if not current_app.config["PASSWORD_LOGIN"]:
+    if not services().deployment.password_login:
         raise Refused(403, "password_login_off", f"No password lets anybody in here. {NO_PASSWORDS}", ways=_way_in())
-    throttle: Throttle = current_app.extensions["throttle"]
-    accounts, address = guard.the_accounts(), request.remote_addr or ""
+    accounts, address = services().accounts, request.remote_addr or ""
     try:
-        user = throttle.bound(
+        user = services().throttle.bound(
             username, address, lambda: accounts.authenticate(username, password), device=known_device(username)
         )
     except Throttled:
-        floods: Floods = current_app.extensions["login_floods"]
-        left_out = floods.pick((user_key(username), place_of(address)))
+        left_out = services().login_floods.pick((user_key(username), place_of(address)))
         if left_out is not None:
             record(Event.login_throttled, subject=_meant(username), left_out=left_out)
         raise
@@ -233,7 +223,7 @@ def _meant(username: str) -> str:
     People type their password into the wrong field, and many a password looks like an address.
     """
     try:
-        user = guard.the_accounts().by_email(username)
+        user = services().accounts.by_email(username)
     except UserRefused:
         user = None
     return user.email if user else NO_USER
@@ -241,14 +231,15 @@ def _meant(username: str) -> str:
 
 def login_page(page: LoginPage, status: int = 200) -> Response:
     """The form as it stands, with the ways in that there are."""
-    sign_on, password = current_app.config["SIGN_ON"], current_app.config["PASSWORD_LOGIN"]
-    first = not sign_on and _nobody_yet()
-    shown = page.model_copy(update={"first": first, "sign_on": sign_on, "password": password})
+    deployment = services().deployment
+    first = not deployment.sign_on and _nobody_yet()
+    said = {"first": first, "sign_on": deployment.sign_on, "password": deployment.password_login}
+    shown = page.model_copy(update=said)
     return make_response(render_template(page.template, page=shown), status)
 
 
 def _nobody_yet() -> bool:
     try:
-        return guard.the_accounts().empty()
+        return services().accounts.empty()
     except AccountsUnavailable:
         return False  # Whoever logs in is told.

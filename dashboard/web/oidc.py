@@ -1,17 +1,16 @@
 """Single sign-on: the way to the OpenID provider, and the way back from it."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import cast
 
 import structlog
-from flask import Blueprint, Flask, Response, current_app, g, redirect, request, url_for
+from flask import Blueprint, Response, g, redirect, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response as BaseResponse
 
 from dashboard.accounts.audit import Event
 from dashboard.accounts.identities import Identities
 from dashboard.accounts.store import Accounts
-from dashboard.accounts.throttle import Throttle, Throttled
+from dashboard.accounts.throttle import Throttled
 from dashboard.oidc.errors import (
     NoAnswer,
     NotAdmitted,
@@ -29,14 +28,11 @@ from dashboard.web.admission import Admission
 from dashboard.web.audit import record
 from dashboard.web.devices import known_device
 from dashboard.web.floods import Floods
-from dashboard.web.guard import the_accounts
 from dashboard.web.login import NEXT, LoginPage, keep_nowhere, login_page, try_again
 from dashboard.web.operations import described
 from dashboard.web.parameters import PLAIN_TEXT, Told
 from dashboard.web.security import local_target
-
-if TYPE_CHECKING:
-    from dashboard.oidc.provider import Provider
+from dashboard.web.services import SignOn, services
 
 log = structlog.get_logger()
 
@@ -72,30 +68,16 @@ blueprint = Blueprint("oidc", __name__, url_prefix="/login/oidc")
 blueprint.after_request(keep_nowhere)
 
 
-@dataclass(frozen=True)
-class SignOn:
-    """The parts of a single sign-on."""
-
-    provider: "Provider"
-    flows: Flows
-    identities: Identities
-    admission: Admission
-    outdated: Floods
-
-
-def init_app(app: Flask, accounts: Accounts, settings: Settings) -> None:
-    """Add the way by the provider of the settings, if any. Nothing is asked of it yet. Raises SettingsError."""
+def sign_on_of(settings: Settings, accounts: Accounts) -> SignOn | None:
+    """The way by the provider of the settings, if any. Nothing is asked of it yet. Raises SettingsError."""
     if not settings.oidc_issuer:
-        return
+        return None
     try:
         from dashboard.oidc.provider import Provider
     except ModuleNotFoundError as exc:
         raise SettingsError(EXTRA) from exc
-    identities = Identities(accounts)
-    admission = Admission(accounts, identities, settings)
-    flows = Flows(app.config["SECRET_KEY"], accounts.now)
-    app.extensions["sign_on"] = SignOn(Provider(settings), flows, identities, admission, Floods())
-    app.register_blueprint(blueprint)
+    secret_key = settings.secret_key.get_secret_value() if settings.secret_key else ""
+    return SignOn(Provider(settings), Flows(secret_key, accounts.now), Identities(accounts), Floods())
 
 
 @blueprint.get("")
@@ -121,7 +103,7 @@ def callback() -> BaseResponse:
     flow = _the_sign_on().flows.find(_kept(), request.args.get("state", ""))
     if flow is None:
         return _not_under_way()
-    throttle: Throttle = current_app.extensions["throttle"]
+    throttle = services().throttle
     try:
         throttle.check_sign_on(request.remote_addr or "", known_device())
         _finish(flow)
@@ -163,12 +145,11 @@ def _finish(flow: Flow) -> None:
     with sign_on.provider.turn():
         if not sign_on.identities.use_up(flow.drawn, LONGEST):
             raise NotProven("used_before", "This answer of the provider has been used already. Begin the login anew.")
-        code, now = _code(sign_on.provider.issuer), the_accounts().now()
+        code, now = _code(sign_on.provider.issuer), services().accounts.now()
         claims = sign_on.provider.claims(flow, code, _redirect_uri(), now)
-    user = sign_on.admission.of(claims)
+    user = Admission(services().accounts, sign_on.identities, services().settings).of(claims)
     record(Event.login_succeeded, actor=user, by="oidc", given=given_email(claims))
-    throttle: Throttle = current_app.extensions["throttle"]
-    throttle.remember(user.email, request.remote_addr or "")
+    services().throttle.remember(user.email, request.remote_addr or "")
     sessions.start(user)
 
 
@@ -209,8 +190,8 @@ def _page(message: str, target: str, status: int, retry_after: int | None = None
 
 
 def _the_sign_on() -> SignOn:
-    sign_on: SignOn = current_app.extensions["sign_on"]
-    return sign_on
+    # These routes are there only where it is.
+    return cast("SignOn", services().sign_on)
 
 
 def _redirect_uri() -> str:

@@ -28,9 +28,9 @@ from dashboard.web.matrix import HEAD, OF_A_MATRIX, asked_matrix, matrix_lines
 from dashboard.web.media import Form, asked_form
 from dashboard.web.narrowed import NARROWING, asked_narrowing, asked_order
 from dashboard.web.operations import described
+from dashboard.web.services import services
 from dashboard.web.shown import Shown
 from dashboard.web.twins import Twins
-from dashboard.web.viewed import the_releases
 
 OF_A_RUN = frozenset(
     {
@@ -57,7 +57,7 @@ def release(release_id: str) -> Shown:
     go_to_the_wall()
     wanted = opened - WORDS | ({selected} if selected else set())
     whole = narrowing.picks or asked_form() is not Form.JSON
-    seen = the_releases().release(release_id, run_id, whole=whole, opened=wanted)
+    seen = services().releases.release(release_id, run_id, whole=whole, opened=wanted)
     if selected:
         what, seen = _with_history(what, seen)
     return Shown(
@@ -76,7 +76,7 @@ def release(release_id: str) -> Shown:
 def hierarchy(release_id: str) -> Shown:
     """One release with its whole tree, or as far as one is opened that is too large for that."""
     what, narrowing, order = watched_release(release_id), asked_narrowing(), asked_order()
-    seen = the_releases().release(release_id, RUN.read(), whole=True, opened=OPEN.read())
+    seen = services().releases.release(release_id, RUN.read(), whole=True, opened=OPEN.read())
     page = cache(lambda: HierarchyPage.of(seen, narrowing, order))
     return Shown(what, seen, page, since=narrowing.since, table=lambda: tree_table(page()))
 
@@ -86,7 +86,7 @@ def hierarchy(release_id: str) -> Shown:
 def strip(release_id: str) -> Shown:
     """One release as a strip of waves and clusters."""
     what = watched_release(release_id)
-    seen = the_releases().release(release_id, RUN.read())
+    seen = services().releases.release(release_id, RUN.read())
     return Shown(what, seen, lambda: StripPage.of(seen))
 
 
@@ -96,7 +96,7 @@ def small_strip(release_id: str) -> str:
     """The same for a row of the list, which says in its place why there is none."""
     watched_release(release_id)
     try:
-        small = SmallStrip.of(the_releases().glance(release_id, RUN.read()))
+        small = SmallStrip.of(services().releases.glance(release_id, RUN.read()))
     except SourceUnavailable as exc:
         small = SmallStrip.missing(exc.problem.message)
     except NotFound as exc:
@@ -109,7 +109,7 @@ def small_strip(release_id: str) -> str:
 def timeline(release_id: str) -> Shown:
     """One release over time, and an estimate of the rest."""
     what, opened = watched_release(release_id), OPEN.read()
-    seen = the_releases().release(release_id, RUN.read(), whole=True, opened=opened)
+    seen = services().releases.release(release_id, RUN.read(), whole=True, opened=opened)
     return Shown(what, seen, lambda: TimelinePage.of(seen, opened), unfolded=lambda: TimelinePage.of(seen, every=True))
 
 
@@ -118,7 +118,7 @@ def timeline(release_id: str) -> Shown:
 def matrix(release_id: str) -> Shown:
     """The apps of a release by its clusters, or a part of that."""
     what, asked = watched_release(release_id), asked_matrix(OPEN.read())
-    seen = the_releases().release(release_id, RUN.read(), whole=True, opened=asked.opened)
+    seen = services().releases.release(release_id, RUN.read(), whole=True, opened=asked.opened)
     return Shown(what, seen, lambda: MatrixPage.of(seen, asked), paged=True)
 
 
@@ -128,7 +128,7 @@ def matrix_csv(release_id: str) -> Response:
     """The same as a table to take away: every page of it."""
     parse_release_id(release_id)
     asked = asked_matrix(OPEN.read())
-    seen = the_releases().release(release_id, RUN.read(), whole=True, opened=asked.opened)
+    seen = services().releases.release(release_id, RUN.read(), whole=True, opened=asked.opened)
     return csv_answer(f"{seen.value.root.name} matrix", seen, HEAD, matrix_lines(seen.value, asked))
 
 
@@ -139,7 +139,7 @@ def entity(release_id: str, entity_id: str) -> Shown:
     what, opened, shut = watched_release(release_id), OPEN.read(), SHUT.read()
     narrowing, order = asked_narrowing(), asked_order()
     check_entity(release_id, entity_id)
-    seen = the_releases().release(release_id, RUN.read(), opened=opened | {entity_id})
+    seen = services().releases.release(release_id, RUN.read(), opened=opened | {entity_id})
     return Shown(
         what,
         seen,
@@ -155,7 +155,7 @@ def panel(release_id: str, entity_id: str) -> Shown:
     """What stands beside the tree when this entity is selected."""
     what = watched_release(release_id)
     check_entity(release_id, entity_id)
-    what, seen = _with_history(what, the_releases().release(release_id, RUN.read(), opened=frozenset({entity_id})))
+    what, seen = _with_history(what, services().releases.release(release_id, RUN.read(), opened=frozenset({entity_id})))
     return Shown(what, seen, lambda: PanelPage.of(seen, _panel(seen, entity_id)))
 
 
@@ -164,7 +164,7 @@ def panel(release_id: str, entity_id: str) -> Shown:
 def kiosk_release(release_id: str) -> Shown:
     """A wall screen that stays with one release."""
     what, asked = watched_release(release_id), asked_turns()
-    seen = the_releases().release(release_id, RUN.read())
+    seen = services().releases.release(release_id, RUN.read())
     return Shown(what, seen, lambda: KioskPage.of(seen, seen.value, None, asked.kept))
 
 
@@ -182,4 +182,5 @@ def _with_history(what: Watched, seen: Snapshot[Release]) -> tuple[Watched, Snap
 
 
 def _panel(seen: Snapshot[Release], entity_id: str) -> Panel:
-    return Panel.of(seen, entity_id, the_releases().elsewhere(entity_id, seen.value.id, seen.value.execution.run_id))
+    release = seen.value
+    return Panel.of(seen, entity_id, services().releases.elsewhere(entity_id, release.id, release.execution.run_id))

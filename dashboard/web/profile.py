@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -12,14 +12,14 @@ from dashboard.accounts.opaque import hash_of
 from dashboard.accounts.passwords import PasswordRefused, check_password_policy
 from dashboard.accounts.sessions import BrowserSession
 from dashboard.accounts.store import UserRefused
-from dashboard.accounts.throttle import Throttle, Throttled
+from dashboard.accounts.throttle import Throttled
 from dashboard.pages.profile import ProfilePage, ProfileView, SessionItem
 from dashboard.web import sessions
 from dashboard.web.audit import record
 from dashboard.web.errors import Refused
-from dashboard.web.guard import the_accounts, the_sessions
 from dashboard.web.hashing import hashes_passwords
 from dashboard.web.login import try_again
+from dashboard.web.services import services
 
 NOT_IT = "This is not your present password."
 SAME = "This is the password that you have. Take another one."
@@ -94,7 +94,7 @@ def keep_nowhere(response: Response) -> Response:
 
 def change_name(name: str | None) -> User:
     """Let the user who asks be called so; raises FieldWrong."""
-    accounts, email = the_accounts(), current_user.email
+    accounts, email = services().accounts, current_user.email
     try:
         with accounts.together():
             before, after = accounts.known(email), accounts.set_name(email, name)
@@ -117,7 +117,7 @@ def change_password(current: str, new: str) -> None:
     user = _proved(current)
     if new == current:
         raise FieldWrong("new", SAME)
-    accounts, own = the_accounts(), current_user.session
+    accounts, own = services().accounts, current_user.session
     hashed = accounts.hashed(new)
     with accounts.together():
         if accounts.by_id(user.id) != user:
@@ -131,22 +131,22 @@ def change_password(current: str, new: str) -> None:
 def own_sessions() -> tuple[SessionItem, ...]:
     """The sessions of the user who asks, the one seen last first."""
     here = _here()
-    return tuple(_item(found, current=found.id == here) for found in the_sessions().of(current_user.user))
+    return tuple(_item(found, current=found.id == here) for found in services().sessions.of(current_user.user))
 
 
 def end_session(session_id: str) -> None:
     """End one of the sessions of the user who asks; raises Refused with 404."""
-    with the_accounts().together():
-        found = next((one for one in the_sessions().of(current_user.user) if one.public_id == session_id), None)
-        if found is None or not the_sessions().end(current_user.user, found.id):
+    with services().accounts.together():
+        found = next((one for one in services().sessions.of(current_user.user) if one.public_id == session_id), None)
+        if found is None or not services().sessions.end(current_user.user, found.id):
             raise Refused(404, "session_not_found", "You have no such session (any more).")
         record(Event.session_ended, subject=current_user.email, session=found.public_id, device=found.device)
 
 
 def end_other_sessions() -> None:
     """End all sessions of the user who asks but the one by which they do."""
-    with the_accounts().together():
-        ended = the_sessions().end_all(current_user.user, but=_here())
+    with services().accounts.together():
+        ended = services().sessions.end_all(current_user.user, but=_here())
         if ended:
             record(Event.session_ended, subject=current_user.email, sessions=ended, which="all others")
 
@@ -168,10 +168,9 @@ def _proved(password: str) -> User:
     A wrong one counts as a login that failed: whoever has come by a session must not guess the password with it. Those
     who are signed in are known, whatever strangers do.
     """
-    throttle: Throttle = current_app.extensions["throttle"]
-    accounts, email = the_accounts(), current_user.email
+    accounts, email = services().accounts, current_user.email
     try:
-        user = throttle.bound(
+        user = services().throttle.bound(
             email, request.remote_addr or "", lambda: accounts.authenticate(email, password), known=True
         )
     except Throttled:

@@ -11,6 +11,7 @@ from dashboard.pages.base import Model
 from dashboard.web.openapi import document
 from dashboard.web.operations import described
 from dashboard.web.security import POLICY_HEADER, content_security_policy
+from dashboard.web.services import services
 
 blueprint = Blueprint("reference", __name__)
 
@@ -72,7 +73,8 @@ def redoc() -> Response:
 
 def _written() -> bytes:
     """The document of this app, which is made once."""
-    if blueprint.name not in current_app.extensions:
-        current_app.extensions[blueprint.name] = json.dumps(document(current_app), ensure_ascii=False).encode()
-    written: bytes = current_app.extensions[blueprint.name]
-    return written
+
+    def write() -> bytes:
+        return json.dumps(document(current_app), ensure_ascii=False).encode()
+
+    return services().renderings.get("reference", "openapi", write)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from cachetools import LRUCache
-from flask import current_app
 
 from dashboard.flights import Flights
 from dashboard.weight import weight_of
@@ -66,9 +65,3 @@ class Renderings:
             if kept.size <= self._kept.maxsize:
                 self._kept[key] = kept
         return text
-
-
-def the_renderings() -> Renderings:
-    """Those of the app that answers this request."""
-    renderings: Renderings = current_app.extensions["renderings"]
-    return renderings

@@ -31,15 +31,14 @@ from dashboard.web.asked import a_release
 from dashboard.web.away import value_or
 from dashboard.web.errors import answer, invalid_parameter
 from dashboard.web.finding import WORDS, asked_words, page_links
-from dashboard.web.kept import the_kept
 from dashboard.web.kiosk import OF_A_SCREEN, SHOW, WALL, asked_turns, go_to_the_wall, tell_next
 from dashboard.web.listing import CURSOR, FILTER, PAGE, SIZE, STARRED, asked_slice, asked_stars, sealing
 from dashboard.web.narrowed import LONGEST_TEXT
 from dashboard.web.one_release import blueprint, twins
 from dashboard.web.operations import described
 from dashboard.web.parameters import RunId, Text
+from dashboard.web.services import services
 from dashboard.web.shown import Shown
-from dashboard.web.viewed import the_releases
 from dashboard.web.walk import walked
 
 __all__ = ["blueprint", "twins"]
@@ -57,7 +56,7 @@ NEAR = a_release("in", "The release at which the user is: its pages are among th
 @blueprint.get("/")
 def home() -> Response:
     """Go to the list: to the view of it that the viewer begins with, if they have chosen one."""
-    view = value_or(None, lambda: the_kept().default_view(current_user.id))
+    view = value_or(None, lambda: services().kept.default_view(current_user.id))
     return redirect(url_for("web.releases") + (f"?{view.query}" if view else ""))
 
 
@@ -69,23 +68,23 @@ def releases() -> Shown:
     go_to_the_wall()
     if starred:
         return _starred()
-    seen = the_releases().page(asked)
+    seen = services().releases.page(asked)
     seal = sealing(asked.filter)
     return Shown(
         Watched("list", asked),
         seen,
         lambda: ReleasesPage.of(seen, asked.filter, seal),
         lambda later: {"counted_at": later.value.counted_at},
-        table=lambda: releases_table(walked(the_releases(), asked, seen, seal)),
+        table=lambda: releases_table(walked(services().releases, asked, seen, seal)),
         paged=True,
     )
 
 
 def _starred() -> Shown:
     """Kept and shared by the ids alone: who else has starred the same is shown the same."""
-    stars = the_kept().stars(current_user.id)
+    stars = services().kept.stars(current_user.id)
     asked = Slice(page_size=MAX_STARS, filter=ReleaseFilter(ids=stars))
-    seen = the_releases().page(asked)
+    seen = services().releases.page(asked)
     return Shown(
         Watched("list", asked),
         seen,
@@ -100,7 +99,7 @@ def _starred() -> Shown:
 def problems() -> Shown:
     """What is broken now, across releases, grouped by cause, or what of it is asked for."""
     asked = Asked(IN_TEXT.read(), OF_RELEASE.read() or "")
-    seen = the_releases().problems(asked.release_id)
+    seen = services().releases.problems(asked.release_id)
     return Shown(
         Watched("problems"), seen, lambda: ProblemsPage.of(seen, asked), table=lambda: problems_table(seen, asked)
     )
@@ -114,10 +113,10 @@ def compare() -> Shown:
     runs = LEFT_RUN.read(), RIGHT_RUN.read()
     if left and right:
         sides = (left, runs[0]), (right, runs[1])
-        both = the_releases().pair(*sides)
+        both = services().releases.pair(*sides)
         return Shown(Watched("pair", sides), both, lambda: ComparePage.of(both, runs))
     newest = Slice(MAX_CHOICES)
-    listed = the_releases().page(newest)
+    listed = services().releases.page(newest)
     return Shown(Watched("list", newest), listed, lambda: ChoosePage.of(listed, left, right, runs))
 
 
@@ -126,7 +125,7 @@ def compare() -> Shown:
 def find() -> Shown:
     """Pages, releases and entities that have a text in their names."""
     text, release_id = asked_words(), NEAR.read()
-    found = the_releases().find(text, release_id)
+    found = services().releases.find(text, release_id)
     links = tuple(page_links(release_id))
     return Shown(Watched("list", listing_of(text)), found, lambda: FindPage.of(found, text, release_id, links))
 
@@ -137,7 +136,7 @@ def occurrences(entity_id: str) -> Shown:
     """One entity wherever it occurs; a release where its id has the form of no other entity's."""
     if not is_below_release(entity_id):
         parse_release_id(entity_id)
-    seen = the_releases().occurrences(entity_id)
+    seen = services().releases.occurrences(entity_id)
     return Shown(Watched("occurrences", entity_id), seen, lambda: OccurrencesPage.of(seen))
 
 
@@ -146,7 +145,7 @@ def occurrences(entity_id: str) -> Shown:
 def kiosk() -> Shown:
     """A wall screen: what needs somebody and what moves, one release after another."""
     asked, began = asked_turns(), monotonic()
-    listed = the_releases().page(asked.slice)
+    listed = services().releases.page(asked.slice)
     found = turns(listed.value, listed.as_of)
     shown = found.releases[found.place_of(asked.shown)].id if found.releases else None
     view = TurnsView.of(found, shown, asked.every)
@@ -154,7 +153,7 @@ def kiosk() -> Shown:
         return Shown(Watched("list", asked.slice), listed, lambda: KioskPage.of(listed, None, view, asked.kept))
     # Where this one cannot be read, the others have their turn all the same.
     tell_next(view.next_id, asked)
-    seen = the_releases().release(shown, spent=monotonic() - began)
+    seen = services().releases.release(shown, spent=monotonic() - began)
     both: Snapshot[Pair[Any]] = joined(listed, seen)
     what = Watched("wall", (asked.slice, (shown, None)))
     return Shown(what, both, lambda: KioskPage.of(both, seen.value, view, asked.kept))

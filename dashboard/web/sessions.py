@@ -1,22 +1,19 @@
 """Sessions as they come and go with requests: begun, ended, and kept alive by what somebody does."""
 
 import re
-from datetime import timedelta
 
-from flask import Flask, Response, g, request, session
+from flask import Response, g, request, session
 from flask_login import current_user, login_user, logout_user
 
 from dashboard.accounts.audit import Event
 from dashboard.accounts.models import LONGEST_ADDRESS, User
-from dashboard.accounts.sessions import Sessions
-from dashboard.accounts.store import Accounts
-from dashboard.settings import Settings
 from dashboard.web.audit import record
 from dashboard.web.away import is_away
 from dashboard.web.devices import remember_device
 from dashboard.web.errors import wants_fragment, wants_json, wants_stream, wants_wall
-from dashboard.web.guard import SignedIn, the_accounts, the_sessions
+from dashboard.web.guard import SignedIn
 from dashboard.web.security import SAFE_METHODS
+from dashboard.web.services import services
 
 # By what stands in a User-Agent, the more special first: most name others, too.
 _BROWSERS = {
@@ -39,19 +36,11 @@ _SYSTEMS = {
 }
 
 
-def init_app(app: Flask, accounts: Accounts, settings: Settings) -> None:
-    """Keep sessions in these accounts. Comes before the guard, which asks for them."""
-    app.extensions["sessions"] = Sessions(
-        accounts, timedelta(minutes=settings.session_idle_minutes), settings.sessions_per_user
-    )
-    app.after_request(_note_activity)
-
-
 def start(user: User, *, keep: bool = False) -> None:
     """Begin a session in this browser, with an id of its own; the one that it had ends."""
     end()
     address = (request.remote_addr or "")[:LONGEST_ADDRESS]
-    secret = the_sessions().start(user, device=device(request.user_agent.string), address=address, kept=keep)
+    secret = services().sessions.start(user, device=device(request.user_agent.string), address=address, kept=keep)
     session.permanent = keep
     login_user(SignedIn(user, secret=secret))
     remember_device(user.email)
@@ -66,9 +55,9 @@ def end(event: Event = Event.session_ended) -> None:
     if "accounts_failure" in g:
         raise g.accounts_failure
     if found:
-        with the_accounts().together():
+        with services().accounts.together():
             # A new password has ended it already, and says so itself.
-            if the_sessions().end(current_user.user, found.id):
+            if services().sessions.end(current_user.user, found.id):
                 record(event)
     logout_user()
     session.clear()
@@ -84,10 +73,11 @@ def device(agent: str) -> str:
     return program.group() if program else "Unknown"
 
 
-def _note_activity(response: Response) -> Response:
+def note_activity(response: Response) -> Response:
+    """Keep the session alive by what somebody does with it."""
     found = g.get("browser_session")
     if found and response.status_code < 400 and _is_activity() and not is_away():
-        the_sessions().saw(found)
+        services().sessions.saw(found)
     return response
 
 

@@ -9,13 +9,12 @@ from enum import StrEnum
 from math import ceil
 
 import structlog
-from flask import Flask, current_app, g, request
+from flask import g, request
 
 from dashboard.accounts.audit import AuditLog, Event
-from dashboard.settings import Settings
 from dashboard.web.errors import Refused
-from dashboard.web.floods import Floods
 from dashboard.web.guard import PUBLIC
+from dashboard.web.services import services
 
 log = structlog.get_logger()
 
@@ -67,20 +66,9 @@ BOUNDED_ELSEWHERE = frozenset(
 )
 
 
-def init_app(app: Flask, settings: Settings) -> None:
-    """Bound what one user of this app has."""
-    app.config["STREAMS_PER_USER"] = settings.streams_per_user
-    app.config["PER_MINUTE"] = {
-        Share.EXPORTS: settings.exports_per_minute,
-        Share.CHANGES: settings.changes_per_minute,
-    }
-    app.extensions["share_floods"] = Floods()
-
-
 def refused(share: Share, user_id: str, seconds: int) -> Refused:
     """What a user is told who has all of their share, for so many seconds at least; the log has it once a minute."""
-    floods: Floods = current_app.extensions["share_floods"]
-    if floods.pick((share, user_id)) is not None:
+    if services().share_floods.pick((share, user_id)) is not None:
         log.warning("share_used_up", share=str(share), user_id=user_id, request_id=g.get("request_id"))
     message = _MESSAGES[share].format(seconds=seconds)
     return Refused(429, f"too_many_{share}", message, headers={"Retry-After": str(seconds)})
@@ -94,7 +82,8 @@ def check_rate(audit: AuditLog, user_id: str, event: Event) -> None:
     share = next((share for share, events in COUNTED.items() if event in events), None)
     if share is None or request.endpoint in PUBLIC:
         return
-    most: int = current_app.config["PER_MINUTE"][share]
+    settings = services().settings
+    most = settings.exports_per_minute if share is Share.EXPORTS else settings.changes_per_minute
     count, left = audit.requests_within(_MINUTE, user_id, COUNTED[share], but=g.get("request_id", ""))
     if count >= most:
         raise refused(share, user_id, min(max(ceil(left.total_seconds()), 1), 60))

@@ -19,7 +19,7 @@ from dashboard.web.address import FOLDING, Address, address_of, as_nobody
 from dashboard.web.changes import drawn, outline
 from dashboard.web.errors import Refused
 from dashboard.web.kiosk import WALL
-from dashboard.web.renderings import the_renderings
+from dashboard.web.services import services
 from dashboard.web.shares import Share, refused
 from dashboard.web.shown import Shown
 from dashboard.web.texts import Text
@@ -100,7 +100,7 @@ def latest(app: Flask, address: Address, known: str) -> tuple[str, str, str | No
 def _rows(shown: Shown, address: Address, known: str) -> str | None:
     """The rows that have changed since; None where the whole is due."""
     new = _outline(shown, address)
-    old = the_renderings().kept((address, known), "rows")
+    old = services().renderings.kept((address, known), "rows")
     # Much of what makes another version of a release is not shown on the page of one of its entities.
     text = "" if old is None or old == new else drawn(shown.make(), old, new)
     if not text and old != new:
@@ -114,7 +114,7 @@ def _outline(shown: Shown, address: Address) -> bytes:
         with as_nobody(address):
             return outline(shown.for_anybody().make())
 
-    return the_renderings().get((address, shown.snapshot.version), "rows", make)
+    return services().renderings.get((address, shown.snapshot.version), "rows", make)
 
 
 def still_welcome(app: Flask, environ: dict[str, Any]) -> bool:

@@ -7,17 +7,18 @@ from datetime import datetime
 from functools import reduce
 from itertools import chain
 
-from flask import Flask, Response, current_app, request
+from flask import Response, request
 from flask_login import current_user
 
 from dashboard.accounts.audit import Event
 from dashboard.pages.table import Cell, End, LastLine, Piece, Table
-from dashboard.places import Full, Places
+from dashboard.places import Full
 from dashboard.web.audit import record
 from dashboard.web.csv import BYTE_ORDER_MARK, as_file, csv_lines
 from dashboard.web.errors import Refused
 from dashboard.web.media import MEDIA_TYPES, Form
-from dashboard.web.shares import TABLES_PER_USER, Share, refused
+from dashboard.web.services import services
+from dashboard.web.shares import Share, refused
 from dashboard.web.told import utc
 
 # Where a request says that its answer comes in pieces, each of which takes its time.
@@ -26,11 +27,6 @@ STREAMED = "dashboard.streamed"
 AT_ONCE = 4
 RETRY_AFTER = 10
 GZIP = zlib.MAX_WBITS | 16
-
-
-def init_app(app: Flask) -> None:
-    """Bound how many long tables are made at once."""
-    app.extensions["long_tables"] = Places(AT_ONCE, TABLES_PER_USER)
 
 
 def table_answer(table: Table, form: Form) -> Response:
@@ -48,8 +44,7 @@ def table_answer(table: Table, form: Form) -> Response:
 
 
 def _turn() -> ExitStack:
-    places: Places = current_app.extensions["long_tables"]
-    user_id = current_user.id
+    places, user_id = services().long_tables, current_user.id
     full = places.take(user_id)
     if full is Full.FOR_USER:
         raise refused(Share.TABLES, user_id, RETRY_AFTER)

@@ -10,7 +10,7 @@ from flask import Response, request
 from dashboard.live.snapshots import Snapshot
 from dashboard.live.watched import Watched
 from dashboard.web.formats import time
-from dashboard.web.renderings import the_renderings
+from dashboard.web.services import services
 from dashboard.web.shown import Moments, Shown, moments_of
 from dashboard.web.texts import WORTH_COMPRESSING, Compressed, Text
 
@@ -70,7 +70,7 @@ def told(
 ) -> Told:
     """A text of this in its form: compressed, once for all, if the viewer takes that and it is worth it."""
     squeeze = len(text) >= WORTH_COMPRESSING and bool(request.accept_encodings["gzip"])
-    sent = the_renderings().get(of, (form, "gzip"), lambda: Compressed.of(text)) if squeeze else text
+    sent = services().renderings.get(of, (form, "gzip"), lambda: Compressed.of(text)) if squeeze else text
     return Told(shown.what, shown.snapshot.version, shown.more_moments, sent, write, values or {})
 
 

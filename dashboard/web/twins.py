@@ -19,7 +19,7 @@ from dashboard.web.freshness import fresh, not_yet
 from dashboard.web.kept import slots
 from dashboard.web.links import links_beside
 from dashboard.web.media import Form, asked_form
-from dashboard.web.renderings import the_renderings
+from dashboard.web.services import services
 from dashboard.web.shown import Shown
 from dashboard.web.shown_text import as_data
 from dashboard.web.tables import table_answer
@@ -162,12 +162,12 @@ def _outline(shown: Shown, key: PageKey) -> bytes:
         with as_nobody(key.address):
             return outline(shown.make())
 
-    return the_renderings().get((key.address.without(FOLDING), key.tag), "outline", make)
+    return services().renderings.get((key.address.without(FOLDING), key.tag), "outline", make)
 
 
 def _known_outline(key: PageKey, tag: str) -> bytes | None:
     """The outline of the version with this tag of the same page, whatever of it was open then."""
-    outline: bytes | None = the_renderings().kept((key.address.without(FOLDING), tag), "outline")
+    outline: bytes | None = services().renderings.kept((key.address.without(FOLDING), tag), "outline")
     return outline
 
 
@@ -203,4 +203,4 @@ def _shared(key: PageKey, form: Hashable, make: Callable[[], S]) -> S:
         with as_nobody(key.address):
             return make()
 
-    return the_renderings().get(key, form, render)
+    return services().renderings.get(key, form, render)

@@ -10,17 +10,17 @@ from werkzeug.wrappers import Response as BaseResponse
 from dashboard.accounts.audit import Event
 from dashboard.accounts.models import Role, User
 from dashboard.accounts.passwords import PasswordRefused, check_password_policy, drawn_password
-from dashboard.accounts.people import LastAdmin, NotAdmin, People, Person, UserChanged, UserGone
+from dashboard.accounts.people import LastAdmin, NotAdmin, Person, UserChanged, UserGone
 from dashboard.accounts.store import EmailTaken, UserRefused, normal_email, normal_name
 from dashboard.pages.users import PAGE_SIZE, UserItem, UserPage, UsersPage
 from dashboard.web.audit import record
 from dashboard.web.errors import Refused, answer, invalid_parameter
-from dashboard.web.guard import the_accounts
 from dashboard.web.hashing import hashes_passwords
 from dashboard.web.narrowed import LONGEST_TEXT
 from dashboard.web.operations import described
 from dashboard.web.parameters import Text, WholeNumber
 from dashboard.web.rights import ADMINS_ONLY, need_admin
+from dashboard.web.services import services
 
 TEXT = Text("q", "Users with this text in their address or name.", LONGEST_TEXT)
 PAGE = WholeNumber("page", "Which page.", 1, 10_000)
@@ -116,22 +116,17 @@ def no_admin(_exc: NotAdmin) -> Response:
     return answer(Refused(403, "admin_needed", ADMINS_ONLY))
 
 
-def the_people() -> People:
-    """The users of the app that answers this request."""
-    return People(the_accounts())
-
-
 def add_user(email: str, name: str | None, role: str, password: str | None) -> tuple[User, str | None]:
     """Add a user; returns them, and the password if it was made here, which nobody is told again.
 
     Raises NotAdmin, EmailTaken, UserRefused or PasswordRefused.
     """
-    known, accounts = _role(role), the_accounts()
+    known, accounts = _role(role), services().accounts
     # They are as long as a request may be until they are looked at.
     email, name = normal_email(email), normal_name(name)
     hashed, made = _password(password, email, name)
     with accounts.together():
-        added = the_people().add(current_user.user, email, hashed, name=name, role=known)
+        added = services().people.add(current_user.user, email, hashed, name=name, role=known)
         record(Event.user_added, subject=added.email, name=added.name, role=added.role.value)
     return added, made
 
@@ -139,17 +134,17 @@ def add_user(email: str, name: str | None, role: str, password: str | None) -> t
 def change_user(user_id: str, version: str | None, wanted: Mapping[str, Any]) -> User:
     """Let the user's `name`, `role` or `disabled` be as given. Raises what `People.change` does."""
     values = {**wanted, **({"role": _role(wanted["role"])} if "role" in wanted else {})}
-    with the_accounts().together():
-        before, after = the_people().change(current_user.user, user_id, version, **values)
+    with services().accounts.together():
+        before, after = services().people.change(current_user.user, user_id, version, **values)
         _record_change(before, after)
     return after
 
 
 def end_all(user_id: str, version: str | None) -> None:
     """End the sessions and tokens of a user. Raises NotAdmin, UserGone or UserChanged."""
-    with the_accounts().together():
-        user = the_people().known(current_user.user, user_id, version)
-        the_accounts().end_all(user.email)
+    with services().accounts.together():
+        user = services().people.known(current_user.user, user_id, version)
+        services().accounts.end_all(user.email)
         record(Event.session_ended, subject=user.email, which="all, with tokens")
 
 
@@ -160,10 +155,10 @@ def reset_password(user_id: str, version: str | None, password: str | None = Non
     """
     if user_id == current_user.id:
         raise OwnPassword
-    accounts, owner = the_accounts(), the_people().one(user_id).user
+    accounts, owner = services().accounts, services().people.one(user_id).user
     hashed, made = _password(password, owner.email, owner.name)
     with accounts.together():
-        user = the_people().known(current_user.user, user_id, version)
+        user = services().people.known(current_user.user, user_id, version)
         changed = accounts.set_password(user.email, hashed)
         record(Event.password_reset, subject=user.email)
     return changed, made
@@ -172,7 +167,7 @@ def reset_password(user_id: str, version: str | None, password: str | None = Non
 def users_page() -> UsersPage:
     """The page of users that the request asks for."""
     text, number, size = TEXT.read(), PAGE.read(), SIZE.read()
-    found, total = the_people().page(text, number, size)
+    found, total = services().people.page(text, number, size)
     return UsersPage(items=tuple(map(item, found)), total=total, page=number, page_size=size, q=text)
 
 
@@ -205,9 +200,9 @@ def _password(given: str | None, email: str, name: str | None) -> tuple[Any, str
     """The password hashed, and as it is where it was made here. Raises PasswordRefused."""
     if given is not None:
         check_password_policy(given, email=email, name=name)
-        return the_accounts().hashed(given), None
+        return services().accounts.hashed(given), None
     made = drawn_password()
-    return the_accounts().hashed(made), made
+    return services().accounts.hashed(made), made
 
 
 def _role(text: str) -> Role:
@@ -222,5 +217,5 @@ def _list(status: int = 200, **said: Any) -> Response:  # noqa: ANN401  fields o
 
 
 def _one(user_id: str, status: int = 200, **said: Any) -> Response:  # noqa: ANN401  fields of the page
-    page = UserPage(user=item(the_people().one(user_id)), own=user_id == current_user.id, **said)
+    page = UserPage(user=item(services().people.one(user_id)), own=user_id == current_user.id, **said)
     return make_response(render_template(page.template, page=page), status)

@@ -17,6 +17,7 @@ from dashboard.web.kept_api import Given, as_json, sent_as
 from dashboard.web.links import links_beside
 from dashboard.web.operations import described
 from dashboard.web.rights import need_admin, need_password
+from dashboard.web.services import services
 
 RoleName = Literal["viewer", "operator", "admin"]
 VERSION = Field(None, description="The user's version that was seen; 409 if it is another one now. Null for any.")
@@ -90,7 +91,7 @@ def add_user() -> Response:
 @described(UserItem, may={403, 404})
 def user(user_id: str) -> Response:
     """One user. For admins."""
-    return as_json(pages.item(pages.the_people().one(user_id)))
+    return as_json(pages.item(services().people.one(user_id)))
 
 
 @blueprint.patch("/users/<user_id>")
@@ -109,7 +110,7 @@ def change_user(user_id: str) -> Response:
         pages.change_user(user_id, given.version, wanted)
     except UserRefused as exc:
         raise refused(exc) from exc
-    return as_json(pages.item(pages.the_people().one(user_id)))
+    return as_json(pages.item(services().people.one(user_id)))
 
 
 @blueprint.post("/users/<user_id>/password")
@@ -159,5 +160,5 @@ def refused(exc: UserRefused | PasswordRefused) -> Refused:
 
 
 def _made(changed: User, password: str | None, status: int = 200) -> Response:
-    person = pages.item(pages.the_people().one(changed.id))
+    person = pages.item(services().people.one(changed.id))
     return as_json(UserMade(**person.model_dump(), password=password), status)

@@ -1,20 +1,16 @@
-"""Who looks at which release: one look is written down once, however often a page or a script asks.
+"""Which releases an answer shows, and which looks at them were written down lately.
 
 One rule holds for every route: what a view reads of one release for an answer is shown by it. So views ask for releases
 here and nowhere else, and no route has to say that it shows one.
 """
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
 from threading import Lock
 from time import monotonic
-from typing import Any
 
 from cachetools import TTLCache
-from flask import Flask, Response, current_app, g
-from flask_login import current_user
+from flask import g
 
-from dashboard.accounts.audit import Event
-from dashboard.accounts.database import AccountsUnavailable
 from dashboard.domain.causes import Problems
 from dashboard.domain.entities import Occurrence, Occurrences, Release, ReleaseList
 from dashboard.domain.filters import Slice
@@ -25,9 +21,6 @@ from dashboard.live.looks import RunKey
 from dashboard.live.releases import LiveReleases
 from dashboard.live.snapshots import Pair, Snapshot
 from dashboard.live.watched import Watched
-from dashboard.web.audit import record
-from dashboard.web.errors import wants_fragment, wants_json, wants_stream
-from dashboard.web.guard import unavailable
 
 # Seconds in which the same user who asks for the same release in the same way still has the same look at it.
 LOOK = 300.0
@@ -37,10 +30,6 @@ OPEN = 12 * 3600.0
 KEEP = 10_000
 # In how many threads looks are written down at once; those of one key never are.
 TURNS = 32
-# The ways of what stays open and asks by itself.
-_PAGES = frozenset({"page", "kiosk"})
-# What was read is shown by these answers alone: the content, or that it is still the one that is known.
-_SHOWING = frozenset({200, 304})
 
 
 class Looks:
@@ -67,27 +56,6 @@ class Looks:
         with self._lock:
             written = self._written.get(key)
         return written is not None and self._clock() - written < seconds
-
-
-def init_app(app: Flask) -> None:
-    """Write down the looks of this app's viewers; what cannot be written down is not shown."""
-    app.extensions["looks"] = Looks()
-
-    @app.after_request
-    def write_down_looks(response: Response) -> Response:
-        if response.status_code not in _SHOWING:
-            return response
-        try:
-            _write_down(g.get("read_releases", {}))
-        except AccountsUnavailable as exc:
-            response.close()
-            return unavailable(exc)
-        return response
-
-
-def the_releases() -> "ViewedReleases":
-    """All that is known of releases, for the views of this app."""
-    return ViewedReleases(current_app.extensions["releases"])
 
 
 class ViewedReleases:
@@ -165,28 +133,3 @@ class ViewedReleases:
 
 def _note_read(*release_ids: str) -> None:
     g.setdefault("read_releases", {}).update(dict.fromkeys(release_ids))
-
-
-def _write_down(release_ids: Iterable[str]) -> None:
-    """Write down that who asks sees these releases now. Raises AccountsUnavailable."""
-    looks: Looks = current_app.extensions["looks"]
-    for release_id in release_ids:
-        viewer, way, details = _viewer()
-
-        def write(seen: str = release_id, way: str = way, details: dict[str, Any] = details) -> None:
-            record(Event.release_viewed, subject=seen, postpone=True, way=way, **details)
-
-        asks_by_itself = way in _PAGES and (wants_fragment() or wants_stream())
-        looks.note((viewer, release_id, way), write, open_page=asks_by_itself)
-
-
-def _viewer() -> tuple[str | None, str, dict[str, Any]]:
-    """Who looks, in which way, and where nobody is logged in, what else is to be said of them."""
-    if current_user.is_authenticated:
-        # Pages are opened by sessions alone.
-        return current_user.id, "api" if wants_json() or current_user.session is None else "page", {}
-    if link := g.get("kiosk_link"):
-        return link.id, "kiosk", {"link_id": link.id, "link": link.name}
-    if maker := g.get("badge_maker"):
-        return maker.id, "badge", {"link_of": maker.email}
-    return None, "nobody", {}

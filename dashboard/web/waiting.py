@@ -11,7 +11,6 @@ from time import monotonic
 from typing import Protocol
 
 from flask import Blueprint, Response, current_app, g, request
-from flask.blueprints import BlueprintSetupState
 from flask_login import current_user
 
 from dashboard.domain.entities import Release
@@ -26,12 +25,11 @@ from dashboard.web.asked import RUN
 from dashboard.web.errors import Refused
 from dashboard.web.operations import described
 from dashboard.web.parameters import ToldOnceAtLeast, WholeNumber, words_pattern
-from dashboard.web.renderings import the_renderings
+from dashboard.web.services import services
 from dashboard.web.shares import Share, refused
 from dashboard.web.shown import Shown
 from dashboard.web.texts import Text
 from dashboard.web.told import TOLD, answer, told
-from dashboard.web.viewed import the_releases
 
 # Where a request carries what holds it while it waits.
 HOLDER = "dashboard.holder"
@@ -86,12 +84,6 @@ def wait(release_id: str) -> Response:
     return _answer(asked, holder) if holder else _held_here(asked)
 
 
-@blueprint.record_once
-def bound_threads(state: BlueprintSetupState) -> None:
-    """Let only so many threads of this app wait."""
-    state.app.extensions["waiting_threads"] = Places(THREADS, THREADS_EACH)
-
-
 def _asked(release_id: str) -> Asked:
     words = [word for text in request.args.getlist(PHASE.name) for word in text.split(",")]
     if not words or not set(words) <= set(PHASES):
@@ -119,7 +111,7 @@ def _answer(asked: Asked, holder: Holder) -> Response:
 def _seen(awaited: Awaited, *, due: bool) -> Snapshot[Release] | None:
     """The release as it is known now; None if nothing is, unless an answer is due: that is then raised."""
     try:
-        return the_releases().release(awaited.release_id, awaited.run_id)
+        return services().releases.release(awaited.release_id, awaited.run_id)
     except SourceUnavailable:
         if due:
             raise
@@ -128,7 +120,7 @@ def _seen(awaited: Awaited, *, due: bool) -> Snapshot[Release] | None:
 
 def _told(awaited: Awaited, seen: Snapshot[Release], waited: float) -> Response:
     values = {"reached": b"true" if awaited.reached(seen) else b"false", "waited": b"%.1f" % waited}
-    text = the_renderings().get(seen.version, "wait", lambda: _text(seen))
+    text = services().renderings.get(seen.version, "wait", lambda: _text(seen))
     shown = Shown(awaited.watched, seen, lambda: _page(seen))
     response = answer(told(shown, seen.version, "wait", text, values=values), seen)
     # It is this request's own, and not to be given again.
@@ -155,7 +147,7 @@ def _refused(code: str, message: str, seconds: int) -> Refused:
 
 def _held_here(asked: Asked) -> Response:
     """The answer, for which this thread waits if it has to."""
-    holder = _Thread(current_app.extensions["waiting_threads"])
+    holder = _Thread(services().waiting_threads)
     try:
         response = _answer(asked, holder)
         while holder.wait(asked.seconds):
@@ -204,7 +196,7 @@ class _Thread:
             if full := self._places.take(user_id):
                 return full
             self.held, self._user_id = True, user_id
-            self._end = the_releases().subscribe(awaited.watched, lambda _version: self._moved.set())
+            self._end = services().releases.subscribe(awaited.watched, lambda _version: self._moved.set())
         self._waits = True
         return None
 

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, TimeoutError, expect, sync_playwr
 from werkzeug.serving import make_server
 
 from dashboard.accounts.models import Role
+from dashboard.web.services import services
 from tests.stage import EMAIL, PASSWORD, Stage
 
 # What comes after the page is there: small strips, and what its scripts write.
@@ -75,7 +76,7 @@ def log_in(page: Page) -> None:
 
 def as_admin(page: Page, stage: Stage) -> None:
     """Log in as the same user, who may look after users from now on."""
-    stage.app.extensions["accounts"].set_role(EMAIL, Role.admin)
+    services(stage.app).accounts.set_role(EMAIL, Role.admin)
     log_in(page)
 
 

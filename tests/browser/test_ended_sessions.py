@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Response, expect
 
+from dashboard.web.services import services
 from tests.browser.conftest import fill_in, log_in, wait_until_led_to
 from tests.browser.test_live_page import OFTEN, base_url
 from tests.browser.test_notify import SHOWN
@@ -52,7 +53,7 @@ class Heard:
 
 
 def end_sessions(stage: Stage) -> None:
-    stage.app.extensions["accounts"].set_password(EMAIL, PASSWORD)
+    services(stage.app).accounts.set_password(EMAIL, PASSWORD)
 
 
 def asks_no_more(context: BrowserContext, heard: Heard) -> bool:

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from dashboard.web.services import services
 from tests.browser.test_live_page import OFTEN
 from tests.rollout_makers import hierarchy
 from tests.stage import EMAIL, Stage
@@ -45,7 +46,7 @@ def site(stage: Stage) -> Iterator[Site]:
 
 @pytest.fixture
 def token(stage: Stage) -> str:
-    accounts = stage.app.extensions["accounts"]
+    accounts = services(stage.app).accounts
     return str(accounts.kiosk_links.add(accounts.known(EMAIL), "Kitchen"))
 
 
@@ -107,7 +108,7 @@ def test_revoking_its_link_ends_it_and_another_link_brings_it_back(screen: Page,
     stage.listed("live")
     screen.goto(f"/kiosk/open/{token}")
     expect(screen.locator("article.slide")).to_be_visible()
-    accounts = stage.app.extensions["accounts"]
+    accounts = services(stage.app).accounts
     maker = accounts.known(EMAIL)
     (link,) = accounts.kiosk_links.of(maker)
     assert accounts.kiosk_links.revoke(maker, link.id)

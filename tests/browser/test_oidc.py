@@ -7,10 +7,12 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
+from dashboard.web.services import services
 from tests.browser.axe import LOOKS, violations
 from tests.browser.conftest import over_http
 from tests.browser.test_widths import OUTSIDE, WIDTHS
 from tests.oidc_provider import OpenIdProvider, provided
+from tests.replaced import replace_deployment
 from tests.stage import dashboard_for, shut
 
 BACK = "/login/oidc/callback"
@@ -29,7 +31,7 @@ def app(provider: OpenIdProvider, tmp_path: Path) -> Iterator[Flask]:
     """A dashboard that needs no Temporal to let somebody in."""
     app = dashboard_for("127.0.0.1:1", tmp_path, "WorkflowType = 'x'", more=provider.settings())
     yield app
-    app.extensions["sign_on"].provider.close()
+    services(app).sign_on.provider.close()
     shut(app)
 
 
@@ -82,7 +84,7 @@ def test_what_went_wrong_stands_on_the_login_page_which_leads_on(page: Page, pro
 def test_the_login_page_is_without_faults_and_no_wider_than_its_window(page: Page, app: Flask):
     wide, found = [], []
     for name, password in (("W" * 40, True), ("Example", False)):
-        app.config.update(SIGN_ON=name, PASSWORD_LOGIN=password)
+        replace_deployment(app, sign_on=name, password_login=password)
         page.goto("/login")
         found += violations(page, f"/login with {name}", LOOKS)
         for width in WIDTHS:

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from dashboard.accounts.models import Role
+from dashboard.web.services import services
 from tests.browser.axe import LOOKS, violations
 from tests.browser.conftest import as_admin, over_http
 from tests.browser.test_widths import OUTSIDE, WIDTHS
@@ -78,7 +79,7 @@ def test_a_password_is_changed_without_javascript_and_the_browser_goes_on(withou
 
 
 def test_a_user_is_added_disabled_and_reset_without_javascript(without_script: Page, stage: Stage):
-    page, accounts = without_script, stage.app.extensions["accounts"]
+    page, accounts = without_script, services(stage.app).accounts
     add(page, "new@example.com")
     first = page.get_by_label("The password").input_value()
     assert accounts.authenticate("new@example.com", first).role is Role.operator
@@ -102,7 +103,7 @@ def test_a_user_is_added_disabled_and_reset_without_javascript(without_script: P
 
 
 def test_nothing_is_wrong_with_profile_and_users_in_any_state(page: Page, stage: Stage):
-    sessions, accounts = stage.app.extensions["sessions"], stage.app.extensions["accounts"]
+    sessions, accounts = services(stage.app).sessions, services(stage.app).accounts
     sessions.start(accounts.known(EMAIL), device=LONG, address="2001:db8:ffff:ffff:ffff:ffff:ffff:ffff")
     accounts.add(f"{LONG}@{LONG}.example.com", PASSWORD, name="W" * 100)
     change_password(page, "wrong horse battery", PASSWORD[::-1])

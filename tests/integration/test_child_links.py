@@ -12,6 +12,7 @@ from dashboard.domain.entity_map import EntityMap
 from dashboard.domain.ids import EntityType
 from tests.integration.test_child_troubles import address_of, row_of
 from tests.integration.test_child_workflows import part, rows, tree
+from tests.replaced import replace_deployment
 from tests.rollout_makers import hierarchy
 from tests.stage import Stage
 from tests.waiting import eventually
@@ -27,7 +28,7 @@ def tag() -> str:
 
 def links(stage: Stage, path: str) -> list[str]:
     """The addresses in Temporal's own pages to which this page leads."""
-    stage.app.config["TEMPORAL_UI"] = UI
+    replace_deployment(stage.app, temporal_ui=UI)
     page = BeautifulSoup(stage.ask(path).text, "html.parser")
     return [str(link["href"]) for link in page.select("a.out")]
 

@@ -14,8 +14,10 @@ from flask.testing import FlaskClient
 from dashboard.accounts.audit import Event, Wanted
 from dashboard.accounts.store import Accounts
 from dashboard.asgi import AsgiDashboard
+from dashboard.web.services import services
 from dashboard.web.viewed import Looks
 from tests.every_page import ANSWERS
+from tests.replaced import replace_services
 from tests.rollout_makers import hierarchy
 from tests.served import Served, account
 from tests.stage import EMAIL, PASSWORD, Stage
@@ -68,8 +70,8 @@ def looked(
     stage: Stage, path: str, browser: FlaskClient | Callable[[], object] | None = None, **headers: str
 ) -> list[tuple[str, str]]:
     """The looks, by release and way, that this adds to those of a process that remembers none."""
-    accounts, browser = stage.app.extensions["accounts"], browser or stage.browser
-    stage.app.extensions["looks"] = Looks()
+    accounts, browser = services(stage.app).accounts, browser or stage.browser
+    replace_services(stage.app, looks=Looks())
     before = len(looks(accounts))
     if isinstance(browser, FlaskClient):
         browser.get(path, headers=headers)
@@ -110,7 +112,7 @@ def test_a_look_is_written_down_whichever_way_it_is_had(stage: Stage, asgi: "Asg
 
 def test_a_look_by_a_link_names_the_link(stage: Stage, release: str):
     stage.listed("seen")
-    accounts = stage.app.extensions["accounts"]
+    accounts = services(stage.app).accounts
     maker = accounts.known(EMAIL)
     screen, reader = stage.app.test_client(), stage.app.test_client()
     screen.set_cookie("release_dashboard_kiosk", accounts.kiosk_links.add(maker, "Kitchen"))
@@ -141,7 +143,7 @@ def test_what_is_no_look_at_a_release_is_not_written_down(stage: Stage, release:
 
 
 def test_an_open_page_asks_for_news_within_its_look(stage: Stage, release: str):
-    accounts, path = stage.app.extensions["accounts"], f"/releases/{release}"
+    accounts, path = services(stage.app).accounts, f"/releases/{release}"
     stage.ask(path)
     for _ in range(3):
         assert stage.browser.get(path, headers={"HX-Request": "true"}).status_code == 200
@@ -153,7 +155,7 @@ def test_an_open_page_asks_for_news_within_its_look(stage: Stage, release: str):
 
 
 def test_nothing_is_shown_that_cannot_be_written_down(stage: Stage, release: str):
-    accounts = stage.app.extensions["accounts"]
+    accounts = services(stage.app).accounts
     with accounts.session() as session:
         session.connection().exec_driver_sql("ALTER TABLE audit RENAME TO audit_elsewhere")
     for path in (f"/releases/{release}", f"/badges/releases/{release}.svg"):
@@ -179,8 +181,8 @@ class Asgi:
         self.reached = 0
 
     def open(self) -> None:
-        mark = self.app.extensions["accounts"].mark
-        self.dashboard = AsgiDashboard(self.app, self.app.extensions["releases"], mark, threads=2)
+        mark = services(self.app).accounts.mark
+        self.dashboard = AsgiDashboard(self.app, services(self.app).live, mark, threads=2)
 
     def count(self, _app: Flask, **_more: object) -> None:
         self.reached += 1
@@ -231,7 +233,7 @@ def cookie_of(app: Flask, browser: FlaskClient) -> str:
 
 
 def test_an_answer_that_is_given_again_belongs_to_a_look_that_is_written_down(stage: Stage, release: str, asgi: Asgi):
-    accounts, path = stage.app.extensions["accounts"], f"/api/releases/{release}"
+    accounts, path = services(stage.app).accounts, f"/api/releases/{release}"
     bob = accounts.add("bob@example.com", PASSWORD)
     other = stage.app.test_client()
     other.post("/login", data={"username": bob.email, "password": PASSWORD})

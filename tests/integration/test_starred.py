@@ -8,6 +8,7 @@ from bs4 import BeautifulSoup
 from flask.testing import FlaskClient
 
 from dashboard.domain.filters import ReleaseFilter, Slice
+from dashboard.web.services import services
 from tests.rollout_makers import hierarchy
 from tests.stage import PASSWORD, Stage
 from tests.test_twins import rows_of_html, rows_of_json
@@ -27,7 +28,7 @@ def starred(stage: Stage) -> dict[str, Any]:
 
 def another(stage: Stage) -> FlaskClient:
     """The browser of another user."""
-    stage.app.extensions["accounts"].ensure("zoe@example.com", PASSWORD, name="Zoë")
+    services(stage.app).accounts.ensure("zoe@example.com", PASSWORD, name="Zoë")
     browser = stage.app.test_client()
     assert browser.post("/login", data={"username": "zoe@example.com", "password": PASSWORD}).status_code == 303
     return browser
@@ -155,7 +156,7 @@ def test_who_starred_the_same_shares_what_is_watched(stage: Stage):
     pages = [browser.get("/api/releases?starred=1") for browser in (stage.browser, zoe)]
     assert pages[0].headers["ETag"] == pages[1].headers["ETag"]
     asked = Slice(page_size=100, filter=ReleaseFilter(ids=(release,)))
-    assert stage.app.extensions["releases"].page(asked).value.releases[0].id == release
+    assert services(stage.app).live.page(asked).value.releases[0].id == release
 
 
 def test_the_list_offers_the_viewers_views_and_to_save_what_is_none(stage: Stage):

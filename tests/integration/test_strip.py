@@ -5,6 +5,7 @@ from uuid import uuid4
 from bs4 import BeautifulSoup, Tag
 
 from dashboard.live.watched import Watched
+from dashboard.web.services import services
 from tests.integration.test_page_changes import change, poll, same
 from tests.open_page import OpenPage, parsed
 from tests.rollout_makers import hierarchy
@@ -90,7 +91,7 @@ def test_a_small_strip_is_a_picture_that_says_the_same_in_words_and_when_that_wa
 
 def test_small_strips_that_are_renewed_do_not_make_the_release_watched(stage: Stage):
     release = start(stage)
-    live = stage.app.extensions["releases"]
+    live = services(stage.app).live
     for _ in range(3):
         assert stage.ask(f"/releases/{release}/strip/small").status_code == 200
     assert live.known(Watched("release", (release, None))) is None

@@ -21,7 +21,9 @@ from dashboard.live.stores import LIVELY_AGE
 from dashboard.live.watched import Watched
 from dashboard.temporal.connection import Connection
 from dashboard.temporal.gateway import TemporalGateway
+from dashboard.web.services import services
 from tests.integration.test_calls import CountedConnection, Counting
+from tests.replaced import replace_services
 from tests.rollout_makers import hierarchy
 from tests.stage import Stage
 from tests.waiting import eventually
@@ -155,8 +157,8 @@ def says_behind(stage: Stage, release_id: str) -> bool:
 
 def show_with(stage: Stage, live: LiveReleases) -> None:
     """Let the stage's pages show what this live room knows."""
-    stage.app.extensions["releases"].close()
-    stage.app.extensions["releases"] = live
+    services(stage.app).live.close()
+    replace_services(stage.app, live=live)
 
 
 PRINT_VERSIONS = """

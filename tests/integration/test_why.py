@@ -7,6 +7,7 @@ from bs4 import BeautifulSoup
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import PauseActivityRequest
 
+from dashboard.web.services import services
 from tests.cold import within
 from tests.rollout_makers import hierarchy
 from tests.stage import Stage
@@ -34,7 +35,7 @@ def retry(stage: Stage, release_id: str, *activity_ids: str) -> None:
         stage.on(release_id, lambda handle, name=activity_id: handle.signal("retry", name))
 
     def all_stumbled() -> bool:
-        attempts = stage.app.extensions["releases"].release(release_id).value.execution.attempts
+        attempts = services(stage.app).live.release(release_id).value.execution.attempts
         return all(name in attempts and attempts[name].retrying for name in activity_ids)
 
     eventually(all_stumbled, 30)

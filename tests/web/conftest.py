@@ -15,6 +15,7 @@ from dashboard.accounts.passwords import Passwords
 from dashboard.accounts.store import Accounts
 from dashboard.app import create_app
 from dashboard.settings import Settings
+from dashboard.web.services import services
 from tests.oidc_provider import OpenIdProvider, provided
 from tests.postgres import Postgres, binaries, running
 from tests.ready import make_ready
@@ -106,7 +107,7 @@ def sign_on_app(settings: Settings, accounts: Accounts, provider: OpenIdProvider
 
         def made(**more: object) -> Flask:
             app = create_app(settings.model_copy(update=provider.settings(**more)), accounts=accounts)
-            stack.callback(app.extensions["sign_on"].provider.close)
+            stack.callback(services(app).sign_on.provider.close)
             app.testing = True
             return app
 

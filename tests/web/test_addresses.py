@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from dashboard.app import create_app
 from dashboard.settings import Settings
+from dashboard.web.services import services
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +17,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     settings = Settings(data_dir=tmp_path_factory.mktemp("guards"), secret_key=SecretStr("k" * 32))
     app = create_app(settings)
     yield app
-    app.extensions["accounts"].close()
+    services(app).accounts.close()
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def client(app: Flask) -> FlaskClient:
 @pytest.fixture
 def screen(app: Flask) -> FlaskClient:
     """A browser that sends the token of a link with everything that it asks for, as no browser would."""
-    accounts = app.extensions["accounts"]
+    accounts = services(app).accounts
     maker = accounts.ensure("maker@example.com", "correct horse battery")
     screen = app.test_client()
     screen.set_cookie("release_dashboard_kiosk", accounts.kiosk_links.add(maker, "Kitchen"))

@@ -12,6 +12,7 @@ from dashboard.accounts.models import User
 from dashboard.accounts.store import Accounts
 from dashboard.accounts.tokens import Tokens
 from dashboard.web.login import WRONG
+from dashboard.web.services import services
 
 PASSWORD = "correct horse battery"
 
@@ -146,7 +147,7 @@ def test_a_token_that_is_none_is_401_even_beside_a_session(client: FlaskClient, 
 
 def test_the_token_counts_and_not_the_session_beside_it(app: Flask, logged_in: FlaskClient, accounts: Accounts):
     bob = accounts.add("bob@example.com", PASSWORD)
-    token, _ = app.extensions["tokens"].issue(bob)
+    token, _ = services(app).tokens.issue(bob)
 
     assert logged_in.get("/api/auth/me", headers={"Authorization": f"Bearer {token}"}).get_json()["id"] == bob.id
 
@@ -167,7 +168,7 @@ def test_a_token_is_taken_from_the_header_alone(client: FlaskClient, bearer: dic
 
 def test_a_token_ends(app: Flask, client: FlaskClient, user: User):
     with time_machine.travel("2025-03-01 08:00Z", tick=False) as now:
-        token, seconds = app.extensions["tokens"].issue(user)
+        token, seconds = services(app).tokens.issue(user)
         headers = {"Authorization": f"Bearer {token}"}
         assert client.get("/api/auth/me", headers=headers).status_code == 200
         now.shift(timedelta(seconds=seconds))

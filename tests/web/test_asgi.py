@@ -9,6 +9,7 @@ from flask import Flask, Response, request
 from flask.testing import FlaskClient
 
 from dashboard.asgi import AsgiDashboard
+from dashboard.web.services import services
 from dashboard.web.tables import STREAMED
 from tests.waiting import in_a_loop
 
@@ -33,7 +34,7 @@ def ask(app: Flask, path: str, headers: Iterable[tuple[bytes, bytes]] = (), **op
         sent.append(message)
 
     async def go() -> None:
-        await AsgiDashboard(app, app.extensions["releases"], app.extensions["accounts"].mark, threads=1, **options)(
+        await AsgiDashboard(app, services(app).live, services(app).accounts.mark, threads=1, **options)(
             scope, receive, send
         )
 
@@ -68,7 +69,7 @@ def test_a_header_with_an_underscore_is_not_taken_for_the_one_with_a_hyphen(app:
 
 def test_it_is_ready_until_it_drains(app: Flask, client: FlaskClient) -> None:
     assert client.get("/ready").status_code == 200
-    app.extensions["draining"].set()
+    services(app).draining.set()
     assert client.get("/ready").status_code == 503
     assert client.get("/health").status_code == 200
 
@@ -122,9 +123,7 @@ class Client:
     async def ask(self, pieces: Pieces) -> None:
         path = "/api/settings"
         scope = {"type": "http", "http_version": "1.1", "method": "GET", "path": path, "raw_path": path.encode()}
-        dashboard = AsgiDashboard(
-            self.app, self.app.extensions["releases"], self.app.extensions["accounts"].mark, threads=2
-        )
+        dashboard = AsgiDashboard(self.app, services(self.app).live, services(self.app).accounts.mark, threads=2)
         asked = False
 
         async def receive() -> dict[str, Any]:

@@ -37,6 +37,7 @@ from dashboard.pages.strip import StripPage
 from dashboard.pages.timeline import TimelinePage
 from dashboard.settings import Settings
 from dashboard.web.changes import MANY, drawn, outline
+from dashboard.web.services import services
 from tests.open_page import OpenPage, parsed
 from tests.rollout_makers import STARTED, entity, execution, retrying
 
@@ -76,7 +77,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     folder: Path = tmp_path_factory.mktemp("changes")
     app = create_app(Settings(data_dir=folder, secret_key=SecretStr("k" * 32)))
     yield app
-    app.extensions["accounts"].close()
+    services(app).accounts.close()
 
 
 def tree() -> Entity:

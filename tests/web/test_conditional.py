@@ -10,6 +10,7 @@ from dashboard.accounts.models import Role
 from dashboard.demo.samples import SAMPLES
 from dashboard.demo.seed import TASK_QUEUE
 from dashboard.web.endings import UNTAGGED
+from dashboard.web.services import services
 from dashboard.web.texts import WORTH_COMPRESSING
 from tests.conftest import Rollouts
 from tests.stage import EMAIL, dashboard_for, logged_in, shut
@@ -24,7 +25,7 @@ def viewer(rollouts: Rollouts, tmp_path_factory: pytest.TempPathFactory) -> Iter
     """Somebody at a dashboard of their own: all that is asked for here is kept watched for a while."""
     shown = f"{SAMPLES} AND TaskQueue = '{TASK_QUEUE}'"
     app = dashboard_for(rollouts.address, tmp_path_factory.mktemp("conditional"), shown)
-    app.extensions["accounts"].set_role(EMAIL, Role.admin)
+    services(app).accounts.set_role(EMAIL, Role.admin)
     yield logged_in(app)
     shut(app)
 

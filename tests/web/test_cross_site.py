@@ -10,6 +10,7 @@ from dashboard.accounts.models import User
 from dashboard.accounts.store import Accounts
 from dashboard.app import create_app
 from dashboard.settings import Settings
+from dashboard.web.services import services
 
 PASSWORD = "correct horse battery"
 CI = "https://ci.example.com"
@@ -224,7 +225,7 @@ def test_every_answer_carries_the_headers(client: FlaskClient, logged_in: FlaskC
 def test_a_mistake_of_ours_carries_them_too(settings: Settings, accounts: Accounts):
     app = create_app(settings, accounts=accounts)
     app.add_url_rule("/api/auth/broken", "broken", lambda: 1 / 0)
-    token, _ = app.extensions["tokens"].issue(accounts.add("bob@example.com", PASSWORD))
+    token, _ = services(app).tokens.issue(accounts.add("bob@example.com", PASSWORD))
     answer = app.test_client().get("/api/auth/broken", headers={"Authorization": f"Bearer {token}"})
 
     assert answer.status_code == 500

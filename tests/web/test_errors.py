@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
 
 from dashboard.settings import Settings
+from dashboard.web.services import services
 from tests.contract.test_answers import conforms
 
 Ask = Callable[[FlaskClient], TestResponse]
@@ -102,7 +103,7 @@ def test_the_form_does_not_depend_on_what_is_accepted(logged_in: FlaskClient, ac
 def test_accounts_that_cannot_be_read_are_503_with_a_time_to_come_again(
     logged_in: FlaskClient, settings: Settings, app: Flask
 ):
-    app.extensions["accounts"].close()
+    services(app).accounts.close()
     database = settings.data_dir / "accounts.db"
     database.write_bytes(b"no database" * 100)
     for suffix in ("-wal", "-shm"):

@@ -20,6 +20,7 @@ from dashboard.app import create_app
 from dashboard.asgi import MAX_HASHES, MAX_HASHES_WAITING
 from dashboard.settings import Settings
 from dashboard.web.hashing import needs_turn
+from dashboard.web.services import services
 from tests.ready import make_ready
 from tests.served import Served, account, serving
 from tests.stage import EMAIL, PASSWORD
@@ -138,7 +139,7 @@ JSON = (
 
 def test_every_view_that_hashes_a_password_has_it_done_in_turn(noting: tuple[Flask, NotingHasher]) -> None:
     app, hasher = noting
-    accounts, browser = app.extensions["accounts"], app.test_client()
+    accounts, browser = services(app).accounts, app.test_client()
     bob = accounts.by_email("bob@example.com")
     for rule in app.url_map.iter_rules():
         path = _path(app, rule.endpoint, rule.arguments, bob.id)

@@ -17,7 +17,9 @@ from dashboard.oidc.answers import LONGEST_ANSWER
 from dashboard.oidc.provider import AT_ONCE, DEADLINE, KEPT, PAUSE, Provider
 from dashboard.serve import THREADS
 from dashboard.settings import Settings
+from dashboard.web.services import services
 from tests.oidc_provider import DISCOVERY, KEYS, TOKEN, OpenIdProvider, provided, sent_back, sign_on
+from tests.replaced import replace_services
 from tests.waiting import eventually
 from tests.web.refused import check_refused, failures, said
 
@@ -36,8 +38,9 @@ class Clock:
 
 def with_provider(app: Flask, made: Provider) -> Flask:
     """The app with another way of asking the provider."""
-    app.extensions["sign_on"].provider.close()
-    app.extensions["sign_on"] = replace(app.extensions["sign_on"], provider=made)
+    sign_on = services(app).sign_on
+    sign_on.provider.close()
+    replace_services(app, sign_on=replace(sign_on, provider=made))
     return app
 
 
@@ -139,7 +142,7 @@ def test_a_dashboard_starts_while_the_provider_is_away_and_finds_it_when_it_is_b
         assert "does not answer" in said(told)
         clock.now += PAUSE
         assert sign_on(browser).status_code == 303
-    app.extensions["sign_on"].provider.close()
+    services(app).sign_on.provider.close()
 
 
 def dripping() -> ResponseReturnValue:
@@ -167,7 +170,7 @@ def test_a_provider_that_takes_its_time_is_not_waited_for(
     check_refused(answer, 503, "provider_timed_out", hurried, accounts)
     assert took < HURRIED + 1.5
     assert DEADLINE <= 5
-    hurried.application.extensions["sign_on"].provider.close()
+    services(hurried.application).sign_on.provider.close()
 
 
 def test_a_login_that_meets_an_outage_which_others_met_can_be_finished_after_it(
@@ -186,7 +189,7 @@ def test_a_login_that_meets_an_outage_which_others_met_can_be_finished_after_it(
 
     assert (met, asked, len(failures(accounts))) == ([503, 503], 1, 1)
     assert [browser.get(back).status_code for browser, back in zip((first, second), backs, strict=True)] == [401, 303]
-    app.extensions["sign_on"].provider.close()
+    services(app).sign_on.provider.close()
 
 
 def test_those_who_wait_for_the_provider_leave_the_server_to_others(
@@ -209,7 +212,7 @@ def test_those_who_wait_for_the_provider_leave_the_server_to_others(
     assert statuses == [503] * AT_ONCE
     # Who was not even asked for leaves no trace in what is kept for good.
     assert len(failures(accounts)) == len(provider.asked) == AT_ONCE
-    app.extensions["sign_on"].provider.close()
+    services(app).sign_on.provider.close()
 
 
 def test_what_is_known_of_the_provider_is_asked_anew_after_ten_minutes(
@@ -224,4 +227,4 @@ def test_what_is_known_of_the_provider_is_asked_anew_after_ten_minutes(
 
     assert provider.asked == [DISCOVERY, TOKEN, KEYS, TOKEN, DISCOVERY, TOKEN, KEYS]
     assert KEPT <= 600
-    app.extensions["sign_on"].provider.close()
+    services(app).sign_on.provider.close()

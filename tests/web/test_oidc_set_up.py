@@ -15,6 +15,7 @@ from cryptography.x509.oid import NameOID
 from dashboard.accounts.store import Accounts
 from dashboard.app import create_app
 from dashboard.settings import Settings
+from dashboard.web.services import services
 from tests.oidc_provider import provided, sent_back
 from tests.web.refused import failures
 
@@ -50,7 +51,7 @@ def test_over_https_a_provider_has_to_have_a_certificate_that_is_trusted(
             statuses.append(begun.status_code)
             if begun.status_code == 302:
                 statuses.append(browser.get(sent_back(begun.location)).status_code)
-            app.extensions["sign_on"].provider.close()
+            services(app).sign_on.provider.close()
 
     assert statuses == [503, 302, 303]
     assert failures(accounts) == [(None, "provider_unreachable")]

@@ -22,6 +22,7 @@ from dashboard.web.address import Address, address_of, as_nobody, declared
 from dashboard.web.asked import RUN as RUN_PARAMETER
 from dashboard.web.operations import described
 from dashboard.web.routes import twins
+from dashboard.web.services import services
 from tests.fake_source import FakeSource
 from tests.rollout_makers import entity, execution, release
 from tests.web.conftest import EMAIL, PASSWORD
@@ -226,7 +227,7 @@ def test_a_view_is_given_no_parameter_that_it_does_not_declare(app: Flask, logge
 
 
 def test_parameters_that_no_view_reads_make_no_other_page(app: Flask, logged_in: FlaskClient):
-    renderings = app.extensions["renderings"]
+    renderings = services(app).renderings
     for name, rule in twins.rules.items():
         path = rule.replace("<id:release_id>", "release:r").replace("<id:entity_id>", "app:pay")
         path += "?left=release:r&right=release:r&" if name == "compare" else "?"
@@ -257,7 +258,7 @@ def test_the_version_of_another_page_or_of_another_run_is_no_version_of_this(log
 
 
 def test_a_file_is_made_once_however_its_address_is_written(app: Flask, client: FlaskClient):
-    renderings = app.extensions["renderings"]
+    renderings = services(app).renderings
     with client.get("/static/js/live.js") as first:
         kept = renderings.weight
         for path in ("v-0123456789/js/live.js", f"v-{uuid.uuid4().hex[:10]}/js/live.js", "js//live.js", "js/./live.js"):

@@ -16,6 +16,7 @@ from dashboard.accounts.people import LastAdmin, NotAdmin, People, UserChanged, 
 from dashboard.accounts.sessions import Sessions
 from dashboard.accounts.store import Accounts, EmailTaken
 from dashboard.settings import Settings
+from dashboard.web.services import services
 from tests.postgres import ON_EVERY_DATABASE
 from tests.web.test_sessions import change as do_to_the_database
 
@@ -176,7 +177,7 @@ def test_the_version_of_a_user_is_another_with_every_change_and_stays_when_they_
 def test_when_somebody_was_seen_is_said_of_sessions_that_last_alone(
     people: People, accounts: Accounts, app: Flask, ada: User, bob: User
 ):
-    sessions: Sessions = app.extensions["sessions"]
+    sessions: Sessions = services(app).sessions
     for _ in range(2):
         sessions.start(bob, device="x", address="127.0.0.1")
     last = max(session.seen_at for session in sessions.of(bob))
@@ -246,7 +247,7 @@ def test_a_change_that_cannot_be_written_down_is_not_made(
     data: dict[str, str] | None,
     json: object,
 ):
-    sessions: Sessions = app.extensions["sessions"]
+    sessions: Sessions = services(app).sessions
     browser = app.test_client()
     browser.post("/login", data={"username": ADA, "password": PASSWORD})
     others = [sessions.start(user, device="x", address="127.0.0.1") for user in (ada, bob)]

@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from dashboard.accounts.api_tokens import ApiTokens
 from dashboard.accounts.models import User
 from dashboard.accounts.store import Accounts
+from dashboard.web.services import services
 
 PASSWORD = "correct horse battery"
 NEW = "staple and another horse"
@@ -211,7 +212,7 @@ def test_sessions_are_listed_and_ended(app: Flask, logged_in: FlaskClient, user:
 def test_nobody_ends_the_sessions_of_somebody_else(app: Flask, accounts: Accounts, logged_in: FlaskClient):
     bob = accounts.add("bob@example.com", PASSWORD)
     browser = another(app, bob)
-    (session,) = app.extensions["sessions"].of(bob)
+    (session,) = services(app).sessions.of(bob)
 
     for named in (session.public_id, session.id, "0" * 16):
         assert logged_in.post(f"/profile/sessions/{named}/end").status_code == 404
@@ -220,7 +221,7 @@ def test_nobody_ends_the_sessions_of_somebody_else(app: Flask, accounts: Account
 
 
 def test_addresses_and_pages_do_not_have_the_hash_of_a_secret(app: Flask, logged_in: FlaskClient, user: User):
-    (session,) = app.extensions["sessions"].of(user)
+    (session,) = services(app).sessions.of(user)
     said = logged_in.get("/profile").text + logged_in.get("/api/sessions").text
 
     assert session.public_id in said

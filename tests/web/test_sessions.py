@@ -17,6 +17,7 @@ from dashboard.accounts.sessions import hash_of
 from dashboard.accounts.store import Accounts
 from dashboard.app import create_app
 from dashboard.settings import Settings
+from dashboard.web.services import services
 from tests.clocks import travel
 from tests.postgres import ON_EVERY_DATABASE
 
@@ -283,7 +284,7 @@ def test_only_every_few_minutes_it_is_written_down_who_was_here(app: Flask, sett
 def test_sessions_are_listed_and_ended_one_by_one_and_all_together(
     app: Flask, accounts: Accounts, user: User, logged_in: FlaskClient
 ):
-    sessions, bob = app.extensions["sessions"], accounts.add("bob@example.com", PASSWORD)
+    sessions, bob = services(app).sessions, accounts.add("bob@example.com", PASSWORD)
     others = [app.test_client() for _ in range(3)]
     for browser in others:
         log_in(browser, user.email)
@@ -305,7 +306,7 @@ def test_sessions_are_listed_and_ended_one_by_one_and_all_together(
 
 
 def test_sessions_that_have_expired_are_swept_away(app: Flask, settings: Settings, user: User):
-    sessions = app.extensions["sessions"]
+    sessions = services(app).sessions
     with travel("2025-03-01 08:00Z") as now:
         for _ in range(3):
             log_in(app.test_client(), user.email)
@@ -401,7 +402,7 @@ def test_a_session_says_from_which_device_and_address_it_is(
 ):
     data = {"username": user.email, "password": PASSWORD}
     client.post("/login", data=data, headers={"User-Agent": agent}, environ_base={"REMOTE_ADDR": "192.0.2.7"})
-    (session,) = app.extensions["sessions"].of(user)
+    (session,) = services(app).sessions.of(user)
 
     assert (session.device, session.address) == (shown, "192.0.2.7")
 

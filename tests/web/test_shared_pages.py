@@ -4,6 +4,7 @@ from bs4 import BeautifulSoup
 from flask.testing import FlaskClient
 
 from dashboard.accounts.models import Role
+from dashboard.web.services import services
 from tests.conftest import Rollouts
 from tests.stage import PASSWORD
 from tests.waiting import eventually
@@ -39,7 +40,7 @@ def test_every_answer_names_its_own_moment_in_page_and_header(viewer: FlaskClien
 def test_each_viewer_has_their_own_name_in_the_header(viewer: FlaskClient, rollouts: Rollouts):
     path = f"/releases/{rollouts.completed}"
     assert "Rita" in viewer.get(path).text
-    viewer.application.extensions["accounts"].ensure("zoe@example.com", PASSWORD, name="Zoë", role=Role.viewer)
+    services(viewer.application).accounts.ensure("zoe@example.com", PASSWORD, name="Zoë", role=Role.viewer)
     other = viewer.application.test_client()
     other.post("/login", data={"username": "zoe@example.com", "password": PASSWORD})
     page = other.get(path).text

@@ -21,6 +21,7 @@ from dashboard.bridge import LoopThread
 from dashboard.live.releases import LiveReleases
 from dashboard.settings import Settings
 from dashboard.web.routes import twins
+from dashboard.web.services import services
 from tests.fake_source import FakeSource
 from tests.waiting import eventually, in_a_loop
 from tests.web.conftest import PASSWORD
@@ -58,7 +59,7 @@ def app(settings: Settings, accounts: Accounts, source: FakeSource) -> Iterator[
 
 def somebody(app: Flask, name: str, role: Role) -> FlaskClient:
     """A browser in which a new user has logged in."""
-    app.extensions["accounts"].ensure(f"{name}@example.com", PASSWORD, name=name, role=role)
+    services(app).accounts.ensure(f"{name}@example.com", PASSWORD, name=name, role=role)
     browser = app.test_client()
     assert browser.post("/login", data={"username": f"{name}@example.com", "password": PASSWORD}).status_code == 303
     return browser
@@ -151,7 +152,7 @@ def test_nothing_of_the_first_viewer_of_a_stream_is_sent_to_another(
     second = somebody(app, "rita", Role.viewer)
 
     async def go() -> None:
-        dashboard = AsgiDashboard(app, app.extensions["releases"], app.extensions["accounts"].mark, threads=2)
+        dashboard = AsgiDashboard(app, services(app).live, services(app).accounts.mark, threads=2)
         name, value = cookie(app, first)
         headers = [(name.encode(), value.encode()) for name, value in OF_THE_FIRST.items()]
         admins = Open(dashboard, f"{path}?{MARK}=1&open={MARK}", [*headers, (name, value + b"; theme=dark")])
@@ -167,7 +168,7 @@ def test_nothing_of_the_first_viewer_of_a_stream_is_sent_to_another(
             if end == "logout":
                 await asyncio.to_thread(lambda: first.post("/logout"))
             else:
-                await asyncio.to_thread(lambda: app.extensions["accounts"].disable(f"{MARK}@example.com"))
+                await asyncio.to_thread(lambda: services(app).accounts.disable(f"{MARK}@example.com"))
             told = len(viewers.heard)
             source.state = "failed"
             await until(lambda: b"event: rows" in viewers.heard[told:])
@@ -185,7 +186,7 @@ def test_a_stream_is_of_what_was_asked(app: Flask, source: FakeSource):
     browser = somebody(app, "rita", Role.viewer)
 
     async def go() -> None:
-        dashboard = AsgiDashboard(app, app.extensions["releases"], app.extensions["accounts"].mark, threads=2)
+        dashboard = AsgiDashboard(app, services(app).live, services(app).accounts.mark, threads=2)
         paths = ("release:r?v2", "release:r%3Fv2", "release:r?q=w1&x", "release:r%3Fq=w1", "release:r?x=1&q=w1&q=w2")
         headers = [(b"host", b"localhost"), cookie(app, browser)]
         streams = [Open(dashboard, f"/live/releases/{path}", headers) for path in paths]

@@ -22,6 +22,7 @@ from dashboard.asgi import AsgiDashboard
 from dashboard.bridge import LoopThread
 from dashboard.settings import Settings
 from dashboard.streams import CHANNELS_PER_USER
+from dashboard.web.services import services
 from dashboard.web.shares import BOUNDED_ELSEWHERE, COUNTED, Share
 from tests.fake_source import FakeSource
 from tests.postgres import ON_EVERY_DATABASE
@@ -105,8 +106,8 @@ class Place:
         browsers = (self.log_in(user), self.log_in(user))
         name = self.app.config["SESSION_COOKIE_NAME"]
         cookies = tuple({"Cookie": f"{name}={secret_of(browser)}"} for browser in browsers)
-        access, _ = self.app.extensions["tokens"].issue(user, by_password=True)
-        _, personal = self.app.extensions["api_tokens"].add(user, "CI", Scope.write, 1)
+        access, _ = services(self.app).tokens.issue(user, by_password=True)
+        _, personal = services(self.app).api_tokens.add(user, "CI", Scope.write, 1)
         tokens = tuple({"Authorization": f"Bearer {token}"} for token in (access, personal))
         return Person(user, browsers, (cookies[0], cookies[1]), tokens)
 
@@ -119,8 +120,8 @@ class Place:
         """Do something with the dashboard as the shipped server has it."""
 
         async def go() -> None:
-            mark = self.app.extensions["accounts"].mark
-            await serve(AsgiDashboard(self.app, self.app.extensions["releases"], mark, threads=4, max_waits_each=MOST))
+            mark = services(self.app).accounts.mark
+            await serve(AsgiDashboard(self.app, services(self.app).live, mark, threads=4, max_waits_each=MOST))
 
         in_a_loop(go)
 

@@ -25,6 +25,7 @@ from dashboard.domain.source import Reading
 from dashboard.live.releases import LiveReleases
 from dashboard.settings import Settings
 from dashboard.web.converters import path_of
+from dashboard.web.services import services
 from dashboard.web.shown_text import Place
 from tests.every_page import pages_of
 from tests.fake_source import FakeSource
@@ -128,7 +129,7 @@ def test_no_page_shows_a_hidden_character_and_every_script_and_address_has_the_i
 def test_nor_does_a_page_of_what_is_kept_here(app: Flask, logged_in: FlaskClient):
     assert logged_in.put(f"/api/stars/{path_of(RELEASE)}").status_code == 204
     assert logged_in.get(f"/releases/{path_of(RELEASE)}").status_code == 200
-    app.extensions["accounts"].set_role(EMAIL, Role.admin)
+    services(app).accounts.set_role(EMAIL, Role.admin)
     assert logged_in.post("/login", data={"username": EMAIL, "password": PASSWORD}).status_code == 303
     small = f"/releases/{path_of(RELEASE)}/strip/small"
     for path in (
@@ -176,8 +177,8 @@ def test_what_asks_to_confirm_something_shows_what_its_name_hides(app: Flask, lo
         names = {tag["aria-label"] for tag in page.select(f'[aria-label^="{verb}"]')}
         assert {f"{verb} Deploy‹U+3164›job", f"{verb} Deploy‹U+FE0F›job"} < names
         assert "U+0435 cyrillic small letter ie" in page.get_text()
-    app.extensions["accounts"].add("r\u0456ta@example.com", PASSWORD)
-    app.extensions["accounts"].set_role(EMAIL, Role.admin)
+    services(app).accounts.add("r\u0456ta@example.com", PASSWORD)
+    services(app).accounts.set_role(EMAIL, Role.admin)
     assert logged_in.post("/login", data={"username": EMAIL, "password": PASSWORD}).status_code == 303
     users = BeautifulSoup(logged_in.get("/users").text, "html.parser")
     assert "U+0456 cyrillic small letter byelorussian-ukrainian i" in users.get_text()

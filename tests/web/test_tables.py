@@ -21,6 +21,7 @@ from dashboard.pages.release import HierarchyPage
 from dashboard.pages.table import Table
 from dashboard.pages.tables import ENTITY_COLUMNS, PROBLEM_COLUMNS, RELEASE_COLUMNS, problems_table, tree_table
 from dashboard.web.media import Form, asked_form
+from dashboard.web.services import services
 from dashboard.web.tables import AT_ONCE, ndjson, spreadsheet
 from tests.conftest import Rollouts
 from tests.rollout_makers import STARTED, entity
@@ -240,7 +241,7 @@ def test_who_takes_a_table_away_is_written_down(viewer: FlaskClient, rollouts: R
 
 
 def test_too_many_long_tables_at_once_are_refused_with_a_time_to_come_again(viewer: FlaskClient, rollouts: Rollouts):
-    turns = viewer.application.extensions["long_tables"]
+    turns = services(viewer.application).long_tables
     for _ in range(4):
         assert viewer.get("/api/releases?format=csv").status_code == 200, "each gives its turn back"
         with viewer.head("/api/releases?format=csv") as answer:

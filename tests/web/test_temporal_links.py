@@ -9,7 +9,9 @@ from pydantic import SecretStr
 
 from dashboard.app import create_app
 from dashboard.settings import Settings
+from dashboard.web.services import services
 from tests.conftest import Rollouts
+from tests.replaced import replace_deployment
 from tests.stage import Stage, shut
 
 
@@ -19,7 +21,7 @@ def test_without_the_setting_no_page_links_to_temporal(viewer, rollouts: Rollout
 
 @pytest.mark.integration
 def test_release_and_entity_link_to_their_execution(stage: Stage):
-    stage.app.config["TEMPORAL_UI"] = "https://ui.example.com/namespaces/default/workflows"
+    replace_deployment(stage.app, temporal_ui="https://ui.example.com/namespaces/default/workflows")
     stage.prefix = stage.prefix + "/é"
     release_id = stage.start("linked", {"get_hierarchy": {"state": "in_progress", "waves": []}})
     release = BeautifulSoup(stage.ask(f"/releases/{release_id.replace('/', '~2F')}").text, "html.parser")
@@ -38,5 +40,5 @@ def test_the_namespace_is_the_one_that_is_read(tmp_path: Path):
         temporal_environment=environment,
     )
     app = create_app(settings)
-    assert app.config["TEMPORAL_UI"] == "https://ui.example.com/namespaces/prod%2Feu/workflows"
+    assert services(app).deployment.temporal_ui == "https://ui.example.com/namespaces/prod%2Feu/workflows"
     shut(app)

@@ -17,6 +17,7 @@ from dashboard.domain.problems import Problem, ProblemCode, SourceUnavailable
 from dashboard.live.releases import LiveReleases
 from dashboard.live.watched import Watched
 from dashboard.settings import Settings
+from dashboard.web.services import services
 from tests.fake_source import FakeSource
 from tests.waiting import in_a_loop
 from tests.web.conftest import PASSWORD
@@ -94,7 +95,7 @@ class Client:
 
 
 def serve(app: Flask, **options: Any) -> AsgiDashboard:
-    return AsgiDashboard(app, app.extensions["releases"], app.extensions["accounts"].mark, threads=2, **options)
+    return AsgiDashboard(app, services(app).live, services(app).accounts.mark, threads=2, **options)
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -123,7 +124,7 @@ def test_who_goes_away_is_answered_nothing_and_leaves_nothing(app: Flask, live: 
 
 def test_one_user_leaves_places_for_the_others(app: Flask, live: Counted, accounts: Accounts, bearer: dict[str, str]):
     other = accounts.add("olga@example.com", PASSWORD)
-    token, _ = app.extensions["tokens"].issue(other, by_password=True)
+    token, _ = services(app).tokens.issue(other, by_password=True)
 
     async def go() -> None:
         dashboard = serve(app, max_waits_each=1)
