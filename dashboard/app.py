@@ -3,10 +3,11 @@
 import logging
 import sys
 import threading
+from collections.abc import Iterator
 from datetime import timedelta
 
 import structlog
-from flask import Flask
+from flask import Blueprint, Flask
 from jinja2 import StrictUndefined
 from werkzeug.local import LocalProxy
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -35,8 +36,8 @@ from dashboard.web import (
     badges,
     charts,
     drawings,
-    endings,
     errors,
+    guard,
     health,
     kept,
     kept_api,
@@ -44,9 +45,11 @@ from dashboard.web import (
     limits,
     login,
     oidc,
+    pipeline,
     profile,
     profile_api,
     reference,
+    rights,
     routes,
     security,
     sessions,
@@ -70,6 +73,18 @@ from dashboard.web.renderings import Renderings
 from dashboard.web.services import KEY, Deployment, Services, services
 from dashboard.web.viewed import Looks
 
+# What features do before and after views; `pipeline.py` says when.
+HOOKS = pipeline.FeatureHooks(
+    note_read_only=away.note_read_only,
+    require_login=guard.require_login,
+    require_admin=rights.require_admin,
+    no_store=rights.no_store,
+    record_views=view_log.record_views,
+    note_activity=sessions.note_activity,
+    verify_admissions=away.verify_admissions,
+    mark_read_only=away.mark_read_only,
+)
+
 
 def create_app(
     settings: Settings | None = None, *, releases: LiveReleases | None = None, accounts: Accounts | None = None
@@ -86,35 +101,26 @@ def create_app(
     app = _flask(settings)
     app.extensions[KEY] = _services(settings, releases or _live(settings), accounts, mask)
     errors.init_app(app)
-    limits.init_app(app, settings)
-    security.init_app(app, settings)
-    away.init_app(app)
-    app.after_request(sessions.note_activity)
-    login.init_app(app)
+    limits.init_app(app)
+    security.init_app(app)
+    guard.init_app(app)
     kept.init_app(app)
     assets.init_app(app)
-    app.after_request(view_log.record_views)
-    endings.init_app(app)
-    if settings.oidc_issuer:
-        app.register_blueprint(oidc.blueprint)
-    app.register_blueprint(health.blueprint)
-    app.register_blueprint(routes.blueprint)
-    app.register_blueprint(kiosk.blueprint)
-    app.register_blueprint(badges.blueprint)
-    app.register_blueprint(streams.blueprint)
-    app.register_blueprint(waiting.blueprint)
-    app.register_blueprint(kept.blueprint)
-    app.register_blueprint(kept_api.blueprint)
-    app.register_blueprint(api_tokens.blueprint)
-    app.register_blueprint(audit_log.blueprint)
-    app.register_blueprint(profile.blueprint)
-    app.register_blueprint(profile_api.blueprint)
-    app.register_blueprint(users.blueprint)
-    app.register_blueprint(users_api.blueprint)
-    app.register_blueprint(reference.blueprint)
-    if settings.styleguide:
-        styleguide.init_app(app)
+    pipeline.install(app, HOOKS)
+    for blueprint in _blueprints(settings):
+        app.register_blueprint(blueprint)
     return app
+
+
+def _blueprints(settings: Settings) -> Iterator[Blueprint]:
+    yield from (login.pages, login.auth)
+    if settings.oidc_issuer:
+        yield oidc.blueprint
+    views = (health, routes, kiosk, badges, streams, waiting, kept, kept_api, api_tokens, audit_log, profile)
+    for part in (*views, profile_api, users, users_api, reference):
+        yield part.blueprint
+    if settings.styleguide:
+        yield styleguide.blueprint
 
 
 def _flask(settings: Settings) -> Flask:
@@ -123,11 +129,7 @@ def _flask(settings: Settings) -> Flask:
     )
     app.request_class = DashboardRequest
     *previous, secret_key = _secret_keys(settings)
-    app.config.update(
-        SECRET_KEY=secret_key,
-        SECRET_KEY_FALLBACKS=previous,
-        TEMPLATES_AUTO_RELOAD=settings.debug,
-    )
+    app.config.update(SECRET_KEY=secret_key, SECRET_KEY_FALLBACKS=previous, TEMPLATES_AUTO_RELOAD=settings.debug)
     app.jinja_env.globals["deployment"] = LocalProxy(lambda: services().deployment)
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

@@ -7,7 +7,7 @@ from pathlib import Path
 from posixpath import normpath
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from rjsmin import jsmin
 
 from dashboard.web.services import services
@@ -38,33 +38,35 @@ def init_app(app: Flask) -> None:
         if endpoint == "static" and not _NAMED.match(values["filename"]):
             values["filename"] = f"v-{_version(app.debug)}/{values['filename']}"
 
-    @app.after_request
-    def keep(response: Response) -> Response:
-        if (
-            request.endpoint == "static"
-            and response.status_code == 200
-            and f"/v-{_version(app.debug)}/" in request.path
-        ):
-            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
-        return response
-
     def send(filename: str) -> Response:
         return app.send_static_file(_NAMED.sub("", filename, count=1))
 
     app.view_functions["static"] = send
 
-    @app.after_request
-    def shorten(response: Response) -> Response:
-        if request.endpoint != "static" or response.status_code != 200:
-            return response
-        response.vary.add("Accept-Encoding")
-        return _shortened(response)
+
+def compress_file(response: Response) -> Response:
+    """Send static files as small as they get."""
+    if not _is_file(response):
+        return response
+    response.vary.add("Accept-Encoding")
+    return _shortened(response)
+
+
+def let_browsers_keep(response: Response) -> Response:
+    """Let browsers keep a static file that was asked for by its content's name."""
+    if _is_file(response) and f"/v-{_version(current_app.debug)}/" in request.path:
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    return response
 
 
 def compile_templates(app: Flask) -> None:
     """Compile every template, so that no first page has to wait for that: many at once take a second."""
     for name in app.jinja_env.list_templates(extensions=["html"]):
         app.jinja_env.get_template(name)
+
+
+def _is_file(response: Response) -> bool:
+    return request.endpoint == "static" and response.status_code == 200
 
 
 def _shortened(response: Response) -> Response:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from flask import Flask, Response, g, request
+from flask import Response, g, request
 
 from dashboard.accounts.admissions import Way
 from dashboard.accounts.database import AccountsAway, AccountsUnavailable
@@ -16,13 +16,6 @@ from dashboard.web.told import TOLD
 
 T = TypeVar("T")
 HEADER = "Accounts-Away"
-
-
-def init_app(app: Flask) -> None:
-    """Mark what is answered meanwhile. What this process has changed is seen by the next request that it lets in."""
-    app.before_request(_note_that_nothing_is_written)
-    app.after_request(_marked)
-    app.after_request(_verified)
 
 
 def let_in(
@@ -63,12 +56,14 @@ def refuse_changes_while_away() -> None:
         raise g.accounts_away
 
 
-def _note_that_nothing_is_written() -> None:
+def note_read_only() -> None:
+    """Note that this request is answered without that anything is written, if so."""
     if not services().accounts.takes_changes:
         g.accounts_away = AccountsAway()
 
 
-def _marked(response: Response) -> Response:
+def mark_read_only(response: Response) -> Response:
+    """Mark what is answered while the database is away."""
     if is_away() and request.endpoint != "static":
         response.headers[HEADER] = "read-only"
         # The same without the mark is another answer.
@@ -76,7 +71,8 @@ def _marked(response: Response) -> Response:
     return response
 
 
-def _verified(response: Response) -> Response:
+def verify_admissions(response: Response) -> Response:
+    """Have the next request that is let in see what this one has changed."""
     if request.method not in SAFE_METHODS and response.status_code < 400 and not is_away():
         try:
             services().accounts.admissions.verify()

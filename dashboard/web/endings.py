@@ -3,7 +3,7 @@
 import gzip
 from hashlib import blake2b
 
-from flask import Flask, Response, request
+from flask import Response, request
 
 from dashboard.web.errors import wants_json
 from dashboard.web.texts import WORTH_COMPRESSING
@@ -14,14 +14,8 @@ UNTAGGED = frozenset({"waiting.wait"})
 _TEXTS = frozenset({"application/json", "application/x-ndjson", "text/csv", "text/html"})
 
 
-def init_app(app: Flask) -> None:
-    """Add these to every answer that has not brought them itself. Files and pages that many are sent do."""
-    # The last one comes first: a tag is of what was said, however it is sent.
-    app.after_request(_shortened)
-    app.after_request(_tagged)
-
-
-def _tagged(response: Response) -> Response:
+def add_etag(response: Response) -> Response:
+    """Tag an answer of the API that has not brought a tag itself, as pages and files that many are sent do."""
     if not (wants_json() and request.method in {"GET", "HEAD"} and response.status_code == 200):
         return response
     if response.is_streamed or "ETag" in response.headers or request.endpoint in UNTAGGED:
@@ -32,7 +26,8 @@ def _tagged(response: Response) -> Response:
     return response
 
 
-def _shortened(response: Response) -> Response:
+def compress(response: Response) -> Response:
+    """Compress a text that is worth it and not compressed yet."""
     if response.is_streamed or response.mimetype not in _TEXTS or TOLD in request.environ:
         return response
     response.vary.add("Accept-Encoding")

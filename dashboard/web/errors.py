@@ -128,17 +128,19 @@ def conflict(name: str, message: str) -> Refused:
     return Refused(409, "conflict", f"{name}: {message}", fields=[FieldError(field=name, message=message)])
 
 
+def assign_request_id() -> None:
+    """Give the request an id."""
+    g.request_id = secrets.token_hex(8)
+
+
+def add_request_id(response: Response) -> Response:
+    """Say which request was answered."""
+    response.headers["X-Request-ID"] = g.get("request_id", "")
+    return response
+
+
 def init_app(app: Flask) -> None:
-    """Give every request an id and every error its answer."""
-
-    @app.before_request
-    def name_request() -> None:
-        g.request_id = secrets.token_hex(8)
-
-    @app.after_request
-    def tell_request_id(response: Response) -> Response:
-        response.headers["X-Request-ID"] = g.get("request_id", "")
-        return response
+    """Give every error its answer."""
 
     @app.errorhandler(MalformedId)
     def malformed(exc: MalformedId) -> Response:

@@ -97,7 +97,7 @@ class SignedIn:
 
 
 def init_app(app: Flask) -> None:
-    """Guard every route of the app."""
+    """Know who asks by session or token."""
     app.config.update(
         # It would tie sessions to what X-Forwarded-For claims, and a laptop changes networks.
         SESSION_PROTECTION=None,
@@ -107,11 +107,10 @@ def init_app(app: Flask) -> None:
     manager = LoginManager(app)
     manager.user_loader(_from_session)
     manager.request_loader(_from_bearer)
-    app.before_request(_guard)
     app.register_error_handler(AccountsUnavailable, unavailable)
 
 
-def _guard() -> BaseResponse | None:
+def require_login() -> BaseResponse | None:
     """Let pass who is logged in, and what is public; send the others where they can log in."""
     if _asked_endpoint() in PUBLIC or _is_within_scope() or _is_wall_screen():
         refuse_changes_while_away()

@@ -12,10 +12,10 @@ from werkzeug.wrappers import Response
 
 from dashboard.bounds import MAX_TARGET
 from dashboard.domain.ids import MalformedId
-from dashboard.settings import Settings
 from dashboard.web.address import all_args
 from dashboard.web.converters import IdRule
 from dashboard.web.errors import Refused, answer, invalid_parameter, wants_json
+from dashboard.web.services import services
 
 # Bytes of a body at most.
 MAX_BODY = 64 * 1024
@@ -56,26 +56,9 @@ class BoundedFlask(Flask):
         return super().create_url_adapter(request)
 
 
-def init_app(app: Flask, settings: Settings) -> None:
-    """Refuse such requests. Comes before all that looks at a request."""
+def init_app(app: Flask) -> None:
+    """Bound what is read of a request."""
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
-
-    app.before_request(_refuse_what_has_no_address)
-
-    @app.before_request
-    def refuse_other_hosts() -> None:
-        if settings.trusted_hosts and request.endpoint not in _ANY_HOST:
-            _check_host(settings.trusted_hosts)
-
-    @app.before_request
-    def refuse_large_bodies() -> None:
-        if (request.content_length or 0) > MAX_BODY or _runs_over():
-            raise RequestEntityTooLarge
-
-    @app.before_request
-    def refuse_control_characters() -> None:
-        _check_headers()
-        _check_address()
 
     @app.errorhandler(RequestEntityTooLarge)
     def too_large(_exc: RequestEntityTooLarge) -> Response:
@@ -84,13 +67,33 @@ def init_app(app: Flask, settings: Settings) -> None:
         )
 
 
-def _refuse_what_has_no_address() -> Response | None:
+def refuse_malformed_target() -> Response | None:
+    """Refuse an address that is too long, or of no host that can be."""
     match request.routing_exception:
         case RequestURITooLarge():
             return _in_words(Refused(414, "target_too_long", _TOO_LONG))
         case BadRequest():
             return _in_words(Refused(400, "unknown_host", _NO_HOST))
     return None
+
+
+def refuse_other_hosts() -> None:
+    """Refuse who asks by another name than the dashboard has."""
+    trusted = services().settings.trusted_hosts
+    if trusted and request.endpoint not in _ANY_HOST:
+        _check_host(trusted)
+
+
+def refuse_large_bodies() -> None:
+    """Refuse more than is read."""
+    if (request.content_length or 0) > MAX_BODY or _runs_over():
+        raise RequestEntityTooLarge
+
+
+def refuse_control_characters() -> None:
+    """Refuse them in headers and addresses."""
+    _check_headers()
+    _check_address()
 
 
 def _in_words(refused: Refused) -> Response:

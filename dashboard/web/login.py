@@ -5,7 +5,6 @@ from typing import ClassVar
 
 from flask import (
     Blueprint,
-    Flask,
     Response,
     jsonify,
     make_response,
@@ -26,7 +25,7 @@ from dashboard.accounts.store import UserRefused
 from dashboard.accounts.throttle import Throttled, user_key
 from dashboard.accounts.tokens import InvalidToken
 from dashboard.pages.base import Model
-from dashboard.web import guard, sessions
+from dashboard.web import sessions
 from dashboard.web.advice import Way
 from dashboard.web.audit import record
 from dashboard.web.auth_models import AccessToken, Credentials, GivenRefresh, Me
@@ -146,21 +145,6 @@ def me() -> Response:
     """The user who asks."""
     user = current_user.user
     return jsonify(id=user.id, email=user.email, name=user.name, role=user.role, created_at=utc(user.created_at))
-
-
-@pages.after_request
-@auth.after_request
-def keep_nowhere(response: Response) -> Response:
-    """Answers about somebody's login belong in no cache at all."""
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-def init_app(app: Flask) -> None:
-    """Guard every route of the app, and add the pages and calls that let people in."""
-    guard.init_app(app)
-    app.register_blueprint(pages)
-    app.register_blueprint(auth)
 
 
 def _pair(user: User, refresh_token: str, *, by_password: bool) -> Response:

@@ -28,7 +28,7 @@ from dashboard.web.admission import Admission
 from dashboard.web.audit import record
 from dashboard.web.devices import known_device
 from dashboard.web.floods import Floods
-from dashboard.web.login import NEXT, LoginPage, keep_nowhere, login_page, try_again
+from dashboard.web.login import NEXT, LoginPage, login_page, try_again
 from dashboard.web.operations import described
 from dashboard.web.parameters import PLAIN_TEXT, Told
 from dashboard.web.security import local_target
@@ -65,7 +65,6 @@ _TOLD_ERRORS = frozenset(
 )
 
 blueprint = Blueprint("oidc", __name__, url_prefix="/login/oidc")
-blueprint.after_request(keep_nowhere)
 
 
 def sign_on_of(settings: Settings, accounts: Accounts) -> SignOn | None:
@@ -87,9 +86,9 @@ def start() -> BaseResponse:
     target = local_target(request.args.get(NEXT.name))
     if current_user.is_authenticated:
         return redirect(target)
-    flow, kept = _the_sign_on().flows.begin(target, _kept())
+    flow, kept = _sign_on().flows.begin(target, _kept())
     try:
-        answer = redirect(_the_sign_on().provider.authorization_url(flow, _redirect_uri()))
+        answer = redirect(_sign_on().provider.authorization_url(flow, _redirect_uri()))
     except SignOnFailed as exc:
         return _failed(exc, target)
     _keep(answer, kept)
@@ -100,7 +99,7 @@ def start() -> BaseResponse:
 @described(query=OF_AN_ANSWER)
 def callback() -> BaseResponse:
     """Let in whom the provider has sent back, or say why not."""
-    flow = _the_sign_on().flows.find(_kept(), request.args.get("state", ""))
+    flow = _sign_on().flows.find(_kept(), request.args.get("state", ""))
     if flow is None:
         return _not_under_way()
     throttle = services().throttle
@@ -116,10 +115,10 @@ def callback() -> BaseResponse:
         failed = _failed(exc, flow.target)
         if not isinstance(exc, NotAsked):
             # Its answer is used up: the same page loaded again is no second failure.
-            _keep(failed, _the_sign_on().flows.without(_kept(), flow))
+            _keep(failed, _sign_on().flows.without(_kept(), flow))
         return failed
     answer = redirect(flow.target, 303)
-    _keep(answer, _the_sign_on().flows.without(_kept(), flow))
+    _keep(answer, _sign_on().flows.without(_kept(), flow))
     return answer
 
 
@@ -130,7 +129,7 @@ def _not_under_way() -> BaseResponse:
     the audit log has a row only of browsers in which a login began, and not of each time.
     """
     log.warning("sign_on_not_begun", address=request.remote_addr, request_id=g.request_id)
-    sign_on = _the_sign_on()
+    sign_on = _sign_on()
     if sign_on.flows.ours(_kept()) and sign_on.outdated.pick(request.remote_addr) is not None:
         record(Event.login_outdated, by="oidc")
     if current_user.is_authenticated:
@@ -141,7 +140,7 @@ def _not_under_way() -> BaseResponse:
 
 def _finish(flow: Flow) -> None:
     """Begin a session for whom the provider means by its answer to this login. Raises SignOnFailed."""
-    sign_on = _the_sign_on()
+    sign_on = _sign_on()
     with sign_on.provider.turn():
         if not sign_on.identities.use_up(flow.drawn, LONGEST):
             raise NotProven("used_before", "This answer of the provider has been used already. Begin the login anew.")
@@ -189,7 +188,7 @@ def _page(message: str, target: str, status: int, retry_after: int | None = None
     return answer
 
 
-def _the_sign_on() -> SignOn:
+def _sign_on() -> SignOn:
     # These routes are there only where it is.
     return cast("SignOn", services().sign_on)
 

@@ -85,13 +85,6 @@ def end_all_others() -> BaseResponse:
     return redirect(url_for("profile.profile"), 303)
 
 
-@blueprint.after_request
-def keep_nowhere(response: Response) -> Response:
-    """Answers about somebody's login belong in no cache at all."""
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
 def change_name(name: str | None) -> User:
     """Let the user who asks be called so; raises FieldWrong."""
     accounts, email = services().accounts, current_user.email

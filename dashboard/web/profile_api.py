@@ -99,13 +99,6 @@ def end_other_sessions() -> Response:
     return Response(status=204)
 
 
-@blueprint.after_request
-def keep_nowhere(response: Response) -> Response:
-    """Answers about somebody's login belong in no cache at all."""
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
 def refused(exc: FieldWrong) -> Refused:
     """The answer to a field that cannot be used."""
     return Refused(422, "invalid_field", str(exc), fields=[FieldError(field=exc.field, message=str(exc))])

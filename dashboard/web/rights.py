@@ -1,5 +1,6 @@
-"""What not everybody who is logged in may do."""
+"""What not everybody who is logged in may do, and answers that are for nobody else."""
 
+from flask import Response, request
 from flask_login import current_user
 
 from dashboard.accounts.models import Role
@@ -7,6 +8,9 @@ from dashboard.web.errors import Refused
 
 _NO_COPIES = "This takes a session, or the access token that a login with a password gave; no other token does."
 ADMINS_ONLY = "Only an admin may see or do this. Ask one of yours."
+# The blueprints whose every route takes an admin, and those whose answers are about people or somebody's login.
+FOR_ADMINS = frozenset({"audit_log", "users", "users_api"})
+PERSONAL = frozenset({"auth", "login", "oidc", "profile", "profile_api", "users", "users_api"})
 
 
 def need_password() -> None:
@@ -18,7 +22,14 @@ def need_password() -> None:
         raise Refused(403, "password_needed", _NO_COPIES)
 
 
-def need_admin() -> None:
-    """Let pass admins; raises Refused for anybody else. Stands before every route of a blueprint of theirs."""
-    if current_user.role is not Role.admin:
+def require_admin() -> None:
+    """Let only admins pass where a blueprint is theirs. Raises Refused."""
+    if request.blueprint in FOR_ADMINS and current_user.role is not Role.admin:
         raise Refused(403, "admin_needed", ADMINS_ONLY)
+
+
+def no_store(response: Response) -> Response:
+    """Keep personal answers out of every cache, least of all one with a password."""
+    if request.blueprint in PERSONAL:
+        response.headers["Cache-Control"] = "no-store"
+    return response

@@ -7,9 +7,9 @@ from flask import Flask, Request, Response, current_app, request
 from flask.sessions import SecureCookieSession, SessionInterface, SessionMixin
 
 from dashboard.accounts.sessions import KEPT_LONGEST
-from dashboard.settings import Settings
 from dashboard.web.devices import keep_device
 from dashboard.web.errors import Refused, wants_json
+from dashboard.web.services import services
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 SESSION_COOKIE = "release_dashboard"
@@ -76,30 +76,32 @@ class OpaqueSessions(SessionInterface):
             response.delete_cookie(self.get_cookie_name(app), **options)
 
 
-def init_app(app: Flask, settings: Settings) -> None:
-    """Hold every request and every answer to the rules. Comes before the login: other sites are refused first."""
-    origins = frozenset(settings.api_cors_origins)
+def init_app(app: Flask) -> None:
+    """Keep sessions in a cookie of the dashboard's own."""
     app.session_interface = OpaqueSessions()
     app.config["SESSION_COOKIE_NAME"] = SESSION_COOKIE
 
-    @app.before_request
-    def refuse_other_sites() -> None:
-        if request.method not in SAFE_METHODS and _from_elsewhere(request) and not _welcome(request, origins):
-            raise Refused(403, "cross_site", "This came from another site, so nothing was done. Open the page itself.")
 
-    @app.before_request
-    def answer_preflight() -> Response | None:
-        asks = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
-        return Response(status=204, headers=PREFLIGHT) if asks and _allowed_origin(request, origins) else None
+def refuse_other_sites() -> None:
+    """Refuse what another site had a browser send, unless the settings welcome it."""
+    if request.method not in SAFE_METHODS and _from_elsewhere(request) and not _welcome(request):
+        raise Refused(403, "cross_site", "This came from another site, so nothing was done. Open the page itself.")
 
-    @app.after_request
-    def add_headers(response: Response) -> Response:
-        response.headers.update(HEADERS)
-        response.headers.setdefault(POLICY_HEADER, content_security_policy())
-        if request.is_secure:
-            response.headers["Strict-Transport-Security"] = "max-age=31536000"
-        response.headers.setdefault("Cache-Control", "private, no-cache")
-        return _share(response, origins)
+
+def answer_preflight() -> Response | None:
+    """Tell browsers what pages of allowed origins may send."""
+    asks = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+    return Response(status=204, headers=PREFLIGHT) if asks and _allowed_origin(request) else None
+
+
+def add_headers(response: Response) -> Response:
+    """Add what browsers have to know of every answer."""
+    response.headers.update(HEADERS)
+    response.headers.setdefault(POLICY_HEADER, content_security_policy())
+    if request.is_secure:
+        response.headers["Strict-Transport-Security"] = "max-age=31536000"
+    response.headers.setdefault("Cache-Control", "private, no-cache")
+    return _share(response)
 
 
 def content_security_policy(style_nonce: str = "") -> str:
@@ -137,13 +139,14 @@ def _host(origin: str) -> str:
     return host.removesuffix({"http": ":80", "https": ":443"}.get(scheme, ":"))
 
 
-def _welcome(asked: Request, origins: frozenset[str]) -> bool:
+def _welcome(asked: Request) -> bool:
     """Whether the settings let this origin use the API, and it comes with nobody's session."""
     cookie = current_app.session_interface.get_cookie_name(current_app)
-    return bool(_allowed_origin(asked, origins)) and cookie not in asked.cookies
+    return bool(_allowed_origin(asked)) and cookie not in asked.cookies
 
 
-def _allowed_origin(asked: Request, origins: frozenset[str]) -> str | None:
+def _allowed_origin(asked: Request) -> str | None:
+    origins = services().settings.api_cors_origins
     if not wants_json() or not asked.headers.get("Origin"):
         return None
     if "*" in origins:
@@ -151,11 +154,12 @@ def _allowed_origin(asked: Request, origins: frozenset[str]) -> str | None:
     return asked.headers["Origin"] if asked.headers["Origin"] in origins else None
 
 
-def _share(response: Response, origins: frozenset[str]) -> Response:
+def _share(response: Response) -> Response:
     """Let a page of an allowed origin read this answer. Never with cookies: such pages bring a token."""
+    origins = services().settings.api_cors_origins
     if origins and "*" not in origins and wants_json():
         response.vary.add("Origin")
-    if allowed := _allowed_origin(request, origins):
+    if allowed := _allowed_origin(request):
         response.headers["Access-Control-Allow-Origin"] = allowed
         response.headers["Access-Control-Expose-Headers"] = EXPOSED
     return response

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from typing import ClassVar
 
-from flask import Blueprint, Flask, render_template
+from flask import Blueprint, render_template
 
 from dashboard.domain.phases import Phase
 from dashboard.pages.base import Model
@@ -71,11 +71,6 @@ SECTIONS: Mapping[str, Callable[[], Iterator[Example]]] = {
     "Nothing there": examples_of_lists.empties,
     "Frame": examples_everywhere.frames,
 }
-
-
-def init_app(app: Flask) -> None:
-    """Add the page."""
-    app.register_blueprint(blueprint)
 
 
 @blueprint.get("/styleguide")

@@ -19,7 +19,7 @@ from dashboard.web.hashing import hashes_passwords
 from dashboard.web.narrowed import LONGEST_TEXT
 from dashboard.web.operations import described
 from dashboard.web.parameters import Text, WholeNumber
-from dashboard.web.rights import ADMINS_ONLY, need_admin
+from dashboard.web.rights import ADMINS_ONLY
 from dashboard.web.services import services
 
 TEXT = Text("q", "Users with this text in their address or name.", LONGEST_TEXT)
@@ -29,7 +29,6 @@ OF_THE_LIST = (TEXT, PAGE, SIZE)
 NOT_HERE = "Your own password you change on your profile, with the one that you have."
 
 blueprint = Blueprint("users", __name__)
-blueprint.before_request(need_admin)
 
 
 class OwnPassword(Exception):
@@ -95,13 +94,6 @@ def change(user_id: str) -> Response | BaseResponse:
     except (LastAdmin, UserChanged, OwnPassword) as exc:
         return _one(user_id, 409, error=str(exc))
     return redirect(url_for("users.user", user_id=user_id), 303)
-
-
-@blueprint.after_request
-def keep_nowhere(response: Response) -> Response:
-    """Answers about people belong in no cache, least of all one with a password."""
-    response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 @blueprint.app_errorhandler(UserGone)

@@ -1,0 +1,74 @@
+"""All that runs before and after views, in the order in which it runs. Nothing else registers such hooks.
+
+Flask-Login adds one of its own, which runs after all of these; it is about a cookie that nobody is given.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import Flask, Response
+from werkzeug.wrappers import Response as BaseResponse
+
+from dashboard.web import assets, endings, errors, limits, security
+
+Before = Callable[[], BaseResponse | None]
+After = Callable[[Response], Response]
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureHooks:
+    """The hooks that features bring, which this room does not know."""
+
+    note_read_only: Before
+    require_login: Before
+    require_admin: Before
+    no_store: After
+    record_views: After
+    note_activity: After
+    verify_admissions: After
+    mark_read_only: After
+
+
+def before_views(features: FeatureHooks) -> tuple[Before, ...]:
+    """What runs before a view; the first that raises or answers ends it."""
+    return (
+        errors.assign_request_id,
+        limits.refuse_malformed_target,
+        limits.refuse_other_hosts,
+        limits.refuse_large_bodies,
+        limits.refuse_control_characters,
+        # Other sites are refused before anybody's session is looked at.
+        security.refuse_other_sites,
+        security.answer_preflight,
+        features.note_read_only,
+        features.require_login,
+        features.require_admin,
+    )
+
+
+def after_views(features: FeatureHooks) -> tuple[After, ...]:
+    """What runs after a view, or after what was answered in its place."""
+    return (
+        features.no_store,
+        # A tag is of what was said, however it is sent.
+        endings.add_etag,
+        endings.compress,
+        # It may answer with an error instead, which is to have what follows as well.
+        features.record_views,
+        assets.compress_file,
+        assets.let_browsers_keep,
+        features.note_activity,
+        features.verify_admissions,
+        features.mark_read_only,
+        security.add_headers,
+        errors.add_request_id,
+    )
+
+
+def install(app: Flask, features: FeatureHooks) -> None:
+    """Have the app run all of this."""
+    for before in before_views(features):
+        app.before_request(before)
+    # Flask runs first what was registered last.
+    for after in reversed(after_views(features)):
+        app.after_request(after)
