@@ -8,7 +8,7 @@ PORT ?= 8000
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
-.PHONY: help demo dev test coverage test-timing test-full lint types format bench attack browser postgres lighthouse screenshots examples lock audit clean
+.PHONY: help demo dev test coverage test-timing test-full lint types format bench attack browser postgres lighthouse screenshots examples docs lock audit clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ screenshots: .venv/.dev browser ## Pictures of every page in screenshots/, and t
 
 examples: .venv/.dev ## Answers of the sample rollouts, as the API's reference shows them
 	@$(BIN)/python -m tests.api_examples
+
+docs: .venv/.dev ## The pages of docs/ that come from the code, and .env.example
+	@$(BIN)/python -m scripts.generate_docs
 
 lock: .venv/.dev ## Renew the lock files from pyproject.toml
 	@$(PIP) install --quiet uv

@@ -1,24 +1,30 @@
 """The settings of how long the accounts' database may take, which come with the others."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-TAKES = {
-    "DATABASE_CONNECT_TIMEOUT": "seconds from 0.2 to 60",
-    "DATABASE_STATEMENT_TIMEOUT": "seconds from 0.2 to 60",
-    "DATABASE_POOL_TIMEOUT": "seconds from 0.2 to 60",
-    "DATABASE_KEEPALIVE": "a whole number from 1 to 7200",
-}
 Seconds = Annotated[float, Field(ge=0.2, le=60)]
 
 
 class DatabaseSettings(BaseModel):
-    """After how many seconds a database that says nothing counts as away."""
+    """When a database that does not answer counts as away."""
 
     model_config = ConfigDict(frozen=True)
+    title: ClassVar = "Database timeouts"
 
-    database_connect_timeout: Seconds = 2
-    database_statement_timeout: Seconds = 2
-    database_pool_timeout: Seconds = 1
-    database_keepalive: Annotated[int, Field(ge=1, le=7200)] = 10
+    database_connect_timeout: Annotated[Seconds, Field(description="Time to connect, in seconds.")] = 2
+    database_statement_timeout: Annotated[
+        Seconds,
+        Field(
+            description="Time for a statement, in seconds; with SQLite, time to wait for another process's lock. "
+            "Commands and migrations may take longer."
+        ),
+    ] = 2
+    database_pool_timeout: Annotated[
+        Seconds, Field(description="Time to wait for one of the 15 connections of a process, in seconds.")
+    ] = 1
+    database_keepalive: Annotated[
+        int,
+        Field(ge=1, le=7200, description="Seconds of silence after which a connection is checked."),
+    ] = 10

@@ -5,59 +5,26 @@ import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from pydantic import ConfigDict, Field, SecretStr, StringConstraints, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from dashboard import database_settings, sign_on_settings
 from dashboard.domain.entity_map import EntityMap, EntityMapError, read_entity_map
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 Secret = Annotated[SecretStr, Field(min_length=32)]
-
-# What a setting takes, in the words of the message that refuses a wrong value. The same words stand in
-# `.env.example`; a test holds the two together.
-TAKES = {
-    "DATA_DIR": "a folder that can be written",
-    "LISTEN_HOST": "an address to listen on, such as 127.0.0.1 or 0.0.0.0",
-    "PORT": "a whole number from 1 to 65535",
-    "SECRET_KEY": "at least 32 characters",
-    "SECRET_KEY_PREVIOUS": "at least 32 characters",
-    "JWT_SECRET": "at least 32 characters",
-    "JWT_SECRET_PREVIOUS": "at least 32 characters",
-    "DATABASE_URL": "a SQLAlchemy URL, such as postgresql+psycopg://user@host/name",
-    "ACCESS_TOKEN_MINUTES": "a whole number from 1 to 1440",
-    "REFRESH_TOKEN_DAYS": "a whole number from 1 to 365",
-    "SESSION_IDLE_MINUTES": "a whole number from 5 to 720",
-    "SESSIONS_PER_USER": "a whole number from 1 to 1000",
-    "STREAMS_PER_USER": "a whole number from 1 to 4000",
-    "CHANGES_PER_MINUTE": "a whole number from 1 to 10000",
-    "EXPORTS_PER_MINUTE": "a whole number from 1 to 10000",
-    "API_CORS_ORIGINS": "origins such as https://ci.example.com, separated by commas",
-    "TRUSTED_HOSTS": "host names such as dash.example.com or .example.com, separated by commas",
-    "TRUSTED_PROXIES": "a whole number from 0 to 10",
-    "TRUST_FORWARDED_HOST": "true or false; true takes TRUSTED_PROXIES",
-    "REQUEST_TIMEOUT": "seconds from 1 to 300",
-    "RESPONSE_TIMEOUT": "seconds from 1 to 300",
-    "MAX_CONNECTIONS": "a whole number from 10 to 60000",
-    "MAX_CONNECTIONS_PER_ADDRESS": "a whole number from 1 to 60000",
-    "RELEASE_WORKFLOW_TYPE": "the name of a workflow type, without quotes or backslashes",
-    "RELEASE_FILTER": "a visibility query, such as WorkflowType = 'ReleaseWorkflow'",
-    "ENTITY_MAP": "the path of a TOML file with tables workflow_types, id_prefixes or states",
-    "TEMPORAL_TIMEOUT": "seconds from 0.2 to 30",
-    "TEMPORAL_UI_URL": "an address such as https://temporal.example.com, without a query",
-    "VISIBILITY_RPS": "calls for each second from 0.2 to 10000",
-    "STUCK_AFTER": "minutes from 0.01 to 10080",
-    "WATCH_BUDGET": "a whole number from 1 to 10000",
-    "SNAPSHOT_MEMORY_MB": "a whole number from 32 to 65536",
-    "STYLEGUIDE": "true or false",
-    "LOG_LEVEL": "DEBUG, INFO, WARNING or ERROR",
-    "DEBUG": "true or false",
-    **database_settings.TAKES,
-    **sign_on_settings.TAKES,
-}
 
 # With a dot before it, a name stands for all below it; an IPv6 address has its brackets.
 _HOST = re.compile(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:.]+\]")
@@ -67,51 +34,185 @@ SECRETS |= sign_on_settings.SECRETS
 
 
 class SettingsError(Exception):
-    """A setting has a value that cannot be used. The text names the setting, what it got and what it takes."""
+    """A setting has a value that cannot be used. The text names the setting, its value and what is expected."""
 
 
-class Settings(sign_on_settings.SignOnSettings, database_settings.DatabaseSettings):
-    """All that a deployment chooses. Field names in capitals are the names in the environment."""
+class TemporalSettings(BaseModel):
+    """How Temporal is read."""
 
-    model_config = ConfigDict(frozen=True)
+    title: ClassVar = "Temporal"
 
-    data_dir: Path = Path("var")
-    listen_host: Annotated[str, StringConstraints(min_length=1)] = "127.0.0.1"
-    port: Annotated[int, Field(ge=1, le=65535)] = 8000
-    secret_key: Secret | None = None
-    secret_key_previous: Secret | None = None
-    jwt_secret: Secret | None = None
-    jwt_secret_previous: Secret | None = None
-    database_url: SecretStr | None = None
-    access_token_minutes: Annotated[int, Field(ge=1, le=1440)] = 60
-    refresh_token_days: Annotated[int, Field(ge=1, le=365)] = 30
-    session_idle_minutes: Annotated[int, Field(ge=5, le=720)] = 60
-    sessions_per_user: Annotated[int, Field(ge=1, le=1_000)] = 50
-    streams_per_user: Annotated[int, Field(ge=1, le=4_000)] = 50
-    changes_per_minute: Annotated[int, Field(ge=1, le=10_000)] = 30
-    exports_per_minute: Annotated[int, Field(ge=1, le=10_000)] = 300
-    api_cors_origins: tuple[str, ...] = ()
-    trusted_hosts: tuple[str, ...] = ()
-    trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
-    trust_forwarded_host: bool = False
-    request_timeout: Annotated[float, Field(ge=1, le=300)] = 20
-    response_timeout: Annotated[float, Field(ge=1, le=300)] = 20
-    max_connections: Annotated[int, Field(ge=10, le=60_000)] = 8_000
-    max_connections_per_address: Annotated[int, Field(ge=1, le=60_000)] = 500
-    release_workflow_type: Annotated[str, StringConstraints(pattern=r"^[^'\"\\\x00-\x1f]+$")] = "ReleaseWorkflow"
-    release_filter: str | None = None
-    entity_map: EntityMap = Field(default_factory=EntityMap)
-    temporal_timeout: Annotated[float, Field(ge=0.2, le=30)] = 1.6
-    temporal_ui_url: str | None = None
-    visibility_rps: Annotated[float, Field(ge=0.2, le=10_000)] = 5
-    stuck_after: Annotated[float, Field(ge=0.01, le=10_080)] = 30
-    watch_budget: Annotated[int, Field(ge=1, le=10_000)] = 50
-    snapshot_memory_mb: Annotated[int, Field(ge=32, le=65_536)] = 128
-    log_level: LogLevel = "INFO"
-    debug: bool = False
-    styleguide: bool = False
-    # The standard TEMPORAL_* names, left to `temporalio.envconfig` to understand.
-    temporal_environment: Mapping[str, str] = Field(default_factory=dict, repr=False)
+    temporal_timeout: Annotated[
+        float, Field(ge=0.2, le=30, description="Total time for one answer from Temporal, in seconds.")
+    ] = 1.6
+    visibility_rps: Annotated[
+        float,
+        Field(
+            ge=0.2,
+            le=10_000,
+            description="Lists and counts per second that are requested from Temporal's visibility store. "
+            "Self-hosted servers allow 10 per namespace for all callers together "
+            "(`frontend.namespaceRPS.visibility`).",
+        ),
+    ] = 5
+    watch_budget: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=10_000,
+            description="Calls per second for everything that is open in browsers. A release that has not changed "
+            "takes one.",
+        ),
+    ] = 50
+    stuck_after: Annotated[
+        float,
+        Field(
+            ge=0.01,
+            le=10_080,
+            description="Minutes without any change, and with nothing pending, after which a running release is "
+            "reported as stuck.",
+        ),
+    ] = 30
+    snapshot_memory_mb: Annotated[
+        int, Field(ge=32, le=65_536, description="Memory for what was read from Temporal, in megabytes.")
+    ] = 128
+    temporal_ui_url: Annotated[
+        str | None,
+        Field(
+            description="Address of Temporal's web interface. If set, pages link to executions there.",
+            json_schema_extra={"expected": "an http or https address without a query"},
+            examples=["https://temporal.example.com"],
+        ),
+    ] = None
+
+    @field_validator("temporal_ui_url")
+    @classmethod
+    def _ui_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        url = urlsplit(value.strip())
+        if url.scheme not in {"http", "https"} or not url.hostname or url.query or url.fragment or "@" in url.netloc:
+            raise ValueError("not an address")
+        return url.geturl().rstrip("/")
+
+
+class ReleaseSettings(BaseModel):
+    """Which executions are releases, and what their names mean."""
+
+    title: ClassVar = "Releases"
+
+    release_workflow_type: Annotated[
+        str,
+        StringConstraints(pattern=r"^[^'\"\\\x00-\x1f]+$"),
+        Field(
+            description="Workflow type of releases.",
+            json_schema_extra={"expected": "the name of a workflow type, without quotes or backslashes"},
+        ),
+    ] = "ReleaseWorkflow"
+    release_filter: Annotated[
+        str | None,
+        Field(
+            description="Which executions are releases. Replaces `RELEASE_WORKFLOW_TYPE`.",
+            json_schema_extra={"expected": "a visibility query"},
+            examples=["WorkflowType = 'ReleaseWorkflow'"],
+        ),
+    ] = None
+    entity_map: Annotated[
+        EntityMap,
+        Field(
+            description="What your child workflows are, and what your states mean.",
+            json_schema_extra={"expected": "the path of a TOML file with tables workflow_types, id_prefixes or states"},
+        ),
+    ] = EntityMap()
+
+
+class ServerSettings(BaseModel):
+    """Where the dashboard listens, whom it believes, and what one client may take."""
+
+    title: ClassVar = "Server"
+
+    listen_host: Annotated[
+        str,
+        StringConstraints(min_length=1),
+        Field(
+            description="Where to listen.",
+            json_schema_extra={"expected": "a host name or an IP address"},
+            examples=["0.0.0.0"],  # noqa: S104 - an example
+        ),
+    ] = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535, description="Port to listen on.")] = 8000
+    trusted_proxies: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=10,
+            description="Number of proxies in front, whose headers are believed about the client's address and https.",
+        ),
+    ] = 0
+    trust_forwarded_host: Annotated[
+        bool,
+        Field(
+            description="Believe the proxies' `X-Forwarded-Host`. Each of them has to set it or remove what the "
+            "client sent. Otherwise the host is that of the header `Host`.",
+            json_schema_extra={"expected": "true or false; true requires TRUSTED_PROXIES"},
+        ),
+    ] = False
+    trusted_hosts: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Host names under which the dashboard answers, whatever the port. A leading dot includes all "
+            "names below. Other names are refused, except on `/health` and `/ready`. Empty: every name.",
+            json_schema_extra={"expected": "host names, separated by commas"},
+            examples=["dash.example.com,.example.net"],
+        ),
+    ] = ()
+    api_cors_origins: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Other sites whose pages may call the API from a browser.",
+            json_schema_extra={"expected": "origins, separated by commas"},
+            examples=["https://ci.example.com"],
+        ),
+    ] = ()
+    request_timeout: Annotated[
+        float,
+        Field(
+            ge=1,
+            le=300,
+            description="Time for the head of a request from its first byte, and as long again for its body, in "
+            "seconds.",
+        ),
+    ] = 20
+    response_timeout: Annotated[
+        float,
+        Field(
+            ge=1,
+            le=300,
+            description="Time in which a client has to take 16 KB of a response, or what is left of it, in seconds.",
+        ),
+    ] = 20
+    max_connections: Annotated[
+        int,
+        Field(
+            ge=10,
+            le=60_000,
+            description="Connections in total; the newest is refused. Lowered to what the limit of open files allows.",
+        ),
+    ] = 8_000
+    max_connections_per_address: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=60_000,
+            description="Connections from one address (one /64 of IPv6). Behind trusted proxies: requests of one "
+            "client that are under way.",
+        ),
+    ] = 500
+    log_level: Annotated[LogLevel, Field(description="Least severe level that is logged.")] = "INFO"
+    debug: Annotated[bool, Field(description="Read templates and static files again for each request.")] = False
+    styleguide: Annotated[
+        bool, Field(description="Serve `/styleguide`, with every part of the pages in every state.")
+    ] = False
 
     @field_validator("api_cors_origins", mode="before")
     @classmethod
@@ -143,20 +244,124 @@ class Settings(sign_on_settings.SignOnSettings, database_settings.DatabaseSettin
             raise ValueError("nobody to believe")
         return value
 
-    @field_validator("temporal_ui_url")
-    @classmethod
-    def _ui_url(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        url = urlsplit(value.strip())
-        if url.scheme not in {"http", "https"} or not url.hostname or url.query or url.fragment or "@" in url.netloc:
-            raise ValueError("not an address")
-        return url.geturl().rstrip("/")
-
     @field_validator("log_level", mode="before")
     @classmethod
     def _level(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
+
+
+class AccountSettings(BaseModel):
+    """Users, secrets and what one user may have."""
+
+    title: ClassVar = "Accounts and secrets"
+
+    data_dir: Annotated[
+        Path,
+        Field(
+            description="Folder for everything that is written: accounts and the generated secret key.",
+            json_schema_extra={"expected": "a folder that can be written"},
+        ),
+    ] = Path("var")
+    database_url: Annotated[
+        SecretStr | None,
+        Field(
+            description="Where the accounts are. Without it: a SQLite file in `DATA_DIR`. With PostgreSQL, which "
+            "requires the extra `postgres`, run `release-dashboard db upgrade` before the first start and with each "
+            "new version.",
+            json_schema_extra={"expected": "a SQLAlchemy URL"},
+            examples=["postgresql+psycopg://user@host/name"],
+        ),
+    ] = None
+    secret_key: Annotated[
+        Secret | None,
+        Field(
+            description="Signs single sign-ons that are under way, known browsers, links of badges, and access "
+            "tokens unless `JWT_SECRET` does. Without it, a key is generated once and kept in `DATA_DIR`. All "
+            "replicas need the same: with a database server none is generated, and `serve` does not start without "
+            "one."
+        ),
+    ] = None
+    secret_key_previous: Annotated[
+        Secret | None,
+        Field(
+            description="The former `SECRET_KEY`: access tokens whose key was derived from it stay valid until they "
+            "expire, and links of badges while it is set. If a new `JWT_SECRET` replaces the derived key, set this to "
+            "`SECRET_KEY`."
+        ),
+    ] = None
+    jwt_secret: Annotated[
+        Secret | None, Field(description="Signs access tokens. Without it, a key is derived from `SECRET_KEY`.")
+    ] = None
+    jwt_secret_previous: Annotated[
+        Secret | None,
+        Field(
+            description="The former `JWT_SECRET`: what it has signed stays valid until it expires, and it signs "
+            "nothing more."
+        ),
+    ] = None
+    access_token_minutes: Annotated[
+        int, Field(ge=1, le=1440, description="Lifetime of an access token, in minutes.")
+    ] = 60
+    refresh_token_days: Annotated[int, Field(ge=1, le=365, description="Lifetime of a refresh token, in days.")] = 30
+    session_idle_minutes: Annotated[
+        int,
+        Field(
+            ge=5,
+            le=720,
+            description="Minutes without activity after which a session ends. What open pages request by themselves "
+            "is not activity. A session ends after 12 hours in any case.",
+        ),
+    ] = 60
+    sessions_per_user: Annotated[
+        int, Field(ge=1, le=1_000, description="Sessions of one user; one more ends the oldest.")
+    ] = 50
+    streams_per_user: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=4_000,
+            description="Event streams of one user per process. Further pages poll every few seconds.",
+        ),
+    ] = 50
+    changes_per_minute: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=10_000,
+            description="Requests of one user per minute that change tokens, links, names, passwords, sessions or "
+            "users.",
+        ),
+    ] = 30
+    exports_per_minute: Annotated[
+        int, Field(ge=1, le=10_000, description="Tables (CSV, NDJSON) that one user may take per minute.")
+    ] = 300
+
+
+# The sections of the documentation, in its order.
+SECTIONS = (
+    TemporalSettings,
+    ReleaseSettings,
+    ServerSettings,
+    AccountSettings,
+    database_settings.DatabaseSettings,
+    sign_on_settings.SignOnSettings,
+)
+
+
+class Settings(
+    sign_on_settings.SignOnSettings,
+    database_settings.DatabaseSettings,
+    AccountSettings,
+    ServerSettings,
+    ReleaseSettings,
+    TemporalSettings,
+):
+    """All that a deployment chooses. Field names in capitals are the names in the environment."""
+
+    model_config = ConfigDict(frozen=True)
+
+    # The standard TEMPORAL_* names, left to `temporalio.envconfig` to understand.
+    temporal_environment: Mapping[str, str] = Field(default_factory=dict, repr=False)
 
     @property
     def release_query(self) -> str:
@@ -174,6 +379,25 @@ class Settings(sign_on_settings.SignOnSettings, database_settings.DatabaseSettin
     def accounts_shared(self) -> bool:
         """Whether the accounts are on a server of their own, where replicas on other machines find them, too."""
         return self.accounts_url.partition(":")[0].partition("+")[0] != "sqlite"
+
+
+def expected(name: str) -> str:
+    """Return the type and range of a setting, as the documentation and the message that refuses a value have it."""
+    field = Settings.model_fields[name.lower()]
+    if isinstance(field.json_schema_extra, dict):
+        return str(field.json_schema_extra["expected"])
+    schema = Settings.model_json_schema()["properties"][name.lower()]
+    for kind in (schema, *schema.get("anyOf", ())):
+        if kind.get("type") in {"integer", "number"}:
+            return f"{kind['type']}, {kind['minimum']:g} to {kind['maximum']:g}"
+        if "enum" in kind:
+            return f"{', '.join(kind['enum'][:-1])} or {kind['enum'][-1]}"
+        if "minLength" in kind:
+            return f"at least {kind['minLength']} characters"
+    return "true or false"
+
+
+EXPECTED = {name.upper(): expected(name) for name in Settings.model_fields if name != "temporal_environment"}
 
 
 def load_settings(environ: Mapping[str, str] | None = None, env_file: Path | None = None) -> Settings:
@@ -216,7 +440,7 @@ def _entity_map(given: Mapping[str, str]) -> tuple[EntityMap, list[str]]:
 def _chosen_file(environ: Mapping[str, str]) -> Path:
     named = environ.get("DASHBOARD_ENV_FILE", "").strip()
     if named and not Path(named).exists():
-        raise SettingsError(f"DASHBOARD_ENV_FILE: got {named!r}, takes a file of settings that exists")
+        raise SettingsError(f"DASHBOARD_ENV_FILE: got {named!r}. Expected: the path of an existing file")
     return Path(named or ".env")
 
 
@@ -238,7 +462,7 @@ def _explain(given: Mapping[str, str], field: str) -> str:
     name = field.upper()
     value = given.get(name, "")
     got = f"a value of {len(value)} characters" if name in SECRETS else repr(value)
-    return f"{name}: got {got}, takes {TAKES[name]}"
+    return f"{name}: got {got}. Expected: {EXPECTED[name]}"
 
 
 def ensure_secret_key(settings: Settings) -> Settings:
@@ -258,7 +482,7 @@ def ensure_secret_key(settings: Settings) -> Settings:
         key = _kept_key(path)
     except OSError as exc:
         raise SettingsError(
-            f"DATA_DIR: got {str(settings.data_dir)!r}, takes {TAKES['DATA_DIR']} ({exc.strerror})"
+            f"DATA_DIR: got {str(settings.data_dir)!r}. Expected: {EXPECTED['DATA_DIR']} ({exc.strerror})"
         ) from exc
     if len(key) < 32:
         raise SettingsError(f"SECRET_KEY: the key kept in {path} is too short; remove the file to have a new one made")
@@ -266,12 +490,12 @@ def ensure_secret_key(settings: Settings) -> Settings:
 
 
 def _key_wanted(path: Path) -> str:
-    how = "one is made by: python3 -c 'import secrets; print(secrets.token_hex(32))'"
+    how = "to generate one: python3 -c 'import secrets; print(secrets.token_hex(32))'"
     if path.is_file():
         how = f"so that what was signed so far holds, set it to the key in {path}"
     return (
-        f"SECRET_KEY: not given, takes {TAKES['SECRET_KEY']}. With a DATABASE_URL that several replicas may share, "
-        f"each of them has to be given the same key; {how}"
+        f"SECRET_KEY: not given. Expected: {EXPECTED['SECRET_KEY']}. With a DATABASE_URL that several replicas may "
+        f"share, all of them need the same key; {how}"
     )
 
 

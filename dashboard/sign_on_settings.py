@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationInfo, field_validator
@@ -14,34 +14,86 @@ LONGEST_ISSUER = 255
 _LOOPBACK = re.compile(r"localhost|127\.[0-9.]+|::1")
 _TEXT = r"^[^\x00-\x1f\x7f]+$"
 
-TAKES = {
-    "OIDC_ISSUER": "an https address without a query, such as https://login.example.com; http on this machine alone",
-    "OIDC_CLIENT_ID": "the id under which the provider knows the dashboard; it belongs to OIDC_ISSUER",
-    "OIDC_CLIENT_SECRET": "the secret that the provider gave with the client id",
-    "OIDC_SCOPES": "scopes with blanks between, openid among them",
-    "OIDC_ROLE_CLAIM": "the name of a claim, such as groups, or a path to one, such as realm_access.roles",
-    "OIDC_ROLES": 'a JSON object of values of the claim and roles, such as {"release-admins": "admin"}',
-    "OIDC_DEFAULT_ROLE": "viewer, operator or admin",
-    "OIDC_NAME": "1 to 40 characters that can be printed",
-    "OIDC_PASSWORD_LOGIN": "true or false; false takes an OIDC_ISSUER",
-}
 SECRETS = frozenset({"OIDC_CLIENT_SECRET"})
 
 
 class SignOnSettings(BaseModel):
-    """Which OpenID provider lets people in, and what they may do. Without an issuer there is no single sign-on."""
+    """The OpenID provider, which requires the extra `oidc`. Without an issuer there is no single sign-on."""
 
     model_config = ConfigDict(frozen=True)
+    title: ClassVar = "Single sign-on"
 
-    oidc_issuer: str | None = None
-    oidc_client_id: Annotated[str | None, Field(pattern=_TEXT, max_length=300, validate_default=True)] = None
-    oidc_client_secret: SecretStr | None = None
-    oidc_scopes: str = "openid email profile"
-    oidc_role_claim: Annotated[str, StringConstraints(pattern=_TEXT)] = "groups"
-    oidc_roles: Mapping[str, RoleName] = Field(default_factory=dict)
-    oidc_default_role: RoleName | None = None
-    oidc_name: Annotated[str, StringConstraints(strip_whitespace=True, pattern=_TEXT, max_length=40)] = "single sign-on"
-    oidc_password_login: Annotated[bool, Field(validate_default=True)] = True
+    oidc_issuer: Annotated[
+        str | None,
+        Field(
+            description="The provider's issuer, whose `/.well-known/openid-configuration` is read. Register "
+            "`https://<your dashboard>/login/oidc/callback` there.",
+            json_schema_extra={"expected": "an https address without a query; http on this machine only"},
+            examples=["https://login.example.com/realms/ops"],
+        ),
+    ] = None
+    oidc_client_id: Annotated[
+        str | None,
+        Field(
+            pattern=_TEXT,
+            max_length=300,
+            validate_default=True,
+            description="The client id that the provider assigned.",
+            json_schema_extra={"expected": "the id of a client, together with OIDC_ISSUER"},
+            examples=["release-dashboard"],
+        ),
+    ] = None
+    oidc_client_secret: Annotated[
+        SecretStr | None,
+        Field(
+            description="The client secret that the provider assigned. Without it, the dashboard is a public client.",
+            json_schema_extra={"expected": "text"},
+        ),
+    ] = None
+    oidc_scopes: Annotated[
+        str,
+        Field(
+            description="Scopes to request. Some providers need one more for groups.",
+            json_schema_extra={"expected": "scopes separated by spaces, openid among them"},
+        ),
+    ] = "openid email profile"
+    oidc_role_claim: Annotated[
+        str,
+        StringConstraints(pattern=_TEXT),
+        Field(
+            description="The claim of the ID token that has the user's groups or roles.",
+            json_schema_extra={"expected": "the name of a claim or the path to one"},
+            examples=["realm_access.roles"],
+        ),
+    ] = "groups"
+    oidc_roles: Annotated[
+        Mapping[str, RoleName],
+        Field(
+            description="Which role each value of the claim gives. The highest match is assigned at every sign-in. "
+            "Empty: roles are managed in the dashboard.",
+            json_schema_extra={"expected": "a JSON object that maps values of the claim to viewer, operator or admin"},
+            examples=['{"release-admins": "admin"}'],
+        ),
+    ] = {}
+    oidc_default_role: Annotated[
+        RoleName | None, Field(description="The role of users whom no value matches. Empty: they are refused.")
+    ] = None
+    oidc_name: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, pattern=_TEXT, max_length=40),
+        Field(
+            description="The provider's name on the sign-in button.",
+            json_schema_extra={"expected": "1 to 40 printable characters"},
+        ),
+    ] = "single sign-on"
+    oidc_password_login: Annotated[
+        bool,
+        Field(
+            validate_default=True,
+            description="Allow signing in with a password as well.",
+            json_schema_extra={"expected": "true or false; false requires OIDC_ISSUER"},
+        ),
+    ] = True
 
     @field_validator("oidc_issuer")
     @classmethod

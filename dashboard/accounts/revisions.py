@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 
 from dashboard.accounts.engines import lock_writes
 from dashboard.accounts.masking import Mask, UnusableUrl
-from dashboard.settings import TAKES, SettingsError
+from dashboard.settings import EXPECTED, SettingsError
 
 # Any number, as long as nothing else on the server takes the same for a lock.
 LOCK = 0x72645F61636373
@@ -59,7 +59,9 @@ def unusable_told(url: str) -> Iterator[None]:
     try:
         yield
     except (UnusableUrl, NoSuchModuleError, ModuleNotFoundError):
-        raise SettingsError(f"DATABASE_URL: got a value that opens nothing, takes {TAKES['DATABASE_URL']}") from None
+        raise SettingsError(
+            f"DATABASE_URL: got a value that opens nothing. Expected: {EXPECTED['DATABASE_URL']}"
+        ) from None
     except (OSError, DBAPIError) as exc:
         mask, reason = Mask(url), exc.orig if isinstance(exc, DBAPIError) else exc.strerror
         raise SettingsError(f"The accounts in {mask.shown} cannot be opened: {mask.text(str(reason))}") from None

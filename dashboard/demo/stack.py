@@ -25,7 +25,7 @@ from dashboard.demo.children import Child, DemoError, spawn, stop
 from dashboard.demo.reload import Watch
 from dashboard.demo.samples import SAMPLES
 from dashboard.demo.server import EmbeddedTemporal
-from dashboard.settings import TAKES, Settings, SettingsError, load_settings
+from dashboard.settings import EXPECTED, Settings, SettingsError, load_settings
 
 EMAIL = "admin@example.com"
 PASSWORD = "admin123"  # noqa: S105 - it opens a demo that listens on this machine only
@@ -77,7 +77,7 @@ def _only_one(data_dir: Path) -> Iterator[int]:
         data_dir.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(data_dir / "demo.lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as exc:
-        text = f"DATA_DIR: got {str(data_dir)!r}, takes {TAKES['DATA_DIR']} ({exc.strerror})"
+        text = f"DATA_DIR: got {str(data_dir)!r}. Expected: {EXPECTED['DATA_DIR']} ({exc.strerror})"
         raise SettingsError(text) from exc
     try:
         if not _lock(descriptor):

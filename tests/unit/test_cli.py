@@ -56,7 +56,7 @@ def test_a_wrong_setting_is_named_before_anything_starts(command: str, monkeypat
     monkeypatch.setenv("LOG_LEVEL", "loud")
     result = CliRunner().invoke(main, [command])
     assert result.exit_code == 2
-    assert result.stderr == "LOG_LEVEL: got 'loud', takes DEBUG, INFO, WARNING or ERROR\n"
+    assert result.stderr == "LOG_LEVEL: got 'loud'. Expected: DEBUG, INFO, WARNING or ERROR\n"
     assert list(Path.cwd().iterdir()) == []
 
 
@@ -64,7 +64,7 @@ def test_a_wrong_setting_that_only_the_app_can_tell_is_named_too(monkeypatch: py
     monkeypatch.setenv("DATABASE_URL", "nothing://at-all")
     result = CliRunner().invoke(main, ["serve", "--port", "1024"])
     assert result.exit_code == 2
-    assert result.stderr.startswith("SECRET_KEY: not given, takes ")
+    assert result.stderr.startswith("SECRET_KEY: not given. Expected: ")
     assert list(Path.cwd().iterdir()) == []
 
     monkeypatch.setenv("SECRET_KEY", "k" * 32)
