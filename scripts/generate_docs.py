@@ -6,7 +6,7 @@
 from collections.abc import Iterator
 from inspect import cleandoc
 from pathlib import Path
-from textwrap import wrap
+from textwrap import fill, wrap
 
 import click
 from pydantic.fields import FieldInfo
@@ -134,7 +134,9 @@ def _section(section: type) -> str:
     text = f"\n## {section.title}\n\n{section.__doc__}\n"
     for name, field in _fields(section):
         examples = "".join(f" Example: `{value}`." for value in field.examples or ())
-        text += f"\n### {name}\n\n{_text(field)}\n\n{_expected(name)} {_default(field)}{examples}\n"
+        text += (
+            f"\n### {name}\n\n{_filled(_text(field))}\n\n{_filled(f'{_expected(name)} {_default(field)}{examples}')}\n"
+        )
     return text
 
 
@@ -170,6 +172,10 @@ def _written(field: FieldInfo) -> str:
 
 def _shown(field: FieldInfo) -> str:
     return _written(field) or "".join(map(str, (field.examples or ("",))[:1]))
+
+
+def _filled(text: str) -> str:
+    return fill(text, WIDTH + 2, break_long_words=False, break_on_hyphens=False)
 
 
 def _comment(text: str) -> list[str]:
