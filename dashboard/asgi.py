@@ -37,8 +37,8 @@ T = TypeVar("T")
 MAX_STREAMS = 4_000
 # How many may wait until passwords are hashed: they are done in some five seconds.
 MAX_HASHES_WAITING = 128
-TOO_MANY_HASHES = "too_many_logins", "Too many are logging in at this moment. Try again in a few seconds."
-TOO_MANY_REQUESTS = "too_many_requests", "Too many requests from this address are open. Try again in a few seconds."
+TOO_MANY_HASHES = "too_many_logins", "Too many concurrent sign-ins. Try again in a few seconds."
+TOO_MANY_REQUESTS = "too_many_requests", "Too many open requests from this IP address. Try again in a few seconds."
 
 # An answer, the pieces that follow it, and what is to be done at its end.
 Made = tuple[Answer, Iterator[bytes] | None, Callable[[], object]]

@@ -41,14 +41,14 @@ class Commands(click.Group):
 @click.group(cls=Commands)
 @click.version_option(__version__, prog_name="release-dashboard")
 def main() -> None:
-    """See what is rolling out on Temporal."""
+    """Watch releases on Temporal."""
 
 
 @main.command()
-@click.option("--host", help="Address to listen on (LISTEN_HOST, else 127.0.0.1).")
-@click.option("--port", type=port_type, help="Port to listen on (PORT, else 8000).")
+@click.option("--host", help="Address to listen on. Default: LISTEN_HOST, or 127.0.0.1.")
+@click.option("--port", type=port_type, help="Port to listen on. Default: PORT, or 8000.")
 def serve(host: str | None, port: int | None) -> None:
-    """Serve the pages and the API, reading Temporal as the settings say."""
+    """Serve the dashboard and its API."""
     settings = _settings()
     host, port = host or settings.listen_host, port or settings.port
     from dashboard.accounts.masking import Mask
@@ -69,12 +69,12 @@ def serve(host: str | None, port: int | None) -> None:
 
 
 @main.command()
-@click.option("--port", type=port_type, help="Port of the dashboard (PORT, else 8000).")
-@click.option("--temporal-port", type=port_type, help="Port of the embedded Temporal (else a free one).")
-@click.option("--fresh", is_flag=True, help="Forget the releases and accounts of earlier runs first.")
+@click.option("--port", type=port_type, help="Port of the dashboard. Default: PORT, or 8000.")
+@click.option("--temporal-port", type=port_type, help="Port of the embedded Temporal. Default: a free port.")
+@click.option("--fresh", is_flag=True, help="Delete the releases and accounts of earlier runs first.")
 @click.option("--reload", is_flag=True, help="Restart the dashboard when one of its files changes.")
 def demo(port: int | None, temporal_port: int | None, fresh: bool, reload: bool) -> None:
-    """Run an embedded Temporal, sample rollouts and the dashboard, for this machine only."""
+    """Run the dashboard with an embedded Temporal and sample rollouts, on this machine only."""
     settings = _settings()
     from dashboard.demo.stack import Options, run
 

@@ -11,10 +11,10 @@ from dashboard.web.health import PROBES
 from dashboard.web.security import HEADERS, content_security_policy
 
 _CODES = {
-    400: ("malformed_request", "This is no HTTP request."),
-    408: ("request_timeout", "The request did not come in time. Send it again."),
-    414: ("target_too_long", "The address is too long: a path and a query take at most 4 KB together."),
-    431: ("head_too_large", "A request takes at most 100 headers and 64 KB of them."),
+    400: ("malformed_request", "Not a valid HTTP request."),
+    408: ("request_timeout", "The request was not received in time. Try again."),
+    414: ("target_too_long", "The URL is too long: path and query are limited to 4 KB together."),
+    431: ("head_too_large", "A request is limited to 100 headers and 64 KB of headers."),
     503: ("too_many_connections", "Too many connections are open. Try again in a few seconds."),
 }
 # Seconds after which it makes sense to ask again.

@@ -129,4 +129,4 @@ def _check_whole(answer: TestResponse, *, is_json: bool) -> None:
         json.loads(answer.text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     else:
         assert answer.text.rstrip().endswith("</html>")
-        assert "Log out" in answer.text or 'class="wall"' in answer.text, "the shell stays"
+        assert "Sign out" in answer.text or 'class="wall"' in answer.text, "the shell stays"

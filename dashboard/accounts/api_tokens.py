@@ -49,7 +49,7 @@ class TooManyTokens(Exception):
     """The user has as many tokens as anybody may have."""
 
     def __init__(self) -> None:
-        super().__init__(f"You have {MOST} tokens already. Revoke one that is not used any more.")
+        super().__init__(f"You have reached the limit of {MOST} tokens. Revoke an unused token first.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,17 +188,17 @@ def _insert_within(session: Session, user: User, row: dict[str, Any]) -> bool:
 def _normal_name(text: str) -> str:
     name = text.strip()
     if not (0 < len(name) <= LONGEST_NAME and name.isprintable()):
-        raise TokenRefused("name", f"A name takes 1 to {LONGEST_NAME} characters that can be printed.")
+        raise TokenRefused("name", f"The name must have 1 to {LONGEST_NAME} printable characters.")
     return name
 
 
 def _normal_scope(text: str) -> Scope:
     if text not in set(Scope):
-        raise TokenRefused("scope", "A token may read or write: say which.")
+        raise TokenRefused("scope", "The scope must be read or write.")
     return Scope(text)
 
 
 def _normal_days(days: int) -> int:
     if not 1 <= days <= LONGEST_DAYS:
-        raise TokenRefused("days", f"A token takes 1 to {LONGEST_DAYS} days, or none to hold until it is revoked.")
+        raise TokenRefused("days", f"The lifetime must be 1 to {LONGEST_DAYS} days, or empty for no expiry.")
     return days

@@ -49,14 +49,16 @@ def users() -> None:
 
 
 email_argument = click.argument("email")
-password_option = click.option("--password-stdin", is_flag=True, help="Read the password from one line of the input.")
+password_option = click.option(
+    "--password-stdin", is_flag=True, help="Read the password from one line of standard input."
+)
 
 
 @users.command()
 @email_argument
 @password_option
-@click.option("--name", help="What the pages call the user.")
-@click.option("--admin", is_flag=True, help="Make the user an admin; without it, a viewer.")
+@click.option("--name", help="Display name.")
+@click.option("--admin", is_flag=True, help="Make the user an admin. Default: viewer.")
 def add(email: str, password_stdin: bool, name: str | None, admin: bool) -> None:
     """Add a user."""
     accounts = _accounts()
@@ -72,10 +74,10 @@ def add(email: str, password_stdin: bool, name: str | None, admin: bool) -> None
 
 @users.command("list")
 def list_() -> None:
-    """List the users: address, name, role, whether enabled, since when."""
+    """List users with e-mail address, name, role, state and creation time."""
     found = _accounts().all()
     if not found:
-        click.echo("There are no users yet. Add one: release-dashboard users add EMAIL")
+        click.echo("No users yet. Add one: release-dashboard users add EMAIL")
         return
     _show_table([("EMAIL", "NAME", "ROLE", "STATE", "CREATED"), *map(_row, found)])
 
@@ -83,7 +85,7 @@ def list_() -> None:
 @users.command()
 @email_argument
 def disable(email: str) -> None:
-    """Let a user in no more; sessions and tokens end at once."""
+    """Disable a user and end their sessions and tokens immediately."""
     accounts = _accounts()
     with accounts.together():
         user = accounts.disable(email)
@@ -94,7 +96,7 @@ def disable(email: str) -> None:
 @users.command()
 @email_argument
 def enable(email: str) -> None:
-    """Let a disabled user in again, with the password that they had."""
+    """Enable a disabled user. The password is unchanged."""
     accounts = _accounts()
     with accounts.together():
         user = accounts.enable(email)
@@ -106,7 +108,7 @@ def enable(email: str) -> None:
 @email_argument
 @password_option
 def password(email: str, password_stdin: bool) -> None:
-    """Set a user's password; sessions and tokens end at once."""
+    """Set a user's password and end their sessions and tokens immediately."""
     accounts = _accounts()
     owner = accounts.known(email)
     given = accounts.hashed(_new_password(password_stdin, owner.email, owner.name))
@@ -120,27 +122,27 @@ def password(email: str, password_stdin: bool) -> None:
 @users.command()
 @email_argument
 def unlink(email: str) -> None:
-    """Forget which account of an OpenID provider is the user's; the next login with this address links anew."""
+    """Unlink a user from their OpenID provider account. Their next single sign-on links it again."""
     accounts = _accounts()
     user = accounts.known(email)
     with accounts.together():
         count = Identities(accounts).forget(user)
         if count:
             accounts.audit.add(Happened.by_command(Event.user_unlinked, user.email))
-    done = "is linked to no account of a provider any more" if count else "was not linked"
+    done = "is no longer linked to a provider account" if count else "was not linked to a provider account"
     click.echo(f"{display_id(user.email)} {done}.")
 
 
 @click.group(cls=AccountsGroup)
 def db() -> None:
-    """Look after the database of the accounts."""
+    """Manage the accounts database."""
 
 
 @db.command("upgrade")
 def upgrade_() -> None:
-    """Bring the tables to those of this version; what they hold stays. To be run again does no harm."""
+    """Upgrade the tables to this version. Data is kept; running it again has no effect."""
     revision = _unprepared().upgrade()
-    click.echo(f"The accounts have the tables of this version (revision {revision}).")
+    click.echo(f"The accounts database is up to date (revision {revision}).")
 
 
 def _accounts() -> Accounts:
@@ -163,7 +165,7 @@ def _new_password(from_stdin: bool, email: str, name: str | None) -> str:
     elif sys.stdin.isatty():
         given = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     else:
-        raise click.ClickException("There is no terminal to ask for the password; give it with --password-stdin.")
+        raise click.ClickException("No terminal to prompt for the password. Use --password-stdin.")
     check_password_policy(given, email=email, name=name)
     return given
 

@@ -78,7 +78,7 @@ def normal_zone(text: str) -> str:
     """Return the zone's name as the database has it; empty for the browser's own. Raises KeptRefused."""
     name = zones().get(text.strip().casefold(), "")
     if text.strip() and not name:
-        raise KeptRefused("zone", "takes the name of a time zone such as Europe/Berlin, or nothing")
+        raise KeptRefused("zone", "must be a time zone name such as Europe/Berlin, or empty")
     return name
 
 
@@ -86,7 +86,7 @@ def normal_name(text: str) -> str:
     """Return a view's name as it is kept. Raises KeptRefused."""
     name = text.strip()
     if not (0 < len(name) <= LONGEST_NAME and name.isprintable()):
-        raise KeptRefused("name", f"takes 1 to {LONGEST_NAME} characters that can be printed")
+        raise KeptRefused("name", f"must have 1 to {LONGEST_NAME} printable characters")
     return name
 
 
@@ -106,7 +106,7 @@ class Kept:
     def set_preferences(self, user_id: str, preferences: Preferences) -> None:
         """Let times be written so from now on. Raises KeptRefused."""
         if preferences.hours not in {None, 12, 24}:
-            raise KeptRefused("hours", "takes 12 or 24, or nothing")
+            raise KeptRefused("hours", "must be 12 or 24, or empty")
         self._prefer(user_id, zone=normal_zone(preferences.zone), hours=preferences.hours)
 
     def views(self, user_id: str) -> tuple[View, ...]:
@@ -130,7 +130,7 @@ class Kept:
         row |= _named(name, query)
         with _taken(row["name"]), self._accounts.session() as session:
             if not _insert_within(session, ViewRow, row | {"created_at": now_in(session)}, MAX_VIEWS):
-                raise KeptConflict("name", f"is one too many: {MAX_VIEWS} views are kept, so remove another one first")
+                raise KeptConflict("name", f"limit of {MAX_VIEWS} views reached; remove another view first")
         return str(row["id"])
 
     def change_view(self, user_id: str, view_id: str, name: str, query: str, *, shared: bool) -> None:
@@ -165,7 +165,7 @@ class Kept:
     def star(self, user_id: str, release_id: str) -> None:
         """Star a release; one that is starred stays so. Raises KeptRefused for one too many, or one with a NUL."""
         if "\0" in release_id:
-            raise KeptRefused("star", "takes no id with a NUL character, which not every database can keep")
+            raise KeptRefused("star", "must not contain a NUL character")
         row = {"user_id": user_id, "release_id": release_id}
         try:
             with self._accounts.session() as session:
@@ -175,7 +175,7 @@ class Kept:
             # It is starred already, or the user is gone.
             return
         if release_id not in self.stars(user_id):
-            raise KeptConflict("star", f"is one too many: {MAX_STARS} are kept, so remove another one first")
+            raise KeptConflict("star", f"limit of {MAX_STARS} stars reached; remove another star first")
 
     def unstar(self, user_id: str, release_id: str) -> None:
         """Take a star away; one that is not there is no error."""
@@ -203,12 +203,12 @@ def _taken(name: object) -> Iterator[None]:
     try:
         yield
     except IntegrityError as exc:
-        raise KeptConflict("name", f"is taken: there is a view called {name} already") from exc
+        raise KeptConflict("name", f"a view named {name} already exists") from exc
 
 
 def _named(name: str, query: str) -> dict[str, Any]:
     if not 0 < len(query) <= LONGEST_QUERY:
-        raise KeptRefused("query", f"takes a filter of the list of 1 to {LONGEST_QUERY:,} characters")
+        raise KeptRefused("query", f"must be a filter of the list with 1 to {LONGEST_QUERY:,} characters")
     return {"name": normal_name(name), "query": query}
 
 

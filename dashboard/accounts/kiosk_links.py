@@ -72,7 +72,7 @@ class KioskLinks:
         with self._transaction() as session:
             lock_user(session, user.id)
             if (session.scalar(own) or 0) >= MOST:
-                raise LinkRefused(f"There are {MOST} links already. Revoke one that is not used any more.")
+                raise LinkRefused(f"The limit of {MOST} links is reached. Revoke an unused link first.")
             session.add(KioskLinkRow(token_hash=hash_of(token), name=named, user_id=user.id, epoch=user.epoch))
         return token
 
@@ -124,5 +124,5 @@ def _seen_by(user: User) -> ColumnElement[bool]:
 def _normal_name(text: str) -> str:
     name = text.strip()
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
-        raise LinkRefused(f"A name takes 1 to {LONGEST_NAME} characters that can be printed.")
+        raise LinkRefused(f"The name must have 1 to {LONGEST_NAME} printable characters.")
     return name

@@ -28,7 +28,7 @@ class AccountsUnavailable(Exception):
     """The database of the accounts does not answer as it should."""
 
     def __init__(self) -> None:
-        super().__init__("The accounts cannot be read at the moment.")
+        super().__init__("The accounts database is unavailable.")
 
 
 class AccountsAway(AccountsUnavailable):

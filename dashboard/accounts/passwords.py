@@ -35,11 +35,11 @@ def check_password_policy(password: str, *, email: str, name: str | None) -> Non
     # Those who guess try capital letters, too.
     typed = _as_bytes(password).decode("utf-8", "replace")
     if is_bad_password(typed) or is_bad_password(typed.casefold()):
-        raise PasswordRefused("This password is one of the most common ones, which are tried first. Take another one.")
+        raise PasswordRefused("This password is too common and easy to guess. Choose a different one.")
     if is_repetition(password):
-        raise PasswordRefused("This password repeats a few characters. Take one of more different ones.")
+        raise PasswordRefused("This password repeats a few characters. Use more different characters.")
     if is_own(password, email, name):
-        raise PasswordRefused("This password is made of your own e-mail address or name. Take another one.")
+        raise PasswordRefused("This password is based on your e-mail address or name. Choose a different one.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Passwords:
 
 
 def _takes(length: int) -> str:
-    return f"A password takes {SHORTEST} to {LONGEST} characters; this one has {length}."
+    return f"The password must have {SHORTEST} to {LONGEST} characters; this one has {length}."
 
 
 def _unmatchable(hasher: PasswordHasher) -> str:

@@ -17,21 +17,23 @@ class UserGone(LookupError):
     """There is no user with this id."""
 
     def __init__(self) -> None:
-        super().__init__("There is no such user (any more).")
+        super().__init__("User not found. It may have been deleted.")
 
 
 class UserChanged(Exception):
     """The user is not as whoever wants to change them has seen."""
 
     def __init__(self) -> None:
-        super().__init__("Somebody else has changed this user meanwhile, so nothing was done. Look again, then decide.")
+        super().__init__(
+            "Conflict: this user has been changed by another admin. Nothing was saved. Reload and try again."
+        )
 
 
 class LastAdmin(Exception):
     """Without this user, nobody would be left who may look after users."""
 
     def __init__(self, email: str) -> None:
-        super().__init__(f"{email} is the last admin who may log in. Make somebody else an admin first.")
+        super().__init__(f"{email} is the last active admin. Make another user an admin first.")
 
 
 class NotAdmin(Exception):

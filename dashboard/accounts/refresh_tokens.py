@@ -24,7 +24,7 @@ class RefreshReused(InvalidToken):
     """A token that was used before: somebody has a copy, so its family has ended. Said once for each family."""
 
     def __init__(self, user_id: str) -> None:
-        super().__init__("A refresh token was used twice.")
+        super().__init__("The refresh token was used twice.")
         self.user_id = user_id
 
 

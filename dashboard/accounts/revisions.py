@@ -29,7 +29,7 @@ def prepare(engine: Engine) -> None:
         return
     if engine.dialect.name != "sqlite":
         raise SettingsError(
-            f"The accounts in {_shown(engine)} are not of this version: run `release-dashboard db upgrade` first."
+            f"The accounts database {_shown(engine)} is not up to date. Run `release-dashboard db upgrade` first."
         )
     upgrade(engine)
 
@@ -46,7 +46,9 @@ def upgrade(engine: Engine) -> str:
         try:
             command.upgrade(scripts, "head")
         except CommandError as exc:
-            raise SettingsError(f"The accounts in {_shown(engine)} were made by a later version: {exc}") from exc
+            raise SettingsError(
+                f"The accounts database {_shown(engine)} was created by a later version: {exc}"
+            ) from exc
         return _revision(connection) or ""
 
 
@@ -64,7 +66,7 @@ def unusable_told(url: str) -> Iterator[None]:
         ) from None
     except (OSError, DBAPIError) as exc:
         mask, reason = Mask(url), exc.orig if isinstance(exc, DBAPIError) else exc.strerror
-        raise SettingsError(f"The accounts in {mask.shown} cannot be opened: {mask.text(str(reason))}") from None
+        raise SettingsError(f"Cannot open the accounts database {mask.shown}: {mask.text(str(reason))}") from None
 
 
 def _is_current(engine: Engine) -> bool:

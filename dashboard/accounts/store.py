@@ -26,7 +26,7 @@ from dashboard.accounts.timeouts import Timeouts
 LONGEST_EMAIL = 254
 # With blanks around.
 LONGEST_TYPED = 400
-NO_EMAIL = "An e-mail address looks like name@example.com, without spaces."
+NO_EMAIL = "Enter an e-mail address such as name@example.com, without spaces."
 LONGEST_NAME = 200
 
 # Asked with every request: without the ORM, and built once, it takes a third of the time.
@@ -46,14 +46,14 @@ class EmailTaken(Exception):
     """There is a user with this e-mail address."""
 
     def __init__(self, email: str) -> None:
-        super().__init__(f"There is a user {email} already.")
+        super().__init__(f"A user {email} already exists.")
 
 
 class UserUnknown(LookupError):
     """There is no user with this e-mail address."""
 
     def __init__(self, email: str) -> None:
-        super().__init__(f"There is no user {email}.")
+        super().__init__(f"User {email} not found.")
 
 
 def normal_email(text: str) -> str:
@@ -79,7 +79,7 @@ def normal_name(text: str | None) -> str | None:
     """Return the name as it is kept; an empty one is none. Raises UserRefused."""
     name = (text or "").strip()
     if len(name) > LONGEST_NAME or not name.isprintable():
-        raise UserRefused(f"A name takes up to {LONGEST_NAME} characters that can be printed.", "name")
+        raise UserRefused(f"The name must have at most {LONGEST_NAME} printable characters.", "name")
     return name or None
 
 

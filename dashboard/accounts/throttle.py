@@ -46,10 +46,10 @@ T = TypeVar("T")
 
 
 class Throttled(Exception):
-    """Too many logins have failed. One may be tried again after so many `seconds`."""
+    """Too many failed sign-ins. One may be tried again after so many `seconds`."""
 
     def __init__(self, seconds: int) -> None:
-        super().__init__("Too many logins have failed.")
+        super().__init__("Too many failed sign-ins.")
         self.seconds = seconds
 
 

@@ -125,53 +125,55 @@ class Api:
             )
         except HTTPError as exc:
             kind = Unreachable if isinstance(exc, ConnectTimeoutError | SSLError | ProxyError) else Away
-            why = f"No dashboard answers at {self._url}: {_reason(exc)}."
-            raise kind(f"{why} Check {URL}, and whether the server runs.") from exc
+            why = f"Cannot reach a dashboard at {self._url}: {_reason(exc)}."
+            raise kind(f"{why} Check {URL}, and that the server is running.") from exc
 
     def _trouble(self, answer: urllib3.BaseHTTPResponse, page: Mapping[str, Any] | None) -> Trouble:
         error = (page or {}).get("error")
         message = clean(error.get("message", "")) if isinstance(error, dict) else ""
         if answer.status == 401:
-            return Trouble(f"The dashboard does not take the token in {TOKEN} (any more). Get a new one, and set it.")
+            return Trouble(f"The token in {TOKEN} is invalid or has expired. Set {TOKEN} to a new one.")
         if answer.status in {429, 502, 503, 504}:
             again = _seconds(answer.headers.get("Retry-After", ""))
             return Unavailable(
-                f"{message or f'The dashboard answers {answer.status}.'} Try again in {again:g} s.", again
+                f"{message or f'The dashboard returned status {answer.status}.'} Try again in {again:g} s.", again
             )
         if not message:
             return self._no_dashboard(answer)
         if answer.status == 404:
-            return Unknown(f"{message} What there is: release-dashboard releases")
+            return Unknown(f"{message} To list releases: release-dashboard releases")
         return WrongUse(message) if answer.status == 422 else Trouble(message)
 
     def _no_dashboard(self, answer: urllib3.BaseHTTPResponse) -> Trouble:
         target = urlsplit(answer.headers.get("Location", ""))
         if 300 <= answer.status < 400 and target.netloc:
             # A token goes nowhere but where it was meant to.
-            return WrongUse(f"{self._url} leads on to {target.scheme}://{target.netloc}. Set {URL} to where it ends.")
-        return WrongUse(f"What answers at {self._url} is no release dashboard (status {answer.status}). Check {URL}.")
+            return WrongUse(
+                f"{self._url} redirects to {target.scheme}://{target.netloc}. Set {URL} to the final address."
+            )
+        return WrongUse(f"The server at {self._url} is not a release dashboard (status {answer.status}). Check {URL}.")
 
 
 def _checked_url(text: str) -> str:
     text = text.strip()
     if not text:
-        raise WrongUse(f"Set {URL} to the dashboard's address, such as https://dashboard.example.com")
+        raise WrongUse(f"Set {URL} to the address of the dashboard, such as https://dashboard.example.com")
     try:
         url = urlsplit(text)
         right = url.scheme in {"http", "https"} and url.hostname and not (url.query or url.fragment or url.port == 0)
     except ValueError:
         right = False
     if not right or "@" in text or not text.isprintable() or " " in text:
-        raise WrongUse(f"{URL} takes an address such as https://dashboard.example.com, and nothing after it.")
+        raise WrongUse(f"{URL} must be an address such as https://dashboard.example.com, without a query.")
     return text.rstrip("/")
 
 
 def _checked_token(text: str) -> str:
     text = text.strip()
     if not text:
-        raise WrongUse(f"Set {TOKEN} to an access token; the README tells how to get one.")
+        raise WrongUse(f"Set {TOKEN} to an API token. Create one on the dashboard's “API tokens” page.")
     if not text.isascii() or not text.isprintable() or " " in text:
-        raise WrongUse(f"{TOKEN} has characters that no token has. Copy it again.")
+        raise WrongUse(f"{TOKEN} contains invalid characters. Copy the token again.")
     return text
 
 
@@ -205,12 +207,12 @@ def _reason(exc: HTTPError) -> str:
     said = cause.strerror if isinstance(cause, OSError) and cause.strerror else ""
     match exc:
         case NameResolutionError():
-            return "there is no such host"
+            return "host not found"
         case SSLError():
             return f"TLS failed ({said or exc})"
         case NewConnectionError() if said:
             return said.lower()
         case TimeoutError():
-            return "nothing came in time"
+            return "timed out"
         case _:
-            return said.lower() or "the connection broke"
+            return said.lower() or "the connection was closed"

@@ -47,23 +47,25 @@ class ClientCommand(click.Command):
             sys.exit(INTERRUPTED)
         except (KeyError, TypeError, ValueError) as exc:
             raise Trouble(
-                f"The dashboard's answer is none that release-dashboard {__version__} understands. Use its own version."
+                f"Unexpected response for release-dashboard {__version__}. Use the dashboard's version of this command."
             ) from exc
 
 
-command = partial(click.command, cls=ClientCommand, epilog="Uses DASHBOARD_URL and DASHBOARD_TOKEN of the environment.")
-json_option = click.option("--json", "as_json", is_flag=True, help="Print the JSON of the API.")
+command = partial(
+    click.command, cls=ClientCommand, epilog="Requires the environment variables DASHBOARD_URL and DASHBOARD_TOKEN."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the API response as JSON.")
 release_argument = click.argument("release", metavar="RELEASE")
 
 
 @command()
-@click.option("-q", "--query", "q", default="", help="The beginning of the ids to list.")
-@click.option("--phase", multiple=True, help="running, succeeded, failed, ...; may be repeated.")
-@click.option("--since", default="", help="Started since: a date, or 24h, 7d.")
-@click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True, help="How many at most.")
+@click.option("-q", "--query", "q", default="", help="List releases whose ID starts with this text.")
+@click.option("--phase", multiple=True, help="Phase, such as running, succeeded or failed. Repeatable.")
+@click.option("--since", default="", help="Started since: a date, 24h or 7d.")
+@click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True, help="Maximum number of releases.")
 @json_option
 def releases(q: str, phase: tuple[str, ...], since: str, limit: int, as_json: bool) -> None:
-    """List releases: what runs, then what has ended."""
+    """List releases: those in progress, then those that have ended."""
     given = {"q": q, "phase": ",".join(phase), "since": since, "page_size": str(limit)}
     page = Api.from_environment().get("/releases", {name: value for name, value in given.items() if value}).page
     click.echo(one_json(page) if as_json else "\n".join(list_lines(page, Terminal.now())))
@@ -71,9 +73,7 @@ def releases(q: str, phase: tuple[str, ...], since: str, limit: int, as_json: bo
 
 @command()
 @release_argument
-@click.option(
-    "--watch", is_flag=True, help="Show it as it goes on, and end when it has ended, with its phase's status."
-)
+@click.option("--watch", is_flag=True, help="Update until the release ends. The exit status depends on its phase.")
 @json_option
 def show(release: str, watch: bool, as_json: bool) -> None:
     """Show a release as a tree."""
@@ -90,13 +90,21 @@ def show(release: str, watch: bool, as_json: bool) -> None:
 
 @command()
 @release_argument
-@click.option("--phase", multiple=True, default=("succeeded",), show_default=True, help="May be repeated.")
-@click.option("--timeout", type=click.IntRange(1, 7 * 86_400), default=600, show_default=True, help="In seconds.")
+@click.option(
+    "--phase", multiple=True, default=("succeeded",), show_default=True, help="Phase to wait for. Repeatable."
+)
+@click.option(
+    "--timeout",
+    type=click.IntRange(1, 7 * 86_400),
+    default=600,
+    show_default=True,
+    help="Maximum time to wait, in seconds.",
+)
 @json_option
 def wait(release: str, phase: tuple[str, ...], timeout: int, as_json: bool) -> None:
-    """Wait until a release is in a phase: exit status 0, or 8 if it succeeded and parts of it failed.
+    """Wait until a release is in a phase: exit status 0, or 8 if it succeeded with failed parts.
 
-    It ends at once if the release ends in another phase.
+    Stop waiting as soon as the release ends in a different phase.
     """
     began = time.monotonic()
     paths = [f"{path}/wait" for path in _paths(release)]

@@ -21,7 +21,7 @@ def list_lines(page: Mapping[str, Any], terminal: Terminal) -> list[str]:
     items = page["items"]
     lines = not_current(page, terminal)
     if not items:
-        return [*lines, "No release matches." if page["total"] == 0 else "This page is empty."]
+        return [*lines, "No results." if page["total"] == 0 else "This page is empty."]
     width = max(cells(clean(item["id"])) for item in items)
     # In a file an id is for programs.
     width = width if terminal.columns is None else min(width, LONGEST_NAME)
@@ -51,22 +51,22 @@ def _rows(page: Row, terminal: Terminal, room: int | None) -> list[str]:
 def log_line(page: Mapping[str, Any]) -> tuple[str, str]:
     """When it was so, and how a release stands, in a line for a log."""
     said = "  ".join(filter(None, (clean(page["name"]), overall(page), progress(page), cause(page))))
-    return _clock(page["as_of"]), "  ".join([said, *(["not current"] if page["stale"] else [])])
+    return _clock(page["as_of"]), "  ".join([said, *(["out of date"] if page["stale"] else [])])
 
 
 def not_current(page: Mapping[str, Any], terminal: Terminal) -> list[str]:
     """A line that says so, where what is known may be out of date."""
     if not page["stale"]:
         return []
-    why = clean((page["reason"] or {}).get("message") or "something newer may exist")
-    return [terminal.line((f"Not current: as of {_clock(page['as_of'])}. {why}", Ink("yellow", bold=True)))]
+    why = clean((page["reason"] or {}).get("message") or "newer data may exist")
+    return [terminal.line((f"Out of date: as of {_clock(page['as_of'])}. {why}", Ink("yellow", bold=True)))]
 
 
 def standing(row: Row) -> str:
     """The phase of a row in words, with the rollout's own word where the phase says little."""
     phase, state = clean(row["phase"]).replace("_", " "), clean(row["state"] or "").replace("_", " ")
     says = row["phase"] in {"paused", "unknown"} and state and state != phase
-    return f"{phase}, says “{cut(state, LONGEST_NAME)}”" if says else phase
+    return f"{phase}, reported as “{cut(state, LONGEST_NAME)}”" if says else phase
 
 
 def overall(page: Row) -> str:

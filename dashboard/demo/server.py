@@ -79,7 +79,7 @@ class EmbeddedTemporal:
         try:
             ports.check("127.0.0.1", self.port)
         except ports.PortRefused as exc:
-            raise DemoError(f"{exc}: choose another for Temporal") from exc
+            raise DemoError(f"{exc}. Choose another port for Temporal") from exc
         argv = [_binary(), "server", "start-dev", "--ip", "127.0.0.1", "--log-level", "error"]
         argv += ["--port", str(self.port), "--http-port", str(self._http_port), "--disable-config-file"]
         argv += ["--ui-ip", "127.0.0.1", "--ui-port", str(self._ui_port)] if self._ui_port else ["--headless"]
@@ -108,7 +108,7 @@ class EmbeddedTemporal:
         end = time.monotonic() + seconds
         while not self.answers():
             if time.monotonic() > end:
-                raise DemoError(f"The embedded Temporal does not answer after {seconds:g} s")
+                raise DemoError(f"The embedded Temporal did not respond within {seconds:g} s")
             time.sleep(LOOK_AGAIN_SECONDS)
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:

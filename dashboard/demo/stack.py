@@ -60,7 +60,7 @@ def run(options: Options) -> int:
         with _only_one(options.data_dir) as lock:
             return Stack(options, lock, asked_to_stop).run()
     except ports.PortRefused as exc:
-        _say(f"{exc}. Choose another: PORT=9000 make demo, or release-dashboard demo --port 9000", err=True)
+        _say(f"{exc}. Choose another port: PORT=9000 make demo, or release-dashboard demo --port 9000", err=True)
     except (Busy, SettingsError) as exc:
         _say(str(exc), err=True)
     return 2
@@ -81,7 +81,7 @@ def _only_one(data_dir: Path) -> Iterator[int]:
         raise SettingsError(text) from exc
     try:
         if not _lock(descriptor):
-            raise Busy(f"The demo is running already with the data in {data_dir / 'demo'}")
+            raise Busy(f"The demo is already running with the data in {data_dir / 'demo'}")
         yield descriptor
     finally:
         os.close(descriptor)
@@ -114,7 +114,7 @@ class Stack:
             self._start()
             self._watch()
         except DemoError as exc:
-            _say(f"{exc}. The demo stops.", err=True)
+            _say(f"{exc}. Stopping the demo.", err=True)
             return 1
         finally:
             stop([child for name, child in self._parts.items() if name != "temporal"], USERS_STOP_SECONDS)
@@ -136,13 +136,13 @@ class Stack:
         self._wait(
             {
                 f"Temporal ready on {self._temporal.address}": self._temporal.answers,
-                f"Temporal's own pages on {self._temporal.ui_address}": self._temporal.shows,
+                f"Temporal UI on {self._temporal.ui_address}": self._temporal.shows,
                 "Sample releases started": self._samples_started,
                 "Dashboard ready": self._dashboard_answers,
             }
         )
         if not self._asked_to_stop.is_set():
-            _say(f"\n  http://127.0.0.1:{self._options.port}\n  Log in as {EMAIL} with password {PASSWORD}\n")
+            _say(f"\n  http://127.0.0.1:{self._options.port}\n  Sign in as {EMAIL} with password {PASSWORD}\n")
 
     def _start_dashboard(self) -> None:
         port = str(self._options.port)
@@ -180,7 +180,7 @@ class Stack:
                 del steps[step]
                 _say(f"{step} ({time.monotonic() - self._began:.1f} s)")
             if time.monotonic() - self._began > START_SECONDS:
-                raise DemoError(f"Not done after {START_SECONDS:g} s: {', '.join(steps)}; logs are in {self._logs}")
+                raise DemoError(f"Not ready after {START_SECONDS:g} s: {', '.join(steps)}; logs are in {self._logs}")
             if self._asked_to_stop.wait(LOOK_AGAIN_SECONDS):
                 return
 
@@ -212,7 +212,7 @@ class Stack:
         if dashboard.alive:
             _say(f"Dashboard reloaded ({time.monotonic() - began:.1f} s)")
         else:
-            _say(f"The dashboard cannot start; its log is {dashboard.log}. It waits for the next change.", err=True)
+            _say(f"The dashboard cannot start; see its log {dashboard.log}. Waiting for the next change.", err=True)
 
 
 def _say(text: str, *, err: bool = False) -> None:

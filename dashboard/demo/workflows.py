@@ -101,7 +101,7 @@ class ReleaseWorkflow:
             return
         for node in (wave, self._rollout.release):
             self._rollout.say(node, "awaiting_approval", workflow.now())
-        workflow.set_current_details(f"**{planned.name}** waits for approval (signal `approve`).")
+        workflow.set_current_details(f"**{planned.name}** is waiting for approval (signal `approve`).")
         await workflow.wait_condition(lambda: self._approved)
         for node in (wave, self._rollout.release):
             self._rollout.say(node, "in_progress", workflow.now())

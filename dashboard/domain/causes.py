@@ -16,12 +16,12 @@ from dashboard.domain.problems import ProblemCode
 from dashboard.domain.rollup import cause_of, paused_because
 from dashboard.domain.texts import cut
 
-NOT_TOLD = "No reason is told"
+NOT_TOLD = "No reason reported"
 # Why a release does not answer while its workflow task fails.
 _FOLLOWS_FROM_FAILING_TASK = frozenset(
     {ProblemCode.TASK_FAILING, ProblemCode.QUERY_FAILED, ProblemCode.QUERY_TIMED_OUT, ProblemCode.NO_WORKER}
 )
-TERMINATED = "It was terminated in Temporal"
+TERMINATED = "Terminated in Temporal"
 # The parts of a release that ended in one of these ended with it.
 _ENDED_WITH_ALL = frozenset({Phase.FAILED, Phase.TIMED_OUT, Phase.TERMINATED, Phase.CANCELLED})
 

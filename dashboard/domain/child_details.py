@@ -17,7 +17,7 @@ ENDS_FOR_A_REASON = frozenset({Status.FAILED, Status.TERMINATED, Status.TIMED_OU
 _UNTOUCHED = 3
 # The reason that Temporal itself gives for a child workflow that it terminates with its parent.
 BY_PARENT = "by parent close policy"
-_TASK_FAILS = Failure("", "its task is tried again and again")
+_TASK_FAILS = Failure("", "the workflow task is retrying")
 
 
 def task_attempt(task: FailingTask) -> Attempt:
@@ -41,16 +41,18 @@ def waits_for_worker(run: Execution) -> Problem | None:
         return None
     step = "first" if run.history_length is not None and run.history_length <= _UNTOUCHED else "next"
     since = run.waiting_since.strftime("%H:%M:%S UTC")
-    text = f"No worker takes its {step} step, which has waited since {since} on the task queue {run.task_queue}: "
+    text = f"No worker is picking up its {step} step, waiting since {since} on task queue {run.task_queue}: "
     return Problem(ProblemCode.NO_WORKER, text + who_polls(run))
 
 
 def untaken_activity(attempt: Attempt) -> Problem:
     """What to say of an activity that waits on a task queue which no worker polls."""
-    since = f", which has waited since {attempt.untaken_since:%H:%M:%S} UTC" if attempt.untaken_since else ""
-    text = f"No worker takes its activity {attempt.label}{since} on the task queue {attempt.task_queue}: "
+    since = f", waiting since {attempt.untaken_since:%H:%M:%S} UTC" if attempt.untaken_since else ""
+    text = f"No worker is picking up its activity {attempt.label}{since} on task queue {attempt.task_queue}: "
     # A worker that has its hands full does not poll.
-    return Problem(ProblemCode.NO_WORKER, f"{text}none polls it for activities now. They may be gone, or all busy.")
+    return Problem(
+        ProblemCode.NO_WORKER, f"{text}no worker is polling it for activities. Workers may be down or all busy."
+    )
 
 
 def who_polls(run: Execution) -> str:
@@ -59,14 +61,16 @@ def who_polls(run: Execution) -> str:
     if pollers is None:
         return "is a worker polling it?"
     if pollers.last_at is None:
-        return "no worker polls it."
+        return "no worker is polling it."
     wanted = run.version or pollers.current
     if wanted in pollers.versions:
         latest = pollers.last_at.strftime("%H:%M:%S UTC")
-        return f"workers polled it (the latest at {latest}) and have not taken this step. They may be busy, or gone."
+        return (
+            f"workers have polled it (most recently at {latest}) but not picked up this step. They may be busy or down."
+        )
     versions = ", ".join(version or "none" for version in pollers.versions)
     needed = f"version {wanted}" if wanted else "a worker without a version"
-    return f"workers poll it, but none takes this step. It needs {needed}, and the workers have {versions}."
+    return f"workers are polling it, but none can run this step. It requires {needed}; the workers have {versions}."
 
 
 def at_work(run: Execution) -> Problem | None:
@@ -74,8 +78,8 @@ def at_work(run: Execution) -> Problem | None:
     if run.task_since is None or run.failing_task or run.status.closed:
         return None
     since = run.task_since.strftime("%H:%M:%S UTC")
-    text = f"At work: the worker has held the workflow task since {since} (a local activity may be running)."
-    return Problem(ProblemCode.AT_WORK, f"{text} It answers no query meanwhile.")
+    text = f"Busy: a worker has been running the workflow task since {since} (possibly a local activity)."
+    return Problem(ProblemCode.AT_WORK, f"{text} Queries are not answered until it completes.")
 
 
 def with_details(row: Entity, run: Execution, now: datetime | None, tried: Attempt | None = None) -> Entity:
@@ -134,7 +138,7 @@ def _not_known(run: Execution, now: datetime | None) -> Problem | None:
     if run.described_at is None:
         return None if now - run.started_at < DESCRIBED_LATELY else NEVER_DESCRIBED
     since = run.described_at.strftime("%H:%M:%S UTC")
-    return Problem(ProblemCode.NOT_DESCRIBED, f"What it waits for is as of {since}: it was not described since.")
+    return Problem(ProblemCode.NOT_DESCRIBED, f"Its pending work is as of {since} and has not been refreshed since.")
 
 
 def _no_reason(run: Execution) -> Problem | None:
@@ -143,11 +147,11 @@ def _no_reason(run: Execution) -> Problem | None:
     return run.gaps[0] if run.gaps else None
 
 
-NEVER_DESCRIBED = Problem(ProblemCode.NOT_DESCRIBED, "What it waits for was not read yet: it is described in its turn.")
+NEVER_DESCRIBED = Problem(ProblemCode.NOT_DESCRIBED, "Its pending work has not been loaded yet.")
 NO_REASON_YET = {
-    Status.FAILED: Problem(ProblemCode.REASON_NOT_READ, "Why it failed was not read yet."),
-    Status.TERMINATED: Problem(ProblemCode.REASON_NOT_READ, "Why it was terminated was not read yet."),
-    Status.TIMED_OUT: Problem(ProblemCode.REASON_NOT_READ, "Which time limit it exceeded was not read yet."),
+    Status.FAILED: Problem(ProblemCode.REASON_NOT_READ, "The reason for the failure has not been loaded yet."),
+    Status.TERMINATED: Problem(ProblemCode.REASON_NOT_READ, "The reason for the termination has not been loaded yet."),
+    Status.TIMED_OUT: Problem(ProblemCode.REASON_NOT_READ, "The exceeded timeout has not been loaded yet."),
 }
 
 
@@ -169,7 +173,7 @@ def left_running(ended: Execution, what: str, other: Problem | None = None) -> P
     """What to say of a workflow that runs on after what it was part of has ended; `other` is what is wrong with it."""
     how = _HOW_IT_ENDED.get(ended.status, "ended")
     at = f" at {ended.closed_at.strftime('%Y-%m-%d %H:%M UTC')}" if ended.closed_at else ""
-    text = f"It still runs, left behind: its {what} {how}{at}."
+    text = f"Still running, left behind: its {what} {how}{at}."
     if other and other.code is ProblemCode.NO_WORKER:
         text = f"{text} {other.message}"
     return Problem(ProblemCode.LEFT_RUNNING, text)

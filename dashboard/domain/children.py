@@ -63,7 +63,7 @@ def _still_listed(root: Entity, release: Execution, runs: Iterable[Execution]) -
         return root
     text = (
         f"The release has ended, and Temporal still lists {listed:,} of its workflows as running: "
-        "they were left behind, or the list is some seconds late. Each is described to find out."
+        "they were left behind, or the list is a few seconds late. The dashboard is checking each of them."
     )
     return replace(root, problem=Problem(ProblemCode.LAGGING, text))
 
@@ -174,7 +174,7 @@ def _after_its_last_run(row: Entity, origin: Origin) -> Entity:
     """The row of a run that waits for its time on a schedule, with how the run before it failed, if it did."""
     if origin.initiator is not Initiator.CRON or origin.failure is None or row.error:
         return row
-    return replace(row, error=f"Its last run failed: {origin.failure.root_cause.line}")
+    return replace(row, error=f"Last run failed: {origin.failure.root_cause.line}")
 
 
 def _before_its_attempt(row: Entity, run: Execution, children: Children) -> Entity:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 # Stand for the words of a failure that cannot be read. They are no causes: different failures share them.
-ENCRYPTED = "This failure is encrypted: only the codec of its owner can read it."
-UNREADABLE = "This failure cannot be read."
+ENCRYPTED = "This failure is encrypted and can be read only with its owner's codec."
+UNREADABLE = "This failure could not be decoded."
 NO_CAUSES = frozenset({ENCRYPTED, UNREADABLE})
 
 # Activity ids that an SDK makes where the workflow names none: a number, or a UUID.
@@ -123,7 +123,7 @@ class Attempt:
         if self.last_failure is None:
             return None
         line = cut(self.last_failure.root_cause.line)
-        return f"The workflow's own code fails: {line}" if self.kind is AttemptKind.WORKFLOW_TASK else line
+        return f"Workflow code is failing: {line}" if self.kind is AttemptKind.WORKFLOW_TASK else line
 
     @property
     def brief(self) -> "Attempt":

@@ -4,8 +4,8 @@ from dashboard.domain.entities import Execution, Pause, Status
 from dashboard.domain.problems import Problem, ProblemCode
 
 _MEANWHILE = (
-    " While it is paused, Temporal passes on no query or update to it: what it last said may be shown, and its worker "
-    "may be well."
+    " While it is paused, Temporal delivers no queries or updates to it. Its last reported state may be shown; its "
+    "worker may be healthy."
 )
 
 
@@ -14,7 +14,7 @@ def problem_of(execution: Execution) -> Problem | None:
     if execution.status is Status.PAUSED:
         return paused(execution.pause)
     if execution.status_code is not None:
-        text = f"Temporal gives it a status that this dashboard does not know (number {execution.status_code})."
+        text = f"Temporal reports a status that this dashboard does not support (code {execution.status_code})."
         return Problem(ProblemCode.UNKNOWN_STATUS, text)
     return execution.gaps[0] if execution.gaps else None
 

@@ -134,9 +134,9 @@ def is_whole(text: str) -> bool:
 def _search_text(text: str) -> str:
     text = text.strip()
     if len(text) > MAX_RELEASE_ID_BYTES:
-        raise MalformedFilter("q", f"takes at most {MAX_RELEASE_ID_BYTES:,} characters")
+        raise MalformedFilter("q", f"must have at most {MAX_RELEASE_ID_BYTES:,} characters")
     if any(unicodedata.category(character) in {"Cc", "Cs"} for character in text):
-        raise MalformedFilter("q", "takes no control characters")
+        raise MalformedFilter("q", "must not contain control characters")
     return text
 
 
@@ -145,10 +145,10 @@ def _phases(texts: Iterable[str]) -> tuple[Phase, ...]:
     wrong = next((word for word in asked if word not in TOLD_BY_STATUS), None)
     if wrong is None:
         return tuple(phase for phase in TOLD_BY_STATUS if phase in asked)
-    takes = f"takes {', '.join(TOLD_BY_STATUS)}"
+    takes = f"must be one of {', '.join(TOLD_BY_STATUS)}"
     if wrong in Phase.__members__.values():
         raise MalformedFilter(
-            "phase", f"{takes}. Only the rollout itself knows whether it is {wrong}: Temporal cannot look for that"
+            "phase", f"{takes}. Temporal cannot search for {wrong}: only the rollout itself reports it"
         )
     raise MalformedFilter("phase", takes)
 
@@ -173,7 +173,8 @@ def read_moment(name: str, text: str) -> Moment | None:
 
 def _not_a_moment(name: str) -> MalformedFilter:
     return MalformedFilter(
-        name, "takes a date or time such as 2026-01-31 or 2026-01-31T09:30:00Z (UTC if no zone is given), or 24h or 7d"
+        name,
+        "must be a date or time such as 2026-01-31 or 2026-01-31T09:30:00Z (UTC if no zone is given), or 24h or 7d",
     )
 
 

@@ -80,7 +80,7 @@ def _unique(root_id: str, nodes: Sequence[Node]) -> tuple[list[Node], dict[str, 
             continue
         kept = first.setdefault(node.id, node)
         if kept.parent != node.parent:
-            text = "Temporal has runs of this workflow under two parents; it stands under that of the newest run."
+            text = "This workflow has runs under two parents; it is shown under the parent of the newest run."
             problems[node.id] = Problem(ProblemCode.TWO_PARENTS, text)
     return list(first.values()), problems
 
@@ -111,7 +111,7 @@ def _parents_first(root_id: str, nodes: Sequence[Node]) -> list[tuple[Node, str,
     place(loose, Problem(ProblemCode.ORPHAN, "Temporal does not list the parent of this workflow."))
     for node in nodes:
         # What is left hangs together in circles: cut open at the first of each.
-        place([node], Problem(ProblemCode.CYCLE, "This workflow is, by its parents, below itself."))
+        place([node], Problem(ProblemCode.CYCLE, "This workflow is its own ancestor."))
     return order
 
 
@@ -126,10 +126,10 @@ def _plant(node: Node, line: _Line, problem: Problem | None, ids: set[str]) -> _
     if problem:
         branch.blame(problem.code, problem.message)
     if row.id in ids:
-        branch.blame(ProblemCode.MALFORMED, f"Another row of this release has the same id as this {row.type}.")
+        branch.blame(ProblemCode.MALFORMED, f"Another row of this release has the same ID as this {row.type}.")
     ids.add(row.id)
     if place is not parent:
-        text = f"Temporal shows this {row.type} under {parent.row.id or parent.row.name}, where none belongs."
+        text = f"Unexpected parent for a {row.type}: {parent.row.id or parent.row.name}."
         branch.blame(ProblemCode.MISPLACED, text)
     place.children.append(branch)
     return (*kept, branch)
@@ -192,7 +192,7 @@ def _further_bundles(cluster: _Branch, ids: set[str]) -> Iterator[_Branch]:
     bundles = [child for child in cluster.children if child.row.type is EntityType.BUNDLE]
     for bundle in bundles[1:]:
         cluster.children.remove(bundle)
-        text = f"Temporal shows more than one bundle under {cluster.row.id}; this is another of them."
+        text = f"{cluster.row.id} has more than one bundle; this is an additional one."
         beside = _made_up(bundle.row.id, f"{cluster.row.name}, more", text, ids, cluster.depth)
         beside.children = [bundle]
         yield beside
@@ -201,9 +201,9 @@ def _further_bundles(cluster: _Branch, ids: set[str]) -> Iterator[_Branch]:
 def _left_out(top: _Branch, shown: int, left_out: int) -> _Branch:
     """A row of the type that the release has below it, for all that is not shown."""
     kind = top.children[-1].row.type if top.children else EntityType.APP
-    text = f"{left_out:,} more workflows of this release are left out here: it shows {shown:,}."
+    text = f"{left_out:,} more workflows of this release are not shown: the limit is {shown:,}."
     problem = Problem(ProblemCode.TRUNCATED, text)
-    row = Entity(f"{kind}:(left-out)", kind, "", Phase.UNKNOWN, f"{left_out:,} left out", problem=problem)
+    row = Entity(f"{kind}:(left-out)", kind, "", Phase.UNKNOWN, f"{left_out:,} not shown", problem=problem)
     return _Branch(row, _DEPTH[kind], 1)
 
 

@@ -56,16 +56,16 @@ def flaw_of(text: str) -> str:
     """Why a text is no entity id, in words for people; empty where it is one. A tree asks this of each of its rows."""
     prefix, colon, identifier = text.partition(":")
     if not colon:
-        return "an id has the form type:identifier, such as release:rel-2025-01"
+        return "an ID has the form type:identifier, such as release:rel-2025-01"
     if prefix not in _TYPES:
-        return f"an id begins with one of {', '.join(EntityType)}, then a colon"
+        return f"an ID starts with one of {', '.join(EntityType)}, then a colon"
     if not identifier:
         return "the part after the colon is missing"
     if len(identifier) > MAX_IDENTIFIER:
         return f"the part after the colon has more than {MAX_IDENTIFIER} characters"
     # Of all white space only the blank counts as printable.
     if " " in identifier or not identifier.isprintable():
-        return "the part after the colon has white space or characters that cannot be printed"
+        return "the part after the colon contains white space or unprintable characters"
     return ""
 
 
@@ -78,7 +78,7 @@ def parse_release_id(text: str) -> str:
     except UnicodeEncodeError as exc:
         raise MalformedId(text, "it is not valid UTF-8") from exc
     if size > MAX_RELEASE_ID_BYTES:
-        raise MalformedId(text, f"a workflow id has at most {MAX_RELEASE_ID_BYTES:,} bytes, and this has {size:,}")
+        raise MalformedId(text, f"a workflow ID has at most {MAX_RELEASE_ID_BYTES:,} bytes, and this one has {size:,}")
     return text
 
 

@@ -65,8 +65,8 @@ def _counted(release: Release) -> Overall:
 def _own_text(release: Release) -> str:
     """What is wrong with the release's own workflow."""
     if release.execution.failing_task:
-        return "its own code fails"
-    return "no worker takes its next step" if release.execution.waiting_since else ""
+        return "workflow code is failing"
+    return "no worker is picking up its next step" if release.execution.waiting_since else ""
 
 
 def failed_text(parts: Parts) -> str:
@@ -88,7 +88,7 @@ def stalled_text(parts: Parts) -> str:
     """Say of how many parts no worker takes the next step; empty where there are none."""
     if not parts.stalled:
         return ""
-    return f"no worker takes the next step of {parts.stalled:,} part{'' if parts.stalled == 1 else 's'}"
+    return f"no worker is picking up the next step of {parts.stalled:,} part{'' if parts.stalled == 1 else 's'}"
 
 
 def retrying_text(count: int) -> str:

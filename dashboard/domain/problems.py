@@ -98,12 +98,12 @@ class ReleaseNotFound(NotFound):
     """Temporal knows no execution with this release id. `last_seen` says how it stood when it still did."""
 
     def __init__(self, release_id: str, last_seen: str = "") -> None:
-        never = "It may never have started, its name may be spelled differently, or it"
+        never = "It may never have started, its ID may be misspelled, or it"
         why = f"{last_seen} It" if last_seen else never
         super().__init__(
             release_id,
-            f"Temporal knows no release with this id. {why} ended longer ago than the namespace keeps (its retention)"
-            f"{', or somebody deleted it' if last_seen else ''}.",
+            f"Temporal has no release with this ID. {why} ended before the retention period of the namespace"
+            f"{', or was deleted' if last_seen else ''}.",
         )
 
 
@@ -113,14 +113,14 @@ class RunNotFound(NotFound):
     def __init__(self, release_id: str, run_id: str) -> None:
         super().__init__(
             release_id,
-            f"Temporal knows no run {run_id} of this release. It may have ended longer ago than the namespace keeps "
-            "(its retention). The release's own address, without a run, shows its latest.",
+            f"Temporal has no run {run_id} of this release. It may have ended before the retention period of the "
+            "namespace. Open the release without a run ID to see its latest run.",
         )
 
 
 class EntityNotFound(NotFound):
-    """The release has no entity with this id."""
+    """The release has no entity with this ID."""
 
     def __init__(self, release_id: str, entity_id: str) -> None:
-        super().__init__(entity_id, f"The release {release_id} has no entity with this id.")
+        super().__init__(entity_id, f"The release {release_id} has no entity with this ID.")
         self.release_id = release_id

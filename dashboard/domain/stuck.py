@@ -8,7 +8,7 @@ from dashboard.domain.overall import overall
 from dashboard.domain.parts import Parts, parts_of
 from dashboard.domain.phases import Phase
 
-WHY = "nothing is pending in it that would go on by itself"
+WHY = "nothing is pending that would continue on its own"
 # A release is watched for so long before it is called stuck: what it does may show in its history alone.
 CONFIRM = timedelta(minutes=1)
 _MAY_MOVE = frozenset({Phase.PENDING, Phase.RUNNING, Phase.UNKNOWN})

@@ -33,5 +33,5 @@ class Asker:
             try:
                 return self._loop.call(make, self.timeout + GRACE)
             except DeadlineExceeded as exc:
-                problem = Problem(ProblemCode.TIMED_OUT, "Temporal did not answer in time.", str(exc))
+                problem = Problem(ProblemCode.TIMED_OUT, "Temporal did not respond in time.", str(exc))
                 raise SourceUnavailable(problem) from exc

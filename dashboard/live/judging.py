@@ -29,7 +29,7 @@ def unanswered(execution: Execution, problem: Problem) -> Release:
 
 def _fault(execution: Execution, exc: Exception) -> Problem:
     log.exception("not_judged", release_id=execution.workflow_id)
-    text = "This release cannot be shown whole: this dashboard does not understand what it was told of it."
+    text = "This release can be shown only in part: some of its data could not be interpreted."
     return Problem(ProblemCode.UNDECODABLE, text, type(exc).__name__)
 
 

@@ -33,4 +33,4 @@ class LastSeen:
         known = self._seen.get(release_id)
         if known is None:
             return ""
-        return f"It was last seen here at {known.as_of:%Y-%m-%d %H:%M:%S} UTC: {known.words}."
+        return f"Last seen at {known.as_of:%Y-%m-%d %H:%M:%S} UTC: {known.words}."

@@ -103,7 +103,7 @@ def same_row(last: Snapshot[Row], reading: Reading, at: datetime) -> Snapshot[Ro
 
 def _unanswered(last: Snapshot[Row] | None, reading: Reading, at: datetime) -> Snapshot[Row]:
     """The row of a release that did not answer: its last words, marked, under what Temporal knows of it now."""
-    problem = reading.problem or Problem(ProblemCode.MISSING, "The release was not asked.")
+    problem = reading.problem or Problem(ProblemCode.MISSING, "The release was not queried.")
     # What was said of it before it began says nothing of how it goes.
     if last is None or last.value.reading.said is None or last.value.reading.scheduled:
         return _snapshot(Row(_bare(unanswered(reading.execution, problem)), reading), at)
@@ -121,7 +121,7 @@ def of_execution(row: Row, execution: Execution) -> Release:
     """A row's release under what is known of its execution now."""
     known, brief = row.release, _brief(execution)
     if row.reading.said is None:
-        problem = known.root.problem or Problem(ProblemCode.MISSING, "The release was not asked.")
+        problem = known.root.problem or Problem(ProblemCode.MISSING, "The release was not queried.")
         return _bare(unanswered(brief, problem))
     if execution.status is known.execution.status:
         return replace(known, execution=_with_described(brief, known.execution))
@@ -158,7 +158,7 @@ def newest(listed: Execution, known: Execution) -> Execution:
     return known
 
 
-UNREAD = Problem(ProblemCode.NOT_READ, "This release has not been read yet; it comes at one of the next reads.")
+UNREAD = Problem(ProblemCode.NOT_READ, "This release has not been loaded yet.")
 
 
 class KnownRows(Mapping[RowKey, Reading]):

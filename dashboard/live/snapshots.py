@@ -20,10 +20,10 @@ K = TypeVar("K", bound=Hashable)
 # A list, or a tree of child workflows, that is older than this is no longer the latest, whatever the reason.
 LISTED_AGE = timedelta(seconds=10)
 
-BUSY = Problem(ProblemCode.BUSY, "Too many requests are waiting for Temporal already.")
+BUSY = Problem(ProblemCode.BUSY, "Too many requests are waiting for Temporal.")
 BEHIND = Problem(
     ProblemCode.BEHIND,
-    "The next look at Temporal is late: more is watched than may be asked for at once, or Temporal answers slowly.",
+    "The next update is late: too many open pages for the rate limit, or Temporal is slow.",
 )
 
 

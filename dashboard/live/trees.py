@@ -53,7 +53,7 @@ def seen_or_last(
     """What was read; where the release did not answer, its last words, under what Temporal knows of it now."""
     if reading.said:
         return _listed(_seen(judge(reading.execution, reading.said), reading, as_of, last), reading)
-    problem = reading.problem or Problem(ProblemCode.MISSING, "The release was not asked.")
+    problem = reading.problem or Problem(ProblemCode.MISSING, "The release was not queried.")
     # What was said of it before it began says nothing of how it goes.
     if last is None or known is None or known.said is None or known.scheduled or _other_run(known, reading):
         return _seen(unanswered(reading.execution, problem), reading, as_of, None)

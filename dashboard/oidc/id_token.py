@@ -16,7 +16,7 @@ from dashboard.oidc.errors import NotProven
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"]
 # By how many seconds the provider's clock may be apart from ours.
 LEEWAY = 60
-UNPROVEN = "The provider's answer does not prove who you are. Try again, or tell whoever looks after the dashboard."
+UNPROVEN = "The provider's response could not be verified. Try again, or contact your dashboard administrator."
 
 
 class UnknownKey(NotProven):
@@ -34,7 +34,7 @@ def key_set(found: dict[str, Any]) -> KeySet:
     try:
         return KeySet.import_key_set({"keys": keys})
     except (JoseError, ValueError, TypeError, KeyError) as exc:
-        raise fault("malformed_keys", "keys that cannot be used") from exc
+        raise fault("malformed_keys", "unusable keys") from exc
 
 
 def verified(
@@ -61,7 +61,7 @@ def _check(token: jwt.Token, access_token: object, now: datetime, issuer: str, c
     try:
         CodeIDToken(token.claims, token.header, options, given).validate(int(now.timestamp()), LEEWAY)
     except ExpiredTokenError as exc:
-        raise NotProven("expired", "The provider's answer is too old. The clocks may be apart.") from exc
+        raise NotProven("expired", "The provider's response is too old. The clocks may differ.") from exc
     except (InvalidClaimError, MissingClaimError) as exc:
         raise NotProven(f"wrong_{exc.claim}", UNPROVEN) from exc
     except (JoseError, ValueError, TypeError) as exc:

@@ -24,7 +24,7 @@ class Metadata:
     def of(cls, found: Mapping[str, Any], issuer: str) -> Self:
         """Read the document of this issuer. Raises ProviderFault if it is another's, or leads where nothing is safe."""
         if found.get("issuer") != issuer:
-            raise ProviderFault("another_issuer", "The provider calls itself by another name than OIDC_ISSUER does.")
+            raise ProviderFault("another_issuer", "The provider's issuer does not match OIDC_ISSUER.")
         methods = found.get("token_endpoint_auth_methods_supported", [_BASIC])
         by_post = isinstance(methods, list) and _BASIC not in methods and _POST in methods
         names = ("authorization_endpoint", "token_endpoint", "jwks_uri")
@@ -34,5 +34,5 @@ class Metadata:
 
 def _address(value: object) -> str:
     if not isinstance(value, str) or not is_safe(value):
-        raise fault("unusable_metadata", "addresses that cannot be used")
+        raise fault("unusable_metadata", "unusable addresses")
     return value

@@ -17,11 +17,11 @@ def identity_of(claims: Mapping[str, Any]) -> Identity:
     """Who it is. Raises NotProven without a subject, NotAdmitted without an address that is theirs."""
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_SUBJECT or not subject.isprintable():
-        raise NotProven("unusable_subject", "The provider's answer does not say who you are.")
+        raise NotProven("unusable_subject", "The provider's response does not identify you.")
     verified, given = claims.get("email_verified"), given_email(claims)
     # Some providers write it as text.
     if verified is not None and verified is not True and verified != "true":
-        message = "The provider has not verified that your e-mail address is yours."
+        message = "The provider has not verified your e-mail address."
         raise NotAdmitted("email_not_verified", message, given=given)
     email, name = _email(claims.get("email"), given), _name(claims.get("name"))
     return Identity(claims["iss"], subject, email, verified is not None, name, given)
@@ -63,8 +63,8 @@ def _values(found: object) -> list[str]:
 
 def _email(found: object, given: str) -> str:
     if not isinstance(found, str) or not found.strip():
-        raise NotAdmitted("no_email", "The provider does not tell the dashboard your e-mail address.")
-    message = "The provider tells an e-mail address that cannot be used."
+        raise NotAdmitted("no_email", "The provider did not send your e-mail address.")
+    message = "The provider sent an invalid e-mail address."
     if found != found.strip():
         # Nobody has typed it: with a blank, it is another one.
         raise NotAdmitted("unusable_email", message, given=given)

@@ -61,7 +61,7 @@ class Provider:
         if self._clock() < self._asked_again_at:
             raise NotAsked("provider_failed_just_now", AWAY)
         if not self._turns.acquire(blocking=False):
-            raise NotAsked("too_many_at_the_provider", "Many are logging in at this moment.")
+            raise NotAsked("too_many_at_the_provider", "Too many concurrent sign-ins.")
         try:
             yield
         except NoAnswer:
@@ -111,7 +111,7 @@ class Provider:
         except httpx2.HTTPStatusError as exc:
             raise of_status(exc.response.status_code) from exc
         except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, RecursionError) as exc:
-            raise fault("malformed_answer", "something that cannot be used") from exc
+            raise fault("malformed_answer", "an invalid response") from exc
 
     async def _with_client(self, what: Callable[[AsyncOAuth2Client], Awaitable[T]]) -> T:
         secret = self._settings.oidc_client_secret
@@ -167,7 +167,7 @@ class Provider:
             raise _of_refusal(str(exc.error)) from exc
         except TypeError as exc:
             # Authlib reads when the token expires, whatever stands there.
-            raise fault("malformed_answer", "a token that cannot be used") from exc
+            raise fault("malformed_answer", "an unusable token") from exc
         keys = self._keys[1] if self._keys and self._clock() < self._keys[0] else await self._fetch_keys(client)
         expected = {"issuer": self.issuer, "client_id": self._settings.oidc_client_id or "", "nonce": flow.nonce}
         try:
@@ -187,5 +187,5 @@ class Provider:
 def _of_refusal(error: str) -> SignOnFailed:
     """What the token endpoint's error means: the code is not good, or the dashboard is not."""
     if error in {"invalid_client", "unauthorized_client"}:
-        return ProviderFault("client_refused", "The provider does not take the dashboard for one that it knows.")
-    return NotProven("code_refused", "The provider does not take the code of this login, or not any more.")
+        return ProviderFault("client_refused", "The provider rejected the dashboard's client credentials.")
+    return NotProven("code_refused", "The provider rejected the code of this sign-in, or it has expired.")

@@ -17,22 +17,22 @@ COLUMNS = (
 )
 # Every event in words, with those that belong together.
 GROUPS: Mapping[str, Mapping[str, str]] = {
-    "Logins": {
-        "login_succeeded": "logged in",
-        "login_failed": "login failed",
-        "login_throttled": "login refused after too many",
-        "login_outdated": "came back to a login that had ended",
-        "logout": "logged out",
+    "Sign-ins": {
+        "login_succeeded": "signed in",
+        "login_failed": "sign-in failed",
+        "login_throttled": "sign-in blocked after too many failures",
+        "login_outdated": "returned to an outdated sign-in",
+        "logout": "signed out",
         "session_ended": "session ended",
         "refresh_reused": "refresh token used twice",
     },
-    "Releases": {"release_viewed": "looked at a release"},
-    "Downloads": {"exported": "downloaded a table"},
+    "Releases": {"release_viewed": "viewed a release"},
+    "Downloads": {"exported": "exported a table"},
     "Tokens and links": {
-        "token_created": "made an API token",
+        "token_created": "created an API token",
         "token_revoked": "revoked an API token",
-        "kiosk_link_created": "made a link for a wall screen",
-        "kiosk_link_revoked": "revoked a link for a wall screen",
+        "kiosk_link_created": "created a wall screen link",
+        "kiosk_link_revoked": "revoked a wall screen link",
     },
     "Users": {
         "user_added": "added a user",
@@ -40,10 +40,10 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "user_enabled": "enabled a user",
         "role_changed": "changed a role",
         "name_changed": "changed a name",
-        "user_linked": "linked a user with a provider",
+        "user_linked": "linked a user to a provider",
         "user_unlinked": "unlinked a user from a provider",
         "password_changed": "changed their password",
-        "password_reset": "set the password of a user",
+        "password_reset": "reset the password of a user",
     },
 }
 WORDS = {event: words for group in GROUPS.values() for event, words in group.items()}
@@ -52,15 +52,17 @@ WORDS = {event: words for group in GROUPS.values() for event, words in group.ite
 class AuditItem(Model):
     """Something that happened. Null stands for what there is not: nobody was logged in, or it came with no request."""
 
-    id: int = Field(description="A later entry has a larger one.")
+    id: int = Field(description="Later entries have larger IDs.")
     at: datetime
-    event: str = Field(description="Such as login_failed; a later version may have others.")
-    actor: str | None = Field(description="Who did it: an e-mail address, or `command line`.")
-    actor_id: str | None = Field(description="The user's id, which stays when the address goes to somebody else.")
-    subject: str | None = Field(description="To what: a release, a user, the name of a token, the path of a table.")
-    address: str | None = Field(description="From where: the network address.")
-    request_id: str | None = Field(description="Under which the log has it, as `X-Request-ID` told it.")
-    details: dict[str, JsonValue] = Field(description="What else there is to say of it; never a secret.")
+    event: str = Field(description="Event name, such as login_failed. Later versions may add events.")
+    actor: str | None = Field(description="Actor: an e-mail address, or `command line`.")
+    actor_id: str | None = Field(
+        description="User ID of the actor. It never changes, even if the e-mail address is reassigned."
+    )
+    subject: str | None = Field(description="Target: a release, a user, the name of a token, or the path of an export.")
+    address: str | None = Field(description="IP address.")
+    request_id: str | None = Field(description="Request ID, as in the `X-Request-ID` header and the server log.")
+    details: dict[str, JsonValue] = Field(description="Additional details. Never contains secrets.")
 
     @property
     def said(self) -> str:
@@ -117,7 +119,7 @@ class AuditPage(Model):
 
     items: tuple[AuditItem, ...]
     page_size: int
-    next: str | None = Field(description="The cursor of the page after this one; null where this is the last.")
+    next: str | None = Field(description="Cursor of the next page. Null on the last page.")
     filter: AuditFilter
     begins: bool = Field(exclude=True)
 

@@ -33,7 +33,7 @@ class Badge(Model):
     def of(cls, snapshot: Snapshot[Release]) -> Self:
         """The badge of a release."""
         root, found = snapshot.value.root, overall(snapshot.value)
-        said = [_shown(found.short, LONGEST_WORDS), *_progress(root), *(["not current"] if snapshot.stale else [])]
+        said = [_shown(found.short, LONGEST_WORDS), *_progress(root), *(["out of date"] if snapshot.stale else [])]
         return cls(name=_shown(root.name), said=", ".join(said), phase=None if snapshot.stale else found.phase)
 
     @classmethod

@@ -27,8 +27,8 @@ class Model(BaseModel):
 VersionRuns = Annotated[
     bool,
     Field(
-        description="Whether the version is known to run here: its deployment succeeded. Elsewhere it is planned, or "
-        "failed, as the phase says, and the one before it may still run."
+        description="Whether the version is confirmed as running here: its deployment succeeded. Otherwise it is "
+        "planned or failed, as the phase says, and the previous version may still be running."
     ),
 ]
 
@@ -83,9 +83,9 @@ class Page(Model):
     # The macro that draws one of its lines: template and name.
     line: ClassVar[tuple[str, str]] = ("", "")
 
-    as_of: datetime = Field(description="When this was read from Temporal, in UTC.")
-    stale: bool = Field(description="Whether something newer may exist that could not be read.")
-    reason: ProblemView | None = Field(description="Why it is stale, or why it is updated less often than usual.")
+    as_of: datetime = Field(description="Time at which the data was read from Temporal, in UTC.")
+    stale: bool = Field(description="Whether newer data may exist that could not be read.")
+    reason: ProblemView | None = Field(description="Why it is stale or updated less often than usual.")
     # Not `version`: that is a word of the rows.
     content_version: str = Field(exclude=True)
 

@@ -20,12 +20,12 @@ class ObstacleView(Model):
     name: str
     why: str
     cause: str | None
-    attempt: AttemptView | None = Field(description="The attempts of the first that is being retried.")
+    attempt: AttemptView | None = Field(description="Attempts of the first retrying activity.")
     failed: int
     retrying: int
-    stalled: int = Field(description="Rows in it whose next step no worker takes.")
+    stalled: int = Field(description="Rows in it whose next step no worker is picking up.")
     paused: int
-    over: bool = Field(description="Whether it has ended all the same, so that nothing waits for it.")
+    over: bool = Field(description="Whether it has ended, so that nothing waits for it.")
     left_running: bool = Field(exclude=True)
 
     @classmethod
@@ -33,7 +33,7 @@ class ObstacleView(Model):
         """The view of an obstacle."""
         failed = obstacle.apps.of(Phase.FAILED, Phase.TIMED_OUT)
         paused = obstacle.apps.of(Phase.PAUSED)
-        stalled = "no worker takes its step" if obstacle.stalled == 1 else f"no worker takes {obstacle.stalled} steps"
+        stalled = "no worker for its next step" if obstacle.stalled == 1 else f"no worker for {obstacle.stalled} steps"
         parts = [
             _apps(failed, "failed"),
             _apps(obstacle.apps.retrying, "retrying"),
@@ -44,7 +44,7 @@ class ObstacleView(Model):
         return cls(
             id=obstacle.entity.id,
             name=obstacle.entity.name,
-            why=", ".join(part for part in parts if part) or obstacle.entity.state or "not known",
+            why=", ".join(part for part in parts if part) or obstacle.entity.state or "unknown",
             cause=obstacle.cause,
             attempt=AttemptView.of(obstacle.attempt),
             failed=failed,
@@ -80,10 +80,10 @@ class BlockageView(Model):
     is_wave: bool = Field(exclude=True)
     name: str
     word: str
-    cause: str | None = Field(description="Why the wave itself is in trouble, if it is.")
+    cause: str | None = Field(description="Cause of a problem of the wave itself.")
     attempt: AttemptView | None
-    over: bool = Field(description="Whether the release or this wave has ended, so that nothing waits any more.")
-    completed: bool = Field(description="Whether it has ended well all the same.")
+    over: bool = Field(description="Whether the release or this wave has ended, so that nothing is waiting.")
+    completed: bool = Field(description="Whether it succeeded despite this.")
     obstacles: tuple[ObstacleView, ...]
     more: int
 

@@ -36,16 +36,18 @@ class ChildView(Model):
     task_queue: str
     status: Status
     started_at: datetime
-    execution_time: datetime | None = Field(description="When its first task is or was due.")
+    execution_time: datetime | None = Field(description="Scheduled time of its first task.")
     closed_at: datetime | None
     closing: FailureView | None
     pending: tuple[AttemptView, ...]
     failing_task: FailingTaskView | None
-    waiting_since: datetime | None = Field(description="Since when its next step waits for a worker, if that is long.")
+    waiting_since: datetime | None = Field(
+        description="Time since which its next step has been waiting for a worker, if unusually long."
+    )
     cancel_requested: bool
     pause: PauseView | None
     child_runs: tuple[ChildRunView, ...]
-    left_running: bool = Field(description="Whether it runs on though its release has ended.")
+    left_running: bool = Field(description="Whether it is still running although its release has ended.")
     # Moves on at each look, and is no news.
     described_at: datetime | None = Field(exclude=True)
 

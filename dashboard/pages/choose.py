@@ -27,7 +27,7 @@ class Choice(Model):
     status: Status
     started_at: datetime
     began_at: datetime | None = Field(
-        description="When its work began, in the first of its runs that continue one another; null if not known."
+        description="Start of its work, in the first run of a continue-as-new chain. Null if unknown."
     )
     left: str
     right: str | None
@@ -54,7 +54,7 @@ class ChoosePage(Page):
         description="A release and the one before it: what is before its first digit is the same in both names."
     )
     choices: tuple[Choice, ...]
-    total: int = Field(description="How many releases there are.")
+    total: int = Field(description="Total number of releases.")
     runs: tuple[str | None, str | None] = Field(exclude=True)
 
     @classmethod

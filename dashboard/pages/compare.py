@@ -42,7 +42,7 @@ class ComparedRelease(Model):
     status: Status
     started_at: datetime
     began_at: datetime | None = Field(
-        description="When its work began, in the first of its runs that continue one another; null if not known."
+        description="Start of its work, in the first run of a continue-as-new chain. Null if unknown."
     )
     closed_at: datetime | None
     apps: int
@@ -50,7 +50,7 @@ class ComparedRelease(Model):
     stale: bool
     reason: ProblemView | None
     gaps: tuple[Gap, ...]
-    more_gaps: int = Field(description="Rows with gaps for other reasons than these.")
+    more_gaps: int = Field(description="Number of rows with gaps for other reasons.")
     standing: Standing = Field(exclude=True)
     asked_run: str | None = Field(exclude=True)
 
@@ -96,16 +96,16 @@ class ComparePage(Page):
     left: ComparedRelease
     right: ComparedRelease
     counts: Counts
-    moves: tuple[Move, ...] = Field(
-        description="Which apps have another version, whatever the cluster; most clusters first."
-    )
+    moves: tuple[Move, ...] = Field(description="Apps whose version changed, across clusters; most clusters first.")
     more_moves: int
     clusters: tuple[ClusterChanges, ...]
-    alike: int = Field(description="Clusters that both have with the same apps, in the same versions and states.")
+    alike: int = Field(description="Number of clusters with the same apps, versions and states in both releases.")
     unread: int = Field(
-        description="Clusters that both have, of which something was not read, and no app is known to differ."
+        description="Number of clusters in both releases that are only partly loaded and have no known difference."
     )
-    whole: bool = Field(description="Whether all of both was read. If not, what is not here may be different too.")
+    whole: bool = Field(
+        description="Whether both releases were fully loaded. If not, there may be further differences."
+    )
 
     @classmethod
     def of(cls, snapshot: Snapshot[Pair[Release]], runs: tuple[str | None, str | None] = (None, None)) -> "ComparePage":
@@ -190,7 +190,7 @@ def _reasons(root: Entity) -> tuple[Gap, ...]:
     """The gaps of a release by what is known of why, the most frequent first."""
     names: dict[str, list[str]] = {}
     for row in gaps(root):
-        why = row.problem.message if row.problem else "What is below it was not read."
+        why = row.problem.message if row.problem else "Its contents were not loaded."
         names.setdefault(why, []).append(row.name)
     ordered = sorted(names.items(), key=lambda item: -len(item[1]))
     return tuple(Gap(why=why, count=len(rows), names=tuple(rows[:MAX_NAMED])) for why, rows in ordered)

@@ -40,7 +40,7 @@ class Standing:
     @property
     def label(self) -> str:
         """What to call its state, with blanks, as a line has room for it."""
-        state = (self.phase if self.overruled else self.state or "not known").replace("_", " ")
+        state = (self.phase if self.overruled else self.state or "unknown").replace("_", " ")
         return state if len(state) <= MAX_LABEL else f"{state[: MAX_LABEL - 1]}…"
 
     @property
@@ -85,14 +85,14 @@ class Difference:
 class Counts(Model):
     """How many apps are of each kind, each counted once for both releases."""
 
-    version: int = Field(description="Another version, which runs in both, whatever their words for it.")
+    version: int = Field(description="Different versions, both running, whatever the reported states.")
     planned: int = Field(
-        description="Another version that does not run in both: in one it is planned, or its deployment failed."
+        description="Different versions, not running in both: in one release it is planned or its deployment failed."
     )
-    added: int = Field(description="In the right release only.")
-    removed: int = Field(description="In the left release only.")
-    state: int = Field(description="Another state or phase, in the same version.")
-    unknown: int = Field(description="What could not be told, as something was not read.")
+    added: int = Field(description="Only in the right release.")
+    removed: int = Field(description="Only in the left release.")
+    state: int = Field(description="Same version, different state or phase.")
+    unknown: int = Field(description="Unknown because data was not loaded.")
     same: int
 
     @classmethod
@@ -125,12 +125,12 @@ class Counts(Model):
 class ClusterChanges(Model):
     """What is different in one cluster. `kind` says who has it; the apps of one that only one has are counted alone."""
 
-    cluster_id: str | None = Field(description="Null for apps that belong to no cluster.")
+    cluster_id: str | None = Field(description="Null for apps without a cluster.")
     name: str
-    kind: Kind = Field(description="added, removed or unknown where only one release is known to have it, else same.")
+    kind: Kind = Field(description="added, removed or unknown if only one release is known to have it, otherwise same.")
     counts: Counts
     apps: tuple[Difference, ...]
-    more: int = Field(description="Apps that are different or unknown and not among these.")
+    more: int = Field(description="Number of further apps that differ or are unknown.")
 
     @classmethod
     def of(cls, pair: ClusterPair, apps: tuple[Difference, ...], outside: str) -> "ClusterChanges":
@@ -152,11 +152,13 @@ class Move(Model):
 
     name: str
     left: str | None
-    left_runs: bool = Field(description="Whether the left version ran: false where it was planned or had failed, too.")
+    left_runs: bool = Field(description="Whether the left version was running. False if it was planned or had failed.")
     right: str | None
-    count: int = Field(description="In how many the right version runs.")
-    planned: int = Field(description="In how many its deployment waits or is at work.")
-    failed: int = Field(description="In how many its deployment has ended without it: what runs there is not known.")
+    count: int = Field(description="Number of clusters in which the right version is running.")
+    planned: int = Field(description="Number of clusters in which its deployment is pending or in progress.")
+    failed: int = Field(
+        description="Number of clusters in which its deployment ended without success. What runs there is unknown."
+    )
 
     @property
     def total(self) -> int:

@@ -25,7 +25,7 @@ from dashboard.pages.rows import AnyRow, AppRow, Row
 from dashboard.pages.runs import RunsView
 from dashboard.pages.tree import LARGE, Folding, ReleaseTree, row_of, tree_fields
 
-NOT_LOOKED_FOR = Problem(ProblemCode.NOT_READ, "This part of the release has not been read yet.")
+NOT_LOOKED_FOR = Problem(ProblemCode.NOT_READ, "This part of the release has not been loaded yet.")
 # What later looks read by themselves.
 TO_BE_READ = frozenset({ProblemCode.NOT_READ, ProblemCode.REASON_NOT_READ})
 UNREAD = frozenset(
@@ -63,9 +63,9 @@ class EntityPage(Page):
     workflow_id: str
     run_id: str
     runs: RunsView
-    path: tuple[Step, ...] = Field(description="From the release down to the entity's parent.")
+    path: tuple[Step, ...] = Field(description="Ancestors, from the release to the entity's parent.")
     entity: ReleaseTree | AnyRow
-    child: ChildView | None = Field(description="The child workflow that works on the entity, if it has one.")
+    child: ChildView | None = Field(description="Child workflow that runs the entity, if any.")
     unread: bool = Field(exclude=True)
     opens: tuple[str, ...] = Field(exclude=True)
 

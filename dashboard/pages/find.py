@@ -63,18 +63,18 @@ class FindPage(Page):
     fragment: ClassVar[str] = "partials/_find.html"
 
     q: str
-    release_id: str | None = Field(description="The release whose pages are among those that can be found.")
+    release_id: str | None = Field(description="Release whose pages are included in the search.")
     pages: tuple[PageLink, ...]
     releases: tuple[ReleaseItem, ...] = Field(
-        description="The first of those whose id begins with the text, as Temporal lists them; of no text, of all."
+        description="First releases whose ID starts with the text, in Temporal's order. Without text: of all releases."
     )
-    releases_total: int = Field(description="How many those are.")
-    recalled: tuple[NameView, ...] = Field(description="Other releases that are known by such a name here.")
-    offer: Offer | None = Field(description="The id that the text is, for which a look-up of its own is made.")
-    entities: tuple[NameView, ...] = Field(description="The best of those in the releases that were read lately.")
-    entities_total: int = Field(description="How many there are.")
-    looked_in: int = Field(description="In how many releases: of those that were read lately, the newest.")
-    unlisted: ProblemView | None = Field(description="Why Temporal's list is missing, where it was to be asked.")
+    releases_total: int = Field(description="Total number of those.")
+    recalled: tuple[NameView, ...] = Field(description="Other matching releases that this server has seen.")
+    offer: Offer | None = Field(description="The text as an ID to look up, if it is one.")
+    entities: tuple[NameView, ...] = Field(description="Best matches among entities of recently loaded releases.")
+    entities_total: int = Field(description="Total number of those.")
+    looked_in: int = Field(description="Number of recently loaded releases that were searched, newest first.")
+    unlisted: ProblemView | None = Field(description="Why the list from Temporal is missing, if it is.")
 
     @classmethod
     def of(cls, snapshot: Snapshot[Found], q: str, release_id: str | None, links: Iterable[PageLink]) -> "FindPage":

@@ -19,8 +19,8 @@ class ViewItem(BaseModel):
     id: str
     name: str
     query: str
-    shared: bool = Field(description="Whether all other users are shown it, with whose it is.")
-    default: bool = Field(description="Whether its owner begins with it.")
+    shared: bool = Field(description="Whether the view is shown to all users, with its owner.")
+    default: bool = Field(description="Whether it is the owner's default view.")
     owner: str
 
     @property
@@ -69,9 +69,9 @@ class SettingsPage(Model):
 
     template: ClassVar[str] = "pages/settings.html"
 
-    zone: str = Field(description="A time zone's name, such as Europe/Berlin; empty for the browser's own.")
-    hours: int | None = Field(description="12 or 24; null for the browser's own way.")
-    theme: str = Field(description="light, dark or auto: kept by the browser that asks, not by the account.")
+    zone: str = Field(description="Time zone name, such as Europe/Berlin. Empty: the browser's time zone.")
+    hours: int | None = Field(description="12 or 24. Null: the browser's default.")
+    theme: str = Field(description="light, dark or auto. Stored in the browser, not in the account.")
     views: tuple[ViewItem, ...]
     shared_views: tuple[ViewItem, ...]
     stars: tuple[str, ...]

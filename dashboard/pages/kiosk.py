@@ -42,7 +42,7 @@ class Turn(Model):
     def of(cls, release: Release, *, shown: bool) -> "Turn":
         """The view of a release of the list."""
         root, found = release.root, overall(release)
-        word = (root.phase if root.overruled else root.state or "not known").replace("_", " ")
+        word = (root.phase if root.overruled else root.state or "unknown").replace("_", " ")
         words = found.label or (f"{word}, {found.note}" if found.note else word)
         return cls(release_id=release.id, name=root.name, word=words, turn_phase=found.phase, shown=shown)
 
@@ -67,13 +67,13 @@ class Ended(Model):
 class TurnsView(Model):
     """Which releases have their turn: what needs somebody first, then what waits for somebody, then what moves."""
 
-    every: int = Field(description="Seconds for each of them.")
-    place: int = Field(description="The place of the one that is shown, from 1; 0 where there is none.")
+    every: int = Field(description="Seconds per release.")
+    place: int = Field(description="Position of the release that is shown, from 1. 0 if there is none.")
     turns: tuple[Turn, ...]
-    pageless: int = Field(0, description="Always 0: any workflow id is a release id.", deprecated=True)
-    looked_at: int = Field(description="How many releases were looked at: the first of the list.")
-    whole: bool = Field(description="Whether no release that belongs here is further down the list.")
-    ended: tuple[Ended, ...] = Field(description="What has ended last.")
+    pageless: int = Field(0, description="Always 0.", deprecated=True)
+    looked_at: int = Field(description="Number of releases checked, from the start of the list.")
+    whole: bool = Field(description="Whether no further release down the list belongs here.")
+    ended: tuple[Ended, ...] = Field(description="Most recently finished releases.")
 
     @classmethod
     def of(cls, found: Turns, shown: str | None, every: int) -> "TurnsView":
@@ -109,7 +109,7 @@ class KioskRelease(ReleaseRow):
     failing_task: FailingTaskView | None
     waiting_since: datetime | None
     estimate: EstimateView | None
-    earlier: Annotated[bool, Field(description="Whether the run that is shown is not the latest.")]
+    earlier: Annotated[bool, Field(description="Whether this is an earlier run.")]
 
     @classmethod
     def of(cls, release: Release, known_at: datetime) -> "KioskRelease":
@@ -158,15 +158,15 @@ class KioskPage(Page):
     template: ClassVar[str] = "pages/kiosk.html"
     fragment: ClassVar[str] = "partials/_kiosk.html"
 
-    turns: TurnsView | None = Field(description="Null where the screen stays with one release.")
-    release: KioskRelease | None = Field(description="Null where nothing is under way or needs somebody.")
+    turns: TurnsView | None = Field(description="Null if the screen shows a single release.")
+    release: KioskRelease | None = Field(description="Null if no release is in progress or needs attention.")
     asked: Mapping[str, str] = Field(exclude=True)
 
     @property
     def title(self) -> str:
         """What the browser's tab says."""
         if self.release is None:
-            return "Nothing is running"
+            return "No releases in progress"
         return f"{self.release.name}: {self.release.short}"
 
     @property

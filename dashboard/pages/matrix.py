@@ -43,20 +43,22 @@ class MatrixPage(Page):
     name: str
     state: str
     phase: Phase
-    overall_phase: Phase = Field(description="The same with its parts counted in.")
+    overall_phase: Phase = Field(description="Phase including the state of its parts.")
     problem: ProblemView | None
     apps: int
-    clusters_total: int = Field(description="How many clusters are known, read or not.")
+    clusters_total: int = Field(description="Number of known clusters, loaded or not.")
     cells: int
     differing: int
     broken: int
-    not_read: int = Field(description="How many clusters, or waves of which no cluster is known, were not read whole.")
-    behind: int = Field(description="Of how many what is shown is not the latest.")
+    not_read: int = Field(
+        description="Number of clusters, or of waves without known clusters, that were not fully loaded."
+    )
+    behind: int = Field(description="Number of those that are out of date.")
     q: str
     only: Only | None
     page: int
     pages: int
-    matching_apps: int = Field(description="How many apps have a cell that is looked for.")
+    matching_apps: int = Field(description="Number of apps with a matching cell.")
     matching_clusters: int
     first_app: int
     first_cluster: int

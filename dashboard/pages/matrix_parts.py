@@ -40,11 +40,12 @@ class ClusterHead(Place):
 
     wave: str
     read: bool
-    latest: Annotated[bool, Field(description="False if the release has moved on since it was read.")]
-    why: Annotated[str, Field(description="Why not all of it was read, or not the latest.")]
+    latest: Annotated[bool, Field(description="False if the release has changed since it was loaded.")]
+    why: Annotated[str, Field(description="Why it is incomplete or out of date.")]
     unopened: Annotated[bool, Field(exclude=True)]
     is_wave: Annotated[
-        bool, Field(description="It stands for a wave, or for the release, and what is there in no cluster.")
+        bool,
+        Field(description="Whether the column represents a wave or the release, with apps that are in no cluster."),
     ]
     first: Annotated[bool, Field(exclude=True)]
 
@@ -76,14 +77,12 @@ class AppLine:
     name: str
     majority: Annotated[
         str | None,
-        Field(
-            description="Null where no version is known to run in most: deployments that failed or wait do not count."
-        ),
+        Field(description="Version running in most cells, or null. Failed and pending deployments do not count."),
     ]
     tied: bool
-    planned: Annotated[str | None, Field(description="The version that most cells have or are to have.")]
-    reached: Annotated[int, Field(description="In how many cells the planned version runs.")]
-    running: Annotated[int, Field(description="In how many cells the version that they tell is known to run.")]
+    planned: Annotated[str | None, Field(description="Version that most cells have or will have.")]
+    reached: Annotated[int, Field(description="Number of cells in which the planned version is running.")]
+    running: Annotated[int, Field(description="Number of cells whose version is confirmed as running.")]
     total: int
     differing: int
     cells: tuple[Cell | None, ...]
@@ -127,7 +126,7 @@ def _cluster(column: Column, *, first: bool) -> ClusterHead:
         wave=column.wave.name,
         read=not gap,
         latest=not column.behind,
-        why=(problem.message if problem else "It is read when you open it.") if gap else column.behind,
+        why=(problem.message if problem else "Loaded when you open it.") if gap else column.behind,
         unopened=gap and any(below.unopened for below in column.rows()),
         is_wave=column.cluster is None,
         first=first,
@@ -167,7 +166,7 @@ def _cell(line: Line, cell: Entity) -> Cell:
 
 def label_of(row: Entity) -> str:
     """What to call a state, with blanks: the rollout's own word, unless that is no longer true."""
-    return (row.phase if row.overruled else row.state or "not known").replace("_", " ")
+    return (row.phase if row.overruled else row.state or "unknown").replace("_", " ")
 
 
 def _linked(row: Entity) -> str:

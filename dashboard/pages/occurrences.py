@@ -27,13 +27,12 @@ class OccurrenceRow(Model, Row):
     type: EntityType
     version: str | None
     version_runs: VersionRuns
-    current: bool = Field(description="Whether its release is open, or is the newest that has the entity.")
+    current: bool = Field(description="Whether its release is in progress, or is the newest one with this entity.")
     release_id: str
     release_status: Status
     release_started_at: datetime
     release_began_at: datetime | None = Field(
-        description="When work on that release began, in the first of its runs that continue one another; null if not "
-        "known."
+        description="Start of work on that release, in the first run of a continue-as-new chain. Null if unknown."
     )
     run_id: str
 
@@ -80,15 +79,17 @@ class OccurrencesPage(Page):
     version: str | None
     version_runs: VersionRuns
     running_version: str | None = Field(
-        description="The version that the latest deployment which succeeded left running, as far as was looked."
+        description="Version left running by the latest successful deployment among the releases searched."
     )
-    running_release_id: str | None = Field(description="The release that deployed it.")
+    running_release_id: str | None = Field(description="Release that deployed it.")
     sequence: int | None
     created_at: datetime | None
     updated_at: datetime | None
     error_message: str | None
-    release_id: str | None = Field(description="The release that this is told of; null if none is known to have it.")
-    workflow_id: str | None = Field(description="The workflow of that release.")
+    release_id: str | None = Field(
+        description="Release that the summary is based on. Null if no release is known to have the entity."
+    )
+    workflow_id: str | None = Field(description="Workflow of that release.")
     wave_id: str | None
     cluster_id: str | None
     bundle_id: str | None
@@ -96,9 +97,9 @@ class OccurrencesPage(Page):
     cluster_ids: tuple[str, ...] | None
     app_ids: tuple[str, ...] | None
     occurrences: tuple[OccurrenceRow, ...]
-    unanswered: tuple[OccurrenceRow, ...] = Field(description="Releases that could not say whether they have it.")
-    searched: int = Field(description="How many releases were asked: the newest ones.")
-    total: int = Field(description="How many releases there are.")
+    unanswered: tuple[OccurrenceRow, ...] = Field(description="Releases for which this is unknown.")
+    searched: int = Field(description="Number of releases searched, newest first.")
+    total: int = Field(description="Total number of releases.")
 
     @property
     def title(self) -> str:
@@ -191,7 +192,7 @@ def _ids(entity: Entity | None) -> dict[str, Any]:
 def _nowhere(seen: Occurrences) -> str:
     if seen.searched < seen.total:
         return (
-            f"None of the newest {seen.searched} releases (of {seen.total}) has an entity with this id. "
-            "Older releases were not asked: open the release and look there."
+            f"None of the newest {seen.searched} releases (of {seen.total}) has an entity with this ID. "
+            "Older releases were not searched: open the release to look there."
         )
-    return "No release has an entity with this id."
+    return "No release has an entity with this ID."

@@ -11,12 +11,12 @@ class OriginView(Model):
     """What began a run, and how the one before it ended."""
 
     initiator: Initiator
-    attempt: int = Field(description="Which attempt of a retried workflow it is, from 1.")
-    before: str = Field(description="The id of the run that it follows; empty for the first.")
-    last_failure: str | None = Field(description="The innermost cause with which the run before it failed.")
-    cron: str = Field(description="Its schedule, if it has one.")
-    reason: str = Field(description="Why it was reset, if it was.")
-    text: str = Field(description="All of it in words.")
+    attempt: int = Field(description="Attempt number of a retried workflow, from 1.")
+    before: str = Field(description="Run ID of the preceding run. Empty for the first run.")
+    last_failure: str | None = Field(description="Innermost cause of failure of the preceding run.")
+    cron: str = Field(description="Cron schedule, if any.")
+    reason: str = Field(description="Reason of the reset, if any.")
+    text: str = Field(description="Summary in words.")
 
     @classmethod
     def of(cls, origin: Origin | None) -> "OriginView | None":
@@ -37,9 +37,12 @@ class OriginView(Model):
 
 def _words(origin: Origin, cause: str | None) -> list[str]:
     if origin.initiator is Initiator.RETRY:
-        return [f"attempt {origin.attempt:,}", f"the last one failed: {cause}" if cause else "the last one failed"]
+        return [
+            f"attempt {origin.attempt:,}",
+            f"previous attempt failed: {cause}" if cause else "previous attempt failed",
+        ]
     if origin.cron:
-        words = [f"runs on the schedule {origin.cron}"]
+        words = [f"runs on schedule {origin.cron}"]
         # Of the first run of a schedule, Temporal says as well that its schedule began it.
         if origin.initiator is Initiator.CRON and origin.before:
             words.append(f"last run failed: {cause}" if cause else "last run did not fail")

@@ -22,7 +22,7 @@ class Named(Model):
     """A release on a card: its own `word`, since when it says so, and why it is in trouble, if it is."""
 
     release_id: str
-    run_id: str | None = Field(description="The run, of a release that has ended.")
+    run_id: str | None = Field(description="Run ID, for a release that has ended.")
     name: str
     word: str
     since: datetime | None
@@ -33,7 +33,7 @@ class Named(Model):
     def of(cls, release: Release) -> "Named":
         """The view of a release."""
         execution, root, found = release.execution, release.root, overall(release)
-        own = (root.phase if root.overruled else root.state or "not known").replace("_", " ")
+        own = (root.phase if root.overruled else root.state or "unknown").replace("_", " ")
         return cls(
             release_id=release.id,
             run_id=execution.run_id if execution.status.closed else None,
@@ -66,20 +66,22 @@ class OverviewView(Model):
     """
 
     listed: int = Field(
-        description="How many releases were looked at: the first of the list, and of those that "
+        description="Number of releases checked: the first of the list, and of those that "
         "ended within 24 hours the last 50 that failed and the last 50 that completed."
     )
-    open_whole: bool = Field(description="Whether these are all that have not ended.")
-    needs_somebody: Card = Field(description="Failed since `ended_since`, as a whole or in part, or still running.")
-    waits_for_somebody: Card = Field(description="Paused, or waiting for a person in one of their parts.")
-    stuck: Card = Field(description="Those that run and in which nothing has moved for long, with nothing pending.")
+    open_whole: bool = Field(description="Whether these include every release that has not ended.")
+    needs_somebody: Card = Field(description="Failed since `ended_since`, in whole or in part, or left running.")
+    waits_for_somebody: Card = Field(description="Paused or waiting for approval, themselves or in one of their parts.")
+    stuck: Card = Field(description="Running without changes for a long time, and with nothing pending.")
     moves: Card
-    scheduled: Card = Field(description="Those whose work is to begin at a time that has not come, the next first.")
-    moving_waves: int = Field(description="How many waves those have that move, as far as they have told.")
-    untold: int = Field(description="How many of those did not tell how they stand, but run as far as Temporal knows.")
-    ended_since: datetime = Field(description="24 hours before this was read.")
-    ended: dict[Phase, int] = Field(description="What has ended since then, by phase.")
-    ended_whole: bool = Field(description="Whether nothing else has ended since then.")
+    scheduled: Card = Field(description="Scheduled to start in the future, soonest first.")
+    moving_waves: int = Field(description="Number of waves of the releases in progress, as far as known.")
+    untold: int = Field(
+        description="Number of releases in progress whose state is unknown; Temporal reports them as running."
+    )
+    ended_since: datetime = Field(description="24 hours before `as_of`.")
+    ended: dict[Phase, int] = Field(description="Finished since then, by phase.")
+    ended_whole: bool = Field(description="Whether these are all that have finished since then.")
 
     @classmethod
     def of(cls, snapshot: Snapshot[ReleaseList]) -> "OverviewView":

@@ -69,7 +69,7 @@ class KnownView(Model):
     @property
     def label(self) -> str:
         """What to call its state: the rollout's own word, unless that was no longer true."""
-        return self.phase.replace("_", " ") if self.overruled else self.state or "not known"
+        return self.phase.replace("_", " ") if self.overruled else self.state or "unknown"
 
     @property
     def run(self) -> str | None:
@@ -103,14 +103,12 @@ class Panel(Model):
     release_status: Status
     workflow_id: str
     run_id: str
-    path: tuple[Step, ...] = Field(description="From the release down to the entity's parent.")
+    path: tuple[Step, ...] = Field(description="Ancestors, from the release to the entity's parent.")
     entity: PanelRow | None
-    child: ChildView | None = Field(description="The child workflow that works on the entity, if it has one.")
+    child: ChildView | None = Field(description="Child workflow that runs the entity, if any.")
     problem: ProblemView | None
-    history: HistoryView | None = Field(description="What this dashboard, this process of it, has seen of the entity.")
-    also_in: tuple[KnownView, ...] = Field(
-        description="Other runs that have the entity, of those that were read lately. Nobody was asked for more."
-    )
+    history: HistoryView | None = Field(description="History of the entity as recorded by this server process.")
+    also_in: tuple[KnownView, ...] = Field(description="Recently loaded runs that also have the entity.")
 
     @property
     def above(self) -> frozenset[str]:

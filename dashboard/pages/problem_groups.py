@@ -29,11 +29,11 @@ class BrokenRow(Model, Row):
     version_runs: VersionRuns
     release_id: str
     release_name: str
-    path: tuple[str, ...] = Field(description="The names from the release's waves down to the entity's parent.")
-    cluster_id: str | None = Field(description="The cluster to open in the release's tree, to see the row there.")
-    activity_id: str | None = Field(description="An activity of the release that belongs to no entity of its own.")
+    path: tuple[str, ...] = Field(description="Names of its ancestors, from the wave to the parent.")
+    cluster_id: str | None = Field(description="Cluster to expand in the release's tree to see the row.")
+    activity_id: str | None = Field(description="Activity of the release that belongs to no entity.")
     cause_text: str
-    at: datetime = Field(description="The last change that the entity tells of.")
+    at: datetime = Field(description="Last reported change of the entity.")
     anchor: str = Field(exclude=True)
     tells_cause: bool = Field(exclude=True)
     shown_name: str = Field(exclude=True)
@@ -125,17 +125,17 @@ class ProblemGroup(Model):
 
     cause: str
     example: str
-    standing: Standing = Field(description="What is being done about it: the worst of what is in it.")
+    standing: Standing = Field(description="Handling of the problem: the worst of its rows.")
     what: str
     count: int
     releases: int
-    shares: tuple[Share, ...] = Field(description="The releases that have most of it.")
+    shares: tuple[Share, ...] = Field(description="Releases with the most affected rows.")
     failed: int
     retrying: int
     attempt: AttemptView | None
-    tries: int = Field(description="The highest number of attempts of one of those being retried; 0 for none.")
-    since: datetime = Field(description="The earliest of their last changes.")
-    at: datetime = Field(description="The latest of their last changes.")
+    tries: int = Field(description="Highest attempt number of the retrying rows. 0 if none.")
+    since: datetime = Field(description="Earliest of the last changes.")
+    at: datetime = Field(description="Latest of the last changes.")
     entities: tuple[BrokenRow, ...]
     more: int
     key: str = Field(exclude=True)

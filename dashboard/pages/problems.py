@@ -47,38 +47,38 @@ class ProblemsPage(Page):
 
     groups: tuple[ProblemGroup, ...]
     more_groups: int
-    waiting: tuple[BrokenRow, ...] = Field(description="What waits for somebody, the longest first.")
+    waiting: tuple[BrokenRow, ...] = Field(description="Rows paused or waiting for approval, longest first.")
     more_waiting: int
     stuck: tuple[BrokenRow, ...] = Field(
-        description="Releases that run and in which nothing has moved since `at`, with nothing pending; longest first."
+        description="Running releases without changes since `at` and with nothing pending, longest first."
     )
     more_stuck: int
-    broken: int = Field(description="Everything that is broken and asked for, shown or not.")
-    affected: tuple[Affected, ...] = Field(description="The releases that have most of it, whatever was asked for.")
+    broken: int = Field(description="Number of matching problems, shown or not.")
+    affected: tuple[Affected, ...] = Field(description="Releases with the most problems, regardless of the filter.")
     filter: AskedFor
-    total: int = Field(description="How many releases there are.")
+    total: int = Field(description="Total number of releases.")
     listed: int = Field(
-        description="How many of them were looked at: the first 50 of the list, and of those "
+        description="Number of those that were checked: the first 50 of the list, and of those "
         "that ended within 24 hours the last 50 that failed and the last 50 that completed."
     )
-    relevant: int = Field(description="How many of these run, or failed within the last 24 hours.")
-    read: int = Field(description="How many of these were read whole.")
+    relevant: int = Field(description="Number of those in progress, or failed within the last 24 hours.")
+    read: int = Field(description="Number of those that were fully loaded.")
     partly: int = Field(
-        description="How many of these were read in part: they are too large for one answer, are paused in Temporal, "
-        "or their worker is at work and answers no query meanwhile."
+        description="Number of those that were loaded in part: too large for one response, paused in Temporal, "
+        "or with a busy worker that does not answer queries."
     )
     unanswered: int = Field(
-        description="How many of these did not answer, not with their latest, or not in a form that can be read."
+        description="Number of those that did not respond, are out of date, or returned an unreadable response."
     )
 
     @property
     def title(self) -> str:
         """What the browser's tab says."""
         if self.groups:
-            return f"{self.broken:,} broken"
+            return f"Problems: {self.broken:,}"
         if self.waiting:
             return f"Problems: {len(self.waiting):,} waiting"
-        return f"Problems: {len(self.stuck):,} not moving" if self.stuck else "Problems"
+        return f"Problems: {len(self.stuck):,} stuck" if self.stuck else "Problems"
 
     @property
     def worst(self) -> Phase | None:

@@ -10,11 +10,11 @@ from dashboard.pages.base import Model
 
 
 class ProfileView(Model):
-    """The user who asks."""
+    """Return the current user."""
 
     id: str
     email: str
-    name: str | None = Field(description="What the pages call the user; null where that is the address.")
+    name: str | None = Field(description="Display name. Null: the e-mail address is shown instead.")
     role: Literal["viewer", "operator", "admin"]
     created_at: datetime
 
@@ -22,14 +22,14 @@ class ProfileView(Model):
 class SessionItem(Model):
     """A browser in which the user is logged in."""
 
-    id: str = Field(description="Names it among the user's own sessions, and opens nothing.")
-    device: str = Field(description="As the browser calls itself, such as Firefox on Linux.")
-    address: str = Field(description="From where the login came.")
+    id: str = Field(description="Identifier among the user's own sessions. Not a credential.")
+    device: str = Field(description="Browser and system, such as Firefox on Linux.")
+    address: str = Field(description="IP address of the sign-in.")
     created_at: datetime
-    seen_at: datetime = Field(description="When its user last did something there, to five minutes.")
-    expires_at: datetime = Field(description="When it ends if nothing is done there until then.")
-    kept: bool = Field(description="Whether the user wanted to be kept signed in there.")
-    current: bool = Field(description="Whether it is the one that asks.")
+    seen_at: datetime = Field(description="Last activity, accurate to five minutes.")
+    expires_at: datetime = Field(description="Expiry if there is no activity until then.")
+    kept: bool = Field(description="Whether “Keep me signed in” was chosen.")
+    current: bool = Field(description="Whether this is the session of the request.")
 
 
 class SessionsPage(Model):

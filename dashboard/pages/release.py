@@ -36,27 +36,27 @@ class TreePage(Page, ReleaseTree):
 
     view: ClassVar[str]
 
-    entities: int = Field(description="How many rows were read, the release among them.")
-    left_out: int = Field(description="How many of them `depth`, `phase`, `q` and `changed` leave out.")
-    matched: int = Field(description="How many rows below the release match these; those above them are shown, too.")
+    entities: int = Field(description="Number of loaded rows, including the release.")
+    left_out: int = Field(description="Number of rows excluded by `depth`, `phase`, `q` and `changed`.")
+    matched: int = Field(description="Number of matching rows below the release. Their ancestors are shown as well.")
     picked: bool = Field(exclude=True)
     blocked_by: tuple[BlockageView, ...]
-    unread: tuple[str, ...] = Field(description="Rows of a very large release that are still to be read (again).")
+    unread: tuple[str, ...] = Field(description="Rows of a very large release that are yet to be loaded or reloaded.")
     unopened: tuple[str, ...] = Field(
-        description="Rows of a very large release below which nothing was read. Ask for it with `?open=` and the id, "
-        "repeated for several, or at that entity's own address."
+        description="Rows of a very large release whose contents were not loaded. Request them with `?open=` and the "
+        "ID, repeated for several, or at that entity's own address."
     )
     by_levels: bool = Field(exclude=True)
     strip: Strip = Field(exclude=True)
     runs: RunsView
-    failing_task: FailingTaskView | None = Field(description="Set while the workflow's own code fails.")
+    failing_task: FailingTaskView | None = Field(description="Set while the workflow code is failing.")
     waiting_since: datetime | None = Field(
-        description="Since when the workflow's next step waits for a worker, if that is unusually long."
+        description="Time since which the workflow's next step has been waiting for a worker, if unusually long."
     )
     polled_by: str = Field(exclude=True)
-    also_pending: tuple[AttemptView, ...] = Field(description="Activities that belong to no entity of the tree.")
-    other_runs: tuple[ChildRunView, ...] = Field(description="Child workflows that belong to no entity of the tree.")
-    left_running: int = Field(description="How many of its child workflows run on though it has ended.")
+    also_pending: tuple[AttemptView, ...] = Field(description="Activities that belong to no entity in the tree.")
+    other_runs: tuple[ChildRunView, ...] = Field(description="Child workflows that belong to no entity in the tree.")
+    left_running: int = Field(description="Number of its child workflows still running after it ended.")
     reasons_unread: bool = Field(exclude=True)
 
     @property
@@ -158,7 +158,7 @@ class ReleasePage(TreePage):
 
     at_first: AtFirst = Field(exclude=True)
     # Not a part of what an open page renews: the panel asks for itself.
-    selected: Panel | None = Field(description="What `?selected=` names, as its own address tells it.")
+    selected: Panel | None = Field(description="The entity named by `?selected=`.")
 
     @property
     def frame(self) -> tuple[object, ...]:
@@ -219,7 +219,7 @@ class HierarchyPage(TreePage):
     @property
     def title(self) -> str:
         """What the browser's tab says."""
-        return f"{self.name}, whole tree: {self.short}"
+        return f"{self.name}, full tree: {self.short}"
 
     @classmethod
     def of(cls, snapshot: Snapshot[Release], narrowing: Narrowing = EVERYTHING, order: Order = Order.ROLLOUT) -> Self:

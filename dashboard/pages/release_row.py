@@ -22,7 +22,7 @@ class PartView:
     id: str
     type: EntityType | None
     name: str
-    within: Annotated[str, Field(description="The name of its cluster; empty where it is in none.")]
+    within: Annotated[str, Field(description="Name of its cluster. Empty if it is in none.")]
     text: str
 
     @classmethod
@@ -41,12 +41,12 @@ class PartsView:
     total: int
     failed: int
     cancelled: int
-    retrying: Annotated[int, Field(description="Activities that failed before and are tried again.")]
-    waiting: Annotated[int, Field(description="Rows and activities that wait for a person.")]
-    waits: Annotated[PartView | None, Field(description="The first of these, the innermost.")]
-    cause: Annotated[PartView | None, Field(description="The first innermost part that failed, and why.")]
-    left_running: Annotated[int, Field(description="Child workflows that run on though the release has ended.")]
-    stalled: Annotated[int, Field(description="Parts whose next step no worker takes.")]
+    retrying: Annotated[int, Field(description="Number of retrying activities.")]
+    waiting: Annotated[int, Field(description="Number of rows and activities that are paused or waiting for approval.")]
+    waits: Annotated[PartView | None, Field(description="First of these, innermost.")]
+    cause: Annotated[PartView | None, Field(description="First innermost part that failed, with its cause.")]
+    left_running: Annotated[int, Field(description="Number of child workflows still running after the release ended.")]
+    stalled: Annotated[int, Field(description="Number of parts whose next step no worker is picking up.")]
 
     @classmethod
     def of(cls, parts: Parts | None) -> "PartsView | None":
@@ -87,27 +87,25 @@ class ReleaseRow(WorkedRow):
     overall_phase: Annotated[
         Phase,
         Field(
-            description="Failed where the release succeeded with failed parts, paused where it runs and waits for a "
-            "person in one of its parts, else its own phase."
+            description="`failed` if the release succeeded with failed parts, `paused` if it is running and one of its "
+            "parts is paused or waiting for approval, otherwise its own phase."
         ),
     ]
-    summary: Annotated[str, Field(description="The same in words, such as: succeeded with 2 of 6 failed.")]
+    summary: Annotated[str, Field(description="`overall_phase` in words, such as: succeeded with 2 of 6 failed.")]
     failed: Annotated[
         int | None,
-        Field(description="How many parts failed, timed out or were terminated; null where they were not read."),
+        Field(description="Number of parts that failed, timed out or were terminated. Null if not loaded."),
     ]
     inside: Annotated[
-        PartsView | None, Field(description="What is inside the release; null where its tree was not read.")
+        PartsView | None, Field(description="Counts of the release's parts. Null if its tree was not loaded.")
     ]
     stuck: Annotated[
         StuckView | None,
-        Field(description="Set while it runs, nothing has changed for long and nothing is pending that would move it."),
+        Field(description="Set while it is running without changes for a long time and with nothing pending."),
     ]
-    scheduled_for: Annotated[
-        datetime | None, Field(description="When its work is to begin, where that time has not come.")
-    ]
+    scheduled_for: Annotated[datetime | None, Field(description="Scheduled start, if in the future.")]
     origin: Annotated[
-        OriginView | None, Field(description="How its run began, where another came before it, or a schedule does it.")
+        OriginView | None, Field(description="How its run started, if it follows another run or a schedule.")
     ]
     counted: Annotated[str, Field(exclude=True)]
     note: Annotated[str, Field(exclude=True)]

@@ -33,10 +33,10 @@ class ReleaseItem(Model, ReleaseRow):
     status: Status
     started_at: datetime
     closed_at: datetime | None
-    pause: PauseView | None = Field(description="Set while Temporal itself has paused it.")
+    pause: PauseView | None = Field(description="Set while it is paused in Temporal.")
     wave_ids: tuple[str, ...]
     said_at: datetime | None
-    superseded: bool = Field(description="Whether a newer run of the same id stands on the same page.")
+    superseded: bool = Field(description="Whether a newer run of the same release is on the same page.")
 
     @property
     def unread(self) -> bool:
@@ -133,19 +133,21 @@ class ReleasesPage(ListPage):
     total: int
     page: int
     page_size: int
-    pages: int = Field(description="The number of pages, at least 1.")
-    next: str | None = Field(description="The cursor of the page after this one; that page may turn out empty.")
+    pages: int = Field(description="Number of pages, at least 1.")
+    next: str | None = Field(description="Cursor of the next page, which may be empty.")
     filter: FilterView
     counts: dict[Phase, int] = Field(
-        description="By the status of the execution, for all that q, since and until find, whatever the phase."
+        description="Releases by Temporal status that match q, since and until, regardless of the phase filter."
     )
-    counted_at: datetime = Field(description="When `counts` and `total` were counted, in UTC: seconds before `as_of`.")
+    counted_at: datetime = Field(
+        description="Time at which `counts` and `total` were counted, in UTC: seconds before `as_of`."
+    )
     counts_exact: bool = Field(
         description="Whether `counts` and `total` are without all runs that another stands for: retried attempts, "
         "earlier runs of a schedule, and what was reset. Elsewhere they are without those that were seen."
     )
-    earlier: int = Field(description="How many such runs are left out of this page.")
-    overview: OverviewView | None = Field(description="Of the first page of the whole list; null elsewhere.")
+    earlier: int = Field(description="Number of such runs excluded from this page.")
+    overview: OverviewView | None = Field(description="Only on the first page of the unfiltered list; otherwise null.")
     offset: int = Field(exclude=True)
 
     @classmethod

@@ -17,7 +17,7 @@ from dashboard.pages.views import AttemptView, ChildRunView, Progress
 
 MAX_LABEL = 50
 # A field that most rows would have for nothing.
-_LEFT_OUT = Field(exclude_if=lambda rows: not rows, description="Rows at another place than the usual one.")
+_LEFT_OUT = Field(exclude_if=lambda rows: not rows, description="Rows in an unexpected place in the hierarchy.")
 # What a row's own line does not show.
 _NOT_OWN = frozenset({"details", "waves", "clusters", "bundle", "apps", "children", "cluster_ids", "app_ids"})
 # Where a row names those below it.
@@ -39,12 +39,10 @@ class Row:
     error_message: str | None
     problem: ProblemView | None
     attempt: AttemptView | None
-    child_run: Annotated[
-        ChildRunView | None, Field(description="The child workflow that works on this entity, until it ends.")
-    ]
+    child_run: Annotated[ChildRunView | None, Field(description="Child workflow that runs this entity, until it ends.")]
     details: Mapping[str, JsonValue]
-    cancelling: Annotated[bool, Field(description="Whether its cancellation was requested and is not done yet.")]
-    more_pending: Annotated[int, Field(description="How much is pending for it beside `attempt`.")]
+    cancelling: Annotated[bool, Field(description="Whether cancellation was requested but is not complete.")]
+    more_pending: Annotated[int, Field(description="Number of further pending activities besides `attempt`.")]
     overruled: Annotated[bool, Field(exclude=True)]
     unread_below: Annotated[bool, Field(exclude=True)]
     place: Annotated[str, Field(exclude=True)]
@@ -57,7 +55,7 @@ class Row:
     @property
     def word(self) -> str:
         """The rollout's own word as a row has room for it."""
-        state = self.state or "not known"
+        state = self.state or "unknown"
         return state if len(state) <= MAX_LABEL else f"{state[: MAX_LABEL - 1]}…"
 
     @property
@@ -137,11 +135,9 @@ class WorkedRow(Row):
 
     began_at: Annotated[
         datetime | None,
-        Field(description="When work on it began, as far as is known; null where it has not, or that is not known."),
+        Field(description="Start of work. Null if it has not started or is unknown."),
     ]
-    ended_at: Annotated[
-        datetime | None, Field(description="When work on it ended; null while it goes on, or where that is not known.")
-    ]
+    ended_at: Annotated[datetime | None, Field(description="End of work. Null while in progress or if unknown.")]
 
     @property
     def since(self) -> datetime | None:

@@ -18,7 +18,7 @@ class RunView(Model):
     phase: Phase
     started_at: datetime
     closed_at: datetime | None
-    continues: bool = Field(description="Whether it goes on with the run before it, which continued as new.")
+    continues: bool = Field(description="Whether it continues the preceding run (continue-as-new).")
 
     @property
     def word(self) -> str:
@@ -33,11 +33,11 @@ class RunsView(Model):
 
     shown: RunView
     latest: RunView
-    began_at: datetime = Field(description="When the first of the runs that this one continues began, or is to begin.")
-    earlier: bool = Field(description="Whether the run that is shown is not the latest.")
+    began_at: datetime = Field(description="Start, or scheduled start, of the first run in its continue-as-new chain.")
+    earlier: bool = Field(description="Whether this is an earlier run.")
     all: tuple[RunView, ...]
-    more: bool = Field(description="Whether there are older ones that are not listed.")
-    listed: bool = Field(description="Whether Temporal has listed them so far; if not, there may be others.")
+    more: bool = Field(description="Whether older runs exist that are not listed.")
+    listed: bool = Field(description="Whether the runs have been listed yet. If not, there may be others.")
     release_id: str = Field(exclude=True)
 
     @classmethod

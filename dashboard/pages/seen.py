@@ -32,8 +32,8 @@ class StateView(Model):
     def label(self) -> str:
         """What to call it: the rollout's own word, unless it was no longer true."""
         if self.phase is None:
-            return "no longer there"
-        return self.phase.replace("_", " ") if self.overruled else self.state or "not known"
+            return "removed"
+        return self.phase.replace("_", " ") if self.overruled else self.state or "unknown"
 
     @property
     def at(self) -> datetime:

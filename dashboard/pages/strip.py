@@ -40,7 +40,7 @@ class StripCell:
     def of(cls, cell: Cell, wave_place: str) -> "StripCell":
         """The view of a cell of the wave at this place."""
         cluster = cell.cluster
-        word = cluster.phase if cluster.overruled else cluster.state or "not known"
+        word = cluster.phase if cluster.overruled else cluster.state or "unknown"
         return cls(
             id=cluster.id,
             name=cluster.name,
@@ -61,7 +61,7 @@ class StripCell:
     def told(self) -> str:
         """All that the cell says, in words."""
         if self.progress.unopened:
-            return f"{self.name}: {self.label}, apps not read"
+            return f"{self.name}: {self.label}, apps not loaded"
         retrying = f", {self.progress.retrying:,} retrying" if self.progress.retrying else ""
         broken = f", {self.progress.broken:,} failed" if self.progress.broken else ""
         broken += f", {self.progress.paused:,} paused" if self.progress.paused else ""
@@ -85,7 +85,7 @@ class StripWave:
     cluster_progress: Progress
     cells: tuple[StripCell, ...] | None
     apps: Annotated[Progress, Field(exclude=True)]
-    is_wave: Annotated[bool, Field(description="False for the release itself, with its clusters that are in no wave.")]
+    is_wave: Annotated[bool, Field(description="False for the release itself, with clusters that are in no wave.")]
     empty: Annotated[bool, Field(exclude=True)]
     label: Annotated[str, Field(exclude=True)]
     why: Annotated[str, Field(exclude=True)]
@@ -111,7 +111,7 @@ class StripWave:
             apps=Progress.of(segment.apps),
             is_wave=wave.type is EntityType.WAVE,
             empty=not wave.children,
-            label=(wave.phase if wave.overruled else wave.state or "not known").replace("_", " "),
+            label=(wave.phase if wave.overruled else wave.state or "unknown").replace("_", " "),
             why=_why_unread(wave),
         )
 
@@ -119,7 +119,7 @@ class StripWave:
     def told(self) -> str:
         """How far it is, in words."""
         if not self.read:
-            return f"{self.name}: {self.label}, clusters not read"
+            return f"{self.name}: {self.label}, clusters not loaded"
         counted, nouns = self.counted, f"{self.counted.noun}s"
         if not counted.total:
             return f"{self.name}: {self.label}"
@@ -137,7 +137,7 @@ class Strip:
     """The waves of a release. With `merged` the clusters are too many to be drawn one by one, and are counted."""
 
     waves: tuple[StripWave, ...]
-    clusters: Annotated[int, Field(description="How many clusters were read.")]
+    clusters: Annotated[int, Field(description="Number of loaded clusters.")]
     merged: bool
 
     @classmethod
@@ -243,11 +243,11 @@ class SmallStrip(Model):
         release, reason = snapshot.value, snapshot.reason
         problem = release.root.problem
         if not release.root.children:
-            return cls.missing(problem.message if problem else "The release has no parts, as far as is known.")
+            return cls.missing(problem.message if problem else "The release has no known parts.")
         strip = Strip.of(release, MOST)
         if not strip.waves:
             return cls.missing("The release has neither waves nor clusters.")
-        late = (reason.message if reason else "Temporal could not be asked.") if snapshot.stale else None
+        late = (reason.message if reason else "Temporal could not be reached.") if snapshot.stale else None
         gap = problem.message if problem and not problem.awaited else None
         return cls(strip=strip, as_of=snapshot.as_of, why=late or gap)
 
@@ -259,4 +259,4 @@ class SmallStrip(Model):
 
 def _why_unread(wave: Entity) -> str:
     """Why no cluster of a wave is known; empty where nothing is wrong."""
-    return wave.problem.message if wave.problem else "Its clusters were not read."
+    return wave.problem.message if wave.problem else "Its clusters were not loaded."

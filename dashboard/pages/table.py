@@ -58,11 +58,11 @@ class End(Model):
     """What the last line of a table in NDJSON says of those before it."""
 
     rows: int
-    whole: bool = Field(description="Whether nothing that was asked for is missing.")
-    missing: tuple[str, ...] = Field(description="What is not among the rows, and why.")
-    next: str | None = Field(description="The `cursor` with which the rest of the list can be had.")
-    as_of: datetime = Field(description="When the rows were read from Temporal, in UTC: the earliest of them.")
-    stale: bool = Field(description="Whether something newer may exist that could not be read.")
+    whole: bool = Field(description="Whether the export is complete.")
+    missing: tuple[str, ...] = Field(description="What is missing, and why.")
+    next: str | None = Field(description="`cursor` for the rest of the list.")
+    as_of: datetime = Field(description="Time at which the rows were read from Temporal, in UTC: the earliest of them.")
+    stale: bool = Field(description="Whether newer data may exist that could not be read.")
     reason: ProblemView | None = Field(description="Why it is stale.")
 
     @classmethod

@@ -94,8 +94,8 @@ def tree_table(page: TreePage) -> Table:
     rows = tuple(_placed(page, {}))
     missing = (
         page.problem.message if page.problem else "",
-        f"Rows that are still to be read: {len(page.unread):,}. Ask again" if page.unread else "",
-        f"Rows below which nothing was read: {len(page.unopened):,}. Ask with open= and their ids"
+        f"Rows yet to be loaded: {len(page.unread):,}. Try again" if page.unread else "",
+        f"Rows whose contents were not loaded: {len(page.unopened):,}. Request them with open= and their IDs"
         if page.unopened
         else "",
     )
@@ -108,7 +108,9 @@ def problems_table(snapshot: Snapshot[Problems], asked: Asked) -> Table:
     seen = narrowed(snapshot.value, asked)
     count = sum(len(cause.broken) for cause in seen.causes) + len(seen.waiting) + len(seen.still)
     rows = tuple(islice(_broken(seen), MAX_ROWS))
-    cut = f"Rows past the first {MAX_ROWS:,}: {count - MAX_ROWS:,}. Ask with q or release" if count > MAX_ROWS else ""
+    cut = (
+        f"Rows past the first {MAX_ROWS:,}: {count - MAX_ROWS:,}. Filter with q or release" if count > MAX_ROWS else ""
+    )
     piece = Piece.of(snapshot, rows, *_not_looked_at(seen), cut)
     return Table("problems", PROBLEM_COLUMNS, _found_item, _found_cells, (piece,))
 
@@ -132,13 +134,13 @@ def _broken(seen: Problems) -> Iterator[_Found]:
 def _not_looked_at(seen: Problems) -> Iterator[str]:
     unread = seen.relevant - seen.read - seen.partly - seen.unanswered
     if seen.listed < seen.total:
-        yield f"Releases older than the newest {seen.listed:,}, not looked at: {seen.total - seen.listed:,}"
+        yield f"Releases older than the newest {seen.listed:,}, not checked: {seen.total - seen.listed:,}"
     if unread:
-        yield f"More releases that run or failed, too many to read at once: {unread:,}"
+        yield f"More releases in progress or failed, over the limit: {unread:,}"
     if seen.unanswered:
-        yield f"Releases that did not answer in time, or not in a form that can be read: {seen.unanswered:,}"
+        yield f"Releases that did not respond in time or returned an unreadable response: {seen.unanswered:,}"
     if seen.partly:
-        yield f"Releases read in part, too large for one answer, paused or at work: {seen.partly:,}"
+        yield f"Releases loaded in part (too large for one response, paused or busy): {seen.partly:,}"
 
 
 def _model(row: BaseModel) -> bytes:

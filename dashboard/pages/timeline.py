@@ -45,7 +45,7 @@ class EstimateView(Model):
         if estimate is None:
             return None
         waves = f"{estimate.waves_done:,} wave{'' if estimate.waves_done == 1 else 's'} done"
-        basis = f"from {waves}" + (" and the slower one at work" if estimate.slower_now else "")
+        basis = f"estimated from {waves}" + (" and a slower one in progress" if estimate.slower_now else "")
         left = round((estimate.ends_at - estimate.since).total_seconds())
         ends_at = estimate.since + timedelta(seconds=left)
         return cls(since=estimate.since, ends_at=ends_at, seconds_left=left, basis=basis)
@@ -58,16 +58,16 @@ class TimelinePage(Page, ReleaseRow):
     fragment: ClassVar[str] = "partials/_timeline.html"
 
     type: EntityType
-    from_at: datetime = Field(description="When the release, or the first thing known of it, began.")
-    to_at: datetime | None = Field(description="When the release ended; null while it has not.")
-    changed_at: datetime = Field(description="The last change that is known.")
+    from_at: datetime = Field(description="Start of the release, or of the first known work.")
+    to_at: datetime | None = Field(description="End of the release. Null while in progress.")
+    changed_at: datetime = Field(description="Last known change.")
     until: datetime = Field(exclude=True)
     runs: RunsView
-    estimate: EstimateView | None = Field(description="Null where there is nothing to estimate from.")
+    estimate: EstimateView | None = Field(description="Null if there is no basis for an estimate.")
     wave_progress: Progress
     cluster_progress: Progress
     waves: tuple[WaveSpan, ...]
-    children: tuple[WaveSpan, ...] = Field(description="What stands directly below the release and is no wave.")
+    children: tuple[WaveSpan, ...] = Field(description="Direct children of the release that are not waves.")
 
     @property
     def title(self) -> str:

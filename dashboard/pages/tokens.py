@@ -13,18 +13,18 @@ class TokenItem(Model):
 
     id: str
     name: str
-    scope: Literal["read", "write"] = Field(description="read: GET and HEAD alone; write: also to change things.")
+    scope: Literal["read", "write"] = Field(description="read: GET and HEAD only. write: all methods.")
     created_at: datetime
-    expires_at: datetime | None = Field(description="Null where it holds until it is revoked.")
-    used_at: datetime | None = Field(description="When it was last used, to ten minutes; null if it never was.")
-    revoked_at: datetime | None = Field(description="When it was revoked, by hand or with a new password.")
+    expires_at: datetime | None = Field(description="Null if the token does not expire.")
+    used_at: datetime | None = Field(description="Last use, accurate to ten minutes. Null if never used.")
+    revoked_at: datetime | None = Field(description="Time of revocation, by the user or by a password change.")
     valid: bool
 
 
 class TokenMade(TokenItem):
     """A token that was just made, with its secret."""
 
-    token: str = Field(description="The secret to send: Authorization: Bearer rdt_... It is told this once.")
+    token: str = Field(description="The token, to be sent as Authorization: Bearer rdt_... Returned only once.")
 
 
 class TokensPage(Model):
@@ -49,4 +49,4 @@ class TokensPage(Model):
     def lengths(self) -> tuple[tuple[str, str], ...]:
         """For how long a token can be made here: the form's values and words."""
         days = tuple((str(number), f"for {number} days") for number in (7, 30, 90, 365))
-        return (*days, ("", "until I revoke it"))
+        return (*days, ("", "no expiration"))

@@ -37,23 +37,22 @@ class ReleaseTree(ReleaseRow):
     started_at: datetime
     closed_at: datetime | None
     status_code: Annotated[
-        int | None, Field(description="The number of a status that this dashboard does not know, which is UNKNOWN.")
+        int | None,
+        Field(description="Code of a status that this dashboard does not support; the status is then UNKNOWN."),
     ]
-    pause: Annotated[PauseView | None, Field(description="Set while Temporal itself has paused it.")]
+    pause: Annotated[PauseView | None, Field(description="Set while it is paused in Temporal.")]
     failure: Annotated[
         FailureView | None,
-        Field(description="With what it ended, if not well, and all that caused that. `error_message` is the cause."),
+        Field(description="Failure with which it ended, if any, with its causes. `error_message` is the root cause."),
     ]
-    changed_at: Annotated[
-        datetime, Field(description="The newest time that any part of the release gives for a change.")
-    ]
+    changed_at: Annotated[datetime, Field(description="Latest change reported by any part of the release.")]
     wave_ids: tuple[str, ...]
     progress: Progress
     cluster_progress: Progress
     wave_progress: Progress
     waves: tuple[WaveRow, ...]
     children: Annotated[
-        tuple[AnyRow, ...], Field(description="Rows directly below the release that are no waves, each with its type.")
+        tuple[AnyRow, ...], Field(description="Direct children of the release that are not waves, each with its type.")
     ]
 
     @property

@@ -19,21 +19,21 @@ class UserItem(Model):
 
     id: str
     email: str
-    name: str | None = Field(description="What the pages call the user; null where that is the address.")
+    name: str | None = Field(description="Display name. Null: the e-mail address is shown instead.")
     role: Literal["viewer", "operator", "admin"]
-    disabled: bool = Field(description="Whether nothing lets the user in.")
+    disabled: bool = Field(description="Whether the user cannot sign in.")
     created_at: datetime
     disabled_at: datetime | None
     seen_at: datetime | None = Field(
-        description="When they last did something in a browser where they are logged in, to five minutes; else null."
+        description="Last activity in a signed-in browser, accurate to five minutes. Null if not signed in."
     )
-    version: str = Field(description="To send with a change, which is then refused if another came between.")
+    version: str = Field(description="Version to send with a change, so that concurrent changes are detected.")
 
 
 class UserMade(UserItem):
     """A user who has another password now."""
 
-    password: str | None = Field(description="The password that was made. It is told this once; null if one was given.")
+    password: str | None = Field(description="Generated password, returned only once. Null if a password was provided.")
 
 
 class UsersPage(Model):
@@ -42,7 +42,7 @@ class UsersPage(Model):
     template: ClassVar[str] = "pages/users.html"
 
     items: tuple[UserItem, ...]
-    total: int = Field(description="How many there are on all pages.")
+    total: int = Field(description="Total number of users on all pages.")
     page: int
     page_size: int
     q: str
@@ -83,7 +83,7 @@ class UserPage(Model):
     template: ClassVar[str] = "pages/user.html"
 
     user: UserItem
-    own: bool = Field(description="Whether it is the admin who asks.")
+    own: bool = Field(description="Whether this is the requesting admin.")
     added: bool = False
     password: str | None = None
     error: str | None = None

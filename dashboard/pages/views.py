@@ -144,7 +144,7 @@ class Progress:
     unknown: int = 0
     retrying: int = 0
     unopened: int = 0
-    noun: Annotated[str, Field(description="What is counted: a type, or `part` where these are of several.")] = "app"
+    noun: Annotated[str, Field(description="What is counted: an entity type, or `part` for mixed types.")] = "app"
 
     @classmethod
     def of(cls, counts: Tally) -> "Progress":

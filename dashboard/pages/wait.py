@@ -16,4 +16,4 @@ class WaitPage(ReleasePage):
         description="Whether the release is in one of the phases that were asked for, and that is current. Where it is "
         "false it has ended in another phase (`closed_at`), or the time is over."
     )
-    waited: float = Field(description="For how many seconds this request has waited.")
+    waited: float = Field(description="Seconds that this request has waited.")

@@ -83,6 +83,6 @@ def _payload_text(payload: Payload) -> str:
     if encoding == "binary/null":
         return "null"
     if not encoding.startswith("json/"):
-        return f"(encoded as {clean_text(encoding) or 'nothing known'})"
+        return f"(encoded as {clean_text(encoding) or 'an unknown format'})"
     # No more is decoded than can be shown.
     return clean_text(payload.data[: 4 * MAX_HEARTBEAT].decode("utf-8", "replace"))

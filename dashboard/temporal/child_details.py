@@ -32,7 +32,7 @@ FRESH = timedelta(seconds=0.5)
 KEEP_BYTES = 32 * 1024 * 1024
 RUN_BYTES, ATTEMPT_BYTES, LINK_BYTES = 1_200, 500, 250
 
-GONE = Problem(ProblemCode.GONE, "Why it ended is not known: Temporal no longer keeps its history.")
+GONE = Problem(ProblemCode.GONE, "The reason is unknown: Temporal no longer has its history.")
 
 
 class DescribedRuns:

@@ -19,7 +19,7 @@ from dashboard.temporal.times import is_unset, read_time
 _HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 MAX_DETAIL_DEPTH = 12
-CUT = "(cut: nested too deeply)"
+CUT = "(truncated: nested too deeply)"
 
 
 # The fields that rows of every type have; the others are details.
@@ -64,14 +64,14 @@ class Undecodable(ValueError):
 def parse_result(encoding: str, content: bytes) -> JsonValue:
     """The JSON of a query's result; raises Undecodable."""
     if encoding != "json/plain" and not (encoding == "binary/null" and not content):
-        text = f"The answer is encoded as {clean_text(encoding) or 'nothing known'}, which this dashboard cannot read."
+        text = f"The response is encoded as {clean_text(encoding) or 'an unknown format'} and cannot be read."
         raise Undecodable(Problem(ProblemCode.UNREADABLE, text))
     if not content:
         return None
     try:
         result: JsonValue = json.loads(content)
     except (ValueError, RecursionError) as exc:
-        text = "The answer is not JSON that can be read."
+        text = "The response is not valid JSON."
         raise Undecodable(Problem(ProblemCode.MALFORMED, text, clean_text(str(exc)))) from exc
     return result
 
@@ -82,10 +82,10 @@ def decode_release(result: JsonValue, release_id: str, *, whole: bool) -> Entity
     `whole` says that the result should hold everything below: what it lists and does not describe is then a gap.
     """
     if not isinstance(result, dict):
-        text = f"The answer is {_kind(result)} where an object was expected."
+        text = f"The response is {_kind(result)}; expected an object."
         raise Undecodable(Problem(ProblemCode.MALFORMED, text))
     if not result.keys() & _OF_A_RELEASE:
-        text = "The answer is an object of another form: it has neither a state nor waves."
+        text = "Unexpected response: it has neither a state nor waves."
         raise Undecodable(Problem(ProblemCode.MALFORMED, text))
     # The workflow id is the release id, whatever the workflow calls itself.
     return replace(_decode({**result, "id": release_id}, _RELEASE, _Scope(whole)), id=release_id)
@@ -117,7 +117,7 @@ class _Scope:
 
 def _decode(value: JsonValue, level: _Level, scope: _Scope) -> Entity:
     if not isinstance(value, dict):
-        return gap("", level.type, f"This {level.type} is {_kind(value)} where an object was expected.")
+        return gap("", level.type, f"This {level.type} is {_kind(value)}; expected an object.")
     text = _text(value.get("id"))
     state = _text(value.get("state"))
     problem = check_id(text, level.type) or _check_row(level.type, state, repeated=scope.repeats(text))
@@ -157,21 +157,21 @@ def check_id(text: str, expected: EntityType) -> Problem | None:
     if expected is EntityType.RELEASE:
         return None
     if flaw := flaw_of(text):
-        return Problem(ProblemCode.MALFORMED, f"This {expected} has no proper id: {flaw}.")
+        return Problem(ProblemCode.MALFORMED, f"This {expected} has an invalid ID: {flaw}.")
     if not text.startswith(expected):  # no type begins like another
-        return Problem(ProblemCode.MALFORMED, f"The id of this row is not of the type {expected}.")
+        return Problem(ProblemCode.MALFORMED, f"The ID of this row is not of type {expected}.")
     return None
 
 
 def _name(entity_id: str, entity_type: EntityType) -> str:
     if entity_type is EntityType.RELEASE:
         return release_name(entity_id)
-    return entity_id.partition(":")[2] or entity_id or f"{entity_type} without an id"
+    return entity_id.partition(":")[2] or entity_id or f"{entity_type} without an ID"
 
 
 def _check_row(expected: EntityType, state: str, *, repeated: bool) -> Problem | None:
     if repeated:
-        return Problem(ProblemCode.MALFORMED, f"Another row of this release has the same id as this {expected}.")
+        return Problem(ProblemCode.MALFORMED, f"Another row of this release has the same ID as this {expected}.")
     return None if state else Problem(ProblemCode.MALFORMED, f"This {expected} has no state.")
 
 
@@ -263,5 +263,5 @@ def _as_list(value: JsonValue) -> list[JsonValue] | None:
 def _kind(value: JsonValue) -> str:
     if value is None:
         return "empty"
-    names = {bool: "true or false", str: "a text", list: "a list"}
+    names = {bool: "a boolean", str: "a string", list: "a list"}
     return names.get(type(value), "a number")

@@ -40,7 +40,7 @@ class EntitySearch:
             try:
                 return await self._ask(run, id_in(entity_id, of, run.workflow_id) if of else entity_id)
             except Exception as exc:  # noqa: BLE001 - logged with its stack; the others have nothing to do with it
-                return lost_row(entity_id, entity_type, undecodable("The answer of this release", exc))
+                return lost_row(entity_id, entity_type, undecodable("The response of this release", exc))
 
         return await asyncio.gather(*map(ask, runs))
 

@@ -31,19 +31,19 @@ _NO_POLLER = re.compile(r"no poller", re.IGNORECASE)
 
 _SOURCE = {
     RPCStatusCode.UNAVAILABLE.name: (ProblemCode.UNAVAILABLE, "Temporal cannot be reached."),
-    RPCStatusCode.DEADLINE_EXCEEDED.name: (ProblemCode.TIMED_OUT, "Temporal did not answer in time."),
-    RPCStatusCode.CANCELLED.name: (ProblemCode.TIMED_OUT, "Temporal did not answer in time."),
+    RPCStatusCode.DEADLINE_EXCEEDED.name: (ProblemCode.TIMED_OUT, "Temporal did not respond in time."),
+    RPCStatusCode.CANCELLED.name: (ProblemCode.TIMED_OUT, "Temporal did not respond in time."),
     RPCStatusCode.PERMISSION_DENIED.name: (
         ProblemCode.DENIED,
         "Temporal does not allow this dashboard to read the namespace. Check its API key or certificate.",
     ),
     RPCStatusCode.UNAUTHENTICATED.name: (
         ProblemCode.DENIED,
-        "Temporal does not accept this dashboard's credentials. Check its API key or certificate.",
+        "Temporal rejected this dashboard's credentials. Check its API key or certificate.",
     ),
     RPCStatusCode.RESOURCE_EXHAUSTED.name: (
         ProblemCode.REFUSED,
-        "Temporal is limiting the rate of this dashboard's calls.",
+        "Temporal is rate-limiting this dashboard.",
     ),
 }
 
@@ -67,20 +67,20 @@ def source_problem(exc: BaseException) -> Problem:
     """Why Temporal itself could not be asked."""
     if isinstance(exc, RPCError):
         if _namespace_missing(exc):
-            return _told(ProblemCode.NAMESPACE_MISSING, "Temporal has no such namespace.", exc.message)
+            return _told(ProblemCode.NAMESPACE_MISSING, "The namespace does not exist in Temporal.", exc.message)
         return _of_status(exc.status.name, exc.message)
     if isinstance(exc, TimeoutError):
-        return Problem(ProblemCode.TIMED_OUT, "Temporal did not answer in time.")
+        return Problem(ProblemCode.TIMED_OUT, "Temporal did not respond in time.")
     if not str(exc).startswith(_CONNECT_FAILED):
         log.error("asking_failed", exc_info=exc)
-        return _told(ProblemCode.REFUSED, "Temporal could not be asked.", f"{type(exc).__name__}: {exc}")
+        return _told(ProblemCode.REFUSED, "The request to Temporal failed.", f"{type(exc).__name__}: {exc}")
     if refusal := _CONNECT_REFUSED.search(str(exc)):
         return _of_status(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", refusal[1]).upper(), refusal[2])
     return _told(ProblemCode.UNAVAILABLE, "Temporal cannot be reached.", str(exc))
 
 
 def _of_status(name: str, detail: str) -> Problem:
-    code, message = _SOURCE.get(name, (ProblemCode.REFUSED, f"Temporal answered {name}."))
+    code, message = _SOURCE.get(name, (ProblemCode.REFUSED, f"Temporal returned {name}."))
     return _told(code, message, detail)
 
 
@@ -107,10 +107,10 @@ def _refused_query(exc: RPCError, query: str, task_queue: str) -> Problem:
         return _failed_query(exc.message[:MAX_SAID], query)
     if exc.status is RPCStatusCode.FAILED_PRECONDITION and _NO_POLLER.search(exc.message):
         queue = f" {task_queue}" if task_queue else ""
-        text = f"No worker is polling the task queue{queue}: the rollout cannot say how it stands."
+        text = f"No worker is polling the task queue{queue}, so the rollout cannot report its state."
         return _told(ProblemCode.NO_WORKER, text, exc.message)
     if _TASK_FAILING.search(exc.message):
-        text = "The workflow's own code fails: until that ends, the rollout cannot say how it stands."
+        text = "Workflow code is failing, so the rollout cannot report its state."
         return _told(ProblemCode.TASK_FAILING, text, exc.message)
     if _TOO_LARGE.search(exc.message):
         return _failed_query(exc.message, query)
@@ -121,10 +121,10 @@ def _refused_query(exc: RPCError, query: str, task_queue: str) -> Problem:
 
 def _failed_query(message: str, query: str) -> Problem:
     if _TOO_LARGE.search(message):
-        text = f"The answer to {query} is larger than Temporal can carry (2 MB)."
+        text = f"The response to {query} exceeds Temporal's limit of 2 MB."
         return _told(ProblemCode.TOO_LARGE, text, message)
     if _UNKNOWN_QUERY.search(message):
-        return _told(ProblemCode.QUERY_UNKNOWN, f"The workflow does not answer the query {query}.", message)
+        return _told(ProblemCode.QUERY_UNKNOWN, f"The workflow does not support the query {query}.", message)
     return _told(ProblemCode.QUERY_FAILED, f"The query {query} failed in the workflow.", message)
 
 

@@ -178,7 +178,7 @@ def decode_cancellation(events: Iterable[HistoryEvent]) -> Failure | None:
         if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
             request = event.workflow_execution_cancel_requested_event_attributes
             by, reason = clean_text(request.identity), bounded(request.cause)
-            text = reason or (f"cancel requested by {by}" if by else "")
+            text = reason or (f"cancellation requested by {by}" if by else "")
             return Failure("", text, kind="canceled", by=by) if text else None
     return None
 

@@ -32,7 +32,7 @@ NOT_OPENED = Problem(
     "The release is too large for one answer: what is below this row is read when it is opened. "
     "A script asks for it with ?open= and this id, or at this entity's own address.",
 )
-LATE = Problem(ProblemCode.NOT_READ, "This row could not be read in time; it comes at one of the next looks.")
+LATE = Problem(ProblemCode.NOT_READ, "This row could not be loaded in time and will be retried.")
 
 
 async def ask_levels(
@@ -157,10 +157,10 @@ class _Look:
             return
         row, digest = answer
         if row is None:
-            text = f"The release answers that it has no such {entity_type}."
+            text = f"The release reports that this {entity_type} does not exist."
             row = gap(entity_id, entity_type, text, ProblemCode.MISSING)
         elif row.id != entity_id:
-            other = f"The release was asked for this {entity_type} and answers with {row.id}."
+            other = f"The release returned {row.id} instead of this {entity_type}."
             row = gap(entity_id, entity_type, row.problem.message if row.problem else other)
         self._keep(entity_id, row, digest)
 
@@ -202,7 +202,7 @@ class _Look:
         part, problem = self._parts.get(entity_id), self._problems.get(entity_id)
         row = part.row if part else replace(gap(entity_id, entity_type, ""), problem=problem or LATE)
         if entity_id in self._met:
-            text = f"Another row of this release has the same id as this {entity_type}."
+            text = f"Another row of this release has the same ID as this {entity_type}."
             return replace(row, child_ids=(), problem=Problem(ProblemCode.MALFORMED, text))
         self._met.add(entity_id)
         if part and not problem and not self.current(entity_id):
@@ -221,9 +221,9 @@ class _Look:
             return None
         parent_id = "" if check_id(row.parent_id, ABOVE[row.type]) else row.parent_id
         above = self._above(parent_id, there) if parent_id else row.problem
-        named = f"says that this {row.type} is part of {parent_id}, but no way leads there from its waves"
-        unnamed = f"does not say what this {row.type} is part of"
-        text = f"The release {named if parent_id else unnamed}, so it cannot be placed."
+        named = f"reports this {row.type} as part of {parent_id}, which is not below any of its waves"
+        unnamed = f"does not report the parent of this {row.type}"
+        text = f"The release {named if parent_id else unnamed}, so its place in the tree is unknown."
         return above or Problem(ProblemCode.ORPHAN, text)
 
     def _above(self, parent_id: str, there: Collection[str]) -> Problem | None:
@@ -234,7 +234,7 @@ class _Look:
 
 def _as_of(part: Part) -> Problem:
     moment = part.read_at.strftime("%H:%M:%S UTC")
-    text = f"This row is as of {moment}: the release has moved on since, and the row has not been read again yet."
+    text = f"This row is as of {moment}: the release has changed since, and the row has not been reloaded yet."
     return Problem(ProblemCode.NOT_READ, text)
 
 

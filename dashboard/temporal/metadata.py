@@ -35,7 +35,7 @@ def decode_queries(payload: Payload) -> frozenset[str] | Problem | None:
 
 def _encoded(encoding: str) -> Problem:
     text = (
-        f"What the workflow says of itself is encoded as {clean_text(encoding) or 'nothing known'}, which this "
-        "dashboard cannot read: it is shown by the statuses that Temporal knows."
+        f"The workflow's metadata is encoded as {clean_text(encoding) or 'an unknown format'}, which this "
+        "dashboard cannot read. Only statuses from Temporal are shown."
     )
     return Problem(ProblemCode.UNREADABLE, text)

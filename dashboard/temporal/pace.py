@@ -33,16 +33,14 @@ SEARCH_AGE = timedelta(seconds=2)
 
 SLOWED = Problem(
     ProblemCode.REFUSED,
-    "Temporal limits visibility calls and has refused some: this dashboard lists less often until that is over.",
+    "Temporal is rate-limiting visibility calls. Lists are updated less often until this ends.",
 )
 SHARED = Problem(
     ProblemCode.BEHIND,
-    "More lists are open than VISIBILITY_RPS allows to renew at once: each has to wait for its turn.",
+    "Too many open lists for VISIBILITY_RPS: each is updated less often.",
 )
-UNHEARD = Problem(ProblemCode.TIMED_OUT, "Temporal did not list this in time, and is asked again in some seconds.")
-NOT_YET = Problem(
-    ProblemCode.NOT_READ, "The child workflows have not been listed yet; they come at one of the next reads."
-)
+UNHEARD = Problem(ProblemCode.TIMED_OUT, "Temporal did not list this in time. Retrying in a few seconds.")
+NOT_YET = Problem(ProblemCode.NOT_READ, "The child workflows have not been listed yet.")
 
 
 class Pace:

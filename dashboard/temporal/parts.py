@@ -20,10 +20,10 @@ from dashboard.temporal.told import Told, digest_of
 AT_ONCE = 4
 
 TOO_LARGE = (
-    "The release is larger than Temporal can carry in one answer (2 MB), "
-    f"and it does not answer {RELEASE_STATE}, so that it cannot be read in parts either."
+    "The release exceeds Temporal's limit of 2 MB for one response, "
+    f"and it does not support {RELEASE_STATE}, so it cannot be loaded in parts either."
 )
-NOT_READ = "This wave has not been read yet: the release is too large for one answer and is read wave by wave."
+NOT_READ = "This wave has not been loaded yet: the release is too large for one response and is loaded wave by wave."
 
 Answer = tuple[Entity, str] | Problem
 
@@ -125,7 +125,7 @@ def _wave(wave_id: str, part: Part | None, problem: Problem | None, fingerprint:
         return gap(wave_id, EntityType.WAVE, problem.message, problem.code)
     if part.fingerprint != fingerprint and problem is None:
         moment = part.read_at.strftime("%H:%M:%S UTC")
-        text = f"This wave is as of {moment}: the release has moved on since, and the wave has not been read again yet."
+        text = f"This wave is as of {moment}: the release has changed since, and the wave has not been reloaded yet."
         problem = Problem(ProblemCode.NOT_READ, text)
     return replace(part.row, problem=problem or part.row.problem)
 

@@ -98,12 +98,12 @@ async def _asked(
     except ASKING_ERRORS as exc:
         return query_problem(exc, query, task_queue)
     except Exception as exc:  # noqa: BLE001 - logged with its stack; others have nothing to do with this answer
-        return undecodable(f"The answer to {query}", exc)
+        return undecodable(f"The response to {query}", exc)
 
 
 def _plainly(decode: Callable[..., Entity | None], *args: object) -> Entity | None:
     """What the quick way of decoding makes of an answer; None where the thorough one has to see to it."""
-    return attempt("An answer", lambda: decode(*args), lambda _: None)
+    return attempt("A response", lambda: decode(*args), lambda _: None)
 
 
 async def _raw(handle: Handle, query: str, budget: Budget, *args: JsonValue) -> tuple[str, bytes]:

@@ -223,7 +223,7 @@ class ChildReader:
         if release.closed_at is None or _settled(release):
             return found
         # Not for good, or what the list has missed would be remembered as the last word on a closed release.
-        text = "The release ended a moment ago, and Temporal's list of its workflows may be some seconds late."
+        text = "The release has just ended; Temporal's list of its workflows may be a few seconds late."
         return replace(found or gap, problem=Problem(ProblemCode.LAGGING, text))
 
 

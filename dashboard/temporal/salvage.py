@@ -22,7 +22,7 @@ def undecodable(what: str, exc: Exception) -> Problem:
     """The gap for what raised this error; it is logged. To be called where the error is caught."""
     log.exception("not_decoded", what=what)
     detail = ascii(f"{type(exc).__name__}: {exc}"[:MAX_DETAIL])[1:-1]
-    return Problem(ProblemCode.UNDECODABLE, f"{what} cannot be read: this dashboard does not understand it.", detail)
+    return Problem(ProblemCode.UNDECODABLE, f"{what} could not be decoded.", detail)
 
 
 def attempt(what: str, decode: Callable[[], T], instead: Callable[[Problem], T]) -> T:
@@ -44,7 +44,7 @@ def each(what: str, records: Iterable[R], decode: Callable[[R], T], instead: Cal
 
 def lost_row(entity_id: str, entity_type: EntityType, problem: Problem) -> Entity:
     """A row for an entity of which nothing could be decoded."""
-    name = entity_id.partition(":")[2] or entity_id or f"{entity_type} without an id"
+    name = entity_id.partition(":")[2] or entity_id or f"{entity_type} without an ID"
     return Entity(entity_id, entity_type, "", Phase.UNKNOWN, name, problem=problem)
 
 

@@ -21,7 +21,7 @@ PATIENCE = 5.0
 # The longest sleep of a read that waits for its turn, in seconds.
 STEP = 0.05
 
-SPENT = "This dashboard's own limit for visibility calls (VISIBILITY_RPS) is reached."
+SPENT = "This dashboard's limit for visibility calls (VISIBILITY_RPS) is reached."
 
 
 _optional: ContextVar[bool] = ContextVar("optional", default=False)

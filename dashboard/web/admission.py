@@ -12,12 +12,12 @@ from dashboard.oidc.person import identity_of, role_of
 from dashboard.sign_on_settings import SignOnSettings
 from dashboard.web.audit import record
 
-NO_ROLE = "The provider knows you, but gives you no role here. Ask whoever gives out roles there."
-NO_ACCOUNT = "The provider knows you, but nobody has given you an account here. Ask an admin for one."
-DISABLED = "Your account here is disabled. Ask an admin."
+NO_ROLE = "Your identity provider did not assign you a role for this dashboard. Contact the provider's administrator."
+NO_ACCOUNT = "You have no account on this dashboard yet. Ask an admin to create one."
+DISABLED = "Your account is disabled. Contact an admin."
 TAKEN = (
-    "There is an account with your e-mail address already, and the provider does not show that it is yours. "
-    "Ask an admin."
+    "An account with your e-mail address already exists, and the provider has not confirmed that the address is "
+    "yours. Contact an admin."
 )
 
 

@@ -23,9 +23,9 @@ blueprint = Blueprint("api_tokens", __name__)
 class GivenToken(Given):
     """A token as it is to be made. Without `days`, it holds until it is revoked."""
 
-    name: str = Field(min_length=1, max_length=LONGEST_NAME, description="Characters that can be printed.")
-    scope: Literal["read", "write"] = Field("read", description="One to read takes GET and HEAD alone.")
-    days: int | None = Field(None, ge=1, le=LONGEST_DAYS, description="For how many days it holds.")
+    name: str = Field(min_length=1, max_length=LONGEST_NAME, description="Printable characters.")
+    scope: Literal["read", "write"] = Field("read", description="A read-only token allows GET and HEAD only.")
+    days: int | None = Field(None, ge=1, le=LONGEST_DAYS, description="Number of days until the token expires.")
 
 
 @blueprint.get("/tokens")
@@ -49,7 +49,7 @@ def make() -> Response:
 
 @blueprint.post("/tokens/<token_id>/revoke")
 def revoke(token_id: str) -> BaseResponse:
-    """End a token at once."""
+    """Revoke an API token immediately."""
     _revoke(token_id)
     return redirect(url_for("api_tokens.tokens"), 303)
 
@@ -57,14 +57,14 @@ def revoke(token_id: str) -> BaseResponse:
 @blueprint.get("/api/tokens")
 @described(TokensPage)
 def api_tokens() -> Response:
-    """The user's tokens, without their secrets."""
+    """List the API tokens of the user, without their secrets."""
     return as_json(_tokens_page())
 
 
 @blueprint.post("/api/tokens")
 @described(TokenMade, takes=GivenToken, status=201, may={409, 429})
 def api_make_token() -> Response:
-    """Make a token; its secret is told this once."""
+    """Create an API token. Its secret is returned only once."""
     need_password()
     given = sent_as(GivenToken)
     try:
@@ -79,7 +79,7 @@ def api_make_token() -> Response:
 @blueprint.delete("/api/tokens/<token_id>")
 @described(status=204, may={404, 429})
 def api_revoke_token(token_id: str) -> Response:
-    """End a token at once."""
+    """Revoke an API token immediately."""
     need_password()
     _revoke(token_id)
     return Response(status=204)
@@ -95,7 +95,7 @@ def _make(name: str, scope: str, days: int | None) -> TokenMade:
 def _revoke(token_id: str) -> None:
     with services().accounts.together():
         if not services().api_tokens.revoke(current_user.user, token_id):
-            raise Refused(404, "token_not_found", "You have no such token (any more).")
+            raise Refused(404, "token_not_found", "Token not found. It may have been deleted.")
         record(Event.token_revoked, token_id=token_id)
 
 

@@ -6,14 +6,14 @@ from dashboard.web.parameters import Id, ReleaseId, RunId, Texts
 
 MAX_OPEN = 500
 
-RUN = RunId("run", "The run that is meant, as `runs` gives it; the latest if it is left out.")
+RUN = RunId("run", "Run ID, as listed in `runs`. Default: the latest run.")
 OPEN = Texts(
     "open",
-    "Ids of rows that are to be open and are not by themselves. `all` and `failures` name many at once.",
+    "IDs of rows to expand in addition to those expanded by default. `all` and `failures` select many rows.",
     MAX_OPEN,
 )
-SHUT = Texts("shut", "Ids of rows that are to be closed and are not by themselves, or `all`.", MAX_OPEN)
-SELECTED = Id("selected", "The entity that stands beside the tree.")
+SHUT = Texts("shut", "IDs of rows to collapse in addition to those collapsed by default, or `all`.", MAX_OPEN)
+SELECTED = Id("selected", "Entity to show in the side panel.")
 
 
 def watched_release(release_id: str) -> Watched:

@@ -28,19 +28,19 @@ AT_ONCE = 1_000
 
 EVENT = ToldMany(
     "event",
-    f"Entries of one of these events: {', '.join(Event)}. Repeated, or with commas between.",
+    f"Events to include: {', '.join(Event)}. Repeat the parameter or separate values with commas.",
     {"type": "array", "items": {"type": "string", "pattern": words_pattern(Event)}},
 )
-ACTOR = Text("actor", "Entries with this in the address of who did it.", LONGEST_EMAIL)
-SUBJECT = Text("subject", "Entries with this in what it was done to, such as a release's id.", LONGEST_SUBJECT)
-ADDRESS = Text("address", "Entries from this network address.", LONGEST_ADDRESS)
-REQUEST_ID = Text("request_id", "Entries of the request with this id.", 32)
-SINCE = Told("since", f"Entries from then or later: {IS_A_MOMENT}", MOMENT)
-UNTIL = Told("until", f"Entries from before: {IS_A_MOMENT}", MOMENT)
-SIZE = WholeNumber("page_size", "How many entries a page has.", PAGE_SIZE, MAX_PAGE_SIZE)
+ACTOR = Text("actor", "Entries whose actor's e-mail address contains this text.", LONGEST_EMAIL)
+SUBJECT = Text("subject", "Entries whose target contains this text, such as a release ID.", LONGEST_SUBJECT)
+ADDRESS = Text("address", "Entries from this IP address.", LONGEST_ADDRESS)
+REQUEST_ID = Text("request_id", "Entries of the request with this ID.", 32)
+SINCE = Told("since", f"Entries at or after this time: {IS_A_MOMENT}", MOMENT)
+UNTIL = Told("until", f"Entries before this time: {IS_A_MOMENT}", MOMENT)
+SIZE = WholeNumber("page_size", "Number of entries per page.", PAGE_SIZE, MAX_PAGE_SIZE)
 CURSOR = Told(
     "cursor",
-    "What an answer with the same filter gave as `next`.",
+    "The value of `next` from a response with the same filter.",
     {"type": "string", "pattern": "^[1-9][0-9]{0,17}$"},
 )
 OF_THE_LOG = (EVENT, ACTOR, SUBJECT, ADDRESS, REQUEST_ID, SINCE, UNTIL, SIZE, CURSOR)
@@ -51,7 +51,7 @@ blueprint = Blueprint("audit_log", __name__)
 @blueprint.get("/audit")
 @described(query=OF_THE_LOG)
 def audit() -> Response:
-    """Show what happened."""
+    """Show the audit log."""
     page = _page()
     return make_response(render_template(page.template, page=page), {"Cache-Control": "no-store"})
 
@@ -64,9 +64,9 @@ def audit() -> Response:
     tables=True,
 )
 def api_audit() -> Response:
-    """What happened, who did it, to what and from where, the newest first; for admins.
+    """List audit entries, newest first. Admins only.
 
-    As a table it has up to 100,000 entries, and the last line says where the rest begins.
+    As a table it has up to 100,000 entries, and the last line says where to continue.
     """
     form = asked_form()
     if form is Form.JSON:
@@ -90,7 +90,7 @@ def _page() -> AuditPage:
 
 def _table(form: Form) -> Response:
     if SIZE.name in request.args:
-        raise SIZE.refuse("is not taken for a table, which has all pages; cursor says where it begins")
+        raise SIZE.refuse("cannot be used with an export, which includes all pages; use cursor to set where it starts")
     cursor, (_, wanted) = _cursor(), _asked()
     accounts = services().accounts
     return table_answer(audit_table(_pieces(accounts.audit, wanted, cursor, accounts.now())), form)
@@ -107,12 +107,12 @@ def _pieces(log: AuditLog, wanted: Wanted, before: int | None, as_of: datetime) 
         rows, more = tuple(map(_item, found[:AT_ONCE])), len(found) > AT_ONCE
         left, last, cut = left - len(rows), str(rows[-1].id), ""
         if more and not left:
-            cut = f"Entries past the first {MOST_ROWS:,}. Ask with cursor={last}"
+            cut = f"Entries past the first {MOST_ROWS:,}. Continue with cursor={last}"
         elif more:
             try:
                 found = log.read(wanted, AT_ONCE + 1, rows[-1].id)
             except AccountsUnavailable:
-                cut = f"The log could not be read on. Ask with cursor={last}"
+                cut = f"Reading the log failed. Continue with cursor={last}"
         yield _piece(rows, as_of, cut, last)
         if cut or not more:
             return
@@ -136,7 +136,7 @@ def _asked() -> tuple[AuditFilter, Wanted]:
 def _events() -> tuple[Event, ...]:
     words = {word for text in request.args.getlist(EVENT.name) for word in text.split(",") if word}
     if not words <= set(Event):
-        raise EVENT.refuse(f"takes {', '.join(Event)}")
+        raise EVENT.refuse(f"must be one of {', '.join(Event)}")
     return tuple(event for event in Event if event in words)
 
 
@@ -149,7 +149,7 @@ def _cursor() -> int | None:
     if text is None:
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= 18 and not text.startswith("0")):
-        raise CURSOR.refuse("takes what an answer of this log gave as next")
+        raise CURSOR.refuse("must be the value of next from a response of this log")
     return int(text)
 
 

@@ -11,14 +11,16 @@ from dashboard.pages.base import Model
 class Credentials(BaseModel):
     """An address and a password, as JSON or as a form sends them."""
 
-    username: str = Field(min_length=1, description="The e-mail address.")
+    username: str = Field(min_length=1, description="E-mail address.")
     password: str = Field(min_length=1)
 
 
 class GivenRefresh(BaseModel):
     """A refresh token, as JSON or as a form sends it."""
 
-    refresh_token: str = Field(min_length=1, description="The one that was given last: each can be used once.")
+    refresh_token: str = Field(
+        min_length=1, description="The most recently issued refresh token. Each can be used once."
+    )
 
 
 class AccessToken(Model):
@@ -38,4 +40,4 @@ class Me(Model):
     email: str
     name: str | None
     role: Role
-    created_at: datetime = Field(description="When the account was added, in UTC.")
+    created_at: datetime = Field(description="Time at which the account was created, in UTC.")

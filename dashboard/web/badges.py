@@ -37,8 +37,8 @@ _COLOURS = {
 _NARROW, _WIDE, _SQUARE, _OTHERS = 0.33, 0.85, 1.0, 0.58
 _MARGIN = 16
 
-RELEASE = a_release("release", "The release whose badge is wanted.")
-KEY = Told("key", "What lets in who shows the badge: its maker's signature.", PLAIN_TEXT)
+RELEASE = a_release("release", "Release ID.")
+KEY = Told("key", "Signature of the user who created the link. Grants access to this badge.", PLAIN_TEXT)
 
 blueprint = Blueprint("badges", __name__)
 
@@ -98,14 +98,14 @@ class BadgesPage(Model):
         plain_picture, plain_target = (url.replace("(", "%28").replace(")", "%29") for url in (picture, target))
         html = f'<a href="{as_data(target)}"><img src="{as_data(picture)}" alt="{shown_attribute(release_id)}"></a>'
         markdown = f"[![{name}]({plain_picture})]({plain_target})"
-        texts = ("Markdown", markdown), ("HTML", html), ("The picture's address", picture)
+        texts = ("Markdown", markdown), ("HTML", html), ("Image URL", picture)
         return cls(release_id=release_id, preview=preview, texts=texts)
 
 
 @blueprint.get("/badges/releases/<id:release_id>.svg")
 @described(query=(KEY,))
 def badge(release_id: str) -> Response:
-    """How a release stands, for who has a link that its maker has signed, a token or a session."""
+    """Return the badge of a release. Requires a signed link, a token or a session."""
     parse_release_id(release_id)
     if not _may_see(release_id):
         headers = {"WWW-Authenticate": "Bearer", "Cache-Control": "no-store"}
@@ -116,14 +116,14 @@ def badge(release_id: str) -> Response:
     except NotFound:
         return _drawn(Badge.without(release_id, "not found"), 404)
     except SourceUnavailable:
-        return _drawn(Badge.without(release_id, "not known now"), 503, {"Retry-After": str(RETRY_AFTER)})
+        return _drawn(Badge.without(release_id, "unavailable"), 503, {"Retry-After": str(RETRY_AFTER)})
     return _drawn(badge)
 
 
 @blueprint.get("/badges")
 @described(query=(RELEASE,))
 def badges() -> Response:
-    """The link of a release's badge, signed by who asks."""
+    """Show the badge link of a release, signed by the current user."""
     release_id = RELEASE.read()
     page = _page(release_id) if release_id else BadgesPage()
     return make_response(render_template(page.template, page=page), {"Cache-Control": "no-store"})

@@ -48,7 +48,7 @@ def last_word(row: Row) -> Markup:
     if not row.overruled:
         return Markup()
     said = shown(row.word.replace("_", " "))
-    return Markup(f'<span class="last-word" title="{shown_attribute(row.state)}">last said {said}</span>')  # noqa: S704 - escaped
+    return Markup(f'<span class="last-word" title="{shown_attribute(row.state)}">last reported: {said}</span>')  # noqa: S704 - escaped
 
 
 def took(row: WorkedRow) -> Markup:
@@ -92,7 +92,7 @@ def bar(progress: Progress, noun: str = "") -> Markup:
         (progress.running, "running"),
         (progress.waiting, "waiting"),
         (progress.stopped, "stopped"),
-        (progress.unknown, "not known"),
+        (progress.unknown, "unknown"),
     ]
     words = f"{progress.succeeded:,} of {plural(progress.total, noun or progress.noun)} done"
     words += "".join([f", {number:,} {what}" for number, what in told if number])
@@ -123,12 +123,12 @@ def matrix_cell(cell: Cell | None, app: str, cluster: ClusterHead, release_id: s
     """An app in a cluster: few elements, as there are thousands. Its shape is drawn by the style sheet."""
     edge = "edge" if cluster.first else ""
     if cell is None:
-        said = "not in this cluster" if cluster.read else "not read"
+        said = "not in this cluster" if cluster.read else "not loaded"
         kinds = f"{edge}{'' if cluster.read else ' gap'}"
         return Markup(f'<td class="{kinds}"><span class="sr">{said}</span></td>')  # noqa: S704 - no text in it but ours
     kinds = f"{edge} {cell.phase}{' differs' if cell.differs else ''}{' broken' if cell.broken else ''}"
     note = note_of_version(cell.phase, runs=cell.version_runs) if cell.version else ""
-    version, more = shown_attribute(cell.version or "no version told"), f" {note}" if note else ""
+    version, more = shown_attribute(cell.version or "no version"), f" {note}" if note else ""
     place = f"{shown_attribute(app)} in {shown_attribute(cluster.name)}"
     title = f"{place}: {version}{more}, {shown_attribute(cell.label)}"
     href = f' href="{as_data(entity_url(cell.id, release_id))}"' if cell.addressable else ""
@@ -140,7 +140,7 @@ def matrix_cell(cell: Cell | None, app: str, cluster: ClusterHead, release_id: s
 def _said_in(cell: Cell, note: str) -> str:
     """The version, and around it what those are told who do not see shapes; `note` is what is not known to run."""
     sign = '<i aria-hidden="true">≠</i>' if cell.differs else ""
-    tries = f" <small>try {cell.tries}</small>" if cell.tries else ""
+    tries = f" <small>attempt {cell.tries}</small>" if cell.tries else ""
     phase = cell.phase.replace("_", " ")
     known = "" if cell.label.lower() == phase else f" ({phase})"
     said = f", {note}" if note and note not in {phase, cell.label.lower()} else ""

@@ -17,36 +17,36 @@ from dashboard.web.advice import Way, next_step, ways_from, ways_on
 
 log = structlog.get_logger()
 
-# Seconds after which asking again makes sense when Temporal does not answer; open pages ask again by themselves.
+# Seconds after which asking again makes sense when Temporal is unavailable; open pages ask again by themselves.
 RETRY_AFTER = 5
 
 _TITLES = {
-    400: "That request cannot be read",
-    401: "Please log in",
-    403: "Refused",
+    400: "Malformed request",
+    401: "Sign in required",
+    403: "Permission denied",
     404: "Not found",
-    405: "That is not possible here",
-    409: "That does not fit what is there",
-    413: "That is too large",
-    422: "That cannot be used",
-    429: "Too many at once",
-    500: "Something went wrong here",
-    503: "Temporal does not answer",
+    405: "Method not allowed",
+    409: "Conflict with the current state",
+    413: "Request too large",
+    422: "Invalid request",
+    429: "Too many requests",
+    500: "Internal error",
+    503: "Temporal is unavailable",
 }
 _TITLES_BY_CODE = {
-    "accounts_unavailable": "The accounts cannot be read",
-    "too_many_logins": "Too many logins have failed",
-    "too_many_waiting": "Too many are waiting",
-    "too_many_streams": "Too many pages are open",
-    "temporal_permission_denied": "Temporal refuses the dashboard",
-    "temporal_namespace_missing": "Temporal has no such namespace",
-    "entity_not_found": "Not in this release",
-    "run_not_found": "No such run",
-    "link_ended": "This screen is not let in any more",
-    "too_many_tables": "Too many long tables at once",
-    "too_many_exports": "Too many tables",
+    "accounts_unavailable": "The accounts database is unavailable",
+    "too_many_logins": "Too many failed sign-ins",
+    "too_many_waiting": "Too many pending requests",
+    "too_many_streams": "Too many open streams",
+    "temporal_permission_denied": "Temporal denied access",
+    "temporal_namespace_missing": "Temporal namespace not found",
+    "entity_not_found": "Entity not found",
+    "run_not_found": "Run not found",
+    "link_ended": "This screen link is no longer valid",
+    "too_many_tables": "Too many concurrent exports",
+    "too_many_exports": "Too many exports",
     "too_many_changes": "Too many changes",
-    "session_ended": "Nobody is logged in here",
+    "session_ended": "Your session has ended",
 }
 
 _NOT_FOUND: dict[type[NotFound], str] = {EntityNotFound: "entity_not_found", RunNotFound: "run_not_found"}
@@ -68,11 +68,11 @@ class ErrorPage(Model):
     # What is as it always is stays out of the JSON.
     model_config = ConfigDict(json_schema_serialization_defaults_required=False)
 
-    code: str = Field(description="For programs: lower case and underscores.")
-    message: str = Field(description="For people.")
-    request_id: str = Field(description="Under which the log has it.")
-    fields: tuple[FieldError, ...] = Field((), description="What is wrong with which parameter or field.")
-    detail: str | None = Field(None, description="What Temporal said.")
+    code: str = Field(description="Machine-readable error code, in snake_case.")
+    message: str = Field(description="Human-readable message.")
+    request_id: str = Field(description="Request ID, as in the server log.")
+    fields: tuple[FieldError, ...] = Field((), description="Errors by parameter or field.")
+    detail: str | None = Field(None, description="Error message from Temporal.")
     status: int = Field(exclude=True)
     retry_after: int | None = Field(default=None, exclude=True)
     ways: tuple[Way, ...] = Field(default=(), exclude=True)
@@ -92,7 +92,7 @@ class ErrorPage(Model):
         """A few words for the heading."""
         if self.code in _TITLES_BY_CODE:
             return _TITLES_BY_CODE[self.code]
-        return _TITLES.get(self.status, "That did not work")
+        return _TITLES.get(self.status, "Something went wrong")
 
 
 class Refused(HTTPException):
@@ -144,7 +144,7 @@ def init_app(app: Flask) -> None:
 
     @app.errorhandler(MalformedId)
     def malformed(exc: MalformedId) -> Response:
-        message = f"“{_shown(exc.text)}” is not an id that can be looked up: {exc.reason}."
+        message = f"“{_shown(exc.text)}” is not a valid ID: {exc.reason}."
         return answer(Refused(422, "malformed_id", message, fields=tuple(_fields_with(exc))))
 
     @app.errorhandler(NotFound)
@@ -226,10 +226,10 @@ def _body(page: ErrorPage) -> str:
 
 def _message(exc: HTTPException) -> str:
     if isinstance(exc, InternalServerError):
-        return "The dashboard made a mistake. It has been written to its log under the request id below."
+        return "An internal error occurred. It has been logged under the request ID below."
     if exc.code == 404 and not isinstance(exc, Refused):
-        return "There is no page at this address."
-    return exc.description or "That did not work."
+        return "Page not found."
+    return exc.description or "The request failed."
 
 
 def _code(exc: HTTPException) -> str:

@@ -8,14 +8,14 @@ from dashboard.web.examples import Example, partial
 from dashboard.web.examples_of_one import opened_release
 
 ERRORS = (
-    (401, "not_logged_in", "Your session has ended."),
-    (403, "cross_site", "This came from another site, so nothing was done."),
+    (401, "not_logged_in", "Your session has ended. Sign in again."),
+    (403, "cross_site", "The request came from another site and was rejected."),
     (404, "entity_not_found", "app:nowhere: the release has no entity with this id."),
     (405, "method_not_allowed", "The method is not allowed for the requested URL."),
     (413, "request_entity_too_large", "The data value transmitted exceeds the capacity limit."),
-    (422, "invalid_parameter", "page: takes a whole number from 1 to 50"),
+    (422, "invalid_parameter", "page: must be an integer from 1 to 50"),
     (429, "too_many_requests", "This user has sent too many requests."),
-    (500, "internal_server_error", "The dashboard made a mistake."),
+    (500, "internal_server_error", "An internal error occurred."),
     (503, "temporal_unavailable", "Temporal cannot be reached."),
 )
 

@@ -53,10 +53,10 @@ def profiles() -> Iterator[Example]:
     """The parts of the profile's page."""
     page = _profile(HERE, PHONE)
     yield partial("profile_name", "a name", page, "settings")
-    refused = page.model_copy(update={"wrong": {"name": "A name takes characters that can be printed."}, "typed": "A"})
+    refused = page.model_copy(update={"wrong": {"name": "The name must have only printable characters."}, "typed": "A"})
     yield partial("profile_name", "refused", refused, "settings")
     yield partial("profile_password", "a new password", page, "settings")
-    refused = page.model_copy(update={"wrong": {"current": "This is not your present password."}})
+    refused = page.model_copy(update={"wrong": {"current": "The current password is wrong."}})
     yield partial("profile_password", "refused", refused, "settings")
     yield partial("profile_sessions", "two browsers", page, "settings")
     yield partial("profile_sessions", "this one alone", _profile(HERE), "settings")
@@ -66,7 +66,7 @@ def users() -> Iterator[Example]:
     """The parts of the pages of users."""
     page = UsersPage(items=(ADA, GONE), total=120, page=2, page_size=50, q="example")
     yield partial("users_add", "a form that waits", page)
-    wrong = {"email": "There is a user ada@example.com already."}
+    wrong = {"email": "A user ada@example.com already exists."}
     typed = {"email": ADA.email, "name": "", "role": "viewer"}
     yield partial("users_add", "refused", page.model_copy(update={"wrong": wrong, "typed": typed}))
     yield partial("users_list", "a page of several", page)

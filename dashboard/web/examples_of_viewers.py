@@ -49,7 +49,7 @@ def views() -> Iterator[Example]:
 def settings() -> Iterator[Example]:
     """The parts of the settings' page."""
     kept, none = _settings(), _settings(empty=True)
-    refused = kept.model_copy(update={"error": "zone: takes the name of a time zone", "refused": "Mars/Olympus"})
+    refused = kept.model_copy(update={"error": "zone: must be a time zone name", "refused": "Mars/Olympus"})
     yield partial("settings_times", "how times are written", kept, "settings")
     yield partial("settings_times", "refused", refused, "settings")
     yield partial("settings_colours", "light or dark", kept, "settings")

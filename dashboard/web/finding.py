@@ -17,10 +17,10 @@ PAGES = {
     "profile.profile": "Profile",
     "kept.settings": "Settings",
     "web.kiosk": "Wall screen",
-    "kiosk.screens": "Links for wall screens",
+    "kiosk.screens": "Wall screen links",
     "api_tokens.tokens": "API tokens",
     "reference.docs": "API reference",
-    "reference.redoc": "API reference, to read",
+    "reference.redoc": "API reference (Redoc)",
     "styleguide.styleguide": "Style guide",
 }
 OF_A_RELEASE = {
@@ -31,7 +31,7 @@ OF_A_RELEASE = {
     "web.kiosk_release": "Wall screen",
 }
 
-WORDS = Text("q", "What is looked for: several words have to be there, each of them.", LONGEST_TEXT)
+WORDS = Text("q", "Search terms. Results contain all of them.", LONGEST_TEXT)
 
 
 def asked_words() -> str:

@@ -27,7 +27,7 @@ _NOTES = dict.fromkeys(Phase, "planned") | {
     Phase.TIMED_OUT: "failed",
     Phase.CANCELLED: "not deployed",
     Phase.TERMINATED: "not deployed",
-    Phase.UNKNOWN: "not known to run",
+    Phase.UNKNOWN: "not confirmed as running",
     # Only one that tells no version.
     Phase.SUCCEEDED: "",
 }
@@ -63,12 +63,12 @@ def icon(phase: Phase) -> Markup:
 
 
 def note_of_version(phase: Phase, *, runs: bool) -> str:
-    """What to say beside a version that is not known to run; empty for one that does."""
+    """What to say beside a version that is not confirmed as running; empty for one that does."""
     return "" if runs else _NOTES[phase]
 
 
 def version(row: Any) -> Markup:  # noqa: ANN401 - whatever has a version and a phase
-    """The version of a row, in words planned or failed where it is not known to run."""
+    """The version of a row, in words planned or failed where it is not confirmed as running."""
     note = note_of_version(row.phase, runs=row.version_runs)
     words = f" <small>{note}</small>" if note else ""
     planned = " planned" if note else ""
@@ -90,7 +90,7 @@ def much(value: str) -> str:
     """As much of a text as a page of many rows shows; what it leaves out says where it is."""
     if len(value) <= MAX_TEXT:
         return value
-    return f"{value[:MAX_TEXT]}…\n(cut: all {len(value):,} characters are in the JSON of this page)"
+    return f"{value[:MAX_TEXT]}…\n(truncated: the JSON of this page has all {len(value):,} characters)"
 
 
 def compact(value: JsonValue) -> str:

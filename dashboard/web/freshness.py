@@ -24,7 +24,7 @@ LOOKS = 2
 # How many seconds these looks may take together: as long as an answer without them.
 SECONDS = 1.6
 RETRY_AFTER = 1
-BEHIND = "This would be older than what you have seen: another replica is ahead of this one. Ask again."
+BEHIND = "This replica is behind the version that you have already seen. Try again."
 
 
 def fresh(view: Callable[[], Shown]) -> Shown | None:

@@ -48,10 +48,10 @@ PUBLIC = frozenset(
 WALL = frozenset({"web.kiosk", "web.kiosk_release"})
 WALL_COOKIE = "release_dashboard_kiosk"
 
-ENDED = "The session has ended. Log in again."
-WALL_ENDED = "The session has ended. Log in again, or open the link of a wall screen."
-READ_ONLY = "This token may only read. Send one that may write."
-LINK_ENDED = "Its link was revoked, or who made it may not come in any more. Open another link on this screen."
+ENDED = "Your session has ended. Sign in again."
+WALL_ENDED = "Your session has ended. Sign in again, or open a wall screen link."
+READ_ONLY = "This token is read-only. Use a token with write access."
+LINK_ENDED = "The link was revoked, or its creator no longer has access. Open a new link on this screen."
 
 
 @dataclass(frozen=True)
@@ -160,10 +160,10 @@ def _is_wall_screen() -> bool:
 
 def _unauthorized() -> Refused:
     if sent_token() is None:
-        message = "Log in, or send an access token: Authorization: Bearer ..."
+        message = "Sign in, or send an access token: Authorization: Bearer ..."
         return Refused(401, "not_logged_in", message, headers={"WWW-Authenticate": "Bearer"})
     headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-    return Refused(401, "invalid_token", "The access token is not valid, or not any more.", headers=headers)
+    return Refused(401, "invalid_token", "The access token is invalid or has expired.", headers=headers)
 
 
 def unavailable(exc: AccountsUnavailable) -> Response:

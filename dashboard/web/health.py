@@ -49,7 +49,7 @@ def _clocks(app: Flask) -> Said:
         return {}
     said: Said = {"clock_ahead_seconds": round(ahead, 3)}
     if abs(ahead) > BOUND:
-        said["warning"] = f"This machine's clock and the database's are more than {BOUND:g} seconds apart."
+        said["warning"] = f"The clocks of this machine and the database differ by more than {BOUND:g} seconds."
     return said
 
 

@@ -34,7 +34,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(KeptRefused, lambda exc: answer(invalid_parameter(exc.field, exc.reason)))
     app.register_error_handler(KeptConflict, lambda exc: answer(conflict(exc.field, exc.reason)))
     app.register_error_handler(
-        ViewUnknown, lambda _exc: answer(Refused(404, "view_not_found", "You have no such view (any more)."))
+        ViewUnknown, lambda _exc: answer(Refused(404, "view_not_found", "View not found. It may have been deleted."))
     )
 
 
@@ -61,7 +61,7 @@ def save_theme() -> BaseResponse:
     """Keep the colours in this browser, as the button in the header does."""
     chosen = request.form.get("theme", "")
     if chosen not in {"auto", "light", "dark"}:
-        raise invalid_parameter("theme", "takes auto, light or dark")
+        raise invalid_parameter("theme", "must be auto, light or dark")
     response = _back("kept.settings")
     response.set_cookie("theme", chosen, max_age=THEME_SECONDS, samesite="Lax")
     return response
@@ -90,7 +90,7 @@ def change_view(view_id: str) -> BaseResponse:
         case "rename":
             kept.change_view(user, view_id, request.form.get("name", ""), view.query, shared=view.shared)
         case _:
-            raise invalid_parameter("do", "takes remove, default, undefault, share, unshare or rename")
+            raise invalid_parameter("do", "must be remove, default, undefault, share, unshare or rename")
     return _back("kept.settings")
 
 

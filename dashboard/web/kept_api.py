@@ -29,15 +29,15 @@ class Given(BaseModel):
 class GivenSettings(Given):
     """How times are to be written; what is left out is as the browser does it."""
 
-    zone: str = Field("", description="A time zone's name, such as Europe/Berlin; empty for the browser's own.")
-    hours: Literal[12, 24] | None = Field(None, description="Null for the browser's own way.")
+    zone: str = Field("", description="Time zone name, such as Europe/Berlin. Empty: the browser's time zone.")
+    hours: Literal[12, 24] | None = Field(None, description="Null: the browser's default.")
 
 
 class GivenView(Given):
     """A view as it is to be. `query` is a filter as it stands in the list's address."""
 
     name: str = Field(min_length=1, max_length=LONGEST_NAME)
-    query: str = Field(min_length=1, max_length=LONGEST_QUERY, description="Such as phase=failed&since=7d.")
+    query: str = Field(min_length=1, max_length=LONGEST_QUERY, description="For example phase=failed&since=7d.")
     shared: bool = False
     default: bool = False
 
@@ -45,14 +45,14 @@ class GivenView(Given):
 @blueprint.get("/settings")
 @described(SettingsPage)
 def settings() -> Response:
-    """All that the user keeps."""
+    """Return the user's settings, views and stars."""
     return as_json(settings_page())
 
 
 @blueprint.put("/settings")
 @described(SettingsPage, takes=GivenSettings)
 def save_settings() -> Response:
-    """Keep how times are written."""
+    """Save the time zone and clock format."""
     given = sent_as(GivenSettings)
     services().kept.set_preferences(current_user.id, Preferences(given.zone, given.hours))
     return as_json(settings_page())
@@ -61,7 +61,7 @@ def save_settings() -> Response:
 @blueprint.post("/views")
 @described(ViewItem, takes=GivenView, status=201, may={409})
 def add_view() -> Response:
-    """Keep a filter of the list under a name."""
+    """Save a filter of the list as a view."""
     given = sent_as(GivenView)
     query = view_query(given.query)
     view_id = services().kept.add_view(current_user.id, given.name, query, shared=given.shared)
@@ -71,7 +71,7 @@ def add_view() -> Response:
 @blueprint.put("/views/<view_id>")
 @described(ViewItem, takes=GivenView, may={404, 409})
 def change_view(view_id: str) -> Response:
-    """Let a view be as given."""
+    """Replace a view."""
     given = sent_as(GivenView)
     query = view_query(given.query)
     services().kept.change_view(current_user.id, view_id, given.name, query, shared=given.shared)
@@ -81,7 +81,7 @@ def change_view(view_id: str) -> Response:
 @blueprint.delete("/views/<view_id>")
 @described(status=204, may={404})
 def remove_view(view_id: str) -> Response:
-    """Forget a view."""
+    """Delete a view."""
     own_view(view_id)
     services().kept.remove_view(current_user.id, view_id)
     return Response(status=204)
@@ -98,7 +98,7 @@ def star(release_id: str) -> Response:
 @blueprint.delete("/stars/<id:release_id>")
 @described(status=204)
 def unstar(release_id: str) -> Response:
-    """Take a star away; none that was there is taken, too."""
+    """Remove a star. Succeeds if there is none."""
     services().kept.unstar(current_user.id, parse_release_id(release_id))
     return Response(status=204)
 

@@ -30,13 +30,13 @@ LOOKED_AT = 50
 # Browsers keep no cookie longer.
 COOKIE_SECONDS = 400 * 24 * 3600
 
-SECONDS = WholeNumber("every", "Seconds for each release.", EVERY, LONGEST, SHORTEST, " of seconds")
-THEME = Word("theme", "The colours of the wall screen; else as the browser's system has it.", ("light", "dark"))
-SHOW = ReleaseId("show", "The release whose turn it is; the first if it is not among them.")
+SECONDS = WholeNumber("every", "Seconds per release.", EVERY, LONGEST, SHORTEST, " (seconds)")
+THEME = Word("theme", "Colour theme of the wall screen. Default: the system's.", ("light", "dark"))
+SHOW = ReleaseId("show", "Release to show. If it is not in the rotation, the first one is shown.")
 # Of a page that has a wall screen.
-WALL = Word("kiosk", "With 1: the answer is the address of the page's wall screen.", ("1",))
+WALL = Word("kiosk", "Set to 1 to be redirected to the page's wall screen.", ("1",))
 OF_A_SCREEN = (*FILTER, SECONDS, THEME)
-OF_LINK = ReleaseId("release", "The release with which the screen stays.")
+OF_LINK = ReleaseId("release", "Show only this release.")
 # What an address of a page may say and its wall screen takes over; the rest of it is about pages and rows.
 KEPT = ("q", "phase", "since", "until", "every", "theme")
 # Which view is a wall screen of which page, with `?kiosk=1`.
@@ -106,7 +106,7 @@ def go_to_the_wall() -> None:
 @blueprint.get("/kiosk/open/<token>")
 @described(query=(OF_LINK, *OF_A_SCREEN))
 def enter(token: str) -> BaseResponse:
-    """Let a screen in: it keeps the token in a cookie, which no other page is sent, and not in its address."""
+    """Exchange the token of a wall screen link for a cookie that is sent to wall screen pages only."""
     if not services().accounts.kiosk_links.admits(token):
         raise guard.link_ended()
     release_id = request.args.get(OF_LINK.name)

@@ -24,8 +24,8 @@ _ANY_HOST = frozenset({"health.health", "health.ready"})
 # Where a login leads is looked at by itself: what leads nowhere leads to the start. Ids may have any characters.
 _IDS = frozenset({"release_id", "entity_id"})
 _LEFT_ALONE = frozenset({"next", "release", "in", "left", "right", "selected", "show"})
-_NO_HOST = "No host can have the name by which this dashboard was asked for."
-_TOO_LONG = f"The address is too long: a path and a query take at most {MAX_TARGET // 1024} KB together."
+_NO_HOST = "The host name of the request is invalid."
+_TOO_LONG = f"The URL is too long: path and query are limited to {MAX_TARGET // 1024} KB together."
 _PORT = re.compile(r":[0-9]+\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # Headers are read as bytes; of control characters the tab alone may stand in them.
@@ -40,7 +40,7 @@ class BoundedJson(DefaultJSONProvider):
         try:
             return super().loads(s, **kwargs)
         except RecursionError as exc:
-            raise ValueError("It is nested too deeply.") from exc
+            raise ValueError("The JSON is nested too deeply.") from exc
 
 
 class BoundedFlask(Flask):
@@ -63,7 +63,7 @@ def init_app(app: Flask) -> None:
     @app.errorhandler(RequestEntityTooLarge)
     def too_large(_exc: RequestEntityTooLarge) -> Response:
         return answer(
-            Refused(413, "too_large", f"A request may carry at most {MAX_BODY // 1024} KB, and 1,000 fields.")
+            Refused(413, "too_large", f"A request body is limited to {MAX_BODY // 1024} KB and 1,000 fields.")
         )
 
 
@@ -114,20 +114,22 @@ def _runs_over() -> bool:
 def _check_host(trusted: tuple[str, ...]) -> None:
     name = _PORT.sub("", request.host.lower())
     if not any(name == host.removeprefix(".") or (host.startswith(".") and name.endswith(host)) for host in trusted):
-        message = "This dashboard is not asked for by this name. Ask for it by its own; TRUSTED_HOSTS says which."
+        message = "Unknown host name. Use one of the names in TRUSTED_HOSTS."
         raise Refused(400, "unknown_host", message)
 
 
 def _check_headers() -> None:
     for name, value in request.headers:
         if _CONTROL_IN_HEADER.search(value):
-            raise Refused(400, "malformed_header", f"The header {name} has control characters. Send it without them.")
+            raise Refused(400, "malformed_header", f"The header {name} contains control characters. Remove them.")
 
 
 def _check_address() -> None:
     for name, value in all_args().items(multi=True):
         if name not in _LEFT_ALONE and _CONTROL.search(name + value):
-            raise invalid_parameter(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", name), "takes no control characters")
+            raise invalid_parameter(
+                _CONTROL.sub("\N{REPLACEMENT CHARACTER}", name), "must not contain control characters"
+            )
     readable = _is_utf8(request.environ["PATH_INFO"])
     for name, value in (request.view_args or {}).items():
         if not readable:

@@ -25,26 +25,30 @@ _DAY = (
 )
 _TIME = "T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{3}|[.][0-9]{6})?)?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])?"
 MOMENT = {"type": "string", "pattern": f"^({_DAY}({_TIME})?|{AGO.pattern})?$"}
-IS_A_MOMENT = "a date or time from 1970 to 2199 (UTC unless it names a zone), or so long ago: 90m, 24h, 7d, 2w."
+IS_A_MOMENT = "a date or time from 1970 to 2199 (UTC unless it has a zone), or a relative time: 90m, 24h, 7d, 2w."
 
 Q = Told(
     "q",
-    f"Releases whose id begins so, with or without `{PREFIX}`.",
+    f"Releases whose ID starts with this text, with or without `{PREFIX}`.",
     PLAIN_TEXT | {"maxLength": MAX_RELEASE_ID_BYTES},
 )
 PHASE = ToldMany(
     "phase",
-    f"Releases in one of these phases, as their execution's status tells it: {', '.join(TOLD_BY_STATUS)}. "
-    "Repeated, or with commas between.",
+    f"Phases to include, by Temporal status: {', '.join(TOLD_BY_STATUS)}. "
+    "Repeat the parameter or separate values with commas.",
     {"type": "array", "items": {"type": "string", "pattern": words_pattern(TOLD_BY_STATUS)}},
 )
-SINCE = Told("since", f"Releases that were started then or later: {IS_A_MOMENT}", MOMENT)
-UNTIL = Told("until", f"Releases that were started before: {IS_A_MOMENT}", MOMENT)
+SINCE = Told("since", f"Releases started at or after this time: {IS_A_MOMENT}", MOMENT)
+UNTIL = Told("until", f"Releases started before this time: {IS_A_MOMENT}", MOMENT)
 FILTER = (Q, PHASE, SINCE, UNTIL)
-PAGE = WholeNumber("page", f"Which page, as far as the first {REACH:,} releases. Not together with `cursor`.", 1, REACH)
-SIZE = WholeNumber("page_size", "How many releases a page has.", PAGE_SIZE, MAX_PAGE_SIZE)
-CURSOR = Told("cursor", "What an answer with the same filter gave as `next`.", PLAIN_TEXT | {"minLength": 1})
-STARRED = Word("starred", "With 1: what the user has starred. Not together with any of the others.", ("1",))
+PAGE = WholeNumber(
+    "page", f"Page number, up to the first {REACH:,} releases. Cannot be combined with `cursor`.", 1, REACH
+)
+SIZE = WholeNumber("page_size", "Number of releases per page.", PAGE_SIZE, MAX_PAGE_SIZE)
+CURSOR = Told("cursor", "The value of `next` from a response with the same filter.", PLAIN_TEXT | {"minLength": 1})
+STARRED = Word(
+    "starred", "Set to 1 to list the user's starred releases. Cannot be combined with other parameters.", ("1",)
+)
 
 _OF_THE_LIST = (*FilterView.model_fields, "page", "page_size", "cursor")
 
@@ -61,7 +65,7 @@ def asked_slice() -> Slice:
         # The overview above the list counts what ended lately, however much runs.
         return Slice(page_size, page, wanted, lately=page == 1 and wanted == ReleaseFilter())
     if PAGE.name in args:
-        raise PAGE.refuse("is not taken together with cursor, which says where the page begins")
+        raise PAGE.refuse("cannot be combined with cursor")
     return Slice(page_size, filter=wanted, cursor=_opened(sealed, wanted))
 
 
@@ -69,7 +73,9 @@ def _from_the_beginning(wanted: ReleaseFilter) -> Slice:
     """The first page of a table, which has the whole list, or all of it from a cursor on."""
     for which in (PAGE, SIZE):
         if which.name in request.args:
-            raise which.refuse("is not taken for a table, which has all pages; cursor says where it begins")
+            raise which.refuse(
+                "cannot be used with an export, which includes all pages; use cursor to set where it starts"
+            )
     sealed = request.args.get("cursor")
     return Slice(MAX_PAGE_SIZE, filter=wanted, cursor=_opened(sealed, wanted) if sealed is not None else None)
 
@@ -84,7 +90,7 @@ def asked_stars() -> bool:
     if STARRED.name not in request.args:
         return False
     if request.args[STARRED.name] not in STARRED.words or not request.args.keys().isdisjoint(_OF_THE_LIST):
-        raise STARRED.refuse(f"takes 1, and none of {', '.join(_OF_THE_LIST)}: all of them are shown")
+        raise STARRED.refuse(f"must be 1 and cannot be combined with {', '.join(_OF_THE_LIST)}")
     return True
 
 
@@ -99,8 +105,10 @@ def view_query(text: str) -> str:
     other = next((name for name in given if name not in FilterView.model_fields), None)
     query = "" if other else filter_query(_filter(given))
     if not query:
-        takes = f"takes {', '.join(FilterView.model_fields)} as they stand in the list's address"
-        raise invalid_parameter("query", f"{takes}, not {other}" if other else f"{takes}, at least one of them")
+        takes = f"must use the query parameters of the list: {', '.join(FilterView.model_fields)}"
+        raise invalid_parameter(
+            "query", f"{takes}; {other} is not supported" if other else f"{takes}; at least one is required"
+        )
     return query
 
 
@@ -121,7 +129,7 @@ def _opened(sealed: str, wanted: ReleaseFilter) -> Cursor:
     try:
         offset, _, token = urlsafe_b64decode(_signer(wanted).unsign(sealed.encode())).partition(b":")
     except (BadSignature, UnicodeEncodeError) as exc:
-        takes = "takes what an answer of this list gave as next, with the same q, phase, since and until"
+        takes = "must be the value of next from a response with the same q, phase, since and until"
         raise CURSOR.refuse(takes) from exc
     return Cursor(token, int(offset))
 
@@ -136,6 +144,6 @@ def _page(page_size: int) -> int:
     page = PAGE.read()
     if page * page_size > REACH:
         last = REACH // page_size
-        reach = f"by number the list reaches the first {REACH:,} releases, by cursor all"
-        raise PAGE.refuse(f"takes a whole number from 1 to {last} with page_size {page_size}: {reach}")
+        reach = f"page numbers reach the first {REACH:,} releases; use cursor for the rest"
+        raise PAGE.refuse(f"must be an integer from 1 to {last} with page_size {page_size}: {reach}")
     return page

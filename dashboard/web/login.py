@@ -38,14 +38,14 @@ from dashboard.web.security import local_target
 from dashboard.web.services import services
 from dashboard.web.told import utc
 
-REFRESH_ENDED = "This refresh token is not valid, or not any more: each can be used once. Log in again."
+REFRESH_ENDED = "This refresh token is invalid, expired or already used. Sign in again."
 # What is written down where a login was tried with something that is no user's address.
 NO_USER = "(no user)"
 # One sentence for every cause: it must not tell who has an account.
-WRONG = "That e-mail address and password do not belong to an active user."
+WRONG = "Wrong e-mail address or password, or the account is disabled."
 
-NEXT = Told("next", "Where to go on after the login: a path of this site.", PLAIN_TEXT)
-NO_PASSWORDS = "Log in on the page by single sign-on; a script takes a personal token, which you make there."
+NEXT = Told("next", "Path of this site to open after signing in.", PLAIN_TEXT)
+NO_PASSWORDS = "Use single sign-on on the sign-in page. For scripts, create an API token there."
 
 pages = Blueprint("login", __name__)
 auth = Blueprint("auth", __name__, url_prefix="/api/auth")
@@ -73,13 +73,13 @@ class LoginPage(Model):
     @property
     def title(self) -> str:
         """A few words for the heading."""
-        return "Log in"
+        return "Sign in"
 
 
 @pages.get("/login")
 @described(query=(NEXT,))
 def form() -> Response | BaseResponse:
-    """Show the form; somebody who is in already goes on."""
+    """Show the sign-in form. Redirect users who are already signed in."""
     target = local_target(request.args.get(NEXT.name))
     return redirect(target) if current_user.is_authenticated else login_page(LoginPage(next=target))
 
@@ -114,7 +114,7 @@ def logout() -> BaseResponse:
 @described(AccessToken, takes=Credentials, forms=True, public=True, may={429})
 @hashes_passwords
 def token() -> Response:
-    """Give an access token for an address and a password, from a form or from JSON."""
+    """Exchange an e-mail address and a password for an access token. Accepts a form or JSON."""
     try:
         user = _authenticate(**_text_fields("username", "password"))
     except Throttled as exc:
@@ -128,7 +128,7 @@ def token() -> Response:
 @auth.post("/refresh")
 @described(AccessToken, takes=GivenRefresh, forms=True, public=True)
 def refresh() -> Response:
-    """Give a new pair of tokens for a refresh token, from a form or from JSON, and use that up."""
+    """Exchange a refresh token, which can be used once, for a new pair of tokens. Accepts a form or JSON."""
     try:
         renewed = services().refresh_tokens.renew(_text_fields("refresh_token")["refresh_token"])
     except InvalidToken as exc:
@@ -142,7 +142,7 @@ def refresh() -> Response:
 @auth.get("/me")
 @described(Me)
 def me() -> Response:
-    """The user who asks."""
+    """Return the current user."""
     user = current_user.user
     return jsonify(id=user.id, email=user.email, name=user.name, role=user.role, created_at=utc(user.created_at))
 
@@ -163,17 +163,19 @@ def _text_fields(*names: str) -> dict[str, str]:
     given = request.get_json() if request.is_json else request.form
     values = {name: given.get(name) if hasattr(given, "get") else None for name in names}
     named = {name: value for name, value in values.items() if isinstance(value, str) and value}
-    missing = [FieldError(field=name, message="Give it as text.") for name in names if name not in named]
+    missing = [FieldError(field=name, message="Required: a non-empty string.") for name in names if name not in named]
     if missing:
         words = " and ".join(error.field for error in missing)
-        raise Refused(422, "missing_field", f"Give {words}, in a form or in JSON.", fields=missing)
+        raise Refused(
+            422, "missing_field", f"Missing: {words}. Send the value as a form field or in JSON.", fields=missing
+        )
     return named
 
 
 def _authenticate(username: str, password: str) -> User | None:
     """The user with this password, if there is one. Raises Throttled, whoever it is, or Refused if none counts."""
     if not services().deployment.password_login:
-        raise Refused(403, "password_login_off", f"No password lets anybody in here. {NO_PASSWORDS}", ways=_way_in())
+        raise Refused(403, "password_login_off", f"Password sign-in is turned off. {NO_PASSWORDS}", ways=_way_in())
     accounts, address = services().accounts, request.remote_addr or ""
     try:
         user = services().throttle.bound(
@@ -192,13 +194,13 @@ def _authenticate(username: str, password: str) -> User | None:
 
 
 def _way_in() -> tuple[Way, ...]:
-    return (Way(label="Log in", href=url_for("login.form")),)
+    return (Way(label="Sign in", href=url_for("login.form")),)
 
 
 def try_again(seconds: int) -> str:
     """What somebody is told who has to wait so long until a login is looked at again."""
     minutes = ceil(seconds / 60)
-    return f"Too many logins have failed. Try again in {minutes} minute{'' if minutes == 1 else 's'}."
+    return f"Too many failed sign-ins. Try again in {minutes} minute{'' if minutes == 1 else 's'}."
 
 
 def _meant(username: str) -> str:

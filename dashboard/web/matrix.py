@@ -12,13 +12,11 @@ HEAD = ("app", "wave", "cluster", "version", "version_runs", "majority", "differ
 # More than any release has.
 _MOST_PAGES = 100_000
 
-TEXT = Text(
-    "q", "Lines and columns with this text in the name of an app, a cluster or a wave, or in a version.", MAX_IDENTIFIER
-)
+TEXT = Text("q", "Rows and columns with this text in an app, cluster or wave name, or in a version.", MAX_IDENTIFIER)
 ONLY = Word(
-    "only", "Lines and columns with a cell that differs from the version that most have, or is broken.", (*Only, "")
+    "only", "Rows and columns with a cell that differs from the most common version, or has failed.", (*Only, "")
 )
-PAGE = WholeNumber("page", "Which page of the lines.", 1, _MOST_PAGES)
+PAGE = WholeNumber("page", "Page number.", 1, _MOST_PAGES)
 OF_A_MATRIX = (TEXT, ONLY, PAGE)
 
 
@@ -40,12 +38,12 @@ def matrix_lines(release: Release, asked: Asked) -> Iterator[tuple[str, ...]]:
                 told = (cell.version or "", runs, line.majority or "", differs, cell.phase, cell.state)
                 yield (line.name, *_place(places[number]), *told)
     if release.root.problem and not whole.columns:
-        yield ("", "", "", "", "", "", "", release.root.phase, f"not read: {release.root.problem.message}")
+        yield ("", "", "", "", "", "", "", release.root.phase, f"not loaded: {release.root.problem.message}")
     for column in whole.columns:
         if column.gap:
-            yield ("", *_place(column), "", "", "", "", "unknown", "not read whole")
+            yield ("", *_place(column), "", "", "", "", "unknown", "not fully loaded")
         if column.behind:
-            yield ("", *_place(column), "", "", "", "", "unknown", f"not the latest: {column.behind}")
+            yield ("", *_place(column), "", "", "", "", "unknown", f"out of date: {column.behind}")
 
 
 def _place(column: Column) -> tuple[str, str]:

@@ -19,8 +19,10 @@ class Form(StrEnum):
 MEDIA_TYPES = {Form.JSON: "application/json", Form.NDJSON: "application/x-ndjson", Form.CSV: "text/csv"}
 
 
-FORMAT = Word("format", "The form of the answer; else as `Accept` likes it best.", tuple(Form))
-JSON_ALONE = Word("format", "There is no other form: this is no table.", (Form.JSON,), " here: this is no table")
+FORMAT = Word("format", "Response format. Default: the best match for the `Accept` header.", tuple(Form))
+JSON_ALONE = Word(
+    "format", "Response format. Only JSON is supported.", (Form.JSON,), ": this resource has no table format"
+)
 
 
 def asked_form(*, tables: bool = True) -> Form:

@@ -19,24 +19,25 @@ _AGO = re.compile(r"([1-9][0-9]{0,2})([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 DEPTH = WholeNumber(
-    "depth", "How many levels are wanted, from the release (1) down to the apps (5).", len(EntityType), len(EntityType)
+    "depth", "Number of levels, from the release (1) to the apps (5).", len(EntityType), len(EntityType)
 )
 PHASE = ToldMany(
     "phase",
-    f"Rows in one of these phases, and those above them: {', '.join(Phase)}. Repeated, or with commas between.",
+    f"Rows in one of these phases, and their ancestors: {', '.join(Phase)}. "
+    "Repeat the parameter or separate values with commas.",
     {"type": "array", "items": {"type": "string", "pattern": words_pattern(Phase)}},
 )
-TEXT = Text("q", "Rows with this text in their name, id or version, and those above them.", LONGEST_TEXT)
+TEXT = Text("q", "Rows with this text in their name, ID or version, and their ancestors.", LONGEST_TEXT)
 CHANGED = Told(
     "changed",
-    "Rows that changed so long ago at most, and those above them: 5m, 2h or 1d.",
+    "Rows that changed within this time, and their ancestors: 5m, 2h or 1d.",
     {"type": "string", "pattern": f"^({_AGO.pattern})?$"},
 )
 SORT = Word(
     "sort",
-    "In which order rows of the same parent stand: worst first, by name, changed last first, or the rollout's.",
+    "Order of rows with the same parent: worst first, latest change first, or by name. Default: the rollout's order.",
     tuple(Order),
-    ", or nothing for the rollout's order",
+    ", or empty for the rollout's order",
 )
 NARROWING = (DEPTH, PHASE, TEXT, CHANGED, SORT)
 
@@ -54,7 +55,7 @@ def asked_order() -> Order:
 def _phases() -> frozenset[Phase]:
     wanted = {name for given in request.args.getlist(PHASE.name) for name in given.split(",") if name}
     if unknown := wanted - set(Phase):
-        raise PHASE.refuse(f"takes {', '.join(Phase)}, and not {', '.join(sorted(unknown))}")
+        raise PHASE.refuse(f"must be one of {', '.join(Phase)}, not {', '.join(sorted(unknown))}")
     return frozenset(Phase(name) for name in wanted)
 
 
@@ -64,7 +65,7 @@ def _since() -> datetime | None:
         return None
     ago = _AGO.fullmatch(text)
     if ago is None:
-        raise CHANGED.refuse("takes how long ago at most: 5m, 2h or 1d")
+        raise CHANGED.refuse("must be a duration such as 5m, 2h or 1d")
     now = datetime.now(UTC)
     now -= timedelta(seconds=now.second % STEP, microseconds=now.microsecond)
     return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})

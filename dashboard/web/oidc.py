@@ -41,11 +41,10 @@ COOKIE = "release_dashboard_sign_on"
 RETRY_AFTER = 5
 LONGEST_CODE = 4_000
 OF_AN_ANSWER = tuple(
-    Told(name, "What the provider sends the browser back with.", PLAIN_TEXT)
-    for name in ("state", "iss", "error", "code")
+    Told(name, "Parameters of the provider's redirect.", PLAIN_TEXT) for name in ("state", "iss", "error", "code")
 )
-EXTRA = "OIDC_ISSUER: single sign-on takes the extra `oidc`: pip install 'release-dashboard[oidc]'"
-ELSEWHERE = "This login was not begun in this browser, has ended, or was begun more than ten minutes ago. Begin again."
+EXTRA = "OIDC_ISSUER: single sign-on requires the extra `oidc`: pip install 'release-dashboard[oidc]'"
+ELSEWHERE = "This sign-in is complete, expired after ten minutes, or was started in another browser. Start again."
 _STATUSES = {NotProven: 401, NotAdmitted: 403, ProviderFault: 502, ProviderUnavailable: 503}
 # What a provider may answer instead of a code (RFC 6749, OpenID Connect Core). All else is no word for a log.
 _TOLD_ERRORS = frozenset(
@@ -82,7 +81,7 @@ def sign_on_of(settings: Settings, accounts: Accounts) -> SignOn | None:
 @blueprint.get("")
 @described(query=(NEXT,))
 def start() -> BaseResponse:
-    """Send the browser to the provider; somebody who is in already goes on."""
+    """Redirect to the identity provider. Users who are already signed in continue to their page."""
     target = local_target(request.args.get(NEXT.name))
     if current_user.is_authenticated:
         return redirect(target)
@@ -98,7 +97,7 @@ def start() -> BaseResponse:
 @blueprint.get("/callback")
 @described(query=OF_AN_ANSWER)
 def callback() -> BaseResponse:
-    """Let in whom the provider has sent back, or say why not."""
+    """Complete single sign-on, or show why it failed."""
     flow = _sign_on().flows.find(_kept(), request.args.get("state", ""))
     if flow is None:
         return _not_under_way()
@@ -143,7 +142,7 @@ def _finish(flow: Flow) -> None:
     sign_on = _sign_on()
     with sign_on.provider.turn():
         if not sign_on.identities.use_up(flow.drawn, LONGEST):
-            raise NotProven("used_before", "This answer of the provider has been used already. Begin the login anew.")
+            raise NotProven("used_before", "This response from the provider has already been used. Start again.")
         code, now = _code(sign_on.provider.issuer), services().accounts.now()
         claims = sign_on.provider.claims(flow, code, _redirect_uri(), now)
     user = Admission(services().accounts, sign_on.identities, services().settings).of(claims)
@@ -156,20 +155,20 @@ def _code(issuer: str) -> str:
     """The code that came with the answer. Raises SignOnFailed for one without."""
     # Which provider answers; many do not say (RFC 9207).
     if request.args.get("iss", issuer) != issuer:
-        raise NotProven("answer_of_another", "The answer is of another provider than the one that was asked.")
+        raise NotProven("answer_of_another", "The response came from a different provider. Start again.")
     if "error" in request.args:
         raise _told_error(request.args["error"])
     code = request.args.get("code", "")
     if not 0 < len(code) <= LONGEST_CODE or not code.isascii():
-        raise NotProven("no_code", "The provider has sent no code that can be used.")
+        raise NotProven("no_code", "The provider sent no valid code. Start again.")
     return code
 
 
 def _told_error(error: str) -> SignOnFailed:
     reason = error if error in _TOLD_ERRORS else "unknown_error"
     if reason == "access_denied":
-        return NotAdmitted(reason, "The login was cancelled, or the provider does not let you in here.")
-    return NotProven(reason, f"The provider did not log you in ({reason.replace('_', ' ')}).")
+        return NotAdmitted(reason, "The sign-in was cancelled, or the provider denied access.")
+    return NotProven(reason, f"The provider did not sign you in ({reason.replace('_', ' ')}).")
 
 
 def _failed(exc: SignOnFailed, target: str) -> Response:

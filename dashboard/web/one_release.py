@@ -46,9 +46,9 @@ twins = Twins(blueprint)
 @twins.route("/releases/<id:release_id>")
 @described(ReleasePage, query=(RUN, OPEN, SHUT, SELECTED, *NARROWING, WALL), may={302}, tables=True)
 def release(release_id: str) -> Shown:
-    """One release: its facts, what blocks it, and its tree with most clusters closed, or what of it matches.
+    """Return a release: its facts, what blocks it, and its tree with most clusters collapsed, or the matching rows.
 
-    What is selected stands beside the tree.
+    `selected` adds the side panel of an entity.
     """
     what, opened, shut, selected = watched_release(release_id), OPEN.read(), SHUT.read(), SELECTED.read()
     narrowing, order, run_id = asked_narrowing(), asked_order(), RUN.read()
@@ -74,7 +74,7 @@ def release(release_id: str) -> Shown:
 @twins.route("/releases/<id:release_id>/hierarchy")
 @described(HierarchyPage, query=(RUN, OPEN, *NARROWING), tables=True)
 def hierarchy(release_id: str) -> Shown:
-    """One release with its whole tree, or as far as one is opened that is too large for that."""
+    """Return a release with its full tree, or with the expanded part of it if it is too large."""
     what, narrowing, order = watched_release(release_id), asked_narrowing(), asked_order()
     seen = services().releases.release(release_id, RUN.read(), whole=True, opened=OPEN.read())
     page = cache(lambda: HierarchyPage.of(seen, narrowing, order))
@@ -84,7 +84,7 @@ def hierarchy(release_id: str) -> Shown:
 @twins.route("/releases/<id:release_id>/strip")
 @described(StripPage, query=(RUN,))
 def strip(release_id: str) -> Shown:
-    """One release as a strip of waves and clusters."""
+    """Return a release as a strip of waves and clusters."""
     what = watched_release(release_id)
     seen = services().releases.release(release_id, RUN.read())
     return Shown(what, seen, lambda: StripPage.of(seen))
@@ -93,7 +93,7 @@ def strip(release_id: str) -> Shown:
 @blueprint.get("/releases/<id:release_id>/strip/small")
 @described(query=(RUN,))
 def small_strip(release_id: str) -> str:
-    """The same for a row of the list, which says in its place why there is none."""
+    """Return the strip for a row of the list, or why there is none."""
     watched_release(release_id)
     try:
         small = SmallStrip.of(services().releases.glance(release_id, RUN.read()))
@@ -107,7 +107,7 @@ def small_strip(release_id: str) -> str:
 @twins.route("/releases/<id:release_id>/timeline")
 @described(TimelinePage, query=(RUN, OPEN))
 def timeline(release_id: str) -> Shown:
-    """One release over time, and an estimate of the rest."""
+    """Return the timeline of a release, with an estimate of the remaining time."""
     what, opened = watched_release(release_id), OPEN.read()
     seen = services().releases.release(release_id, RUN.read(), whole=True, opened=opened)
     return Shown(what, seen, lambda: TimelinePage.of(seen, opened), unfolded=lambda: TimelinePage.of(seen, every=True))
@@ -116,7 +116,7 @@ def timeline(release_id: str) -> Shown:
 @twins.route("/releases/<id:release_id>/matrix")
 @described(MatrixPage, query=(RUN, OPEN, *OF_A_MATRIX))
 def matrix(release_id: str) -> Shown:
-    """The apps of a release by its clusters, or a part of that."""
+    """Return the apps of a release by cluster, one page at a time."""
     what, asked = watched_release(release_id), asked_matrix(OPEN.read())
     seen = services().releases.release(release_id, RUN.read(), whole=True, opened=asked.opened)
     return Shown(what, seen, lambda: MatrixPage.of(seen, asked), paged=True)
@@ -125,7 +125,7 @@ def matrix(release_id: str) -> Shown:
 @blueprint.get("/releases/<id:release_id>/matrix.csv")
 @described(query=(RUN, OPEN, *OF_A_MATRIX))
 def matrix_csv(release_id: str) -> Response:
-    """The same as a table to take away: every page of it."""
+    """Export the matrix as CSV, with all pages."""
     parse_release_id(release_id)
     asked = asked_matrix(OPEN.read())
     seen = services().releases.release(release_id, RUN.read(), whole=True, opened=asked.opened)
@@ -135,7 +135,7 @@ def matrix_csv(release_id: str) -> Response:
 @twins.route("/releases/<id:release_id>/entities/<id:entity_id>")
 @described(EntityPage, query=(RUN, OPEN, SHUT, *NARROWING))
 def entity(release_id: str, entity_id: str) -> Shown:
-    """One entity of a release."""
+    """Return an entity of a release."""
     what, opened, shut = watched_release(release_id), OPEN.read(), SHUT.read()
     narrowing, order = asked_narrowing(), asked_order()
     check_entity(release_id, entity_id)
@@ -152,7 +152,7 @@ def entity(release_id: str, entity_id: str) -> Shown:
 @twins.route("/releases/<id:release_id>/entities/<id:entity_id>/panel")
 @described(PanelPage, query=(RUN,))
 def panel(release_id: str, entity_id: str) -> Shown:
-    """What stands beside the tree when this entity is selected."""
+    """Return the side panel of an entity."""
     what = watched_release(release_id)
     check_entity(release_id, entity_id)
     what, seen = _with_history(what, services().releases.release(release_id, RUN.read(), opened=frozenset({entity_id})))
@@ -162,7 +162,7 @@ def panel(release_id: str, entity_id: str) -> Shown:
 @twins.route("/kiosk/releases/<id:release_id>")
 @described(KioskPage, query=(RUN, *OF_A_SCREEN, SHOW))
 def kiosk_release(release_id: str) -> Shown:
-    """A wall screen that stays with one release."""
+    """Show a wall screen with a single release."""
     what, asked = watched_release(release_id), asked_turns()
     seen = services().releases.release(release_id, RUN.read())
     return Shown(what, seen, lambda: KioskPage.of(seen, seen.value, None, asked.kept))

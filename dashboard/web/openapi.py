@@ -123,7 +123,7 @@ def operations(app: Flask) -> Iterator[Described]:
             said = operation_of(view)
             if said is None:
                 raise Undescribed(
-                    f"{method} {rule.rule}: nothing is said of {view.__module__}.{view.__name__}. Add @described(...) "
+                    f"{method} {rule.rule}: {view.__module__}.{view.__name__} is not described. Add @described(...) "
                     "of dashboard.web.operations to it, an address to tests/api_examples.py, and run `make examples`."
                 )
             yield Described(rule, method, inspect.getdoc(view) or "", said)

@@ -13,21 +13,21 @@ from dashboard.web.parameters import PLAIN_TEXT, RELEASE_ID, Parameter, Schema, 
 from dashboard.web.security import SESSION_COOKIE
 
 ABOUT = """\
-What is rolling out on Temporal: releases, waves, clusters, bundles and apps. Each page of the dashboard has a twin here
-at the same address; both are renderings of one object.
+Releases on Temporal: waves, clusters, bundles and apps. Every page of the dashboard is available as JSON at the same
+path below `/api`.
 
-Send `Authorization: Bearer` and a token: one of your own, as `POST /api/tokens` makes them, or one that
-`POST /api/auth/login` gives. A browser's session counts as well. Every answer of a page says how old it is (`as_of`)
-and whether something newer may exist that could not be read (`stale`, and the `reason`). Errors have one form, and
-every answer a request id in `X-Request-ID`, under which the log has it.
+Authenticate with `Authorization: Bearer` and a token: an API token from `POST /api/tokens`, or an access token from
+`POST /api/auth/login`. Browser sessions work as well. Every response for a page states when its data was read (`as_of`)
+and whether newer data may exist that could not be read (`stale` and `reason`). All errors have the same format. Every
+response has an `X-Request-ID` header with the request ID that is used in the server log.
 """
-_SESSION = f"A browser's session. Over https the cookie's name is `__Host-{SESSION_COOKIE}`."
+_SESSION = f"Browser session. Over https the cookie is named `__Host-{SESSION_COOKIE}`."
 SECURITY: dict[str, Schema] = {
-    "bearer": {"type": "http", "scheme": "bearer", "description": "A token of one's own (`rdt_`), or of a login."},
+    "bearer": {"type": "http", "scheme": "bearer", "description": "API token (`rdt_`) or access token from sign-in."},
     "session": {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIE, "description": _SESSION},
 }
 ERROR: Schema = {
-    "description": "Why there is no such answer as was asked for.",
+    "description": "An error.",
     "type": "object",
     "properties": {"error": {"$ref": "#/components/schemas/ErrorPage"}},
     "required": ["error"],
@@ -37,51 +37,51 @@ JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 
 _SAYS = {
-    200: "As asked for.",
-    201: "It is there now.",
-    204: "It is done, and there is nothing to say.",
-    302: "The address of the page's wall screen, where `kiosk=1` asks for that.",
-    304: "Nothing has changed since the answer whose `ETag` was sent in `If-None-Match`.",
-    400: "What was sent cannot be read: a body that is not the JSON that it says, or a header with control characters.",
-    401: "Nobody is logged in, the token does not hold (any more), or the credentials are wrong.",
-    403: "A page of another site sent this, so nothing was done; or this user or token may not do it.",
-    404: "There is no such thing (any more).",
-    408: "The request did not come in time.",
-    409: "It does not fit with what is there.",
-    413: "The body is too large.",
-    414: "The path and the query are longer than 4 KB.",
-    415: "The body is in no form that is taken here.",
-    422: "An id, a parameter or a field cannot be used: `message` says why, and `fields` which.",
-    429: "It is more than one user may have, or too many logins have failed; ask again after `Retry-After` seconds.",
-    431: "There are more than 100 headers, or more than 64 KB of them.",
-    503: "Temporal, or where accounts are kept, does not answer, or too many ask; again after `Retry-After` seconds.",
+    200: "OK.",
+    201: "Created.",
+    204: "No content.",
+    302: "Redirect to the page's wall screen (`kiosk=1`).",
+    304: "Not modified since the response whose `ETag` was sent in `If-None-Match`.",
+    400: "Malformed request: the body is not valid JSON, or a header contains control characters.",
+    401: "Not signed in, the token is invalid or expired, or the credentials are wrong.",
+    403: "Permission denied for this user or token, or the request came from another site. Nothing was changed.",
+    404: "Not found.",
+    408: "The request was not received in time.",
+    409: "Conflict with the current state.",
+    413: "The request body is too large.",
+    414: "Path and query exceed 4 KB.",
+    415: "Unsupported content type.",
+    422: "An ID, parameter or field is invalid: see `message` and `fields`.",
+    429: "A per-user limit was reached, or too many sign-ins failed. Retry after `Retry-After` seconds.",
+    431: "More than 100 headers, or more than 64 KB of headers.",
+    503: "Temporal or the accounts database is unavailable, or the server is busy. Retry after `Retry-After` seconds.",
 }
-_WRITTEN = "In the path a slash in it is written `~2F`, a tilde `~7E`, and an id that is `.` or `..` with `~2E`."
+_WRITTEN = "In a path, write a slash as `~2F`, a tilde as `~7E`, and the dots of an ID that is `.` or `..` as `~2E`."
 _IN_PATHS: dict[str, tuple[str, Schema]] = {
     "release_id": (
-        f"The release's id, which is its workflow id: 1 to 1,000 bytes. {_WRITTEN}",
+        f"Release ID, which is the workflow ID: 1 to 1,000 bytes. {_WRITTEN}",
         RELEASE_ID | {"minLength": 1, "pattern": "^[^/]+$"},
     ),
     "entity_id": (
-        f"The entity's id. {_WRITTEN}",
+        f"Entity ID. {_WRITTEN}",
         {"type": "string", "pattern": f"^{id_pattern(EntityType, but='/')}$"},
     ),
 }
 _TEXT: Schema = {"type": "string"}
-_ETAG = {"ETag": {"description": "Names what the answer says.", "required": True, "schema": _TEXT}}
+_ETAG = {"ETag": {"description": "Version of the response.", "required": True, "schema": _TEXT}}
 _DATED = {
     "Accounts-Away": {
-        "description": "`read-only` while the accounts' database does not answer: changes are refused.",
+        "description": "`read-only` while the accounts database is unavailable: changes are rejected.",
         "schema": _TEXT,
     },
     "As-Of": {
-        "description": "When it was read from Temporal, in UTC.",
+        "description": "Time at which the data was read from Temporal, in UTC.",
         "required": True,
         "schema": {"type": "string", "format": "date-time"},
     },
 }
 _OF_ERRORS = {
-    401: {"WWW-Authenticate": {"description": "`Bearer`, and what is wrong with the token.", "schema": _TEXT}},
+    401: {"WWW-Authenticate": {"description": "`Bearer` and the error of the token.", "schema": _TEXT}},
     429: {"Retry-After": {"description": "Seconds.", "required": True, "schema": {"type": "integer", "minimum": 1}}},
     503: {"Retry-After": {"description": "Seconds.", "required": True, "schema": {"type": "integer", "minimum": 1}}},
 }
@@ -89,14 +89,14 @@ _OF_ERRORS = {
 _KNOWN: Schema = {
     "name": "If-None-Match",
     "in": "header",
-    "description": "The `ETag` of the answer that is known already.",
+    "description": "`ETag` of the response that the client already has.",
     "schema": _TEXT,
 }
 _NO_OLDER: Schema = {
     "name": "As-Of",
     "in": "header",
-    "description": "The `As-Of` of the newest answer that is known: another replica tells nothing older. A text "
-    "that is no time is ignored.",
+    "description": "`As-Of` of the newest response that the client has: no replica responds with older data. Invalid "
+    "times are ignored.",
     "schema": _TEXT,
 }
 

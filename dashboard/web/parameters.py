@@ -106,7 +106,7 @@ class WholeNumber(Parameter):
             return self.default
         digits = text.isascii() and text.isdigit() and len(text) <= 9
         if not (digits and self.least <= int(text) <= self.most):
-            raise self.refuse(f"takes a whole number{self.unit} from {self.least} to {self.most}")
+            raise self.refuse(f"must be an integer{self.unit} from {self.least} to {self.most}")
         return int(text)
 
     def canonical(self, values: Sequence[str]) -> tuple[str, ...]:
@@ -133,7 +133,7 @@ class Word(Parameter):
         if text is None:
             return ""
         if text not in self.words:
-            raise self.refuse(f"takes {' or '.join(filter(None, self.words))}{self.otherwise}")
+            raise self.refuse(f"must be {' or '.join(filter(None, self.words))}{self.otherwise}")
         return text
 
 
@@ -152,7 +152,7 @@ class Text(Parameter):
         """The text that is asked for, without blanks around it; raises Refused with 422."""
         text = request.args.get(self.name, "")
         if len(text) > self.longest or not NO_CONTROL_CHARACTERS.fullmatch(text):
-            raise self.refuse(f"takes at most {self.longest} characters, and no control characters")
+            raise self.refuse(f"must have at most {self.longest} characters and no control characters")
         return text.strip()
 
     def canonical(self, values: Sequence[str]) -> tuple[str, ...]:
@@ -177,7 +177,7 @@ class Texts(Parameter):
         """The texts that are asked for; raises Refused with 422."""
         texts = request.args.getlist(self.name)
         if len(texts) > self.most or any(len(text) > MAX_RELEASE_ID_BYTES for text in texts):
-            raise self.refuse(f"takes at most {self.most} ids, of at most {MAX_RELEASE_ID_BYTES:,} characters each")
+            raise self.refuse(f"must have at most {self.most} IDs of at most {MAX_RELEASE_ID_BYTES:,} characters each")
         return frozenset(texts)
 
     def canonical(self, values: Sequence[str]) -> tuple[str, ...]:
@@ -200,7 +200,7 @@ class RunId(Parameter):
         if text is None:
             return None
         if not _RUN_ID.fullmatch(text):
-            raise self.refuse("takes a run id, as runs give it, such as 01234567-89ab-cdef-…")
+            raise self.refuse("must be a run ID, such as 01234567-89ab-cdef-…")
         return text.lower()
 
     def canonical(self, values: Sequence[str]) -> tuple[str, ...]:

@@ -21,10 +21,10 @@ from dashboard.web.hashing import hashes_passwords
 from dashboard.web.login import try_again
 from dashboard.web.services import services
 
-NOT_IT = "This is not your present password."
-SAME = "This is the password that you have. Take another one."
-NOT_TWICE = "This is not what you typed above."
-CHANGED = "Your account has changed meanwhile, so nothing was done. Log in again."
+NOT_IT = "The current password is wrong."
+SAME = "The new password is the same as the current one. Choose a different one."
+NOT_TWICE = "The passwords do not match."
+CHANGED = "Your account has changed in the meantime. Nothing was saved. Sign in again."
 
 blueprint = Blueprint("profile", __name__)
 
@@ -132,7 +132,7 @@ def end_session(session_id: str) -> None:
     with services().accounts.together():
         found = next((one for one in services().sessions.of(current_user.user) if one.public_id == session_id), None)
         if found is None or not services().sessions.end(current_user.user, found.id):
-            raise Refused(404, "session_not_found", "You have no such session (any more).")
+            raise Refused(404, "session_not_found", "Session not found. It may have ended.")
         record(Event.session_ended, subject=current_user.email, session=found.public_id, device=found.device)
 
 

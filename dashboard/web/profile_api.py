@@ -22,7 +22,7 @@ blueprint = Blueprint("profile_api", __name__, url_prefix="/api")
 class GivenName(Given):
     """What the pages are to call the user."""
 
-    name: str | None = Field(max_length=LONGEST_NAME, description="Null or empty for the address.")
+    name: str | None = Field(max_length=LONGEST_NAME, description="Null or empty: the e-mail address is shown instead.")
 
 
 class GivenPassword(Given):
@@ -30,21 +30,23 @@ class GivenPassword(Given):
 
     current: str = Field(min_length=1)
     new: str = Field(
-        min_length=SHORTEST, max_length=LONGEST, description="Neither common nor made of your address or name."
+        min_length=SHORTEST,
+        max_length=LONGEST,
+        description="Must not be a common password or based on your e-mail address or name.",
     )
 
 
 @blueprint.get("/profile")
 @described(ProfileView)
 def own_profile() -> Response:
-    """The user who asks."""
+    """Return the current user."""
     return as_json(profile.own_profile())
 
 
 @blueprint.patch("/profile")
 @described(ProfileView, takes=GivenName, may={429})
 def change_name() -> Response:
-    """Let the pages call the user by another name."""
+    """Change the user's display name."""
     given = sent_as(GivenName)
     try:
         changed = profile.change_name(given.name)
@@ -59,8 +61,8 @@ def change_name() -> Response:
 def change_password() -> Response:
     """Change the user's own password.
 
-    All that lets the user in ends at once, tokens of every kind too. A session goes on with another cookie; whoever
-    sent an access token has to log in anew. A present password that is wrong counts as a login that failed.
+    All other access ends immediately, including tokens of every kind. A session continues with a new cookie; a client
+    with an access token has to sign in again. A wrong current password counts as a failed sign-in.
     """
     need_password()
     given = sent_as(GivenPassword)
@@ -77,14 +79,14 @@ def change_password() -> Response:
 @blueprint.get("/sessions")
 @described(SessionsPage)
 def sessions() -> Response:
-    """The browsers in which the user is logged in."""
+    """List the user's sessions."""
     return as_json(SessionsPage(sessions=profile.own_sessions()))
 
 
 @blueprint.delete("/sessions/<session_id>")
 @described(status=204, may={404, 429})
 def end_session(session_id: str) -> Response:
-    """End one of the user's sessions at once."""
+    """End one of the user's sessions immediately."""
     need_password()
     profile.end_session(session_id)
     return Response(status=204)
@@ -93,7 +95,7 @@ def end_session(session_id: str) -> Response:
 @blueprint.delete("/sessions")
 @described(status=204, may={429})
 def end_other_sessions() -> Response:
-    """End all of the user's sessions but the one that asks; tokens stay."""
+    """End all of the user's sessions except the current one. Tokens stay valid."""
     need_password()
     profile.end_other_sessions()
     return Response(status=204)

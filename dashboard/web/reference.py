@@ -50,7 +50,7 @@ class RedocPage(ReferencePage):
 @blueprint.get("/api/openapi.json")
 @described(OpenApi)
 def openapi() -> Response:
-    """This reference, as an OpenAPI 3.1 document."""
+    """Return this reference as an OpenAPI 3.1 document."""
     return Response(_written(), mimetype="application/json")
 
 

@@ -6,8 +6,8 @@ from flask_login import current_user
 from dashboard.accounts.models import Role
 from dashboard.web.errors import Refused
 
-_NO_COPIES = "This takes a session, or the access token that a login with a password gave; no other token does."
-ADMINS_ONLY = "Only an admin may see or do this. Ask one of yours."
+_NO_COPIES = "This requires a session, or an access token from signing in with a password."
+ADMINS_ONLY = "Admins only. Ask an administrator."
 # The blueprints whose every route takes an admin, and those whose answers are about people or somebody's login.
 FOR_ADMINS = frozenset({"audit_log", "users", "users_api"})
 PERSONAL = frozenset({"auth", "login", "oidc", "profile", "profile_api", "users", "users_api"})

@@ -44,13 +44,13 @@ from dashboard.web.walk import walked
 __all__ = ["blueprint", "twins"]
 
 MAX_CHOICES = 50
-IN_TEXT = Text("q", "Groups with this text in their cause, or in the name of what is broken.", LONGEST_TEXT)
-OF_RELEASE = a_release("release", "What is broken in this release.")
-LEFT, RIGHT = (a_release(side, f"The release on the {side}.") for side in ("left", "right"))
+IN_TEXT = Text("q", "Problems with this text in their cause, or in the name of an affected entity.", LONGEST_TEXT)
+OF_RELEASE = a_release("release", "Problems of this release.")
+LEFT, RIGHT = (a_release(side, f"Release on the {side}.") for side in ("left", "right"))
 LEFT_RUN, RIGHT_RUN = (
-    RunId(f"{side}_run", f"Its run on the {side}; the latest if left out.") for side in ("left", "right")
+    RunId(f"{side}_run", f"Run on the {side}. Default: the latest run.") for side in ("left", "right")
 )
-NEAR = a_release("in", "The release at which the user is: its pages are among the links.")
+NEAR = a_release("in", "Release that the user is viewing; its pages are added to the results.")
 
 
 @blueprint.get("/")
@@ -63,7 +63,7 @@ def home() -> Response:
 @twins.route("/releases")
 @described(ReleasesPage, StarredPage, query=(*FILTER, PAGE, SIZE, CURSOR, STARRED, WALL), may={302}, tables=True)
 def releases() -> Shown:
-    """The list, filtered and paged, or what the viewer has starred."""
+    """List releases, filtered and paged, or the user's starred releases."""
     starred, asked = asked_stars(), asked_slice()
     go_to_the_wall()
     if starred:
@@ -97,7 +97,7 @@ def _starred() -> Shown:
 @twins.route("/problems")
 @described(ProblemsPage, query=(IN_TEXT, OF_RELEASE), tables=True)
 def problems() -> Shown:
-    """What is broken now, across releases, grouped by cause, or what of it is asked for."""
+    """List current problems across releases, grouped by cause."""
     asked = Asked(IN_TEXT.read(), OF_RELEASE.read() or "")
     seen = services().releases.problems(asked.release_id)
     return Shown(
@@ -108,7 +108,7 @@ def problems() -> Shown:
 @twins.route("/compare")
 @described(ComparePage, ChoosePage, query=(LEFT, RIGHT, LEFT_RUN, RIGHT_RUN), may={404})
 def compare() -> Shown:
-    """What is different from one release to another; releases to choose from where not both are named."""
+    """Compare two releases. If only one or none is given, list releases to choose from."""
     left, right = LEFT.read(), RIGHT.read()
     runs = LEFT_RUN.read(), RIGHT_RUN.read()
     if left and right:
@@ -123,7 +123,7 @@ def compare() -> Shown:
 @twins.route("/find")
 @described(FindPage, query=(WORDS, NEAR))
 def find() -> Shown:
-    """Pages, releases and entities that have a text in their names."""
+    """Search pages, releases and entities by name."""
     text, release_id = asked_words(), NEAR.read()
     found = services().releases.find(text, release_id)
     links = tuple(page_links(release_id))
@@ -133,7 +133,7 @@ def find() -> Shown:
 @twins.route("/entities/<id:entity_id>")
 @described(OccurrencesPage)
 def occurrences(entity_id: str) -> Shown:
-    """One entity wherever it occurs; a release where its id has the form of no other entity's."""
+    """Find an entity across releases. An ID without an entity type is looked up as a release."""
     if not is_below_release(entity_id):
         parse_release_id(entity_id)
     seen = services().releases.occurrences(entity_id)
@@ -143,7 +143,7 @@ def occurrences(entity_id: str) -> Shown:
 @twins.route("/kiosk")
 @described(KioskPage, query=(*OF_A_SCREEN, SHOW), may={404})
 def kiosk() -> Shown:
-    """A wall screen: what needs somebody and what moves, one release after another."""
+    """Show a wall screen: releases that need attention or are in progress, one after another."""
     asked, began = asked_turns(), monotonic()
     listed = services().releases.page(asked.slice)
     found = turns(listed.value, listed.as_of)

@@ -85,7 +85,7 @@ def init_app(app: Flask) -> None:
 def refuse_other_sites() -> None:
     """Refuse what another site had a browser send, unless the settings welcome it."""
     if request.method not in SAFE_METHODS and _from_elsewhere(request) and not _welcome(request):
-        raise Refused(403, "cross_site", "This came from another site, so nothing was done. Open the page itself.")
+        raise Refused(403, "cross_site", "The request came from another site and was rejected. Open the page directly.")
 
 
 def answer_preflight() -> Response | None:

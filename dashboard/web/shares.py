@@ -35,14 +35,14 @@ class Share(StrEnum):
 
 
 _MESSAGES = {
-    Share.STREAMS: "You have as many pages open as one user is told of changes on. Close some of them; this one can be "
-    "asked for again meanwhile.",
-    Share.WAITS: "As many of your requests wait for releases as may for one user. Let some of them have their answers, "
-    "or ask for the release without waiting.",
-    Share.TABLES: "A long table is being made for you already. Take that to its end, or ask for single pages.",
-    Share.EXPORTS: "You have taken as many tables within a minute as one user may. Go on in {seconds} seconds, or ask "
-    "for pages.",
-    Share.CHANGES: "You have made as many changes within a minute as one user may, so nothing was done. Go on in "
+    Share.STREAMS: "You have reached the limit of open streams per user. Close other pages; this page can still be "
+    "polled.",
+    Share.WAITS: "You have reached the limit of pending wait requests per user. Wait for one to complete, "
+    "or request the release without waiting.",
+    Share.TABLES: "You already have an export in progress. Wait until it completes, or request single pages.",
+    Share.EXPORTS: "You have reached the limit of exports per minute. Try again in {seconds} seconds, or request "
+    "pages.",
+    Share.CHANGES: "You have reached the limit of changes per minute. Nothing was changed. Try again in "
     "{seconds} seconds.",
 }
 # Of what is written down, the events of which one user has so many a minute, and those that are bounded elsewhere: by

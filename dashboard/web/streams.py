@@ -51,17 +51,17 @@ class Channel(Protocol):
 def _open(name: str, **values: Any) -> Response:  # noqa: ANN401 - whatever the rule has
     channel: Channel | None = request.environ.get(CHANNEL)
     if channel is None:
-        raise Refused(501, "no_streams", "This server tells no news by itself. Ask for the page again instead.")
+        raise Refused(501, "no_streams", "This server does not support live updates. Poll the page instead.")
     full = channel.take(current_user.id, current_user.session.id)
     if full is Full.FOR_USER:
         raise refused(Share.STREAMS, current_user.id, RETRY_AFTER)
     if full:
         headers = {"Retry-After": str(RETRY_AFTER)}
-        raise Refused(503, "too_many_streams", "More pages are open than can be told of news.", headers=headers)
+        raise Refused(503, "too_many_streams", "Too many open streams. Poll the page instead.", headers=headers)
     view = routes.twins.views[name]
     shown = view(**values)
     if shown.personal:
-        raise Refused(501, "no_streams", "What is here depends on who asks. Ask for the page again instead.")
+        raise Refused(501, "no_streams", "This page is personal and has no stream. Poll the page instead.")
     address = address_of(f"{routes.blueprint.name}.{name}").without(_LEFT_OUT)
     # Only the page itself can tell of some things that they are not there.
     _outline(shown, address)

@@ -76,7 +76,7 @@ SECTIONS: Mapping[str, Callable[[], Iterator[Example]]] = {
 @blueprint.get("/styleguide")
 @described(query=(RUN, OPEN, *NARROWING))
 def styleguide() -> str:
-    """Show every part in every state."""
+    """Show every component in every state."""
     numbers = count(1)
     sections = (
         Section(key=title.lower().replace(" ", "-"), title=title, examples=tuple(side_by_side(drawn(), numbers)))

@@ -49,7 +49,7 @@ def _turn() -> ExitStack:
     if full is Full.FOR_USER:
         raise refused(Share.TABLES, user_id, RETRY_AFTER)
     if full:
-        message = f"{AT_ONCE} long tables are being made already. Ask again in a moment, or for single pages."
+        message = f"{AT_ONCE} exports are already in progress. Try again in a moment, or request single pages."
         raise Refused(503, "too_many_tables", message, headers={"Retry-After": str(RETRY_AFTER)})
     turn = ExitStack()
     turn.callback(places.give, user_id)
@@ -95,7 +95,7 @@ def spreadsheet(table: Table, pieces: Iterator[Piece]) -> Iterator[bytes]:
     yield (BYTE_ORDER_MARK + csv_lines([table.columns])).encode()
     for piece in pieces:
         when: dict[str, Cell] = {"as_of": piece.as_of, "stale": piece.stale}
-        old = [f"Not the latest: {piece.reason.message}"] if piece.reason else []
+        old = [f"Out of date: {piece.reason.message}"] if piece.reason else []
         gaps: list[dict[str, Cell]] = [{"type": "gap", "problem": text} for text in (*old, *piece.missing)]
         rows = (
             [_written((cells | when).get(name)) for name in table.columns]

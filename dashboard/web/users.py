@@ -22,11 +22,11 @@ from dashboard.web.parameters import Text, WholeNumber
 from dashboard.web.rights import ADMINS_ONLY
 from dashboard.web.services import services
 
-TEXT = Text("q", "Users with this text in their address or name.", LONGEST_TEXT)
-PAGE = WholeNumber("page", "Which page.", 1, 10_000)
-SIZE = WholeNumber("page_size", "How many users a page has.", PAGE_SIZE, 200)
+TEXT = Text("q", "Users with this text in their e-mail address or name.", LONGEST_TEXT)
+PAGE = WholeNumber("page", "Page number.", 1, 10_000)
+SIZE = WholeNumber("page_size", "Number of users per page.", PAGE_SIZE, 200)
 OF_THE_LIST = (TEXT, PAGE, SIZE)
-NOT_HERE = "Your own password you change on your profile, with the one that you have."
+NOT_HERE = "Change your own password on your profile."
 
 blueprint = Blueprint("users", __name__)
 
@@ -41,7 +41,7 @@ class OwnPassword(Exception):
 @blueprint.get("/users")
 @described(query=OF_THE_LIST)
 def users() -> Response:
-    """List the users."""
+    """List users."""
     return _list()
 
 
@@ -49,7 +49,7 @@ def users() -> Response:
 @described(query=OF_THE_LIST)
 @hashes_passwords
 def add() -> Response:
-    """Add a user and show their password, once, if it was made here; or show the form again with what is wrong."""
+    """Add a user and show a generated password once, or show the form again with its errors."""
     typed = {name: request.form.get(name, "") for name in ("email", "name", "role", "password")}
     given = typed.pop("password")
     try:
@@ -88,7 +88,7 @@ def change(user_id: str) -> Response | BaseResponse:
             case "reset":
                 return _one(user_id, password=reset_password(user_id, version)[1])
             case _:
-                raise invalid_parameter("do", "takes save, disable, enable, end or reset")
+                raise invalid_parameter("do", "must be save, disable, enable, end or reset")
     except UserRefused as exc:
         return _one(user_id, 422, wrong={exc.field: str(exc)}, typed=wanted["save"])
     except (LastAdmin, UserChanged, OwnPassword) as exc:
@@ -199,7 +199,7 @@ def _password(given: str | None, email: str, name: str | None) -> tuple[Any, str
 
 def _role(text: str) -> Role:
     if text not in set(Role):
-        raise UserRefused(f"A role is one of {', '.join(Role)}.", "role")
+        raise UserRefused(f"The role must be one of {', '.join(Role)}.", "role")
     return Role(text)
 
 

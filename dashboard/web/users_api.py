@@ -20,13 +20,13 @@ from dashboard.web.rights import need_password
 from dashboard.web.services import services
 
 RoleName = Literal["viewer", "operator", "admin"]
-VERSION = Field(None, description="The user's version that was seen; 409 if it is another one now. Null for any.")
-NAME = Field(None, max_length=LONGEST_NAME, description="What the pages call the user; null for the address.")
+VERSION = Field(None, description="Expected version of the user; 409 if it has changed. Null skips the check.")
+NAME = Field(None, max_length=LONGEST_NAME, description="Display name. Null: the e-mail address is shown instead.")
 PASSWORD = Field(
     None,
     min_length=SHORTEST,
     max_length=LONGEST,
-    description="Neither common nor made of the address or name; null has one made.",
+    description="Must not be a common password or based on the e-mail address or name. Null generates one.",
 )
 _CODES = {LastAdmin: "last_admin", UserChanged: "user_changed", pages.OwnPassword: "own_password"}
 
@@ -46,8 +46,8 @@ class GivenChange(Given):
     """What of a user is to be another way; what is left out stays."""
 
     name: str | None = NAME
-    role: RoleName | None = Field(None, description="Another one ends the user's sessions. Null: it stays.")
-    disabled: bool | None = Field(None, description="Disabling ends the user's sessions and tokens. Null: it stays.")
+    role: RoleName | None = Field(None, description="Changing the role ends the user's sessions. Null: unchanged.")
+    disabled: bool | None = Field(None, description="Disabling ends the user's sessions and tokens. Null: unchanged.")
     version: str | None = VERSION
 
 
@@ -61,7 +61,7 @@ class GivenReset(Given):
 @blueprint.get("/users")
 @described(UsersPage, query=pages.OF_THE_LIST, may={403})
 def users() -> Response:
-    """The users, by address. For admins."""
+    """List users by e-mail address. Admins only."""
     page = pages.users_page()
     response = as_json(page)
     response.headers["Link"] = links_beside(page)
@@ -72,9 +72,9 @@ def users() -> Response:
 @described(UserMade, takes=GivenUser, status=201, may={409, 429})
 @hashes_passwords
 def add_user() -> Response:
-    """Add a user. For admins.
+    """Add a user. Admins only.
 
-    A password that is made is told this once.
+    A generated password is returned only once.
     """
     need_password()
     given = sent_as(GivenUser)
@@ -89,16 +89,16 @@ def add_user() -> Response:
 @blueprint.get("/users/<user_id>")
 @described(UserItem, may={403, 404})
 def user(user_id: str) -> Response:
-    """One user. For admins."""
+    """Return a user. Admins only."""
     return as_json(pages.item(services().people.one(user_id)))
 
 
 @blueprint.patch("/users/<user_id>")
 @described(UserItem, takes=GivenChange, may={404, 409, 429})
 def change_user(user_id: str) -> Response:
-    """Let a user have another name or role, or be disabled or not. For admins.
+    """Change the name or role of a user, or disable or enable the user. Admins only.
 
-    The last admin who may log in stays one: 409 (`last_admin`).
+    The last active admin cannot be demoted or disabled: 409 (`last_admin`).
     """
     need_password()
     given = sent_as(GivenChange)
@@ -116,9 +116,9 @@ def change_user(user_id: str) -> Response:
 @described(UserMade, takes=GivenReset, may={404, 409, 429})
 @hashes_passwords
 def reset_password(user_id: str) -> Response:
-    """Give another user another password, and end their sessions and tokens. For admins.
+    """Reset the password of another user and end their sessions and tokens. Admins only.
 
-    A password that is made is told this once.
+    A generated password is returned only once.
     """
     need_password()
     given = sent_as(GivenReset)
@@ -131,7 +131,7 @@ def reset_password(user_id: str) -> Response:
 @blueprint.delete("/users/<user_id>/sessions")
 @described(status=204, may={404, 429})
 def end_all(user_id: str) -> Response:
-    """End the sessions and tokens of a user at once. For admins."""
+    """End all sessions and tokens of a user immediately. Admins only."""
     need_password()
     pages.end_all(user_id, None)
     return Response(status=204)

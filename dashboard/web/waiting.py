@@ -37,10 +37,10 @@ HOLDER = "dashboard.holder"
 PHASES = tuple(phase for phase in Phase if phase is not Phase.UNKNOWN)
 PHASE = ToldOnceAtLeast(
     "phase",
-    f"In which phases the release is waited for: {', '.join(PHASES)}. Repeated, or with commas between.",
+    f"Phases to wait for: {', '.join(PHASES)}. Repeat the parameter or separate values with commas.",
     {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": words_pattern(PHASES, none=False)}},
 )
-TIMEOUT = WholeNumber("timeout", "For how many seconds the answer is waited for at most.", 60, 300)
+TIMEOUT = WholeNumber("timeout", "Maximum time to wait, in seconds.", 60, 300)
 # Threads that wait at once, where the server holds requests in threads, and those of one user.
 THREADS, THREADS_EACH = 4, 3
 # Seconds after which who was refused may ask again.
@@ -78,7 +78,7 @@ class Asked:
 @blueprint.get("/api/releases/<id:release_id>/wait")
 @described(WaitPage, query=(PHASE, TIMEOUT, RUN), may={404, 429})
 def wait(release_id: str) -> Response:
-    """The release, as soon as it is in one of the phases, has ended elsewhere, or the time is over."""
+    """Wait until a release is in one of the phases, has ended in a different one, or the timeout is over."""
     asked = _asked(release_id)
     holder: Holder | None = request.environ.get(HOLDER)
     return _answer(asked, holder) if holder else _held_here(asked)
@@ -87,7 +87,7 @@ def wait(release_id: str) -> Response:
 def _asked(release_id: str) -> Asked:
     words = [word for text in request.args.getlist(PHASE.name) for word in text.split(",")]
     if not words or not set(words) <= set(PHASES):
-        raise PHASE.refuse(f"takes one or more of {', '.join(PHASES)}, with commas between")
+        raise PHASE.refuse(f"must be one or more of {', '.join(PHASES)}, separated by commas")
     awaited = Awaited(parse_release_id(release_id), RUN.read(), frozenset(map(Phase, words)))
     return Asked(awaited, TIMEOUT.read())
 
@@ -99,12 +99,12 @@ def _answer(asked: Asked, holder: Holder) -> Response:
     if seen and (over or awaited.decided(seen)):
         return _told(awaited, seen, holder.waited)
     if holder.going:
-        raise _refused("server_stopping", "This server stops. Ask again: another one answers.", 1)
+        raise _refused("server_stopping", "This server is shutting down. Try again; another server will respond.", 1)
     full = holder.hold(awaited, asked.seconds, current_user.id)
     if full is Full.FOR_USER:
         raise refused(Share.WAITS, current_user.id, RETRY_AFTER)
     if full:
-        raise _refused("too_many_waits", "More requests wait for releases than can be held.", RETRY_AFTER)
+        raise _refused("too_many_waits", "Too many pending wait requests. Try again later.", RETRY_AFTER)
     return Response(status=202)
 
 
@@ -168,7 +168,9 @@ def _check_still_welcome() -> None:
         raise failure
     if not welcome:
         headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-        raise Refused(401, "invalid_token", "The login that asked for this has ended meanwhile.", headers=headers)
+        raise Refused(
+            401, "invalid_token", "The session or token has ended in the meantime. Sign in again.", headers=headers
+        )
 
 
 class _Thread:

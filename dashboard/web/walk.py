@@ -47,7 +47,7 @@ def walked(
         try:
             seen = releases.page(asked)
         except (SourceUnavailable, MalformedFilter) as exc:
-            yield Piece.of(seen, (), f"The list could not be read on: {exc}", next=_sealed(asked, seal))
+            yield Piece.of(seen, (), f"Reading the list failed: {exc}", next=_sealed(asked, seal))
             return
 
 
@@ -67,9 +67,9 @@ def _sealed(asked: Slice | None, seal: Seal) -> str | None:
 def _why_over(listing: ReleaseList, count: int, *, late: bool) -> str:
     """Why it ends here, though there may be more; empty where it goes on."""
     left = max(listing.total - listing.offset - len(listing.releases), 0)
-    rest = f"about {left:,} releases are left: ask with a filter, or go on with cursor"
+    rest = f"about {left:,} releases remain: add a filter, or continue with cursor"
     if count >= MAX_ROWS:
-        return f"A table has at most {MAX_ROWS:,} rows; {rest}"
+        return f"An export has at most {MAX_ROWS:,} rows; {rest}"
     if late:
-        return f"The list was read for {SECONDS:.0f} seconds; {rest}"
+        return f"The export reached its time limit of {SECONDS:.0f} seconds; {rest}"
     return ""

@@ -124,7 +124,7 @@ function start(dialog, box) {
     // Another has taken its place.
     if (ctx.sourceElement !== form || ctx.status.includes("Abort")) return;
     if (!ctx.response || ctx.response.status > 399) {
-      found.innerHTML = `<p class="nothing">${ctx.response?.status < 500 ? "That cannot be looked for." : "The dashboard does not answer. Type again to try again."}</p>`;
+      found.innerHTML = `<p class="nothing">${ctx.response?.status < 500 ? "Invalid search." : "The dashboard is not responding. Type again to retry."}</p>`;
       // What it showed is no version that the server may build on.
       delete /** @type {any} */ (form)._htmx?.ptag;
     }

@@ -53,7 +53,7 @@ export function pulse(name, text) {
 function tellTab() {
   const { title, worst } = marker()?.dataset ?? {};
   if (!title) return;
-  document.title = lostSince ? `not current: ${title}` : title;
+  document.title = lostSince ? `Disconnected: ${title}` : title;
   /** @type {HTMLLinkElement | null} */
   const icon = document.querySelector("link[rel=icon]");
   if (!icon) return;
@@ -63,10 +63,10 @@ function tellTab() {
 
 function tellState() {
   tellTab();
-  if (lostSince) pulse("lost", `not current since ${clock.format(lostSince)}`);
-  else if (marker()?.dataset.stale === "true") pulse("old", "not the latest");
-  else if (crowded && hasNews()) pulse("old", `too many tabs: asks every ${live()?.dataset.every} s`);
-  else if (marker()?.dataset.live === "true") pulse("on", "live");
+  if (lostSince) pulse("lost", `Disconnected since ${clock.format(lostSince)}`);
+  else if (marker()?.dataset.stale === "true") pulse("old", "Out of date");
+  else if (crowded && hasNews()) pulse("old", `Too many tabs: updates every ${live()?.dataset.every} s`);
+  else if (marker()?.dataset.live === "true") pulse("on", "Live");
   else pulse("", "");
 }
 

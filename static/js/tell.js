@@ -10,9 +10,9 @@ import { visible } from "./text.js";
 const TELL_MS = 2000;
 // Changes come in pieces; what belongs together is told together.
 const GATHER_MS = 300;
-const WORST_FIRST = ["failed", "timed out", "not known", "stopped", "terminated", "cancelled", "paused", "running", "done"];
+const WORST_FIRST = ["failed", "timed out", "unknown", "stopped", "terminated", "cancelled", "paused", "running", "done"];
 /** @type {Record<string, string>} */
-const SAID_AS = { succeeded: "done", unknown: "not known", timed_out: "timed out" };
+const SAID_AS = { succeeded: "done", unknown: "unknown", timed_out: "timed out" };
 
 const live = document.getElementById("live");
 const region = document.createElement("p");
@@ -43,7 +43,7 @@ function gather(word, noun, where, number) {
 /** What a bar says ("3 of 5 apps done, 1 failed"), counted up or, as it said it before, down. @param {Element} row @param {string | null} words @param {number} sign */
 function gatherBar(row, words, sign) {
   const noun = words?.match(/ (\w+?)s? done/)?.[1] ?? "app";
-  for (const [, number, word] of words?.matchAll(/([\d,]+)(?: of [\d,]+ \w+)? (done|failed|running|stopped|not known)/g) ?? []) {
+  for (const [, number, word] of words?.matchAll(/([\d,]+)(?: of [\d,]+ \w+)? (done|failed|running|stopped|unknown)/g) ?? []) {
     gather(word, noun, nameOf(row), sign * Number(number.replaceAll(",", "")));
   }
 }
@@ -148,7 +148,7 @@ async function look(release, watched) {
   keep(release, now.closed_at ? undefined : { ...watched, run: now.run_id, phase });
   if (phase === watched.phase || /running|pending|unknown/.test(phase)) return;
   const at = new Date(now.closed_at ?? now.updated_at ?? now.as_of).toLocaleTimeString();
-  const words = phase === "paused" ? "waits for somebody" : now.summary;
+  const words = phase === "paused" ? "waiting for approval" : now.summary;
   const why = now.error_message ?? (now.phase === phase ? now.state : now.summary);
   new Notification(`${visible(now.name)}: ${visible(words)}`, { body: `${visible(why.slice(0, 160))}\n${at}` }).onclick = () => {
     focus();
@@ -177,14 +177,14 @@ function show() {
 /** What came of the click, in words. */
 async function toggle() {
   if (id in kept()) return keep(id);
-  if (await Notification.requestPermission() !== "granted") return isSecureContext ? "This browser does not allow this site to notify you." : "Browsers notify over https only.";
+  if (await Notification.requestPermission() !== "granted") return isSecureContext ? "Notifications from this site are blocked in this browser." : "Notifications require https.";
   const now = await latest(twin);
-  if (!now || now.closed_at) return "How it stands is not known now, or it has ended.";
-  const words = "You will be told when it fails, waits or ends, while a tab of the dashboard is open.";
+  if (!now || now.closed_at) return "Notifications are unavailable: the release has ended or its state is unknown.";
+  const words = "You will be notified when this release fails, waits for approval or finishes, while a dashboard tab is open.";
   try {
     new Notification(visible(now.name), { body: words });
   } catch {
-    return "This browser lets no page notify you.";
+    return "This browser does not support notifications from pages.";
   }
   keep(id, { href, twin, run: now.run_id, phase: now.overall_phase });
   return words;

@@ -112,6 +112,6 @@ def test_nothing_is_wrong_with_pages_while_temporal_refuses(chromium: Browser, s
         log_in(page)
         page.goto(paths[1])
         gate.key = "another"
-        eventually(lambda: page.reload() and page.get_by_text("Not the latest").count())
+        eventually(lambda: page.reload() and page.get_by_text("Out of date").count())
         found = visit(page, *paths, f"/releases/{stage.prefix}-other")
     assert found == [], "\n".join(found)

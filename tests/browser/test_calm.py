@@ -49,7 +49,7 @@ def test_a_page_from_before_temporal_was_there_becomes_the_list_by_itself(
         page = context.new_page()
         log_in(page)
         page.goto("/releases")
-        expect(page.get_by_role("heading", name="Temporal does not answer")).to_be_visible()
+        expect(page.get_by_role("heading", name="Temporal is unavailable")).to_be_visible()
         expect(page.locator(".error")).to_contain_text(later.address)
         later.start()
         later.wait()

@@ -81,10 +81,10 @@ def test_a_wall_says_that_its_session_is_over_and_asks_nothing_until_somebody_lo
     heard = Heard(context)
     end_sessions(stage)
     context.clock.fast_forward(LONG)
-    expect(wall.get_by_role("alert")).to_contain_text("The session has ended")
+    expect(wall.get_by_role("alert")).to_contain_text("Your session has ended")
     eventually(lambda: asks_no_more(context, heard))
     assert heard.refused == 1
-    wall.get_by_role("link", name="Log in").click()
+    wall.get_by_role("link", name="Sign in").click()
     fill_in(wall)
     wall.wait_for_url(re.compile(rf"/kiosk/releases/.*{release.rpartition(':')[2]}\?theme=dark"))
     expect(wall.locator("#live h1")).to_contain_text("wall")
@@ -97,17 +97,17 @@ def test_a_tab_that_would_notify_asks_nothing_after_its_first_refusal_nor_on_the
     page = context.new_page()
     page.goto(f"/releases/{release}")
     page.get_by_role("button", name="Notify me").click()
-    expect(page.locator("#notify-told")).to_contain_text("You will be told")
+    expect(page.locator("#notify-told")).to_contain_text("You will be notified")
     # A page that has no news of its own, so that nothing but the notifications asks.
     page.goto("/settings")
     heard = Heard(context)
     end_sessions(stage)
     context.clock.fast_forward(LONG)
-    notice = page.locator("#over", has_text="The session has ended")
+    notice = page.locator("#over", has_text="Your session has ended")
     expect(notice).to_be_visible()
     eventually(lambda: asks_no_more(context, heard))
     assert heard.refused == 1
-    notice.get_by_role("link", name="Log in again").click()
+    notice.get_by_role("link", name="Sign in again").click()
     page.wait_for_url("**/login?next=/settings")
     eventually(lambda: asks_no_more(context, heard))
     assert heard.refused == 1

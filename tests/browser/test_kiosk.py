@@ -99,7 +99,7 @@ def test_what_changes_shows_while_a_release_stands_there_and_its_end_too(screen:
     stage.tell(release, {"get_hierarchy": tree})
     expect(cell).to_have_attribute("data-phase", "succeeded")
     stage.end(release, "well")
-    expect(screen.get_by_role("heading", name="Nothing is running")).to_be_visible(timeout=20_000)
+    expect(screen.get_by_role("heading", name="No releases in progress")).to_be_visible(timeout=20_000)
     expect(screen.locator(".ends")).to_contain_text("live")
 
 
@@ -112,7 +112,7 @@ def test_revoking_its_link_ends_it_and_another_link_brings_it_back(screen: Page,
     maker = accounts.known(EMAIL)
     (link,) = accounts.kiosk_links.of(maker)
     assert accounts.kiosk_links.revoke(maker, link.id)
-    said = screen.get_by_role("heading", name="This screen is not let in any more")
+    said = screen.get_by_role("heading", name="This screen link is no longer valid")
     expect(said).to_be_visible(timeout=10_000)
     expect(screen.locator("article.slide")).to_have_count(0)
     assert float(said.evaluate("heading => parseFloat(getComputedStyle(heading).fontSize)")) > 80
@@ -132,7 +132,7 @@ def test_a_server_that_is_away_is_said_at_once_and_what_was_known_is_not_shown_a
     expect(slide).to_have_css("filter", "none")
     site.go()
     lost = screen.locator("#pulse")
-    expect(lost).to_have_text(re.compile("not current since"))
+    expect(lost).to_have_text(re.compile("Disconnected since"))
     assert "No contact" in lost.evaluate("element => getComputedStyle(element, '::before').content")
     assert float(lost.evaluate("element => parseFloat(getComputedStyle(element).fontSize)")) > 40
     expect(slide).not_to_have_css("filter", "none")

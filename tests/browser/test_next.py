@@ -37,7 +37,7 @@ class Visit:
         self.page: Page = context.new_page()
 
     def log_in(self, target: str) -> str:
-        """Log in as a person does, with this target in the address; the address it leads to, from the path on."""
+        """Sign in as a person does, with this target in the address; the address it leads to, from the path on."""
         self.context.clear_cookies()
         self.page.goto(f"/login?next={quote(target, safe='')}")
         self.page.get_by_label("E-mail").fill(EMAIL)

@@ -57,7 +57,7 @@ def watched(context: BrowserContext, release: str) -> Page:
     expect(button).to_have_attribute("aria-pressed", "false")
     button.click()
     expect(button).to_have_attribute("aria-pressed", "true")
-    expect(page.locator("#notify-told")).to_contain_text("You will be told")
+    expect(page.locator("#notify-told")).to_contain_text("You will be notified")
     return page
 
 
@@ -89,7 +89,7 @@ def test_what_fails_waits_and_ends_is_told_once_each_however_many_tabs_are_open(
     for other, path in zip(others, ("/releases", f"/releases/{release}/strip"), strict=True):
         other.goto(path)
     page.bring_to_front()
-    for state, words in (("awaiting_approval", "waits for somebody"), ("in_progress", ""), ("failed", "failed")):
+    for state, words in (("awaiting_approval", "waiting for approval"), ("in_progress", ""), ("failed", "failed")):
         becomes(stage, release, state)
         expect(page.locator(".head .chip")).to_contain_text(state.replace("_", " "))
         if words:
@@ -98,7 +98,7 @@ def test_what_fails_waits_and_ends_is_told_once_each_however_many_tabs_are_open(
             eventually(lambda: later(context) or page.evaluate(KEPT)[release]["phase"] == "running")
     stage.end(release, "registry gone")
     eventually(lambda: later(context) or page.evaluate("localStorage.notify") == "{}")
-    assert titles(page) == ["told: waits for somebody", "told: failed"]
+    assert titles(page) == ["told: waiting for approval", "told: failed"]
     expect(page.locator("#notify")).to_be_hidden()
 
 
@@ -153,7 +153,7 @@ def test_a_refusal_is_told_in_words_and_nothing_is_remembered(chromium: Browser,
     page = context.new_page()
     page.goto(f"/releases/{release}")
     page.get_by_role("button", name="Notify me").click()
-    expect(page.locator("#notify-told")).to_have_text("This browser does not allow this site to notify you.")
+    expect(page.locator("#notify-told")).to_have_text("Notifications from this site are blocked in this browser.")
     expect(page.get_by_role("button", name="Notify me")).to_have_attribute("aria-pressed", "false")
     assert page.evaluate("localStorage.notify ?? ''") == ""
     context.close()

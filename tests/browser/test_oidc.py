@@ -48,7 +48,7 @@ def test_the_button_leads_over_the_providers_page_to_where_somebody_wanted_to_go
     sites = []
     page.on("request", lambda request: BACK in request.url and sites.append(request.all_headers()["sec-fetch-site"]))
     page.goto("/settings")
-    page.get_by_role("link", name="Log in with Example").click()
+    page.get_by_role("link", name="Sign in with Example").click()
     expect(page).to_have_title("Provider")
     page.get_by_role("button", name="Continue").click()
 
@@ -59,7 +59,7 @@ def test_the_button_leads_over_the_providers_page_to_where_somebody_wanted_to_go
 
 def test_who_comes_by_keyboard_begins_at_the_button(page: Page):
     page.goto("/login")
-    expect(page.get_by_role("link", name="Log in with Example")).to_be_focused()
+    expect(page.get_by_role("link", name="Sign in with Example")).to_be_focused()
     page.keyboard.press("Enter")
 
     expect(page).to_have_title("Provider")
@@ -68,13 +68,13 @@ def test_who_comes_by_keyboard_begins_at_the_button(page: Page):
 def test_what_went_wrong_stands_on_the_login_page_which_leads_on(page: Page, provider: OpenIdProvider):
     provider.claims = {"nonce": "another"}
     page.goto("/login?next=/settings")
-    page.get_by_role("link", name="Log in with Example").click()
+    page.get_by_role("link", name="Sign in with Example").click()
     page.get_by_role("button", name="Continue").click()
-    expect(page.get_by_role("alert")).to_contain_text("does not prove who you are")
+    expect(page.get_by_role("alert")).to_contain_text("could not be verified")
     expect(page.get_by_role("alert")).to_be_focused()
     found = violations(page, "a login refused", LOOKS)
     provider.claims = {}
-    page.get_by_role("link", name="Log in with Example").click()
+    page.get_by_role("link", name="Sign in with Example").click()
     page.get_by_role("button", name="Continue").click()
 
     page.wait_for_url("**/settings")

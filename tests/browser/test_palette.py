@@ -118,7 +118,7 @@ def test_a_dashboard_that_is_away_is_told_in_the_palette(page: Page, release: st
     opened(page)
     page.route("**/find?*", lambda route: route.abort())
     page.keyboard.type("x")
-    expect(page.locator("#palette-found")).to_have_text("The dashboard does not answer. Type again to try again.")
+    expect(page.locator("#palette-found")).to_have_text("The dashboard is not responding. Type again to retry.")
     page.unroute("**/find?*")
     page.keyboard.press("Backspace")
     expect(page.locator("#palette").get_by_role("option").first).to_be_visible()
@@ -139,7 +139,7 @@ def test_on_a_phone_it_takes_the_whole_width_and_the_header_one_line(page: Page,
     menu = page.locator("#menu")
     for name in ("Releases", "Problems", "Compare"):
         expect(menu.get_by_role("link", name=name)).to_be_visible()
-    expect(menu.get_by_role("button", name="Log out")).to_be_visible()
+    expect(menu.get_by_role("button", name="Sign out")).to_be_visible()
     page.keyboard.press("Escape")
     expect(menu).not_to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

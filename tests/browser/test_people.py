@@ -41,9 +41,9 @@ def page(chromium: Browser, base_url: str, stage: Stage) -> Iterator[Page]:
 
 def change_password(page: Page, current: str, new: str) -> None:
     page.goto("/profile")
-    page.get_by_label("Present password").fill(current)
+    page.get_by_label("Current password").fill(current)
     page.get_by_label("New password").fill(new)
-    page.get_by_label("The new one once more").fill(new)
+    page.get_by_label("Repeat new password").fill(new)
     page.get_by_role("button", name="Change the password").click()
 
 
@@ -68,11 +68,11 @@ def faults(page: Page, where: str) -> list[str]:
 def test_a_password_is_changed_without_javascript_and_the_browser_goes_on(without_script: Page):
     page = without_script
     change_password(page, "wrong horse battery", PASSWORD[::-1])
-    expect(page.get_by_text("This is not your present password.")).to_be_visible()
-    expect(page.get_by_label("Present password")).to_be_focused()
+    expect(page.get_by_text("The current password is wrong.")).to_be_visible()
+    expect(page.get_by_label("Current password")).to_be_focused()
     change_password(page, PASSWORD, PASSWORD[::-1])
 
-    expect(page.get_by_role("status").get_by_text("Your password is changed")).to_be_visible()
+    expect(page.get_by_role("status").get_by_text("Password changed")).to_be_visible()
     page.goto("/profile")
     expect(page.get_by_role("heading", name="Profile")).to_be_visible()
     expect(page.get_by_text("this browser", exact=True)).to_have_count(1)
@@ -94,12 +94,12 @@ def test_a_user_is_added_disabled_and_reset_without_javascript(without_script: P
     assert first != second
     assert accounts.authenticate("new@example.com", second)
     page.get_by_role("link", name="Users", exact=True).first.click()
-    page.get_by_label("Find users").fill(EMAIL)
+    page.get_by_label("Search users").fill(EMAIL)
     page.keyboard.press("Enter")
     expect(page.get_by_role("row")).to_have_count(2)
     page.get_by_role("link", name=EMAIL).click()
     page.get_by_role("button", name="Disable").click()
-    expect(page.get_by_role("alert")).to_contain_text("is the last admin")
+    expect(page.get_by_role("alert")).to_contain_text("is the last active admin")
 
 
 def test_nothing_is_wrong_with_profile_and_users_in_any_state(page: Page, stage: Stage):

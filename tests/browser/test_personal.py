@@ -148,7 +148,7 @@ def test_a_saved_view_is_where_the_user_begins_in_every_browser(page: Page, rele
     page.get_by_role("button", name="Make default").click()
     expect(page.locator(".views a[aria-current]")).to_contain_text("your default")
     page.get_by_role("button", name="Menu").click()
-    page.get_by_role("button", name="Log out").click()
+    page.get_by_role("button", name="Sign out").click()
     fill_in(page)
     page.wait_for_url("**/releases?phase=failed&since=7d")
     elsewhere.goto("/")

@@ -91,5 +91,5 @@ def test_the_menu_leads_there_and_one_page_to_the_other(page: Page):
     page.get_by_role("button", name="Menu").click()
     page.get_by_role("link", name="API reference").click()
     page.wait_for_url("**/docs")
-    page.get_by_role("link", name="by Redoc").click()
+    page.get_by_role("link", name="Redoc").click()
     page.wait_for_url("**/redoc")

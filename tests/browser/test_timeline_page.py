@@ -61,7 +61,7 @@ def test_on_a_narrow_screen_times_are_whole_and_no_line_goes_through_words(page:
 def test_what_changes_shows_on_an_open_timeline(page: Page, stage: Stage, release: str):
     page.goto(f"/releases/{release}/timeline")
     third = page.locator("[data-entity-id='cluster:c2']")
-    expect(third).to_contain_text("no times known")
+    expect(third).to_contain_text("times unknown")
     expect(third.locator("rect")).to_have_count(0)
     stage.tell(release, {"get_hierarchy": told("deployed", "deployed", "failed")})
     expect(third).to_have_attribute("data-phase", "failed")

@@ -37,8 +37,8 @@ def page(chromium: Browser, base_url: str) -> Iterator[Page]:
 
 def make(page: Page, name: str) -> str:
     page.goto("/tokens")
-    page.get_by_label("A token for a script").fill(name)
-    page.get_by_label("What it may do").select_option("read and write")
+    page.get_by_label("New token").fill(name)
+    page.get_by_label("Access").select_option("read and write")
     page.get_by_role("button", name="Make a token").click()
     return page.get_by_label("The token", exact=True).input_value()
 
@@ -53,7 +53,7 @@ def test_a_token_is_made_shown_once_and_revoked_without_javascript(without_scrip
     assert token not in page.content()
     page.get_by_role("button", name="Revoke the token Deploy job").click()
 
-    expect(page.get_by_text("ended: it was revoked")).to_be_visible()
+    expect(page.get_by_text("revoked, or your password has changed since")).to_be_visible()
     assert stage.app.test_client().get("/api/auth/me", headers=bearer).status_code == 401
 
 
@@ -61,7 +61,7 @@ def test_a_page_with_tokens_is_without_faults_and_no_wider_than_its_window(page:
     make(page, "W" * 60)
     page.goto("/tokens")
     page.get_by_role("button", name="Revoke").click()
-    expect(page.get_by_text("ended: it was revoked")).to_be_visible()
+    expect(page.get_by_text("revoked, or your password has changed since")).to_be_visible()
     make(page, "W" * 60)
     make(page, "Another one")
     found = violations(page, "/tokens with one just made", LOOKS)

@@ -191,7 +191,7 @@ def test_a_filtered_tree_stays_filtered_and_current(page: Page, stage: Stage, re
     page.get_by_label("State of a row").select_option("failed")
     page.get_by_role("button", name="Apply").click()
     page.wait_for_url("**q=a0&phase=failed*")
-    expect(page.get_by_role("heading", name="Nothing matches")).to_be_visible()
+    expect(page.get_by_role("heading", name="No results")).to_be_visible()
     set_states(stage, release, {"app:a0-1": "failed"})
     expect(row(page, "app:a0-1")).to_be_visible(timeout=15_000)
     expect(page.locator(".tree-count")).to_contain_text("1 of 16 rows matches")

@@ -87,7 +87,7 @@ def test_an_operation_says_all_that_a_caller_has_to_know(name: str):
     method = name.partition(" ")[0]
     assert ("403" in codes) == (method not in {"GET"} or name in FOR_ADMINS)
     assert ("415" in codes) == (set(said.get("requestBody", {}).get("content", ())) == {"application/json"})
-    assert ("security" in said) == (name in WAYS_IN), "only who logs in need not be logged in"
+    assert ("security" in said) == (name in WAYS_IN), "only who logs in need not be signed in"
 
 
 def test_each_operation_has_a_name_of_its_own():

@@ -49,13 +49,13 @@ def test_a_release_that_is_tried_again_is_one_row_that_says_how_its_last_attempt
     eventually(lambda: [item["phase"] for item in items(stage)] == ["running"])
     item = items(stage)[0]
     assert (item["origin"]["attempt"], item["origin"]["before"]) == (2, first)
-    assert item["origin"]["text"] == "attempt 2, the last one failed: RolloutFailed: canary: error rate 7% > 1%"
+    assert item["origin"]["text"] == "attempt 2, previous attempt failed: RolloutFailed: canary: error rate 7% > 1%"
     page = stage.json("/releases")
     assert (page["counts"], page["total"], page["overview"]["ended"]) == ({"running": 1}, 1, {})
     assert (items(stage, "?phase=failed"), stage.json("/releases?phase=failed")["total"]) == ([], 0)
     assert stage.json("/problems")["groups"] == []
     for path in ("/releases", f"/releases/{release_id}"):
-        assert "attempt 2, the last one failed: RolloutFailed: canary" in words(stage, path)
+        assert "attempt 2, previous attempt failed: RolloutFailed: canary" in words(stage, path)
     before = stage.json(f"/releases/{release_id}?run={first}")
     assert (before["phase"], before["error_message"]) == ("failed", "RolloutFailed: canary: error rate 7% > 1%")
     assert before["runs"]["earlier"]
@@ -111,12 +111,12 @@ def test_the_pages_past_the_first_leave_out_earlier_attempts_and_say_that_counts
     assert [page["earlier"] for page in listed] == [0, 0, 1]
     assert [page["counts"] for page in listed] == [{"running": 4}] * 3
     assert not listed[0]["counts_exact"]
-    assert "The counts may include more of such runs" in words(stage, "/releases?page_size=2")
+    assert "The counts may include more earlier runs" in words(stage, "/releases?page_size=2")
     whole = words(stage, "/releases")
     assert "Left out here: 1 earlier run" in whole
     assert "No releases on this page" not in whole
     last = words(stage, "/releases?page_size=2&page=3")
-    assert "No releases on this page 1 earlier run, for each of which a later one stands, is left out." in last
+    assert "No releases on this page 1 earlier run is not shown: only the latest run of a release is listed." in last
 
 
 def test_a_fresh_start_under_the_id_of_a_failed_run_leaves_that_an_earlier_release(stage: Stage):
@@ -132,14 +132,14 @@ def test_a_release_on_a_schedule_shows_its_own_run_and_how_the_last_one_ended(st
     release_id = stage.start_tree("cron", part(stage, "one"), cron_schedule="@every 2s")
     first = stage.json(f"/releases/{release_id}")
     assert (first["phase"], first["origin"]["cron"]) == ("pending", "@every 2s")
-    assert first["origin"]["text"] == "runs on the schedule @every 2s", "no run came before this one"
+    assert first["origin"]["text"] == "runs on schedule @every 2s", "no run came before this one"
     eventually(lambda: stage.json(f"/releases/{release_id}")["phase"] == "running")
     stage.on(release_id, lambda handle: handle.signal("spawn", part(stage, "two")))
     eventually(lambda: phases(stage, release_id) == {"one": "succeeded", "two": "succeeded"})
     stage.on(release_id, lambda handle: handle.signal("finish", "smoke test failed"))
     eventually(lambda: stage.json(f"/releases/{release_id}")["run_id"] != first["run_id"])
     page = stage.json(f"/releases/{release_id}")
-    assert page["origin"]["text"] == "runs on the schedule @every 2s, last run failed: RolloutFailed: smoke test failed"
+    assert page["origin"]["text"] == "runs on schedule @every 2s, last run failed: RolloutFailed: smoke test failed"
     eventually(lambda: phases(stage, release_id) == {"one": "succeeded"}, 60)
     eventually(lambda: [item["run_id"] for item in items(stage)] == [page["run_id"]])
     assert stage.json("/releases")["overview"]["ended"] == {}

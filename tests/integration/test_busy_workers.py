@@ -37,8 +37,8 @@ def test_a_release_whose_worker_runs_a_local_activity_is_at_work_and_no_problem(
     eventually(lambda: problem_code(stage.json(f"/releases/{release_id}")) == "worker_at_work")
     page = stage.json(f"/releases/{release_id}")
     assert (page["phase"], page["waiting_since"], page["failing_task"]) == ("running", None, None)
-    assert page["problem"]["message"].startswith("At work: the worker has held the workflow task since ")
-    assert "Not everything is known" not in words(stage, f"/releases/{release_id}")
+    assert page["problem"]["message"].startswith("Busy: a worker has been running the workflow task since ")
+    assert "Incomplete data" not in words(stage, f"/releases/{release_id}")
     eventually(lambda: problem_code(stage.listed("busy")["busy"]) == "worker_at_work")
     assert stage.json("/problems")["groups"] == []
 
@@ -58,12 +58,12 @@ def test_a_step_that_none_of_the_workers_that_poll_may_take_says_which_version_t
         release_id = stage.start_tree("r", part(f"wave:w/{tag}", task_queue=queue))
         eventually(lambda: (row_of(stage, release_id, f"wave:w/{tag}") or {}).get("problem"))
         message = row_of(stage, release_id, f"wave:w/{tag}")["problem"]["message"]
-        assert "none takes this step" in message
-        assert "It needs a worker without a version, and the workers have scripted:2.0." in message
+        assert "none can run this step" in message
+        assert "It requires a worker without a version; the workers have scripted:2.0." in message
         alone = stage.start_tree("alone", task_queue=queue)
         eventually(lambda: stage.json(f"/releases/{alone}")["waiting_since"])
         eventually(
-            lambda: "none takes this step. It needs a worker without a version" in words(stage, f"/releases/{alone}")
+            lambda: "none can run this step. It needs a worker without a version" in words(stage, f"/releases/{alone}")
         )
         assert "is a worker polling it?" not in words(stage, f"/releases/{alone}")
 
@@ -96,10 +96,10 @@ def test_a_nexus_operation_that_is_tried_again_is_pending_like_an_activity(stage
 
 def test_a_release_that_no_worker_takes_and_its_child_say_that_none_polls(stage: Stage, tag: str):
     release_id = stage.start_tree("r", task_queue=f"nobody-{tag}")
-    eventually(lambda: "no worker polls it." in words(stage, f"/releases/{release_id}"))
+    eventually(lambda: "no worker is polling it." in words(stage, f"/releases/{release_id}"))
     stage.listed("r")
-    silent = "running, no worker takes its next step"
+    silent = "running, no worker is picking up its next step"
     eventually(lambda: silent in [item["summary"] for item in stage.json("/releases")["items"]])
-    eventually(lambda: any(cause.startswith("No worker takes its first step") for cause in causes(stage)))
+    eventually(lambda: any(cause.startswith("No worker is picking up its first step") for cause in causes(stage)))
     with_child = stage.start_tree("c", queueless(f"wave:w/{tag}"))
-    eventually(lambda: "no worker polls it." in words(stage, f"/releases/{with_child}"))
+    eventually(lambda: "no worker is polling it." in words(stage, f"/releases/{with_child}"))

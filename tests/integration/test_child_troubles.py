@@ -83,11 +83,11 @@ def test_a_child_whose_first_step_no_worker_takes_says_so_everywhere(stage: Stag
     eventually(lambda: (row_of(stage, release_id, f"cluster:c/{tag}") or {}).get("problem"))
     problem = row_of(stage, release_id, f"cluster:c/{tag}")["problem"]
     assert problem["code"] == "no_worker"
-    assert "No worker takes its first step" in problem["message"]
+    assert "No worker is picking up its first step" in problem["message"]
     assert "no worker polls it" in problem["message"]
     page = stage.json(f"/releases/{release_id}")
     assert page["blocked_by"][0]["obstacles"][0]["stalled"] == 1
-    assert "no worker takes its step" in words(stage, f"/releases/{release_id}")
+    assert "no worker for its next step" in words(stage, f"/releases/{release_id}")
     stage.listed("r")
     eventually(lambda: "stalled" in causes(stage).values())
 
@@ -99,10 +99,10 @@ def test_an_activity_of_a_child_that_no_worker_takes_says_so_everywhere(stage: S
     eventually(lambda: (row_of(stage, release_id, f"cluster:c/{tag}") or {}).get("problem"))
     row = row_of(stage, release_id, f"cluster:c/{tag}")
     assert (row["phase"], row["problem"]["code"], row["attempt"]["number"]) == ("running", "no_worker", 1)
-    assert row["problem"]["message"].startswith("No worker takes its activity 1 (stumble), which has waited since ")
+    assert row["problem"]["message"].startswith("No worker is picking up its activity 1 (stumble), waiting since ")
     assert queue in row["problem"]["message"]
     stage.listed("r")
-    stalled = "running, no worker takes the next step of 1 part"
+    stalled = "running, no worker is picking up the next step of 1 part"
     eventually(lambda: [item["summary"] for item in stage.json("/releases")["items"]] == [stalled])
     eventually(lambda: list(causes(stage).values()) == ["stalled"])
 
@@ -116,8 +116,8 @@ def test_an_activity_of_a_release_that_no_worker_takes_says_so_with_a_row_and_wi
     app = stage.json(f"/releases/{release_id}/entities/app:a0-0")["entity"]
     assert app["problem"]["code"] == "no_worker"
     text = words(stage, f"/releases/{release_id}")
-    assert "No worker takes its activity migrate, which has waited since" in text
-    assert f"on the task queue nobody-{tag}: none polls it for activities now" in text
+    assert "No worker is picking up its activity migrate, waiting since" in text
+    assert f"on task queue nobody-{tag}: no worker is polling it for activities" in text
     stage.listed("r")
     eventually(lambda: set(causes(stage).values()) == {"stalled"})
 
@@ -128,7 +128,7 @@ def test_a_child_whose_own_code_fails_says_so_with_attempt_and_reason(stage: Sta
     eventually(lambda: (row_of(stage, release_id, f"cluster:c/{tag}") or {}).get("attempt"))
     row = row_of(stage, release_id, f"cluster:c/{tag}")
     assert (row["phase"], row["attempt"]["kind"], row["attempt"]["retrying"]) == ("running", "workflow_task", True)
-    assert row["attempt"]["cause"] == "The workflow's own code fails: RuntimeError: no such region: 'emea'"
+    assert row["attempt"]["cause"] == "Workflow code is failing: RuntimeError: no such region: 'emea'"
     assert stage.json(f"/releases/{release_id}")["progress"]["retrying"] == 1
     assert stage.json(address_of(release_id, f"cluster:c/{tag}"))["child"]["failing_task"]["attempt"] > 1
     stage.listed("r")
@@ -192,7 +192,7 @@ def test_a_child_of_a_release_that_told_of_it_runs_on_too(stage: Stage, tag: str
     assert [obstacle["why"] for obstacle in wave["obstacles"]] == ["left running"]
     for path in (f"/releases/{release_id}", f"/kiosk/releases/{release_id}"):
         assert "Left running in" in words(stage, path)
-        assert "Failed in" not in words(stage, path), "nothing in it has failed so far"
+        assert "Failed:" not in words(stage, path), "nothing in it has failed so far"
     stage.end(f"cluster:one-{tag}", "boom")
     eventually(lambda: row_of(stage, release_id, f"cluster:one-{tag}")["phase"] == "failed")
     assert row_of(stage, release_id, f"cluster:one-{tag}")["error_message"] == "RolloutFailed: boom"

@@ -68,7 +68,7 @@ def test_a_tree_that_answers_no_query_is_drawn_from_its_child_workflows(stage: S
     entity = stage.json(f"/releases/{release_id}/entities/cluster:c~2F{tag}")
     assert entity["entity"]["bundle"]["id"] == f"bundle:b/{tag}"
     html = stage.ask(f"/releases/{release_id}").text
-    assert "Not everything is known" not in html
+    assert "Incomplete data" not in html
     assert "last said" not in html, "a running app is no contradiction here"
     item = stage.listed("r")["r"]
     assert (item["phase"], item["problem"]) == ("running", None)

@@ -137,7 +137,7 @@ def test_releases_are_listed(run: Run, stage: Stage) -> None:
     assert second.split()[:3] == [other, "✗", "failed"]
     assert run("releases", "-q", stage.prefix, "--phase", "failed").output.split() == second.split()
     assert "1 of 2 releases" in run("releases", "-q", stage.prefix, "--limit", "1").output
-    assert run("releases", "-q", f"{stage.prefix}-no").output == "No release matches.\n"
+    assert run("releases", "-q", f"{stage.prefix}-no").output == "No results.\n"
     found = json.loads(run("releases", "-q", stage.prefix, "--json").output)
     assert [item["id"] for item in found["items"]] == [release, other]
 
@@ -332,9 +332,13 @@ def test_nothing_that_a_rollout_says_reaches_the_terminal_as_a_command(run: Run,
         ({"DASHBOARD_URL": "http://rita:secret@localhost"}, 2, "DASHBOARD_URL takes an address such as https://"),
         ({"DASHBOARD_TOKEN": ""}, 2, "Set DASHBOARD_TOKEN to an access token"),
         ({"DASHBOARD_TOKEN": "a\r\nX-Other: b"}, 2, "DASHBOARD_TOKEN has characters that no token has"),
-        ({"DASHBOARD_TOKEN": "wrong"}, 7, "The dashboard does not take the token in DASHBOARD_TOKEN (any more)."),
-        ({"DASHBOARD_URL": "http://127.0.0.1:1"}, 7, "No dashboard answers at http://127.0.0.1:1: connection refused."),
-        ({"DASHBOARD_URL": "http://nowhere.invalid"}, 7, "No dashboard answers at http://nowhere.invalid: "),
+        ({"DASHBOARD_TOKEN": "wrong"}, 7, "The token in DASHBOARD_TOKEN is invalid or has expired."),
+        (
+            {"DASHBOARD_URL": "http://127.0.0.1:1"},
+            7,
+            "Cannot reach a dashboard at http://127.0.0.1:1: connection refused.",
+        ),
+        ({"DASHBOARD_URL": "http://nowhere.invalid"}, 7, "Cannot reach a dashboard at http://nowhere.invalid: "),
     ],
 )
 @pytest.mark.parametrize("command", [("releases",), ("show", "x"), ("show", "x", "--watch"), ("wait", "x")])
@@ -351,11 +355,13 @@ def test_what_goes_wrong_is_one_sentence_that_says_what_to_do(
 def test_what_the_dashboard_refuses_is_told_in_its_own_words(run: Run, stage: Stage, command: str) -> None:
     missing = run(command, f"{stage.prefix}-none")
     assert (missing.exit_code, missing.stdout) == (7, "")
-    assert missing.stderr.startswith(f"Error: {stage.prefix}-none: Temporal knows no release with this id.")
+    assert missing.stderr.startswith(f"Error: {stage.prefix}-none: Temporal has no release with this ID.")
     odd = run(command, "x" * 1001)
     assert odd.exit_code == 2
     assert "1,000 bytes" in odd.stderr
-    assert run("wait", stage.prefix, "--phase", "done").stderr.startswith("Error: phase: takes one or more of pending,")
+    assert run("wait", stage.prefix, "--phase", "done").stderr.startswith(
+        "Error: phase: must be one or more of pending,"
+    )
 
 
 def test_tls_where_there_is_none_is_told(served: Served, given: dict[str, str]) -> None:

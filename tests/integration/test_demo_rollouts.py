@@ -186,7 +186,7 @@ def test_a_wave_alone_is_the_wave_in_the_hierarchy(temporal: Temporal, rollouts:
 
 def test_the_workflow_says_what_it_does_and_what_it_answers(temporal: Temporal, rollouts: Any) -> None:
     said = temporal.query(rollouts.paused, "__temporal_workflow_metadata")
-    assert said.current_details == "**early** waits for approval (signal `approve`)."
+    assert said.current_details == "**early** is waiting for approval (signal `approve`)."
     names = {query.name for query in said.definition.query_definitions}
     levels = ("release", "wave", "cluster", "bundle", "app")
     assert {"get_hierarchy", *(f"get_{level}_state" for level in levels)} <= names

@@ -58,7 +58,7 @@ class Demo:
 
     def wait_until_up(self) -> None:
         """Wait until it has given its address."""
-        eventually(lambda: "Log in as" in self.output or self.process.poll() is not None, 120)
+        eventually(lambda: "Sign in as" in self.output or self.process.poll() is not None, 120)
         assert self.process.poll() is None, self.output
 
     def wait_until_over(self) -> int:
@@ -163,7 +163,7 @@ def test_it_works_and_ends_when_it_is_told_to(start_demo: Callable[..., Demo], t
     demo = start_demo()
     demo.wait_until_up()
     assert re.search(r"^Temporal ready on 127\.0\.0\.1:\d+ \(\d+\.\d s\)$", demo.output, re.MULTILINE)
-    assert re.search(r"^Temporal's own pages on http://127\.0\.0\.1:\d+ \(\d+\.\d s\)$", demo.output, re.MULTILINE)
+    assert re.search(r"^Temporal UI on http://127\.0\.0\.1:\d+ \(\d+\.\d s\)$", demo.output, re.MULTILINE)
     assert f"http://127.0.0.1:{demo.port}" in demo.output
     assert demo.request("GET", "/login")[0] == 200
     hosts = (f"localhost:{demo.port}", f"127.0.0.1:{demo.port}", f"[::1]:{demo.port}", "localhost")
@@ -196,7 +196,7 @@ def test_a_second_start_finds_what_the_first_has_left_and_a_third_at_once_is_ref
     assert {key: item["run_id"] for key, item in again.releases().items()} == first
     third = start_demo()
     assert third.wait_until_over() == 2
-    assert "running already" in third.output
+    assert "already running" in third.output
     assert again.request("GET", "/health")[0] == 200
     stopped_with(again, "start-dev", "embedded Temporal")
 

@@ -79,5 +79,5 @@ def test_without_temporal_pages_are_found_and_the_missing_list_is_told(tmp_path:
     assert twin.status_code == 200
     assert [page["href"] for page in twin.get_json()["pages"]] == ["/problems"]
     assert (twin.get_json()["stale"], twin.get_json()["unlisted"]["code"]) == (True, "temporal_unavailable")
-    assert "Not the latest" in browser.get("/find?q=problems").text
+    assert "Out of date" in browser.get("/find?q=problems").text
     shut(app)

@@ -32,8 +32,8 @@ def test_a_release_that_temporal_has_forgotten_is_not_found_and_says_how_it_last
             answers = ask_everything(stage.app, stage.browser, pages_of(release_id)[1:4])
             assert (answers.statuses, answers.codes) == ({404}, {"not_found"})
             for answer in (*answers.pages.values(), *answers.twins.values()):
-                assert re.search(r"It was last seen here at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC: failed\.", answer.text)
-                assert "its retention" in answer.text
+                assert re.search(r"Last seen at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC: failed\.", answer.text)
+                assert "retention period" in answer.text
         never = stage.json("/releases/release:never", 404)["error"]["message"]
         assert "last seen" not in never
         assert set(stage.listed("new")) == {"new"}

@@ -43,7 +43,7 @@ def test_when_the_worker_goes_the_last_known_tree_stays_and_says_since_when(stag
     assert stale["waves"] == good["waves"]
     assert stale["reason"]["code"] in {"no_worker", "query_timed_out"}
     assert stale["as_of"] < stage.ask("/api/releases").get_json()["as_of"]
-    assert "Not the latest" in stage.ask(f"/releases/{release_id}").text
+    assert "Out of date" in stage.ask(f"/releases/{release_id}").text
     eventually(lambda: stage.listed("orphan")["orphan"]["problem"])
     item = stage.listed("orphan")["orphan"]
     assert item["said_at"]
@@ -139,5 +139,5 @@ def test_a_step_that_no_worker_takes_up_is_told_with_its_task_queue(unhurried_st
     assert stage.json(path)["waiting_since"] is None, "a moment is nothing unusual"
     eventually(lambda: stage.json(path)["waiting_since"])
     page = stage.ask(path).text
-    assert "No worker takes up the next step" in page
+    assert "No worker is picking up the next step" in page
     assert "nobody-polls-this" in page

@@ -151,12 +151,12 @@ def test_what_does_not_answer_or_cannot_be_placed_is_not_known_rather_than_not_f
     release_id = start(stage, "odd", said | {"get_bundle_state": {"raise": "no such table"}})
     path = f"/releases/{release_id}/entities"
     lost = stage.json(f"{path}/cluster:lost", 503)["error"]
-    assert "does not say what this cluster is part of" in lost["message"]
+    assert "does not report the parent of this cluster" in lost["message"]
     assert "no such table" in str(stage.json(f"{path}/bundle:ba-0", 503))
     assert "get_bundle_state failed" in stage.json(f"{path}/app:aa-0-0", 503)["error"]["message"]
     stray = state("cluster:ca-0", 1, 1) | {"id": "cluster:stray"}
     stage.tell(release_id, {"get_cluster_state": {"by_id": {"cluster:stray": stray}}})
-    eventually(lambda: "no way leads there" in str(stage.json(f"{path}/cluster:stray", 503)))
+    eventually(lambda: "not below any of its waves" in str(stage.json(f"{path}/cluster:stray", 503)))
 
 
 def test_an_open_branch_is_kept_up_with_and_an_unopened_one_costs_nothing(stage: Stage):
@@ -222,7 +222,7 @@ def test_the_page_ends_in_time_and_what_did_not_come_is_one_to_come(stage: Stage
     release_id = start(stage, "slow", slow)
     page = within(2.5, stage, lambda: stage.json(f"/releases/{release_id}?open=wave:a"))
     assert page["unread"] == ["cluster:ca-0", "cluster:ca-1"]
-    assert "will be at the next looks" in stage.ask(f"/releases/{release_id}?open=wave:a").text
+    assert "will be retried" in stage.ask(f"/releases/{release_id}?open=wave:a").text
 
 
 def test_an_ended_release_can_still_be_opened_and_is_asked_once(stage: Stage, small: str):
@@ -257,7 +257,7 @@ def test_what_is_odd_is_a_row_that_says_so(stage: Stage):
     problems = [(row["problem"] or {}).get("code") for row in first["clusters"]]
     assert problems == [None, "malformed", "malformed", "malformed", "missing", *["malformed"] * 3]
     assert "cluster:good" in first["clusters"][3]["problem"]["message"]
-    assert "Nothing below this cluster yet" in stage.ask(f"/releases/{release_id}/entities/cluster:good").text
+    assert "This cluster is empty so far" in stage.ask(f"/releases/{release_id}/entities/cluster:good").text
 
 
 def test_a_query_that_raises_is_a_row_that_says_so(stage: Stage):
@@ -268,7 +268,7 @@ def test_a_query_that_raises_is_a_row_that_says_so(stage: Stage):
     mute = start(stage, "mute", {key: value for key, value in answers(["wave:a"]).items() if key not in STATES})
     (wave,) = stage.json(f"/releases/{mute}")["waves"]
     assert wave["problem"]["code"] == "query_unknown"
-    assert "What is below this wave is not known." in stage.ask(f"/releases/{mute}/entities/wave:a").text
+    assert "The contents of this wave are unknown." in stage.ask(f"/releases/{mute}/entities/wave:a").text
 
 
 def test_what_is_broken_across_releases_says_that_such_a_release_was_read_in_part(stage: Stage, small: str):

@@ -171,17 +171,17 @@ def test_beyond_what_numbers_reach_the_links_carry_cursors(stage: Stage, monkeyp
         return {link.get_text(): str(link["href"]) for link in page.select("nav.pages a")}
 
     first = links("/releases?page_size=2")
-    assert first == {"Older": "/releases?page_size=2&page=2"}
-    second = links(first["Older"])
-    assert second["Newer"] == "/releases?page_size=2&page=1"
-    assert "cursor=" in second["Older"]
-    third = stage.ask(second["Older"]).text
+    assert first == {"Next": "/releases?page_size=2&page=2"}
+    second = links(first["Next"])
+    assert second["Previous"] == "/releases?page_size=2&page=1"
+    assert "cursor=" in second["Next"]
+    third = stage.ask(second["Next"]).text
     assert "5 to 6 of 7" in third
     assert 'start="5"' in third
-    fourth = links(second["Older"])
-    assert fourth["Newer"] == "/releases?page_size=2&page=2"
-    assert "7 to 7 of 7" in stage.ask(fourth["Older"]).text
-    assert links(fourth["Older"]) == {"First page": "/releases?page_size=2"}
+    fourth = links(second["Next"])
+    assert fourth["Previous"] == "/releases?page_size=2&page=2"
+    assert "7 to 7 of 7" in stage.ask(fourth["Next"]).text
+    assert links(fourth["Next"]) == {"First page": "/releases?page_size=2"}
 
 
 def test_a_cursor_belongs_to_its_filter_and_cannot_be_made_up(stage: Stage):

@@ -119,7 +119,7 @@ def test_temporal_killed_midway_leaves_the_last_known_marked_and_comes_back(
         twin = answers.twins[path].get_json()
         assert twin["reason"]["code"].startswith("temporal_")
         assert twin["as_of"][:19] in answers.pages[path].text, "since when"
-        assert "Not the latest" in answers.pages[path].text
+        assert "Out of date" in answers.pages[path].text
     assert answers.twins[paths[1]].get_json()["waves"] == good["waves"]
     assert stage.ask("/api/releases/release:other").status_code == 503, "not 404: nobody knows"
     own_temporal.start()
@@ -149,7 +149,7 @@ def test_a_frozen_temporal_costs_nobody_more_than_the_deadline(own_temporal: Emb
         eventually(lambda: all_stale(stage, seen), 60)
         answers = ask_everything(stage.app, stage.browser, (*seen, *unseen))
         assert {answers.twins[path].get_json()["error"]["code"] for path in unseen} == {"temporal_timed_out"}
-        assert all("Temporal did not answer in time" in page.text for page in answers.pages.values())
+        assert all("Temporal did not respond in time" in page.text for page in answers.pages.values())
     eventually(lambda: all_fresh(stage, seen), RECOVERY)
 
 

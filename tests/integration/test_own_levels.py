@@ -89,12 +89,12 @@ def test_no_page_speaks_of_levels_that_are_not_there(stage: Stage, started: dict
                 "no cluster<",
                 "no bundle<",
                 "No waves yet",
-                "not known.",
+                "unknown.",
                 "0 waves",
                 "0 clusters",
             ):
                 assert words not in answer.text.replace("</b>", "<"), (name, ending, words)
-        assert "not known" not in stage.json(f"/kiosk/releases/{release_id}")
+        assert "unknown" not in stage.json(f"/kiosk/releases/{release_id}")
         assert stage.ask(f"/kiosk/releases/{release_id}").status_code == 200
 
 

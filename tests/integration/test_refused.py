@@ -57,7 +57,7 @@ def test_a_key_that_is_revoked_leaves_the_last_known_marked_until_it_is_allowed_
         assert answers.statuses == {200}
         for twin in answers.twins.values():
             assert twin.get_json()["reason"]["code"] == "temporal_permission_denied"
-        assert all("Not the latest" in page.text for page in answers.pages.values())
+        assert all("Out of date" in page.text for page in answers.pages.values())
         assert answers.twins[paths[1]].get_json()["waves"] == good["waves"]
         assert browser.get(f"/api/releases/{stage.prefix}-other").status_code == 503, "nobody knows whether it is there"
         gate.key = KEY
@@ -71,5 +71,5 @@ def test_a_namespace_that_is_missing_is_neither_a_refusal_nor_a_release_that_is_
     answers = ask_everything(app, logged_in(app), pages_of("release:x")[:-1])
     assert answers.statuses == {503}
     assert answers.codes == {"temporal_namespace_missing"}
-    assert all("Temporal has no such namespace" in page.text for page in answers.pages.values())
+    assert all("Temporal namespace not found" in page.text for page in answers.pages.values())
     shut(app)

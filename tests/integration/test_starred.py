@@ -49,11 +49,11 @@ def test_the_newest_start_stands_first_and_what_is_gone_says_so(stage: Stage):
     assert [(item["id"], item["phase"]) for item in said["items"]] == [(second, "succeeded"), (first, "running")]
     (gone,) = said["absent"]
     assert (gone["id"], gone["phase"], gone["problem"]["code"]) == (f"{stage.prefix}-never", "unknown", "gone")
-    assert "Temporal knows no release with this id" in gone["problem"]["message"]
+    assert "Temporal has no release with this ID" in gone["problem"]["message"]
     assert said["total"] == 3
     page = stage.ask("/releases?starred=1").text
     assert rows_of_html(page) == list(rows_of_json(said))
-    assert "Temporal knows no release with this id" in page
+    assert "Temporal has no release with this ID" in page
 
 
 def test_a_change_shows_and_the_open_page_is_sent_it(stage: Stage):

@@ -107,7 +107,7 @@ def test_a_strip_that_cannot_be_had_says_why(stage: Stage):
         assert place is not None
         assert len(str(place["title"])) > len("No strip: ")
     page = soup(stage, f"/releases/{nobody}/strip")
-    assert "is not known" in page.get_text()
+    assert "is unknown" in page.get_text()
     assert stage.ask(f"/releases/{stage.prefix}-never/strip").status_code == 404
 
 
@@ -127,7 +127,7 @@ def test_the_overview_and_its_twin_name_who_waits_and_what_has_ended(stage: Stag
     cards = soup(stage, "/releases").select(".glance")
     assert [card.h2.get_text(" ", strip=True) for card in cards] == [
         "1 needs somebody",
-        "1 waits for somebody",
+        "1 waiting for approval",
         "0 move",
         "1 ended in 24 hours",
     ]

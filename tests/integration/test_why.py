@@ -99,9 +99,9 @@ def test_a_workflow_whose_code_fails_says_so_with_attempt_and_reason(stage: Stag
     assert release["failing_task"]["attempt"] > 1
     assert release["failing_task"]["failure"]["message"] == "no such wave: 'emea'"
     assert release["waves"], "the last known tree stays"
-    assert "The workflow's own code fails: attempt" in words(stage, f"/releases/{release_id}")
+    assert "Workflow code is failing: attempt" in words(stage, f"/releases/{release_id}")
     stage.listed("tripped")
-    eventually(lambda: "The workflow's own code fails: RuntimeError" in words(stage, "/problems"), 60)
+    eventually(lambda: "Workflow code is failing: RuntimeError" in words(stage, "/problems"), 60)
 
 
 def test_problems_of_several_releases_are_one_group_that_leads_to_each_row(stage: Stage):

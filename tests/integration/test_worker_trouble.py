@@ -47,10 +47,10 @@ def in_trouble(answer: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("answers", "code", "words"),
     [
-        ({}, "query_unknown", "does not answer the query"),
+        ({}, "query_unknown", "does not support the query"),
         (in_trouble({"raise": "KeyError: 'wave-3'"}), "query_failed", "failed in the workflow"),
-        (in_trouble({"raw": "{not json"}), "malformed", "not JSON"),
-        (in_trouble(["a", "list"]), "malformed", "a list where an object was expected"),
+        (in_trouble({"raw": "{not json"}), "malformed", "not valid JSON"),
+        (in_trouble(["a", "list"]), "malformed", "a list; expected an object"),
         ({"get_hierarchy": None, "get_release_state": None, "get_app_state": ["x"]}, "malformed", "empty"),
         (in_trouble({"raw": "\x00\x01", "encoding": "binary/encrypted"}), "unreadable", "binary/encrypted"),
         (in_trouble({"repeat": 2_200_000}), "too_large", "2 MB"),
@@ -68,7 +68,7 @@ def test_a_release_that_cannot_be_read_says_why_on_every_page(stage: Stage, answ
         assert twin["as_of"]
         assert words in twin["problem"]["message"]
         # What only a codec could read may be well.
-        assert ("Not everything is known" in found.pages[path].text) == (code != "unreadable")
+        assert ("Incomplete data" in found.pages[path].text) == (code != "unreadable")
         assert "Running" in found.pages[path].text or "running" in found.pages[path].text
     (item,) = found.twins[listing].get_json()["items"]
     assert (item["phase"], item["problem"]["code"]) == ("running", code)
@@ -142,7 +142,7 @@ def test_a_worker_that_goes_is_noticed_within_10_seconds_and_its_return_within_5
     for path in pages_of(release_id)[1:4]:
         twin = found.twins[path].get_json()
         assert (twin["stale"], twin["reason"]["code"] in NOBODY) == (True, True)
-        assert "Not the latest" in found.pages[path].text
+        assert "Out of date" in found.pages[path].text
         assert twin["as_of"][:19] in found.pages[path].text, "since when"
     path = f"/releases/{release_id}"
     assert found.twins[path].get_json()["waves"] == good["waves"]

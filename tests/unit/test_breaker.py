@@ -86,8 +86,8 @@ def test_a_fault_of_ours_does_not_say_that_temporal_is_back():
     assert works(breaker), "the pause is over, and nobody is trying"
 
 
-LATE = Problem(ProblemCode.TIMED_OUT, "Temporal did not answer in time.")
-REFUSED = Problem(ProblemCode.REFUSED, "Temporal is limiting the rate of this dashboard's calls.")
+LATE = Problem(ProblemCode.TIMED_OUT, "Temporal did not respond in time.")
+REFUSED = Problem(ProblemCode.REFUSED, "Temporal is rate-limiting this dashboard.")
 
 
 A, B, C = map(OfRelease, ("release:a", "release:b", "release:c"))

@@ -119,7 +119,7 @@ def test_an_activity_of_no_entity_and_a_failing_workflow_are_found_on_the_releas
     task = FailingTask(7, Failure("KeyError", "'emea'"))
     broken = broken_in(release(attempts={"migrate-db": retrying("migrate-db")}, failing_task=task))
     assert [(item.entity.id, item.activity_id) for item in broken] == [("release:r", ""), ("release:r", "migrate-db")]
-    assert broken[0].cause == "The workflow's own code fails: KeyError: 'emea'"
+    assert broken[0].cause == "Workflow code is failing: KeyError: 'emea'"
     assert broken[0].attempt.number == 7
 
 
@@ -141,16 +141,16 @@ def test_causes_are_grouped_newest_first_and_keep_an_example():
 
 def test_a_failing_task_is_one_cause_whatever_else_follows_from_it():
     task = FailingTask(7, Failure("KeyError", "'emea'"))
-    problem = Problem(ProblemCode.TASK_FAILING, "The workflow's own code fails: it cannot say how it stands.")
+    problem = Problem(ProblemCode.TASK_FAILING, "Workflow code is failing: it cannot say how it stands.")
     silent = unanswered(execution(failing_task=task), problem)
-    assert [item.cause for item in broken_in(silent)] == ["The workflow's own code fails: KeyError: 'emea'"]
+    assert [item.cause for item in broken_in(silent)] == ["Workflow code is failing: KeyError: 'emea'"]
     assert len(broken_in(unanswered(execution(), problem))) == 1, "without the attempts, the gap is all there is"
 
 
 def test_a_release_that_answers_nothing_says_that_no_worker_takes_its_next_step():
     stuck = judge(execution(waiting_since=STARTED, task_queue="q"), entity("release:r", "running"))
     (found,) = broken_in(stuck)
-    assert found.cause.startswith("No worker takes its next step")
+    assert found.cause.startswith("No worker is picking up its next step")
     assert group([found])[0].standing == "not_known", "its own state is all that is not known"
 
 
@@ -170,8 +170,8 @@ def test_an_activity_that_is_paused_beside_one_that_is_retried_waits_for_a_perso
 
 
 def test_what_stalls_and_what_was_left_running_are_told_apart_from_what_is_not_known():
-    no_worker = Problem(ProblemCode.NO_WORKER, "No worker takes its first step.")
-    left = Problem(ProblemCode.LEFT_RUNNING, "It still runs, left behind.")
+    no_worker = Problem(ProblemCode.NO_WORKER, "No worker is picking up its first step.")
+    left = Problem(ProblemCode.LEFT_RUNNING, "Still running, left behind.")
     run = execution(workflow_id="cluster:c")
     wave = entity(
         "wave:w",
@@ -185,7 +185,7 @@ def test_what_stalls_and_what_was_left_running_are_told_apart_from_what_is_not_k
 
 
 def test_a_failure_whose_reason_was_not_read_yet_does_not_say_that_there_is_none():
-    problem = Problem(ProblemCode.REASON_NOT_READ, "Why it failed was not read yet.")
+    problem = Problem(ProblemCode.REASON_NOT_READ, "The reason for the failure has not been loaded yet.")
     wave = entity("wave:w", "running", entity("cluster:c", "failed", problem=problem))
     (found,) = broken_in(judge(execution(), entity("release:r", "running", wave)))
     assert found.cause == problem.message

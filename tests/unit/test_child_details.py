@@ -38,14 +38,14 @@ def test_of_all_that_is_pending_the_worst_stands_first_and_nothing_is_left_out()
     assert found.attempt.activity_id == "b"
     failing = row(attempts=attempts, failing_task=FailingTask(3, Failure("KeyError", "'emea'")))
     assert failing.attempt.kind is AttemptKind.WORKFLOW_TASK
-    assert failing.attempt.cause == "The workflow's own code fails: KeyError: 'emea'"
+    assert failing.attempt.cause == "Workflow code is failing: KeyError: 'emea'"
     assert len(failing.pending) == 4
 
 
 def test_a_failing_task_without_a_known_reason_is_tried_again_all_the_same():
     found = row(failing_task=FailingTask(2))
     assert found.attempt.retrying
-    assert found.attempt.cause.startswith("The workflow's own code fails: ")
+    assert found.attempt.cause.startswith("Workflow code is failing: ")
 
 
 def test_a_failed_child_says_the_innermost_cause_and_a_word_of_its_own_stays():
@@ -94,12 +94,12 @@ def test_a_run_that_was_not_described_for_long_says_since_when():
     ("pollers", "version", "text"),
     [
         (None, "", "is a worker polling it?"),
-        (Pollers(), "", "no worker polls it."),
-        (Pollers(("",), LATER), "", "have not taken this step"),
-        (Pollers(("app:2",), LATER), "", "none takes this step. It needs a worker without a version"),
-        (Pollers(("app:2",), LATER), "app:1", "It needs version app:1, and the workers have app:2."),
-        (Pollers(("", "app:2"), LATER, "app:3"), "", "It needs version app:3, and the workers have none, app:2."),
-        (Pollers(("app:1", "app:2"), LATER), "app:1", "have not taken this step"),
+        (Pollers(), "", "no worker is polling it."),
+        (Pollers(("",), LATER), "", "but not picked up this step"),
+        (Pollers(("app:2",), LATER), "", "none can run this step. It requires a worker without a version"),
+        (Pollers(("app:2",), LATER), "app:1", "It requires version app:1; the workers have app:2."),
+        (Pollers(("", "app:2"), LATER, "app:3"), "", "It requires version app:3; the workers have none, app:2."),
+        (Pollers(("app:1", "app:2"), LATER), "app:1", "but not picked up this step"),
     ],
 )
 def test_a_step_that_no_worker_takes_says_who_polls(pollers: Pollers | None, version: str, text: str):
@@ -152,7 +152,7 @@ def test_a_run_counts_as_left_behind_only_if_it_was_described_after_all_else_had
 
 def test_what_was_left_behind_says_how_its_release_ended_and_what_else_is_wrong():
     ended = execution(Status.CANCELED, closed_at=STARTED)
-    stuck = Problem(ProblemCode.NO_WORKER, "No worker takes its next step.")
+    stuck = Problem(ProblemCode.NO_WORKER, "No worker is picking up its next step.")
     text = left_running(ended, "release", stuck).message
     assert "left behind: its release was cancelled at 2026-11-22 14:02 UTC" in text
     assert text.endswith(stuck.message)

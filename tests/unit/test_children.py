@@ -40,7 +40,7 @@ def test_what_was_not_read_is_a_row_that_says_how_much_it_is():
     assert [wave.id for wave in root.children] == ["wave:w", "wave:(left-out)"]
     problem = root.children[-1].problem
     assert problem is not None
-    assert problem.message == "8,000 more workflows of this release are left out here: it shows 1."
+    assert problem.message == "8,000 more workflows of this release are not shown: the limit is 1."
 
 
 def test_runs_of_the_release_before_the_first_of_its_chain_are_another_release():

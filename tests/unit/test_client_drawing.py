@@ -70,7 +70,7 @@ def test_every_line_fits(columns: int) -> None:
 def test_a_release_that_may_be_out_of_date_says_so_first() -> None:
     stale = page(stale=True, reason={"message": "Temporal cannot be reached."})
     first, head, *_ = tree_lines(stale, Terminal())
-    assert first == "Not current: as of 15:09:00 UTC. Temporal cannot be reached."
+    assert first == "Out of date: as of 15:09:00 UTC. Temporal cannot be reached."
     assert head == "r  ● running  took 1 h 05 min"
     listed = list_lines(
         {"items": [stale], "total": 1} | {name: stale[name] for name in ("stale", "reason", "as_of")}, Terminal()
@@ -90,7 +90,7 @@ def test_each_phase_has_a_sign_and_a_word(phase: Phase) -> None:
 
 
 def test_the_rollouts_own_word_stands_where_the_phase_says_little() -> None:
-    assert standing(page(phase="paused", state="awaiting_approval")) == "paused, says “awaiting approval”"
+    assert standing(page(phase="paused", state="awaiting_approval")) == "paused, reported as “awaiting approval”"
     assert standing(page(phase="cancelled", state="in_progress")) == "cancelled"
     assert standing(page(phase="paused", state="paused")) == "paused"
 

@@ -14,7 +14,7 @@ from dashboard.domain.problems import Problem, ProblemCode
 from tests.rollout_makers import entity
 
 GAP = Problem(ProblemCode.QUERY_FAILED, "It did not answer.")
-MALFORMED = Problem(ProblemCode.MALFORMED, "This cluster has no proper id.")
+MALFORMED = Problem(ProblemCode.MALFORMED, "This cluster has an invalid ID.")
 
 problems = st.sampled_from([None, None, None, GAP, MALFORMED])
 apps = st.builds(

@@ -91,17 +91,17 @@ def test_a_child_of_the_wrong_form_is_a_row_that_says_so(broken: Any):
     answer["waves"][0]["clusters"].append(broken)
     last = decode(answer).children[0].children[-1]
     assert last.problem.code is ProblemCode.MALFORMED
-    assert "where an object was expected" in last.problem.message
+    assert "expected an object" in last.problem.message
 
 
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"id": None}, "no proper id"),
+        ({"id": None}, "an invalid ID"),
         ({"id": "app:two words"}, "white space"),
-        ({"id": "wave:here"}, "not of the type app"),
+        ({"id": "wave:here"}, "not of type app"),
         ({"state": None}, "has no state"),
-        ({"id": "app:a0-0"}, "the same id"),
+        ({"id": "app:a0-0"}, "the same ID"),
     ],
 )
 def test_a_row_with_a_fault_says_which(change: dict[str, Any], says: str):
@@ -159,7 +159,7 @@ def test_an_answer_that_cannot_be_read_says_why(encoding: str, content: bytes, c
 
 def test_an_empty_answer_is_null_and_null_is_no_release():
     assert parse_result("binary/null", b"") is None
-    with pytest.raises(Undecodable, match="empty where an object"):
+    with pytest.raises(Undecodable, match="empty; expected an object"):
         decode(None)
 
 
@@ -175,7 +175,7 @@ def test_of_all_characters_only_controls_and_lone_surrogates_are_replaced():
 
 
 def test_a_gap_has_a_name_even_without_an_id():
-    assert gap("", EntityType.APP, "why").name == "app without an id"
+    assert gap("", EntityType.APP, "why").name == "app without an ID"
 
 
 @settings(max_examples=120)

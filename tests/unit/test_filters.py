@@ -46,7 +46,7 @@ def test_any_text_is_taken_or_refused_with_a_reason(text: str):
             parsed(**{name: text})
         except MalformedFilter as exc:
             refusals.append((exc.field == name, exc.reason.partition(" ")[0]))
-    assert set(refusals) <= {(True, "takes")}
+    assert set(refusals) <= {(True, "must")}
 
 
 @pytest.mark.parametrize("q", ["a\0b", "a\nb", "a\x7fb", "a\ud800b", "x" * 1001, "release:" + "x" * 1000])
@@ -67,13 +67,15 @@ def test_phases_are_repeated_or_parted_by_commas_and_come_in_one_order():
 
 @pytest.mark.parametrize("word", ["pending", "unknown"])
 def test_a_phase_that_only_the_rollout_knows_is_refused_and_told_why(word: str):
-    with pytest.raises(MalformedFilter, match=f"takes running, .*, timed_out. Only the rollout itself knows .* {word}"):
+    with pytest.raises(
+        MalformedFilter, match=f"must be one of running, .*, timed_out. Temporal cannot search for {word}"
+    ):
         parsed(phase=word)
 
 
 def test_a_word_that_is_no_phase_is_refused():
     with pytest.raises(
-        MalformedFilter, match=r"takes running, paused, succeeded, failed, cancelled, terminated, timed_out$"
+        MalformedFilter, match=r"must be one of running, paused, succeeded, failed, cancelled, terminated, timed_out$"
     ):
         parsed(phase="running,exploded")
 
@@ -121,7 +123,7 @@ def test_times_are_dates_moments_or_so_long_ago(text: str, meant: datetime):
     ],
 )
 def test_what_is_no_time_is_refused(text: str):
-    with pytest.raises(MalformedFilter, match=r"since: takes a date or time such as .* or 24h or 7d"):
+    with pytest.raises(MalformedFilter, match=r"since: must be a date or time such as .* or 24h or 7d"):
         parsed(since=text)
 
 

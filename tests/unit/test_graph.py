@@ -113,7 +113,7 @@ def test_a_second_bundle_of_a_cluster_has_another():
         assert (first.id, first.children[0].id, first.problem) == ("cluster:c", "bundle:1", None)
         assert second.children[0].id == "bundle:2"
         assert second.problem is not None
-        assert "more than one bundle under cluster:c" in second.problem.message
+        assert "cluster:c has more than one bundle" in second.problem.message
 
 
 def test_orphans_circles_and_two_parents_say_so():

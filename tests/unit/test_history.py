@@ -155,7 +155,7 @@ def test_a_row_that_left_and_came_again_is_told_so():
     both = tree(entity("app:0", "deploying"), entity("app:1"))
     assert told(looked((0, gone), (1, both), (2, gone), (3, both))) == [
         "1 deploying",
-        "2 no longer there",
+        "2 removed",
         "3 deploying",
     ]
 

@@ -24,7 +24,7 @@ from dashboard.pages.tables import RELEASE_COLUMNS, releases_table
 from tests.rollout_makers import STARTED, entity, execution, retrying
 from tests.unit.test_overview import NOW, listing, names, seen
 
-KIND_UNKNOWN = Problem(ProblemCode.MISPLACED, "Temporal shows this wave under app:a, where none belongs.")
+KIND_UNKNOWN = Problem(ProblemCode.MISPLACED, "Unexpected parent for a wave: app:a.")
 SILENT = Problem(ProblemCode.NO_WORKER, "No worker answers.")
 
 

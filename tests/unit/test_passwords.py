@@ -125,7 +125,7 @@ def test_the_rule_says_itself_and_not_the_password(length: int):
     with pytest.raises(PasswordRefused) as refused:
         check_password_policy("q" * length, **OWNER)
 
-    assert str(refused.value) == f"A password takes 12 to 128 characters; this one has {length}."
+    assert str(refused.value) == f"The password must have 12 to 128 characters; this one has {length}."
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_the_rule_says_itself_and_not_the_password(length: int):
     ],
 )
 def test_what_is_made_of_ones_own_address_or_name_is_no_password(password: str):
-    with pytest.raises(PasswordRefused, match="made of your own e-mail address or name"):
+    with pytest.raises(PasswordRefused, match="based on your e-mail address or name"):
         check_password_policy(password, **OWNER)
     check_password_policy(f"{password} trombone", **OWNER)
     check_password_policy("blue trombone 7", email="o@de.example", name=None)

@@ -74,14 +74,14 @@ def test_a_wave_that_was_not_read_says_so_and_counts_nothing():
     assert [each.read for each in strip.waves] == [False, False, True]
     assert strip.unread == 2
     assert strip.waves[0].why == gap.message
-    assert "clusters not read" in strip.waves[1].told
+    assert "clusters not loaded" in strip.waves[1].told
     assert strip.waves[2].cells == ()
 
 
 def test_apps_that_were_not_read_are_not_told_as_none_done():
     unopened = replace(plain("x", "in_progress"), child_ids=("bundle:x",))
     (cell,) = strip_of(wave("a", "in_progress", unopened)).waves[0].cells
-    assert cell.told == "x: in progress, apps not read"
+    assert cell.told == "x: in progress, apps not loaded"
 
 
 def test_from_so_many_clusters_on_they_are_counted_and_not_drawn():

@@ -106,4 +106,4 @@ def test_a_query_that_fails_says_how(error: Exception, code: ProblemCode):
 def test_without_a_worker_the_task_queue_is_named():
     error = rpc(RPCStatusCode.FAILED_PRECONDITION, "no poller seen for task queue recently, worker may be down")
     assert "task queue edge-rollouts" in query_problem(error, "q", "edge-rollouts").message
-    assert "task queue:" in query_problem(error, "q").message
+    assert "task queue," in query_problem(error, "q").message

@@ -16,7 +16,7 @@ from dashboard.web.walk import SECONDS, walked
 from tests.fake_source import FakeSource
 from tests.rollout_makers import entity, execution
 
-AWAY = SourceUnavailable(Problem(ProblemCode.UNAVAILABLE, "Temporal does not answer."))
+AWAY = SourceUnavailable(Problem(ProblemCode.UNAVAILABLE, "Temporal is unavailable."))
 ASKED = Slice(100)
 
 
@@ -95,7 +95,7 @@ def test_past_the_bound_it_says_so_and_where_to_go_on(lists: Any):
     pieces = walk(releases)
     assert len(ids(pieces)) == MAX_ROWS
     assert pieces[-1].next == f"from {MAX_ROWS}"
-    assert "at most 10,000 rows; about 150 releases are left" in pieces[-1].missing[0]
+    assert "at most 10,000 rows; about 150 releases remain" in pieces[-1].missing[0]
     rest = walk(releases, Slice(100, cursor=Cursor(b"next", MAX_ROWS)))
     assert len({*ids(pieces), *ids(rest)}) == MAX_ROWS + 150
     assert not rest[-1].missing
@@ -105,14 +105,14 @@ def test_a_slow_list_ends_in_time_and_says_so(lists: Any):
     moments = iter([0.0, 1.0, SECONDS - 1, SECONDS + 1])
     pieces = walk(lists(LongList(900)), clock=lambda: next(moments))
     assert len(ids(pieces)) == 300
-    assert "was read for 60 seconds; about 600 releases are left" in pieces[-1].missing[0]
+    assert "time limit of 60 seconds; about 600 releases remain" in pieces[-1].missing[0]
     assert pieces[-1].next == "from 300"
 
 
 def test_a_list_that_cannot_be_read_on_says_why_and_where_it_stopped(lists: Any):
     pieces = walk(lists(LongList(900, away_from=200)))
     assert len(ids(pieces)) == 200
-    assert pieces[-1].missing == ("The list could not be read on: Temporal does not answer.",)
+    assert pieces[-1].missing == ("Reading the list failed: Temporal is unavailable.",)
     assert (pieces[-1].rows, pieces[-1].next) == ((), "from 200")
     by_number = walk(lists(LongList(900, away_from=200, tokens=False)))
     assert by_number[-1].missing == pieces[-1].missing

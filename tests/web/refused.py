@@ -19,8 +19,8 @@ def is_in(browser: FlaskClient) -> bool:
 def said(answer: TestResponse) -> str:
     """What the page says is wrong. It is the login page, with its way to try again."""
     page = BeautifulSoup(answer.text, "html.parser")
-    assert page.select_one("h1").text == "Log in"
-    assert page.select_one("main a.primary").text == "Log in with Example"
+    assert page.select_one("h1").text == "Sign in"
+    assert page.select_one("main a.primary").text == "Sign in with Example"
     return page.select_one('[role="alert"]').text
 
 

@@ -172,7 +172,7 @@ def test_what_fails_halfway_leaves_the_database_as_it_was(
 def test_a_database_of_a_later_version_is_not_touched(accounts: Accounts, settings: Settings):
     database = settings.data_dir / "accounts.db"
     run_script(database, "UPDATE alembic_version SET version_num = '9999';")
-    with pytest.raises(SettingsError, match=r"accounts\.db were made by a later version"):
+    with pytest.raises(SettingsError, match=r"accounts\.db was created by a later version"):
         accounts.prepare()
 
     assert dump(database, ["alembic_version"]) == {"alembic_version": [("9999",)]}
@@ -259,7 +259,7 @@ def test_db_upgrade_brings_a_database_to_today_and_can_be_run_again(
         answer = CliRunner().invoke(db, ["upgrade"])
         assert (answer.exit_code, answer.output) == (
             0,
-            f"The accounts have the tables of this version (revision {NEWEST}).\n",
+            f"The accounts database is up to date (revision {NEWEST}).\n",
         )
 
     assert differences(database) == []
@@ -291,7 +291,7 @@ def dump(database: Path, names: object) -> dict[str, list[tuple[object, ...]]]:
 def test_on_postgresql_a_start_says_what_to_run_and_changes_nothing(postgres: Postgres):
     with postgres.database() as url:
         accounts = Accounts(url)
-        with pytest.raises(SettingsError, match="run `release-dashboard db upgrade` first"):
+        with pytest.raises(SettingsError, match="Run `release-dashboard db upgrade` first"):
             accounts.prepare()
         assert inspected(url) == set()
         assert accounts.upgrade() == accounts.upgrade() == NEWEST

@@ -57,7 +57,7 @@ def test_an_address_is_one_however_it_is_typed(accounts: Accounts, typed: str):
     assert user.email == EMAIL
     assert accounts.by_email(EMAIL) == user
     assert accounts.authenticate(typed, PASSWORD) == user
-    with pytest.raises(EmailTaken, match=r"There is a user rita@example.com already"):
+    with pytest.raises(EmailTaken, match=r"A user rita@example.com already exists"):
         accounts.add(EMAIL, PASSWORD)
 
 
@@ -87,7 +87,7 @@ def test_what_looks_like_an_address_is_taken(accounts: Accounts, typed: str):
     ],
 )
 def test_what_is_no_address_is_refused(accounts: Accounts, typed: str):
-    with pytest.raises(UserRefused, match=r"looks like name@example.com"):
+    with pytest.raises(UserRefused, match=r"such as name@example.com"):
         accounts.add(typed, PASSWORD)
 
 

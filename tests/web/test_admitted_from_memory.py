@@ -27,7 +27,7 @@ pytestmark = pytest.mark.web
 
 # What a silent database holds up the first who ask, and no machine is too slow for.
 BOUNDS = Timeouts(connect=4, statement=4, pool=4)
-UNAVAILABLE = "The accounts cannot be read at the moment."
+UNAVAILABLE = "The accounts database is unavailable."
 EVERYBODY = {"session", "stream", "access token", "personal token", "screen"}
 
 

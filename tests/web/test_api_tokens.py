@@ -96,7 +96,7 @@ def test_a_token_that_may_read_changes_nothing(app: Flask, logged_in: FlaskClien
             assert answer.headers["WWW-Authenticate"] == 'Bearer error="insufficient_scope"'
             tried += 1
     assert tried > 50
-    assert "may only read" in answer.get_json()["error"]["message"]
+    assert "is read-only" in answer.get_json()["error"]["message"]
 
 
 def test_a_token_that_may_write_does_what_its_maker_may(app: Flask, logged_in: FlaskClient):

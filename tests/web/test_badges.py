@@ -64,7 +64,7 @@ def label_of(page: BeautifulSoup, field_id: str) -> str:
 
 def link(browser: FlaskClient, release_id: str = "release:r") -> str:
     """The path of the badge's link."""
-    url = urlsplit(texts(browser, release_id)["The picture's address"])
+    url = urlsplit(texts(browser, release_id)["Image URL"])
     return f"{url.path}?{url.query}"
 
 
@@ -150,7 +150,7 @@ def test_what_cannot_be_said_is_not_said(logged_in: FlaskClient, source: FakeSou
     assert (missing.status_code, said(missing)) == (404, "r: not found")
     source.answer = SourceUnavailable(DOWN)
     away = logged_in.get(PATH)
-    assert (away.status_code, said(away), away.headers["Retry-After"]) == (503, "r: not known now", "5")
+    assert (away.status_code, said(away), away.headers["Retry-After"]) == (503, "r: unavailable", "5")
     assert logged_in.get(f"/badges/releases/{'x' * 1001}.svg").status_code == 422
 
 
@@ -158,7 +158,7 @@ def test_a_badge_that_may_be_out_of_date_says_so_and_has_no_colour(logged_in: Fl
     current = logged_in.get(PATH)
     source.answer = SourceUnavailable(DOWN)
     stale = logged_in.get(PATH)
-    assert (stale.status_code, said(stale)) == (200, "r: running, 0/10 apps, not current")
+    assert (stale.status_code, said(stale)) == (200, "r: running, 0/10 apps, out of date")
     assert colour("running") in current.text
     assert colour("running") not in stale.text
     assert stale.headers["ETag"] != current.headers["ETag"]
@@ -208,7 +208,7 @@ def test_opened_by_itself_it_needs_nothing_that_the_policy_refuses(logged_in: Fl
 
 def test_the_page_gives_markdown_and_html_that_lead_to_the_release(logged_in: FlaskClient):
     offered = texts(logged_in, "release:a_(b)[c]<d>")
-    picture = offered["The picture's address"]
+    picture = offered["Image URL"]
     assert picture.startswith("http://localhost/badges/releases/release:a_(b)%5Bc%5D%3Cd%3E.svg?key=")
     html = BeautifulSoup(offered["HTML"], "html.parser")
     assert html.a is not None

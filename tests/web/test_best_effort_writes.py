@@ -29,7 +29,7 @@ from tests.waiting import eventually
 pytestmark = pytest.mark.web
 
 MANY = 20
-UNAVAILABLE = "The accounts cannot be read at the moment."
+UNAVAILABLE = "The accounts database is unavailable."
 
 Fault = Callable[[Accounts, Settings], AbstractContextManager[None]]
 

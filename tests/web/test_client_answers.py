@@ -57,12 +57,12 @@ def run(env: dict[str, str]) -> Run:
 
 
 def test_what_may_be_out_of_date_is_told_as_such(run: Run, source: FakeSource) -> None:
-    assert "Not current" not in run("show", "r").output
+    assert "Out of date" not in run("show", "r").output
     source.answer = DOWN
-    eventually(lambda: run("show", "r").output.startswith("Not current: as of "))
+    eventually(lambda: run("show", "r").output.startswith("Out of date: as of "))
     assert run("show", "r").output.splitlines()[0].endswith(" UTC. Temporal cannot be reached.")
     result = run("wait", "r", "--phase", "running", "--timeout", "1")
-    assert result.output.startswith("Not current: as of ")
+    assert result.output.startswith("Out of date: as of ")
     assert result.exit_code == 6
 
 
@@ -81,7 +81,7 @@ def test_watching_goes_on_when_temporal_comes_back(env: dict[str, str], source: 
         watching = subprocess.Popen(argv, env=os.environ | env, stdout=file, stderr=file)
     said = [
         "r  running  0/10 apps",
-        "r  running  0/10 apps  not current",
+        "r  running  0/10 apps  out of date",
         "r  running  0/10 apps",
         "r  failed  0/10 apps",
     ]
@@ -173,7 +173,7 @@ def test_the_token_goes_nowhere_but_where_it_was_meant_to(elsewhere: Any) -> Non
     url, asked = elsewhere(302, b"", Location=f"{other}/api/releases")
     result = ask(url, "releases")
     assert (result.exit_code, heard) == (2, [])
-    assert result.stderr == f"Error: {url} leads on to {other}. Set DASHBOARD_URL to where it ends.\n"
+    assert result.stderr == f"Error: {url} redirects to {other}. Set DASHBOARD_URL to the final address.\n"
     assert [headers["Authorization"] for headers in asked] == ["Bearer rdt_secret"]
 
 
@@ -190,7 +190,7 @@ def test_waiting_comes_again_after_as_long_as_it_is_told(elsewhere: Any) -> None
 def test_a_proxy_that_the_environment_names_is_used(elsewhere: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     proxy, heard = elsewhere(200, b'{"items": [], "total": 0, "stale": false}')
     monkeypatch.setenv("http_proxy", proxy)
-    assert ask("http://dashboard.invalid", "releases").output == "No release matches.\n"
+    assert ask("http://dashboard.invalid", "releases").output == "No results.\n"
     assert [headers["Host"] for headers in heard] == ["dashboard.invalid"]
     monkeypatch.setenv("no_proxy", "dashboard.invalid")
     assert ask("http://dashboard.invalid", "releases").exit_code == 7

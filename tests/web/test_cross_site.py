@@ -126,7 +126,7 @@ def test_an_answer_to_another_site_says_why(client: FlaskClient):
     answer = client.post("/login", headers={"Sec-Fetch-Site": "cross-site"})
 
     assert answer.mimetype == "text/html"
-    assert "This came from another site, so nothing was done." in answer.text
+    assert "The request came from another site and was rejected." in answer.text
 
 
 def test_no_origin_reads_the_api_by_default(client: FlaskClient, bearer: dict[str, str]):

@@ -35,7 +35,7 @@ MANY = 40
 DEFAULTS = {f"DATABASE_{name}_TIMEOUT": "" for name in ("CONNECT", "STATEMENT", "POOL")}
 OTHERWISE = DEFAULTS | {"RELEASE_FILTER": "WorkflowType = 'ScriptedRelease'"}
 AWAY = "Accounts-Away"
-READ_ONLY = 'id="away" role="status">Accounts are away: read-only'
+READ_ONLY = 'id="away" role="status">Accounts database unavailable: read-only'
 
 
 @pytest.fixture(scope="module")

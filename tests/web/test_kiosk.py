@@ -76,8 +76,8 @@ def test_revoking_a_link_ends_it_at_once(app: Flask, logged_in: FlaskClient):
     assert logged_in.post(str(form["action"])).status_code == 303
     assert not is_let_in(screen)
     page = screen.get("/kiosk")
-    assert "This screen is not let in any more" in page.text
-    assert "The screen asks again by itself" not in page.text
+    assert "This screen link is no longer valid" in page.text
+    assert "The screen retries automatically" not in page.text
     assert screen.get(path).status_code == 401
     assert "No links yet" in logged_in.get("/screens").text
 
@@ -124,7 +124,7 @@ def test_a_session_that_has_ended_is_told_so_in_place(client: FlaskClient):
     answer = client.get("/kiosk?every=30&q=pay")
     page = BeautifulSoup(answer.text, "html.parser")
     assert answer.status_code == 401
-    assert "The session has ended" in answer.text
+    assert "Your session has ended" in answer.text
     assert page.select_one("noscript meta[http-equiv=refresh]") is None, "nor does it ask without a script"
     assert page.select_one("main a")["href"] == "/login?next=/kiosk?every%3D30%26q%3Dpay"
 
@@ -133,7 +133,7 @@ def test_a_session_that_has_ended_is_told_so_in_place(client: FlaskClient):
 def test_a_name_that_cannot_be_one_is_said(logged_in: FlaskClient, name: str):
     answer = logged_in.post("/screens", data={"name": name})
     assert answer.status_code == 422
-    assert "A name takes 1 to 80 characters" in answer.text
+    assert "The name must have 1 to 80 printable characters" in answer.text
 
 
 def test_a_user_has_so_many_links_and_no_more(accounts: Accounts, user: User):
@@ -201,7 +201,7 @@ def test_nothing_is_said_to_run_only_where_nothing_does(app: Flask):
         with app.test_request_context("/kiosk"):
             return render_template(page.fragment, page=page)
 
-    assert "Nothing is running" in said(release("done", "completed", Status.COMPLETED))
+    assert "No releases in progress" in said(release("done", "completed", Status.COMPLETED))
 
 
 @pytest.mark.parametrize("asked", ["every=4", "every=301", "every=x", "every=", "theme=blue", "phase=pending"])

@@ -57,7 +57,7 @@ def test_a_body_over_64_kb_is_413_wherever_it_is_sent(logged_in: FlaskClient, me
         assert answer.status_code == 413
         assert (error(answer)["code"], error(answer)["message"]) == (
             "too_large",
-            "A request may carry at most 64 KB, and 1,000 fields.",
+            "A request body is limited to 64 KB and 1,000 fields.",
         )
     stars = logged_in.get("/api/settings").get_json()["stars"]
     assert stars == []
@@ -66,7 +66,7 @@ def test_a_body_over_64_kb_is_413_wherever_it_is_sent(logged_in: FlaskClient, me
 def test_a_page_says_so_too(client: FlaskClient):
     answer = client.post("/login", data=TOO_LARGE, content_type="application/x-www-form-urlencoded")
     assert (answer.status_code, answer.mimetype) == (413, "text/html")
-    assert "A request may carry at most 64 KB, and 1,000 fields." in answer.text
+    assert "A request body is limited to 64 KB and 1,000 fields." in answer.text
     assert "object-src 'none'" in answer.headers["Content-Security-Policy"]
 
 
@@ -160,7 +160,7 @@ def test_a_header_with_control_characters_is_refused(client: FlaskClient, logged
     for browser, character in product((client, logged_in), "\0\x01\x08\x0b\x1b\x1f\x7f"):
         answer = browser.get("/api/settings", environ_overrides={header: f"a{character}b"})
         assert (answer.status_code, error(answer)["code"]) == (400, "malformed_header")
-        assert "Send it without them." in error(answer)["message"]
+        assert "Remove them." in error(answer)["message"]
         assert character not in answer.text
 
 
@@ -185,7 +185,7 @@ def test_what_is_looked_for_has_no_control_characters(logged_in: FlaskClient, pa
         answer = logged_in.get(f"/api{path}?{name}=a{character}b")
         assert answer.status_code == 422, character
         (field,) = error(answer)["fields"]
-        assert (field["field"], field["message"]) == (name, "takes no control characters")
+        assert (field["field"], field["message"]) == (name, "must not contain control characters")
         assert logged_in.get(f"{path}?{name}=a{character}b").status_code == 422, character
 
 

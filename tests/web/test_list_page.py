@@ -9,15 +9,15 @@ from flask.testing import FlaskClient
 from tests.conftest import Rollouts
 
 REFUSED = {
-    "phase=pending": ("phase", "Only the rollout itself knows"),
-    "phase=failed,nonsense": ("phase", "takes running, paused, succeeded, failed"),
-    "since=yesterday": ("since", "takes a date or time"),
-    "until=2026-02-30": ("until", "takes a date or time"),
-    "q=a%00b": ("q", "no control characters"),
+    "phase=pending": ("phase", "only the rollout itself reports it"),
+    "phase=failed,nonsense": ("phase", "must be one of running, paused, succeeded, failed"),
+    "since=yesterday": ("since", "must be a date or time"),
+    "until=2026-02-30": ("until", "must be a date or time"),
+    "q=a%00b": ("q", "must not contain control characters"),
     "q=" + "x" * 1001: ("q", "at most 1,000 characters"),
-    "cursor=made-up": ("cursor", "takes what an answer of this list gave as next"),
-    "cursor=x&page=2": ("page", "not taken together with cursor"),
-    "page=51": ("page", "by cursor all"),
+    "cursor=made-up": ("cursor", "must be the value of next"),
+    "cursor=x&page=2": ("page", "cannot be combined with cursor"),
+    "page=51": ("page", "use cursor for the rest"),
 }
 
 
@@ -50,7 +50,7 @@ def test_links_keep_the_rest_of_the_filter(viewer: FlaskClient, rollouts: Rollou
     assert query_of(phases.select_one("a.failed")) == kept | {"since": ["7d"], "phase": ["failed"]}
     assert query_of(phases.select_one("a")) == kept | {"since": ["7d"]}
     assert query_of(starts.select_one("a")) == kept | {"phase": ["running"]}
-    assert [link.get_text() for link in starts.select("a[aria-current]")] == ["7 days"]
+    assert [link.get_text() for link in starts.select("a[aria-current]")] == ["last 7 days"]
     assert [link["class"] for link in phases.select("a[aria-current]")] == [["running"]]
     assert query_of(page.select_one("a[rel=next]")) == kept | {"since": ["7d"], "phase": ["running"], "page": ["2"]}
 

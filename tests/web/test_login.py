@@ -164,6 +164,6 @@ def test_accounts_that_cannot_be_read_are_503_and_the_login_page_stays(
     with capture_logs() as logs:
         for answer in (logged_in.get("/releases"), log_in(client, user.email), logged_in.get("/api/releases")):
             assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
-            assert "The accounts cannot be read at the moment." in answer.text
+            assert "The accounts database is unavailable." in answer.text
     assert client.get("/login").status_code == logged_in.get("/login").status_code == 200
     assert {entry["event"] for entry in logs} == {"accounts_unavailable"}

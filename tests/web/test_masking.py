@@ -59,7 +59,7 @@ def test_no_command_prints_it(url: str, monkeypatch: pytest.MonkeyPatch):
     for command, arguments in ((users, ["list"]), (db, ["upgrade"])):
         answer = CliRunner().invoke(command, arguments)
         assert answer.exit_code == 2, answer.output
-        assert "The accounts in " in answer.output or "DATABASE_URL: " in answer.output
+        assert "Cannot open the accounts database " in answer.output or "DATABASE_URL: " in answer.output
         assert SECRET not in answer.output
 
 

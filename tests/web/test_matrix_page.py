@@ -121,10 +121,10 @@ def test_what_was_not_read_is_said_and_not_shown_as_absent(app: Flask):
         seen = MatrixPage.of(Snapshot(release_of(root), STARTED, "v"), Asked(opened=frozenset({"cluster:a"})))
         page = BeautifulSoup(render_template(seen.fragment, page=seen), "html.parser")
     assert seen.not_read == 1
-    assert [words(cell) for cell in page.select("tbody td")][1:] == ["not read", "not in this cluster"]
+    assert [words(cell) for cell in page.select("tbody td")][1:] == ["not loaded", "not in this cluster"]
     (link,) = page.select("thead small a")
     assert link["href"] == "/releases/release:r/matrix?open=cluster:a&open=cluster:far"
-    assert "Not everything was read" in words(page.select_one(".notice"))
+    assert "Incomplete data" in words(page.select_one(".notice"))
 
 
 def test_what_is_not_the_latest_is_said(app: Flask):
@@ -137,14 +137,14 @@ def test_what_is_not_the_latest_is_said(app: Flask):
         table = list(matrix_lines(release_of(root), Asked()))
     assert (seen.behind, seen.not_read) == (1, 0)
     assert [small["title"] for small in page.select("thead small[title]")] == [moved_on.message]
-    assert "Not all is the latest" in words(page.select_one(".notice.stale"))
-    assert [line[-1] for line in table if not line[0]] == [f"not the latest: {moved_on.message}"]
+    assert "Partly out of date" in words(page.select_one(".notice.stale"))
+    assert [line[-1] for line in table if not line[0]] == [f"out of date: {moved_on.message}"]
 
 
 def test_the_file_of_a_release_that_says_nothing_says_so():
     silent = replace(entity("release:r"), problem=Problem(ProblemCode.QUERY_FAILED, "It did not answer."))
     ((*_, state),) = matrix_lines(release_of(silent), Asked())
-    assert state == "not read: It did not answer."
+    assert state == "not loaded: It did not answer."
 
 
 def large(clusters: int, apps: int, name: str = "a{app}") -> Entity:

@@ -208,7 +208,7 @@ def test_the_login_page_offers_it_and_keeps_where_it_leads(visitor: FlaskClient)
     page = BeautifulSoup(visitor.get("/login?next=/problems").text, "html.parser")
     button = page.select_one("main a.primary")
 
-    assert button.text == "Log in with Example"
+    assert button.text == "Sign in with Example"
     assert urlsplit(button["href"]).path == "/login/oidc"
     assert query_of(button["href"]) == {"next": "/problems"}
     assert page.select_one('main form[action="/login"]')
@@ -229,12 +229,12 @@ def test_passwords_can_be_left_out(sign_on_app: Callable[..., Flask], accounts: 
         browser.post("/api/auth/login", data=given),
     )
 
-    assert "Log in with Example" in page.text
+    assert "Sign in with Example" in page.text
     assert "<form" not in page.text.partition("<main")[2].partition("</main>")[0]
     assert by_form.status_code == by_api.status_code == 403
-    assert "No password lets anybody in here." in by_form.text
+    assert "Password sign-in is turned off." in by_form.text
     assert by_api.get_json()["error"]["code"] == "password_login_off"
     assert me(browser) is None
     assert sign_on(browser).status_code == 303
-    assert "you log in by Example, and change it there" in browser.get("/profile").text
+    assert "You sign in with Example; change your password there" in browser.get("/profile").text
     assert not BeautifulSoup(browser.get("/profile").text, "html.parser").select('input[type="password"]')

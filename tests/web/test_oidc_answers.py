@@ -30,7 +30,7 @@ def test_an_answer_for_another_browser_is_refused_in_this_one(sign_on_app: Calla
     answer = underway.get(back)
 
     assert (stray.status_code, is_in(victim)) == (401, False)
-    assert "not begun in this browser" in said(stray)
+    assert "started in another browser" in said(stray)
     assert [entry["event"] for entry in logs] == ["sign_on_not_begun"]
     assert (answer.status_code, is_in(underway)) == (401, False)
     assert events(accounts) == [("login_outdated", None, '{"by": "oidc"}')], "of the browser that had begun one alone"
@@ -68,7 +68,7 @@ def test_to_begin_again_is_no_failure_however_often_and_shuts_nobody_out(
         told.append(browser.get(stray))
 
     assert {answer.status_code for answer in told} == {401}
-    assert "Begin again" in said(told[-1])
+    assert "Start again" in said(told[-1])
     assert BeautifulSoup(told[-1].text, "html.parser").select_one("main a.primary")["href"].startswith("/login/oidc")
     assert failures(accounts) == []
     assert [event for event, _, _ in events(accounts)] == ["login_outdated"], "one row of an address in a minute"

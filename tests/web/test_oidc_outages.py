@@ -207,7 +207,7 @@ def test_those_who_wait_for_the_provider_leave_the_server_to_others(
         statuses = [future.result().status_code for future in waiting]
 
     assert {answer.status_code for answer in refused} == {503}
-    assert "Many are logging in" in said(refused[0])
+    assert "Too many concurrent sign-ins" in said(refused[0])
     assert AT_ONCE < THREADS - SEATS, "the rest of the server's threads wait for nobody"
     assert statuses == [503] * AT_ONCE
     # Who was not even asked for leaves no trace in what is kept for good.

@@ -118,7 +118,7 @@ def test_who_has_been_given_somebodys_old_address_is_not_them(
     answer = sign_on(visitor)
 
     assert (answer.status_code, me(visitor)) == (403, None)
-    assert "There is an account with your e-mail address already" in said(answer)
+    assert "An account with your e-mail address already exists" in said(answer)
     # Until an admin says that they are.
     Identities(accounts).forget(accounts.known(EMAIL))
     assert sign_on(visitor).status_code == 303
@@ -151,7 +151,7 @@ def test_without_a_role_for_new_users_those_alone_get_in_whom_an_admin_has_added
     browser = sign_on_app(oidc_default_role=None).test_client()
     answer = sign_on(browser)
     assert (answer.status_code, accounts.all()) == (403, [])
-    assert "nobody has given you an account" in said(answer)
+    assert "You have no account on this dashboard yet" in said(answer)
     accounts.add(EMAIL, PASSWORD)
 
     assert sign_on(browser).status_code == 303
@@ -201,7 +201,7 @@ def test_who_has_lost_every_role_is_refused(
     answer = sign_on(browser)
 
     assert (answer.status_code, me(browser)) == (403, None)
-    assert "gives you no role" in said(answer)
+    assert "did not assign you a role" in said(answer)
     assert '"reason": "no_role"' in events(accounts)[-1][2]
 
 

@@ -39,7 +39,7 @@ def test_it_works(viewer: FlaskClient, rollouts: Rollouts):
         app["id"],
         rollouts.failed,
         "HealthCheckFailed",
-        "Seen by this dashboard",
+        "Recorded since",
     ):
         assert text in said
     assert [tag["data-entity-id"] for tag in page.select(".tree [aria-current]")] == [app["id"]]
@@ -53,7 +53,7 @@ def test_a_row_leads_to_its_panel_which_leads_to_its_page_and_back(viewer: Flask
     assert row.select_one("a.name")["href"] == link["href"]
     assert "phase=failed" in link["href"], "what is looked for stays"
     panel = page.select_one("#panel")
-    about = next(link for link in panel.select("a") if link.text == "All about it")
+    about = next(link for link in panel.select("a") if link.text == "Open full page")
     assert viewer.get(about["href"]).status_code == 200
     closed = page_of(viewer, panel.select_one("a.close")["href"])
     assert closed.select_one("#panel").has_attr("hidden")
@@ -74,7 +74,7 @@ def test_what_is_selected_is_to_be_seen_in_the_tree_whatever_is_closed(viewer: F
 
 def test_an_unknown_id_is_told_in_the_panels_place_and_the_tree_stays(viewer: FlaskClient, rollouts: Rollouts):
     page = page_of(viewer, f"/releases/{rollouts.completed}?selected=app:nowhere")
-    assert "has no entity with this id" in words(page.select_one("#panel"))
+    assert "has no entity with this ID" in words(page.select_one("#panel"))
     assert page.select(".tree .row")
     told = viewer.get(f"/api/releases/{rollouts.completed}/entities/app:nowhere/panel").get_json()["selected"]
     assert (told["entity"], told["problem"]["code"]) == (None, "entity_not_found")

@@ -116,7 +116,7 @@ def test_a_release_that_retries_names_attempt_and_cause(viewer: FlaskClient, rol
     app = page.select_one(".row.app.retrying")
     assert "attempt" in words(app)
     assert "ImagePullError" in words(app)
-    assert "waits for" in words(page.select_one(".notice.blocked"))
+    assert "is blocked by" in words(page.select_one(".notice.blocked"))
 
 
 def test_a_release_that_waits_for_somebody_says_so(viewer: FlaskClient, rollouts: Rollouts):
@@ -130,7 +130,7 @@ def test_a_terminated_release_shows_no_row_as_running_and_keeps_the_last_words(v
     assert page.select('[data-phase="running"], [data-phase="pending"]') == []
     head = row(page, rollouts.terminated)
     assert head["data-phase"] == "terminated"
-    assert f"its last word was {head['data-state']}" in words(head)
+    assert f"last reported: {head['data-state'].replace('_', ' ')}" in words(head)
     assert page.select_one(".notice.calm") is not None, "the reason that was given"
 
 
@@ -188,6 +188,6 @@ def test_where_nothing_holds_it_up_the_page_says_how_far_it_is(viewer: FlaskClie
         page = page_of(viewer, f"/releases/{release_id}")
         return " ".join(words(notice) for notice in page.select(".notice.how-far"))
 
-    eventually(lambda: re.fullmatch(r"Wave \S+ is under way: \d+ of \d+ clusters? done\.", said(rollouts.moving)))
-    assert said(rollouts.completed) == "Ended with 3 of 3 waves done."
+    eventually(lambda: re.fullmatch(r"Wave \S+ is in progress: \d+ of \d+ clusters? done\.", said(rollouts.moving)))
+    assert said(rollouts.completed) == "Finished: 3 of 3 waves done."
     assert said(rollouts.cancelled) == "Ended with 1 of 3 waves done."

@@ -176,7 +176,7 @@ def test_nothing_of_the_first_viewer_of_a_stream_is_sent_to_another(
         await asyncio.gather(admins.leave(), viewers.leave())
         assert {who for name, who in seen if name not in OF_ONE} == {"nobody"}
         rows = viewers.heard.decode()
-        for text in (MARK, "Chatham", "203.0.113", "dark", "aria-pressed", "Log out"):
+        for text in (MARK, "Chatham", "203.0.113", "dark", "aria-pressed", "Sign out"):
             assert text not in rows
 
     in_a_loop(go)

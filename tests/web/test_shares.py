@@ -164,7 +164,7 @@ def streams(place: Place) -> None:
             refused = ask(place.one, session, **more)
             await refused.begun()
             retry_after = refused.headers[b"retry-after"].decode()
-            check_refused(Share.STREAMS, refused.status, retry_after, refused.body.decode(), "Close some")
+            check_refused(Share.STREAMS, refused.status, retry_after, refused.body.decode(), "Close other pages")
             await refused.leave()
         theirs = ask(place.other, 0)
         assert await theirs.begun() == 200
@@ -236,7 +236,7 @@ def exports(place: Place) -> None:
         assert browser.get(other or path, headers=headers).status_code == 200
     for browser, other, headers in ways:
         answer = browser.get(other or path, headers=headers)
-        check_refused(Share.EXPORTS, answer.status_code, answer.headers["Retry-After"], answer.text, "Go on in")
+        check_refused(Share.EXPORTS, answer.status_code, answer.headers["Retry-After"], answer.text, "Try again in")
     assert place.other.browsers[0].get(path).status_code == 200
     assert place.one.browsers[0].get("/releases/release:r/matrix").status_code == 200
     a_minute_later(place)
@@ -263,7 +263,7 @@ def changes(place: Place) -> None:
         nobody.delete("/api/sessions", headers=one.tokens[0]),
     ]
     for answer in refused:
-        check_refused(Share.CHANGES, answer.status_code, answer.headers["Retry-After"], answer.text, "Go on in")
+        check_refused(Share.CHANGES, answer.status_code, answer.headers["Retry-After"], answer.text, "Try again in")
     assert (place.accounts.kiosk_links.of(one.user), place.accounts.all()) == before
     assert place.link.post("/screens", data={"name": "Hall"}).status_code == 302
     assert place.other.browsers[0].post("/screens", data={"name": "Hall"}).status_code == 201

@@ -119,7 +119,7 @@ def test_of_a_release_of_which_it_is_not_known_what_came_before_it_no_row_says_s
     ended = replace(run, status=Status.COMPLETED, closed_at=STARTED + timedelta(hours=1))
     source.answer = Reading(ended, said=release("release:r", "deploying"))
     page = BeautifulSoup(browser.get("/releases?q=release:r&page_size=9").text, "html.parser")
-    assert words(page.select_one("#live li[data-entity-id] .times")).startswith("ended")
+    assert words(page.select_one("#live li[data-entity-id] .times")).startswith("finished")
     assert browser.get("/releases/release:r/strip").status_code == 200
 
 
@@ -128,7 +128,7 @@ def test_without_any_release_the_list_says_what_it_looks_for_and_where(serve: Ca
     said = words(BeautifulSoup(browser.get("/releases").text, "html.parser").select_one(".empty"))
     for told in (
         "No releases yet",
-        "namespace prod of temporal.internal:7233",
+        "Namespace prod at temporal.internal:7233",
         "WorkflowType = 'Rollout'",
         "RELEASE_WORKFLOW_TYPE",
         "RELEASE_FILTER",
@@ -141,7 +141,7 @@ def test_without_any_release_the_list_says_what_it_looks_for_and_where(serve: Ca
 def test_with_a_filter_an_empty_list_says_what_was_asked_for_and_clears_it(serve: Callable[..., Any]):
     _, browser = serve(Unfilled())
     found = BeautifulSoup(browser.get("/releases?q=shop").text, "html.parser").select_one(".empty")
-    assert words(found).startswith("No release matches")
+    assert words(found).startswith("No results")
     assert links(found)["Show all releases"] == "/releases"
     assert "RELEASE_FILTER" not in words(found), "nobody has to look at the settings for that"
 
@@ -149,11 +149,11 @@ def test_with_a_filter_an_empty_list_says_what_was_asked_for_and_clears_it(serve
 def test_nothing_broken_says_what_was_looked_at_and_what_was_not(serve: Callable[..., Any]):
     _, browser = serve(Unfilled())
     page = BeautifulSoup(browser.get("/problems").text, "html.parser")
-    assert words(page.select_one(".empty h2")) == "Nothing is broken"
-    assert "No release runs, and none has failed in the last 24 hours" in words(page.select_one(".empty"))
+    assert words(page.select_one(".empty h2")) == "No problems"
+    assert "No release is in progress, and none has failed in the last 24 hours" in words(page.select_one(".empty"))
     looked = words(page.select_one(".looked"))
-    assert "0 of 0 releases were read" in looked
-    assert "Not looked at" in looked
+    assert "0 of 0 releases: those in progress" in looked
+    assert "Not checked" in looked
 
 
 def test_a_first_start_without_temporal_names_what_is_tried_and_recovers_by_itself(serve: Callable[..., Any]):
@@ -163,12 +163,12 @@ def test_a_first_start_without_temporal_names_what_is_tried_and_recovers_by_itse
     for path in ("/releases", "/problems", "/releases/release:r", "/entities/app:a"):
         answer = browser.get(path)
         found = card(answer, 503)
-        assert words(found.h1) == "Temporal does not answer"
+        assert words(found.h1) == "Temporal is unavailable"
         assert "temporal.internal:7233 ( TEMPORAL_ADDRESS )" in words(found)
         assert "namespace prod ( TEMPORAL_NAMESPACE )" in words(found)
         assert "s3cr3t" not in answer.text
         assert found["data-retry"] == answer.headers["Retry-After"]
-        assert f"asks again by itself every {found['data-retry']} seconds" in words(found)
+        assert f"retries automatically every {found['data-retry']} seconds" in words(found)
     source.answer = None
     eventually(lambda: browser.get("/releases").status_code == 200, 60)
 
@@ -183,23 +183,23 @@ def test_what_is_not_there_offers_where_it_may_be(serve: Callable[..., Any], sou
     _, browser = serve(source)
     assert browser.get("/releases/release:r").status_code == 200
     found = card(browser.get("/releases/release:r/entities/app:nowhere"), 404)
-    assert words(found.h1) == "Not in this release"
-    assert links(found)["The tree of release:r"] == "/releases/release:r"
-    assert links(found)["app:nowhere in other releases"] == "/entities/app:nowhere"
+    assert words(found.h1) == "Entity not found"
+    assert links(found)["Open release:r"] == "/releases/release:r"
+    assert links(found)["Find app:nowhere in other releases"] == "/entities/app:nowhere"
     source.answer = ReleaseNotFound("release:checkout-2026-47")
     found = card(browser.get("/releases/release:checkout-2026-47"), 404)
-    assert links(found)["Releases that begin with release:chec"] == "/releases?q=release:chec"
+    assert links(found)["Releases starting with release:chec"] == "/releases?q=release:chec"
     source.answer = RunNotFound("release:r", RUN)
     found = card(browser.get(f"/releases/release:r?run={RUN}"), 404)
-    assert links(found)["The latest run"] == "/releases/release:r"
+    assert links(found)["Latest run"] == "/releases/release:r"
     assert words(card(browser.get("/nowhere"), 404).h1) == "Not found"
 
 
 @pytest.mark.parametrize(
     ("raised", "status"),
     [
-        (Refused(401, "not_logged_in", "Your session has ended."), 401),
-        (Refused(403, "cross_site", "This came from another site."), 403),
+        (Refused(401, "not_logged_in", "Your session has ended. Sign in again."), 401),
+        (Refused(403, "cross_site", "The request came from another site."), 403),
         (RequestEntityTooLarge(), 413),
         (Refused(422, "invalid_parameter", "q: takes less"), 422),
         (TooManyRequests(), 429),
@@ -235,7 +235,7 @@ def test_a_page_that_is_not_the_latest_says_since_when_why_and_that_it_renews_it
     source.answer = DOWN
     page = BeautifulSoup(browser.get("/releases/release:r").text, "html.parser")
     said = words(page.select_one(".notice.stale"))
-    assert said.startswith("Not the latest. This is as of ")
+    assert said.startswith("Out of date. Showing data from ")
     assert "Temporal cannot be reached." in said
-    assert "renews itself as soon as there is something newer" in said
+    assert "updates automatically when newer data is available" in said
     assert page.select_one("#as-of")["data-stale"] == "true"

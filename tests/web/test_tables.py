@@ -135,7 +135,7 @@ def test_what_is_starred_and_not_known_is_a_row_that_says_so(viewer: FlaskClient
     assert items == twin["items"] + twin["absent"]
     assert end["rows"] == twin["total"]
     (absent,) = [row for row in cells(viewer, "/api/releases?starred=1") if row["id"] == "release:never"]
-    assert absent["problem"].startswith("Temporal knows no release with this id.")
+    assert absent["problem"].startswith("Temporal has no release with this ID.")
 
 
 @pytest.mark.parametrize(
@@ -266,12 +266,12 @@ def test_what_was_not_read_of_a_tree_is_said_at_its_end():
     end, rows = written(tree_table(HierarchyPage.of(Snapshot(release, STARTED, "v", stale=True, reason=BEHIND))))
     assert (end["rows"], end["whole"], end["stale"], end["reason"]["code"]) == (3, False, True, "behind")
     assert end["missing"] == [
-        "Rows that are still to be read: 1. Ask again",
-        "Rows below which nothing was read: 1. Ask with open= and their ids",
+        "Rows yet to be loaded: 1. Try again",
+        "Rows whose contents were not loaded: 1. Request them with open= and their IDs",
     ]
     assert {row["stale"] for row in rows} == {"true"}
     assert [row["problem"] for row in rows if row["type"] == "gap"] == [
-        f"Not the latest: {BEHIND.message}",
+        f"Out of date: {BEHIND.message}",
         *end["missing"],
     ]
     assert [row["problem_code"] for row in rows if row["id"] == "wave:new"] == ["not_read_yet"]
@@ -292,7 +292,7 @@ def test_no_problem_found_is_not_told_as_none_where_not_all_was_looked_at():
     end, rows = written(problems_table(Snapshot(seen, STARTED, "v"), Asked()))
     assert (end["rows"], end["whole"], len(end["missing"])) == (0, False, 4)
     assert [row["problem"] for row in rows] == end["missing"]
-    assert end["missing"][0] == "Releases older than the newest 50, not looked at: 40"
+    assert end["missing"][0] == "Releases older than the newest 50, not checked: 40"
 
 
 def test_nothing_of_a_rollouts_making_is_a_formula_or_a_line_of_its_own():

@@ -63,7 +63,7 @@ def test_after_five_failures_the_right_password_is_refused_too(client: FlaskClie
     assert page.status_code == 429
     assert all(295 <= int(each.headers["Retry-After"]) <= 300 for each in (answer, page))
     alert = BeautifulSoup(page.text, "html.parser").select_one('[role="alert"]')
-    assert alert.text == "Too many logins have failed. Try again in 5 minutes."
+    assert alert.text == "Too many failed sign-ins. Try again in 5 minutes."
     assert page.headers["Cache-Control"] == answer.headers["Cache-Control"] == "no-store"
     assert "Set-Cookie" not in page.headers
 

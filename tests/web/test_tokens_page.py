@@ -43,7 +43,7 @@ def test_it_works(app: Flask, logged_in: FlaskClient, user: User):
     assert listed.headers["Cache-Control"] == "no-store"
     row = [" ".join(cell.text.split()) for cell in soup(listed.text).select(".screens tbody tr > *")]
     assert row[0] == "Deploy job"
-    assert row[1] == "may read"
+    assert row[1] == "access read-only"
     assert row[3] != "expires never", "90 days, unless something else is chosen"
     assert row[4] != "last used never"
 
@@ -71,14 +71,14 @@ def test_the_button_of_a_row_revokes_its_token(logged_in: FlaskClient):
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"name": ""}, "A name takes 1 to 60 characters"),
-        ({"name": "x" * 61}, "A name takes 1 to 60 characters"),
-        ({"name": "A", "scope": "admin"}, "A token may read or write"),
-        ({"name": "A", "days": "366"}, "A token takes 1 to 365 days"),
-        ({"name": "A", "days": "0"}, "A token takes 1 to 365 days"),
-        ({"name": "A", "days": "-1"}, "A token takes 1 to 365 days"),
-        ({"name": "A", "days": "٣"}, "A token takes 1 to 365 days"),
-        ({"name": "A", "days": "9" * 5000}, "A token takes 1 to 365 days"),
+        ({"name": ""}, "The name must have 1 to 60 printable characters"),
+        ({"name": "x" * 61}, "The name must have 1 to 60 printable characters"),
+        ({"name": "A", "scope": "admin"}, "The scope must be read or write"),
+        ({"name": "A", "days": "366"}, "The lifetime must be 1 to 365 days"),
+        ({"name": "A", "days": "0"}, "The lifetime must be 1 to 365 days"),
+        ({"name": "A", "days": "-1"}, "The lifetime must be 1 to 365 days"),
+        ({"name": "A", "days": "٣"}, "The lifetime must be 1 to 365 days"),
+        ({"name": "A", "days": "9" * 5000}, "The lifetime must be 1 to 365 days"),
     ],
     ids=str,
 )
@@ -99,7 +99,7 @@ def test_one_too_many_is_said(logged_in: FlaskClient, accounts: Accounts, user: 
     answer = logged_in.post("/tokens", data=fill(logged_in, name="One more"))
 
     assert answer.status_code == 409
-    assert f"You have {MOST} tokens already" in answer.text
+    assert f"You have reached the limit of {MOST} tokens" in answer.text
 
 
 def test_another_site_can_make_and_revoke_nothing(logged_in: FlaskClient, accounts: Accounts, user: User):
