@@ -1,0 +1,1 @@
+"""Tools for who works on the dashboard: measurements, comparisons and generated files."""
