@@ -57,6 +57,7 @@ VOLATILE = (
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d| UTC)?"), "MOMENT"),
     (re.compile(r"\d{8}T\d{6}Z"), "MOMENT"),
     (re.compile(r"key=[\w.-]+"), "key=KEY"),
+    (re.compile(r"nonce-[\w-]+"), "nonce-NONCE"),
     (re.compile(r"\b(attempt|attempt\.number:|try) \d+"), r"\1 N"),
     (re.compile(r"\b\d{1,2}:\d\d(:\d\d)?\b"), "CLOCK"),
     (re.compile(r"\b\d+(\.\d+)? ?(ms|s|min|h|d|seconds?|minutes?|hours?|days?)\b( \d+ ?(s|min|h)\b)*"), "AGE"),
@@ -64,8 +65,8 @@ VOLATILE = (
 )
 NUMBER = re.compile(r"-?\d+(\.\d+)?")
 # Attributes that carry words, and those that say where something is drawn.
-WORDS = {"alt", "aria-description", "aria-label", "aria-roledescription", "aria-valuetext", "content", "label"}
-WORDS |= {"placeholder", "title", "value"}
+WORDS = {"alt", "aria-description", "aria-label", "aria-roledescription", "aria-valuetext", "content", "data-title"}
+WORDS |= {"label", "placeholder", "title", "value"}
 DRAWN = {"cx", "cy", "d", "height", "points", "r", "style", "transform", "viewbox", "width", "x", "x1", "x2", "y", "y1"}
 DRAWN |= {"y2"}
 HEADERS = ("Content-Type", "Cache-Control", "Location", "Content-Security-Policy", "Allow", "Content-Disposition")
@@ -114,6 +115,8 @@ class Page(HTMLParser):
         if name in WORDS:
             self.text.append(f"[{name}] {steady(value)}")
             return "…"
+        if name == "nonce":
+            return "NONCE"
         return NUMBER.sub("#", value) if name in DRAWN else steady(value)
 
 
