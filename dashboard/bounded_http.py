@@ -82,7 +82,7 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_message_begin()
         self._begin()
         if len(self.pipeline) >= MAX_PIPELINED:
-            self._connections.note("client_dropped", "it asks for too much at once", self.address)
+            self._connections.note("client_dropped", "too many pipelined requests", self.address)
             self._stop(503)
 
     def on_url(self, url: bytes) -> None:
@@ -130,7 +130,7 @@ class BoundedHttp(HttpToolsProtocol):
     def check(self, now: float) -> None:
         """Drop the connection if its client has let a deadline pass."""
         if self._sending and self._sending.stalled(now):
-            self._connections.note("client_dropped", "it takes no answer", self.address)
+            self._connections.note("client_dropped", "response not read", self.address)
             self.drop()
         elif self._due is not None and now > self._due:
             self._late()
@@ -148,7 +148,7 @@ class BoundedHttp(HttpToolsProtocol):
             self._due = None
             self.transport.close()
         else:
-            self._connections.note("client_dropped", "its request does not come", self.address)
+            self._connections.note("client_dropped", "request not received", self.address)
             self._refuse(408)
 
     def _begin(self) -> None:

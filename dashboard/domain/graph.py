@@ -149,7 +149,7 @@ def of_unknown_type(row: Entity) -> Entity:
     entity_id = row.id if _proper(row.id) else f"{EntityType.APP}:{row.name}"
     if not _proper(entity_id):
         entity_id = f"{EntityType.APP}:{_hash(row.name)}"
-    return replace(row, id=entity_id, type=EntityType.APP, details={**row.details, "kind": "not known"})
+    return replace(row, id=entity_id, type=EntityType.APP, details={**row.details, "kind": "unknown"})
 
 
 def _proper(text: str) -> bool:

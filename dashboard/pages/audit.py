@@ -50,7 +50,7 @@ WORDS = {event: words for group in GROUPS.values() for event, words in group.ite
 
 
 class AuditItem(Model):
-    """Something that happened. Null stands for what there is not: nobody was logged in, or it came with no request."""
+    """An audit entry. Fields are null if they do not apply, such as the actor if no user was signed in."""
 
     id: int = Field(description="Later entries have larger IDs.")
     at: datetime
@@ -91,7 +91,7 @@ class AuditItem(Model):
 
 
 class AuditFilter(Model):
-    """What was asked for, as it was asked; empty where it was not."""
+    """The filter of the request, as given. Empty if not given."""
 
     event: tuple[str, ...] = ()
     actor: str = ""
@@ -113,7 +113,7 @@ class AuditFilter(Model):
 
 
 class AuditPage(Model):
-    """A page of the audit log, the newest entries first."""
+    """A page of the audit log, newest entries first."""
 
     template: ClassVar[str] = "pages/audit.html"
 

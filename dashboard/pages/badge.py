@@ -16,7 +16,7 @@ LONGEST_NAME, LONGEST_WORDS = 40, 60
 
 
 class Badge(Model):
-    """What a badge says: of whom, and what. What is not known in this moment has no phase, and so no colour."""
+    """The label, text and phase of a badge. If the state is unknown, it has no phase and therefore no colour."""
 
     template: ClassVar[str] = "badges/badge.svg"
 

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Model(BaseModel):
-    """A part of a page. Frozen: a page is what was known at one moment."""
+    """Base class of pages and their parts. Frozen: a page is a snapshot."""
 
     # JSON has every field, whether or not it has a default.
     model_config = ConfigDict(frozen=True, extra="forbid", json_schema_serialization_defaults_required=True)
@@ -45,7 +45,7 @@ def part(cls: type[T]) -> type[T]:
 
 
 class ProblemView(Model):
-    """What is not known, and why."""
+    """A gap in the data, with the reason."""
 
     code: str
     message: str
@@ -68,10 +68,10 @@ class ProblemView(Model):
 
 
 class Page(Model):
-    """A page and its JSON twin: two renderings of this one object.
+    """A page, rendered as HTML and as JSON.
 
-    `template` is the whole page; `fragment` the part of it that an open page asks for again. `moments` are the fields
-    that move on while the page says the same: they are left out of what is rendered for all who ask.
+    `template` renders the full page; `fragment` renders the part that open pages reload. `moments` are fields that
+    change while the content stays the same; they are excluded from shared renderings.
     """
 
     template: ClassVar[str]
@@ -125,7 +125,7 @@ class Page(Model):
 
 
 class Line(Protocol):
-    """A line of a page that can be drawn alone: its HTML id, what stands around and below it, and what it says."""
+    """A line of a page that can be updated separately: its HTML id, its parent, its rows and its content."""
 
     @property
     def line_id(self) -> str: ...

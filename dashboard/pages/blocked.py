@@ -14,7 +14,7 @@ NAMED_OBSTACLES = 3
 
 
 class ObstacleView(Model):
-    """A cluster that holds up its wave, and why: apps that failed, are retried or are paused, or its own word."""
+    """A cluster that blocks its wave, with the reason: failed, retrying or paused apps, or its own state."""
 
     id: str
     name: str
@@ -57,7 +57,7 @@ class ObstacleView(Model):
 
 
 class FailingTaskView(Model):
-    """The workflow's own code fails: its task is at attempt `attempt`, and nothing in the release moves on."""
+    """A failing workflow task at attempt `attempt`. The release is stuck until the workflow code is fixed."""
 
     attempt: int
     failure: FailureView | None
@@ -71,9 +71,9 @@ class FailingTaskView(Model):
 
 
 class BlockageView(Model):
-    """A wave that is held up: by these obstacles and `more` like them, or by its own word where there is none.
+    """A blocked wave with its obstacles and the number of `more`. Without obstacles, its own state blocks it.
 
-    The release itself stands here for what is in no wave.
+    Parts that are in no wave are reported for the release itself.
     """
 
     id: str

@@ -11,7 +11,7 @@ from dashboard.pages.views import AttemptView, ChildRunView, FailureView
 
 
 class PauseView(Model):
-    """Who paused a workflow in Temporal, since when and why, as far as it is known."""
+    """Who paused a workflow in Temporal, when and why, if known."""
 
     by: str
     reason: str
@@ -24,10 +24,10 @@ class PauseView(Model):
 
 
 class ChildView(Model):
-    """The child workflow that works on this entity, as it was listed or described last.
+    """The child workflow that runs this entity, as last listed or described.
 
-    `pending` has all that is pending for it, the first to look at first. `closing` is the failure or the reason with
-    which it ended, with the whole chain of causes. `child_runs` are its own child workflows that have not ended.
+    `pending` contains all pending work, most important first. `closing` is the failure or reason with which it ended,
+    with its causes. `child_runs` are its own child workflows that have not ended.
     """
 
     workflow_id: str

@@ -19,7 +19,7 @@ _BEFORE_DIGITS = re.compile(r"[^0-9]*")
 
 
 class Choice(Model):
-    """A release that can be chosen. `left` and `right` are asked for then: the older of two stands left."""
+    """A release to choose. Choosing it compares `left` with `right`; the older release is on the left."""
 
     release_id: str
     name: str
@@ -34,7 +34,7 @@ class Choice(Model):
 
 
 class Suggestion(Model):
-    """A release and the one that was started before it, of those whose names begin alike."""
+    """A release and its predecessor among releases with similar names."""
 
     left: str
     left_name: str
@@ -43,7 +43,7 @@ class Suggestion(Model):
 
 
 class ChoosePage(Page):
-    """The newest releases, to choose two from; `left` and `right` are those that are chosen already."""
+    """The newest releases to choose from. `left` and `right` are already chosen."""
 
     template: ClassVar[str] = "pages/choose.html"
     fragment: ClassVar[str] = "partials/_choose.html"

@@ -24,7 +24,7 @@ MAX_NAMED = 3
 
 
 class Gap(Model):
-    """Why rows of a release are not known: how many, and the names of the first."""
+    """The reason why rows of a release are unknown, their number, and the names of the first ones."""
 
     why: str
     count: int
@@ -32,7 +32,7 @@ class Gap(Model):
 
 
 class ComparedRelease(Model):
-    """One of the two. `gaps` are its rows of which something is not known, or below which nothing was read."""
+    """One side of a comparison. `gaps` are rows with unknown data or contents that were not loaded."""
 
     id: str
     name: str
@@ -88,7 +88,7 @@ class ComparedRelease(Model):
 
 
 class ComparePage(Page):
-    """What is different from the left release to the right. Clusters in which nothing is are counted alone."""
+    """The differences between two releases. Clusters without differences are only counted."""
 
     template: ClassVar[str] = "pages/compare.html"
     fragment: ClassVar[str] = "partials/_compare.html"

@@ -14,7 +14,7 @@ from dashboard.pages.rows import MAX_LABEL
 
 @part
 class Standing:
-    """An entity as it stands in one of the releases. Its label is its state, unless that is no longer true."""
+    """An entity in one of the releases. Its label is its state, or its phase if the state is overruled."""
 
     id: str
     name: str
@@ -52,7 +52,7 @@ class Standing:
 
 @part
 class Difference:
-    """An app that is not the same, or may not be; null on the side that is not known to have it."""
+    """An app that differs or may differ. A side is null if the app is not confirmed to exist there."""
 
     kind: Kind
     left: Standing | None
@@ -83,7 +83,7 @@ class Difference:
 
 
 class Counts(Model):
-    """How many apps are of each kind, each counted once for both releases."""
+    """The number of apps by kind of difference. An app counts once for both releases."""
 
     version: int = Field(description="Different versions, both running, whatever the reported states.")
     planned: int = Field(
@@ -123,7 +123,7 @@ class Counts(Model):
 
 
 class ClusterChanges(Model):
-    """What is different in one cluster. `kind` says who has it; the apps of one that only one has are counted alone."""
+    """The differences in one cluster. `kind` tells which release has it; if only one has, its apps are only counted."""
 
     cluster_id: str | None = Field(description="Null for apps without a cluster.")
     name: str
@@ -148,7 +148,7 @@ class ClusterChanges(Model):
 
 
 class Move(Model):
-    """From which version to which an app goes. Each count is of apps of this name, as one in each cluster."""
+    """A version change of an app. Counts refer to apps of this name across clusters."""
 
     name: str
     left: str | None

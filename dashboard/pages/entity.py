@@ -42,7 +42,7 @@ UNREAD = frozenset(
 
 
 class Step(Model):
-    """One entity on the way down to the one that is shown."""
+    """An ancestor of the entity."""
 
     id: str
     type: EntityType
@@ -50,7 +50,7 @@ class Step(Model):
 
 
 class EntityPage(Page):
-    """One entity of a release. `path` leads to it from the release; `entity` has everything below it."""
+    """An entity of a release. `path` lists its ancestors; `entity` includes everything below it."""
 
     template: ClassVar[str] = "pages/entity.html"
     fragment: ClassVar[str] = "partials/_entity.html"

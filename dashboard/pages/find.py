@@ -17,7 +17,7 @@ MOST_RECALLED = 4
 
 
 class PageLink(Model):
-    """A page of the dashboard. `of` is the name of the release that it shows, if it shows one."""
+    """A page of the dashboard. `of` is the name of its release, if any."""
 
     name: str
     of: str | None
@@ -25,7 +25,7 @@ class PageLink(Model):
 
 
 class NameView(Model):
-    """An entity that is known by its name, as it was when its release was read. `place` leads down to it."""
+    """An entity found by name, as of the time its release was loaded. `place` lists the names of its ancestors."""
 
     id: str
     type: EntityType
@@ -50,14 +50,14 @@ class NameView(Model):
 
 
 class Offer(Model):
-    """A whole id that was typed: where it leads, whether or not it is among what was found."""
+    """A full ID entered as the search text, to be looked up directly."""
 
     id: str
     type: EntityType
 
 
 class FindPage(Page):
-    """At most 20 results, the best first: the text itself, then what begins with it, a word that does, the rest."""
+    """At most 20 results. Exact matches come first, then prefixes, then words with the prefix, then the rest."""
 
     template: ClassVar[str] = "pages/find.html"
     fragment: ClassVar[str] = "partials/_find.html"

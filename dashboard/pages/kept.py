@@ -12,7 +12,7 @@ _WORDS = {"q": "begins with"}
 
 
 class ViewItem(BaseModel):
-    """A named filter of the list: the releases at `/releases?` and its `query`."""
+    """A named filter of the list: the releases at `/releases?` followed by `query`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", json_schema_serialization_defaults_required=True)
 
@@ -33,9 +33,9 @@ class ViewItem(BaseModel):
 
 
 class ViewsBar(Model):
-    """The views that the list offers; `asked` is the filter of the page that it stands on, as a view keeps it.
+    """The views shown on the list. `asked` is the filter of the current page.
 
-    `stars` are ids; `here` is the address to come back to.
+    `stars` are release IDs; `here` is the path to return to.
     """
 
     views: tuple[ViewItem, ...]
@@ -57,7 +57,7 @@ class ViewsBar(Model):
 
 
 class Star(Model):
-    """Whether a release is starred, and the address to come back to."""
+    """Whether a release is starred, and the path to return to."""
 
     release_id: str
     starred: bool
@@ -65,7 +65,7 @@ class Star(Model):
 
 
 class SettingsPage(Model):
-    """How the viewer sees things, their views, those that others share with them, and what they have starred."""
+    """The user's settings, their own and shared views, and their stars."""
 
     template: ClassVar[str] = "pages/settings.html"
 

@@ -30,7 +30,7 @@ FEW_CLUSTERS, MANY_WAVES, CROWD = 28, 10, 20
 
 
 class Turn(Model):
-    """A release that has its turn on the screen: its own `word`, and whether it is the one that is shown."""
+    """A release in the rotation, with its state in words and whether it is currently shown."""
 
     release_id: str
     name: str
@@ -48,7 +48,7 @@ class Turn(Model):
 
 
 class Ended(Model):
-    """One of the releases that ended last."""
+    """A recently finished release."""
 
     release_id: str
     name: str
@@ -65,7 +65,7 @@ class Ended(Model):
 
 
 class TurnsView(Model):
-    """Which releases have their turn: what needs somebody first, then what waits for somebody, then what moves."""
+    """The rotation: releases that need attention, then those waiting for approval, then those in progress."""
 
     every: int = Field(description="Seconds per release.")
     place: int = Field(description="Position of the release that is shown, from 1. 0 if there is none.")
@@ -95,7 +95,7 @@ class TurnsView(Model):
 
 @part
 class KioskRelease(ReleaseRow):
-    """The release that is shown, with its waves as a strip. `estimate` is null where there is none."""
+    """The release that is shown, with its waves as a strip. `estimate` is null if there is none."""
 
     type: EntityType
     workflow_id: str
@@ -153,7 +153,7 @@ class KioskRelease(ReleaseRow):
 
 
 class KioskPage(Page):
-    """What a wall screen says at one moment: a release, or that nothing is under way."""
+    """A wall screen: a release, or the message that no release is in progress."""
 
     template: ClassVar[str] = "pages/kiosk.html"
     fragment: ClassVar[str] = "partials/_kiosk.html"

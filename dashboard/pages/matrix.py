@@ -22,7 +22,7 @@ MAX_COLUMNS = 200
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What part of a matrix is asked for, and which rows of a large release the viewer has opened."""
+    """The requested part of a matrix, and the expanded rows of a large release."""
 
     q: str = ""
     only: Only | None = None
@@ -31,9 +31,9 @@ class Asked:
 
 
 class MatrixPage(Page):
-    """Apps by clusters. Counts are of all that was read, whatever is shown.
+    """Apps by cluster. Counts cover everything that was loaded, regardless of the filter.
 
-    Pages part clusters; only where there are very many apps, these too.
+    Pages split the clusters, and also the apps if there are very many.
     """
 
     template: ClassVar[str] = "pages/matrix.html"
@@ -138,7 +138,7 @@ class MatrixPage(Page):
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """A part of a matrix that a page can show, and how much stands before it."""
+    """The part of a matrix on one page, with its offsets."""
 
     lines: tuple[Line, ...]
     columns: tuple[Column, ...]

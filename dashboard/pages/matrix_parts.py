@@ -14,7 +14,7 @@ from dashboard.pages.base import VersionRuns, part
 
 @part
 class Place:
-    """A wave or cluster at the head of columns."""
+    """A wave or cluster in the column headings."""
 
     id: str
     name: str
@@ -29,14 +29,14 @@ class Place:
 
 @part
 class WaveHead(Place):
-    """A wave; `span` of its clusters stand beside one another here, or itself where none is known."""
+    """A wave that spans the columns of `span` clusters, or one column if it has no known clusters."""
 
     span: int
 
 
 @part
 class ClusterHead(Place):
-    """A cluster. While `read` is false apps may be missing here that are in it; `wave` is where it stands."""
+    """A cluster. While `read` is false, some of its apps may be missing. `wave` is the wave that it belongs to."""
 
     wave: str
     read: bool
@@ -52,7 +52,7 @@ class ClusterHead(Place):
 
 @part
 class Cell:
-    """An app in a cluster. `tries` counts the attempts of one that is being tried again."""
+    """An app in a cluster. `tries` is the attempt number while it is retrying."""
 
     id: str
     state: str
@@ -68,10 +68,10 @@ class Cell:
 
 @part
 class AppLine:
-    """An app: the version that runs in most of its cells (`tied`: another runs in as many), and its `cells`.
+    """An app with the version that runs in most of its cells (`tied` if another runs in as many) and its `cells`.
 
-    They are in the order of `clusters`, null where it is not in the cluster or the cluster was not read. `differing`,
-    `running` and `total` count all of its cells, shown or not.
+    Cells are in the order of `clusters`. They are null if the app is not in the cluster or the cluster was not loaded.
+    `differing`, `running` and `total` count all of its cells, shown or not.
     """
 
     name: str

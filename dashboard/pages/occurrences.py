@@ -22,7 +22,7 @@ _BELOW = {EntityType.RELEASE: "wave_ids", EntityType.WAVE: "cluster_ids", Entity
 
 
 class OccurrenceRow(Model, Row):
-    """The entity as it is in one release. `current` rows decide the headline."""
+    """The entity in one release. `current` rows determine the headline."""
 
     type: EntityType
     version: str | None
@@ -60,10 +60,10 @@ class OccurrenceRow(Model, Row):
 
 
 class OccurrencesPage(Page):
-    """Every occurrence found, newest release first. All that is told of the entity itself is of `release_id`.
+    """All occurrences found, newest release first. The summary of the entity refers to `release_id`.
 
-    That is the release in which it is worst, of those that are current: the open ones, and the newest that has it. The
-    ids of what is above and below it are null where its type has none, or the release has not told of them.
+    That is the current release in which the entity is in the worst phase: a release in progress, or the newest one with
+    the entity. The IDs of its parent and children are null if its type has none or they were not reported.
     """
 
     template: ClassVar[str] = "pages/occurrences.html"

@@ -21,9 +21,9 @@ WORDS = frozenset({ALL, FAILURES})
 
 @dataclass(frozen=True, slots=True)
 class AtFirst:
-    """The rows that are open by themselves, and whether waves are closed unless they are among them.
+    """The rows that are expanded initially, and whether all other waves are collapsed.
 
-    `left_closed` are those that were to be opened, for which the page has no room, or that were not read.
+    `left_closed` rows would be expanded as well, but exceed the limit of the page or were not loaded.
     """
 
     ids: frozenset[str]

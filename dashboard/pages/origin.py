@@ -8,7 +8,7 @@ from dashboard.pages.base import Model
 
 
 class OriginView(Model):
-    """What began a run, and how the one before it ended."""
+    """What started a run, and how the preceding run ended."""
 
     initiator: Initiator
     attempt: int = Field(description="Attempt number of a retried workflow, from 1.")

@@ -19,7 +19,7 @@ NAMED = 3
 
 
 class Named(Model):
-    """A release on a card: its own `word`, since when it says so, and why it is in trouble, if it is."""
+    """A release on a card: its state in words, since when, and the cause of a problem, if any."""
 
     release_id: str
     run_id: str | None = Field(description="Run ID, for a release that has ended.")
@@ -46,7 +46,7 @@ class Named(Model):
 
 
 class Card(Model):
-    """How many releases are so, and the first of them."""
+    """The number of releases of one kind, and the first of them."""
 
     count: int
     named: tuple[Named, ...]
@@ -60,9 +60,9 @@ class Card(Model):
 
 
 class OverviewView(Model):
-    """What the first page of the whole list says at a glance, of the releases on it.
+    """The overview of the first page of the unfiltered list.
 
-    What is being tried again inside of a release stands on `/problems` alone.
+    Retries within a release are reported by `/problems` only.
     """
 
     listed: int = Field(

@@ -23,7 +23,7 @@ from dashboard.pages.views import Progress
 
 
 class PanelRow(Model, WorkedRow):
-    """The entity, without what is below it. `progress` counts the apps in it, as far as they were read."""
+    """The entity without its children. `progress` counts its loaded apps."""
 
     type: EntityType
     version: str | None
@@ -50,9 +50,9 @@ class PanelRow(Model, WorkedRow):
 
 
 class KnownView(Model):
-    """The entity in another run, as that was read at `as_of`. It may have changed since.
+    """The entity in another run, as of `as_of`. It may have changed since.
 
-    `entity_id` is its own in that release, which may have a part of the release in it.
+    `entity_id` is its ID in that release, which may contain the release ID.
     """
 
     entity_id: str
@@ -95,7 +95,7 @@ class KnownView(Model):
 
 
 class Panel(Model):
-    """What is selected in a release's tree. `entity` is null where there is none, or none known; `problem` says why."""
+    """The entity selected in a release's tree. If `entity` is null, `problem` has the reason."""
 
     id: str
     release_id: str
@@ -137,7 +137,7 @@ class Panel(Model):
 
 
 class PanelPage(Page):
-    """The panel alone, at an address of its own."""
+    """The side panel as a page of its own."""
 
     template: ClassVar[str] = "pages/panel.html"
     fragment: ClassVar[str] = "partials/_panel.html"

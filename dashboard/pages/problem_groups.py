@@ -22,7 +22,7 @@ MAX_TOLD = 320
 
 
 class BrokenRow(Model, Row):
-    """Something broken, or that waits, where it stands: in which release, and below what. `cause_text` is why."""
+    """A row that is broken or waiting, with its release and ancestors. `cause_text` is the cause."""
 
     type: EntityType
     version: str | None
@@ -82,7 +82,7 @@ class BrokenRow(Model, Row):
 
 
 class ClusterShare(Model):
-    """How much of a group one cluster has."""
+    """The number of affected rows in one cluster."""
 
     cluster_id: str
     name: str
@@ -91,7 +91,7 @@ class ClusterShare(Model):
 
 
 class Share(Model):
-    """How much of a group one release has, and in which of its clusters; `more` clusters are counted alone."""
+    """The number of affected rows in one release and its clusters. `more` is the number of clusters not listed."""
 
     release_id: str
     name: str
@@ -118,9 +118,9 @@ class Share(Model):
 
 
 class ProblemGroup(Model):
-    """All that is broken for one cause, newest first; `more` are counted and not shown.
+    """All rows that are broken for the same cause, newest first. `more` is the number of rows not listed.
 
-    In `cause` an ellipsis stands for what differs; `example` is one text as it came. `attempt` is the next to come.
+    In `cause`, an ellipsis replaces what differs; `example` is one original text. `attempt` is the next attempt.
     """
 
     cause: str

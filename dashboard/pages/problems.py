@@ -26,7 +26,7 @@ class AskedFor(Model):
 
 
 class Affected(Model):
-    """A release in which something is broken or waits, and how much."""
+    """A release with problems or waiting rows, and their number."""
 
     release_id: str
     name: str
@@ -34,10 +34,9 @@ class Affected(Model):
 
 
 class ProblemsPage(Page):
-    """What is broken in releases that run or failed lately, and what was not looked at.
+    """Problems in releases that are in progress or failed recently, and what was not checked.
 
-    Causes stand by what is being done about them, worst first: what nothing tries again, what is being retried, and
-    what is not known; among those, newest first.
+    Groups are sorted by handling, worst first: failed without retries, then retrying, then unknown; newest first.
     """
 
     template: ClassVar[str] = "pages/problems.html"

@@ -20,7 +20,7 @@ class ProfileView(Model):
 
 
 class SessionItem(Model):
-    """A browser in which the user is logged in."""
+    """A browser session of the user."""
 
     id: str = Field(description="Identifier among the user's own sessions. Not a credential.")
     device: str = Field(description="Browser and system, such as Firefox on Linux.")
@@ -33,7 +33,7 @@ class SessionItem(Model):
 
 
 class SessionsPage(Model):
-    """The sessions that let the user in, the one seen last first."""
+    """The user's active sessions, most recently used first."""
 
     sessions: tuple[SessionItem, ...]
 
@@ -41,8 +41,7 @@ class SessionsPage(Model):
 class ProfilePage(Model):
     """The user's own name, password and sessions.
 
-    `wrong` says by the field what of a form cannot be used; `typed` is the name that was sent with it. `changed` is set
-    where the password was changed by this very request.
+    `wrong` has errors by form field; `typed` is the submitted name. `changed` is set if the password was changed.
     """
 
     template: ClassVar[str] = "pages/profile.html"

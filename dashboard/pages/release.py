@@ -27,7 +27,7 @@ from dashboard.pages.views import AttemptView, ChildRunView
 
 
 class TreePage(Page, ReleaseTree):
-    """A release with as much of its tree as is asked for."""
+    """A release with the requested part of its tree."""
 
     fragment: ClassVar[str] = "partials/_release.html"
     parts: ClassVar[tuple[str, ...]] = ("release_head", "release_notices", "strip", "tree_count", "release_foot")
@@ -148,9 +148,9 @@ def _reasons_unread(release: Release) -> bool:
 
 
 class ReleasePage(TreePage):
-    """The release, its waves with progress, and what blocks it. Clusters are closed unless something failed in them.
+    """A release, its waves with progress, and what blocks it. Clusters are collapsed unless something failed in them.
 
-    Of a release that is read as it is opened, waves are open only if that was asked for.
+    In a release that is loaded on demand, waves are expanded only if requested.
     """
 
     template: ClassVar[str] = "pages/release.html"
@@ -208,9 +208,9 @@ class ReleasePage(TreePage):
 
 
 class HierarchyPage(TreePage):
-    """The whole tree, nothing folded, or the part of it that was asked for; progress always counts all of it.
+    """The full tree, fully expanded, or the requested part of it. Progress always counts the full tree.
 
-    Of a release that is read as it is opened, it is the tree as far as that: `unopened` says what it leaves out.
+    In a release that is loaded on demand, it is the loaded part of the tree; `unopened` lists what is missing.
     """
 
     template: ClassVar[str] = "pages/hierarchy.html"

@@ -17,7 +17,7 @@ from dashboard.pages.rows import WorkedRow, common
 
 @part
 class PartView:
-    """A part of a release: an entity, or with `type` null an activity that belongs to no entity. `text` says why."""
+    """A part of a release: an entity, or an activity that belongs to no entity (`type` null). `text` is the reason."""
 
     id: str
     type: EntityType | None
@@ -35,7 +35,7 @@ class PartView:
 
 @part
 class PartsView:
-    """What is inside a release: `failed` of `total` parts of this `level` failed, timed out or were terminated."""
+    """The parts of a release: `failed` of `total` parts at this `level` failed, timed out or were terminated."""
 
     level: EntityType | None
     total: int
@@ -69,7 +69,7 @@ class PartsView:
 
 @part
 class StuckView:
-    """That nothing has changed since a moment, and why nothing will by itself."""
+    """Since when nothing has changed, and why nothing will change on its own."""
 
     since: datetime
     why: str
@@ -82,7 +82,7 @@ class StuckView:
 
 @part
 class ReleaseRow(WorkedRow):
-    """A release. `state` and `phase` are its own; `overall_phase` and `summary` count its parts in."""
+    """A release. `state` and `phase` are its own; `overall_phase` and `summary` include its parts."""
 
     overall_phase: Annotated[
         Phase,

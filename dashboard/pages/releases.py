@@ -24,7 +24,7 @@ from dashboard.pages.views import PauseView
 
 
 class ReleaseItem(Model, ReleaseRow):
-    """A release in the list, without its tree. `said_at` is set where its words are older than the list."""
+    """A release in the list, without its tree. `said_at` is set if its reported state is older than the list."""
 
     type: EntityType
     workflow_id: str
@@ -77,7 +77,7 @@ def items_of(releases: Sequence[Release], newest: dict[str, datetime]) -> tuple[
 
 
 class FilterView(Model):
-    """What the list was asked for, as it was asked; empty where it was not."""
+    """The filter of the list, as given. Empty if not given."""
 
     q: str
     phase: tuple[Phase, ...]
@@ -97,7 +97,7 @@ class FilterView(Model):
 
 
 class ListPage(Page):
-    """Releases as rows, whatever brings them together."""
+    """Releases as rows of any list."""
 
     line: ClassVar[tuple[str, str]] = ("macros/items.html", "release")
     called: ClassVar[str]
@@ -122,7 +122,7 @@ class ListPage(Page):
 
 
 class ReleasesPage(ListPage):
-    """One page of the list: what runs, newest start first, then what has ended, latest end first."""
+    """A page of the list: releases in progress, newest start first, then ended releases, latest end first."""
 
     template: ClassVar[str] = "pages/releases.html"
     fragment: ClassVar[str] = "partials/_releases.html"

@@ -26,7 +26,7 @@ _NAMED_IN = {"release": "wave_ids", "wave": "cluster_ids", "cluster": "bundle_id
 
 @part
 class Row:
-    """One entity. `state` is the rollout's own word, whole; `phase` is one of nine for colour, order and counting."""
+    """An entity. `state` is the full state as the rollout reports it; `phase` is one of nine."""
 
     id: str
     # Each kind of row names its own; plain text where there are thousands, as enums take long to be written as JSON.
@@ -131,7 +131,7 @@ class Row:
 
 @part
 class WorkedRow(Row):
-    """A row of which it is told when work on it began and ended; `created_at` is when its record was made."""
+    """A row with the start and end of its work. `created_at` is the creation time of its record."""
 
     began_at: Annotated[
         datetime | None,
@@ -147,9 +147,9 @@ class WorkedRow(Row):
 
 @part
 class AppRow(WorkedRow):
-    """An app. `bundle_id` is what it is in: a bundle, or whatever a team has instead.
+    """An app. `bundle_id` is its parent: a bundle, or what a team uses instead.
 
-    `children` are rows below it, such as a migration that it runs; left out where there are none.
+    `children` are rows below it, such as a migration that it runs. Omitted if there are none.
     """
 
     type: Literal["app"]
@@ -176,10 +176,9 @@ class AppRow(WorkedRow):
 
 @part
 class Branch(WorkedRow):
-    """A row with rows below it: its line is a part of what its key names. `progress` counts the apps in it.
+    """A row with rows below it. `progress` counts its apps.
 
-    `children` are rows below it at another place than the usual one, where a team has other levels; left out where
-    there are none.
+    `children` are rows in an unexpected place in the hierarchy, if a team uses other levels. Omitted if there are none.
     """
 
     progress: Progress
@@ -209,7 +208,7 @@ class Branch(WorkedRow):
 
 @part
 class BundleRow(Branch):
-    """The bundle of a cluster. Its apps are there, too, where `open` is false."""
+    """The bundle of a cluster. Its apps are included even if `open` is false."""
 
     type: Literal["bundle"]
     cluster_id: str
@@ -230,7 +229,7 @@ class BundleRow(Branch):
 
 @part
 class ClusterRow(Branch):
-    """A cluster. While `open` is false its bundle is left out (null): ask the hierarchy, or this entity."""
+    """A cluster. If `open` is false, its bundle is null: request the hierarchy or this entity."""
 
     type: Literal["cluster"]
     wave_id: str
@@ -256,7 +255,7 @@ class ClusterRow(Branch):
 
 @part
 class WaveRow(Branch):
-    """A wave. `progress` counts apps, `cluster_progress` clusters. While `open` is false its clusters are left out."""
+    """A wave. `progress` counts apps, `cluster_progress` clusters. If `open` is false, its clusters are omitted."""
 
     type: Literal["wave"]
     release_id: str

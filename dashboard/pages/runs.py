@@ -11,7 +11,7 @@ from dashboard.pages.base import Model
 
 
 class RunView(Model):
-    """One run, as its execution's status tells it."""
+    """A run with its Temporal status."""
 
     run_id: str
     status: Status
@@ -29,7 +29,7 @@ class RunView(Model):
 
 
 class RunsView(Model):
-    """The runs of a workflow id, newest first: it may have continued as new, or have been used again."""
+    """The runs of a workflow ID, newest first. It may have continued as new or been reused."""
 
     shown: RunView
     latest: RunView

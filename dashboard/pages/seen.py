@@ -14,10 +14,10 @@ from dashboard.pages.base import Model
 
 
 class StateView(Model):
-    """A state that the entity was seen to come to at `seen_at`; the look at `after` had not shown it.
+    """A state first observed at `seen_at` and not yet at `after`, the preceding read.
 
-    `after` is null where the two looks followed one another without a gap, and for the `first` of what is known, which
-    may be older. `state` is null where the entity was no longer among the rows.
+    `after` is null if there is no gap between the two reads, and for the `first` known state, which may be older.
+    `state` is null if the entity was no longer among the rows.
     """
 
     seen_at: datetime
@@ -42,7 +42,7 @@ class StateView(Model):
 
 
 class GapView(Model):
-    """A time during which nobody looked at the release, or it could not be read."""
+    """A period without data: the release was not read or could not be read."""
 
     from_at: datetime
     to_at: datetime
@@ -54,7 +54,7 @@ class GapView(Model):
 
 
 class HistoryView(Model):
-    """What was seen of an entity since `since`, oldest first. Nothing is known here of what was before."""
+    """The recorded history of an entity since `since`, oldest first. Earlier history is not available."""
 
     since: datetime
     states: tuple[StateView, ...]

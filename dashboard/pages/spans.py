@@ -27,7 +27,7 @@ _TYPES: dict[EntityType, AnyType] = {
 
 @part
 class MarkView:
-    """Failures (`failed`, the first of them at `at`) or retries that go on (`retrying`), and what they say."""
+    """Failures (`failed`, the first of them at `at`) or ongoing retries (`retrying`), with their text."""
 
     kind: Literal["failed", "retrying"]
     at: datetime | None
@@ -49,9 +49,9 @@ class MarkView:
 
 @part
 class TimelineRow(Row):
-    """A wave or cluster. `from_at` is null where nothing is known of its times, `to_at` also while it goes on.
+    """A wave or cluster. `from_at` is null if its times are unknown; `to_at` also while it is in progress.
 
-    Where `from_exact` is false, the first known change stands for the begin: work may have begun earlier.
+    If `from_exact` is false, `from_at` is the first known change: work may have started earlier.
     """
 
     begun: bool
@@ -68,17 +68,17 @@ class TimelineRow(Row):
 
 @part
 class ClusterSpan(TimelineRow):
-    """A cluster over time, or what stands in its place."""
+    """A cluster over time, or a row in its place."""
 
     type: AnyType
 
 
 @part
 class WaveSpan(TimelineRow):
-    """A wave over time, or what stands directly below the release in its place.
+    """A wave over time, or another direct child of the release.
 
-    `expected_at` is when the estimate has its end; `clusters` is null while `open` is false. `children` are rows in it
-    that are no clusters.
+    `expected_at` is the estimated end; `clusters` is null if `open` is false. `children` are rows in it that are not
+    clusters.
     """
 
     type: AnyType

@@ -12,7 +12,7 @@ from dashboard.pages.releases import ListPage, ReleaseItem
 
 
 class AbsentItem(Model):
-    """A starred release of which nothing is known now; `problem` says why."""
+    """A starred release that is not available. `problem` has the reason."""
 
     id: str
     state: str = ""
@@ -33,7 +33,7 @@ class AbsentItem(Model):
 
 
 class StarredPage(ListPage):
-    """The latest run of each starred release, the newest start first; `absent` are those of which none is known."""
+    """The latest run of each starred release, most recently started first. `absent` releases are not available."""
 
     template: ClassVar[str] = "pages/starred.html"
     fragment: ClassVar[str] = "partials/_starred.html"

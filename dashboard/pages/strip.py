@@ -25,7 +25,7 @@ WIDE, NARROW = 120, 500
 
 @part
 class StripCell:
-    """A cluster. `state` is its own word, `progress` counts its apps."""
+    """A cluster. `state` is as reported; `progress` counts its apps."""
 
     id: str
     name: str
@@ -73,7 +73,7 @@ class StripCell:
 
 @part
 class StripWave:
-    """A wave. `cells` is null where clusters are only counted, in `cluster_progress`, or where `read` is false."""
+    """A wave. `cells` is null if clusters are only counted in `cluster_progress` or `read` is false."""
 
     id: str
     name: str
@@ -134,7 +134,7 @@ class StripWave:
 
 @part
 class Strip:
-    """The waves of a release. With `merged` the clusters are too many to be drawn one by one, and are counted."""
+    """The waves of a release. If `merged` is true, there are too many clusters to draw and they are only counted."""
 
     waves: tuple[StripWave, ...]
     clusters: Annotated[int, Field(description="Number of loaded clusters.")]
@@ -175,7 +175,7 @@ class Strip:
 
 
 class StripPage(Page, ReleaseRow):
-    """A release as one strip, fit for a wall: its waves, and each cluster as a cell."""
+    """A release as a strip: its waves, with a cell for each cluster."""
 
     template: ClassVar[str] = "pages/strip.html"
     fragment: ClassVar[str] = "partials/_strip_page.html"
@@ -231,7 +231,7 @@ class StripPage(Page, ReleaseRow):
 
 
 class SmallStrip(Model):
-    """A strip as a row of the list has it: as a picture, or why there is none."""
+    """A strip for a row of the list, or the reason why there is none."""
 
     strip: Strip | None
     as_of: datetime | None

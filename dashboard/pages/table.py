@@ -20,9 +20,9 @@ COMMON = ("problem_code", "problem", "as_of", "stale")
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Rows that were read at one moment, after those of the piece before.
+    """Consecutive rows of an export that were read at the same time.
 
-    `missing` says in words for people what is not among them; `next` is a cursor with which the rest can be had.
+    `missing` describes missing rows for people; `next` is a cursor for the rest.
     """
 
     rows: Sequence[Any]
@@ -41,9 +41,9 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows and two ways to write each: as the twin's own item, in JSON, and as cells by column; the rest are empty.
+    """Rows of an export, each as a JSON item and as CSV cells by column. Missing cells are empty.
 
-    `name` is what a file of it is called. One that is `long` comes piece by piece, as it is read.
+    `name` is the file name. A `long` table is streamed piece by piece.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Table:
 
 
 class End(Model):
-    """What the last line of a table in NDJSON says of those before it."""
+    """The last line of an NDJSON export: a summary of the lines before it."""
 
     rows: int
     whole: bool = Field(description="Whether the export is complete.")
@@ -92,6 +92,6 @@ class End(Model):
 
 
 class LastLine(Model):
-    """The last line of a table in NDJSON: no row has such a field."""
+    """The wrapper of the last line of an NDJSON export. No row has this field."""
 
     end: End

@@ -62,7 +62,7 @@ _OF_A_RELEASE = {field.name for field in fields(ReleaseTree)} - {"waves", "child
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
-    """An entity, and by type the ids from its release down to it: of several of one type, the nearest."""
+    """An entity with the IDs of its ancestors by type. If there are several of one type, the nearest one counts."""
 
     row: Row
     ids: Mapping[str, str]
@@ -70,7 +70,7 @@ class _Placed:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """Something broken, or that waits; what is being done about it, and the cause that it shares with others."""
+    """A row that is broken or waiting, with its handling and its shared cause."""
 
     standing: str
     cause: str

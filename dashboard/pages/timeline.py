@@ -32,7 +32,7 @@ ROOM = 0.06
 
 
 class EstimateView(Model):
-    """The rest, if it goes on as the waves that are done: `seconds_left` from `since`, the last change, on."""
+    """The estimated remaining time, based on completed waves: `seconds_left` from `since`, the last change."""
 
     since: datetime
     ends_at: datetime
@@ -52,7 +52,7 @@ class EstimateView(Model):
 
 
 class TimelinePage(Page, ReleaseRow):
-    """A release over time. All of it stays the same while nothing changes: what goes on has no end."""
+    """A release over time. It stays the same while nothing changes: work in progress has no end."""
 
     template: ClassVar[str] = "pages/timeline.html"
     fragment: ClassVar[str] = "partials/_timeline.html"

@@ -9,7 +9,7 @@ from dashboard.pages.base import Model
 
 
 class TokenItem(Model):
-    """A token, without its secret, which nobody is told again. One that is not `valid` opens nothing any more."""
+    """An API token without its secret. It can no longer be used if `valid` is false."""
 
     id: str
     name: str
@@ -22,13 +22,13 @@ class TokenItem(Model):
 
 
 class TokenMade(TokenItem):
-    """A token that was just made, with its secret."""
+    """A newly created API token with its secret."""
 
     token: str = Field(description="The token, to be sent as Authorization: Bearer rdt_... Returned only once.")
 
 
 class TokensPage(Model):
-    """The viewer's tokens, the newest first; what has ended stays until the next is made."""
+    """The user's tokens, newest first. Expired and revoked tokens stay until the next one is created."""
 
     template: ClassVar[str] = "pages/tokens.html"
 

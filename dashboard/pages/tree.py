@@ -26,7 +26,7 @@ LARGE = 1_500
 
 @part
 class ReleaseTree(ReleaseRow):
-    """A release with its waves: what Temporal knows of its execution beside what it says of itself."""
+    """A release with its waves: data of its Temporal execution and its own reports."""
 
     type: EntityType
     workflow_id: str
@@ -63,10 +63,10 @@ class ReleaseTree(ReleaseRow):
 
 @dataclass(frozen=True, slots=True)
 class Folding:
-    """Which waves and clusters show what is below them: all, or those named; waves always do unless `fold_waves`.
+    """Which waves and clusters are expanded: all, or those named. Waves always are, unless `fold_waves` is set.
 
-    `shut` are waves that show nothing all the same, and bundles that are closed: their apps are few, and are there.
-    What was not read is never shown as open. Siblings stand in this `order`.
+    `shut` are waves and bundles that are collapsed regardless. The few apps of a bundle are included anyway.
+    Rows that were not loaded are never shown as expanded. Siblings are in this `order`.
     """
 
     every: bool = False

@@ -31,13 +31,13 @@ class UserItem(Model):
 
 
 class UserMade(UserItem):
-    """A user who has another password now."""
+    """A user whose password was set."""
 
     password: str | None = Field(description="Generated password, returned only once. Null if a password was provided.")
 
 
 class UsersPage(Model):
-    """The users with `q` in their address or name, by address: one page of them."""
+    """A page of the users with `q` in their e-mail address or name, sorted by e-mail address."""
 
     template: ClassVar[str] = "pages/users.html"
 
@@ -74,10 +74,9 @@ class UsersPage(Model):
 
 
 class UserPage(Model):
-    """One user, with what an admin can do.
+    """A user, with the actions of an admin.
 
-    `password` is the one that was just made, and is shown this once; `error` is why nothing was done, and `wrong` says
-    by the field what of the form cannot be used.
+    `password` is the generated password, shown once. `error` is why nothing changed; `wrong` has errors by form field.
     """
 
     template: ClassVar[str] = "pages/user.html"

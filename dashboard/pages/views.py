@@ -12,11 +12,11 @@ from dashboard.pages.base import Model, ProblemView, part
 
 
 class FailureView(Model):
-    """A failure as Temporal keeps it. `causes` are what led to it, outermost first.
+    """A failure as stored by Temporal. `causes` are its causes, outermost first.
 
-    `kind` is `application` for what a workflow or an activity raised, otherwise Temporal's own, such as `timeout`,
-    `activity` or `child_workflow_execution`. The innermost application failure is the cause. `by` is who cancelled or
-    terminated it, where that is known.
+    `kind` is `application` for errors raised by a workflow or an activity, otherwise Temporal's own kind, such as
+    `timeout`, `activity` or `child_workflow_execution`. The innermost application failure is the root cause. `by` is
+    who cancelled or terminated it, if known.
     """
 
     type: str
@@ -38,7 +38,7 @@ class FailureView(Model):
 
 
 class PauseView(Model):
-    """Who paused it in Temporal, why and since when, as far as that is known."""
+    """Who paused it in Temporal, why and when, if known."""
 
     by: str
     reason: str
@@ -54,11 +54,11 @@ class PauseView(Model):
 
 
 class AttemptView(Model):
-    """What is pending for this row: attempt `number` of `maximum` (null: not limited), and when the next begins.
+    """Pending work of this row: attempt `number` of `maximum` (null: unlimited), and the time of the next attempt.
 
-    It is an activity if `kind` does not say otherwise. `cause` is the last failure in a line.
-    One that is `over` was pending when its workflow ended: `number` was the last.
-    `heartbeat` is what the activity last told of itself: JSON as text, cut where it is long.
+    It is an activity unless `kind` says otherwise. `cause` is the last failure in one line.
+    If `over` is true, it was pending when its workflow ended and `number` was the last attempt.
+    `heartbeat` is the last heartbeat of the activity as JSON text, truncated if long.
     """
 
     activity_id: str
@@ -102,7 +102,7 @@ class AttemptView(Model):
 class ChildRunView(Model):
     """A child workflow that has not ended. `run_id` is empty while its start is only requested.
 
-    One that runs `elsewhere` is not in the dashboard's namespace; `namespace` names its own where that is known.
+    If `elsewhere` is true, it is not in the dashboard's namespace; `namespace` is its namespace, if known.
     """
 
     workflow_id: str
@@ -127,9 +127,9 @@ class ChildRunView(Model):
 
 @part
 class Progress:
-    """How many stand in each phase; `retrying` are those among them whose activity has failed before.
+    """The number of rows in each phase. `retrying` counts those of them whose activity has failed before.
 
-    `unopened` are those that are no apps: each stands once, with its own phase, for all below it, which was not read.
+    `unopened` counts rows that are not apps: each represents everything below it that was not loaded.
     """
 
     total: int

@@ -8,7 +8,7 @@ from dashboard.pages.release import ReleasePage
 
 
 class WaitPage(ReleasePage):
-    """The release as its twin has it when the wait is over."""
+    """The release at the end of the wait, as in its own response."""
 
     moments: ClassVar[frozenset[str]] = frozenset({"as_of", "reached", "waited"})
 

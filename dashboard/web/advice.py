@@ -40,7 +40,7 @@ _BY_STATUS = {
 
 
 class Way(Model):
-    """A way to go on."""
+    """A link to continue."""
 
     label: str
     href: str

@@ -9,14 +9,14 @@ from dashboard.pages.base import Model
 
 
 class Credentials(BaseModel):
-    """An address and a password, as JSON or as a form sends them."""
+    """An e-mail address and a password, sent as JSON or as a form."""
 
     username: str = Field(min_length=1, description="E-mail address.")
     password: str = Field(min_length=1)
 
 
 class GivenRefresh(BaseModel):
-    """A refresh token, as JSON or as a form sends it."""
+    """A refresh token, sent as JSON or as a form."""
 
     refresh_token: str = Field(
         min_length=1, description="The most recently issued refresh token. Each can be used once."
@@ -24,7 +24,7 @@ class GivenRefresh(BaseModel):
 
 
 class AccessToken(Model):
-    """A token for `Authorization: Bearer`, and one that gives the next pair."""
+    """An access token for `Authorization: Bearer`, and a refresh token for the next pair."""
 
     access_token: str
     token_type: str
@@ -34,7 +34,7 @@ class AccessToken(Model):
 
 
 class Me(Model):
-    """The user whose token or session it is."""
+    """The current user."""
 
     id: str
     email: str

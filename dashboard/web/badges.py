@@ -44,7 +44,7 @@ blueprint = Blueprint("badges", __name__)
 
 
 class DrawnBadge(Model):
-    """A badge with its measures and its colours: those of light pages, wherever it stands."""
+    """A badge with its dimensions and colours, which are those of the light theme on every page."""
 
     badge: Badge
     name_width: int
@@ -76,7 +76,7 @@ class DrawnBadge(Model):
 
 
 class BadgesPage(Model):
-    """Where to copy the badge of a release: its address, and texts that show it and lead to the release."""
+    """The image URL of a release's badge, and markup that links it to the release."""
 
     template: ClassVar[str] = "pages/badges.html"
 

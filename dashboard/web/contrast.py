@@ -12,7 +12,7 @@ _GROUNDS = ("card", "bg", "hover")
 
 
 class Token(Model):
-    """A token: its value, and for a colour of text the least contrast that it has, in light and in dark."""
+    """A design token: its value and, for text colours, the lowest contrast in the light and the dark theme."""
 
     name: str
     value: str

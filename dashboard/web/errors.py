@@ -53,14 +53,14 @@ _NOT_FOUND: dict[type[NotFound], str] = {EntityNotFound: "entity_not_found", Run
 
 
 class FieldError(Model):
-    """Which field of a request is wrong, and what it takes."""
+    """An error of one field or parameter of the request."""
 
     field: str
     message: str
 
 
 class ErrorPage(Model):
-    """What an error says, in HTML and in JSON."""
+    """An error, rendered as HTML and as JSON."""
 
     template: ClassVar[str] = "pages/error.html"
     fragment: ClassVar[str] = "partials/_error.html"

@@ -20,9 +20,9 @@ _NAMES = re.compile(rf'(?<=\s)({_IDS})="(?!fill-|i-)([^"]+)"')
 
 
 class Example(Model):
-    """One part in one state: what it is, and how the pages' own template draws it.
+    """A component in one state, rendered by its own template.
 
-    `within` are the classes of what it stands in on its page.
+    `within` are the CSS classes of its surroundings on a page.
     """
 
     of: str

@@ -23,7 +23,7 @@ ERRORS = (
 def notices() -> Iterator[Example]:
     """What is not current, not known or not well, and each error."""
     page = opened_release(stale=True)
-    yield partial("freshness", "not the latest", page)
+    yield partial("freshness", "out of date", page)
     yield partial("problem", "a gap", page, problem=samples.GAP)
     yield partial("problem", "only not read so far", page, problem=samples.NOT_OPENED)
     yield partial("failure_line", "a failure", page, message=samples.LONG, calm=False)

@@ -40,7 +40,7 @@ def lists() -> Iterator[Example]:
     yield partial("filters", "the form above the list", _list())
     yield partial("releases", "a release in each phase, one with older words", _list(more=80))
     yield partial("strip_small", "a row's strip", SmallStrip.of(samples.seen()))
-    yield partial("strip_small", "not the latest", SmallStrip.of(samples.seen(stale=True)))
+    yield partial("strip_small", "out of date", SmallStrip.of(samples.seen(stale=True)))
     yield partial("strip_small", "none", SmallStrip.missing("No worker is polling the task queue."))
     choose = ChoosePage.of(samples.listing(*samples.of_the_list()), None, None)
     yield partial("choose", "releases to compare", choose)
@@ -50,13 +50,13 @@ def lists() -> Iterator[Example]:
     gap = Occurrence(silent, samples.entity("app:payments", "", phase=Phase.UNKNOWN, problem=samples.GAP))
     everywhere = Occurrences("app:payments", (Occurrence(found.execution, row),), (gap,), 2, 12)
     page = OccurrencesPage.of(Snapshot(everywhere, samples.NOW, "styleguide"))
-    yield partial("occurrences", "an entity in two releases, one silent", page)
+    yield partial("occurrences", "an entity in two releases, one not responding", page)
 
 
 def starred() -> Iterator[Example]:
     """What a viewer has starred."""
-    yield partial("starred", "some of which nothing is known now", StarredPage.of(samples.starred()))
-    yield partial("starred", "not the latest", StarredPage.of(samples.starred(stale=True)))
+    yield partial("starred", "some unavailable", StarredPage.of(samples.starred()))
+    yield partial("starred", "out of date", StarredPage.of(samples.starred(stale=True)))
     yield partial("starred", "none", StarredPage.of(samples.listing()))
 
 
@@ -64,7 +64,7 @@ def searches() -> Iterator[Example]:
     """What is found by name, on its page and in the palette."""
     some = FindPage.of(samples.found(), "payments", None, PAGES)
     away = FindPage.of(samples.found(away=True), "app:payments", None, ())
-    none = FindPage.of(samples.nothing_found(), "no such thing", None, ())
+    none = FindPage.of(samples.nothing_found(), "no results", None, ())
     yield partial("find", "releases, entities and pages", some, "card found")
     yield partial("find", "a whole id, while Temporal is away", away, "card found")
     yield partial("find", "nothing", none, "card found")
@@ -91,14 +91,14 @@ def glances() -> Iterator[Example]:
 def inboxes() -> Iterator[Example]:
     """What is broken now."""
     broken = ProblemsPage.of(samples.problems(samples.release()))
-    yield partial("problems", "gave up, retried, not known, waiting", broken)
-    yield partial("problems", "nothing is broken", ProblemsPage.of(samples.nothing_broken()))
+    yield partial("problems", "failed, retrying, unknown, waiting", broken)
+    yield partial("problems", "no problems", ProblemsPage.of(samples.nothing_broken()))
 
 
 def empties() -> Iterator[Example]:
     """What stands where there is nothing to show."""
     wanted = ReleaseFilter.parse("shop", ["failed"], "7d", "")
     yield partial("releases_foot", "no release at all", _list(empty=True))
-    yield partial("releases_foot", "none of what was asked for", _list(empty=True, wanted=wanted))
+    yield partial("releases_foot", "no results", _list(empty=True, wanted=wanted))
     bare = samples.release(root=samples.entity("release:checkout-2026-47", "in_progress"))
     yield partial("release_foot", "no waves yet", ReleasePage.of(samples.seen(bare)))

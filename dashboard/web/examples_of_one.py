@@ -32,13 +32,13 @@ def trees() -> Iterator[Example]:
     """A release as a tree, and what stands above it."""
     yield macro("tabs", "release_tabs", "the views of a release", "release:checkout-2026-47", "checkout-2026-47")
     yield partial("release", "every kind of row in every phase", opened_release())
-    yield partial("release", "not the latest", opened_release(stale=True))
+    yield partial("release", "out of date", opened_release(stale=True))
     ended = samples.release(Status.TERMINATED)
-    yield partial("how_far", "nothing holds it up", opened_release())
-    yield partial("release", "ended: nothing in it runs on", ReleasePage.of(samples.seen(ended)))
+    yield partial("how_far", "not blocked", opened_release())
+    yield partial("release", "ended: nothing in it is running", ReleasePage.of(samples.seen(ended)))
     yield partial("how_far", "ended", ReleasePage.of(samples.seen(ended)))
     troubled = ReleasePage.of(samples.seen(samples.troubled()))
-    yield partial("pending", "its own code fails, no worker, loose ends", troubled)
+    yield partial("pending", "failing code, no worker, unassigned activities", troubled)
     earlier = samples.release(run_id="00000000-0000-4000-8000-000000000001")
     old = ReleasePage.of(samples.seen(replace(earlier, runs=samples.release().runs)))
     yield partial("runs", "an earlier run", old)
@@ -56,15 +56,15 @@ def panels() -> Iterator[Example]:
     elsewhere = Snapshot(Occurrence(other.value.execution, app), other.as_of, other.version)
     watched = samples.seen(samples.watched(SELECTED))
     yield _panel("runs, and what is in it", "cluster:us-east-1", samples.seen())
-    yield _panel("tried again: each cause, and states seen with a gap", SELECTED, watched)
+    yield _panel("retrying: each cause, and a history with a gap", SELECTED, watched)
     yield _panel("done, and in another release", "app:payments", samples.seen(), elsewhere)
     yield _panel("an id that the release has not", "app:nowhere", samples.seen())
-    yield _panel("not the latest", "app:failed-us", samples.seen(stale=True))
+    yield _panel("out of date", "app:failed-us", samples.seen(stale=True))
 
 
 def entities() -> Iterator[Example]:
     """One entity on a page of its own."""
-    for entity_id, state in ((SELECTED, "an app that is tried again"), ("cluster:us-east-1", "a cluster")):
+    for entity_id, state in ((SELECTED, "a retrying app"), ("cluster:us-east-1", "a cluster")):
         yield partial("entity", state, EntityPage.of(samples.seen(), entity_id, OPENED))
 
 
@@ -86,10 +86,10 @@ def walls() -> Iterator[Example]:
     whose = TurnsView.of(found, found.releases[0].id, 12)
     yield partial("kiosk", "a release that has its turn", KioskPage.of(seen, seen.value, whose, {}), WALL)
     old = samples.seen(stale=True)
-    yield partial("kiosk", "not the latest", KioskPage.of(old, old.value, None, {}), WALL)
+    yield partial("kiosk", "out of date", KioskPage.of(old, old.value, None, {}), WALL)
     ended = samples.listing(samples.release(Status.COMPLETED, closed_at=samples.ago(60 * 24 * 3)))
     nobody = TurnsView.of(turns(ended.value, ended.as_of), None, 12)
-    yield partial("kiosk", "nothing runs", KioskPage.of(ended, None, nobody, {}), WALL)
+    yield partial("kiosk", "nothing in progress", KioskPage.of(ended, None, nobody, {}), WALL)
     away = ErrorPage(
         code="temporal_unavailable",
         message="Temporal cannot be reached.",

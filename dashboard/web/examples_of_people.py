@@ -78,6 +78,6 @@ def users() -> Iterator[Example]:
         "\N{CYRILLIC SMALL LETTER A}da\u200b@example.com",
     )
     yield partial("users_list", "nobody", page.model_copy(update={"items": (), "total": 0, "page": 1}))
-    for state, user, own in (("oneself", ADA, True), ("somebody who is disabled", GONE, False)):
+    for state, user, own in (("oneself", ADA, True), ("a disabled user", GONE, False)):
         yield partial("user_role", state, UserPage(user=user, own=own), "settings")
         yield partial("user_access", state, UserPage(user=user, own=own), "settings")

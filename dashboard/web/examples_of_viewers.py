@@ -38,7 +38,7 @@ def views() -> Iterator[Example]:
     yield partial("views", "all releases", _bar())
     yield partial("views", "starred", _bar(starred=True))
     yield partial("views", "one's own, being edited", _bar("phase=failed")).opened("own-view")
-    yield partial("views", "somebody else's", _bar("q=checkout"))
+    yield partial("views", "another user's", _bar("q=checkout"))
     yield partial("views", "a filter, being saved", _bar("phase=paused")).opened("new-view")
     yield partial("views", "those that others share", _bar()).opened("shared-views")
     for starred in (True, False):

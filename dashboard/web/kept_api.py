@@ -21,7 +21,7 @@ blueprint = Blueprint("kept_api", __name__, url_prefix="/api")
 
 
 class Given(BaseModel):
-    """What a script sends. Nothing is read as another type than it is."""
+    """A request body. Values are not converted between types."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 

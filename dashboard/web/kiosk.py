@@ -61,7 +61,7 @@ class AskedTurns:
 
 
 class ScreensPage(Model):
-    """The links of wall screens, and the one that was just made, which is shown this once."""
+    """The wall screen links, with the newly created one, which is shown only once."""
 
     template: ClassVar[str] = "pages/screens.html"
 

@@ -52,11 +52,10 @@ auth = Blueprint("auth", __name__, url_prefix="/api/auth")
 
 
 class LoginPage(Model):
-    """The login form as it stands: what was typed, where it leads, and what was wrong.
+    """The sign-in form: the submitted values, the page to continue to, and the error.
 
-    `request_id` is told where the log says more of what was wrong. `first` is set while nobody has an account at all,
-    and says nothing as soon as anybody has. `sign_on` is the name of the single sign-on, if there is one, and
-    `password` whether a password lets anybody in.
+    `request_id` is set if the log has details of the error. `first` is set while there are no accounts. `sign_on` is
+    the name of the identity provider, if any, and `password` tells whether password sign-in is available.
     """
 
     template: ClassVar[str] = "pages/login.html"

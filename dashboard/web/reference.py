@@ -25,7 +25,7 @@ class OpenApi(BaseModel):
 
 
 class ReferencePage(Model):
-    """A page on which a program of somebody else's shows the document."""
+    """A page that shows the document with a third-party viewer."""
 
     nonce: str = ""
 

@@ -202,7 +202,7 @@ def nothing_broken() -> Snapshot[Problems]:
 def starred(*, stale: bool = False) -> Snapshot[ReleaseList]:
     """What somebody has starred: one that runs, one that failed, and two of which nothing is known now."""
     listed = listing(*(each for each in of_the_list() if each.root.phase in {Phase.RUNNING, Phase.FAILED}))
-    gone = Problem(ProblemCode.GONE, "Temporal knows no release with this id (any more).")
+    gone = Problem(ProblemCode.GONE, "Temporal has no release with this ID.")
     absent = (("release:search-2025-11", gone), ("release:media-2026-40", DOWN))
     snapshot = replace(listed, value=replace(listed.value, absent=absent))
     return outdated(snapshot, DOWN) if stale else snapshot

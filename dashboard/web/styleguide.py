@@ -29,7 +29,7 @@ blueprint = Blueprint("styleguide", __name__)
 
 
 class Section(Model):
-    """Examples of one kind."""
+    """A section of the style guide."""
 
     key: str
     title: str
@@ -37,7 +37,7 @@ class Section(Model):
 
 
 class StyleguidePage(Model):
-    """All of them, and the tokens that they are made of."""
+    """All sections and the design tokens."""
 
     template: ClassVar[str] = "pages/styleguide.html"
 

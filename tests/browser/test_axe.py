@@ -68,7 +68,7 @@ def opened(page: Page, release: str) -> list[str]:
     page.keyboard.press("ArrowDown")
     found = violations(page, "an opened tree")
     page.keyboard.press("?")
-    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
     return found + violations(page, "the list of keys")
 
 

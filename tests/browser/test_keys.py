@@ -43,7 +43,7 @@ def test_keys_lead_to_pages_and_rows_and_leave_what_is_typed_alone(page: Page, r
 def test_a_list_of_the_keys_opens_and_closes_by_key(page: Page):
     page.goto("/problems")
     page.keyboard.press("?")
-    keys = page.get_by_role("dialog", name="Keys")
+    keys = page.get_by_role("dialog", name="Keyboard shortcuts")
     expect(keys).to_be_visible()
     page.keyboard.press("Escape")
     expect(keys).not_to_be_visible()

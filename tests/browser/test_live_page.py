@@ -101,7 +101,7 @@ def test_a_change_shows_by_itself_and_keeps_what_is_open_focused_and_selected(pa
     expect(link).to_be_focused()
     assert link.bounding_box() == place
     assert page.evaluate("getSelection().toString()") == "1.0.0"
-    expect(page.locator("#pulse")).to_have_text("live")
+    expect(page.locator("#pulse")).to_have_text("Live")
 
 
 def test_what_the_viewer_closed_stays_closed_even_if_it_fails(page: Page, stage: Stage, release: str):
@@ -141,12 +141,12 @@ def test_an_ended_release_is_not_asked_for_again(page: Page, stage: Stage, relea
 
 def test_when_the_dashboard_goes_the_page_says_since_when_it_is_not_current(page: Page, release: str):
     page.goto(f"/releases/{release}")
-    expect(page.locator("#pulse")).to_have_text("live")
+    expect(page.locator("#pulse")).to_have_text("Live")
     page.route("**/releases/**", lambda route: route.abort())
     expect(page.locator("#pulse")).to_have_text(re.compile("Disconnected since"))
     expect(page.locator(".tree .row").first).to_be_visible()
     page.unroute("**/releases/**")
-    expect(page.locator("#pulse")).to_have_text("live")
+    expect(page.locator("#pulse")).to_have_text("Live")
 
 
 def test_when_the_session_ends_elsewhere_the_open_page_goes_to_the_login(page: Page, release: str):
@@ -245,4 +245,4 @@ def test_a_wave_of_a_release_too_large_for_one_answer_is_read_when_it_is_opened_
     expect(wave).to_have_attribute("open", "")
     expect(cluster).to_have_attribute("open", "")
     expect(page.locator('details[data-lazy="wave:b"] .row.cluster')).to_have_count(0)
-    expect(page.locator("#pulse")).to_have_text("live")
+    expect(page.locator("#pulse")).to_have_text("Live")

@@ -87,7 +87,7 @@ def test_many_tabs_show_a_change_and_leave_room_for_another(
     eventually(lambda: tabs[0].evaluate(STREAMING))
     assert sum(tab.evaluate(STREAMING) for tab in tabs) <= 3
     without = [tab for tab in tabs if not tab.evaluate(STREAMING)]
-    expect(without[-1].locator("#pulse")).to_have_text("too many tabs: asks every 2 s")
+    expect(without[-1].locator("#pulse")).to_have_text("Too many tabs: updates every 2 s")
     tell(stage, release, "paused")
     for tab in tabs:
         expect(tab.locator("h1")).to_contain_text("paused")
@@ -100,12 +100,12 @@ def test_a_page_that_is_refused_a_stream_says_so_asks_and_hears_again(page: Page
     page.route("**/live/**", lambda route: route.fulfill(status=429, headers={"Retry-After": "1"}))
     page.reload()
     pulse = page.locator("#pulse")
-    expect(pulse).to_have_text("too many tabs: asks every 2 s")
+    expect(pulse).to_have_text("Too many tabs: updates every 2 s")
     tell(stage, release, "paused")
     expect(page.locator("h1")).to_contain_text("paused")
-    expect(pulse).to_have_text("too many tabs: asks every 2 s")
+    expect(pulse).to_have_text("Too many tabs: updates every 2 s")
     page.unroute_all()
-    expect(pulse).to_have_text("live")
+    expect(pulse).to_have_text("Live")
     assert page.evaluate(STREAMING)
 
 

@@ -41,16 +41,16 @@ def page(chromium: Browser, base_url: str, stage: Stage) -> Iterator[Page]:
 
 def change_password(page: Page, current: str, new: str) -> None:
     page.goto("/profile")
-    page.get_by_label("Current password").fill(current)
-    page.get_by_label("New password").fill(new)
+    page.get_by_label("Current password", exact=True).fill(current)
+    page.get_by_label("New password", exact=True).fill(new)
     page.get_by_label("Repeat new password").fill(new)
-    page.get_by_role("button", name="Change the password").click()
+    page.get_by_role("button", name="Change password").click()
 
 
 def add(page: Page, email: str) -> None:
     page.goto("/users")
     page.get_by_text("Add a user").click()
-    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("E-mail address", exact=True).fill(email)
     page.get_by_label("Role").select_option("operator")
     page.get_by_role("button", name="Add", exact=True).click()
 
@@ -69,7 +69,7 @@ def test_a_password_is_changed_without_javascript_and_the_browser_goes_on(withou
     page = without_script
     change_password(page, "wrong horse battery", PASSWORD[::-1])
     expect(page.get_by_text("The current password is wrong.")).to_be_visible()
-    expect(page.get_by_label("Current password")).to_be_focused()
+    expect(page.get_by_label("Current password", exact=True)).to_be_focused()
     change_password(page, PASSWORD, PASSWORD[::-1])
 
     expect(page.get_by_role("status").get_by_text("Password changed")).to_be_visible()
@@ -81,15 +81,15 @@ def test_a_password_is_changed_without_javascript_and_the_browser_goes_on(withou
 def test_a_user_is_added_disabled_and_reset_without_javascript(without_script: Page, stage: Stage):
     page, accounts = without_script, services(stage.app).accounts
     add(page, "new@example.com")
-    first = page.get_by_label("The password").input_value()
+    first = page.get_by_label("Password", exact=True).input_value()
     assert accounts.authenticate("new@example.com", first).role is Role.operator
     page.get_by_role("button", name="Disable").click()
     expect(page.get_by_role("button", name="Enable")).to_be_visible()
     assert accounts.authenticate("new@example.com", first) is None
     page.get_by_role("button", name="Enable").click()
     expect(page.get_by_role("button", name="Disable")).to_be_visible()
-    page.get_by_role("button", name="Reset the password").click()
-    second = page.get_by_label("The password").input_value()
+    page.get_by_role("button", name="Reset password").click()
+    second = page.get_by_label("Password", exact=True).input_value()
 
     assert first != second
     assert accounts.authenticate("new@example.com", second)

@@ -135,7 +135,7 @@ def test_a_star_that_cannot_be_kept_leads_to_why(page: Page, stage: Stage, relea
     stage.browser.post("/stars", data={"add": [f"release:{number}" for number in range(100)]})
     page.goto(f"/releases/{release}")
     page.get_by_role("button", name="Star").click()
-    expect(page.locator("main")).to_contain_text("one too many: 100 are kept")
+    expect(page.locator("main")).to_contain_text("limit of 100 stars reached")
 
 
 def test_a_saved_view_is_where_the_user_begins_in_every_browser(page: Page, release: str, elsewhere: Page):

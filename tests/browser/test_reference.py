@@ -56,7 +56,7 @@ def test_redoc_shows_it(page: Page):
     page.goto("/redoc")
     expect(page.get_by_role("heading", name="Release dashboard")).to_be_visible()
     page.get_by_role("link", name="get /api/auth/me").first.click()
-    expect(page.get_by_role("heading", name="The user who asks")).to_be_visible()
+    expect(page.get_by_role("heading", name="Return the current user")).to_be_visible()
     here = page.evaluate("location.origin")
     assert [url for url in arrived if not url.startswith((here, "data:", "blob:"))] == [], "nothing came from elsewhere"
     assert [text for text in complaints if not any(known in text for known in REFUSED)] == []

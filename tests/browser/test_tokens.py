@@ -39,8 +39,8 @@ def make(page: Page, name: str) -> str:
     page.goto("/tokens")
     page.get_by_label("New token").fill(name)
     page.get_by_label("Access").select_option("read and write")
-    page.get_by_role("button", name="Make a token").click()
-    return page.get_by_label("The token", exact=True).input_value()
+    page.get_by_role("button", name="Create token").click()
+    return page.get_by_label("Token", exact=True).input_value()
 
 
 def test_a_token_is_made_shown_once_and_revoked_without_javascript(without_script: Page, stage: Stage):

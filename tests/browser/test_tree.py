@@ -138,7 +138,7 @@ def test_what_changed_is_told_in_bulk_the_worst_first_and_nothing_at_first(page:
     page.goto(f"/releases/{release}")
     told = page.locator("#told")
     expect(told).to_have_attribute("aria-live", "polite")
-    expect(page.locator("#pulse")).to_have_text("live")
+    expect(page.locator("#pulse")).to_have_text("Live")
     expect(told).to_be_empty()
     set_states(stage, release, {"app:a0-0": "failed", "app:a0-1": "deployed", "app:a0-2": "failed"})
     expect(told).to_have_text("2 apps failed in cluster c0; 1 app done in cluster c0.")

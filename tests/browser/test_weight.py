@@ -102,7 +102,7 @@ def test_a_release_does_not_move_while_it_loads_and_while_it_changes(
     app = page.locator('[data-entity-id="app:a0-0"]')
     expect(app).to_have_attribute("data-state", "deploying")
     # Where it is at work is said in the place of what may hold it up.
-    expect(page.get_by_text("Wave one is under way: 0 of 40 clusters done.")).to_be_visible()
+    expect(page.get_by_text("Wave one is in progress: 0 of 40 clusters done.")).to_be_visible()
     for state in ("failed", "deployed"):
         found = tree(state)
         stage.tell(release, {"get_hierarchy": found, "get_release_state": found})

@@ -61,7 +61,7 @@ def test_it_has_every_route_of_the_api_and_no_other(app: Flask):
 def test_a_route_of_which_nothing_is_said_is_told_what_it_takes(tmp_path: Path):
     app = dashboard_for("127.0.0.1:1", tmp_path, "WorkflowType = 'x'")
     app.add_url_rule("/api/new", "new", lambda: "")
-    with pytest.raises(Undescribed, match=r"GET /api/new: nothing is said of .*Add @described.*make examples"):
+    with pytest.raises(Undescribed, match=r"GET /api/new: .* is not described. Add @described.*make examples"):
         document(app)
     shut(app)
 

@@ -113,7 +113,7 @@ def test_the_pages_past_the_first_leave_out_earlier_attempts_and_say_that_counts
     assert not listed[0]["counts_exact"]
     assert "The counts may include more earlier runs" in words(stage, "/releases?page_size=2")
     whole = words(stage, "/releases")
-    assert "Left out here: 1 earlier run" in whole
+    assert "1 earlier run not shown" in whole
     assert "No releases on this page" not in whole
     last = words(stage, "/releases?page_size=2&page=3")
     assert "No releases on this page 1 earlier run is not shown: only the latest run of a release is listed." in last

@@ -172,7 +172,7 @@ def test_missing_levels_and_unknown_types_are_no_gaps(stage: Stage, tag: str):
     codes = {row["name"].partition("/")[0]: row["problem"] for row in rows(tree(stage, release_id))}
     assert codes == {"w": None, "high": None, "direct": None, f"Notify the desk {tag}": None, "below": None}
     notify = next(row for row in rows(tree(stage, release_id)) if row["name"].startswith("Notify"))
-    assert (notify["type"], notify["details"]["kind"]) == ("app", "not known")
+    assert (notify["type"], notify["details"]["kind"]) == ("app", "unknown")
     assert [row["type"] for row in notify["children"]] == ["wave"]
     assert stage.ask(f"/releases/{release_id}/entities/{notify['id']}").status_code == 200
 

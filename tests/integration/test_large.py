@@ -80,7 +80,7 @@ def test_a_wave_that_fails_to_answer_is_a_row_that_says_so(stage: Stage):
     assert wave["problem"]["code"] == "query_failed"
     page = stage.ask(f"/releases/{release_id}").text
     assert "0 of 1 wave done, 1 unknown." in page
-    assert "No wave is under way" not in page
+    assert "No wave is in progress" not in page
     assert stage.json(f"/releases/{release_id}/entities/app:x", 503), "nobody knows what is in that wave"
 
 

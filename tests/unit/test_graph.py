@@ -144,7 +144,7 @@ def test_what_nothing_tells_the_kind_of_is_a_unit_of_work_and_no_trouble():
     ]
     assert [row.id for row in root.walk() if row.name != "Check it"] == [ROOT, "app:Prepare", "app:a", "app:Notify"]
     assert all(not flaw_of(row.id) for row in root.walk()), "each has an address"
-    assert [row.details.get("kind") for row in root.walk()][1:] == ["not known", "not known", None, "not known"]
+    assert [row.details.get("kind") for row in root.walk()][1:] == ["unknown", "unknown", None, "unknown"]
 
 
 def test_a_chain_of_thousands_is_no_deeper_than_a_page_can_show():

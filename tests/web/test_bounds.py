@@ -131,7 +131,7 @@ def test_of_requests_at_once_on_one_connection_a_few_wait_and_no_thousands(bound
         assert client.makefile("rb").read().count(b"HTTP/1.1 200 ") == MAX_PIPELINED + 1
     with connect(bounded) as client:
         client.sendall((HEAD + b"\r\n") * 5_000)
-        eventually(lambda: "it asks for too much at once" in bounded.log.read_text(), BOUND)
+        eventually(lambda: "too many pipelined requests" in bounded.log.read_text(), BOUND)
 
 
 def test_who_does_not_go_on_or_drips_is_not_waited_for(bounded: Served) -> None:
@@ -166,7 +166,7 @@ def test_who_takes_nothing_of_an_answer_is_dropped(bounded: Served) -> None:
         for reader in readers:
             reader.sendall(BUNDLE + b"\r\n")
             assert reader.recv(1)
-        eventually(lambda: bounded.log.read_text().count("it takes no answer"), BOUND)
+        eventually(lambda: bounded.log.read_text().count("response not read"), BOUND)
         eventually(lambda: all(is_reset(reader) for reader in readers), BOUND)
 
 
@@ -213,7 +213,7 @@ def test_a_long_table_is_for_who_reads_it_slowly_too_while_who_reads_nothing_is_
         assert rows == whole.splitlines()[:-1]
         assert json.loads(last)["end"]["missing"] == []
         log = served.log.read_text()
-        assert (log.count("client_dropped"), log.count("it takes no answer"), "Traceback" in log) == (1, 1, False)
+        assert (log.count("client_dropped"), log.count("response not read"), "Traceback" in log) == (1, 1, False)
 
 
 def test_a_stream_that_is_read_goes_on_while_one_that_is_not_ends() -> None:
@@ -243,7 +243,7 @@ def test_a_stream_that_is_read_goes_on_while_one_that_is_not_ends() -> None:
 
     with capture_logs() as logs:
         in_a_loop(partial(go, logs))
-    assert [(entry["event"], entry["reason"]) for entry in logs] == [("client_dropped", "it takes no answer")]
+    assert [(entry["event"], entry["reason"]) for entry in logs] == [("client_dropped", "response not read")]
 
 
 async def stream(_scope: Any, receive: Any, send: Any) -> None:

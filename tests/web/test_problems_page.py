@@ -50,8 +50,8 @@ def test_what_gave_up_stands_apart_from_what_is_retried_and_what_waits(page: Bea
     assert "next" in words(sections["retrying"].select_one(".cause-now"))
     assert rollouts.paused.removeprefix("release:") in words(sections["waiting"])
     numbers = [words(figure.select_one(".number")) for figure in page.select(".figure")]
-    assert numbers[0] == "1 gave up"
-    assert numbers[1] == "1 waiting for somebody"
+    assert numbers[0] == "1 failed"
+    assert numbers[1] == "1 waiting for approval"
     for link in page.select(".figure a"):
         assert page.find(id=str(link["href"])[1:]) is not None
 
@@ -106,8 +106,8 @@ def test_it_says_how_far_it_looked(page: BeautifulSoup, viewer: FlaskClient):
     seen = viewer.get("/api/problems").get_json()
     assert seen["relevant"] < seen["total"]
     looked = words(page.select_one(".looked"))
-    assert f"{seen['read']} of {seen['total']} releases were read" in looked
-    assert f"{seen['listed'] - seen['relevant']} that ended well, by somebody's hand, or longer ago" in looked
+    assert f"{seen['read']} of {seen['total']} releases: those in progress" in looked
+    assert f"{seen['listed'] - seen['relevant']} that succeeded, were cancelled, or ended earlier" in looked
 
 
 def test_the_header_leads_there_and_says_where_one_is(page: BeautifulSoup, viewer: FlaskClient, rollouts: Rollouts):

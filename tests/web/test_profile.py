@@ -80,7 +80,7 @@ def test_a_name_that_cannot_be_one_is_said_beside_the_field(logged_in: FlaskClie
     assert answer.status_code == 422
     field = soup(answer.text).select_one("[aria-invalid=true]")
     assert field["id"] == "name"
-    assert "The name must have at most 200 characters" in said_of(answer.text, "name")
+    assert "The name must have at most 200 printable characters" in said_of(answer.text, "name")
 
 
 def said_of(html: str, field: str) -> str:

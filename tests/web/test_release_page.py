@@ -190,4 +190,4 @@ def test_where_nothing_holds_it_up_the_page_says_how_far_it_is(viewer: FlaskClie
 
     eventually(lambda: re.fullmatch(r"Wave \S+ is in progress: \d+ of \d+ clusters? done\.", said(rollouts.moving)))
     assert said(rollouts.completed) == "Finished: 3 of 3 waves done."
-    assert said(rollouts.cancelled) == "Ended with 1 of 3 waves done."
+    assert said(rollouts.cancelled) == "Finished: 1 of 3 waves done."

@@ -55,7 +55,7 @@ def test_a_bar_says_the_same_in_words(viewer: FlaskClient, rollouts: Rollouts):
     assert "HealthCheckFailed" in words(wave.select_one(".name"))
     assert "HealthCheckFailed" in wave.select_one("svg.mark.failed title").text
     assert len(wave.select(".when time")) == 2
-    assert "never begun" in words(page.select('summary.wave[data-phase="cancelled"]')[0])
+    assert "never started" in words(page.select('summary.wave[data-phase="cancelled"]')[0])
 
 
 def test_a_retry_names_attempt_and_cause(viewer: FlaskClient, rollouts: Rollouts):
