@@ -20,6 +20,7 @@ from dashboard.demo.server import EmbeddedTemporal
 from tests.compiled import compile_once
 from tests.described import check_all_clients
 from tests.served import Served, account, serving
+from tests.shared import folder_of_run, shared
 from tests.stage import Stage, dashboard_for, logged_in, scripted_worker, shut
 from tests.waiting import eventually
 
@@ -79,18 +80,32 @@ def log_of_before() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def temporal_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a Temporal server that keeps its state in memory."""
-    log = tmp_path_factory.mktemp("temporal") / "temporal.log"
-    with EmbeddedTemporal(log=log, settings=SETTINGS) as temporal:
-        yield temporal.address
+    """The address of a Temporal server that keeps its state in memory, one for the whole run."""
+    folder = folder_of_run(tmp_path_factory)
+
+    @contextmanager
+    def started() -> Iterator[str]:
+        with EmbeddedTemporal(log=folder / "temporal.log", settings=SETTINGS) as temporal:
+            yield temporal.address
+
+    with shared(folder / "temporal", started) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
-def rollouts(temporal_address: str, sample_worker: SampleWorker) -> Iterator[Rollouts]:
+def rollouts(
+    temporal_address: str, sample_worker: SampleWorker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Rollouts]:
     """The sample rollouts, each where its role wants it. Two of them go on: `moving` and `thousand`."""
     ids = {sample.role: f"{sample.release_id}{sample.series or ''}" for sample in samples()}
-    with sample_worker(temporal_address):
-        yield Rollouts(temporal_address, **ids)
+
+    @contextmanager
+    def started() -> Iterator[str]:
+        with sample_worker(temporal_address):
+            yield temporal_address
+
+    with shared(folder_of_run(tmp_path_factory) / "samples", started) as address:
+        yield Rollouts(address, **ids)
 
 
 @pytest.fixture(scope="session")
@@ -106,8 +121,15 @@ def viewer(rollouts: Rollouts, tmp_path_factory: pytest.TempPathFactory) -> Iter
 @pytest.fixture(scope="session")
 def task_queue(temporal_address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A task queue whose worker runs scripted releases."""
-    name = f"scripted-{uuid4().hex[:8]}"
-    with scripted_worker(temporal_address, name, tmp_path_factory.mktemp("scripted") / "worker.log"):
+    folder = folder_of_run(tmp_path_factory)
+
+    @contextmanager
+    def started() -> Iterator[str]:
+        name = f"scripted-{uuid4().hex[:8]}"
+        with scripted_worker(temporal_address, name, folder / "scripted.log"):
+            yield name
+
+    with shared(folder / "scripted", started) as name:
         yield name
 
 

@@ -42,8 +42,9 @@ RUNNING: list["Postgres"] = []
 class Postgres:
     """A server that runs, and databases in it."""
 
-    def __init__(self, folder: Path, user: str) -> None:
-        self.port = ports.find_free()
+    def __init__(self, folder: Path, user: str, port: int | None = None, made: str = MADE) -> None:
+        self.port = port or ports.find_free()
+        self.made = made
         self._folder = folder
         self._user = user
         self._emptying: Connection | None = None
@@ -110,14 +111,14 @@ class Postgres:
     def emptied(self) -> str:
         """The URL of the database with the tables of today, which are empty: quicker than a new one for each test."""
         if self._emptying is None:
-            self._emptying = create_engine(self.url(MADE), isolation_level="AUTOCOMMIT").connect()
+            self._emptying = create_engine(self.url(self.made), isolation_level="AUTOCOMMIT").connect()
             # As a replica it asks no triggers: one of them keeps the audit log.
             self._emptying.exec_driver_sql("SET session_replication_role = replica")
         # TRUNCATE makes new files, which takes ten times as long as to delete a few rows.
         deletions = [f"DELETE FROM {table}" for table in Base.metadata.tables]
         counts = "SELECT setval(sequencename::text::regclass, 1, false) FROM pg_sequences"
         self._emptying.exec_driver_sql(";".join([*deletions, counts]))
-        return self.url(MADE)
+        return self.url(self.made)
 
     @contextmanager
     def locking(self, *tables: str, database: str = MADE) -> Iterator[None]:
@@ -134,13 +135,13 @@ class Postgres:
             self._emptying.close()
             self._emptying.engine.dispose()
 
-    def make(self, name: str) -> None:
-        """Make a database with the tables of today."""
-        self.run(f"CREATE DATABASE {name}")
-        accounts = Accounts(self.url(name))
+    def make(self) -> None:
+        """Make the database with the tables of today."""
+        self.run(f"CREATE DATABASE {MADE}")
+        accounts = Accounts(self.url(MADE))
         accounts.upgrade()
         accounts.close()
-        self.run(TOLD_TIME, f"ALTER DATABASE {name} SET search_path = public, pg_catalog", database=name)
+        self.run(TOLD_TIME, database=MADE)
 
     def tell_time(self, now: datetime | None) -> None:
         """Let it be this moment, and no other, in the database with the tables of today; or what it is."""
@@ -171,15 +172,26 @@ def running() -> Iterator[Postgres]:
         subprocess.run(initdb, stdin=subprocess.DEVNULL, capture_output=True, cwd="/", timeout=120, check=True)
         try:
             postgres.start()
-            postgres.make(MADE)
-            RUNNING.append(postgres)
+            postgres.make()
             yield postgres
-            RUNNING.remove(postgres)
-            postgres.close()
         finally:
             postgres.stop()
     finally:
         shutil.rmtree(folder)
+
+
+@contextmanager
+def own_database(port: int) -> Iterator[Postgres]:
+    """The server that runs at this port, with a database for this process alone."""
+    postgres = Postgres(Path("/nowhere"), _unprivileged(), port, f"{MADE}_{os.getpid()}")
+    postgres.run(
+        f"CREATE DATABASE {postgres.made} TEMPLATE {MADE}",
+        f"ALTER DATABASE {postgres.made} SET search_path = public, pg_catalog",
+    )
+    RUNNING.append(postgres)
+    yield postgres
+    RUNNING.remove(postgres)
+    postgres.close()
 
 
 def binaries() -> Path | None:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,8 +17,9 @@ from dashboard.app import create_app
 from dashboard.settings import Settings
 from dashboard.web.services import services
 from tests.oidc_provider import OpenIdProvider, provided
-from tests.postgres import Postgres, binaries, running
+from tests.postgres import Postgres, binaries, own_database, running
 from tests.ready import make_ready
+from tests.shared import folder_of_run, shared
 from tests.stage import CHEAP, UNHURRIED
 
 EMAIL = "rita@example.com"
@@ -26,10 +27,17 @@ PASSWORD = "correct horse battery"
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """PostgreSQL, one for the whole run, and in it a database for this process."""
     if binaries() is None and os.environ.get("CI") != "true":
         pytest.skip("PostgreSQL is not installed: run `make postgres`")
-    with running() as postgres:
+
+    @contextmanager
+    def started() -> Iterator[str]:
+        with running() as postgres:
+            yield str(postgres.port)
+
+    with shared(folder_of_run(tmp_path_factory) / "postgres", started) as port, own_database(int(port)) as postgres:
         yield postgres
 
 
