@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from math import inf
 from pathlib import Path
@@ -15,6 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from pydantic import SecretStr
 from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError
 from werkzeug.test import TestResponse
 
 from dashboard.accounts.models import Role
@@ -52,6 +53,7 @@ class Stage:
         self.prefix = f"release:{uuid4().hex[:8]}"
         self._loop = LoopThread()
         self._client: Client | None = None
+        self._started: set[str] = set()
         self._folder = folder
         self._max_age = max_age
         self.show(f"WorkflowId STARTS_WITH '{self.prefix}'")
@@ -64,6 +66,12 @@ class Stage:
             self.address, self._folder, release_filter, timeout=timeout, entity_map=entity_map, max_age=self._max_age
         )
         self.browser = logged_in(self.app)
+
+    async def _terminate(self, client: Client) -> None:
+        for release_id in self._started:
+            # It may have ended, or be gone.
+            with suppress(RPCError):
+                await client.get_workflow_handle(release_id).terminate()
 
     def run(self, make: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
         """Do something with a client of the test's own."""
@@ -78,6 +86,7 @@ class Stage:
         """Start a release that answers its queries so; returns its id."""
         release_id = f"{self.prefix}-{name}"
         queue = task_queue or self.task_queue
+        self._started.add(release_id)
         self.run(
             lambda client: client.start_workflow("ScriptedRelease", answers, id=release_id, task_queue=queue, **options)
         )
@@ -88,6 +97,7 @@ class Stage:
         release_id = f"{self.prefix}-{name}"
         options = {"task_queue": self.task_queue} | options
         plan = {"children": list(children)}
+        self._started.add(release_id)
         self.run(lambda client: client.start_workflow(kind, plan, id=release_id, **options))
         return release_id
 
@@ -131,7 +141,8 @@ class Stage:
         return found
 
     def close(self) -> None:
-        """End the threads of the test's client and the dashboard's."""
+        """End its releases, which would keep Temporal busy, and the threads of client and dashboard."""
+        self.run(self._terminate)
         self._loop.stop()
         shut(self.app)
 

@@ -18,7 +18,7 @@ from temporalio.service import RPCError
 from dashboard import ports
 from dashboard.demo.server import EmbeddedTemporal
 from dashboard.live.watched import Watched
-from tests.every_page import ANSWERS, ask_everything, pages_of
+from tests.every_page import ANSWERS, BOUND, ask_everything, pages_of
 from tests.integration.test_watching import Heard, watching
 from tests.silence import Relay
 from tests.stage import EMAIL, PASSWORD, Stage, dashboard_for, logged_in, scripted_worker, shut
@@ -84,7 +84,7 @@ def test_a_dashboard_that_starts_without_temporal_says_so_and_recovers(tmp_path:
     app = dashboard_for(temporal.address, tmp_path, "WorkflowType = 'ReleaseWorkflow'")
     browser = logged_in(app)
     assert browser.get("/health").status_code == 200
-    answers = ask_everything(app, browser, pages_of("release:x")[:-1])
+    answers = ask_everything(app, browser, pages_of("release:x")[:-1], BOUND)
     assert (answers.statuses, answers.codes) == ({503}, {"temporal_unavailable"})
     for answer in (*answers.pages.values(), *answers.twins.values()):
         assert int(answer.headers["Retry-After"]) > 0
@@ -113,7 +113,7 @@ def test_temporal_killed_midway_leaves_the_last_known_marked_and_comes_back(
     good = stage.json(paths[1])
     own_temporal.stop(seconds=0)
     eventually(lambda: all_stale(stage, paths), 60)
-    answers = ask_everything(stage.app, stage.browser, paths)
+    answers = ask_everything(stage.app, stage.browser, paths, BOUND)
     assert answers.statuses == {200}
     for path in paths:
         twin = answers.twins[path].get_json()
@@ -133,7 +133,7 @@ def test_a_frozen_temporal_costs_nobody_more_than_the_deadline(own_temporal: Emb
     unseen = pages_of("release:unseen", "app:unseen")[1:5]
     with frozen(own_temporal):
         with ThreadPoolExecutor(1) as pool:
-            asking = pool.submit(ask_everything, stage.app, stage.browser, (*seen, *unseen))
+            asking = pool.submit(ask_everything, stage.app, stage.browser, (*seen, *unseen), BOUND)
             healthy: list[float] = []
             logins: list[float] = []
             while not asking.done() or len(logins) < TRIES:
@@ -147,7 +147,7 @@ def test_a_frozen_temporal_costs_nobody_more_than_the_deadline(own_temporal: Emb
         assert statistics.median_low(healthy) < MOMENT
         assert statistics.median_low(logins) < MOMENT
         eventually(lambda: all_stale(stage, seen), 60)
-        answers = ask_everything(stage.app, stage.browser, (*seen, *unseen))
+        answers = ask_everything(stage.app, stage.browser, (*seen, *unseen), BOUND)
         assert {answers.twins[path].get_json()["error"]["code"] for path in unseen} == {"temporal_timed_out"}
         assert all("Temporal did not respond in time" in page.text for page in answers.pages.values())
     eventually(lambda: all_fresh(stage, seen), RECOVERY)

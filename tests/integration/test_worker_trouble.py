@@ -7,7 +7,7 @@ import pytest
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetStickyTaskQueueRequest
 
-from tests.every_page import ANSWERS, Answers, ask_everything, pages_of
+from tests.every_page import ANSWERS, BOUND, Answers, ask_everything, pages_of
 from tests.rollout_makers import hierarchy
 from tests.stage import Stage, scripted_worker
 from tests.waiting import eventually
@@ -29,7 +29,7 @@ def stage(unhurried_stage: Stage) -> Stage:
 def asked(stage: Stage, release_id: str) -> Answers:
     """Every page of a release that is in the list by now."""
     stage.listed(release_id.removeprefix(f"{stage.prefix}-"))
-    return ask_everything(stage.app, stage.browser, pages_of(release_id))
+    return ask_everything(stage.app, stage.browser, pages_of(release_id), BOUND)
 
 
 def forget_the_worker(stage: Stage, release_id: str) -> None:
@@ -115,7 +115,7 @@ def test_a_slow_worker_costs_nobody_more_than_the_deadline(stage: Stage, tmp_pat
         names = [f"slow-{number}" for number in range(3)]
         ids = [stage.start(name, in_trouble({"slow": 3.0}), task_queue=queue) for name in names]
         stage.listed(*names)
-        found = ask_everything(stage.app, stage.browser, pages_of(ids[0]))
+        found = ask_everything(stage.app, stage.browser, pages_of(ids[0]), BOUND)
         items = found.twins["/releases?page_size=100"].get_json()["items"]
         assert {item["problem"]["code"] for item in items} == {"query_timed_out"}
         assert [item["phase"] for item in items] == ["running"] * 3
@@ -137,7 +137,7 @@ def test_a_worker_that_goes_is_noticed_within_10_seconds_and_its_return_within_5
     # Nothing happens in the release: that nobody works for it has to be found out all the same.
     eventually(lambda: stage.json(path)["stale"], 10 - (time.monotonic() - gone))
     eventually(lambda: stage.listed("orphan")["orphan"]["problem"], 10 - (time.monotonic() - gone))
-    found = ask_everything(stage.app, stage.browser, pages_of(release_id))
+    found = ask_everything(stage.app, stage.browser, pages_of(release_id), BOUND)
     assert found.statuses == {200}
     for path in pages_of(release_id)[1:4]:
         twin = found.twins[path].get_json()
