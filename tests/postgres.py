@@ -22,8 +22,12 @@ from dashboard.accounts.store import Accounts
 from dashboard.demo.children import Child, spawn, stop
 from tests.waiting import eventually
 
-# For tests whose fixture `settings` says where the accounts are.
+# For tests whose fixture `settings` says where the accounts are: of what has SQL, locks or clocks of its own on each.
 ON_EVERY_DATABASE = pytest.mark.parametrize("settings", ["sqlite", "postgresql"], indirect=True)
+# The same for what both are asked alike: `make test` is content with SQLite.
+ON_EVERY_DATABASE_IN_FULL = pytest.mark.parametrize(
+    "settings", ["sqlite", pytest.param("postgresql", marks=pytest.mark.full)], indirect=True
+)
 
 # Nothing of it is to outlive the tests.
 FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=200"

@@ -11,9 +11,9 @@ from dashboard.accounts.models import Role
 from dashboard.accounts.passwords import Passwords
 from dashboard.accounts.store import Accounts, EmailTaken, UserRefused, UserUnknown
 from dashboard.settings import Settings
-from tests.postgres import ON_EVERY_DATABASE
+from tests.postgres import ON_EVERY_DATABASE_IN_FULL
 
-pytestmark = ON_EVERY_DATABASE
+pytestmark = ON_EVERY_DATABASE_IN_FULL
 
 EMAIL = "rita@example.com"
 PASSWORD = "correct horse battery"

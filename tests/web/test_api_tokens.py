@@ -15,7 +15,7 @@ from dashboard.accounts.models import ApiTokenRow, Role, User
 from dashboard.accounts.store import Accounts
 from dashboard.settings import Settings
 from tests.clocks import travel
-from tests.postgres import ON_EVERY_DATABASE
+from tests.postgres import ON_EVERY_DATABASE_IN_FULL
 
 PASSWORD = "correct horse battery"
 
@@ -41,7 +41,7 @@ def opens(app: Flask, token: str) -> bool:
     return status == 200
 
 
-@ON_EVERY_DATABASE
+@ON_EVERY_DATABASE_IN_FULL
 def test_it_works(app: Flask, logged_in: FlaskClient, user: User):
     answer = logged_in.post("/api/tokens", json={"name": "Deploy job", "days": 30})
     made = answer.get_json()
@@ -138,7 +138,7 @@ def test_a_token_opens_no_pages_and_does_not_ride_on_a_cookie(app: Flask, logged
     assert logged_in.get("/api/auth/me", headers=sends(f"{token}x")).status_code == 401, "the token sent is what counts"
 
 
-@ON_EVERY_DATABASE
+@ON_EVERY_DATABASE_IN_FULL
 def test_revoking_ends_a_token_at_once_for_good(app: Flask, logged_in: FlaskClient):
     token, other = make(logged_in), make(logged_in)
     (_, first) = logged_in.get("/api/tokens").get_json()["tokens"]
@@ -173,7 +173,7 @@ def test_a_token_ends_when_it_said(app: Flask, api_tokens: ApiTokens, user: User
         assert [token.valid for token in api_tokens.of(user)] in ([True, False], [False, True])
 
 
-@ON_EVERY_DATABASE
+@ON_EVERY_DATABASE_IN_FULL
 @pytest.mark.parametrize("act", ["disable", "set_password", "enable"])
 def test_what_ends_the_sessions_of_its_maker_ends_a_token_for_good(
     app: Flask, logged_in: FlaskClient, accounts: Accounts, user: User, act: str
@@ -191,7 +191,7 @@ def test_what_ends_the_sessions_of_its_maker_ends_a_token_for_good(
     assert not ApiTokens(accounts.session).of(user)[0].valid
 
 
-@ON_EVERY_DATABASE
+@ON_EVERY_DATABASE_IN_FULL
 def test_a_login_from_before_a_change_of_password_makes_no_token(accounts: Accounts, api_tokens: ApiTokens, user: User):
     accounts.set_password(user.email, "another long password")
     with pytest.raises(TooManyTokens):
@@ -203,7 +203,7 @@ def test_a_login_from_before_a_change_of_password_makes_no_token(accounts: Accou
     assert api_tokens.of(user) == []
 
 
-@ON_EVERY_DATABASE
+@ON_EVERY_DATABASE_IN_FULL
 def test_each_has_so_many_and_no_more_however_many_are_made_at_once(
     accounts: Accounts, api_tokens: ApiTokens, user: User
 ):
@@ -244,7 +244,7 @@ def test_nobody_sees_or_ends_the_tokens_of_others(app: Flask, logged_in: FlaskCl
     assert opens(app, token)
 
 
-@ON_EVERY_DATABASE
+@ON_EVERY_DATABASE_IN_FULL
 def test_the_last_use_is_noted_seldom_so_that_answers_can_be_given_again(
     accounts: Accounts, api_tokens: ApiTokens, user: User
 ):

@@ -20,7 +20,7 @@ from sqlalchemy import make_url, text
 from dashboard.accounts.models import Role, User
 from dashboard.accounts.store import Accounts
 from dashboard.settings import Settings
-from tests.postgres import ON_EVERY_DATABASE
+from tests.postgres import ON_EVERY_DATABASE_IN_FULL
 from tests.served import Served, serving
 from tests.stage import EMAIL, PASSWORD
 
@@ -270,7 +270,7 @@ def break_every_user(accounts: Accounts, served: Served, session: dict[str, str]
     assert statuses == [500] * 4
 
 
-@ON_EVERY_DATABASE
+@ON_EVERY_DATABASE_IN_FULL
 def test_no_secret_is_in_the_log_or_in_the_audit(
     served: Served, settings: Settings, accounts: Accounts, tmp_path: Path
 ):

@@ -210,8 +210,8 @@ def test_no_cell_of_a_table_is_a_formula_and_no_row_is_two(admin: FlaskClient, a
     assert answer.headers["Content-Disposition"].startswith('attachment; filename="audit-')
 
 
-# Watching each line would double what these many rows take; smaller tables go through the same lines.
-@pytest.mark.no_cover
+# Smaller tables go through the same lines; so many rows take seconds.
+@pytest.mark.full
 def test_a_table_ends_at_its_bound_and_says_where_it_goes_on(accounts: Accounts):
     write(accounts, "logout")
     with accounts.session() as session:

@@ -18,10 +18,10 @@ from dashboard.accounts.models import Role, User
 from dashboard.accounts.store import Accounts, EmailTaken
 from dashboard.settings import Settings
 from dashboard.web.floods import MOST, Floods
-from tests.postgres import ON_EVERY_DATABASE
+from tests.postgres import ON_EVERY_DATABASE_IN_FULL
 from tests.web.conftest import PASSWORD
 
-pytestmark = ON_EVERY_DATABASE
+pytestmark = ON_EVERY_DATABASE_IN_FULL
 
 
 def written(accounts: Accounts, *events: Event) -> list[Entry]:

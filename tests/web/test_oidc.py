@@ -14,13 +14,13 @@ from structlog.testing import capture_logs
 from dashboard.accounts.store import Accounts
 from tests.clocks import travel
 from tests.oidc_provider import KEYS, TOKEN, OpenIdProvider, query_of, sent_back, sign_on
-from tests.postgres import ON_EVERY_DATABASE
+from tests.postgres import ON_EVERY_DATABASE_IN_FULL
 from tests.web.signed_on import EMAIL, PASSWORD, events, me
 
 BACK = "/login/oidc/callback"
 
 
-@ON_EVERY_DATABASE
+@ON_EVERY_DATABASE_IN_FULL
 def test_it_works(visitor: FlaskClient, accounts: Accounts):
     answer = sign_on(visitor, "/releases?page=2")
     found = me(visitor)

@@ -15,7 +15,7 @@ from dashboard.accounts.throttle import MOST_OF_ADDRESS
 from dashboard.oidc.flow import MOST_AT_ONCE
 from tests.clocks import travel
 from tests.oidc_provider import TOKEN, OpenIdProvider, query_of, sent_back, sign_on
-from tests.postgres import ON_EVERY_DATABASE
+from tests.postgres import ON_EVERY_DATABASE_IN_FULL
 from tests.web.refused import BACK, check_refused, failures, is_in, said
 from tests.web.signed_on import events
 
@@ -98,7 +98,7 @@ def test_a_login_that_was_disturbed_can_still_be_finished(visitor: FlaskClient):
     assert visitor.get(sent_back(begun.location)).status_code == 303
 
 
-@ON_EVERY_DATABASE
+@ON_EVERY_DATABASE_IN_FULL
 def test_an_answer_counts_once_for_a_copy_of_the_cookie_too(sign_on_app: Callable[..., Flask], accounts: Accounts):
     app = sign_on_app()
     browser, copy = app.test_client(), app.test_client()
@@ -113,7 +113,7 @@ def test_an_answer_counts_once_for_a_copy_of_the_cookie_too(sign_on_app: Callabl
     check_refused(answer, 401, "used_before", copy, accounts, users=1)
 
 
-@ON_EVERY_DATABASE
+@ON_EVERY_DATABASE_IN_FULL
 def test_of_two_answers_at_the_same_moment_one_counts(sign_on_app: Callable[..., Flask]):
     app = sign_on_app()
     first = app.test_client()
@@ -201,7 +201,7 @@ def fail(app: Flask, count: int, address: str = "192.0.2.1") -> list[int]:
     return statuses
 
 
-@ON_EVERY_DATABASE
+@ON_EVERY_DATABASE_IN_FULL
 def test_a_flood_of_answers_is_stopped_and_reaches_the_provider_no_more(
     provider: OpenIdProvider, sign_on_app: Callable[..., Flask], accounts: Accounts
 ):

@@ -12,12 +12,12 @@ from dashboard.accounts.identities import Identities
 from dashboard.accounts.models import Role
 from dashboard.accounts.store import Accounts
 from tests.oidc_provider import OpenIdProvider, sign_on
-from tests.postgres import ON_EVERY_DATABASE
+from tests.postgres import ON_EVERY_DATABASE_IN_FULL
 from tests.web.refused import said
 from tests.web.signed_on import EMAIL, PASSWORD, events, me
 
 
-@ON_EVERY_DATABASE
+@ON_EVERY_DATABASE_IN_FULL
 def test_somebody_is_known_by_their_subject_whatever_their_address(
     provider: OpenIdProvider, visitor: FlaskClient, accounts: Accounts
 ):
@@ -33,7 +33,7 @@ def test_somebody_is_known_by_their_subject_whatever_their_address(
     assert len(accounts.all()) == 1
 
 
-@ON_EVERY_DATABASE
+@ON_EVERY_DATABASE_IN_FULL
 def test_another_subject_is_another_user(provider: OpenIdProvider, visitor: FlaskClient, accounts: Accounts):
     sign_on(visitor)
     visitor.post("/logout")
@@ -50,7 +50,7 @@ def test_no_password_lets_in_who_has_none(visitor: FlaskClient, accounts: Accoun
     assert accounts.authenticate(EMAIL, accounts.no_password) is None
 
 
-@ON_EVERY_DATABASE
+@ON_EVERY_DATABASE_IN_FULL
 def test_a_user_of_the_same_verified_address_is_the_same(visitor: FlaskClient, accounts: Accounts):
     user = accounts.add(EMAIL.upper(), PASSWORD, role=Role.admin)
     sign_on(visitor)
@@ -62,7 +62,7 @@ def test_a_user_of_the_same_verified_address_is_the_same(visitor: FlaskClient, a
     assert accounts.authenticate(EMAIL, PASSWORD) is not None, "the password stays"
 
 
-@ON_EVERY_DATABASE
+@ON_EVERY_DATABASE_IN_FULL
 def test_a_verified_address_that_only_looks_the_same_is_nobody_elses(
     provider: OpenIdProvider, sign_on_app: Callable[..., Flask], accounts: Accounts
 ):
@@ -108,7 +108,7 @@ def test_an_address_that_is_not_verified_is_never_linked(
     assert events(accounts)[-1][0] == "login_failed"
 
 
-@ON_EVERY_DATABASE
+@ON_EVERY_DATABASE_IN_FULL
 def test_who_has_been_given_somebodys_old_address_is_not_them(
     provider: OpenIdProvider, visitor: FlaskClient, accounts: Accounts
 ):
@@ -132,7 +132,7 @@ def test_where_the_provider_does_not_say_whether_it_is_verified_a_new_user_is_ad
     assert sign_on(visitor).status_code == 303
 
 
-@ON_EVERY_DATABASE
+@ON_EVERY_DATABASE_IN_FULL
 def test_a_disabled_user_stays_out(visitor: FlaskClient, accounts: Accounts):
     sign_on(visitor)
     accounts.disable(EMAIL)
@@ -144,7 +144,7 @@ def test_a_disabled_user_stays_out(visitor: FlaskClient, accounts: Accounts):
     assert '"reason": "disabled"' in events(accounts)[-1][2]
 
 
-@ON_EVERY_DATABASE
+@ON_EVERY_DATABASE_IN_FULL
 def test_without_a_role_for_new_users_those_alone_get_in_whom_an_admin_has_added(
     sign_on_app: Callable[..., Flask], accounts: Accounts
 ):
@@ -175,7 +175,7 @@ def test_the_role_is_the_highest_that_a_claim_gives_and_follows_it(
     assert [event for event, *_ in events(accounts)].count("role_changed") == 2
 
 
-@ON_EVERY_DATABASE
+@ON_EVERY_DATABASE_IN_FULL
 def test_another_role_ends_the_sessions_that_had_the_one_before(
     provider: OpenIdProvider, sign_on_app: Callable[..., Flask]
 ):

@@ -17,10 +17,10 @@ from dashboard.accounts.sessions import Sessions
 from dashboard.accounts.store import Accounts, EmailTaken
 from dashboard.settings import Settings
 from dashboard.web.services import services
-from tests.postgres import ON_EVERY_DATABASE
+from tests.postgres import ON_EVERY_DATABASE_IN_FULL
 from tests.web.test_sessions import change as do_to_the_database
 
-pytestmark = ON_EVERY_DATABASE
+pytestmark = ON_EVERY_DATABASE_IN_FULL
 
 PASSWORD = "correct horse battery"
 ADA, INA, BOB = "ada@example.com", "ina@example.com", "bob@example.com"

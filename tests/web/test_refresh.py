@@ -19,7 +19,7 @@ from dashboard.accounts.tokens import InvalidToken
 from dashboard.app import create_app
 from dashboard.settings import Settings
 from tests.clocks import travel
-from tests.postgres import ON_EVERY_DATABASE
+from tests.postgres import ON_EVERY_DATABASE_IN_FULL
 
 PASSWORD = "correct horse battery"
 LIFETIME = timedelta(days=30)
@@ -44,7 +44,7 @@ def refresh(client: FlaskClient, token: str, status: int = 200) -> dict[str, str
     return said
 
 
-@ON_EVERY_DATABASE
+@ON_EVERY_DATABASE_IN_FULL
 def test_it_works(client: FlaskClient, user: User):
     first = log_in(client)
     assert first["refresh_token"].startswith("rdr_")
@@ -69,7 +69,7 @@ def test_only_a_login_says_that_a_password_was_given(client: FlaskClient, user: 
     assert [claim.get("amr") for claim in claims] == [["pwd"], None]
 
 
-@ON_EVERY_DATABASE
+@ON_EVERY_DATABASE_IN_FULL
 def test_using_one_twice_ends_its_family_and_no_other(client: FlaskClient, user: User):
     first, elsewhere = log_in(client), log_in(client)
     second = refresh(client, first["refresh_token"])
@@ -83,7 +83,7 @@ def test_using_one_twice_ends_its_family_and_no_other(client: FlaskClient, user:
     refresh(client, elsewhere["refresh_token"])
 
 
-@ON_EVERY_DATABASE
+@ON_EVERY_DATABASE_IN_FULL
 def test_an_older_one_of_the_family_ends_it_too(client: FlaskClient, user: User):
     first = log_in(client)
     second = refresh(client, first["refresh_token"])
@@ -93,7 +93,7 @@ def test_an_older_one_of_the_family_ends_it_too(client: FlaskClient, user: User)
     refresh(client, third["refresh_token"], 401)
 
 
-@ON_EVERY_DATABASE
+@ON_EVERY_DATABASE_IN_FULL
 def test_of_many_at_the_same_moment_one_wins_and_the_family_ends(
     settings: Settings, accounts: Accounts, open_accounts: Callable[..., Accounts], user: User
 ):
@@ -116,7 +116,7 @@ def test_of_many_at_the_same_moment_one_wins_and_the_family_ends(
             several[1].renew(won)
 
 
-@ON_EVERY_DATABASE
+@ON_EVERY_DATABASE_IN_FULL
 @pytest.mark.parametrize("act", ["disable", "set_password", "enable"])
 def test_what_ends_sessions_ends_refresh_tokens(client: FlaskClient, accounts: Accounts, user: User, act: str):
     pair = log_in(client)

@@ -14,7 +14,7 @@ from dashboard.accounts.kept import MAX_STARS, MAX_VIEWS, Kept, KeptRefused
 from dashboard.accounts.models import User
 from dashboard.accounts.store import Accounts
 from dashboard.settings import Settings
-from tests.postgres import ON_EVERY_DATABASE
+from tests.postgres import ON_EVERY_DATABASE_IN_FULL
 from tests.web.conftest import PASSWORD
 
 # Every way to change what is kept: method, path, and what a form or a script sends.
@@ -290,7 +290,7 @@ def test_when_the_accounts_fail_the_page_of_the_error_is_whole(logged_in: FlaskC
     assert 'data-zone=""' in answer.text
 
 
-@ON_EVERY_DATABASE
+@ON_EVERY_DATABASE_IN_FULL
 def test_what_is_one_too_many_is_refused(accounts: Accounts, user: User):
     kept = Kept(accounts)
     for number in range(MAX_VIEWS):

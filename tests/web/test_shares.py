@@ -25,7 +25,7 @@ from dashboard.streams import CHANNELS_PER_USER
 from dashboard.web.services import services
 from dashboard.web.shares import BOUNDED_ELSEWHERE, COUNTED, Share
 from tests.fake_source import FakeSource
-from tests.postgres import ON_EVERY_DATABASE
+from tests.postgres import ON_EVERY_DATABASE_IN_FULL
 from tests.waiting import in_a_loop
 from tests.web.conftest import PASSWORD
 from tests.web.test_waiting import Counted
@@ -315,7 +315,7 @@ DRIVEN: dict[Share, Callable[[Place], None]] = {
 }
 
 
-@ON_EVERY_DATABASE
+@ON_EVERY_DATABASE_IN_FULL
 @pytest.mark.parametrize("share", Share)
 def test_one_user_who_has_all_of_a_share_is_refused_and_another_notices_nothing(place: Place, share: Share):
     DRIVEN[share](place)
