@@ -188,17 +188,22 @@ def sample_worker(tmp_path_factory: pytest.TempPathFactory) -> SampleWorker:
 def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
     """Mark every test with the name of its folder, but for those that `make test` leaves to the night.
 
-    So `-m web` is quick as well. What runs when a browser asks has tests of its own: to count its lines again would
-    make those of the browser a third slower.
+    Who asks for Temporal is of `integration`, wherever it stands, so that `-m "unit or web"` starts none. What runs
+    when a browser asks has tests of its own: to count its lines again would make those of the browser a third slower.
     """
     known = {line.partition(":")[0] for line in config.getini("markers")}
     for item in items:
-        if TESTS / "browser" in item.path.parents:
+        if TESTS not in item.path.parents:
+            continue
+        folders = set(item.path.relative_to(TESTS).parts[:-1])
+        if "browser" in folders:
             item.add_marker("no_cover")
-        if TESTS in item.path.parents and not any(map(item.get_closest_marker, NIGHTLY)):
-            for folder in item.path.relative_to(TESTS).parts[:-1]:
-                if folder in known:
-                    item.add_marker(folder)
+        if any(map(item.get_closest_marker, NIGHTLY)):
+            continue
+        if "web" in folders and "temporal_address" in getattr(item, "fixturenames", ()):
+            folders = {"integration"}
+        for folder in folders & known:
+            item.add_marker(folder)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

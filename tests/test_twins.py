@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from dashboard.web.routes import twins
 from tests.conftest import Rollouts
 
-pytestmark = pytest.mark.web
+pytestmark = pytest.mark.integration
 
 Row = tuple[str, str, str]
 FILTERED = (
