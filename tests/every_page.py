@@ -55,8 +55,10 @@ def pages_of(release_id: str, entity_id: str = "app:a0-0") -> tuple[str, ...]:
 
 # Pages of what is kept here, for which Temporal is not asked. Those of users are for admins; of one that is there,
 # `tests/browser/test_people.py` looks at the page.
-OWN_PAGES = ("/settings", "/profile", "/screens", "/tokens", "/badges?release=release:x")
-OWN_PAGES += ("/audit", "/users", "/users/nobody")
+OWN_PAGES = (
+    *("/settings", "/profile", "/screens", "/tokens", "/badges?release=release:x"),
+    *("/audit", "/users", "/users/nobody"),
+)
 # Pages that a program of somebody else's draws, and the element in which it does. There it has faults of its own:
 # Swagger UI a second <main>, headings that leave out a level, a list without a name, buttons in buttons, small links,
 # Redoc text of little contrast, and no landmarks around what is not its menu. What is beside it has to be without any.

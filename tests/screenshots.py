@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 from PIL import Image
 from playwright.sync_api import Browser, Page
@@ -133,7 +133,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         pages = addresses(folder)
-        with sample_dashboard(folder) as served, launched(cast(str, installed() or sys.exit("No Chromium"))) as browser:
+        with sample_dashboard(folder) as served, launched(installed() or sys.exit("No Chromium")) as browser:
             take_all(browser, f"http://127.0.0.1:{served.port}", pages)
     renew_those_of_the_readme()
     sys.stdout.write(f"{len(list(FOLDER.glob('*.png')))} pictures in {FOLDER} ({time.monotonic() - began:.0f} s)\n")

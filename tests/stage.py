@@ -56,12 +56,15 @@ class Stage:
         self._started: set[str] = set()
         self._folder = folder
         self._max_age = max_age
+        self._shown = False
+        self.app: Flask
         self.show(f"WorkflowId STARTS_WITH '{self.prefix}'")
 
     def show(self, release_filter: str, timeout: float = TIMEOUT, entity_map: EntityMap | None = None) -> None:
         """Look with a dashboard that lists these releases."""
-        if hasattr(self, "app"):
+        if self._shown:
             shut(self.app)
+        self._shown = True
         self.app = dashboard_for(
             self.address, self._folder, release_filter, timeout=timeout, entity_map=entity_map, max_age=self._max_age
         )

@@ -50,7 +50,12 @@ def tell(stage: Stage, release: str, state: str) -> None:
 def asked_of(page: Page) -> list[Request]:
     """The requests of a page from now on, but for the icon that the browser puts into its tab."""
     asked: list[Request] = []
-    page.on("request", lambda request: "/icons/" in request.url or asked.append(request))
+
+    def note(request: Request) -> None:
+        if "/icons/" not in request.url:
+            asked.append(request)
+
+    page.on("request", note)
     return asked
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Request, expect
 
 from dashboard.web.services import services
 from tests.browser.axe import LOOKS, violations
@@ -46,7 +46,12 @@ def page(app: Flask, chromium: Browser, request: pytest.FixtureRequest) -> Itera
 @pytest.mark.parametrize("page", [True, False], indirect=True, ids=["with JavaScript", "without"])
 def test_the_button_leads_over_the_providers_page_to_where_somebody_wanted_to_go(page: Page):
     sites = []
-    page.on("request", lambda request: BACK in request.url and sites.append(request.all_headers()["sec-fetch-site"]))
+
+    def note(request: Request) -> None:
+        if BACK in request.url:
+            sites.append(request.all_headers()["sec-fetch-site"])
+
+    page.on("request", note)
     page.goto("/settings")
     page.get_by_role("link", name="Sign in with Example").click()
     expect(page).to_have_title("Provider")

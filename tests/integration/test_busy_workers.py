@@ -22,8 +22,8 @@ def tag() -> str:
 def start_plan(stage: Stage, name: str, **plan: Any) -> str:
     """Start a release that answers no query and does what this plan says; returns its id."""
     release_id = f"{stage.prefix}-{name}"
-    start = {"id": release_id, "task_queue": stage.task_queue}
-    stage.run(lambda client: client.start_workflow("TreeRelease", plan, **start))
+    queue = stage.task_queue
+    stage.run(lambda client: client.start_workflow("TreeRelease", plan, id=release_id, task_queue=queue))
     return release_id
 
 

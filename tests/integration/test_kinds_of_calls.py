@@ -54,7 +54,7 @@ def hanging(gate: CountingGate) -> Iterator[Hanging]:
 
 
 @pytest.fixture
-def behind(unhurried_stage: Stage, gate: CountingGate, tmp_path: Path) -> Iterator[Stage]:
+def behind(unhurried_stage: Stage, gate: CountingGate, tmp_path: Path) -> Stage:
     """The stage, shown by a dashboard that asks through the gate."""
     stage = unhurried_stage
     shut(stage.app)

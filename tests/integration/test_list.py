@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from temporalio.client import Client as Connected
 
 from dashboard.domain.entities import Status
-from dashboard.domain.filters import MalformedFilter, ReleaseFilter, Slice
+from dashboard.domain.filters import REACH, MalformedFilter, ReleaseFilter, Slice
 from dashboard.temporal.budget import Budget
 from dashboard.temporal.client import Client
-from dashboard.temporal.visibility import REACH, Rows, Visibility
+from dashboard.temporal.visibility import Rows, Visibility
 from tests.rollout_makers import hierarchy
 from tests.stage import Stage
 from tests.waiting import eventually

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
 from flask.testing import FlaskClient
 
 from dashboard.domain.filters import ReleaseFilter, Slice
@@ -160,7 +160,7 @@ def test_who_starred_the_same_shares_what_is_watched(stage: Stage):
 
 
 def test_the_list_offers_the_viewers_views_and_to_save_what_is_none(stage: Stage):
-    def bar(path: str) -> BeautifulSoup:
+    def bar(path: str) -> Tag | None:
         # Each of these is a first look, for which a busy machine may need another.
         eventually(lambda: stage.ask(path).status_code == 200)
         return BeautifulSoup(stage.ask(path).text, "html.parser").select_one(".views")

@@ -34,7 +34,9 @@ def test_the_words_of_visibility_are_statuses_and_one_that_does_not_exist_yet_is
 
 @pytest.mark.parametrize("number", [*range(12), 99, -1])
 def test_the_statuses_of_the_protocol_are_known_by_their_numbers(number: int):
-    known = {value: name.removeprefix(PREFIX) for name, value in WorkflowExecutionStatus.items() if value}
+    known: dict[int, str] = {
+        value: name.removeprefix(PREFIX) for name, value in WorkflowExecutionStatus.items() if value
+    }
     assert decode_status(number) == known.get(number, "UNKNOWN")
 
 

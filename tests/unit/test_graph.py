@@ -29,7 +29,7 @@ def tree(*nodes: Node, limit: int = 1000, more: int = 0) -> Entity:
     return grow(entity(ROOT, "running"), ROOT, nodes, limit=limit, more=more)
 
 
-def shape(root: Entity) -> list[tuple[str, str | None]]:
+def shape(root: Entity) -> list[tuple[str, ProblemCode | None]]:
     """Ids and problems, parents first."""
     return [(row.id, row.problem.code if row.problem else None) for row in root.walk()][1:]
 

@@ -6,7 +6,7 @@ from sqlalchemy import text
 from dashboard.accounts.store import Accounts
 from tests.oidc_provider import RITA
 
-EMAIL = RITA["email"]
+EMAIL = str(RITA["email"])
 
 PASSWORD = "correct horse battery"
 

@@ -4,7 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -281,7 +281,7 @@ def tables(database: Path) -> set[str]:
     return names
 
 
-def dump(database: Path, names: object) -> dict[str, list[tuple[object, ...]]]:
+def dump(database: Path, names: Iterable[str]) -> dict[str, list[tuple[object, ...]]]:
     connection = sqlite3.connect(database)
     rows = {name: connection.execute(f"SELECT * FROM {name}").fetchall() for name in names}
     connection.close()

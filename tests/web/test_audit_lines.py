@@ -120,10 +120,10 @@ def test_nothing_that_is_sent_can_write_a_line_of_its_own(served: Served, accoun
         for path in ("/api/releases/release:{}", "/badges/releases/release:{}.svg?key=x", "/kiosk/open/{}", "/{}"):
             send(served, "GET", path.format(quote(written(evil), safe="")), **session)
         send(served, "GET", f"/api/audit?format=ndjson&actor={quote(written(evil))}", **session)
-        for name in (b"User-Agent", b"X-Request-ID", b"X-Forwarded-For", b"X-Forwarded-Host", b"Cookie", b"Referer"):
-            header = b"%b: %b\r\n" % (name, written(evil))
+        for field in (b"User-Agent", b"X-Request-ID", b"X-Forwarded-For", b"X-Forwarded-Host", b"Cookie", b"Referer"):
+            header = b"%b: %b\r\n" % (field, written(evil))
             for path in (b"GET /api/releases", b"GET /live/releases", b"POST /logout"):
-                raw(served, path + b" HTTP/1.1\r\n" + header + (cookie if name != b"Cookie" else b""))
+                raw(served, path + b" HTTP/1.1\r\n" + header + (cookie if field != b"Cookie" else b""))
             login = urlencode({"username": EMAIL, "password": "x"}).encode()
             raw(
                 served,

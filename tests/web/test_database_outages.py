@@ -4,8 +4,8 @@ import http.client
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -106,7 +106,7 @@ def locked(postgres: Postgres, _relay: Relay) -> Iterator[None]:
 
 @pytest.mark.parametrize("away", [frozen, silent, killed, locked])
 def test_each_of_many_is_answered_before_the_database_is_back_and_all_is_well_after(
-    own_postgres: Postgres, relay: Relay, dashboard: Served, away: Callable[..., object]
+    own_postgres: Postgres, relay: Relay, dashboard: Served, away: Callable[..., AbstractContextManager[None]]
 ):
     cookie = dashboard.login()
 
@@ -274,7 +274,7 @@ def test_commands_and_changes_of_the_tables_wait_longer_than_a_server(settings: 
         with accounts.alone(REVISIONS_LOCK):
             with pytest.raises(AccountsAway), quick.alone(REVISIONS_LOCK):
                 pass
-            waiting = [pool.submit(quick.upgrade), pool.submit(patient.ensure, EMAIL, PASSWORD)]
+            waiting: list[Future[object]] = [pool.submit(quick.upgrade), pool.submit(patient.ensure, EMAIL, PASSWORD)]
             eventually(lambda: waiting[0].running(), 60)
         assert [done.result(60) is not None for done in waiting] == [True, True]
     for one in (quick, patient):

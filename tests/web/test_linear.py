@@ -37,6 +37,7 @@ FLOOR = 0.02
 FACTOR = 8
 TRIES = 3
 # Each of these is repeated: separators, what is escaped, white space, and marks that Unicode puts into another order.
+COMBINING = "\N{COMBINING ACUTE ACCENT}\N{COMBINING GRAVE ACCENT BELOW}"
 PIECES = (
     "a",
     "/",
@@ -59,12 +60,15 @@ PIECES = (
     "a,",
     "a=b; ",
     "\t",
+    COMBINING,
+    "\N{LATIN SMALL LIGATURE FFI}",
+    "q=0.1,",
 )
-COMBINING = "\N{COMBINING ACUTE ACCENT}\N{COMBINING GRAVE ACCENT BELOW}"
-PIECES += (COMBINING, "\N{LATIN SMALL LIGATURE FFI}", "q=0.1,")
 # What views go on with, so that one field is not refused for another.
-WELL = (("username", EMAIL), ("email", "x@example.com"), ("role", "viewer"), ("current", PASSWORD))
-WELL += (("password", "staple horse battery"), ("new", "staple horse battery"), ("again", "staple horse battery"))
+WELL = (
+    *(("username", EMAIL), ("email", "x@example.com"), ("role", "viewer"), ("current", PASSWORD)),
+    *(("password", "staple horse battery"), ("new", "staple horse battery"), ("again", "staple horse battery")),
+)
 
 
 class Cost(NamedTuple):

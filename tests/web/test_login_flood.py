@@ -14,10 +14,11 @@ from argon2 import PasswordHasher
 from flask import Flask, request
 
 from dashboard.accounts.models import Role
+from dashboard.accounts.passwords import AT_ONCE as MAX_HASHES
 from dashboard.accounts.passwords import Passwords
 from dashboard.accounts.store import Accounts
 from dashboard.app import create_app
-from dashboard.asgi import MAX_HASHES, MAX_HASHES_WAITING
+from dashboard.asgi import MAX_HASHES_WAITING
 from dashboard.settings import Settings
 from dashboard.web.hashing import needs_turn
 from dashboard.web.services import services

@@ -9,9 +9,9 @@ from tests.conftest import Rollouts
 
 
 def page_of(viewer: FlaskClient, path: str) -> BeautifulSoup:
-    with viewer.get(path) as answer:
-        assert answer.status_code == 200
-        return BeautifulSoup(answer.text, "html.parser")
+    answer = viewer.get(path)
+    assert answer.status_code == 200
+    return BeautifulSoup(answer.text, "html.parser")
 
 
 def words(tag: Tag) -> str:

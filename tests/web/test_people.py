@@ -285,8 +285,8 @@ def test_every_change_is_written_down_with_who_did_it_to_whom(
 ):
     for do in ({"do": "save", "name": "Robert", "role": "operator"}, {"do": "disable"}, {"do": "enable"}):
         admin.post(f"/users/{bob.id}", data={"name": "", "role": "viewer"} | do)
-    for do in ("end", "reset"):
-        admin.post(f"/users/{bob.id}", data={"do": do})
+    for done in ("end", "reset"):
+        admin.post(f"/users/{bob.id}", data={"do": done})
     admin.post("/users", data={"email": "new@example.com", "role": "admin"})
     admin.post("/profile/name", data={"name": "Countess"})
     admin.post("/profile/password", data={"current": PASSWORD, "new": PASSWORD[::-1], "again": PASSWORD[::-1]})

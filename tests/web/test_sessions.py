@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, select
 from werkzeug.test import TestResponse
 
 from dashboard.accounts.models import ApiTokenRow, RefreshTokenRow, Role, User
-from dashboard.accounts.sessions import hash_of
+from dashboard.accounts.opaque import hash_of
 from dashboard.accounts.store import Accounts
 from dashboard.app import create_app
 from dashboard.settings import Settings
