@@ -19,9 +19,11 @@ demo: .venv/.runtime ## Embedded Temporal, sample rollouts and the dashboard (PO
 dev: .venv/.runtime ## The same, and the dashboard reloads when a file changes
 	@exec $(BIN)/release-dashboard demo --port $(PORT) --reload
 
-# In two processes; what measures runs in one, one test after another.
-PYTEST := $(BIN)/python -m pytest
-PARALLEL := $(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder
+# Many tests wait for Temporal, so that more of them are at work than there are cores; what measures runs by itself. Each
+# process of the tests would compile all of the code if nobody kept what has been compiled.
+WORKERS ?= 4
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
+PARALLEL := $(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 COVERED := --cov --cov-report=term
 
 test: .venv/.dev browser postgres ## Every test but what measures seconds and what only the night has time for, in 6 minutes

@@ -243,6 +243,7 @@ def test_seeding_again_starts_nothing_and_disturbs_nothing_and_the_end_of_a_work
         assert {activity.attempt for activity in trying(temporal, release_id).values()} <= {1}
 
 
+@pytest.mark.full
 def test_seeding_goes_on_where_it_was_cut_short(loop: LoopThread, sample_worker: Any) -> None:
     with EmbeddedTemporal() as server:
         with sample_worker(server.address, until="started") as worker:

@@ -181,6 +181,7 @@ def test_it_works_and_ends_when_it_is_told_to(start_demo: Callable[..., Demo], t
     assert running(family) == []
 
 
+@pytest.mark.full
 def test_a_second_start_finds_what_the_first_has_left_and_a_third_at_once_is_refused(
     start_demo: Callable[..., Demo],
 ) -> None:
@@ -201,6 +202,7 @@ def test_a_second_start_finds_what_the_first_has_left_and_a_third_at_once_is_ref
     stopped_with(again, "start-dev", "embedded Temporal")
 
 
+@pytest.mark.full
 def test_fresh_forgets_earlier_runs_and_with_reload_a_changed_file_restarts_the_dashboard_only(
     start_demo: Callable[..., Demo], tmp_path: Path
 ) -> None:

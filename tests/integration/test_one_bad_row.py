@@ -106,6 +106,7 @@ def check(stage: Stage, odd: str, well: str, step: str) -> None:
     eventually(lambda: is_well(stage, well))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("module", MODULES)
 def test_a_decoding_step_that_throws_costs_the_row_that_it_threw_for(
     stage: Stage, odd_and_well: tuple[str, str], monkeypatch: pytest.MonkeyPatch, module: str

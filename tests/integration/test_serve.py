@@ -37,6 +37,7 @@ def temporal() -> Iterator[EmbeddedTemporal]:
         yield temporal
 
 
+@pytest.mark.full
 def test_without_temporal_it_says_where_it_is_answers_and_ends_well_although_a_client_is_slow(tmp_path: Path) -> None:
     account(tmp_path).close()
     with serving(tmp_path) as served:
