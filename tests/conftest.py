@@ -21,7 +21,7 @@ from tests.compiled import compile_once
 from tests.described import check_all_clients
 from tests.served import Served, account, serving
 from tests.shared import folder_of_run, shared
-from tests.stage import Stage, dashboard_for, logged_in, scripted_worker, shut
+from tests.stage import PATIENCE, TIMEOUT, Stage, dashboard_for, logged_in, scripted_worker, shut
 from tests.waiting import eventually
 
 TESTS = Path(__file__).parent
@@ -111,9 +111,8 @@ def rollouts(
 @pytest.fixture(scope="session")
 def viewer(rollouts: Rollouts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
     """A browser in which somebody looks at the sample rollouts."""
-    app = dashboard_for(
-        rollouts.address, tmp_path_factory.mktemp("viewer"), f"{SAMPLES} AND TaskQueue = '{TASK_QUEUE}'"
-    )
+    listed = f"{SAMPLES} AND TaskQueue = '{TASK_QUEUE}'"
+    app = dashboard_for(rollouts.address, tmp_path_factory.mktemp("viewer"), listed, timeout=PATIENCE)
     yield logged_in(app)
     shut(app)
 
@@ -134,11 +133,16 @@ def task_queue(temporal_address: str, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture
-def stage(temporal_address: str, task_queue: str, tmp_path: Path) -> Iterator[Stage]:
+def stage(request: pytest.FixtureRequest, temporal_address: str, task_queue: str, tmp_path: Path) -> Iterator[Stage]:
     """Releases that say what the test tells them to, and a dashboard that looks so often that nobody waits for it."""
-    stage = Stage(temporal_address, task_queue, tmp_path, max_age=QUICK)
+    stage = Stage(temporal_address, task_queue, tmp_path, max_age=QUICK, timeout=_timeout(request))
     yield stage
     stage.close()
+
+
+def _timeout(request: pytest.FixtureRequest) -> float:
+    """How long Temporal may take for an answer: as long as by default only where a test measures that."""
+    return TIMEOUT if request.node.get_closest_marker("timing") else PATIENCE
 
 
 @pytest.fixture(scope="session")
@@ -146,7 +150,8 @@ def served(temporal_address: str, tmp_path_factory: pytest.TempPathFactory) -> I
     """The shipped server in a process of its own, with the releases of all stages and one user."""
     folder = tmp_path_factory.mktemp("served")
     account(folder).close()
-    with serving(folder, temporal_address, RELEASE_FILTER="WorkflowType = 'ScriptedRelease'") as served:
+    patient = {"RELEASE_FILTER": "WorkflowType = 'ScriptedRelease'", "TEMPORAL_TIMEOUT": str(PATIENCE)}
+    with serving(folder, temporal_address, **patient) as served:
         yield served
 
 
@@ -159,9 +164,11 @@ def served_alone(temporal_address: str, tmp_path: Path) -> Iterator[Served]:
 
 
 @pytest.fixture
-def unhurried_stage(temporal_address: str, task_queue: str, tmp_path: Path) -> Iterator[Stage]:
+def unhurried_stage(
+    request: pytest.FixtureRequest, temporal_address: str, task_queue: str, tmp_path: Path
+) -> Iterator[Stage]:
     """The same with a dashboard that looks as often as it does in earnest, for tests of how much it takes on."""
-    stage = Stage(temporal_address, task_queue, tmp_path)
+    stage = Stage(temporal_address, task_queue, tmp_path, timeout=_timeout(request))
     yield stage
     stage.close()
 

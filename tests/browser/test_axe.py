@@ -41,6 +41,15 @@ def page(anonymous: Page) -> Page:
     return anonymous
 
 
+def test_nothing_is_wrong_with_any_page_on_a_wide_screen(page: Page, stage: Stage):
+    release = stage.start("r", ANSWERS)
+    stage.listed("r")
+    as_admin(page, stage)
+    found = visit(page, *pages_of(release), *OWN_PAGES, looks=IN_SHORT[:1])
+    assert found == [], "\n".join(found)
+
+
+@pytest.mark.full
 def test_nothing_is_wrong_with_any_page_whatever_the_releases_do(page: Page, stage: Stage):
     ids = start_all(stage)
     as_admin(page, stage)
