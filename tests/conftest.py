@@ -29,10 +29,10 @@ SESSION = pytest.StashKey[pytest.Session]()
 # What servers may allow and this one does not by itself: pauses, and child workflows in another namespace.
 SETTINGS = ("frontend.WorkflowPauseEnabled=true", "system.enableCrossNamespaceCommands=true")
 SETTLE_SECONDS = 180.0
+# What a test is of: by its folder, or as it says itself.
+KINDS = {"unit", "web", "integration", "contract", "browser", "timing", "full"}
 # How often the dashboard of a stage looks, in seconds.
 QUICK = 0.2
-# The marks of what `make test` leaves to `make test-timing` and `make test-full`.
-NIGHTLY = ("timing", "full")
 
 compile_once()
 check_all_clients()
@@ -192,25 +192,28 @@ def sample_worker(tmp_path_factory: pytest.TempPathFactory) -> SampleWorker:
     return opened
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
-    """Mark every test with the name of its folder, but for those that `make test` leaves to the night.
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test with the name of its folder, unless it says itself what it is of.
 
-    Who asks for Temporal is of `integration`, wherever it stands, so that `-m "unit or web"` starts none. What runs
-    when a browser asks has tests of its own: to count its lines again would make those of the browser a third slower.
+    What runs when a browser asks has tests of its own: to count its lines again would make those of the browser a third
+    slower.
     """
-    known = {line.partition(":")[0] for line in config.getini("markers")}
     for item in items:
         if TESTS not in item.path.parents:
             continue
-        folders = set(item.path.relative_to(TESTS).parts[:-1])
-        if "browser" in folders:
+        folder = item.path.relative_to(TESTS).parts[0]
+        if folder == "browser":
             item.add_marker("no_cover")
-        if any(map(item.get_closest_marker, NIGHTLY)):
-            continue
-        if "web" in folders and "temporal_address" in getattr(item, "fixturenames", ()):
-            folders = {"integration"}
-        for folder in folders & known:
-            item.add_marker(folder)
+        if folder in KINDS and not any(mark.name in KINDS for mark in item.iter_markers()):
+            item.add_marker("integration" if folder == "web" and _asks_a_server(item) else folder)
+
+
+def _asks_a_server(item: pytest.Item) -> bool:
+    """Whether a test needs Temporal or PostgreSQL, so that `-m "unit or web"` starts neither."""
+    needed = {*getattr(item, "fixturenames", ())}
+    if callspec := getattr(item, "callspec", None):
+        needed |= {value for value in callspec.params.values() if isinstance(value, str)}
+    return not needed.isdisjoint({"temporal_address", "postgres", "postgresql"})
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

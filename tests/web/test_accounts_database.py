@@ -108,6 +108,7 @@ def test_many_threads_that_ensure_a_user_get_the_same_one(accounts: Accounts):
     assert ids == {accounts.known(EMAIL).id}
 
 
+@pytest.mark.integration
 @ON_EVERY_DATABASE
 def test_many_processes_start_at_once_on_one_database(settings: Settings, open_accounts: Callable[..., Accounts]):
     script = (

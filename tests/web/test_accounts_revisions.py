@@ -136,6 +136,7 @@ def test_tables_that_a_still_older_version_did_not_have_are_made(
     assert differences(database) == []
 
 
+@pytest.mark.integration
 def test_many_processes_take_an_old_database_over_at_once(settings: Settings, database: Path):
     run_script(database, *(f"{table};" for table in OLD_TABLES.values()), OLD_ROWS)
     script = "import sys; from dashboard.accounts.store import Accounts; Accounts(sys.argv[1]).prepare()"

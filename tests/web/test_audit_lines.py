@@ -24,6 +24,8 @@ from tests.postgres import ON_EVERY_DATABASE_IN_FULL
 from tests.served import Served, serving
 from tests.stage import EMAIL, PASSWORD
 
+pytestmark = pytest.mark.integration
+
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 JSON = {"Content-Type": "application/json"}
 MARKUP = "<img src=x onerror=alert(1)>"

@@ -26,6 +26,8 @@ from tests.served import Served, account, serving
 from tests.stage import EMAIL
 from tests.waiting import eventually, in_a_loop
 
+pytestmark = pytest.mark.integration
+
 BOUND = 60.0
 # Connections that an address may have here.
 FEW = 30

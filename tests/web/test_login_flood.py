@@ -27,6 +27,8 @@ from tests.served import Served, account, serving
 from tests.stage import EMAIL, PASSWORD
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.integration
+
 FLOOD = 300
 
 

@@ -19,6 +19,8 @@ from dashboard.web.services import services
 from tests.oidc_provider import provided, sent_back
 from tests.web.refused import failures
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> tuple[str, str]:

@@ -154,6 +154,7 @@ def test_many_who_come_at_once_from_one_address_do_not_shut_one_another_out(app:
     assert statuses == {303}
 
 
+@pytest.mark.integration
 def test_processes_count_together(settings: Settings, throttle: Throttle):
     script = (
         "import sys; from dashboard.accounts.store import Accounts; from dashboard.accounts.throttle import Throttle\n"
