@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from flask import Flask, Response, request
 from flask_login import LoginManager, UserMixin, login_required, login_user
 
-from dashboard.accounts.masking import Mask
+from dashboard.accounts.masking import SecretMask
 from dashboard.serve import serve
 from dashboard.settings import Settings
 from dashboard.web.services import KEY
@@ -24,7 +24,7 @@ class Viewer(UserMixin):
 class Nothing:
     """What the server asks for streams and for answers that it may give again: here are none of either."""
 
-    clock_ahead = None
+    clock_skew_seconds = None
 
     def subscribe(self, _what: object, _notify: object) -> Callable[[], None]:
         """Hear of nothing."""
@@ -33,7 +33,7 @@ class Nothing:
     def known(self, _what: object) -> None:
         """Nothing is known."""
 
-    def mark(self) -> None:
+    def change_token(self) -> None:
         """Nobody writes anything."""
 
 
@@ -43,7 +43,11 @@ def make_app() -> Flask:
     app = Flask("bare", template_folder=None)
     app.secret_key = "not a secret: this serves nothing"  # noqa: S105
     app.extensions[KEY] = SimpleNamespace(
-        settings=Settings(), mask=Mask("sqlite://"), live=Nothing(), accounts=Nothing(), draining=threading.Event()
+        settings=Settings(),
+        mask=SecretMask("sqlite://"),
+        live=Nothing(),
+        accounts=Nothing(),
+        draining=threading.Event(),
     )
     LoginManager(app).user_loader(Viewer)
     _add_views(app)

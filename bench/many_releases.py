@@ -27,15 +27,15 @@ from dashboard.app import create_app
 from dashboard.bridge import LoopThread
 from dashboard.demo.server import EmbeddedTemporal
 from dashboard.domain.entities import Execution
-from dashboard.domain.filters import PAGE_SIZE, REACH, Cursor
+from dashboard.domain.filters import LIST_PAGE_SIZE, MAX_OFFSET, Cursor
 from dashboard.domain.problems import Problem, ProblemCode
-from dashboard.domain.source import Reading
+from dashboard.domain.source import ReleaseReading
 from dashboard.live.releases import LiveReleases
 from dashboard.settings import Settings
-from dashboard.temporal.budget import Budget
-from dashboard.temporal.connection import Connection
+from dashboard.temporal.budget import Deadline
+from dashboard.temporal.connection import TemporalConnection
 from dashboard.temporal.gateway import TemporalGateway
-from dashboard.web.listing import asked_slice, sealing
+from dashboard.web.listing import cursor_sealer, requested_slice
 
 T = TypeVar("T")
 QUERY = "WorkflowType = 'ReleaseWorkflow'"
@@ -48,8 +48,10 @@ UNASKED = Problem(ProblemCode.NO_WORKER, "Nobody polls this task queue.")
 class Unasked(TemporalGateway):
     """The gateway as it is, but each release's own query is a gap at once: nobody would answer it."""
 
-    async def _state(self, client: Client, run: Execution, known: Reading | None, budget: Budget) -> Reading:
-        return Reading(run, problem=UNASKED)
+    async def _state(
+        self, client: Client, run: Execution, known: ReleaseReading | None, budget: Deadline
+    ) -> ReleaseReading:
+        return ReleaseReading(run, problem=UNASKED)
 
 
 def browser(address: str, folder: Path, releases: LiveReleases) -> FlaskClient:
@@ -119,7 +121,7 @@ class Many:
         async def walk(client: Client) -> Cursor:
             token, offset = b"", 0
             while offset < depth:
-                runs = client.list_workflows(query, page_size=min(REACH, depth - offset), next_page_token=token)
+                runs = client.list_workflows(query, page_size=min(MAX_OFFSET, depth - offset), next_page_token=token)
                 await runs.fetch_next_page()
                 token, offset = runs.next_page_token or b"", offset + len(runs.current_page or ())
             return Cursor(token, offset)
@@ -142,7 +144,7 @@ class Many:
         self, what: str, parameters: str = "", *, query: str = "", deep: bool = False, count: bool = True
     ) -> None:
         """Print a row: what answers the page, the page as JSON and as HTML, the bare calls, and how they compare."""
-        connection = Connection({"TEMPORAL_ADDRESS": self._address, "TEMPORAL_CONFIG_FILE": os.devnull})
+        connection = TemporalConnection({"TEMPORAL_ADDRESS": self._address, "TEMPORAL_CONFIG_FILE": os.devnull})
         live = LiveReleases(
             Unasked(connection, QUERY), LoopThread(), timeout=10, max_age=0, count_age=0 if count else 3600
         )
@@ -150,10 +152,14 @@ class Many:
         # Counts are without the phase.
         counting = (QUERY if "phase" in parameters or not query else f"{QUERY} AND {query}") if count else None
         query = f"{QUERY} AND {query}" if query else QUERY
-        cursor = self.cursor(query, self.count - self.count % PAGE_SIZE - PAGE_SIZE) if deep else None
+        cursor = self.cursor(query, self.count - self.count % LIST_PAGE_SIZE - LIST_PAGE_SIZE) if deep else None
         with client.application.test_request_context(f"/releases?{parameters}"):
-            asked = replace(asked_slice(), cursor=cursor)
-            path = f"/releases?{parameters}" if cursor is None else f"/releases?cursor={sealing(asked.filter)(cursor)}"
+            asked = replace(requested_slice(), cursor=cursor)
+            path = (
+                f"/releases?{parameters}"
+                if cursor is None
+                else f"/releases?cursor={cursor_sealer(asked.filter)(cursor)}"
+            )
         size = asked.page * asked.page_size
         acts: dict[str, Callable[[], object]] = {
             "bare": partial(self.bare, query, size, cursor.token if cursor else None, count=counting),
@@ -182,9 +188,9 @@ class Many:
         self.measure("q=team-3", "q=release:team-3", query=search)
         self.measure("phase=terminated", "phase=terminated", query="ExecutionStatus IN ('Terminated')")
         self.measure("since=7d", "since=7d", query="StartTime >= '2020-01-01T00:00:00Z'")
-        if self.count >= REACH:
-            self.measure(f"page {REACH // PAGE_SIZE} by number", f"page={REACH // PAGE_SIZE}")
-        self.measure(f"page {self.count // PAGE_SIZE} by cursor", deep=True)
+        if self.count >= MAX_OFFSET:
+            self.measure(f"page {MAX_OFFSET // LIST_PAGE_SIZE} by number", f"page={MAX_OFFSET // LIST_PAGE_SIZE}")
+        self.measure(f"page {self.count // LIST_PAGE_SIZE} by cursor", deep=True)
 
 
 def main() -> None:

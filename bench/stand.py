@@ -17,7 +17,7 @@ from bench.client import Client
 from dashboard import ports
 from dashboard.accounts.store import Accounts
 from dashboard.bridge import LoopThread
-from dashboard.demo.children import Child, spawn, stop
+from dashboard.demo.children import ChildProcess, spawn_process, stop_processes
 from dashboard.demo.server import EmbeddedTemporal
 
 T = TypeVar("T")
@@ -41,9 +41,9 @@ class Stand:
         self._temporal = stack.enter_context(EmbeddedTemporal(log=folder / "temporal.log", metrics=True))
         self._loop = LoopThread()
         self._client: Temporal | None = None
-        self._dashboard: Child | None = None
+        self._dashboard: ChildProcess | None = None
         self._start("worker", [sys.executable, "-m", "bench.release", self._temporal.address, QUEUE], "ready")
-        port = ports.find_free()
+        port = ports.find_free_port()
         self._start("bare", [sys.executable, "-m", "bench.bare", str(port)], "Serving on http")
         self.bare = f"http://127.0.0.1:{port}"
         self._add_users()
@@ -54,8 +54,8 @@ class Stand:
     def renew(self) -> None:
         """Serve a dashboard that has been asked nothing yet, instead of the one before."""
         if self._dashboard:
-            stop([self._dashboard], 10)
-        port = ports.find_free()
+            stop_processes([self._dashboard], 10)
+        port = ports.find_free_port()
         env = {
             "DATA_DIR": str(self._folder),
             "SECRET_KEY": "k" * 32,
@@ -146,10 +146,10 @@ class Stand:
         mine = self._dashboard.process.pid if self._dashboard else 0
         return sum(_processor_seconds(pid) for pid in [mine, *_children_of(mine)])
 
-    def _start(self, name: str, argv: list[str], said: str, env: dict[str, str] | None = None) -> Child:
+    def _start(self, name: str, argv: list[str], said: str, env: dict[str, str] | None = None) -> ChildProcess:
         log = self._folder / f"{name}.log"
-        child = spawn(name, argv, env={**os.environ, **(env or {})}, log=log)
-        self._stack.callback(stop, [child], 10)
+        child = spawn_process(name, argv, env={**os.environ, **(env or {})}, log=log)
+        self._stack.callback(stop_processes, [child], 10)
         until = time.monotonic() + SECONDS_TO_START
         while said not in log.read_text():
             child.check()

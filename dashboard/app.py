@@ -13,20 +13,20 @@ from werkzeug.local import LocalProxy
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from dashboard.accounts.api_tokens import ApiTokens
-from dashboard.accounts.kept import Kept
-from dashboard.accounts.masking import Mask
+from dashboard.accounts.kept import PreferencesStore
+from dashboard.accounts.masking import SecretMask
 from dashboard.accounts.refresh_tokens import RefreshTokens
-from dashboard.accounts.sessions import Sessions
+from dashboard.accounts.sessions import SessionStore
 from dashboard.accounts.store import Accounts
-from dashboard.accounts.throttle import Throttle
-from dashboard.accounts.timeouts import Timeouts
-from dashboard.accounts.tokens import Tokens
+from dashboard.accounts.throttle import LoginThrottle
+from dashboard.accounts.timeouts import DatabaseTimeouts
+from dashboard.accounts.tokens import AccessTokens
 from dashboard.bridge import LoopThread
 from dashboard.domain.source import ReleaseSource
 from dashboard.live.releases import LiveReleases
-from dashboard.places import Places
+from dashboard.places import PerUserQuota
 from dashboard.settings import Settings, SettingsError, ensure_secret_key, load_settings
-from dashboard.temporal.connection import Connection, ConnectionSettingsError
+from dashboard.temporal.connection import ConnectionSettingsError, TemporalConnection
 from dashboard.temporal.gateway import TemporalGateway
 from dashboard.web import (
     api_tokens,
@@ -67,11 +67,11 @@ from dashboard.web import (
 from dashboard.web.address import DashboardRequest
 from dashboard.web.converters import IdConverter
 from dashboard.web.devices import device_signer
-from dashboard.web.floods import Floods
+from dashboard.web.floods import LogSampler
 from dashboard.web.formats import FILTERS, segment
-from dashboard.web.renderings import Renderings
+from dashboard.web.renderings import RenderCache
 from dashboard.web.services import KEY, Deployment, Services, services
-from dashboard.web.viewed import Looks
+from dashboard.web.viewed import ViewLog
 
 # What features do before and after views; `pipeline.py` says when.
 HOOKS = pipeline.FeatureHooks(
@@ -94,9 +94,9 @@ def create_app(
     Raises SettingsError for settings that cannot be used.
     """
     settings = ensure_secret_key(settings or load_settings())
-    mask = Mask(settings.accounts_url)
+    mask = SecretMask(settings.accounts_url)
     _log_to_stderr(settings.log_level, mask)
-    accounts = accounts or Accounts(settings.accounts_url, bounds=Timeouts.of(settings))
+    accounts = accounts or Accounts(settings.accounts_url, bounds=DatabaseTimeouts.of(settings))
     accounts.prepare()
     app = _flask(settings)
     app.extensions[KEY] = _services(settings, releases or _live(settings), accounts, mask)
@@ -125,7 +125,9 @@ def _blueprints(settings: Settings) -> Iterator[Blueprint]:
 
 def _flask(settings: Settings) -> Flask:
     app = limits.BoundedFlask(
-        "dashboard", template_folder=str(assets.folder("templates")), static_folder=str(assets.folder("static"))
+        "dashboard",
+        template_folder=str(assets.asset_folder("templates")),
+        static_folder=str(assets.asset_folder("static")),
     )
     app.request_class = DashboardRequest
     *previous, secret_key = _secret_keys(settings)
@@ -150,27 +152,27 @@ def _secret_keys(settings: Settings) -> list[str]:
     return [key.get_secret_value() for key in (settings.secret_key_previous, settings.secret_key) if key]
 
 
-def _services(settings: Settings, live: LiveReleases, accounts: Accounts, mask: Mask) -> Services:
+def _services(settings: Settings, live: LiveReleases, accounts: Accounts, mask: SecretMask) -> Services:
     return Services(
         settings=settings,
         deployment=_deployment(settings),
         live=live,
         accounts=accounts,
-        sessions=Sessions(accounts, timedelta(minutes=settings.session_idle_minutes), settings.sessions_per_user),
-        tokens=Tokens.of(settings, accounts.now),
+        sessions=SessionStore(accounts, timedelta(minutes=settings.session_idle_minutes), settings.sessions_per_user),
+        tokens=AccessTokens.of(settings, accounts.now),
         refresh_tokens=RefreshTokens(accounts, timedelta(days=settings.refresh_token_days)),
         api_tokens=ApiTokens(accounts.session),
-        kept=Kept(accounts),
-        throttle=Throttle(accounts),
+        kept=PreferencesStore(accounts),
+        throttle=LoginThrottle(accounts),
         devices=device_signer(_secret_keys(settings)),
         sign_on=oidc.sign_on_of(settings, accounts),
         mask=mask,
-        renderings=Renderings(),
-        looks=Looks(),
-        login_floods=Floods(),
-        share_floods=Floods(),
-        long_tables=Places(tables.AT_ONCE, shares.TABLES_PER_USER),
-        waiting_threads=Places(waiting.THREADS, waiting.THREADS_EACH),
+        renderings=RenderCache(),
+        looks=ViewLog(),
+        login_floods=LogSampler(),
+        share_floods=LogSampler(),
+        long_tables=PerUserQuota(tables.MAX_CONCURRENT_TABLES, shares.MAX_TABLES_PER_USER),
+        waiting_threads=PerUserQuota(waiting.MAX_WAITING_THREADS, waiting.MAX_WAITING_THREADS_PER_USER),
         draining=threading.Event(),
     )
 
@@ -209,14 +211,14 @@ def _temporal_ui(settings: Settings) -> str:
     return f"{settings.temporal_ui_url}/namespaces/{segment(_connection(settings).namespace)}/workflows"
 
 
-def _connection(settings: Settings) -> Connection:
+def _connection(settings: Settings) -> TemporalConnection:
     try:
-        return Connection(settings.temporal_environment, settings.visibility_rps)
+        return TemporalConnection(settings.temporal_environment, settings.visibility_rps)
     except ConnectionSettingsError as exc:
         raise SettingsError(str(exc)) from exc
 
 
-def _log_to_stderr(level: str, mask: Mask) -> None:
+def _log_to_stderr(level: str, mask: SecretMask) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -9,83 +9,103 @@ from weakref import WeakValueDictionary
 
 from flask import Flask
 
-from dashboard.accounts.client_addresses import site_of
-from dashboard.accounts.passwords import AT_ONCE as MAX_HASHES
+from dashboard.accounts.client_addresses import site_network
+from dashboard.accounts.passwords import MAX_CONCURRENT_HASHES as MAX_HASHES
 from dashboard.live.releases import LiveReleases
-from dashboard.live.watched import Watched
-from dashboard.places import Full, Places
-from dashboard.repeats import Answer, Mark, Repeats
-from dashboard.requests import MAX_REQUESTS_EACH, Requests
+from dashboard.live.watched import Topic
+from dashboard.places import PerUserQuota, QuotaExceeded
+from dashboard.repeats import ChangeToken, HttpResponse, ResponseCache
+from dashboard.requests import MAX_REQUESTS_PER_CLIENT, RequestCounter
 from dashboard.session_checks import SessionCheck
-from dashboard.short_answers import probe, refusal
-from dashboard.streams import KEEP_ALIVE_SECONDS, ChannelsOfUsers, Hub, News, Place, Stream, event, news
-from dashboard.turns import TooManyWaiting, Turns
-from dashboard.waits import MAX_WAITS, MAX_WAITS_EACH, Wait, Waits
-from dashboard.web.address import Address
-from dashboard.web.hashing import needs_turn
+from dashboard.short_answers import probe_response, refusal_response
+from dashboard.streams import (
+    STREAM_KEEP_ALIVE_SECONDS,
+    Channel,
+    Hub,
+    PerUserChannelQuota,
+    Stream,
+    Update,
+    event_stream,
+    server_sent_event,
+)
+from dashboard.turns import AdmissionQueue, QueueFull
+from dashboard.waits import MAX_LONG_POLLS, MAX_LONG_POLLS_PER_USER, LongPoll, LongPollHub
+from dashboard.web.address import PageAddress
+from dashboard.web.hashing import needs_hash_slot
 from dashboard.web.health import PROBES
 from dashboard.web.services import services
-from dashboard.web.streams import CHANNEL, latest, still_welcome
-from dashboard.web.tables import STREAMED
-from dashboard.web.told import TOLD
-from dashboard.web.waiting import HOLDER
-from dashboard.wire import Receive, Send, body_of, environ_of, gone, say, when_gone
+from dashboard.web.streams import STREAM_ENVIRON_KEY, is_session_valid, latest
+from dashboard.web.tables import STREAMED_ENVIRON_KEY
+from dashboard.web.told import PAGE_RESPONSE_ENVIRON_KEY
+from dashboard.web.waiting import LONG_POLL_ENVIRON_KEY
+from dashboard.wire import (
+    Receive,
+    Send,
+    on_disconnect,
+    read_body,
+    send_response,
+    wait_for_disconnect,
+    wsgi_environ,
+)
 
 T = TypeVar("T")
 
 # Streams held at once; past that, pages ask from time to time.
 MAX_STREAMS = 4_000
 # How many may wait until passwords are hashed: they are done in some five seconds.
-MAX_HASHES_WAITING = 128
-TOO_MANY_HASHES = "too_many_logins", "Too many concurrent sign-ins. Try again in a few seconds."
-TOO_MANY_REQUESTS = "too_many_requests", "Too many open requests from this IP address. Try again in a few seconds."
+MAX_QUEUED_HASHES = 128
+TOO_MANY_HASHES_ERROR = "too_many_logins", "Too many concurrent sign-ins. Try again in a few seconds."
+TOO_MANY_REQUESTS_ERROR = (
+    "too_many_requests",
+    "Too many open requests from this IP address. Try again in a few seconds.",
+)
 
 # An answer, the pieces that follow it, and what is to be done at its end.
-Made = tuple[Answer, Iterator[bytes] | None, Callable[[], object]]
+FlaskResponse = tuple[HttpResponse, Iterator[bytes] | None, Callable[[], object]]
 
 
-class ClientGone(Exception):
+class ClientDisconnected(Exception):
     """The client has gone before it was its turn."""
 
 
-class Channel:
+class HubSubscription:
     """Takes a stream from the request that asks for it to its end. Its methods may be called in any thread."""
 
-    def __init__(self, hub: Hub, places: Places, channels: ChannelsOfUsers) -> None:
+    def __init__(self, hub: Hub, places: PerUserQuota, channels: PerUserChannelQuota) -> None:
         self.stream = Stream()
-        self.first = News("")
+        self.first = Update("")
         self.session_id = ""
         self._hub = hub
         self._places = places
         self._channels = channels
         self._user_id: str | None = None
-        self._place: Place | None = None
+        self._place: Channel | None = None
 
-    def take(self, user_id: str, session_id: str) -> Full | None:
+    def acquire(self, user_id: str, session_id: str) -> QuotaExceeded | None:
         """Take a place of this user's for the stream; why there is none, if so."""
-        full = self._places.take(user_id)
+        full = self._places.acquire(user_id)
         if not full:
             self._user_id, self.session_id = user_id, session_id
         return full
 
-    def open(self, what: Watched, address: Address) -> None:
+    def open(self, what: Topic, address: PageAddress) -> None:
         """Hear of what happens to this from now on, with all who have this address open."""
-        composed = self._channels.take(self._user_id or "", address)
-        self._place = Place(what, address, composed)
+        composed = self._channels.acquire(self._user_id or "", address)
+        self._place = Channel(what, address, composed)
         self._hub.join(self._place, self.stream)
 
     def begin(self, version: str, as_of: str) -> None:
         """The version that is the latest now, and as of when it is."""
-        self.first = News(version, as_of=as_of)
+        self.first = Update(version, as_of=as_of)
 
     def close(self) -> None:
         """Hear nothing more."""
         if self._place:
             self._hub.leave(self._place, self.stream)
             if self._place.composed:
-                self._channels.give(self._user_id or "", self._place.address)
+                self._channels.release(self._user_id or "", self._place.address)
         if self._user_id is not None:
-            self._places.give(self._user_id)
+            self._places.release(self._user_id)
 
 
 class AsgiDashboard:
@@ -98,50 +118,50 @@ class AsgiDashboard:
         self,
         app: Flask,
         releases: LiveReleases,
-        mark: Mark,
+        mark: ChangeToken,
         *,
         threads: int,
         max_streams: int = MAX_STREAMS,
-        max_waits: int = MAX_WAITS,
-        max_waits_each: int = MAX_WAITS_EACH,
+        max_waits: int = MAX_LONG_POLLS,
+        max_waits_each: int = MAX_LONG_POLLS_PER_USER,
         proxies: int = 0,
-        max_requests_each: int = MAX_REQUESTS_EACH,
-        max_hashes_waiting: int = MAX_HASHES_WAITING,
+        max_requests_each: int = MAX_REQUESTS_PER_CLIENT,
+        max_hashes_waiting: int = MAX_QUEUED_HASHES,
     ) -> None:
         self._app = app
         self._hub = Hub(releases.subscribe, self._compose)
-        self._waits = Waits(releases, max_waits, max_waits_each)
-        self._repeats = Repeats(releases.known, mark)
+        self._waits = LongPollHub(releases, max_waits, max_waits_each)
+        self._repeats = ResponseCache(releases.known, mark)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="flask")
-        self._places = Places(max_streams, services(app).settings.streams_per_user)
-        self._channels = ChannelsOfUsers()
+        self._places = PerUserQuota(max_streams, services(app).settings.streams_per_user)
+        self._channels = PerUserChannelQuota()
         self._checks: WeakValueDictionary[str, SessionCheck] = WeakValueDictionary()
         self._ending = False
-        self._turns = Turns(MAX_HASHES, max_hashes_waiting)
-        self._requests = Requests(proxies, max_requests_each)
+        self._turns = AdmissionQueue(MAX_HASHES, max_hashes_waiting)
+        self._requests = RequestCounter(proxies, max_requests_each)
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one HTTP request: first of all whether this process lives, which takes no thread."""
         if scope["path"] in PROBES and scope["method"] in {"GET", "HEAD"}:
-            await say(probe(self._app, scope["path"]), send)
+            await send_response(probe_response(self._app, scope["path"]), send)
             return
         with self._requests.of(scope) as few:
             if few:
                 await self._any(scope, receive, send)
             else:
-                await say(refusal(503, scope["path"], TOO_MANY_REQUESTS), send)
+                await send_response(refusal_response(503, scope["path"], TOO_MANY_REQUESTS_ERROR), send)
 
     async def _any(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        body = await body_of(receive)
+        body = await read_body(receive)
         if body is None:
             return
         if scope["method"] == "GET" and scope["path"].startswith("/live/"):
-            await self._stream(environ_of(scope, body), receive, send)
+            await self._stream(wsgi_environ(scope, body), receive, send)
         elif scope["path"].startswith("/api/releases/") and scope["path"].endswith("/wait"):
-            await self._wait(environ_of(scope, body), receive, send)
+            await self._wait(wsgi_environ(scope, body), receive, send)
         else:
             again = self._repeats.find(scope)
-            await (say(again, send) if again else self._first(scope, body, receive, send))
+            await (send_response(again, send) if again else self._first(scope, body, receive, send))
 
     def end_streams(self) -> None:
         """Tell all streams, and all who wait, to come again, and take no more of them."""
@@ -152,40 +172,42 @@ class AsgiDashboard:
 
     async def _first(self, scope: MutableMapping[str, Any], body: bytes, receive: Receive, send: Send) -> None:
         """Send Flask's own answer, and then let it do what nobody has to wait for."""
-        mark, environ = self._repeats.mark(), environ_of(scope, body)
+        mark, environ = self._repeats.change_token(), wsgi_environ(scope, body)
         try:
             answer, rest, close = await self._in_turn(scope, environ, receive)
-        except TooManyWaiting:
-            await say(refusal(503, scope["path"], TOO_MANY_HASHES), send)
+        except QueueFull:
+            await send_response(refusal_response(503, scope["path"], TOO_MANY_HASHES_ERROR), send)
             return
-        except ClientGone:
+        except ClientDisconnected:
             return
-        self._repeats.keep(scope, answer, environ.get(TOLD), mark)
+        self._repeats.keep(scope, answer, environ.get(PAGE_RESPONSE_ENVIRON_KEY), mark)
         try:
-            await (say(answer, send) if rest is None else self._say_on(answer, rest, receive, send))
+            await (send_response(answer, send) if rest is None else self._say_on(answer, rest, receive, send))
         finally:
             await asyncio.shield(self._in_thread(close))
 
-    async def _in_turn(self, scope: MutableMapping[str, Any], environ: dict[str, Any], receive: Receive) -> Made:
+    async def _in_turn(
+        self, scope: MutableMapping[str, Any], environ: dict[str, Any], receive: Receive
+    ) -> FlaskResponse:
         """Have Flask answer; what hashes a password waits for its turn before it takes a thread."""
-        if not needs_turn(self._app, scope["method"], environ["PATH_INFO"]):
+        if not needs_hash_slot(self._app, scope["method"], environ["PATH_INFO"]):
             return await self._in_thread(self._answer, environ)
         address = self._requests.address(scope)
-        leaving = asyncio.create_task(gone(receive))
+        leaving = asyncio.create_task(wait_for_disconnect(receive))
         try:
-            async with self._turns.take(site_of(address) or address):
+            async with self._turns.acquire(site_network(address) or address):
                 if leaving.done():
-                    raise ClientGone
+                    raise ClientDisconnected
                 return await self._in_thread(self._answer, environ)
         finally:
             leaving.cancel()
 
-    async def _say_on(self, answer: Answer, rest: Iterator[bytes], receive: Receive, send: Send) -> None:
+    async def _say_on(self, answer: HttpResponse, rest: Iterator[bytes], receive: Receive, send: Send) -> None:
         """Send an answer as it is made, piece by piece: a thread is taken for making one, not for sending it.
 
         However long a piece is, it is for the connection to drop who takes too little of it.
         """
-        leaving = asyncio.create_task(gone(receive))
+        leaving = asyncio.create_task(wait_for_disconnect(receive))
         try:
             await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
             while not leaving.done() and (piece := await self._in_thread(next, rest, None)) is not None:
@@ -195,55 +217,57 @@ class AsgiDashboard:
             leaving.cancel()
 
     async def _stream(self, environ: dict[str, Any], receive: Receive, send: Send) -> None:
-        channel, mark = Channel(self._hub, self._places, self._channels), self._repeats.mark()
+        channel, mark = HubSubscription(self._hub, self._places, self._channels), self._repeats.change_token()
         try:
-            answer, _, close = await self._in_thread(self._answer, environ | {CHANNEL: channel})
+            answer, _, close = await self._in_thread(self._answer, environ | {STREAM_ENVIRON_KEY: channel})
             close()
             if answer.status == 200:
                 if self._ending:
                     channel.stream.end()
                 heard = environ.get("HTTP_LAST_EVENT_ID", "")
-                said = news(channel.stream, channel.first, heard, self._welcome(channel, environ, mark))
-                await _follow(said, answer, channel.stream, receive, send)
+                said = event_stream(channel.stream, channel.first, heard, self._welcome(channel, environ, mark))
+                await _send_stream(said, answer, channel.stream, receive, send)
             else:
-                await say(answer, send)
+                await send_response(answer, send)
         finally:
             await asyncio.shield(self._in_thread(channel.close))
 
     async def _wait(self, environ: dict[str, Any], receive: Receive, send: Send) -> None:
         """Ask Flask, which says whether there is something to wait for, until it has an answer."""
-        wait = Wait(self._waits)
-        leaving = asyncio.create_task(when_gone(wait.leave, receive))
+        wait = LongPoll(self._waits)
+        leaving = asyncio.create_task(on_disconnect(wait.leave, receive))
         try:
             waits = True
             while waits:
-                answer, _, close = await self._in_thread(self._answer, environ | {HOLDER: wait})
+                answer, _, close = await self._in_thread(self._answer, environ | {LONG_POLL_ENVIRON_KEY: wait})
                 close()
-                waits = await wait.worth_asking()
+                waits = await wait.wait_until_due()
             if not wait.gone:
-                await say(answer, send)
+                await send_response(answer, send)
         finally:
             leaving.cancel()
             await asyncio.shield(self._in_thread(wait.close))
 
-    def _welcome(self, channel: Channel, environ: dict[str, Any], mark: object) -> Callable[[], Awaitable[bool]]:
+    def _welcome(
+        self, channel: HubSubscription, environ: dict[str, Any], mark: object
+    ) -> Callable[[], Awaitable[bool]]:
         """Whether the session of this stream lasts: asked when somebody has written to the accounts, or in time."""
         check = self._checks.get(channel.session_id)
         if check is None:
-            ask = partial(self._in_thread, still_welcome, self._app, environ)
-            check = self._checks[channel.session_id] = SessionCheck(ask, self._repeats.mark, mark)
+            ask = partial(self._in_thread, is_session_valid, self._app, environ)
+            check = self._checks[channel.session_id] = SessionCheck(ask, self._repeats.change_token, mark)
         # Where nothing is told, it may have been found out for another stream a moment ago.
-        return lambda: check.lasts(0.0 if channel.stream.has_news else KEEP_ALIVE_SECONDS / 2)
+        return lambda: check.lasts(0.0 if channel.stream.has_update else STREAM_KEEP_ALIVE_SECONDS / 2)
 
-    async def _compose(self, place: Place, known: str) -> News:
+    async def _compose(self, place: Channel, known: str) -> Update:
         version, as_of, rows = await self._in_thread(latest, self._app, place.address, known)
-        told = b"" if rows is None else event("rows", version, known, as_of, rows)
-        return News(version, known, told, as_of)
+        told = b"" if rows is None else server_sent_event("rows", version, known, as_of, rows)
+        return Update(version, known, told, as_of)
 
     async def _in_thread(self, act: Callable[..., T], *given: Any) -> T:  # noqa: ANN401 - what `act` takes
         return await asyncio.get_running_loop().run_in_executor(self._threads, act, *given)
 
-    def _answer(self, environ: dict[str, Any]) -> Made:
+    def _answer(self, environ: dict[str, Any]) -> FlaskResponse:
         """All of Flask's answer at once, so that the loop and the thread do not meet for each piece; and its end.
 
         The pieces of one that takes its time come in between, each when it is asked for.
@@ -255,8 +279,8 @@ class AsgiDashboard:
             return _unwritten
 
         chunks = self._app(environ, start)
-        close = getattr(chunks, "close", _nothing)
-        rest = iter(chunks) if environ.get(STREAMED) else None
+        close = getattr(chunks, "close", _do_nothing)
+        rest = iter(chunks) if environ.get(STREAMED_ENVIRON_KEY) else None
         try:
             body = b"" if rest else b"".join(chunks)
         except BaseException:
@@ -264,7 +288,7 @@ class AsgiDashboard:
             raise
         status, headers = told[-1]
         encoded = [(name.lower().encode("latin1"), value.encode("latin1")) for name, value in headers]
-        return Answer(int(status.split(" ", 1)[0]), encoded, body), rest, close
+        return HttpResponse(int(status.split(" ", 1)[0]), encoded, body), rest, close
 
 
 def _unwritten(_chunk: bytes) -> None:
@@ -272,14 +296,16 @@ def _unwritten(_chunk: bytes) -> None:
     raise NotImplementedError
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     """What has to be done at the end of most answers."""
 
 
-async def _follow(said: AsyncIterator[bytes], answer: Answer, stream: Stream, receive: Receive, send: Send) -> None:
+async def _send_stream(
+    said: AsyncIterator[bytes], answer: HttpResponse, stream: Stream, receive: Receive, send: Send
+) -> None:
     """Send what is said until it ends, or the client goes."""
     headers = [(name, value) for name, value in answer.headers if name != b"content-length"]
-    leaving = asyncio.create_task(when_gone(stream.end, receive))
+    leaving = asyncio.create_task(on_disconnect(stream.end, receive))
     try:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         async for text in said:

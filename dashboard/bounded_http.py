@@ -6,10 +6,16 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from dashboard.bounds import MAX_HEAD, MAX_HEADERS, MAX_PIPELINED, MAX_TARGET, RESERVED_SECONDS
-from dashboard.connections import Connections
-from dashboard.sending import Sending
-from dashboard.short_answers import as_http, refusal
+from dashboard.bounds import (
+    MAX_HEAD_BYTES,
+    MAX_HEADER_COUNT,
+    MAX_PIPELINED_REQUESTS,
+    MAX_TARGET_BYTES,
+    PROBE_CONNECTION_SECONDS,
+)
+from dashboard.connections import ConnectionRegistry
+from dashboard.sending import ProgressTransport
+from dashboard.short_answers import refusal_response, to_http11
 from dashboard.web.health import PROBES
 
 # Whoever is refused may still be sending: what comes is thrown away for so long, as a reset would take the answer away.
@@ -19,18 +25,18 @@ LINGER_BYTES = 8 * 1024 * 1024
 _HEADER_OVERHEAD = len(b": \r\n")
 
 
-class _OutOfBounds(Exception):
+class _RequestRefused(Exception):
     """Ends the parser's work on a request that is refused."""
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """One connection. Its clocks are looked at by `Connections`.
+    """One connection. Its clocks are looked at by `ConnectionRegistry`.
 
     A request's head has to come within a time from its first byte, and its body from the end of the head; what comes in
     between renews neither. Of an answer, something has to be taken in every such time.
     """
 
-    def __init__(self, connections: Connections, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
+    def __init__(self, connections: ConnectionRegistry, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
         super().__init__(**options)
         self._connections = connections
         self._bounds = connections.bounds
@@ -43,7 +49,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._receiving = self._in_body = False
         self._head_size = self._head_count = self._unfinished = 0
         self._linger_left = LINGER_BYTES
-        self._sending: Sending | None = None
+        self._sending: ProgressTransport | None = None
 
     @property
     def address(self) -> str:
@@ -52,7 +58,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take the connection on, and begin to wait for a request."""
-        self._sending = Sending(transport, self._bounds.response_seconds)
+        self._sending = ProgressTransport(transport, self._bounds.response_seconds)
         super().connection_made(cast(asyncio.Transport, self._sending))
         self._admitted = self._connections.admit(self, self.address)
         self._wait()
@@ -74,14 +80,14 @@ class BoundedHttp(HttpToolsProtocol):
             self._begin()
         self._unfinished += len(data)
         super().data_received(data)
-        if self._head_size + self._unfinished > MAX_HEAD and not self._refused:
+        if self._head_size + self._unfinished > MAX_HEAD_BYTES and not self._refused:
             self._refuse(431)
 
     def on_message_begin(self) -> None:
         """Begin to count; it may be one of several in the same piece."""
         super().on_message_begin()
         self._begin()
-        if len(self.pipeline) >= MAX_PIPELINED:
+        if len(self.pipeline) >= MAX_PIPELINED_REQUESTS:
             self._connections.note("client_dropped", "too many pipelined requests", self.address)
             self._stop(503)
 
@@ -89,14 +95,14 @@ class BoundedHttp(HttpToolsProtocol):
         """Refuse an address that is too long before anything looks at it."""
         super().on_url(url)
         self._count(len(url))
-        if len(self.url) > MAX_TARGET:
+        if len(self.url) > MAX_TARGET_BYTES:
             self._stop(414)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Refuse a head, or what comes after a body in chunks, that is too large."""
         self._count(len(name) + len(value) + _HEADER_OVERHEAD)
         self._head_count += 1
-        if self._head_count > MAX_HEADERS or self._head_size > MAX_HEAD:
+        if self._head_count > MAX_HEADER_COUNT or self._head_size > MAX_HEAD_BYTES:
             self._stop(431)
         super().on_header(name, value)
 
@@ -157,7 +163,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._wait()
 
     def _wait(self) -> None:
-        self._due = monotonic() + (self._bounds.request_seconds if self._admitted else RESERVED_SECONDS)
+        self._due = monotonic() + (self._bounds.request_seconds if self._admitted else PROBE_CONNECTION_SECONDS)
 
     def _count(self, size: int) -> None:
         self._head_size += size
@@ -167,7 +173,7 @@ class BoundedHttp(HttpToolsProtocol):
     def _stop(self, status: int) -> None:
         """Refuse a request while it is parsed, which ends that."""
         self._refused = status
-        raise _OutOfBounds
+        raise _RequestRefused
 
     def _refuse(self, status: int) -> None:
         self._refused = status
@@ -178,7 +184,7 @@ class BoundedHttp(HttpToolsProtocol):
             self.transport.close()
             return
         self._forget_cycle()
-        self.transport.write(as_http(refusal(status, self._path)))
+        self.transport.write(to_http11(refusal_response(status, self._path)))
         self._due = monotonic() + LINGER_SECONDS
         if self.transport.can_write_eof():
             self.transport.write_eof()

@@ -22,7 +22,7 @@ _log: ContextVar[CallLog | None] = ContextVar("call_log", default=None)
 
 
 @contextmanager
-def logged(*, background: bool = False, share: int | None = None) -> Iterator[CallLog]:
+def count_calls(*, background: bool = False, share: int | None = None) -> Iterator[CallLog]:
     """Count the calls that are made within this context, in this thread or on the loop for it."""
     log = CallLog(background, share)
     token = _log.set(log)
@@ -39,13 +39,13 @@ def note_call() -> None:
         log.calls += 1
 
 
-def in_background() -> bool:
+def is_background_read() -> bool:
     """Whether the read that is under way renews something that is known, so that nobody waits for it."""
     log = _log.get()
     return log is not None and log.background
 
 
-def share_of(most: int) -> int:
+def call_share(most: int) -> int:
     """How many calls of a kind that takes turns this read may make: its share, and so many at most."""
     log = _log.get()
     return most if log is None or log.share is None else min(most, log.share)

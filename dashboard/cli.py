@@ -14,7 +14,7 @@ port_type = click.IntRange(1, 65535)
 
 
 # Where the commands are that stand in rooms of their own.
-_ELSEWHERE = {
+_LAZY_COMMANDS = {
     "db": "dashboard.accounts.commands",
     "users": "dashboard.accounts.commands",
     "releases": "dashboard.client.commands",
@@ -23,22 +23,22 @@ _ELSEWHERE = {
 }
 
 
-class Commands(click.Group):
+class LazyCommands(click.Group):
     """Loads commands of other rooms, and what they need, only when they are asked for: all others start without."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of all commands."""
-        return sorted([*super().list_commands(ctx), *_ELSEWHERE])
+        return sorted([*super().list_commands(ctx), *_LAZY_COMMANDS])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of this name."""
-        if cmd_name not in _ELSEWHERE:
+        if cmd_name not in _LAZY_COMMANDS:
             return super().get_command(ctx, cmd_name)
-        command: click.Command = getattr(import_module(_ELSEWHERE[cmd_name]), cmd_name)
+        command: click.Command = getattr(import_module(_LAZY_COMMANDS[cmd_name]), cmd_name)
         return command
 
 
-@click.group(cls=Commands)
+@click.group(cls=LazyCommands)
 @click.version_option(__version__, prog_name="release-dashboard")
 def main() -> None:
     """Watch releases on Temporal."""
@@ -51,20 +51,20 @@ def serve(host: str | None, port: int | None) -> None:
     """Serve the dashboard and its API."""
     settings = _settings()
     host, port = host or settings.listen_host, port or settings.port
-    from dashboard.accounts.masking import Mask
+    from dashboard.accounts.masking import SecretMask
     from dashboard.app import create_app
-    from dashboard.bounds import Bounds
-    from dashboard.ports import PortBusy, PortRefused
+    from dashboard.bounds import ConnectionLimits
+    from dashboard.ports import PortInUse, PortUnavailable
     from dashboard.serve import serve as serve_app
 
-    Mask(settings.accounts_url).hide_in_tracebacks()
+    SecretMask(settings.accounts_url).mask_tracebacks()
     try:
-        serve_app(partial(create_app, settings), host, port, Bounds.of(settings))
+        serve_app(partial(create_app, settings), host, port, ConnectionLimits.of(settings))
     except SettingsError as exc:
         _refuse(str(exc))
-    except PortBusy as exc:
+    except PortInUse as exc:
         _refuse(f"{exc}. Choose another with PORT or --port.")
-    except PortRefused as exc:
+    except PortUnavailable as exc:
         _refuse(str(exc))
 
 
@@ -76,10 +76,10 @@ def serve(host: str | None, port: int | None) -> None:
 def demo(port: int | None, temporal_port: int | None, fresh: bool, reload: bool) -> None:
     """Run the dashboard with an embedded Temporal and sample rollouts, on this machine only."""
     settings = _settings()
-    from dashboard.demo.stack import Options, run
+    from dashboard.demo.stack import DemoOptions, run_demo
 
-    options = Options(settings.data_dir, port or settings.port, temporal_port, fresh=fresh, reload=reload)
-    sys.exit(run(options))
+    options = DemoOptions(settings.data_dir, port or settings.port, temporal_port, fresh=fresh, reload=reload)
+    sys.exit(run_demo(options))
 
 
 def _settings() -> Settings:

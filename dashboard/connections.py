@@ -7,16 +7,16 @@ from typing import Protocol
 
 import structlog
 
-from dashboard.bounds import RESERVED, Bounds, network_of
-from dashboard.web.floods import Floods
+from dashboard.bounds import MAX_PROBE_CONNECTIONS, ConnectionLimits, connection_network
+from dashboard.web.floods import LogSampler
 
 log = structlog.get_logger()
 
 # How often the clocks of all connections are looked at.
-SWEEP_SECONDS = 0.5
+SWEEP_INTERVAL_SECONDS = 0.5
 
 
-class Connection(Protocol):
+class ClientConnection(Protocol):
     """What is known of a connection here."""
 
     silent: bool
@@ -28,32 +28,32 @@ class Connection(Protocol):
         """Drop it, whatever is under way."""
 
 
-class Connections:
+class ConnectionRegistry:
     """All connections of a server. Belongs to the event loop."""
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: ConnectionLimits) -> None:
         self.bounds = bounds
-        self._admitted: dict[Connection, str] = {}
+        self._admitted: dict[ClientConnection, str] = {}
         self._by_address: Counter[str] = Counter()
         # Past the bounds: the newest last.
-        self._reserved: dict[Connection, None] = {}
-        self._floods = Floods()
+        self._reserved: dict[ClientConnection, None] = {}
+        self._floods = LogSampler()
 
-    def admit(self, connection: Connection, peer: str) -> bool:
+    def admit(self, connection: ClientConnection, peer: str) -> bool:
         """Take a connection on; return whether all may be asked on it, or past the bounds a probe alone."""
-        address = network_of(peer)
+        address = connection_network(peer)
         reason = self._full(address)
         if not reason:
             self._admitted[connection] = address
             self._by_address[address] += 1
             return True
         self.note("connection_refused", reason, address)
-        if len(self._reserved) >= RESERVED:
+        if len(self._reserved) >= MAX_PROBE_CONNECTIONS:
             self._make_room()
         self._reserved[connection] = None
         return False
 
-    def remove(self, connection: Connection) -> None:
+    def remove(self, connection: ClientConnection) -> None:
         """Forget a connection that is closed."""
         self._reserved.pop(connection, None)
         address = self._admitted.pop(connection, None)
@@ -64,12 +64,12 @@ class Connections:
 
     def note(self, event: str, reason: str, address: str) -> None:
         """Write down that a client was refused or dropped: each address once a minute for each reason."""
-        left_out = self._floods.pick((event, reason, address))
+        left_out = self._floods.sample((event, reason, address))
         if left_out is not None:
             count = len(self._admitted)
             log.warning(event, reason=reason, address=address, connections=count, left_out=left_out)
 
-    async def watch(self, pause: float = SWEEP_SECONDS) -> None:
+    async def watch(self, pause: float = SWEEP_INTERVAL_SECONDS) -> None:
         """Hold all connections to their deadlines, for as long as the server runs."""
         while True:
             await asyncio.sleep(pause)
@@ -77,12 +77,12 @@ class Connections:
             for connection in [*self._admitted, *self._reserved]:
                 self._check(connection, now)
 
-    def _check(self, connection: Connection, now: float) -> None:
+    def _check(self, connection: ClientConnection, now: float) -> None:
         try:
             connection.check(now)
         except Exception:
             address = self._admitted.get(connection, "")
-            if self._floods.pick(("connection_check_failed", address)) is not None:
+            if self._floods.sample(("connection_check_failed", address)) is not None:
                 log.exception("connection_check_failed", address=address)
 
     def _full(self, address: str) -> str:

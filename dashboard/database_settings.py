@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Seconds = Annotated[float, Field(ge=0.2, le=60)]
+TimeoutSeconds = Annotated[float, Field(ge=0.2, le=60)]
 
 
 class DatabaseSettings(BaseModel):
@@ -13,16 +13,16 @@ class DatabaseSettings(BaseModel):
     model_config = ConfigDict(frozen=True)
     title: ClassVar = "Database timeouts"
 
-    database_connect_timeout: Annotated[Seconds, Field(description="Time to connect, in seconds.")] = 2
+    database_connect_timeout: Annotated[TimeoutSeconds, Field(description="Time to connect, in seconds.")] = 2
     database_statement_timeout: Annotated[
-        Seconds,
+        TimeoutSeconds,
         Field(
             description="Time for a statement, in seconds; with SQLite, time to wait for another process's lock. "
             "Commands and migrations may take longer."
         ),
     ] = 2
     database_pool_timeout: Annotated[
-        Seconds, Field(description="Time to wait for one of the 15 connections of a process, in seconds.")
+        TimeoutSeconds, Field(description="Time to wait for one of the 15 connections of a process, in seconds.")
     ] = 1
     database_keepalive: Annotated[
         int,

@@ -9,7 +9,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Flights(Generic[K, V]):
+class SingleFlight(Generic[K, V]):
     """Callers who want the same thing while it is being made wait for it, and get it or its error."""
 
     def __init__(self) -> None:

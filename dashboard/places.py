@@ -5,14 +5,14 @@ from enum import Enum, auto
 from threading import Lock
 
 
-class Full(Enum):
+class QuotaExceeded(Enum):
     """Why there is no place: one user has all of theirs, or there is none left at all."""
 
     FOR_USER = auto()
     FOR_ALL = auto()
 
 
-class Places:
+class PerUserQuota:
     """Given to `most` at once, and to one user `each` at once. Safe to use from many threads."""
 
     def __init__(self, most: int, each: int) -> None:
@@ -21,13 +21,13 @@ class Places:
         self._taken: Counter[str] = Counter()
         self._lock = Lock()
 
-    def take(self, user_id: str) -> Full | None:
+    def acquire(self, user_id: str) -> QuotaExceeded | None:
         """Why there is no place for this user, if there is none; whoever gets one has to give it back."""
         with self._lock:
             if self._taken[user_id] >= self._each:
-                return Full.FOR_USER
+                return QuotaExceeded.FOR_USER
             if self._taken.total() >= self._most:
-                return Full.FOR_ALL
+                return QuotaExceeded.FOR_ALL
             self._taken[user_id] += 1
             return None
 
@@ -36,7 +36,7 @@ class Places:
         with self._lock:
             self._most = 0
 
-    def give(self, user_id: str) -> None:
+    def release(self, user_id: str) -> None:
         """Give a place of this user back."""
         with self._lock:
             self._taken[user_id] -= 1

@@ -6,19 +6,19 @@ import random
 import socket
 
 # Below those that systems give to outgoing connections, so that none of these can take one that was found free.
-CANDIDATES = range(20000, 32000)
+CANDIDATE_PORTS = range(20000, 32000)
 
 
-class PortRefused(Exception):
+class PortUnavailable(Exception):
     """Nothing can listen there now. The text says where and why."""
 
 
-class PortBusy(PortRefused):
+class PortInUse(PortUnavailable):
     """Something listens there already."""
 
 
-def check(host: str, port: int) -> str:
-    """The host's address, if a server can listen there now; else raise PortRefused.
+def check_port(host: str, port: int) -> str:
+    """The host's address, if a server can listen there now; else raise PortUnavailable.
 
     A server that shares its port among its workers would not notice: the system would let two of them share it.
     """
@@ -32,23 +32,23 @@ def check(host: str, port: int) -> str:
             probe.bind(address)
     except OSError as exc:
         if exc.errno == errno.EADDRINUSE:
-            raise PortBusy(f"Port {port} on {host} is busy") from exc
-        raise PortRefused(f"Cannot listen on {host}, port {port}: {exc.strerror or exc}") from exc
+            raise PortInUse(f"Port {port} on {host} is busy") from exc
+        raise PortUnavailable(f"Cannot listen on {host}, port {port}: {exc.strerror or exc}") from exc
     return str(address[0])
 
 
-def find_free() -> int:
+def find_free_port() -> int:
     """A port on 127.0.0.1 where nothing listens."""
     while True:
-        port = random.choice(CANDIDATES)  # noqa: S311 - not a secret
+        port = random.choice(CANDIDATE_PORTS)  # noqa: S311 - not a secret
         try:
-            check("127.0.0.1", port)
-        except PortRefused:
+            check_port("127.0.0.1", port)
+        except PortUnavailable:
             continue
         return port
 
 
-def answers(port: int, path: str) -> bool:
+def http_answers(port: int, path: str) -> bool:
     """Whether an HTTP server on 127.0.0.1 answers this path with 200."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     try:

@@ -5,12 +5,12 @@ from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 
-from dashboard.bounds import client_of
+from dashboard.bounds import client_address
 
-MAX_REQUESTS_EACH = 500
+MAX_REQUESTS_PER_CLIENT = 500
 
 
-class Requests:
+class RequestCounter:
     """Counts the requests of each client that trusted proxies tell of. Belongs to the event loop.
 
     Without proxies, a client has no more requests than connections, and those are counted.
@@ -23,7 +23,7 @@ class Requests:
 
     def address(self, scope: MutableMapping[str, Any]) -> str:
         """Who sent a request."""
-        return client_of(scope["headers"], (scope.get("client") or ("", 0))[0], self._proxies)
+        return client_address(scope["headers"], (scope.get("client") or ("", 0))[0], self._proxies)
 
     @contextmanager
     def of(self, scope: MutableMapping[str, Any]) -> Iterator[bool]:

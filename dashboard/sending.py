@@ -8,15 +8,15 @@ import termios
 from contextlib import suppress
 from typing import Any
 
-from dashboard.bounds import PROGRESS
+from dashboard.bounds import MIN_PROGRESS_BYTES
 
 # Bytes that the system keeps of what was sent to a client, before it waits here. The system doubles it.
-SEND_BUFFER = 128 * 1024
+SEND_BUFFER_BYTES = 128 * 1024
 # Closing then throws away what was not sent.
 _NO_LINGER = struct.pack("ii", 1, 0)
 
 
-class Sending:
+class ProgressTransport:
     """A transport that knows whether its client takes what is sent. At most `seconds` go by without."""
 
     def __init__(self, transport: asyncio.Transport, seconds: float) -> None:
@@ -26,7 +26,7 @@ class Sending:
         # When it was seen last that the client came on, and how far it had come.
         self._seen: tuple[float, int] | None = None
         self._socket: socket.socket | None = transport.get_extra_info("socket")
-        self._set(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        self._set(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         # What is left when the connection is closed is the system's to send, which must not wait without end either.
         self._set(socket.IPPROTO_TCP, getattr(socket, "TCP_USER_TIMEOUT", None), int(2 * seconds * 1000))
 
@@ -45,7 +45,7 @@ class Sending:
             self._seen, self._written = None, 0
             return False
         taken = self._written - left
-        if self._seen is None or taken - self._seen[1] >= PROGRESS:
+        if self._seen is None or taken - self._seen[1] >= MIN_PROGRESS_BYTES:
             self._seen = now, taken
         return now - self._seen[0] > self._seconds
 

@@ -19,58 +19,58 @@ import uvloop
 from flask import Flask
 
 from dashboard import ports
-from dashboard.accounts.masking import Mask
+from dashboard.accounts.masking import SecretMask
 from dashboard.asgi import AsgiDashboard
 from dashboard.bounded_http import BoundedHttp
-from dashboard.bounds import Bounds, allow_many_connections, within
-from dashboard.connections import Connections
-from dashboard.live.seats import SEATS
+from dashboard.bounds import ConnectionLimits, limit_connections, raise_file_limit
+from dashboard.connections import ConnectionRegistry
+from dashboard.live.seats import BULKHEAD_SIZE
 from dashboard.web.assets import compile_templates
 from dashboard.web.services import services
 
-# A page waits for Temporal, not for the processor: more threads than cores are of use. At most SEATS of them wait.
-THREADS = SEATS + 8
-BACKLOG = 2_048
+# A page waits for Temporal, not for the processor: more threads than cores are of use. At most BULKHEAD_SIZE wait.
+SERVER_THREADS = BULKHEAD_SIZE + 8
+LISTEN_BACKLOG = 2_048
 # Longer than proxies keep a connection for the next request, so that it is they who close it.
-KEEP_ALIVE_SECONDS = 75
+IDLE_CONNECTION_SECONDS = 75
 # How long `/ready` says that this process goes while it still takes everything: balancers ask about once a second.
-NOTICE_SECONDS = 1.0
+DRAIN_NOTICE_SECONDS = 1.0
 # After that, what is under way has this long to finish.
 DRAIN_SECONDS = 20
 
 
-def serve(make_app: Callable[[], Flask], host: str, port: int, bounds: Bounds | None = None) -> None:
+def serve(make_app: Callable[[], Flask], host: str, port: int, bounds: ConnectionLimits | None = None) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is under way and end the process.
 
-    Raises what `make_app` raises, or PortRefused, before anything listens; SystemExit if the port is taken after all.
+    Raises what `make_app` raises, or PortUnavailable, before anything listens; SystemExit if the port is taken.
     """
-    address = ports.check(host, port)
+    address = ports.check_port(host, port)
     app = make_app()
-    _log_what_others_say(services(app).mask)
+    _capture_library_logs(services(app).mask)
     compile_templates(app)
-    bounds = within(bounds or Bounds(), allow_many_connections())
+    bounds = limit_connections(bounds or ConnectionLimits(), raise_file_limit())
     # What the app is made of stays for good: left out of collections, which would hold up every answer for 60 ms.
     gc.collect()
     gc.freeze()
     shown = f"[{host}]" if ":" in host else host
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(app, address, port, bounds, f"Serving on http://{shown}:{port}"))
+        runner.run(_run_server(app, address, port, bounds, f"Serving on http://{shown}:{port}"))
         # A process that has used Temporal's client may crash in the interpreter's own shutdown, after all is done.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
 
 
-async def _serve(app: Flask, address: str, port: int, bounds: Bounds, greeting: str) -> None:
+async def _run_server(app: Flask, address: str, port: int, bounds: ConnectionLimits, greeting: str) -> None:
     dashboard = AsgiDashboard(
         app,
         services(app).live,
-        services(app).accounts.mark,
-        threads=THREADS,
+        services(app).accounts.change_token,
+        threads=SERVER_THREADS,
         proxies=bounds.proxies,
         max_requests_each=bounds.connections_per_address,
     )
-    connections = Connections(bounds)
+    connections = ConnectionRegistry(bounds)
     config = uvicorn.Config(
         dashboard,
         host=address,
@@ -79,13 +79,13 @@ async def _serve(app: Flask, address: str, port: int, bounds: Bounds, greeting: 
         http=partial(BoundedHttp, connections),  # type: ignore[arg-type]
         ws="none",
         lifespan="off",
-        backlog=BACKLOG,
+        backlog=LISTEN_BACKLOG,
         log_config=None,
         access_log=False,
         server_header=False,
         # The app reads them itself, from as many proxies as the settings trust.
         proxy_headers=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_keep_alive=IDLE_CONNECTION_SECONDS,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
     watch = asyncio.create_task(connections.watch())
@@ -116,7 +116,7 @@ class _Server(uvicorn.Server):
             self.should_exit = self.force_exit = True
         self._draining.set()
         # Whoever presses Ctrl-C has no balancer that would have to be told.
-        notice = 0.0 if sig == signal.SIGINT else NOTICE_SECONDS
+        notice = 0.0 if sig == signal.SIGINT else DRAIN_NOTICE_SECONDS
         self._loop.call_soon_threadsafe(self._loop.call_later, notice, self._stop)
 
     def _stop(self) -> None:
@@ -124,7 +124,7 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def _log_what_others_say(mask: Mask) -> None:
+def _capture_library_logs(mask: SecretMask) -> None:
     """Have what libraries warn of stand in the same log in the same form: a line is one JSON object."""
     written = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=(structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)),

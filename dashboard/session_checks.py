@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from time import monotonic
 
-from dashboard.repeats import Mark
+from dashboard.repeats import ChangeToken
 
 # How often it is found out whether a session has ended by its age alone.
-SESSION_SECONDS = 60.0
+SESSION_CHECK_SECONDS = 60.0
 
 
 class SessionCheck:
@@ -16,7 +16,7 @@ class SessionCheck:
     `ask` finds out whether it lasts. `vouched` is the accounts' mark from before it was last found that it does.
     """
 
-    def __init__(self, ask: Callable[[], Awaitable[bool]], mark: Mark, vouched: object) -> None:
+    def __init__(self, ask: Callable[[], Awaitable[bool]], mark: ChangeToken, vouched: object) -> None:
         self._ask = ask
         self._mark = mark
         self._vouched = vouched
@@ -31,7 +31,7 @@ class SessionCheck:
         What has begun to be found out before does not: who has ended a session since is to be heard.
         """
         age = monotonic() - self._asked_at
-        if self._lasted and age < SESSION_SECONDS and self._mark() == self._vouched:
+        if self._lasted and age < SESSION_CHECK_SECONDS and self._mark() == self._vouched:
             return True
         if age < within:
             return self._lasted

@@ -27,10 +27,10 @@ LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 Secret = Annotated[SecretStr, Field(min_length=32)]
 
 # With a dot before it, a name stands for all below it; an IPv6 address has its brackets.
-_HOST = re.compile(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:.]+\]")
+_HOST_PATTERN = re.compile(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:.]+\]")
 
-SECRETS = frozenset({"SECRET_KEY", "SECRET_KEY_PREVIOUS", "JWT_SECRET", "JWT_SECRET_PREVIOUS", "DATABASE_URL"})
-SECRETS |= sign_on_settings.SECRETS
+SECRET_SETTINGS = frozenset({"SECRET_KEY", "SECRET_KEY_PREVIOUS", "JWT_SECRET", "JWT_SECRET_PREVIOUS", "DATABASE_URL"})
+SECRET_SETTINGS |= sign_on_settings.OIDC_SECRET_SETTINGS
 
 
 class SettingsError(Exception):
@@ -233,7 +233,7 @@ class ServerSettings(BaseModel):
             return value
         hosts = tuple(host.strip().lower() for host in value.split(",") if host.strip())
         # Not after some other letter has become one of ASCII.
-        if not value.isascii() or not all(_HOST.fullmatch(host) for host in hosts):
+        if not value.isascii() or not all(_HOST_PATTERN.fullmatch(host) for host in hosts):
             raise ValueError("not a host name")
         return hosts
 
@@ -344,12 +344,12 @@ SECTIONS = (
     ServerSettings,
     AccountSettings,
     database_settings.DatabaseSettings,
-    sign_on_settings.SignOnSettings,
+    sign_on_settings.OidcSettings,
 )
 
 
 class Settings(
-    sign_on_settings.SignOnSettings,
+    sign_on_settings.OidcSettings,
     database_settings.DatabaseSettings,
     AccountSettings,
     ServerSettings,
@@ -418,7 +418,7 @@ def load_settings(environ: Mapping[str, str] | None = None, env_file: Path | Non
             {**fields, "entity_map": entity_map, "temporal_environment": _temporal_names(given)}
         )
     except ValidationError as exc:
-        faults += [_explain(given, str(error["loc"][0])) for error in exc.errors()]
+        faults += [_explain_setting(given, str(error["loc"][0])) for error in exc.errors()]
     if faults:
         raise SettingsError("\n".join(faults))
     return settings
@@ -430,7 +430,7 @@ def _entity_map(given: Mapping[str, str]) -> tuple[EntityMap, list[str]]:
     if not named:
         return EntityMap(), []
     if not Path(named).is_file():
-        return EntityMap(), [_explain(given, "entity_map")]
+        return EntityMap(), [_explain_setting(given, "entity_map")]
     try:
         return read_entity_map(Path(named)), []
     except EntityMapError as exc:
@@ -458,10 +458,10 @@ def _temporal_names(given: Mapping[str, str]) -> dict[str, str]:
     return names
 
 
-def _explain(given: Mapping[str, str], field: str) -> str:
+def _explain_setting(given: Mapping[str, str], field: str) -> str:
     name = field.upper()
     value = given.get(name, "")
-    got = f"a value of {len(value)} characters" if name in SECRETS else repr(value)
+    got = f"a value of {len(value)} characters" if name in SECRET_SETTINGS else repr(value)
     return f"{name}: got {got}. Expected: {EXPECTED[name]}"
 
 
@@ -476,10 +476,10 @@ def ensure_secret_key(settings: Settings) -> Settings:
         return settings
     path = settings.data_dir / "secret_key"
     if settings.accounts_shared:
-        raise SettingsError(_key_wanted(path))
+        raise SettingsError(_create_key(path))
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-        key = _kept_key(path)
+        key = _stored_key(path)
     except OSError as exc:
         raise SettingsError(
             f"DATA_DIR: got {str(settings.data_dir)!r}. Expected: {EXPECTED['DATA_DIR']} ({exc.strerror})"
@@ -489,7 +489,7 @@ def ensure_secret_key(settings: Settings) -> Settings:
     return settings.model_copy(update={"secret_key": SecretStr(key)})
 
 
-def _key_wanted(path: Path) -> str:
+def _create_key(path: Path) -> str:
     how = "to generate one: python3 -c 'import secrets; print(secrets.token_hex(32))'"
     if path.is_file():
         how = f"so that what was signed so far holds, set it to the key in {path}"
@@ -499,7 +499,7 @@ def _key_wanted(path: Path) -> str:
     )
 
 
-def _kept_key(path: Path) -> str:
+def _stored_key(path: Path) -> str:
     if not path.exists():
         draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

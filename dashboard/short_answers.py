@@ -6,11 +6,11 @@ from http import HTTPStatus
 
 from flask import Flask
 
-from dashboard.repeats import Answer
+from dashboard.repeats import HttpResponse
 from dashboard.web.health import PROBES
-from dashboard.web.security import HEADERS, content_security_policy
+from dashboard.web.security import SECURITY_HEADERS, content_security_policy
 
-_CODES = {
+_ERRORS_BY_STATUS = {
     400: ("malformed_request", "Not a valid HTTP request."),
     408: ("request_timeout", "The request was not received in time. Try again."),
     414: ("target_too_long", "The URL is too long: path and query are limited to 4 KB together."),
@@ -18,41 +18,41 @@ _CODES = {
     503: ("too_many_connections", "Too many connections are open. Try again in a few seconds."),
 }
 # Seconds after which it makes sense to ask again.
-RETRY_AFTER = 5
+REFUSAL_RETRY_SECONDS = 5
 
 
-def refusal(status: int, path: str, said: tuple[str, str] | None = None) -> Answer:
+def refusal_response(status: int, path: str, said: tuple[str, str] | None = None) -> HttpResponse:
     """Refuse a request: in JSON under /api, else in words. `said` is a code and a sentence, where there are others."""
-    code, message = said or _CODES[status]
+    code, message = said or _ERRORS_BY_STATUS[status]
     request_id = secrets.token_hex(8)
     error = {"error": {"code": code, "message": message, "request_id": request_id}}
-    again = {"Retry-After": str(RETRY_AFTER)} if status in {429, 503} else {}
+    again = {"Retry-After": str(REFUSAL_RETRY_SECONDS)} if status in {429, 503} else {}
     if path == "/api" or path.startswith("/api/"):
-        return _answer(status, _json(error), "application/json", request_id, again)
-    return _answer(status, message, "text/plain; charset=utf-8", request_id, again)
+        return _text_response(status, _json_bytes(error), "application/json", request_id, again)
+    return _text_response(status, message, "text/plain; charset=utf-8", request_id, again)
 
 
-def probe(app: Flask, path: str) -> Answer:
+def probe_response(app: Flask, path: str) -> HttpResponse:
     """Answer `/health` or `/ready`."""
     said, status = PROBES[path](app)
-    return _answer(status, _json(said) + "\n", "application/json", secrets.token_hex(8), {})
+    return _text_response(status, _json_bytes(said) + "\n", "application/json", secrets.token_hex(8), {})
 
 
-def as_http(answer: Answer) -> bytes:
+def to_http11(answer: HttpResponse) -> bytes:
     """An answer as HTTP/1.1 has it, after which the connection is closed."""
     head = b"HTTP/1.1 %d %s\r\n" % (answer.status, HTTPStatus(answer.status).phrase.encode())
     headers = b"".join(b"%s: %s\r\n" % header for header in [*answer.headers, (b"connection", b"close")])
     return head + headers + b"\r\n" + answer.body
 
 
-def _json(page: object) -> str:
+def _json_bytes(page: object) -> str:
     return json.dumps(page, separators=(",", ":"))
 
 
-def _answer(status: int, text: str, media: str, request_id: str, more: dict[str, str]) -> Answer:
+def _text_response(status: int, text: str, media: str, request_id: str, more: dict[str, str]) -> HttpResponse:
     body = text.encode()
     headers = {
-        **HEADERS,
+        **SECURITY_HEADERS,
         "Content-Security-Policy": content_security_policy(),
         "Cache-Control": "no-store",
         "Content-Type": media,
@@ -60,4 +60,4 @@ def _answer(status: int, text: str, media: str, request_id: str, more: dict[str,
         "X-Request-ID": request_id,
         **more,
     }
-    return Answer(status, [(name.lower().encode(), value.encode()) for name, value in headers.items()], body)
+    return HttpResponse(status, [(name.lower().encode(), value.encode()) for name, value in headers.items()], body)

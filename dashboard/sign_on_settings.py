@@ -8,16 +8,16 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationInfo, field_validator
 
-RoleName = Literal["viewer", "operator", "admin"]
+OidcRoleName = Literal["viewer", "operator", "admin"]
 # As the database keeps it.
-LONGEST_ISSUER = 255
+MAX_ISSUER_LENGTH = 255
 _LOOPBACK = re.compile(r"localhost|127\.[0-9.]+|::1")
-_TEXT = r"^[^\x00-\x1f\x7f]+$"
+_PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
 
-SECRETS = frozenset({"OIDC_CLIENT_SECRET"})
+OIDC_SECRET_SETTINGS = frozenset({"OIDC_CLIENT_SECRET"})
 
 
-class SignOnSettings(BaseModel):
+class OidcSettings(BaseModel):
     """The OpenID provider, which requires the extra `oidc`. Without an issuer there is no single sign-on."""
 
     model_config = ConfigDict(frozen=True)
@@ -35,7 +35,7 @@ class SignOnSettings(BaseModel):
     oidc_client_id: Annotated[
         str | None,
         Field(
-            pattern=_TEXT,
+            pattern=_PRINTABLE,
             max_length=300,
             validate_default=True,
             description="The client id that the provider assigned.",
@@ -59,7 +59,7 @@ class SignOnSettings(BaseModel):
     ] = "openid email profile"
     oidc_role_claim: Annotated[
         str,
-        StringConstraints(pattern=_TEXT),
+        StringConstraints(pattern=_PRINTABLE),
         Field(
             description="The claim of the ID token that has the user's groups or roles.",
             json_schema_extra={"expected": "the name of a claim or the path to one"},
@@ -67,7 +67,7 @@ class SignOnSettings(BaseModel):
         ),
     ] = "groups"
     oidc_roles: Annotated[
-        Mapping[str, RoleName],
+        Mapping[str, OidcRoleName],
         Field(
             description="Which role each value of the claim gives. The highest match is assigned at every sign-in. "
             "Empty: roles are managed in the dashboard.",
@@ -76,11 +76,11 @@ class SignOnSettings(BaseModel):
         ),
     ] = {}
     oidc_default_role: Annotated[
-        RoleName | None, Field(description="The role of users whom no value matches. Empty: they are refused.")
+        OidcRoleName | None, Field(description="The role of users whom no value matches. Empty: they are refused.")
     ] = None
     oidc_name: Annotated[
         str,
-        StringConstraints(strip_whitespace=True, pattern=_TEXT, max_length=40),
+        StringConstraints(strip_whitespace=True, pattern=_PRINTABLE, max_length=40),
         Field(
             description="The provider's name on the sign-in button.",
             json_schema_extra={"expected": "1 to 40 printable characters"},
@@ -101,7 +101,7 @@ class SignOnSettings(BaseModel):
         if value is None:
             return None
         value = value.strip()
-        if not is_safe(value) or "?" in value or len(value) > LONGEST_ISSUER:
+        if not is_confidential_url(value) or "?" in value or len(value) > MAX_ISSUER_LENGTH:
             raise ValueError("not an issuer")
         # A slash at its end belongs to it: the provider's tokens name it to the letter.
         return value
@@ -127,7 +127,7 @@ class SignOnSettings(BaseModel):
     def _roles(cls, value: object) -> object:
         roles = json.loads(value) if isinstance(value, str) else value
         # One fault for all that is wrong with it.
-        if not isinstance(roles, dict) or any(role not in get_args(RoleName) for role in roles.values()):
+        if not isinstance(roles, dict) or any(role not in get_args(OidcRoleName) for role in roles.values()):
             raise ValueError("not roles by values of a claim")
         return roles
 
@@ -139,7 +139,7 @@ class SignOnSettings(BaseModel):
         return value
 
 
-def is_safe(address: str) -> bool:
+def is_confidential_url(address: str) -> bool:
     """Whether what is sent to this address can be read on its way by nobody else: https, or this machine."""
     url = urlsplit(address)
     plain = address.isascii() and address.isprintable() and not any(mark in address for mark in "#@ ")

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 
-class TooManyWaiting(Exception):
+class QueueFull(Exception):
     """So many wait for a turn already that another would wait for too long."""
 
 
-class Turns:
+class AdmissionQueue:
     """Gives `concurrent` turns at a time, in the order of asking. Belongs to the event loop.
 
     At most `most` wait. Past that, one from an address of which fewer wait replaces the newest from the address of
@@ -24,15 +24,15 @@ class Turns:
         self._waiting: dict[asyncio.Timeout, str] = {}
 
     @asynccontextmanager
-    async def take(self, address: str) -> AsyncIterator[None]:
-        """Wait for a turn, and give it back. Raises TooManyWaiting, also to who is replaced while waiting."""
+    async def acquire(self, address: str) -> AsyncIterator[None]:
+        """Wait for a turn, and give it back. Raises QueueFull, also to who is replaced while waiting."""
         if len(self._waiting) >= self._most:
             self._make_room(address)
         try:
             async with asyncio.timeout(None) as wait:
                 await self._wait(wait, address)
         except TimeoutError as exc:
-            raise TooManyWaiting from exc
+            raise QueueFull from exc
         try:
             yield
         finally:
@@ -46,12 +46,12 @@ class Turns:
             self._waiting.pop(wait, None)
 
     def _make_room(self, address: str) -> None:
-        """Let the newest from the address of which most wait go. Raises TooManyWaiting."""
+        """Let the newest from the address of which most wait go. Raises QueueFull."""
         counts = Counter(self._waiting.values())
         largest, count = max(counts.items(), key=lambda each: each[1])
         # Where only one more waits of that address, each would replace the other in turn.
         if counts[address] + 1 >= count:
-            raise TooManyWaiting
+            raise QueueFull
         newest = next(wait for wait, waiting in reversed(self._waiting.items()) if waiting == largest)
         del self._waiting[newest]
         newest.reschedule(asyncio.get_running_loop().time())

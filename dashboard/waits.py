@@ -3,30 +3,30 @@
 from time import monotonic
 from typing import cast
 
-from dashboard.domain.overall import overall
-from dashboard.live.awaited import Awaited
+from dashboard.domain.overall import overall_state
+from dashboard.live.awaited import WaitCondition
 from dashboard.live.looks import RunKey
 from dashboard.live.releases import LiveReleases
-from dashboard.places import Full, Places
-from dashboard.streams import Hub, News, Place, Stream
-from dashboard.web.address import Address
-from dashboard.web.waiting import UNKNOWN_SECONDS
+from dashboard.places import PerUserQuota, QuotaExceeded
+from dashboard.streams import Channel, Hub, Stream, Update
+from dashboard.web.address import PageAddress
+from dashboard.web.waiting import UNKNOWN_RETRY_SECONDS
 
 # Requests that wait at once; past that, they are told to come again.
-MAX_WAITS = 1_000
+MAX_LONG_POLLS = 1_000
 # And of one user: a script that loses count must not take the places of all others.
-MAX_WAITS_EACH = 200
+MAX_LONG_POLLS_PER_USER = 200
 # All who wait for a release hear the same, whatever they wait for.
-WAITING = Address("waiting.wait", ())
+WAIT_ADDRESS = PageAddress("waiting.wait", ())
 
 
-class Waits:
+class LongPollHub:
     """All requests that wait, `most` of them at once, `each` of one user. To be made in the event loop."""
 
-    def __init__(self, releases: LiveReleases, most: int = MAX_WAITS, each: int = MAX_WAITS_EACH) -> None:
+    def __init__(self, releases: LiveReleases, most: int = MAX_LONG_POLLS, each: int = MAX_LONG_POLLS_PER_USER) -> None:
         self.releases = releases
         self.hub = Hub(releases.subscribe, self._standing)
-        self.places = Places(most, each)
+        self.places = PerUserQuota(most, each)
         self.going = False
 
     def end_all(self) -> None:
@@ -34,26 +34,26 @@ class Waits:
         self.going = True
         self.hub.end_all()
 
-    async def _standing(self, place: Place, _known: str) -> News:
+    async def _standing(self, place: Channel, _known: str) -> Update:
         """What those who wait for a release hear of: where it stands, and nothing of what else changes in it."""
-        seen = self.releases.at_hand(*cast(RunKey, place.what.key))
+        seen = self.releases.cached(*cast(RunKey, place.what.key))
         if seen is None:
-            return News("")
+            return Update("")
         release = seen.value
-        return News(f"{release.root.phase} {overall(release).phase} {release.execution.status} {seen.stale}")
+        return Update(f"{release.root.phase} {overall_state(release).phase} {release.execution.status} {seen.stale}")
 
 
-class Wait:
+class LongPoll:
     """One request that may wait. `hold` and `close` may be called in any thread."""
 
-    def __init__(self, waits: Waits) -> None:
+    def __init__(self, waits: LongPollHub) -> None:
         self.gone = False
         self._waits = waits
         self._began = monotonic()
         self._stream = Stream()
-        self._place: Place | None = None
+        self._place: Channel | None = None
         self._user_id = ""
-        self._held: tuple[Awaited, float] | None = None
+        self._held: tuple[WaitCondition, float] | None = None
 
     @property
     def going(self) -> bool:
@@ -65,31 +65,31 @@ class Wait:
         """For how many seconds the request has been here."""
         return monotonic() - self._began
 
-    def hold(self, awaited: Awaited, seconds: float, user_id: str) -> Full | None:
+    def hold(self, awaited: WaitCondition, seconds: float, user_id: str) -> QuotaExceeded | None:
         """Ask the same again when this may be decided, or the request has been here for so many seconds."""
         if self._place is None:
-            if full := self._waits.places.take(user_id):
+            if full := self._waits.places.acquire(user_id):
                 return full
             self._user_id = user_id
-            self._place = Place(awaited.watched, WAITING)
+            self._place = Channel(awaited.topic, WAIT_ADDRESS)
             self._waits.hub.join(self._place, self._stream)
         self._held = awaited, seconds
         return None
 
-    async def worth_asking(self) -> bool:
+    async def wait_until_due(self) -> bool:
         """Wait until it is worth asking again; False if nothing is waited for, or nobody waits any more."""
         held, self._held = self._held, None
         if held is None:
             return False
         awaited, seconds = held
         while not self._stream.ending:
-            seen = self._waits.releases.at_hand(awaited.release_id, awaited.run_id)
+            seen = self._waits.releases.cached(awaited.release_id, awaited.run_id)
             if seen and awaited.decided(seen):
                 break
             left = max(seconds - self.waited, 0.0)
-            if not await self._stream.wait(left if seen else min(left, UNKNOWN_SECONDS)):
+            if not await self._stream.wait(left if seen else min(left, UNKNOWN_RETRY_SECONDS)):
                 break
-            self._stream.take()
+            self._stream.pop()
         return not self.gone
 
     def leave(self) -> None:
@@ -101,4 +101,4 @@ class Wait:
         """Watch the release no more."""
         if self._place:
             self._waits.hub.leave(self._place, self._stream)
-            self._waits.places.give(self._user_id)
+            self._waits.places.release(self._user_id)

@@ -7,37 +7,37 @@ from urllib.parse import unquote_to_bytes
 
 from a2wsgi.wsgi import build_environ
 
-from dashboard.repeats import Answer
+from dashboard.repeats import HttpResponse
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+AsgiMessage = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[AsgiMessage]]
+Send = Callable[[AsgiMessage], Awaitable[None]]
 
 # More than Flask takes of a body, so that it is Flask that refuses.
-MAX_BODY = 128 * 1024
+MAX_BUFFERED_BODY_BYTES = 128 * 1024
 
 
-async def when_gone(act: Callable[[], None], receive: Receive) -> None:
+async def on_disconnect(act: Callable[[], None], receive: Receive) -> None:
     """Do something when the client has gone."""
-    await gone(receive)
+    await wait_for_disconnect(receive)
     act()
 
 
-async def gone(receive: Receive) -> None:
+async def wait_for_disconnect(receive: Receive) -> None:
     """Wait until the client has gone."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-async def say(answer: Answer, send: Send) -> None:
+async def send_response(answer: HttpResponse, send: Send) -> None:
     await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
     await send({"type": "http.response.body", "body": answer.body})
 
 
-async def body_of(receive: Receive) -> bytes | None:
+async def read_body(receive: Receive) -> bytes | None:
     """The body, read before a thread is taken, which a slow client would hold; None if the client has gone."""
     body = bytearray()
-    while len(body) < MAX_BODY:
+    while len(body) < MAX_BUFFERED_BODY_BYTES:
         message = await receive()
         if message["type"] == "http.disconnect":
             return None
@@ -47,7 +47,7 @@ async def body_of(receive: Receive) -> bytes | None:
     return bytes(body)
 
 
-def environ_of(scope: MutableMapping[str, Any], body: bytes) -> dict[str, Any]:
+def wsgi_environ(scope: MutableMapping[str, Any], body: bytes) -> dict[str, Any]:
     # With `_` for `-`, a client could give a second value to a header that a proxy sets.
     headers = [(name, value) for name, value in scope["headers"] if b"_" not in name]
     environ: dict[str, Any] = dict(build_environ({**scope, "headers": headers, "query_string": b""}, None))  # type: ignore[typeddict-item, arg-type]

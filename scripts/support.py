@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dashboard.demo.children import spawn, stop
+from dashboard.demo.children import spawn_process, stop_processes
 from dashboard.demo.server import EmbeddedTemporal
 
 ROOT = Path(__file__).parent.parent
@@ -40,13 +40,13 @@ def worker(folder: Path, address: str, ready: str, *argv: str) -> Iterator[None]
     """A worker, a Python program in a process of its own, that has said that it is `ready`."""
     log = folder / "worker.log"
     env = os.environ | {"TEMPORAL_ADDRESS": address, "TEMPORAL_CONFIG_FILE": os.devnull}
-    child = spawn("worker", [sys.executable, "-m", *argv], env=env, log=log)
+    child = spawn_process("worker", [sys.executable, "-m", *argv], env=env, log=log)
     try:
         eventually(lambda: ready in log.read_text().split() or not child.alive)
         child.check()
         yield
     finally:
-        stop([child], 5)
+        stop_processes([child], 5)
 
 
 def prepare(folder: Path, address: str, **settings: str) -> None:

@@ -18,8 +18,8 @@ from typing import Any
 from flask.testing import FlaskClient
 
 from dashboard.accounts.models import Role
-from dashboard.demo.samples import SAMPLES, samples
-from dashboard.web.openapi import EXAMPLES
+from dashboard.demo.samples import SAMPLES_QUERY, samples
+from dashboard.web.openapi import EXAMPLES_PATH
 from dashboard.web.services import services
 from tests.described import reference
 from tests.screenshots import sample_rollouts
@@ -118,15 +118,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with sample_rollouts(folder) as address:
-            app = dashboard_for(address, folder, SAMPLES)
+            app = dashboard_for(address, folder, SAMPLES_QUERY)
             services(app).accounts.set_role(EMAIL, Role.admin)
             other = logged_in(app).get("/api/sessions").get_json()["sessions"][0]["id"]
             found = dict(of_operations(logged_in(app), {"session": other})) | {
                 "errors": of_errors(app.test_client(), logged_in(app), folder)
             }
             shut(app)
-    EXAMPLES.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
-    sys.stdout.write(f"{len(found) - 1} examples in {EXAMPLES}\n")
+    EXAMPLES_PATH.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    sys.stdout.write(f"{len(found) - 1} examples in {EXAMPLES_PATH}\n")
     sys.stdout.flush()
     # A process that has used Temporal's client may crash in the interpreter's own shutdown, after all is done.
     os._exit(0)
@@ -156,7 +156,7 @@ def filled(asked: Any, known: Mapping[str, str]) -> Any:
 
 def of_errors(nobody: FlaskClient, browser: FlaskClient, folder: Path) -> dict[str, Any]:
     """One answer for each status of an error."""
-    away = dashboard_for("127.0.0.1:1", folder, SAMPLES)
+    away = dashboard_for("127.0.0.1:1", folder, SAMPLES_QUERY)
     who = {401: nobody, 503: logged_in(away)}
     found = {}
     for status, asked in ERRORS.items():

@@ -13,9 +13,9 @@ import structlog
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, settings
 
-from dashboard.demo.children import Child, spawn, stop
-from dashboard.demo.samples import SAMPLES, samples
-from dashboard.demo.seed import TASK_QUEUE
+from dashboard.demo.children import ChildProcess, spawn_process, stop_processes
+from dashboard.demo.samples import SAMPLES_QUERY, samples
+from dashboard.demo.seed import DEMO_TASK_QUEUE
 from dashboard.demo.server import EmbeddedTemporal
 from tests.compiled import compile_once
 from tests.described import check_all_clients
@@ -40,7 +40,7 @@ check_all_clients()
 settings.register_profile("unhurried", settings.default, deadline=None, suppress_health_check=(HealthCheck.too_slow,))
 settings.load_profile("unhurried")
 
-SampleWorker = Callable[..., AbstractContextManager[Child]]
+SampleWorker = Callable[..., AbstractContextManager[ChildProcess]]
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def rollouts(
 @pytest.fixture(scope="session")
 def viewer(rollouts: Rollouts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
     """A browser in which somebody looks at the sample rollouts."""
-    listed = f"{SAMPLES} AND TaskQueue = '{TASK_QUEUE}'"
+    listed = f"{SAMPLES_QUERY} AND TaskQueue = '{DEMO_TASK_QUEUE}'"
     app = dashboard_for(rollouts.address, tmp_path_factory.mktemp("viewer"), listed, timeout=PATIENCE)
     yield logged_in(app)
     shut(app)
@@ -178,16 +178,18 @@ def sample_worker(tmp_path_factory: pytest.TempPathFactory) -> SampleWorker:
     """Opens a worker of the sample rollouts, in a process of its own, which has said that they are `settled`."""
 
     @contextmanager
-    def opened(address: str, *, until: str = "settled") -> Iterator[Child]:
+    def opened(address: str, *, until: str = "settled") -> Iterator[ChildProcess]:
         log = tmp_path_factory.mktemp("worker") / "worker.log"
         env = {name: value for name, value in os.environ.items() if not name.startswith("TEMPORAL_")}
         env |= {"TEMPORAL_ADDRESS": address, "TEMPORAL_CONFIG_FILE": os.devnull}
-        worker = spawn("worker", [sys.executable, "-m", "dashboard.demo.worker", "--pace", "0.02"], env=env, log=log)
+        worker = spawn_process(
+            "worker", [sys.executable, "-m", "dashboard.demo.worker", "--pace", "0.02"], env=env, log=log
+        )
         try:
             eventually(lambda: until in log.read_text().splitlines() or worker.check(), SETTLE_SECONDS)
             yield worker
         finally:
-            stop([worker], 10)
+            stop_processes([worker], 10)
 
     return opened
 

@@ -12,9 +12,9 @@ import tracemalloc
 from typing import Any
 
 from dashboard.bridge import LoopThread
-from dashboard.domain.filters import ReleaseFilter, Slice
+from dashboard.domain.filters import PageRequest, ReleaseFilter
 from dashboard.live.releases import LiveReleases
-from dashboard.live.watched import Watched
+from dashboard.live.watched import Topic
 from tests.fake_source import FakeSource
 from tests.waiting import eventually
 
@@ -41,9 +41,9 @@ def look_through_an_hour(live: LiveReleases, clock: Clock, hour: int) -> None:
         name = f"{hour}-{number}"
         for _ in range(2):
             live.release(f"release:{name}", opened=frozenset({f"wave:{name}"}))
-            live.page(Slice(filter=ReleaseFilter(q=name)))
+            live.page(PageRequest(filter=ReleaseFilter(q=name)))
             live.occurrences(f"app:{name}")
-        live.subscribe(Watched("release", (f"release:{name}", None)), str)()
+        live.subscribe(Topic("release", (f"release:{name}", None)), str)()
 
 
 def main() -> None:
@@ -59,8 +59,8 @@ def main() -> None:
         kept.append(sum(store.weight for store in (live._stores.trees, live._stores.pages, live._stores.searches)))
         traced.append(tracemalloc.get_traced_memory()[0])
     clock.now += HOUR
-    eventually(lambda: len(live._watcher) == 0)
-    sys.stdout.write(json.dumps({"kept": kept, "traced": traced, "watched": len(live._watcher)}))
+    eventually(lambda: len(live._poller) == 0)
+    sys.stdout.write(json.dumps({"kept": kept, "traced": traced, "watched": len(live._poller)}))
     live.close()
 
 

@@ -20,8 +20,8 @@ from werkzeug.test import TestResponse
 
 from dashboard.app import create_app
 from dashboard.settings import Settings
-from dashboard.web.address import declared
-from dashboard.web.openapi import document, template
+from dashboard.web.address import declared_parameters
+from dashboard.web.openapi import openapi_document, path_template
 from dashboard.web.services import services
 from tests.ready import make_ready
 
@@ -36,7 +36,7 @@ class Reference:
     """The document of a dashboard, and where in it an answer is described."""
 
     def __init__(self, app: Flask) -> None:
-        self.document = document(app)
+        self.document = openapi_document(app)
         self._routes = app.url_map.bind("dashboard")
         self._validators: dict[str, jsonschema_rs.Draft202012Validator] = {}
 
@@ -46,7 +46,7 @@ class Reference:
             rule, _ = self._routes.match(path, method, return_rule=True)
         except HTTPException:
             return None
-        return template(rule), method.lower()
+        return path_template(rule), method.lower()
 
     def flaws(self, pointer: str, value: Any) -> list[str]:
         """What is wrong with a value by the schema at this pointer into the document."""
@@ -87,7 +87,9 @@ def check(method: str, path: str, status: int, headers: Mapping[str, str], body:
             _check_json(asked, ERROR, body)
         return
     responses = reference().document["paths"][place[0]][place[1]]["responses"]
-    assert str(status) in responses, f"{asked}: the API's reference says nothing of that status (@described(may=...))"
+    assert str(status) in responses, (
+        f"{asked}: the API's reference says nothing of that status (@api_operation(responses=...))"
+    )
     said, pointer = _resolved(responses[str(status)], place, status)
     required = [name for name, header in said.get("headers", {}).items() if header.get("required")]
     assert [name for name in required if name not in headers] == [], asked
@@ -153,7 +155,7 @@ class CheckedClient(FlaskClient):
 def _check_read(app: Flask, path: str, names: set[str]) -> None:
     with suppress(HTTPException), app.app_context():
         endpoint, _ = app.url_map.bind("dashboard").match(path)
-        told = {parameter.name for parameter in declared(endpoint)}
+        told = {parameter.name for parameter in declared_parameters(endpoint)}
         assert names <= told, f"GET {path} reads {names - told}: name them in @described(query=...)"
 
 

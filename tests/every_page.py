@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
-from dashboard.live.seats import SEATS
+from dashboard.live.seats import BULKHEAD_SIZE
 from dashboard.web.assets import compile_templates
 from tests.described import reference
 from tests.rollout_makers import hierarchy
@@ -115,7 +115,7 @@ def ask_everything(app: Flask, browser: FlaskClient, paths: Iterable[str], bound
         started = time.monotonic()
         return own.get(address), time.monotonic() - started
 
-    with ThreadPoolExecutor(SEATS) as pool:
+    with ThreadPoolExecutor(BULKHEAD_SIZE) as pool:
         answers = dict(zip(asked, pool.map(ask, [prefix + path for prefix, path in asked]), strict=True))
         # A machine that stalls makes all late that are asked just then, but not twice.
         late = [prefix + path for (prefix, path), (_, seconds) in answers.items() if seconds > bound]

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from dashboard.domain.entities import Entity, Status
-from dashboard.domain.filters import Slice
-from dashboard.domain.source import Fingerprint, Listing, Reading, RunEntity, Search
+from dashboard.domain.filters import PageRequest
+from dashboard.domain.source import EntitySearchResult, Fingerprint, ReleaseListing, ReleaseReading, RunEntity
 from tests.rollout_makers import entity, execution, release
 
 ROWS = [entity(f"wave:w{number}", "in_progress") for number in range(10)]
@@ -22,7 +22,7 @@ class FakeSource:
     def __init__(self) -> None:
         self.state = "deploying"
         self.status = Status.RUNNING
-        self.answer: Reading | Exception | None = None
+        self.answer: ReleaseReading | Exception | None = None
         self.reads = 0
         self.gate = threading.Event()
         self.gate.set()
@@ -30,12 +30,12 @@ class FakeSource:
     async def read(
         self,
         release_id: str,
-        known: Reading | None,
+        known: ReleaseReading | None,
         budget: float,
         *,
         run_id: str | None = None,
         opened: frozenset[str] = frozenset(),
-    ) -> Reading:
+    ) -> ReleaseReading:
         self.reads += 1
         assert self.gate.wait(10)
         if isinstance(self.answer, Exception):
@@ -45,25 +45,25 @@ class FakeSource:
         run = execution(self.status, workflow_id=release_id, run_id=f"run of {release_id}")
         said = release(release_id, self.state, *(replace(row) for row in ROWS))
         fingerprint = Fingerprint(run.run_id, run.status, run.history_length) if known else None
-        return Reading(run, said=said, digest=self.state, fingerprint=fingerprint)
+        return ReleaseReading(run, said=said, digest=self.state, fingerprint=fingerprint)
 
     async def page(
         self,
-        asked: Slice,
-        known: Mapping[tuple[str, str], Reading],
+        asked: PageRequest,
+        known: Mapping[tuple[str, str], ReleaseReading],
         counts: Mapping[Status, int] | None,
         budget: float,
-        last: Listing | None = None,
-    ) -> Listing:
-        return Listing((await self.read(f"release:{asked.filter.q}", None, budget),), {Status.RUNNING: 1})
+        last: ReleaseListing | None = None,
+    ) -> ReleaseListing:
+        return ReleaseListing((await self.read(f"release:{asked.filter.q}", None, budget),), {Status.RUNNING: 1})
 
     async def row(
-        self, workflow_id: str, run_id: str, known: Reading | None, budget: float, *, deep: bool = True
-    ) -> Reading:
+        self, workflow_id: str, run_id: str, known: ReleaseReading | None, budget: float, *, deep: bool = True
+    ) -> ReleaseReading:
         return await self.read(workflow_id, known, budget, run_id=run_id)
 
     async def search(
         self, entity_id: str, limit: int, known: Mapping[RunEntity, Entity | None], budget: float
-    ) -> Search:
+    ) -> EntitySearchResult:
         reading = await self.read(f"release:with-{entity_id}", None, budget)
-        return Search(((reading.execution, entity(entity_id, self.state)),), 1)
+        return EntitySearchResult(((reading.execution, entity(entity_id, self.state)),), 1)

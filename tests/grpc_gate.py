@@ -46,7 +46,7 @@ def gate_before(address: str, key: str, refusal: grpc.StatusCode = grpc.StatusCo
     with grpc.insecure_channel(address) as behind:
         gate = Gate(behind, key, refusal)
         server = grpc.server(ThreadPoolExecutor(16), handlers=[gate])
-        gate.address = f"127.0.0.1:{ports.find_free()}"
+        gate.address = f"127.0.0.1:{ports.find_free_port()}"
         server.add_insecure_port(gate.address)
         server.start()
         try:
@@ -104,7 +104,7 @@ def counting_gate(address: str) -> Iterator[CountingGate]:
     with grpc.insecure_channel(address) as behind:
         gate = CountingGate(behind)
         server = grpc.server(ThreadPoolExecutor(32), handlers=[gate])
-        gate.address = f"127.0.0.1:{ports.find_free()}"
+        gate.address = f"127.0.0.1:{ports.find_free_port()}"
         server.add_insecure_port(gate.address)
         server.start()
         try:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dashboard import ports
-from dashboard.demo.children import spawn, stop
+from dashboard.demo.children import spawn_process, stop_processes
 from tests.waiting import eventually
 
 CONFIGURATION = """
@@ -45,13 +45,13 @@ def round_robin(folder: Path, replicas: Sequence[int]) -> Iterator[int]:
     if nginx is None and os.environ.get("CI") != "true":
         pytest.skip("nginx is not installed: run `make postgres`")
     assert nginx, "nginx is not installed"
-    port = ports.find_free()
+    port = ports.find_free_port()
     servers = " ".join(f"server 127.0.0.1:{each};" for each in replicas)
     (folder / "nginx.conf").write_text(CONFIGURATION.format(folder=folder, servers=servers, port=port))
     argv = [nginx, "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")]
-    proxy = spawn("nginx", argv, log=folder / "log")
+    proxy = spawn_process("nginx", argv, log=folder / "log")
     try:
-        eventually(lambda: proxy.check() or ports.answers(port, "/health"))
+        eventually(lambda: proxy.check() or ports.http_answers(port, "/health"))
         yield port
     finally:
-        stop([proxy], 20)
+        stop_processes([proxy], 20)

@@ -50,7 +50,7 @@ class OpenIdProvider:
     """
 
     def __init__(self, port: int | None = None, host: str = "127.0.0.1", scheme: str = "http") -> None:
-        self.port = port or ports.find_free()
+        self.port = port or ports.find_free_port()
         self.issuer = f"{scheme}://{host}:{self.port}"
         self.person: dict[str, Any] = dict(RITA)
         self.claims: dict[str, Any] = {}

@@ -19,7 +19,7 @@ from sqlalchemy.exc import OperationalError
 from dashboard import ports
 from dashboard.accounts.models import Base
 from dashboard.accounts.store import Accounts
-from dashboard.demo.children import Child, spawn, stop
+from dashboard.demo.children import ChildProcess, spawn_process, stop_processes
 from tests.waiting import eventually
 
 # For tests whose fixture `settings` says where the accounts are: of what has SQL, locks or clocks of its own on each.
@@ -47,19 +47,19 @@ class Postgres:
     """A server that runs, and databases in it."""
 
     def __init__(self, folder: Path, user: str, port: int | None = None, made: str = MADE) -> None:
-        self.port = port or ports.find_free()
+        self.port = port or ports.find_free_port()
         self.made = made
         self._folder = folder
         self._user = user
         self._emptying: Connection | None = None
-        self._server: Child | None = None
+        self._server: ChildProcess | None = None
 
     def start(self) -> None:
         """Let it run, as it was left the last time."""
         options = f"-c listen_addresses=127.0.0.1 -c port={self.port} -c unix_socket_directories={self._folder} {FAST}"
         argv = _as(self._user, "postgres", "-D", self._folder / "data", *options.split())
         # Not over pg_ctl, which lets it go: it is to end with the tests, however these end.
-        server = self._server = spawn("PostgreSQL", argv, log=self._folder / "log")
+        server = self._server = spawn_process("PostgreSQL", argv, log=self._folder / "log")
         eventually(lambda: server.check() or self.answers(), 60)
 
     def stop(self) -> None:
@@ -67,7 +67,7 @@ class Postgres:
         if self._server:
             self.resume()
             self._server.process.send_signal(signal.SIGQUIT)
-            stop([self._server], 20)
+            stop_processes([self._server], 20)
 
     def freeze(self) -> None:
         """Let it say nothing more, and everything that it runs: connections are taken by the kernel all the same."""

@@ -19,8 +19,8 @@ from playwright.sync_api import Browser, Page
 
 from dashboard.accounts.models import Role
 from dashboard.app import create_app
-from dashboard.demo.children import spawn, stop
-from dashboard.demo.samples import SAMPLES, samples
+from dashboard.demo.children import spawn_process, stop_processes
+from dashboard.demo.samples import SAMPLES_QUERY, samples
 from dashboard.demo.server import EmbeddedTemporal
 from dashboard.settings import Settings
 from dashboard.web.services import services
@@ -79,8 +79,8 @@ def sample_rollouts(folder: Path) -> Iterator[str]:
         env |= {"TEMPORAL_ADDRESS": temporal.address, "TEMPORAL_CONFIG_FILE": os.devnull}
         log = folder / "worker.log"
         argv = [sys.executable, "-m", "dashboard.demo.worker", "--pace", "0.1"]
-        worker = spawn("worker", argv, env=env, log=log)
-        stack.callback(stop, [worker], 10)
+        worker = spawn_process("worker", argv, env=env, log=log)
+        stack.callback(stop_processes, [worker], 10)
         eventually(lambda: "settled" in log.read_text().splitlines() or worker.check(), SETTLE_SECONDS)
         yield temporal.address
 
@@ -92,7 +92,7 @@ def sample_dashboard(folder: Path) -> Iterator[Served]:
         accounts = account(folder)
         accounts.set_role(EMAIL, Role.admin)
         accounts.close()
-        with serving(folder, address, RELEASE_FILTER=SAMPLES) as served:
+        with serving(folder, address, RELEASE_FILTER=SAMPLES_QUERY) as served:
             yield served
 
 

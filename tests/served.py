@@ -35,7 +35,7 @@ class Served:
         files: int | None = None,
     ) -> None:
         self.folder = folder
-        self.port = port or ports.find_free()
+        self.port = port or ports.find_free_port()
         argv = [sys.executable, "-P", "-m", "dashboard.cli", "serve", "--port", str(self.port)]
         if files:
             argv = ["sh", "-c", f'ulimit -n {files} && exec "$@"', "sh", *argv]
@@ -43,7 +43,7 @@ class Served:
         self.log = folder / "serve.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(argv, cwd=folder, env=env, stdout=log, stderr=log)
-        eventually(lambda: ports.answers(self.port, "/health") or self.process.poll() is not None, 60)
+        eventually(lambda: ports.http_answers(self.port, "/health") or self.process.poll() is not None, 60)
         assert self.process.poll() is None, self.log.read_text()
 
     def ask(self, method: str, path: str, body: str = "", **headers: str) -> tuple[int, str, float]:

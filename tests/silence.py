@@ -17,7 +17,7 @@ class Relay:
 
     def __init__(self, port: int) -> None:
         self._behind = port
-        self.port = ports.find_free()
+        self.port = ports.find_free_port()
         self._loop = LoopThread()
         self._passing: list[asyncio.Task[None]] = []
         self._open: list[asyncio.StreamWriter] = []

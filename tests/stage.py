@@ -19,16 +19,16 @@ from temporalio.service import RPCError
 from werkzeug.test import TestResponse
 
 from dashboard.accounts.models import Role
-from dashboard.accounts.passwords import Passwords
+from dashboard.accounts.passwords import PasswordHashing
 from dashboard.accounts.store import Accounts
-from dashboard.accounts.timeouts import Timeouts
+from dashboard.accounts.timeouts import DatabaseTimeouts
 from dashboard.app import create_app
 from dashboard.bridge import LoopThread
-from dashboard.demo.children import Child, spawn, stop
+from dashboard.demo.children import ChildProcess, spawn_process, stop_processes
 from dashboard.domain.entity_map import EntityMap
-from dashboard.live.releases import MAX_AGE, LiveReleases
+from dashboard.live.releases import DEFAULT_MAX_AGE_SECONDS, LiveReleases
 from dashboard.settings import Settings
-from dashboard.temporal.connection import Connection
+from dashboard.temporal.connection import TemporalConnection
 from dashboard.temporal.gateway import TemporalGateway
 from dashboard.web.services import services
 from tests.ready import make_ready
@@ -42,15 +42,20 @@ PATIENCE = 6.0
 PASSWORD = "correct horse battery"
 # Hashes that cost nothing: what they are to cost is for the tests of passwords.
 # How long a database takes on a busy machine is nothing to fail for.
-UNHURRIED = Timeouts(connect=60, statement=60, pool=60)
-CHEAP = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+UNHURRIED = DatabaseTimeouts(connect=60, statement=60, pool=60)
+CHEAP = PasswordHashing(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 class Stage:
     """Releases on one task queue, seen by a dashboard that lists those of this stage only, every `max_age` seconds."""
 
     def __init__(
-        self, address: str, task_queue: str, folder: Path, max_age: float = MAX_AGE, timeout: float = PATIENCE
+        self,
+        address: str,
+        task_queue: str,
+        folder: Path,
+        max_age: float = DEFAULT_MAX_AGE_SECONDS,
+        timeout: float = PATIENCE,
     ) -> None:
         self.address = address
         self.task_queue = task_queue
@@ -174,7 +179,7 @@ def dashboard_for(
     timeout: float = TIMEOUT,
     entity_map: EntityMap | None = None,
     environment: Mapping[str, str] | None = None,
-    max_age: float = MAX_AGE,
+    max_age: float = DEFAULT_MAX_AGE_SECONDS,
     *,
     visibility_rps: float = inf,
     styleguide: bool = False,
@@ -200,7 +205,7 @@ def dashboard_for(
     accounts = Accounts(settings.accounts_url, CHEAP, UNHURRIED)
     accounts.prepare()
     accounts.ensure(EMAIL, PASSWORD, name="Rita", role=Role.viewer)
-    connection = Connection(settings.temporal_environment, visibility_rps)
+    connection = TemporalConnection(settings.temporal_environment, visibility_rps)
     gateway = TemporalGateway(connection, settings.release_query, settings.entity_map)
     stuck_after = timedelta(minutes=settings.stuck_after)
     releases = LiveReleases(
@@ -220,12 +225,12 @@ def logged_in(app: Flask) -> FlaskClient:
 
 
 @contextmanager
-def scripted_worker(address: str, task_queue: str, log: Path, version: str = "") -> Iterator[Child]:
+def scripted_worker(address: str, task_queue: str, log: Path, version: str = "") -> Iterator[ChildProcess]:
     """A worker for scripted releases, of a version or of none, in a process of its own, that polls already."""
     argv = [sys.executable, "-m", "tests.scripted", address, task_queue, *([version] if version else [])]
-    worker = spawn("scripted worker", argv, env=os.environ, log=log)
+    worker = spawn_process("scripted worker", argv, env=os.environ, log=log)
     try:
         eventually(lambda: "ready" in log.read_text() or worker.check(), 60)
         yield worker
     finally:
-        stop([worker], 10)
+        stop_processes([worker], 10)

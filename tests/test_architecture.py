@@ -172,7 +172,7 @@ def templates() -> jinja2.Environment:
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(ROOT / "templates"), autoescape=True)
     environment.filters.update(formats.FILTERS | drawings.FILTERS | charts.FILTERS | strips.FILTERS | kept.FILTERS)
     environment.filters.update(shown_text.FILTERS)
-    environment.add_extension(shown_text.ByPlace)
+    environment.add_extension(shown_text.ContextualEscaping)
     return environment
 
 

@@ -10,14 +10,14 @@ import click
 import pytest
 from flask import Flask
 
-from dashboard.accounts.audit import Event
+from dashboard.accounts.audit import AuditEventType
 from dashboard.cli import main
 from dashboard.domain.entity_map import read_entity_map
 from dashboard.domain.ids import EntityType
 from dashboard.domain.problems import ProblemCode
 from dashboard.settings import Settings
-from dashboard.web.openapi import template
-from dashboard.web.shares import Share
+from dashboard.web.openapi import path_template
+from dashboard.web.shares import UserLimit
 from tests.stage import dashboard_for, shut
 
 ROOT = Path(__file__).parent.parent
@@ -107,18 +107,18 @@ def test_settings_that_are_named_exist():
 def test_every_address_of_the_api_is_documented(app: Flask):
     pages = text(*(str(page.relative_to(ROOT)) for page in (DOCS / "api").glob("*.md")))
     missing = [
-        f"{method} {template(rule)}"
+        f"{method} {path_template(rule)}"
         for rule in app.url_map.iter_rules()
         if rule.rule.startswith("/api")
         for method in sorted(rule.methods - {"HEAD", "OPTIONS"})
-        if not re.search(rf"`{method} {re.escape(template(rule))}[`?]", pages)
+        if not re.search(rf"`{method} {re.escape(path_template(rule))}[`?]", pages)
     ]
     assert missing == []
 
 
 def test_addresses_of_the_api_that_are_documented_exist(app: Flask):
     known = {
-        f"{method} {template(rule)}"
+        f"{method} {path_template(rule)}"
         for rule in app.url_map.iter_rules()
         for method in rule.methods - {"HEAD", "OPTIONS"}
     }
@@ -130,7 +130,7 @@ def test_every_page_that_a_person_opens_is_documented(app: Flask):
     pages, documented = set(), text()
     for rule in app.url_map.iter_rules():
         if "GET" in rule.methods and not rule.rule.startswith(("/api", "/live")):
-            pages.add(template(rule))
+            pages.add(path_template(rule))
     for path in sorted(pages - PARTS - {"/"}):
         first = "/" + path.split("/")[1]
         assert re.search(rf"[`(]{re.escape(first)}\b|/api{re.escape(first)}\b", documented), path
@@ -138,7 +138,7 @@ def test_every_page_that_a_person_opens_is_documented(app: Flask):
 
 def test_every_event_of_the_audit_log_is_documented():
     page = text("docs/audit-log.md")
-    assert [event for event in Event if not re.search(rf"^\|[^|]*`{event}`", page, re.MULTILINE)] == []
+    assert [event for event in AuditEventType if not re.search(rf"^\|[^|]*`{event}`", page, re.MULTILINE)] == []
 
 
 def test_every_event_of_a_stream_is_documented():
@@ -160,7 +160,7 @@ def error_codes() -> Iterator[str]:
             named = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
             if named in {"Refused", "ApiError"} and len(texts) == 2:
                 yield str(texts[1])
-    yield from (f"too_many_{share}" for share in Share if share is not Share.SESSIONS)
+    yield from (f"too_many_{share}" for share in UserLimit if share is not UserLimit.SESSIONS)
 
 
 def test_every_error_code_is_documented():
@@ -172,7 +172,7 @@ def test_every_error_code_is_documented():
 
 def test_error_codes_that_are_documented_are_in_the_source():
     source = "\n".join(path.read_text() for path in (ROOT / "dashboard").rglob("*.py"))
-    shares = {f"too_many_{share}" for share in Share}
+    shares = {f"too_many_{share}" for share in UserLimit}
     for code in re.findall(r"^\| `([a-z_]+)` \|", text("docs/api/errors.md"), re.MULTILINE):
         assert f'"{code}"' in source or code in shares, code
 

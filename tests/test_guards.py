@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
-from dashboard.accounts.api_tokens import Scope
+from dashboard.accounts.api_tokens import TokenScope
 from dashboard.accounts.models import Role, User
 from dashboard.accounts.store import Accounts
 from dashboard.app import create_app
@@ -242,7 +242,7 @@ def access_token(app: Flask, user: User, *, by_password: bool = True) -> str:
     return token
 
 
-def personal_token(app: Flask, user: User, scope: Scope = Scope.write) -> str:
+def personal_token(app: Flask, user: User, scope: TokenScope = TokenScope.write) -> str:
     secret: str = services(app).api_tokens.add(user, "guards", scope, 1)[1]
     return secret
 
@@ -298,7 +298,7 @@ def test_a_token_lets_in_where_its_kind_and_its_users_role_do(app: Flask, routes
         "of a login": lambda: access_token(app, user),
         "refreshed": lambda: access_token(app, user, by_password=False),
         "personal": lambda: personal_token(app, user),
-        "that may only read": lambda: personal_token(app, user, Scope.read),
+        "that may only read": lambda: personal_token(app, user, TokenScope.read),
     }[kind]()
     for route in routes:
         answer = asking(app, headers=bearing(token))(route)

@@ -22,18 +22,18 @@ from dashboard.accounts.kiosk_links import KioskLinkRow
 from dashboard.accounts.models import ApiTokenRow, SessionRow, User, UserRow
 
 # Who was let in within so many seconds before the database went away is shown what is known.
-LATELY_SECONDS = 60.0
+RECENT_SECONDS = 60.0
 # How long after the database has let somebody in that counts at most: for pages, streams, screens and tokens alike.
-LONGEST_SECONDS = 600.0
+MAX_OUTAGE_SECONDS = 600.0
 # An open stream asks about itself once a minute.
-STREAM_SECONDS = 150.0
-VERIFY_SECONDS = 1.0
-KEEP = 10_000
+STREAM_RECENT_SECONDS = 150.0
+VERIFY_INTERVAL_SECONDS = 1.0
+MAX_REMEMBERED_ADMISSIONS = 10_000
 # Of what is verified with one question.
-_AT_ONCE = 500
+_VERIFY_BATCH_SIZE = 500
 
 
-class Way(StrEnum):
+class AuthMethod(StrEnum):
     """By what somebody is let in."""
 
     session = "session"
@@ -51,27 +51,27 @@ class _Admission:
     until: datetime | None
 
 
-Key = tuple[Way, str]
+AdmissionKey = tuple[AuthMethod, str]
 
 
-class Admissions:
+class RecentAdmissions:
     """Those of the last minutes, by the hash of what was shown. Safe to use from many threads."""
 
     def __init__(self, database: Database, clock: Callable[[], float] = monotonic) -> None:
         self._database = database
         self._clock = clock
         self._lock = threading.Lock()
-        self._admitted: LRUCache[Key, _Admission] = LRUCache(KEEP)
+        self._admitted: LRUCache[AdmissionKey, _Admission] = LRUCache(MAX_REMEMBERED_ADMISSIONS)
         self._mark: object = None
         self._stop: threading.Event | None = None
 
     def note(
-        self, way: Way, hashed: str, found: object, user: User | None = None, lasts: timedelta | None = None
+        self, way: AuthMethod, hashed: str, found: object, user: User | None = None, lasts: timedelta | None = None
     ) -> None:
         """Remember what was found by this, or that nothing was; `lasts` is for how much longer it holds by itself."""
         # By this machine's clock, which may be apart from the one by which it was found to last so long.
         until = None if lasts is None else datetime.now(UTC) + lasts
-        proof = _proof_of(user.id, user.epoch) if way is Way.user and user else hashed
+        proof = _user_proof(user.id, user.epoch) if way is AuthMethod.user and user else hashed
         with self._lock:
             if not found:
                 self._admitted.pop((way, hashed), None)
@@ -83,28 +83,29 @@ class Admissions:
                     target=self._keep_verifying, args=(self._stop,), name="admissions", daemon=True
                 ).start()
 
-    def recall(self, way: Way, hashed: str, *, stream: bool = False) -> Any | None:  # noqa: ANN401  as it was noted
+    def recall(self, way: AuthMethod, hashed: str, *, stream: bool = False) -> Any | None:  # noqa: ANN401  as it was noted
         """What was found by this, if it was so short before the database went away that it still counts."""
         now = self._clock()
         away_since = self._database.away_since or now
         with self._lock:
             admission = self._admitted.get((way, hashed))
-        if admission is None or now - admission.at >= LONGEST_SECONDS:
+        if admission is None or now - admission.at >= MAX_OUTAGE_SECONDS:
             return None
-        lately = away_since - admission.at <= (STREAM_SECONDS if stream else LATELY_SECONDS)
+        lately = away_since - admission.at <= (STREAM_RECENT_SECONDS if stream else RECENT_SECONDS)
         lasts = admission.until is None or admission.until > datetime.now(UTC)
         return admission.found if lately and lasts else None
 
     def verify(self) -> None:
         """Forget what lets in nobody any more; what cannot be looked at now stays. Raises AccountsUnavailable."""
-        mark = self._database.mark()
+        mark = self._database.change_token()
         if mark == self._mark:
             return
         with self._lock:
-            due = {key: one for key, one in self._admitted.items() if self._clock() - one.at <= STREAM_SECONDS}
+            due = {key: one for key, one in self._admitted.items() if self._clock() - one.at <= STREAM_RECENT_SECONDS}
         with self._database.reading() as connection:
             holding = {
-                way: _holding(connection, way, {one.proof for key, one in due.items() if key[0] is way}) for way in Way
+                way: _still_valid(connection, way, {one.proof for key, one in due.items() if key[0] is way})
+                for way in AuthMethod
             }
         with self._lock:
             for key, one in due.items():
@@ -121,7 +122,7 @@ class Admissions:
             self._admitted.clear()
 
     def _keep_verifying(self, stop: threading.Event) -> None:
-        while not stop.wait(VERIFY_SECONDS):
+        while not stop.wait(VERIFY_INTERVAL_SECONDS):
             if self._is_idle(stop):
                 return
             try:
@@ -132,21 +133,21 @@ class Admissions:
     def _is_idle(self, stop: threading.Event) -> bool:
         """Whether nobody was let in for so long that there is nothing to look at."""
         with self._lock:
-            busy = any(self._clock() - one.at <= STREAM_SECONDS for one in self._admitted.values())
+            busy = any(self._clock() - one.at <= STREAM_RECENT_SECONDS for one in self._admitted.values())
             if not busy and self._stop is stop:
                 self._stop = None
             return not busy
 
 
-def _proof_of(user_id: str, epoch: int) -> str:
+def _user_proof(user_id: str, epoch: int) -> str:
     return f"{user_id} {epoch}"
 
 
-def _holding(connection: Connection, way: Way, proofs: Iterable[str]) -> set[str]:
+def _still_valid(connection: Connection, way: AuthMethod, proofs: Iterable[str]) -> set[str]:
     """Those of these that still let somebody in."""
     asked, found = sorted(proofs), set()
-    for start in range(0, len(asked), _AT_ONCE):
-        found |= _QUESTIONS[way](connection, asked[start : start + _AT_ONCE])
+    for start in range(0, len(asked), _VERIFY_BATCH_SIZE):
+        found |= _VALIDITY_QUERIES[way](connection, asked[start : start + _VERIFY_BATCH_SIZE])
     return found
 
 
@@ -171,12 +172,12 @@ def _screens(connection: Connection, hashes: list[str]) -> set[str]:
 def _users(connection: Connection, proofs: list[str]) -> set[str]:
     ids = {proof.partition(" ")[0] for proof in proofs}
     asked = select(UserRow.id, UserRow.epoch).where(UserRow.id.in_(ids), UserRow.disabled_at.is_(None))
-    return {_proof_of(*row) for row in connection.execute(asked)}
+    return {_user_proof(*row) for row in connection.execute(asked)}
 
 
-_QUESTIONS: dict[Way, Callable[[Connection, list[str]], set[str]]] = {
-    Way.session: _sessions,
-    Way.api_token: _api_tokens,
-    Way.screen: _screens,
-    Way.user: _users,
+_VALIDITY_QUERIES: dict[AuthMethod, Callable[[Connection, list[str]], set[str]]] = {
+    AuthMethod.session: _sessions,
+    AuthMethod.api_token: _api_tokens,
+    AuthMethod.screen: _screens,
+    AuthMethod.user: _users,
 }

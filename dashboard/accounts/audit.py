@@ -12,20 +12,20 @@ from threading import Lock
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from dashboard.accounts.database import now_in
-from dashboard.accounts.models import LONGEST_ADDRESS, NOW, AuditRow
+from dashboard.accounts.database import database_now
+from dashboard.accounts.models import DATABASE_NOW, MAX_CLIENT_ADDRESS_LENGTH, AuditRow
 from dashboard.accounts.outage import AccountsUnavailable
 
-LONGEST_SUBJECT = 300
+MAX_SUBJECT_LENGTH = 300
 # How much waits in memory at most until the database takes it.
-MOST_POSTPONED = 10_000
+MAX_POSTPONED_EVENTS = 10_000
 # As the actor of what somebody does who needs no login: whoever may run the commands may do all that they do.
-COMMAND_LINE = "command line"
+COMMAND_LINE_ACTOR = "command line"
 
-Details = Mapping[str, str | int | bool | None]
+AuditDetails = Mapping[str, str | int | bool | None]
 
 
-class Event(StrEnum):
+class AuditEventType(StrEnum):
     """All that is written down."""
 
     login_succeeded = "login_succeeded"
@@ -53,7 +53,7 @@ class Event(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
+class AuditEvent:
     """An event with who did it (`actor`, an e-mail address), what it was done to, and the request that it came with.
 
     None stands for what there is not: nobody was logged in, or it came with no request.
@@ -65,25 +65,28 @@ class Happened:
     subject: str | None
     address: str | None
     request_id: str | None
-    details: Details
+    details: AuditDetails
 
     @classmethod
-    def by_command(cls, event: Event, subject: str, **details: str | int | bool | None) -> "Happened":
+    def from_command_line(cls, event: AuditEventType, subject: str, **details: str | int | bool | None) -> "AuditEvent":
         """What somebody did at the command line."""
-        return cls(event, None, COMMAND_LINE, subject, None, None, details)
+        return cls(event, None, COMMAND_LINE_ACTOR, subject, None, None, details)
 
-    def plain(self) -> "Happened":
+    def plain(self) -> "AuditEvent":
         """The same as it is kept: not longer than there is room for, and of characters that every database takes."""
         details = {
-            name: _plain(value, LONGEST_SUBJECT) if isinstance(value, str) else value
+            name: _sanitize(value, MAX_SUBJECT_LENGTH) if isinstance(value, str) else value
             for name, value in self.details.items()
         }
-        subject, address = _plain(self.subject, LONGEST_SUBJECT), _plain(self.address, LONGEST_ADDRESS)
+        subject, address = (
+            _sanitize(self.subject, MAX_SUBJECT_LENGTH),
+            _sanitize(self.address, MAX_CLIENT_ADDRESS_LENGTH),
+        )
         return replace(self, subject=subject, address=address, details=details)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry(Happened):
+class AuditEntry(AuditEvent):
     """What was written down, by its number, and when. A later entry has a larger number."""
 
     id: int
@@ -91,14 +94,14 @@ class Entry(Happened):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class AuditQuery:
     """Which entries: of one of these events; with these texts in who did it and in what it was done to, in capital
     letters or small ones; from this address, with this request; not before `since`, and before `until`.
 
     What is empty or None makes no difference.
     """
 
-    events: tuple[Event, ...] = ()
+    events: tuple[AuditEventType, ...] = ()
     actor: str = ""
     subject: str = ""
     address: str = ""
@@ -120,13 +123,13 @@ class AuditLog:
         self._long_session = long_session
         self._probe = probe
         self._lock = Lock()
-        self._postponed: deque[tuple[Happened, datetime]] = deque()
+        self._postponed: deque[tuple[AuditEvent, datetime]] = deque()
 
-    def add(self, happened: Happened, at: datetime | None = None) -> None:
+    def add(self, happened: AuditEvent, at: datetime | None = None) -> None:
         """Write it down, with this moment by the database's clock, or with the one when it was."""
         written = happened.plain()
         row = AuditRow(
-            at=at or NOW,
+            at=at or DATABASE_NOW,
             actor_id=written.actor_id,
             actor=written.actor,
             event=written.event,
@@ -139,7 +142,7 @@ class AuditLog:
             session.add(row)
 
     def requests_within(
-        self, period: timedelta, actor_id: str, events: Collection[Event], *, but: str
+        self, period: timedelta, actor_id: str, events: Collection[AuditEventType], *, but: str
     ) -> tuple[int, timedelta]:
         """How many requests of this user wrote such entries lately, but for one, and in what time the first is older.
 
@@ -148,15 +151,15 @@ class AuditLog:
         counted = (AuditRow.actor_id == actor_id) & AuditRow.event.in_(events) & (AuditRow.request_id != but)
         requests = func.count(AuditRow.request_id.distinct()).filter(counted)
         with self._session() as session:
-            now = now_in(session)
+            now = database_now(session)
             asked = select(requests, func.min(AuditRow.at).filter(counted)).where(AuditRow.at > now - period)
             count, first = session.execute(asked).one()
         return count, first + period - now if first else period
 
-    def postpone(self, happened: Happened) -> bool:
+    def postpone(self, happened: AuditEvent) -> bool:
         """Keep it in memory until the database takes it; False if that is full."""
         with self._lock:
-            if len(self._postponed) >= MOST_POSTPONED:
+            if len(self._postponed) >= MAX_POSTPONED_EVENTS:
                 return False
             self._postponed.append((happened, datetime.now(UTC)))
         # The database may be back by now, and what was postponed before written already: a probe has this written, too.
@@ -173,7 +176,7 @@ class AuditLog:
                     return
                 self._postponed.popleft()
 
-    def read(self, wanted: Wanted, most: int, before: int | None = None) -> list[Entry]:
+    def read(self, wanted: AuditQuery, most: int, before: int | None = None) -> list[AuditEntry]:
         """The newest of these entries, at most so many, the newest first; of those before this number, if one is given.
 
         The number that an entry has leads straight to it, however old it is.
@@ -181,7 +184,7 @@ class AuditLog:
         asked = select(*_COLUMNS).where(*_conditions(wanted)).order_by(AuditRow.id.desc()).limit(most)
         with self._long_session() as session:
             found = session.execute(asked.where(AuditRow.id < before) if before is not None else asked)
-            return [Entry(*row[:6], json.loads(row.details), row.id, row.at) for row in found]
+            return [AuditEntry(*row[:6], json.loads(row.details), row.id, row.at) for row in found]
 
 
 _COLUMNS = (
@@ -190,7 +193,7 @@ _COLUMNS = (
 )
 
 
-def _conditions(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
+def _conditions(wanted: AuditQuery) -> Iterator[ColumnElement[bool]]:
     if wanted.events:
         yield AuditRow.event.in_(wanted.events)
     for column, part in ((AuditRow.actor, wanted.actor), (AuditRow.subject, wanted.subject)):
@@ -205,5 +208,5 @@ def _conditions(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
         yield AuditRow.at < wanted.until
 
 
-def _plain(text: str | None, longest: int) -> str | None:
+def _sanitize(text: str | None, longest: int) -> str | None:
     return text and text[:longest].replace("\x00", "").encode("utf-8", "replace").decode()

@@ -11,7 +11,7 @@ from dashboard.accounts.models import User
 
 # A label of its own: what is signed for anything else must never pass for a link.
 _LABEL = b"release-dashboard badge link"
-LONGEST_ID = 32
+MAX_USER_ID_LENGTH = 32
 
 
 class BadgeLinks:
@@ -24,7 +24,7 @@ class BadgeLinks:
         """The key with which this user lets others see the badge of a release: the same every time."""
         return self._keys_for(user, release_id)[0]
 
-    def admits(self, user: User | None, key: str, release_id: str) -> bool:
+    def verify(self, user: User | None, key: str, release_id: str) -> bool:
         """Whether the key, which names this user as its maker, opens the badge of this release now."""
         if user is None or not user.enabled:
             return False
@@ -38,7 +38,7 @@ class BadgeLinks:
         return [f"{user.id}.{signature.decode().rstrip('=')}" for signature in signed]
 
 
-def maker_of(key: str) -> str:
+def key_owner_id(key: str) -> str:
     """The id of the user who made a key, as it says itself; empty where it says nothing like one."""
     user_id = key.partition(".")[0]
-    return user_id if len(user_id) <= LONGEST_ID and user_id.isascii() and user_id.isalnum() else ""
+    return user_id if len(user_id) <= MAX_USER_ID_LENGTH and user_id.isascii() and user_id.isalnum() else ""

@@ -11,7 +11,7 @@ from dashboard.accounts.outage import AccountsUnavailable
 log = structlog.get_logger()
 
 # After a failure, how long nothing is tried: one request in this time waits for a database that takes no changes.
-PAUSE_SECONDS = 60.0
+RETRY_PAUSE_SECONDS = 60.0
 
 
 class BestEffort:
@@ -34,5 +34,5 @@ class BestEffort:
             try:
                 write()
             except AccountsUnavailable as exc:
-                self._retry_at = self._clock() + PAUSE_SECONDS
+                self._retry_at = self._clock() + RETRY_PAUSE_SECONDS
                 log.warning("best_effort_write_failed", kind=self._kind, exc_info=exc)

@@ -3,24 +3,24 @@
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 # Everybody has a whole network of this size to take addresses from.
-OWN_PREFIX = 64
+CLIENT_PREFIX_BITS = 64
 # Many have as many of those as there are below this one.
-SITE_PREFIX = 48
+SITE_PREFIX_BITS = 48
 
 
-def place_of(address: str) -> str:
+def client_network(address: str) -> str:
     """Return the machine of an IPv4 address, the /64 of another; empty for what is none: all that is one place."""
-    found = _machine(address)
-    return _network(found, OWN_PREFIX) if isinstance(found, IPv6Address) else str(found or "")
+    found = _parse_address(address)
+    return _network(found, CLIENT_PREFIX_BITS) if isinstance(found, IPv6Address) else str(found or "")
 
 
-def site_of(address: str) -> str:
+def site_network(address: str) -> str:
     """Return the /48 of an IPv6 address; empty for what is none."""
-    found = _machine(address)
-    return f"{_network(found, SITE_PREFIX)}/{SITE_PREFIX}" if isinstance(found, IPv6Address) else ""
+    found = _parse_address(address)
+    return f"{_network(found, SITE_PREFIX_BITS)}/{SITE_PREFIX_BITS}" if isinstance(found, IPv6Address) else ""
 
 
-def _machine(text: str) -> IPv4Address | IPv6Address | None:
+def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
     """The address in what a server or a proxy says: some add the port, brackets or the name of an interface."""
     text = text.strip()
     if text.startswith("["):

@@ -11,9 +11,9 @@ import structlog
 log = structlog.get_logger()
 
 # How old a comparison gets, in seconds, before whoever asks has the clocks compared again.
-EVERY = 60.0
+COMPARE_INTERVAL_SECONDS = 60.0
 # How many seconds clocks may be apart before that is told.
-BOUND = 5.0
+MAX_CLOCK_SKEW_SECONDS = 5.0
 
 
 class ClockComparison:
@@ -31,7 +31,7 @@ class ClockComparison:
         with self._lock:
             due = monotonic() >= self._due
             # One at a time; where the other does not answer, the next is tried as much later.
-            self._due = monotonic() + EVERY if due else self._due
+            self._due = monotonic() + COMPARE_INTERVAL_SECONDS if due else self._due
         if due:
             Thread(target=self._compare_if_possible, name="clock", daemon=True).start()
         return self._ahead
@@ -42,8 +42,8 @@ class ClockComparison:
         theirs = self._ask()
         # It was asked somewhere in between.
         middle = before + (datetime.now(UTC) - before) / 2
-        self._ahead, self._due = (middle - theirs).total_seconds(), monotonic() + EVERY
-        if abs(self._ahead) > BOUND:
+        self._ahead, self._due = (middle - theirs).total_seconds(), monotonic() + COMPARE_INTERVAL_SECONDS
+        if abs(self._ahead) > MAX_CLOCK_SKEW_SECONDS:
             log.warning("clocks_apart", ahead_seconds=round(self._ahead, 1))
 
     def _compare_if_possible(self) -> None:

@@ -4,46 +4,46 @@ import sys
 
 import click
 
-from dashboard.accounts.audit import Event, Happened
+from dashboard.accounts.audit import AuditEvent, AuditEventType
 from dashboard.accounts.database import AccountsUnavailable
-from dashboard.accounts.identities import Identities
-from dashboard.accounts.masking import Mask
+from dashboard.accounts.identities import IdentityStore
+from dashboard.accounts.masking import SecretMask
 from dashboard.accounts.models import Role, User
-from dashboard.accounts.passwords import PasswordRefused, check_password_policy
-from dashboard.accounts.store import Accounts, EmailTaken, UserRefused, UserUnknown, normal_name
-from dashboard.accounts.timeouts import COMMAND
+from dashboard.accounts.passwords import InvalidPassword, check_password_policy
+from dashboard.accounts.store import Accounts, EmailTaken, InvalidUser, UserNotFound, normalize_user_name
+from dashboard.accounts.timeouts import COMMAND_TIMEOUTS
 from dashboard.domain.display import display_id, display_text
 from dashboard.settings import SettingsError, load_settings
 
-REFUSALS = (PasswordRefused, EmailTaken, UserRefused, UserUnknown, AccountsUnavailable)
+REPORTED_ERRORS = (InvalidPassword, EmailTaken, InvalidUser, UserNotFound, AccountsUnavailable)
 
 
-class WrongSetting(click.ClickException):
+class InvalidSetting(click.ClickException):
     """A setting that stops the command, with the exit code of wrong usage."""
 
     exit_code = 2
 
 
-class AccountsCommand(click.Command):
+class UsersCommand(click.Command):
     """A command that shows what it was refused as one line, without a traceback."""
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command."""
         try:
             return super().invoke(ctx)
-        except REFUSALS as exc:
+        except REPORTED_ERRORS as exc:
             raise click.ClickException(str(exc)) from exc
         except SettingsError as exc:
-            raise WrongSetting(str(exc)) from exc
+            raise InvalidSetting(str(exc)) from exc
 
 
-class AccountsGroup(click.Group):
+class UsersGroup(click.Group):
     """A group whose commands are of that kind."""
 
-    command_class = AccountsCommand
+    command_class = UsersCommand
 
 
-@click.group(cls=AccountsGroup)
+@click.group(cls=UsersGroup)
 def users() -> None:
     """Add, list, disable and enable the users of the dashboard."""
 
@@ -65,10 +65,10 @@ def add(email: str, password_stdin: bool, name: str | None, admin: bool) -> None
     if found := accounts.by_email(email):
         raise EmailTaken(found.email)
     role = Role.admin if admin else Role.viewer
-    given = accounts.hashed(_new_password(password_stdin, email, normal_name(name)))
-    with accounts.together():
+    given = accounts.hashed(_new_password(password_stdin, email, normalize_user_name(name)))
+    with accounts.transaction():
         user = accounts.add(email, given, name=name, role=role)
-        accounts.audit.add(Happened.by_command(Event.user_added, user.email, role=user.role))
+        accounts.audit.add(AuditEvent.from_command_line(AuditEventType.user_added, user.email, role=user.role))
     click.echo(f"Added {display_id(user.email)} as {user.role}.")
 
 
@@ -79,7 +79,7 @@ def list_() -> None:
     if not found:
         click.echo("No users yet. Add one: release-dashboard users add EMAIL")
         return
-    _show_table([("EMAIL", "NAME", "ROLE", "STATE", "CREATED"), *map(_row, found)])
+    _show_table([("EMAIL", "NAME", "ROLE", "STATE", "CREATED"), *map(_user_table_row, found)])
 
 
 @users.command()
@@ -87,9 +87,9 @@ def list_() -> None:
 def disable(email: str) -> None:
     """Disable a user and end their sessions and tokens immediately."""
     accounts = _accounts()
-    with accounts.together():
+    with accounts.transaction():
         user = accounts.disable(email)
-        accounts.audit.add(Happened.by_command(Event.user_disabled, user.email))
+        accounts.audit.add(AuditEvent.from_command_line(AuditEventType.user_disabled, user.email))
     click.echo(f"Disabled {display_id(user.email)}.")
 
 
@@ -98,9 +98,9 @@ def disable(email: str) -> None:
 def enable(email: str) -> None:
     """Enable a disabled user. The password is unchanged."""
     accounts = _accounts()
-    with accounts.together():
+    with accounts.transaction():
         user = accounts.enable(email)
-        accounts.audit.add(Happened.by_command(Event.user_enabled, user.email))
+        accounts.audit.add(AuditEvent.from_command_line(AuditEventType.user_enabled, user.email))
     click.echo(f"Enabled {display_id(user.email)}.")
 
 
@@ -112,9 +112,9 @@ def password(email: str, password_stdin: bool) -> None:
     accounts = _accounts()
     owner = accounts.known(email)
     given = accounts.hashed(_new_password(password_stdin, owner.email, owner.name))
-    with accounts.together():
+    with accounts.transaction():
         user = accounts.set_password(email, given)
-        accounts.audit.add(Happened.by_command(Event.password_reset, user.email))
+        accounts.audit.add(AuditEvent.from_command_line(AuditEventType.password_reset, user.email))
     note = "" if user.enabled else " The user is still disabled."
     click.echo(f"Changed the password of {display_id(user.email)}.{note}")
 
@@ -125,15 +125,15 @@ def unlink(email: str) -> None:
     """Unlink a user from their OpenID provider account. Their next single sign-on links it again."""
     accounts = _accounts()
     user = accounts.known(email)
-    with accounts.together():
-        count = Identities(accounts).forget(user)
+    with accounts.transaction():
+        count = IdentityStore(accounts).forget(user)
         if count:
-            accounts.audit.add(Happened.by_command(Event.user_unlinked, user.email))
+            accounts.audit.add(AuditEvent.from_command_line(AuditEventType.user_unlinked, user.email))
     done = "is no longer linked to a provider account" if count else "was not linked to a provider account"
     click.echo(f"{display_id(user.email)} {done}.")
 
 
-@click.group(cls=AccountsGroup)
+@click.group(cls=UsersGroup)
 def db() -> None:
     """Manage the accounts database."""
 
@@ -141,20 +141,20 @@ def db() -> None:
 @db.command("upgrade")
 def upgrade_() -> None:
     """Upgrade the tables to this version. Data is kept; running it again has no effect."""
-    revision = _unprepared().upgrade()
+    revision = _unprepared_accounts().upgrade()
     click.echo(f"The accounts database is up to date (revision {revision}).")
 
 
 def _accounts() -> Accounts:
-    accounts = _unprepared()
+    accounts = _unprepared_accounts()
     accounts.prepare()
     return accounts
 
 
-def _unprepared() -> Accounts:
+def _unprepared_accounts() -> Accounts:
     url = load_settings().accounts_url
-    Mask(url).hide_in_tracebacks()
-    accounts = Accounts(url, bounds=COMMAND)
+    SecretMask(url).mask_tracebacks()
+    accounts = Accounts(url, bounds=COMMAND_TIMEOUTS)
     click.get_current_context().call_on_close(accounts.close)
     return accounts
 
@@ -170,7 +170,7 @@ def _new_password(from_stdin: bool, email: str, name: str | None) -> str:
     return given
 
 
-def _row(user: User) -> tuple[str, ...]:
+def _user_table_row(user: User) -> tuple[str, ...]:
     state = "enabled" if user.enabled else "disabled"
     name = display_text(user.name or "-")
     return display_id(user.email), name, user.role, state, f"{user.created_at:%Y-%m-%d %H:%M} UTC"

@@ -10,23 +10,29 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from dashboard.accounts.clock import ClockComparison
-from dashboard.accounts.engines import engine_of, lock_writes, takes_changes
-from dashboard.accounts.marks import Marks
-from dashboard.accounts.masking import parsed
-from dashboard.accounts.models import NOW
-from dashboard.accounts.outage import FAILURES, AccountsAway, AccountsUnavailable, CircuitBreaker, is_away
-from dashboard.accounts.revisions import prepare, unusable_told, upgrade
-from dashboard.accounts.timeouts import MIGRATION, Timeouts, Wait, waiting
+from dashboard.accounts.engines import create_accounts_engine, is_writable, lock_writes
+from dashboard.accounts.marks import ChangeCounter
+from dashboard.accounts.masking import parse_database_url
+from dashboard.accounts.models import DATABASE_NOW
+from dashboard.accounts.outage import (
+    DATABASE_ERRORS,
+    AccountsAway,
+    AccountsUnavailable,
+    DatabaseCircuitBreaker,
+    is_database_outage,
+)
+from dashboard.accounts.revisions import prepare, report_unusable_database, upgrade
+from dashboard.accounts.timeouts import MIGRATION_TIMEOUTS, DatabaseTimeouts, DatabaseWait, database_wait
 
 __all__ = ["AccountsAway", "AccountsUnavailable", "Database"]
 
 # What `together` takes, of all processes: any number, as long as nothing else on the server takes the same for a lock.
-LOCK = 0x7264757365
+USER_ADMIN_LOCK_ID = 0x7264757365
 
 
 # What begins so changes nothing.
-_READING = frozenset({"SELECT", "SET", "SHOW", "PRAGMA"})
-_READABLE = "SELECT 1 FROM users, sessions LIMIT 1"
+_READ_STATEMENTS = frozenset({"SELECT", "SET", "SHOW", "PRAGMA"})
+_READ_PROBE = "SELECT 1 FROM users, sessions LIMIT 1"
 
 
 class Database:
@@ -35,14 +41,14 @@ class Database:
     What is asked of it ends within the bounds, or raises AccountsAway: immediately while it is known to be away.
     """
 
-    def __init__(self, url: str, bounds: Timeouts | None = None) -> None:
+    def __init__(self, url: str, bounds: DatabaseTimeouts | None = None) -> None:
         self._url = url
-        self._bounds = bounds or Timeouts()
+        self._bounds = bounds or DatabaseTimeouts()
         self._engine: Engine | None = None
-        self._breaker = CircuitBreaker(self._probe, self._drop_connections, self._do_what_waits)
+        self._breaker = DatabaseCircuitBreaker(self._probe, self._drop_connections, self._do_what_waits)
         self._waiting: list[Callable[[], object]] = []
         self._opening = Lock()
-        self._marks = Marks(url)
+        self._marks = ChangeCounter(url)
         self._clocks = ClockComparison(self.now)
         # Of each thread: the transaction that all it does is a part of.
         self._whole = local()
@@ -52,16 +58,16 @@ class Database:
 
         Leaves no connection open: the process may fork into workers after this, and a connection must not be shared.
         """
-        with unusable_told(self._url):
-            prepare(engine_of(parsed(self._url), MIGRATION))
+        with report_unusable_database(self._url):
+            prepare(create_accounts_engine(parse_database_url(self._url), MIGRATION_TIMEOUTS))
         if self._elsewhere:
             self._clocks.compare()
         self.close()
 
     def upgrade(self) -> str:
         """Bring the tables to those of today, and return their revision. Raises SettingsError."""
-        with unusable_told(self._url):
-            return upgrade(engine_of(parsed(self._url), MIGRATION))
+        with report_unusable_database(self._url):
+            return upgrade(create_accounts_engine(parse_database_url(self._url), MIGRATION_TIMEOUTS))
 
     def close(self) -> None:
         """Close the connections; the next question opens new ones."""
@@ -74,21 +80,21 @@ class Database:
         """When it was noticed that the database does not answer, by the monotonic clock; None while it does."""
         return self._breaker.unread_since
 
-    def when_back(self, act: Callable[[], object]) -> None:
+    def on_recovery(self, act: Callable[[], object]) -> None:
         """Do this, in a thread, each time when the database answers again and takes changes."""
         self._waiting.append(act)
 
     @property
-    def takes_changes(self) -> bool:
+    def is_writable(self) -> bool:
         """Whether nothing is known against it that the database is written to."""
         return self._breaker.unread_since is None and not self._breaker.unwritten
 
-    def mark(self) -> object:
+    def change_token(self) -> object:
         """Something that stays equal as long as nobody, in any process, has written to the accounts, which are there.
 
         It takes microseconds to tell. Where the database cannot, it is never equal.
         """
-        return self._marks.latest(), self.takes_changes
+        return self._marks.latest(), self.is_writable
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -120,7 +126,7 @@ class Database:
             yield session
 
     @contextmanager
-    def together(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[None]:
         """Let all that this thread reads and writes in here be one transaction: all of it holds, or nothing of it.
 
         Of all who do so, one after another, each seeing what the one before has written. Nothing slow belongs in here.
@@ -128,20 +134,20 @@ class Database:
         if self._joined():
             yield
             return
-        self._whole.afterwards = []
-        with self.alone(LOCK) as session:
+        self._whole.on_commit = []
+        with self.alone(USER_ADMIN_LOCK_ID) as session:
             self._whole.session = session
             try:
                 yield
             finally:
                 self._whole.session = None
-        for act in self._whole.afterwards:
+        for act in self._whole.on_commit:
             act()
 
-    def afterwards(self, act: Callable[[], object]) -> None:
+    def on_commit(self, act: Callable[[], object]) -> None:
         """Do this as soon as what was written up to here holds: now, or at the end of what is done `together`."""
         if self._joined():
-            self._whole.afterwards.append(act)
+            self._whole.on_commit.append(act)
         else:
             act()
 
@@ -158,10 +164,10 @@ class Database:
     def now(self) -> datetime:
         """This moment by the database's clock, which counts for whatever replicas share."""
         with self.reading() as connection:
-            return now_in(connection)
+            return database_now(connection)
 
     @property
-    def clock_ahead(self) -> float | None:
+    def clock_skew_seconds(self) -> float | None:
         """By how many seconds this machine's clock is ahead of the database's; None for a database on this machine.
 
         It takes no time to tell: the clocks are compared at the start, and then each minute while somebody asks.
@@ -178,20 +184,20 @@ class Database:
     def _open(self) -> Engine:
         with self._opening:
             if self._engine is None:
-                self._engine = engine_of(parsed(self._url), self._bounds, self._breaker.check)
+                self._engine = create_accounts_engine(parse_database_url(self._url), self._bounds, self._breaker.check)
                 event.listen(self._engine, "before_cursor_execute", self._refuse_changes)
             return self._engine
 
     @contextmanager
-    def _asking(self, bounds: Timeouts | None = None) -> Iterator[None]:
+    def _asking(self, bounds: DatabaseTimeouts | None = None) -> Iterator[None]:
         """Bound what is asked in here, and tell of what goes wrong."""
         if self._joined():
             with self._failures_told():
                 yield
             return
         self._breaker.check()
-        wait = Wait(bounds or self._bounds, self._breaker.probe, self._breaker.is_open)
-        with self._failures_told(), waiting(wait):
+        wait = DatabaseWait(bounds or self._bounds, self._breaker.probe, self._breaker.is_open)
+        with self._failures_told(), database_wait(wait):
             yield
 
     @contextmanager
@@ -200,24 +206,24 @@ class Database:
             yield
         except IntegrityError:
             raise
-        except FAILURES as exc:
-            if not is_away(exc):
+        except DATABASE_ERRORS as exc:
+            if not is_database_outage(exc):
                 raise AccountsUnavailable from exc
             self._breaker.note(exc)
             raise AccountsAway from exc
 
     def _refuse_changes(self, _connection: object, _cursor: object, statement: str, *_more: object) -> None:
-        if self._breaker.unwritten and statement.split(None, 1)[0].upper() not in _READING:
+        if self._breaker.unwritten and statement.split(None, 1)[0].upper() not in _READ_STATEMENTS:
             self._breaker.check(writing=True)
 
     def _probe(self) -> bool:
         """Whether the database takes changes, on a new connection. Raises one of FAILURES where it cannot be read."""
         # It is given up soon, so that another finds out that the database is back.
         bounds = self._bounds.probe
-        engine = engine_of(parsed(self._url), bounds)
-        with waiting(Wait(bounds)), engine.connect() as connection:
-            connection.exec_driver_sql(_READABLE)
-            return takes_changes(connection)
+        engine = create_accounts_engine(parse_database_url(self._url), bounds)
+        with database_wait(DatabaseWait(bounds)), engine.connect() as connection:
+            connection.exec_driver_sql(_READ_PROBE)
+            return is_writable(connection)
 
     def _drop_connections(self) -> None:
         """Let new connections be made for whatever is asked from now on: those that are silent stay so."""
@@ -230,6 +236,6 @@ class Database:
             act()
 
 
-def now_in(database: Connection | Session) -> datetime:
+def database_now(database: Connection | Session) -> datetime:
     """This moment by the database's clock, asked in the midst of a transaction."""
-    return database.execute(select(NOW)).scalar_one()
+    return database.execute(select(DATABASE_NOW)).scalar_one()

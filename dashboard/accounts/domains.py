@@ -4,22 +4,22 @@ from string import ascii_lowercase, ascii_uppercase
 
 import idna
 
-_SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
+_ASCII_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
-def small(text: str) -> str:
+def ascii_lower(text: str) -> str:
     """Return the text with its ASCII letters small, and all others as they are.
 
     `str.lower` and `str.casefold` make one of what are two: the Kelvin sign becomes a k, a long s an s, and `ß` two s.
     """
-    return text.translate(_SMALL)
+    return text.translate(_ASCII_LOWER)
 
 
-def a_labels(domain: str) -> str:
+def to_ascii_domain(domain: str) -> str:
     """Return the domain as DNS has it, by IDNA 2008, which maps nothing: Python's own codec makes `ss` of an `ß`.
 
     What is ASCII stays as it is. Raises ValueError for what is no domain: what other software would map to another.
     """
     return ".".join(
-        label if label.isascii() else idna.alabel(label).decode("ascii") for label in small(domain).split(".")
+        label if label.isascii() else idna.alabel(label).decode("ascii") for label in ascii_lower(domain).split(".")
     )

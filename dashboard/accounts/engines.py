@@ -11,22 +11,22 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, NullPool, QueuePool, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
-from dashboard.accounts.masking import without_secrets
-from dashboard.accounts.outage import is_away
-from dashboard.accounts.timeouts import Timeouts, connection_works
+from dashboard.accounts.masking import strip_url_secrets
+from dashboard.accounts.outage import is_database_outage
+from dashboard.accounts.timeouts import DatabaseTimeouts, connection_works
 
 # Neither lock is refused where the database may only be read; this is, and changes nothing.
 _NO_CHANGE = "UPDATE users SET id = id WHERE 1 = 0"
 # What has to wait, or is refused, where no change is taken.
-_CHANGES = {
+_WRITE_PROBES = {
     "sqlite": ("BEGIN IMMEDIATE", _NO_CHANGE),
     "postgresql": ("LOCK TABLE users, sessions, login_failures, audit IN ROW EXCLUSIVE MODE NOWAIT", _NO_CHANGE),
 }
 # What SQLite takes at most for how long it waits for a lock.
-_LONGEST_MILLISECONDS = 2**31 - 1
+_MAX_MILLISECONDS = 2**31 - 1
 
 
-def engine_of(url: URL, bounds: Timeouts, check: Callable[[], None] | None = None) -> Engine:
+def create_accounts_engine(url: URL, bounds: DatabaseTimeouts, check: Callable[[], None] | None = None) -> Engine:
     """Opens the database at this URL when it is first asked; a SQLite file is made private to the user.
 
     With `check`, which may raise instead of a connection being made, connections are kept; else each is closed again.
@@ -36,7 +36,7 @@ def engine_of(url: URL, bounds: Timeouts, check: Callable[[], None] | None = Non
     if named and check:
         kept = {"poolclass": QueuePool, "pool_timeout": bounds.pool}
     if url.get_backend_name() != "sqlite":
-        return _of_server(url, bounds, check, kept)
+        return _create_server_engine(url, bounds, check, kept)
     if named:
         _private_file(Path(str(url.database)))
     # Errors are logged, and among the parameters are password hashes.
@@ -45,8 +45,10 @@ def engine_of(url: URL, bounds: Timeouts, check: Callable[[], None] | None = Non
     return engine
 
 
-def _of_server(url: URL, bounds: Timeouts, check: Callable[[], None] | None, kept: dict[str, Any]) -> Engine:
-    url, secrets = without_secrets(url)
+def _create_server_engine(
+    url: URL, bounds: DatabaseTimeouts, check: Callable[[], None] | None, kept: dict[str, Any]
+) -> Engine:
+    url, secrets = strip_url_secrets(url)
     engine = create_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args=secrets, **kept)
     event.listen(engine, "checkout", connection_works)
 
@@ -72,13 +74,13 @@ def lock_writes(connection: Connection, lock: int) -> None:
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({lock})")
 
 
-def takes_changes(connection: Connection) -> bool:
+def is_writable(connection: Connection) -> bool:
     """Whether the database takes changes now: it may not be there to be read alone, or locked by another process."""
     try:
-        for statement in _CHANGES.get(connection.dialect.name, ()):
+        for statement in _WRITE_PROBES.get(connection.dialect.name, ()):
             connection.exec_driver_sql(statement)
     except DBAPIError as exc:
-        return not is_away(exc)
+        return not is_database_outage(exc)
     finally:
         connection.rollback()
     return True
@@ -91,10 +93,10 @@ def _private_file(path: Path) -> None:
     os.close(os.open(path, os.O_RDONLY | os.O_CREAT, 0o600))
 
 
-def _set_up_sqlite(bounds: Timeouts, connection: Any, _record: object) -> None:  # noqa: ANN401  the driver's own
+def _set_up_sqlite(bounds: DatabaseTimeouts, connection: Any, _record: object) -> None:  # noqa: ANN401  the driver's own
     # The file is on this machine, and so its clock is this one.
-    connection.create_function("statement_timestamp", 0, _moment)
-    milliseconds = _LONGEST_MILLISECONDS if bounds.statement == inf else int(bounds.statement * 1_000)
+    connection.create_function("statement_timestamp", 0, _sqlite_now)
+    milliseconds = _MAX_MILLISECONDS if bounds.statement == inf else int(bounds.statement * 1_000)
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {milliseconds}")
     cursor.execute("PRAGMA journal_mode = WAL")
@@ -102,6 +104,6 @@ def _set_up_sqlite(bounds: Timeouts, connection: Any, _record: object) -> None: 
     cursor.close()
 
 
-def _moment() -> str:
+def _sqlite_now() -> str:
     """This moment, as SQLAlchemy writes a time into SQLite."""
     return datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")

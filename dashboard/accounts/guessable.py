@@ -4,40 +4,40 @@ import re
 import unicodedata
 
 # What repeats within fewer characters than a password takes is as good as that part of it alone.
-LONGEST_PERIOD = 11
-FEWEST_DIFFERENT = 5
+MAX_REPEATED_LENGTH = 11
+MIN_DISTINCT_CHARACTERS = 5
 # What has to be left of a password without its owner's address and name: more than a year or a digit at the end.
-FEWEST_LEFT = 5
+MIN_UNRELATED_CHARACTERS = 5
 # Shorter words of an address or a name, such as `de`, stand in many a good password.
-SHORTEST_WORD = 3
+MIN_WORD_LENGTH = 3
 
 
-def is_repetition(password: str) -> bool:
+def is_repetitive(password: str) -> bool:
     """Return whether it is a few characters over and over, in capital letters or small ones."""
-    text = _folded(password)
-    return len(set(text)) < FEWEST_DIFFERENT or any(
-        text[period:] == text[:-period] for period in range(1, min(LONGEST_PERIOD, len(text) // 2) + 1)
+    text = _casefolded(password)
+    return len(set(text)) < MIN_DISTINCT_CHARACTERS or any(
+        text[period:] == text[:-period] for period in range(1, min(MAX_REPEATED_LENGTH, len(text) // 2) + 1)
     )
 
 
-def is_own(password: str, email: str, name: str | None) -> bool:
+def contains_mostly_user_data(password: str, email: str, name: str | None) -> bool:
     """Return whether it is made of its owner's address or name, or of parts of them, and hardly anything else."""
     left = _letters(password)
-    for word in _own_words(email, name or ""):
+    for word in _user_words(email, name or ""):
         left = left.replace(word, " ")
-    return len(left.replace(" ", "")) < FEWEST_LEFT
+    return len(left.replace(" ", "")) < MIN_UNRELATED_CHARACTERS
 
 
-def _own_words(email: str, name: str) -> list[str]:
+def _user_words(email: str, name: str) -> list[str]:
     """The address, its parts and the name's, the longest first: a shorter one may stand in a longer one."""
     local, _, domain = email.rpartition("@")
     whole = {_letters(text) for text in (email, local, domain, name)}
-    parts = {_letters(part) for text in (email, _readable(domain), name) for part in re.split(r"[\W_]+", text)}
-    parts |= {_letters(label) for label in (*domain.split("."), *_readable(domain).split("."))}
-    return sorted((word for word in whole | parts if len(word) >= SHORTEST_WORD), key=len, reverse=True)
+    parts = {_letters(part) for text in (email, _unicode_domain(domain), name) for part in re.split(r"[\W_]+", text)}
+    parts |= {_letters(label) for label in (*domain.split("."), *_unicode_domain(domain).split("."))}
+    return sorted((word for word in whole | parts if len(word) >= MIN_WORD_LENGTH), key=len, reverse=True)
 
 
-def _readable(domain: str) -> str:
+def _unicode_domain(domain: str) -> str:
     """The domain as people write it, where it is kept as DNS has it."""
     try:
         return ".".join(
@@ -49,8 +49,8 @@ def _readable(domain: str) -> str:
 
 
 def _letters(text: str) -> str:
-    return "".join(character for character in _folded(text) if character.isalnum())
+    return "".join(character for character in _casefolded(text) if character.isalnum())
 
 
-def _folded(text: str) -> str:
+def _casefolded(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold()

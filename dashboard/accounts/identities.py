@@ -6,20 +6,20 @@ from datetime import timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 
-from dashboard.accounts.database import now_in
-from dashboard.accounts.models import NOW, IdentityRow, Role, UsedSignOnRow, User, UserRow
-from dashboard.accounts.opaque import hash_of
-from dashboard.accounts.store import Accounts, EmailTaken, normal_email
+from dashboard.accounts.database import database_now
+from dashboard.accounts.models import DATABASE_NOW, IdentityRow, Role, UsedSignInRow, User, UserRow
+from dashboard.accounts.opaque import hash_secret
+from dashboard.accounts.store import Accounts, EmailTaken, normalize_email
 
-LONGEST_SUBJECT = 255
+MAX_OIDC_SUBJECT_LENGTH = 255
 
 
-class AddressHasOwner(Exception):
+class EmailBelongsToUser(Exception):
     """There is a user with this address, and whoever comes from the provider is not shown to be the same person."""
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class OidcIdentity:
     """Who has logged in at a provider. `verified` is whether the provider says that the address is theirs.
 
     `given` is the address as the provider wrote it.
@@ -33,50 +33,50 @@ class Identity:
     given: str = ""
 
 
-class Identities:
+class IdentityStore:
     """The identities in the database of these accounts."""
 
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
 
-    def find(self, identity: Identity) -> User | None:
+    def find(self, identity: OidcIdentity) -> User | None:
         """The user whom this identity belongs to, disabled or not."""
         same = (IdentityRow.issuer == identity.issuer) & (IdentityRow.subject == identity.subject)
         with self._accounts.session() as session:
             row = session.scalar(select(UserRow).join(IdentityRow, IdentityRow.user_id == UserRow.id).where(same))
             return row.value() if row else None
 
-    def link(self, identity: Identity) -> User | None:
+    def link(self, identity: OidcIdentity) -> User | None:
         """The user with this address, who has this identity from now on; None if there is no such user.
 
-        Raises AddressHasOwner if the provider does not say that the address is theirs, or if the user has another
+        Raises EmailBelongsToUser if the provider does not say that the address is theirs, or if the user has another
         identity of this provider: addresses are given to new people; and if another process was faster. Raises
-        UserRefused for what is no address.
+        InvalidUser for what is no address.
         """
         user = self._accounts.by_email(identity.email)
         if user is None:
             return None
         if not identity.verified:
-            raise AddressHasOwner
+            raise EmailBelongsToUser
         try:
             with self._accounts.session() as session:
-                session.add(_row(identity, user.id))
+                session.add(_identity_row(identity, user.id))
         except IntegrityError as exc:
-            raise AddressHasOwner from exc
+            raise EmailBelongsToUser from exc
         return user
 
-    def add(self, identity: Identity, role: Role) -> User:
-        """Add a user who has this identity and no password. Raises EmailTaken, or UserRefused for what is no address.
+    def add(self, identity: OidcIdentity, role: Role) -> User:
+        """Add a user who has this identity and no password. Raises EmailTaken, or InvalidUser for what is no address.
 
         EmailTaken may also mean that another process was faster.
         """
-        row = UserRow(email=normal_email(identity.email), name=identity.name, role=role)
+        row = UserRow(email=normalize_email(identity.email), name=identity.name, role=role)
         row.password_hash = self._accounts.no_password
         try:
             with self._accounts.session() as session:
                 session.add(row)
                 session.flush()
-                session.add(_row(identity, row.id))
+                session.add(_identity_row(identity, row.id))
         except IntegrityError as exc:
             raise EmailTaken(row.email) from exc
         return row.value()
@@ -87,18 +87,18 @@ class Identities:
         with self._accounts.session() as session:
             return len(session.scalars(ended).all())
 
-    def use_up(self, sign_on: str, seconds: int) -> bool:
+    def consume(self, sign_on: str, seconds: int) -> bool:
         """Note that an answer to this login has come; whether it is the first. It can be forgotten after so long."""
         try:
             with self._accounts.session() as session:
-                now = now_in(session)
-                row = UsedSignOnRow(id_hash=hash_of(sign_on), expires_at=now + timedelta(seconds=seconds))
-                session.execute(delete(UsedSignOnRow).where(UsedSignOnRow.expires_at <= now))
+                now = database_now(session)
+                row = UsedSignInRow(id_hash=hash_secret(sign_on), expires_at=now + timedelta(seconds=seconds))
+                session.execute(delete(UsedSignInRow).where(UsedSignInRow.expires_at <= now))
                 session.add(row)
         except IntegrityError:
             return False
         return True
 
 
-def _row(identity: Identity, user_id: str) -> IdentityRow:
-    return IdentityRow(issuer=identity.issuer, subject=identity.subject, user_id=user_id, created_at=NOW)
+def _identity_row(identity: OidcIdentity, user_id: str) -> IdentityRow:
+    return IdentityRow(issuer=identity.issuer, subject=identity.subject, user_id=user_id, created_at=DATABASE_NOW)

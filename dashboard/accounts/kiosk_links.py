@@ -10,17 +10,17 @@ from sqlalchemy import ColumnElement, ForeignKey, String, and_, delete, func, or
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from dashboard.accounts.best_effort import BestEffort
-from dashboard.accounts.models import NOW, Base, Role, User, UserRow, UtcDateTime
-from dashboard.accounts.opaque import drawn, hash_of
+from dashboard.accounts.models import DATABASE_NOW, Base, Role, User, UserRow, UtcDateTime
+from dashboard.accounts.opaque import hash_secret, new_secret
 from dashboard.accounts.user_lock import lock_user
 
-LONGEST_NAME = 80
-MOST = 50
+MAX_KIOSK_LINK_NAME_LENGTH = 80
+MAX_KIOSK_LINKS_PER_USER = 50
 # How exactly it is kept when a link was last used: each writing makes all answers be made anew.
-USED_EVERY = timedelta(minutes=10)
+LINK_USE_RESOLUTION = timedelta(minutes=10)
 
 
-class LinkRefused(ValueError):
+class InvalidKioskLink(ValueError):
     """A link that cannot be made. The text says why."""
 
 
@@ -31,10 +31,10 @@ class KioskLinkRow(Base):
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=lambda: uuid4().hex)
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
-    name: Mapped[str] = mapped_column(String(LONGEST_NAME))
+    name: Mapped[str] = mapped_column(String(MAX_KIOSK_LINK_NAME_LENGTH))
     user_id: Mapped[str] = mapped_column(String(32), ForeignKey("users.id", ondelete="CASCADE"), index=True)
     epoch: Mapped[int]
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=NOW)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=DATABASE_NOW)
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
@@ -51,7 +51,7 @@ class KioskLink:
 
 
 @dataclass(frozen=True, slots=True)
-class AdmittedLink:
+class AuthenticatedKioskLink:
     """What is said of a link where it was looked by it."""
 
     id: str
@@ -66,34 +66,40 @@ class KioskLinks:
         self._uses = BestEffort("kiosk_link_use")
 
     def add(self, user: User, name: str) -> str:
-        """Make a link for this user; returns its token, which nobody can be told again. Raises LinkRefused."""
-        named, token = _normal_name(name), drawn()
+        """Make a link for this user; returns its token, which nobody can be told again. Raises InvalidKioskLink."""
+        named, token = _normalize_link_name(name), new_secret()
         own = select(func.count()).select_from(KioskLinkRow).where(KioskLinkRow.user_id == user.id)
         with self._transaction() as session:
             lock_user(session, user.id)
-            if (session.scalar(own) or 0) >= MOST:
-                raise LinkRefused(f"The limit of {MOST} links is reached. Revoke an unused link first.")
-            session.add(KioskLinkRow(token_hash=hash_of(token), name=named, user_id=user.id, epoch=user.epoch))
+            if (session.scalar(own) or 0) >= MAX_KIOSK_LINKS_PER_USER:
+                raise InvalidKioskLink(
+                    f"The limit of {MAX_KIOSK_LINKS_PER_USER} links is reached. Revoke an unused link first."
+                )
+            session.add(KioskLinkRow(token_hash=hash_secret(token), name=named, user_id=user.id, epoch=user.epoch))
         return token
 
-    def admits(self, token: str) -> AdmittedLink | None:
+    def verify(self, token: str) -> AuthenticatedKioskLink | None:
         """Return the link by which a screen with this token may look now.
 
         Its use is noted from time to time, if that is possible.
         """
-        asked = select(KioskLinkRow, NOW).join(UserRow).where(KioskLinkRow.token_hash == hash_of(token), _HOLDS)
+        asked = (
+            select(KioskLinkRow, DATABASE_NOW)
+            .join(UserRow)
+            .where(KioskLinkRow.token_hash == hash_secret(token), _LINK_IS_VALID)
+        )
         with self._transaction() as session:
             found = session.execute(asked).first()
         if found is None:
             return None
         row, now = found
-        if row.used_at is None or now - row.used_at >= USED_EVERY:
+        if row.used_at is None or now - row.used_at >= LINK_USE_RESOLUTION:
             self._uses.attempt(lambda: self._note_use(row.id, now))
-        return AdmittedLink(row.id, row.name)
+        return AuthenticatedKioskLink(row.id, row.name)
 
     def of(self, user: User) -> list[KioskLink]:
         """The links that this user may revoke, the newest first: their own, of an admin all."""
-        asked = select(KioskLinkRow, UserRow.email, _HOLDS).join(UserRow).where(_seen_by(user))
+        asked = select(KioskLinkRow, UserRow.email, _LINK_IS_VALID).join(UserRow).where(_visible_to(user))
         with self._transaction() as session:
             found = session.execute(asked.order_by(KioskLinkRow.created_at.desc())).all()
         return [
@@ -102,27 +108,27 @@ class KioskLinks:
 
     def revoke(self, user: User, link_id: str) -> bool:
         """End a link at once; whether there was one with this id that the user may revoke."""
-        ended = delete(KioskLinkRow).where(KioskLinkRow.id == link_id, _seen_by(user)).returning(KioskLinkRow.id)
+        ended = delete(KioskLinkRow).where(KioskLinkRow.id == link_id, _visible_to(user)).returning(KioskLinkRow.id)
         with self._transaction() as session:
             return session.scalar(ended) is not None
 
     def _note_use(self, link_id: str, now: datetime) -> None:
         # Of many screens with one link, the first that notices writes.
-        due = or_(KioskLinkRow.used_at.is_(None), KioskLinkRow.used_at <= now - USED_EVERY)
+        due = or_(KioskLinkRow.used_at.is_(None), KioskLinkRow.used_at <= now - LINK_USE_RESOLUTION)
         with self._transaction() as session:
             session.execute(update(KioskLinkRow).where(KioskLinkRow.id == link_id, due).values(used_at=now))
 
 
 # A link ends with what ends its maker's sessions.
-_HOLDS = and_(UserRow.disabled_at.is_(None), UserRow.epoch == KioskLinkRow.epoch)
+_LINK_IS_VALID = and_(UserRow.disabled_at.is_(None), UserRow.epoch == KioskLinkRow.epoch)
 
 
-def _seen_by(user: User) -> ColumnElement[bool]:
+def _visible_to(user: User) -> ColumnElement[bool]:
     return true() if user.role is Role.admin else KioskLinkRow.user_id == user.id
 
 
-def _normal_name(text: str) -> str:
+def _normalize_link_name(text: str) -> str:
     name = text.strip()
-    if not name or len(name) > LONGEST_NAME or not name.isprintable():
-        raise LinkRefused(f"The name must have 1 to {LONGEST_NAME} printable characters.")
+    if not name or len(name) > MAX_KIOSK_LINK_NAME_LENGTH or not name.isprintable():
+        raise InvalidKioskLink(f"The name must have 1 to {MAX_KIOSK_LINK_NAME_LENGTH} printable characters.")
     return name

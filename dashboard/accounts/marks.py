@@ -5,10 +5,10 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
-from dashboard.accounts.masking import UnusableUrl, parsed
+from dashboard.accounts.masking import InvalidDatabaseUrl, parse_database_url
 
 
-class Marks:
+class ChangeCounter:
     """The marks of a database by its URL. SQLite counts what other connections have written; no other kind is asked."""
 
     def __init__(self, url: str) -> None:
@@ -47,8 +47,8 @@ class Marks:
 
 def _sqlite_file(url: str) -> Path | None:
     try:
-        where = parsed(url)
-    except UnusableUrl:
+        where = parse_database_url(url)
+    except InvalidDatabaseUrl:
         return None
     named = where.get_backend_name() == "sqlite" and where.database not in {None, "", ":memory:"}
     return Path(str(where.database)) if named else None

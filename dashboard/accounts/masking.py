@@ -12,9 +12,9 @@ from urllib.parse import unquote, unquote_plus
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-HIDDEN = "***"
+MASKED_TEXT = "***"
 # What may be seen of a URL's query. Everything else may be a secret, or hold one, as `options` does.
-_OPEN = frozenset(
+_PUBLIC_OPTIONS = frozenset(
     {
         *("application_name", "cache", "channel_binding", "connect_timeout", "gssencmode", "host", "hostaddr"),
         *("keepalives", "keepalives_count", "keepalives_idle", "keepalives_interval", "load_balance_hosts", "mode"),
@@ -26,31 +26,31 @@ _SECRET_NAME = re.compile(r"pass|secret|token", re.IGNORECASE)
 # As libpq writes what it connects to, which some give in place of a URL.
 _KEYWORD = re.compile(r"\w*(?:pass|secret|token)\w*\s*=\s*('(?:[^'\\]|\\.)*'|[^\s&]+)", re.IGNORECASE)
 # A shorter one is found only where it stands alone: it would be found in every second word.
-_SHORTEST = 4
+_MIN_SECRET_LENGTH = 4
 
 
-class UnusableUrl(ValueError):
+class InvalidDatabaseUrl(ValueError):
     """A text that is no URL of a database. It is not told: it may be a secret."""
 
     def __init__(self) -> None:
         super().__init__("This is no URL of a database.")
 
 
-def parsed(url: str) -> URL:
-    """The URL in its parts. Raises UnusableUrl, whose traceback does not have it."""
+def parse_database_url(url: str) -> URL:
+    """The URL in its parts. Raises InvalidDatabaseUrl, whose traceback does not have it."""
     try:
         return make_url(url)
     except (ArgumentError, ValueError):
-        raise UnusableUrl from None
+        raise InvalidDatabaseUrl from None
 
 
-def without_secrets(url: URL) -> tuple[URL, dict[str, Any]]:
+def strip_url_secrets(url: URL) -> tuple[URL, dict[str, Any]]:
     """The URL without the secrets of its query, and those: of what it shows, SQLAlchemy masks the password alone."""
     names = [name for name in url.query if _SECRET_NAME.search(name)]
     return url.difference_update_query(names), {name: url.query[name] for name in names}
 
 
-class Mask:
+class SecretMask:
     """Hides what is secret in the URL of a database, in that and in any other text."""
 
     def __init__(self, url: str) -> None:
@@ -63,18 +63,18 @@ class Mask:
     def shown(self) -> str:
         """The URL as it may be shown."""
         try:
-            url = parsed(self._url)
-        except UnusableUrl:
-            return HIDDEN
+            url = parse_database_url(self._url)
+        except InvalidDatabaseUrl:
+            return MASKED_TEXT
         if url.username is not None and "@" in f"{url.host}{url.database}":
             # A password with an @ that is not written as %40: what follows that is taken for the host.
-            return f"{url.drivername}://{HIDDEN}"
-        query = {name: value if name in _OPEN else HIDDEN for name, value in url.query.items()}
-        return url.set(query=query).render_as_string(hide_password=True).replace("=%2A%2A%2A", f"={HIDDEN}")
+            return f"{url.drivername}://{MASKED_TEXT}"
+        query = {name: value if name in _PUBLIC_OPTIONS else MASKED_TEXT for name, value in url.query.items()}
+        return url.set(query=query).render_as_string(hide_password=True).replace("=%2A%2A%2A", f"={MASKED_TEXT}")
 
     def text(self, text: str) -> str:
         """The text without the secrets."""
-        return self._secrets.sub(HIDDEN, text) if self._secrets else text
+        return self._secrets.sub(MASKED_TEXT, text) if self._secrets else text
 
     def __call__(self, _logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         """Hide them in every sentence of a line of the log. One word is a name or an id, and one of ours."""
@@ -83,7 +83,7 @@ class Mask:
                 event[name] = self.text(said)
         return event
 
-    def hide_in_tracebacks(self) -> None:
+    def mask_tracebacks(self) -> None:
         """Hide them in the tracebacks of errors that nobody expects, which Python writes to stderr."""
 
         def write(kind: type[BaseException], exc: BaseException | None, at: TracebackType | None) -> None:
@@ -102,11 +102,11 @@ def _secrets(url: str) -> Iterator[str]:
         yield from (form, *re.split("[@:/?]", form))
     query = url.partition("?")[2]
     for name, _, value in (pair.partition("=") for pair in query.split("&")):
-        if unquote_plus(name) not in _OPEN:
+        if unquote_plus(name) not in _PUBLIC_OPTIONS:
             yield from (value, unquote(value), unquote_plus(value))
     for value in _KEYWORD.findall(url):
         yield from (value, value.strip("'"), unquote(value))
 
 
 def _pattern(secret: str) -> str:
-    return re.escape(secret) if len(secret) >= _SHORTEST else rf"(?<!\w){re.escape(secret)}(?!\w)"
+    return re.escape(secret) if len(secret) >= _MIN_SECRET_LENGTH else rf"(?<!\w){re.escape(secret)}(?!\w)"

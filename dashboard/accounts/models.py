@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # As long as an IPv6 address with the name of its interface.
-LONGEST_ADDRESS = 64
+MAX_CLIENT_ADDRESS_LENGTH = 64
 
 
 class Role(StrEnum):
@@ -74,7 +74,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 # This moment, by the clock of the database: that of a replica may be ahead of or behind the others'. PostgreSQL has a
 # function of this name, SQLite gets one with each connection.
-NOW = func.statement_timestamp(type_=UtcDateTime)
+DATABASE_NOW = func.statement_timestamp(type_=UtcDateTime)
 
 
 class Base(DeclarativeBase):
@@ -93,7 +93,7 @@ class UserRow(Base):
     role: Mapped[Role] = mapped_column(Enum(Role, native_enum=False, length=20))
     password_hash: Mapped[str] = mapped_column(String(255))
     epoch: Mapped[int] = mapped_column(default=0)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=NOW)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=DATABASE_NOW)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     def value(self) -> User:
@@ -101,7 +101,7 @@ class UserRow(Base):
         return User(self.id, self.email, self.name, self.role, self.created_at, self.disabled_at, self.epoch)
 
 
-def _of_user(**options: Any) -> Mapped[str]:  # noqa: ANN401  what a column takes
+def _user_id_column(**options: Any) -> Mapped[str]:  # noqa: ANN401  what a column takes
     """A column that names a user, whose removal takes the row along."""
     return mapped_column(String(32), ForeignKey("users.id", ondelete="CASCADE"), **options)
 
@@ -111,7 +111,7 @@ class StarRow(Base):
 
     __tablename__ = "stars"
 
-    user_id: Mapped[str] = _of_user(primary_key=True)
+    user_id: Mapped[str] = _user_id_column(primary_key=True)
     # As long as the longest release id, whatever its characters.
     release_id: Mapped[str] = mapped_column(String(1_000), primary_key=True)
     starred_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -124,7 +124,7 @@ class ViewRow(Base):
     __table_args__ = (UniqueConstraint("user_id", "name", name="uq_saved_views_user_id_name"),)
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    user_id: Mapped[str] = _of_user()
+    user_id: Mapped[str] = _user_id_column()
     name: Mapped[str] = mapped_column(String(60))
     query: Mapped[str] = mapped_column(String(3000))
     shared: Mapped[bool] = mapped_column(default=False)
@@ -136,7 +136,7 @@ class PreferencesRow(Base):
 
     __tablename__ = "preferences"
 
-    user_id: Mapped[str] = _of_user(primary_key=True)
+    user_id: Mapped[str] = _user_id_column(primary_key=True)
     # A name of the IANA database, or empty for the browser's own zone.
     zone: Mapped[str] = mapped_column(String(64), default="")
     # 12 or 24, or null for the browser's own way.
@@ -152,7 +152,7 @@ class SessionRow(Base):
     __tablename__ = "sessions"
 
     id_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
-    user_id: Mapped[str] = _of_user(index=True)
+    user_id: Mapped[str] = _user_id_column(index=True)
     epoch: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -160,7 +160,7 @@ class SessionRow(Base):
     # Whether the user wanted to be kept signed in.
     kept: Mapped[bool]
     device: Mapped[str] = mapped_column(String(80))
-    address: Mapped[str] = mapped_column(String(LONGEST_ADDRESS))
+    address: Mapped[str] = mapped_column(String(MAX_CLIENT_ADDRESS_LENGTH))
 
 
 class IdentityRow(Base):
@@ -171,11 +171,11 @@ class IdentityRow(Base):
 
     issuer: Mapped[str] = mapped_column(String(255), primary_key=True)
     subject: Mapped[str] = mapped_column(String(255), primary_key=True)
-    user_id: Mapped[str] = _of_user()
+    user_id: Mapped[str] = _user_id_column()
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class UsedSignOnRow(Base):
+class UsedSignInRow(Base):
     """A login at a provider whose answer has come, so that no answer to it counts any more."""
 
     __tablename__ = "used_sign_ons"
@@ -190,7 +190,7 @@ class ApiTokenRow(Base):
     __tablename__ = "api_tokens"
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=lambda: uuid4().hex)
-    user_id: Mapped[str] = _of_user(index=True)
+    user_id: Mapped[str] = _user_id_column(index=True)
     name: Mapped[str] = mapped_column(String(80))
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     scope: Mapped[str] = mapped_column(String(10))
@@ -207,7 +207,7 @@ class RefreshTokenRow(Base):
 
     token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     family: Mapped[str] = mapped_column(String(32), index=True)
-    user_id: Mapped[str] = _of_user(index=True)
+    user_id: Mapped[str] = _user_id_column(index=True)
     epoch: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
@@ -226,18 +226,18 @@ class LoginFailureRow(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     user_key: Mapped[str] = mapped_column(String(64))
-    address: Mapped[str] = mapped_column(String(LONGEST_ADDRESS))
-    site: Mapped[str] = mapped_column(String(LONGEST_ADDRESS), default="", server_default="")
+    address: Mapped[str] = mapped_column(String(MAX_CLIENT_ADDRESS_LENGTH))
+    site: Mapped[str] = mapped_column(String(MAX_CLIENT_ADDRESS_LENGTH), default="", server_default="")
     known_by: Mapped[str] = mapped_column(String(80), default="", server_default="")
 
 
-class KnownPlaceRow(Base):
+class KnownNetworkRow(Base):
     """Where somebody has signed in lately, and when they did so last. `user_key` is as it is of a failure."""
 
     __tablename__ = "known_places"
 
     user_key: Mapped[str] = mapped_column(String(64), primary_key=True)
-    place: Mapped[str] = mapped_column(String(LONGEST_ADDRESS), primary_key=True)
+    place: Mapped[str] = mapped_column(String(MAX_CLIENT_ADDRESS_LENGTH), primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
@@ -256,6 +256,6 @@ class AuditRow(Base):
     actor: Mapped[str | None] = mapped_column(String(254))
     event: Mapped[str] = mapped_column(String(40))
     subject: Mapped[str | None] = mapped_column(String(300))
-    address: Mapped[str | None] = mapped_column(String(LONGEST_ADDRESS))
+    address: Mapped[str | None] = mapped_column(String(MAX_CLIENT_ADDRESS_LENGTH))
     request_id: Mapped[str | None] = mapped_column(String(32))
     details: Mapped[str] = mapped_column(Text, default="{}")

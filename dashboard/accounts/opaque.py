@@ -4,11 +4,11 @@ import secrets
 from hashlib import sha256
 
 
-def drawn(prefix: str = "") -> str:
+def new_secret(prefix: str = "") -> str:
     """A new secret. By its prefix, people and programs that look for leaked secrets know what it is."""
     return f"{prefix}{secrets.token_urlsafe(32)}"
 
 
-def hash_of(secret: str) -> str:
+def hash_secret(secret: str) -> str:
     """What is kept of it. No salt and no stretching: it was drawn by chance, and cannot be guessed from its hash."""
     return sha256(secret.encode("utf-8", "backslashreplace")).hexdigest()

@@ -12,16 +12,16 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 log = structlog.get_logger()
 
 # Between two probes, of which there is one at a time.
-PAUSE_SECONDS = 0.25
-FAILURES = (DBAPIError, PoolTimeout, OSError)
+PROBE_INTERVAL_SECONDS = 0.25
+DATABASE_ERRORS = (DBAPIError, PoolTimeout, OSError)
 # Of PostgreSQL: a statement or a lock took too long, or the server may only be read.
-_SLOW = frozenset({"57014", "55P03", "25006"})
+_SLOW_SQLSTATES = frozenset({"57014", "55P03", "25006"})
 # Of SQLite, the same.
 _SLOW_SQLITE = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY})
 # It takes no more connections.
-_FULL = "53300"
+_TOO_MANY_CONNECTIONS_SQLSTATE = "53300"
 # Its classes of errors in which the server, and not the statement, is what is wrong.
-_SERVER = ("08", "57P")
+_CONNECTION_SQLSTATE_CLASSES = ("08", "57P")
 
 
 class AccountsUnavailable(Exception):
@@ -35,10 +35,10 @@ class AccountsAway(AccountsUnavailable):
     """It does not answer at all, or takes nothing. Nothing is known to be wrong with what it holds."""
 
 
-class CircuitBreaker:
+class DatabaseCircuitBreaker:
     """Refuses immediately what would wait for a database that does not answer, until a probe in a thread is answered.
 
-    `probe` returns whether the database can be written to, and raises one of FAILURES where it cannot even be read.
+    `probe` returns whether the database can be written to, and raises one of DATABASE_ERRORS if it cannot be read.
     `opened` is called whenever it turns out that it cannot be read; `closed` when all is well again.
     """
 
@@ -62,7 +62,7 @@ class CircuitBreaker:
 
     def note(self, exc: BaseException) -> None:
         """Take note of a failure: the connection's opens it; of a slow answer a probe finds out what it means."""
-        if _is_of_connection(exc):
+        if _is_connection_error(exc):
             self._open(exc)
         elif isinstance(exc, DBAPIError) and _is_unwritable_sqlite(exc.orig):
             # It has been waited for already.
@@ -87,8 +87,8 @@ class CircuitBreaker:
         while not stop.is_set():
             try:
                 writable = self._ask()
-            except FAILURES as exc:
-                if _state_of(exc) == _FULL or not is_away(exc):
+            except DATABASE_ERRORS as exc:
+                if _sqlstate(exc) == _TOO_MANY_CONNECTIONS_SQLSTATE or not is_database_outage(exc):
                     # It answers: whoever asks it is told what is wrong. Connections that there are go on.
                     self._is_over(stop, writable=True)
                     return
@@ -97,7 +97,7 @@ class CircuitBreaker:
             else:
                 if self._is_over(stop, writable=writable):
                     return
-            stop.wait(PAUSE_SECONDS)
+            stop.wait(PROBE_INTERVAL_SECONDS)
 
     def _open(self, exc: BaseException) -> None:
         with self._lock:
@@ -128,28 +128,32 @@ class CircuitBreaker:
         return True
 
 
-def is_away(exc: BaseException) -> bool:
+def is_database_outage(exc: BaseException) -> bool:
     """Whether this says that the database does not answer, and not that it answers something wrong."""
-    if isinstance(exc, PoolTimeout) or _is_of_connection(exc):
+    if isinstance(exc, PoolTimeout) or _is_connection_error(exc):
         return True
     if not isinstance(exc, DBAPIError):
         return False
-    return _is_unwritable_sqlite(exc.orig) or _state_of(exc) in {*_SLOW, _FULL}
+    return _is_unwritable_sqlite(exc.orig) or _sqlstate(exc) in {*_SLOW_SQLSTATES, _TOO_MANY_CONNECTIONS_SQLSTATE}
 
 
-def _is_of_connection(exc: BaseException) -> bool:
+def _is_connection_error(exc: BaseException) -> bool:
     if not isinstance(exc, DBAPIError):
         return False
     if exc.connection_invalidated:
         return True
-    state = _state_of(exc)
+    state = _sqlstate(exc)
     if state == "":
         return False
     # Without one, it is the driver that says something: that it cannot connect, or gets no answer.
-    return state.startswith(_SERVER) if state else type(exc.orig).__name__ not in {"ProgrammingError", "DataError"}
+    return (
+        state.startswith(_CONNECTION_SQLSTATE_CLASSES)
+        if state
+        else type(exc.orig).__name__ not in {"ProgrammingError", "DataError"}
+    )
 
 
-def _state_of(exc: BaseException) -> str | None:
+def _sqlstate(exc: BaseException) -> str | None:
     """PostgreSQL's code of an error; empty for other databases, and None where the server did not say anything."""
     state: str | None = getattr(getattr(exc, "orig", None), "sqlstate", "")
     return state

@@ -8,13 +8,13 @@ from typing import Any
 
 import psycopg
 
-from dashboard.accounts.timeouts import Timeouts, current_wait
+from dashboard.accounts.timeouts import DatabaseTimeouts, current_database_wait
 
 # How long the connection that is being made may take, for each host that the URL names.
 _attempt_seconds: ContextVar[float] = ContextVar("attempt_seconds", default=inf)
 
 
-class TookTooLong(psycopg.OperationalError):
+class ServerTimeout(psycopg.OperationalError):
     """The server has not answered in time."""
 
 
@@ -23,25 +23,25 @@ class BoundedConnection(psycopg.Connection[Any]):
 
     def wait(self, gen: Any, *given: Any, **named: Any) -> Any:  # noqa: ANN401  what psycopg passes on
         """Wait for an answer."""
-        wait = current_wait()
+        wait = current_database_wait()
         try:
-            return super().wait(_until(wait.next_end() if wait else inf, gen), *given, **named)
-        except TookTooLong:
+            return super().wait(_poll_until(wait.next_end() if wait else inf, gen), *given, **named)
+        except ServerTimeout:
             self.close()
             raise
 
     @classmethod
     def _connect_gen(cls, *given: Any, **named: Any) -> Any:  # noqa: ANN401
         # `connect_timeout` takes whole seconds, and no less than two.
-        return _until(monotonic() + _attempt_seconds.get(), super()._connect_gen(*given, **named))
+        return _poll_until(monotonic() + _attempt_seconds.get(), super()._connect_gen(*given, **named))
 
 
-def connect(bounds: Timeouts, arguments: tuple[Any, ...], parameters: dict[str, Any]) -> BoundedConnection:
+def connect(bounds: DatabaseTimeouts, arguments: tuple[Any, ...], parameters: dict[str, Any]) -> BoundedConnection:
     """Connect, with what the bounds say where the URL does not."""
-    wait = current_wait()
+    wait = current_database_wait()
     seconds = min(bounds.connect, wait.seconds_left) if wait else bounds.connect
     if seconds <= 0:
-        raise TookTooLong("There was no time left to connect.")
+        raise ServerTimeout("There was no time left to connect.")
     milliseconds = 0 if bounds.statement == inf else int(bounds.statement * 1_000)
     defaults = {
         "connect_timeout": max(2, int(seconds)),
@@ -61,9 +61,9 @@ def connect(bounds: Timeouts, arguments: tuple[Any, ...], parameters: dict[str, 
     return connection
 
 
-def _until(end: float, steps: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+def _poll_until(end: float, steps: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
     """Pass on what psycopg waits for; every tenth of a second it says that nothing has come yet."""
-    come, wait = None, current_wait()
+    come, wait = None, current_database_wait()
     while True:
         try:
             wanted = steps.send(come)
@@ -72,4 +72,4 @@ def _until(end: float, steps: Generator[Any, Any, Any]) -> Generator[Any, Any, A
         come = yield wanted
         if not come and (monotonic() > end or (wait and wait.is_over())):
             steps.close()
-            raise TookTooLong("The server did not answer in time.")
+            raise ServerTimeout("The server did not answer in time.")

@@ -10,17 +10,17 @@ from uuid import uuid4
 from sqlalchemy import Row, delete, select, update
 from sqlalchemy.orm import Session
 
-from dashboard.accounts.database import now_in
+from dashboard.accounts.database import database_now
 from dashboard.accounts.models import RefreshTokenRow, User, UserRow
-from dashboard.accounts.opaque import drawn, hash_of
+from dashboard.accounts.opaque import hash_secret, new_secret
 from dashboard.accounts.store import Accounts
 from dashboard.accounts.tokens import InvalidToken
 from dashboard.accounts.user_lock import lock_user
 
-PREFIX = "rdr_"
+REFRESH_TOKENS_PREFIX = "rdr_"
 
 
-class RefreshReused(InvalidToken):
+class RefreshTokenReused(InvalidToken):
     """A token that was used before: somebody has a copy, so its family has ended. Said once for each family."""
 
     def __init__(self, user_id: str) -> None:
@@ -29,7 +29,7 @@ class RefreshReused(InvalidToken):
 
 
 @dataclass(frozen=True, slots=True)
-class Renewed:
+class TokenRenewal:
     """For whom a pair is to be made anew, and the refresh token of it."""
 
     user: User
@@ -51,30 +51,30 @@ class RefreshTokens:
     def start(self, user: User) -> str:
         """Begin a family, and return its first token. What has expired is swept away."""
         with self._accounts.session() as session:
-            now = now_in(session)
+            now = database_now(session)
             session.execute(delete(RefreshTokenRow).where(RefreshTokenRow.expires_at <= now))
             return self._add(session, uuid4().hex, user, now)
 
-    def renew(self, token: str) -> Renewed:
+    def renew(self, token: str) -> TokenRenewal:
         """Use the token up, and return the next of its family. Of several at once, one gets it.
 
-        Raises InvalidToken; RefreshReused, if that ended its family.
+        Raises InvalidToken; RefreshTokenReused, if that ended its family.
         """
-        hashed = hash_of(token)
+        hashed = hash_secret(token)
         with self._accounts.session() as session:
             _lock_family(session, hashed)
-            now = now_in(session)
-            used = _use(session, hashed, now)
-            user = _still_the_same(session, used) if used else None
+            now = database_now(session)
+            used = _consume_token(session, hashed, now)
+            user = _unchanged_user(session, used) if used else None
             if used and user:
-                return Renewed(user, self._add(session, used.family, user, now))
-            copied = None if used else _end_if_used(session, hashed, now)
+                return TokenRenewal(user, self._add(session, used.family, user, now))
+            copied = None if used else _revoke_family_if_used(session, hashed, now)
         # Past the end of the transaction, which an exception would have undone.
-        raise RefreshReused(copied) if copied else InvalidToken
+        raise RefreshTokenReused(copied) if copied else InvalidToken
 
     def _add(self, session: Session, family: str, user: User, now: datetime) -> str:
-        token = drawn(PREFIX)
-        row = RefreshTokenRow(token_hash=hash_of(token), family=family, user_id=user.id, epoch=user.epoch)
+        token = new_secret(REFRESH_TOKENS_PREFIX)
+        row = RefreshTokenRow(token_hash=hash_secret(token), family=family, user_id=user.id, epoch=user.epoch)
         row.created_at, row.expires_at = now, now + self._lifetime
         session.add(row)
         return token
@@ -87,7 +87,7 @@ def _lock_family(session: Session, hashed: str) -> None:
         lock_user(session, user_id)
 
 
-def _use(session: Session, hashed: str, now: datetime) -> Row[str, str, int] | None:
+def _consume_token(session: Session, hashed: str, now: datetime) -> Row[str, str, int] | None:
     """Mark the token as used, if it is good and was not: in one statement, whose second sees what the first did."""
     good = (RefreshTokenRow.token_hash == hashed) & RefreshTokenRow.used_at.is_(None)
     good &= RefreshTokenRow.revoked_at.is_(None) & (RefreshTokenRow.expires_at > now)
@@ -97,13 +97,13 @@ def _use(session: Session, hashed: str, now: datetime) -> Row[str, str, int] | N
     ).first()
 
 
-def _still_the_same(session: Session, used: Row[str, str, int]) -> User | None:
+def _unchanged_user(session: Session, used: Row[str, str, int]) -> User | None:
     """The user, with the password that the family began with, and not disabled since."""
     row = session.scalar(select(UserRow).where(UserRow.id == used.user_id, UserRow.epoch == used.epoch))
     return row.value() if row and row.disabled_at is None else None
 
 
-def _end_if_used(session: Session, hashed: str, now: datetime) -> str | None:
+def _revoke_family_if_used(session: Session, hashed: str, now: datetime) -> str | None:
     """End the family of a token that was used already; whose it is, if there was something left to end."""
     family = select(RefreshTokenRow.family).where(
         RefreshTokenRow.token_hash == hashed, RefreshTokenRow.used_at.is_not(None)

@@ -13,11 +13,11 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 
 from dashboard.accounts.engines import lock_writes
-from dashboard.accounts.masking import Mask, UnusableUrl
+from dashboard.accounts.masking import InvalidDatabaseUrl, SecretMask
 from dashboard.settings import EXPECTED, SettingsError
 
 # Any number, as long as nothing else on the server takes the same for a lock.
-LOCK = 0x72645F61636373
+MIGRATION_LOCK_ID = 0x72645F61636373
 
 
 def prepare(engine: Engine) -> None:
@@ -41,7 +41,7 @@ def upgrade(engine: Engine) -> str:
     """
     scripts = _configuration()
     with engine.begin() as connection:
-        lock_writes(connection, LOCK)
+        lock_writes(connection, MIGRATION_LOCK_ID)
         scripts.attributes["connection"] = connection
         try:
             command.upgrade(scripts, "head")
@@ -53,19 +53,19 @@ def upgrade(engine: Engine) -> str:
 
 
 @contextmanager
-def unusable_told(url: str) -> Iterator[None]:
+def report_unusable_database(url: str) -> Iterator[None]:
     """Tell of a database that cannot be opened as of a setting to change, without what is secret in its URL.
 
     Without its cause, too: a server that cannot start writes the traceback, and drivers name what they cannot read.
     """
     try:
         yield
-    except (UnusableUrl, NoSuchModuleError, ModuleNotFoundError):
+    except (InvalidDatabaseUrl, NoSuchModuleError, ModuleNotFoundError):
         raise SettingsError(
             f"DATABASE_URL: got a value that opens nothing. Expected: {EXPECTED['DATABASE_URL']}"
         ) from None
     except (OSError, DBAPIError) as exc:
-        mask, reason = Mask(url), exc.orig if isinstance(exc, DBAPIError) else exc.strerror
+        mask, reason = SecretMask(url), exc.orig if isinstance(exc, DBAPIError) else exc.strerror
         raise SettingsError(f"Cannot open the accounts database {mask.shown}: {mask.text(str(reason))}") from None
 
 
@@ -75,7 +75,7 @@ def _is_current(engine: Engine) -> bool:
 
 
 def _shown(engine: Engine) -> str:
-    return Mask(engine.url.render_as_string(hide_password=False)).shown
+    return SecretMask(engine.url.render_as_string(hide_password=False)).shown
 
 
 @cache

@@ -6,19 +6,19 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, bindparam, delete, select, update
 
 from dashboard.accounts.best_effort import BestEffort
-from dashboard.accounts.database import now_in
-from dashboard.accounts.models import NOW, SessionRow, User, UserRow
-from dashboard.accounts.opaque import drawn, hash_of
+from dashboard.accounts.database import database_now
+from dashboard.accounts.models import DATABASE_NOW, SessionRow, User, UserRow
+from dashboard.accounts.opaque import hash_secret, new_secret
 from dashboard.accounts.store import Accounts
 from dashboard.accounts.user_lock import lock_user
 
 # From the login, whatever is done in between.
-LONGEST = timedelta(hours=12)
+SESSION_MAX_AGE = timedelta(hours=12)
 # The same for who wants to be kept signed in: how long without a visit, and how long in all.
-KEPT_IDLE = timedelta(days=30)
-KEPT_LONGEST = timedelta(days=90)
+PERSISTENT_IDLE_TIMEOUT = timedelta(days=30)
+PERSISTENT_MAX_AGE = timedelta(days=90)
 # How exactly it is kept when somebody was last here: each writing makes all answers be made anew.
-SEEN_EVERY = timedelta(minutes=5)
+LAST_SEEN_RESOLUTION = timedelta(minutes=5)
 
 _USERS, _SESSIONS = UserRow.__table__, SessionRow.__table__
 
@@ -53,25 +53,25 @@ class BrowserSession:
         return self.id[:16]
 
 
-_OF_USER = [_USERS.c[field.name] for field in fields(User)]
-_OF_SESSION = [
+_USER_COLUMNS = [_USERS.c[field.name] for field in fields(User)]
+_SESSION_COLUMNS = [
     *(_SESSIONS.c["id_hash" if field.name == "id" else field.name] for field in fields(BrowserSession)[:-1]),
-    NOW.label("asked_at"),
+    DATABASE_NOW.label("asked_at"),
 ]
 # Asked with every request: without the ORM, and built once. A session ends with its user's epoch.
-_FOUND = (
-    select(*_OF_USER, *_OF_SESSION)
+_SELECT_SESSION = (
+    select(*_USER_COLUMNS, *_SESSION_COLUMNS)
     .join_from(_SESSIONS, _USERS, _SESSIONS.c.user_id == _USERS.c.id)
     .where(
         _SESSIONS.c.id_hash == bindparam("id"),
-        _SESSIONS.c.expires_at > NOW,
+        _SESSIONS.c.expires_at > DATABASE_NOW,
         _SESSIONS.c.epoch == _USERS.c.epoch,
         _USERS.c.disabled_at.is_(None),
     )
 )
 
 
-class Sessions:
+class SessionStore:
     """The sessions in the database of these accounts; one ends after `idle` without anything that its user does.
 
     Of one user, the newest `most` live.
@@ -81,7 +81,7 @@ class Sessions:
         self._accounts = accounts
         self._idle = idle
         self._most = most
-        self._seen_every = min(SEEN_EVERY, idle / 12)
+        self._seen_every = min(LAST_SEEN_RESOLUTION, idle / 12)
         self._visits = BestEffort("session_visit")
 
     def start(self, user: User, *, device: str, address: str, kept: bool = False) -> str:
@@ -89,12 +89,12 @@ class Sessions:
 
         What has expired is swept away, and the oldest of the user's end that are too many with this one.
         """
-        secret = drawn()
-        row = SessionRow(id_hash=hash_of(secret), user_id=user.id, epoch=user.epoch, kept=kept, device=device)
+        secret = new_secret()
+        row = SessionRow(id_hash=hash_secret(secret), user_id=user.id, epoch=user.epoch, kept=kept, device=device)
         with self._accounts.session() as session:
             # Of several logins at once, each counts those before it.
             lock_user(session, user.id)
-            now = now_in(session)
+            now = database_now(session)
             row.address, row.created_at, row.seen_at = address, now, now
             row.expires_at = self._end(now, now, kept=kept)
             session.execute(delete(SessionRow).where(SessionRow.expires_at <= now))
@@ -112,10 +112,10 @@ class Sessions:
     def find(self, secret: str) -> tuple[User, BrowserSession] | None:
         """Whose session has this secret, and the session, as long as it lasts and its user may come in."""
         with self._accounts.reading() as connection:
-            row = connection.execute(_FOUND, {"id": hash_of(secret)}).first()
-        return (User(*row[: len(_OF_USER)]), BrowserSession(*row[len(_OF_USER) :])) if row else None
+            row = connection.execute(_SELECT_SESSION, {"id": hash_secret(secret)}).first()
+        return (User(*row[: len(_USER_COLUMNS)]), BrowserSession(*row[len(_USER_COLUMNS) :])) if row else None
 
-    def saw(self, found: BrowserSession) -> None:
+    def record_activity(self, found: BrowserSession) -> None:
         """Note that the user of this session did something, if that is possible and was not noted a moment ago."""
         if found.asked_at - found.seen_at >= self._seen_every:
             self._visits.attempt(lambda: self._note_visit(found))
@@ -131,7 +131,7 @@ class Sessions:
     def of(self, user: User) -> list[BrowserSession]:
         """The sessions that let this user in, the one seen last first."""
         holds = (SessionRow.user_id == user.id) & (SessionRow.epoch == user.epoch)
-        asked = select(*_OF_SESSION).where(holds, SessionRow.expires_at > NOW)
+        asked = select(*_SESSION_COLUMNS).where(holds, SessionRow.expires_at > DATABASE_NOW)
         with self._accounts.reading() as connection:
             found = connection.execute(asked.order_by(SessionRow.seen_at.desc(), SessionRow.created_at.desc()))
             return [BrowserSession(*row) for row in found]
@@ -151,10 +151,10 @@ class Sessions:
     def sweep(self) -> int:
         """Forget the sessions that have expired; returns how many. Each start of a session does this, too."""
         with self._accounts.session() as session:
-            ended = delete(SessionRow).where(SessionRow.expires_at <= NOW)
+            ended = delete(SessionRow).where(SessionRow.expires_at <= DATABASE_NOW)
             return len(session.scalars(ended.returning(SessionRow.id_hash)).all())
 
     def _end(self, begun: datetime, seen: datetime, *, kept: bool) -> datetime:
         if kept:
-            return min(seen + KEPT_IDLE, begun + KEPT_LONGEST)
-        return min(seen + self._idle, begun + LONGEST)
+            return min(seen + PERSISTENT_IDLE_TIMEOUT, begun + PERSISTENT_MAX_AGE)
+        return min(seen + self._idle, begun + SESSION_MAX_AGE)

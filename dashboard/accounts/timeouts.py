@@ -14,7 +14,7 @@ GRACE_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Timeouts:
+class DatabaseTimeouts:
     """Seconds: for a connection, a statement (of SQLite, a lock), and a place among the connections of this process.
 
     After `keepalive` seconds without a word it is found out whether the other side of a connection is there.
@@ -26,7 +26,7 @@ class Timeouts:
     keepalive: int = 10
 
     @classmethod
-    def of(cls, settings: Settings) -> "Timeouts":
+    def of(cls, settings: Settings) -> "DatabaseTimeouts":
         """Return those of a server that answers requests."""
         return cls(
             settings.database_connect_timeout,
@@ -51,39 +51,39 @@ class Timeouts:
         return self.idle / 2
 
     @property
-    def probe(self) -> "Timeouts":
+    def probe(self) -> "DatabaseTimeouts":
         """Return those of a probe: given up before the wait that led to it would be, and soon enough for the next."""
         seconds = min(self.connect, self.statement) * 0.75
         return replace(self, connect=seconds, statement=seconds)
 
-    def longer(self, times: float) -> "Timeouts":
+    def longer(self, times: float) -> "DatabaseTimeouts":
         """Return those of something that takes longer."""
         return replace(self, statement=self.statement * times)
 
 
 # For what somebody runs and waits for; and for changes of the tables, which take as long as there are rows.
-COMMAND = Timeouts(connect=10, statement=60, pool=10)
-MIGRATION = Timeouts(connect=10, statement=inf, pool=10)
+COMMAND_TIMEOUTS = DatabaseTimeouts(connect=10, statement=60, pool=10)
+MIGRATION_TIMEOUTS = DatabaseTimeouts(connect=10, statement=inf, pool=10)
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     """What is done by who has no doubts."""
 
 
-def _no() -> bool:
+def _never() -> bool:
     return False
 
 
 @dataclass(slots=True)
-class Wait:
+class DatabaseWait:
     """What a thread waits for, of a database: until when, and what it does as it gets late.
 
     It doubts once, and ends as soon as it is `vain`. At first a connection has to show that it carries anything.
     """
 
-    bounds: Timeouts
-    doubt: Callable[[], None] = _nothing
-    vain: Callable[[], bool] = _no
+    bounds: DatabaseTimeouts
+    doubt: Callable[[], None] = _do_nothing
+    vain: Callable[[], bool] = _never
     checking: bool = True
     end: float = inf
     doubt_at: float = inf
@@ -109,26 +109,26 @@ class Wait:
         return self.vain()
 
 
-_waiting = threading.local()
+_current = threading.local()
 
 
 @contextmanager
-def waiting(wait: Wait) -> Iterator[None]:
+def database_wait(wait: DatabaseWait) -> Iterator[None]:
     """Let whatever this thread waits for in here, of a database, end so."""
-    outer, _waiting.wait = current_wait(), wait
+    outer, _current.wait = current_database_wait(), wait
     try:
         yield
     finally:
-        _waiting.wait = outer
+        _current.wait = outer
 
 
-def current_wait() -> Wait | None:
+def current_database_wait() -> DatabaseWait | None:
     """Return what this thread waits for."""
-    wait: Wait | None = getattr(_waiting, "wait", None)
+    wait: DatabaseWait | None = getattr(_current, "wait", None)
     return wait
 
 
 def connection_works(*_event: object) -> None:
     """Note that this thread has a connection that carries something: what it waits for from now on are answers."""
-    if wait := current_wait():
+    if wait := current_database_wait():
         wait.checking = False

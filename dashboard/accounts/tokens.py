@@ -13,11 +13,11 @@ from pydantic import SecretStr
 from dashboard.accounts.models import User
 from dashboard.settings import Settings
 
-ALGORITHM = "HS256"
-AUDIENCE = "release-dashboard"
-REQUIRED = ["exp", "sub", "aud", "iat", "jti"]
+JWT_ALGORITHM = "HS256"
+JWT_AUDIENCE = "release-dashboard"
+REQUIRED_CLAIMS = ["exp", "sub", "aud", "iat", "jti"]
 # How the user has shown who they are, in the words of RFC 8176. What a refresh token gives does not say so.
-BY_PASSWORD = ["pwd"]
+PASSWORD_AMR = ["pwd"]
 
 
 Clock = Callable[[], datetime]
@@ -28,7 +28,7 @@ class InvalidToken(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Claims:
+class AccessTokenClaims:
     """What a good token says: who, the user's epoch when it was given, and whether a password was given for it.
 
     `lasts` is for how much longer it holds.
@@ -41,7 +41,7 @@ class Claims:
     lasts: timedelta
 
 
-class Tokens:
+class AccessTokens:
     """Issues access tokens with one key, and verifies those of it and of the keys before it.
 
     `clock` is the one that all who share the key go by: no leeway is given. By default it is this machine's.
@@ -50,7 +50,7 @@ class Tokens:
     def __init__(
         self, key: bytes, lifetime: timedelta, previous: Iterable[bytes] = (), clock: Clock | None = None
     ) -> None:
-        self._clock = clock or _this_machine
+        self._clock = clock or _machine_now
         self._key = key
         self._keys = (key, *previous)
         self._lifetime = lifetime
@@ -58,36 +58,40 @@ class Tokens:
     @classmethod
     def of(cls, settings: Settings, clock: Clock | None = None) -> Self:
         """Take the key from JWT_SECRET, else derive it from SECRET_KEY, which must be there by now."""
-        return cls(_key(settings), timedelta(minutes=settings.access_token_minutes), _previous(settings), clock)
+        return cls(
+            _signing_key(settings), timedelta(minutes=settings.access_token_minutes), _previous_keys(settings), clock
+        )
 
     def issue(self, user: User, *, by_password: bool = False) -> tuple[str, int]:
         """Return a token for the user and the seconds that it is good for."""
         now = self._clock()
-        claims: dict[str, object] = {"sub": user.id, "epoch": user.epoch, "jti": uuid4().hex, "aud": AUDIENCE}
-        claims |= {"iat": now} | ({"amr": BY_PASSWORD} if by_password else {})
-        token = jwt.encode({**claims, "exp": now + self._lifetime}, self._key, algorithm=ALGORITHM)
+        claims: dict[str, object] = {"sub": user.id, "epoch": user.epoch, "jti": uuid4().hex, "aud": JWT_AUDIENCE}
+        claims |= {"iat": now} | ({"amr": PASSWORD_AMR} if by_password else {})
+        token = jwt.encode({**claims, "exp": now + self._lifetime}, self._key, algorithm=JWT_ALGORITHM)
         return token, int(self._lifetime.total_seconds())
 
-    def verify(self, token: str) -> Claims:
+    def verify(self, token: str) -> AccessTokenClaims:
         """Return what the token claims, which says nothing yet about the user of today. Raises InvalidToken."""
         for key in self._keys:
             try:
-                claims = _signed(token, key)
+                claims = _decode_signed(token, key)
                 lasts = _time_left(claims, self._clock())
             except jwt.InvalidSignatureError:
                 continue
             except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError, RecursionError) as exc:
                 raise InvalidToken from exc
-            return Claims(claims["sub"], claims["epoch"], claims["jti"], claims.get("amr") == BY_PASSWORD, lasts)
+            return AccessTokenClaims(
+                claims["sub"], claims["epoch"], claims["jti"], claims.get("amr") == PASSWORD_AMR, lasts
+            )
         raise InvalidToken
 
 
-def _signed(token: str, key: bytes) -> dict[str, Any]:
+def _decode_signed(token: str, key: bytes) -> dict[str, Any]:
     """The claims of a token that was signed with this key, whenever it holds."""
     # The library would ask this machine's clock.
-    options: jwt.types.Options = {"require": REQUIRED}
+    options: jwt.types.Options = {"require": REQUIRED_CLAIMS}
     options |= {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
-    claims: dict[str, Any] = jwt.decode(token, key, algorithms=[ALGORITHM], audience=AUDIENCE, options=options)
+    claims: dict[str, Any] = jwt.decode(token, key, algorithms=[JWT_ALGORITHM], audience=JWT_AUDIENCE, options=options)
     if not isinstance(claims.get("epoch"), int):
         raise InvalidToken
     return claims
@@ -104,24 +108,24 @@ def _time_left(claims: dict[str, Any], now: datetime) -> timedelta:
     return timedelta(seconds=int(claims["exp"]) - moment)
 
 
-def _this_machine() -> datetime:
+def _machine_now() -> datetime:
     return datetime.now(UTC)
 
 
-def _key(settings: Settings) -> bytes:
+def _signing_key(settings: Settings) -> bytes:
     if settings.jwt_secret:
         return settings.jwt_secret.get_secret_value().encode()
     if settings.secret_key is None:
         raise ValueError("Tokens need a secret key: call ensure_secret_key first.")
-    return _derived(settings.secret_key)
+    return _derive_key(settings.secret_key)
 
 
-def _previous(settings: Settings) -> list[bytes]:
+def _previous_keys(settings: Settings) -> list[bytes]:
     """The keys that were used before, of which nothing is signed any more."""
     kept, derived = settings.jwt_secret_previous, settings.secret_key_previous
-    return ([kept.get_secret_value().encode()] if kept else []) + ([_derived(derived)] if derived else [])
+    return ([kept.get_secret_value().encode()] if kept else []) + ([_derive_key(derived)] if derived else [])
 
 
-def _derived(secret_key: SecretStr) -> bytes:
+def _derive_key(secret_key: SecretStr) -> bytes:
     # A label of its own: what is signed for a cookie must never pass for a token.
     return hmac.digest(secret_key.get_secret_value().encode(), b"release-dashboard access token", "sha256")

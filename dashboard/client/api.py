@@ -21,42 +21,42 @@ from urllib3.exceptions import (
 )
 
 from dashboard import __version__
-from dashboard.client.terminal import clean
+from dashboard.client.terminal import single_line
 
-URL, TOKEN = "DASHBOARD_URL", "DASHBOARD_TOKEN"
+URL_VARIABLE, TOKEN_VARIABLE = "DASHBOARD_URL", "DASHBOARD_TOKEN"
 # Seconds that a connection, and an answer that waits for nothing, may take.
-CONNECT, ANSWER = 5.0, 30.0
+CONNECT_TIMEOUT_SECONDS, RESPONSE_TIMEOUT_SECONDS = 5.0, 30.0
 # Seconds after which it is tried again where nobody said.
-AGAIN = 2.0
+DEFAULT_RETRY_SECONDS = 2.0
 
 
-class Trouble(click.ClickException):
+class ClientError(click.ClickException):
     """Something that a command cannot get around."""
 
     exit_code = 7
 
 
-class WrongUse(Trouble):
+class InvalidUsage(ClientError):
     """What a command was given cannot be used."""
 
     exit_code = 2
 
 
-class Unknown(Trouble):
+class NoSuchResource(ClientError):
     """The dashboard knows no such thing."""
 
 
-class Away(Trouble):
+class RetryableError(ClientError):
     """Nobody answers there now. It may make sense to try `again` after so many seconds."""
 
-    again = AGAIN
+    again = DEFAULT_RETRY_SECONDS
 
 
-class Unreachable(Away):
+class DashboardUnreachable(RetryableError):
     """No connection comes about: perhaps it is the wrong address."""
 
 
-class Unavailable(Away):
+class DashboardUnavailable(RetryableError):
     """The dashboard answers that it cannot tell now."""
 
     def __init__(self, message: str, again: float) -> None:
@@ -65,14 +65,14 @@ class Unavailable(Away):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiResponse:
     """A page's JSON, and the tag by which to ask whether there is another."""
 
     page: Mapping[str, Any]
     tag: str
 
 
-class Api:
+class ApiClient:
     """A dashboard at this address, asked with this token."""
 
     def __init__(self, url: str, token: str) -> None:
@@ -90,11 +90,16 @@ class Api:
         """The dashboard that the environment names. No file is read: one in the folder of a script could lead the
         token elsewhere.
         """
-        return cls(os.environ.get(URL, ""), os.environ.get(TOKEN, ""))
+        return cls(os.environ.get(URL_VARIABLE, ""), os.environ.get(TOKEN_VARIABLE, ""))
 
     def get(
-        self, path: str, query: Mapping[str, str] | None = None, *, known: Answer | None = None, waiting: float = 0.0
-    ) -> Answer:
+        self,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        known: ApiResponse | None = None,
+        waiting: float = 0.0,
+    ) -> ApiResponse:
         """The answer of a path below /api; `known` itself, as of now, if nothing is new. `waiting` seconds come on top
         of what an answer may take.
         """
@@ -107,12 +112,12 @@ class Api:
         page = _json(answer)
         if answer.status != 200 or page is None:
             raise self._trouble(answer, page)
-        return Answer(page, answer.headers.get("ETag", ""))
+        return ApiResponse(page, answer.headers.get("ETag", ""))
 
     def _ask(
         self, path: str, query: Mapping[str, str], headers: Mapping[str, str], waiting: float
     ) -> urllib3.BaseHTTPResponse:
-        timeout = urllib3.Timeout(connect=CONNECT, read=ANSWER + waiting)
+        timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT_SECONDS, read=RESPONSE_TIMEOUT_SECONDS + waiting)
         try:
             return self._http.request(
                 "GET",
@@ -124,56 +129,62 @@ class Api:
                 redirect=False,
             )
         except HTTPError as exc:
-            kind = Unreachable if isinstance(exc, ConnectTimeoutError | SSLError | ProxyError) else Away
+            kind = (
+                DashboardUnreachable if isinstance(exc, ConnectTimeoutError | SSLError | ProxyError) else RetryableError
+            )
             why = f"Cannot reach a dashboard at {self._url}: {_reason(exc)}."
-            raise kind(f"{why} Check {URL}, and that the server is running.") from exc
+            raise kind(f"{why} Check {URL_VARIABLE}, and that the server is running.") from exc
 
-    def _trouble(self, answer: urllib3.BaseHTTPResponse, page: Mapping[str, Any] | None) -> Trouble:
+    def _trouble(self, answer: urllib3.BaseHTTPResponse, page: Mapping[str, Any] | None) -> ClientError:
         error = (page or {}).get("error")
-        message = clean(error.get("message", "")) if isinstance(error, dict) else ""
+        message = single_line(error.get("message", "")) if isinstance(error, dict) else ""
         if answer.status == 401:
-            return Trouble(f"The token in {TOKEN} is invalid or has expired. Set {TOKEN} to a new one.")
+            return ClientError(
+                f"The token in {TOKEN_VARIABLE} is invalid or has expired. Set {TOKEN_VARIABLE} to a new one."
+            )
         if answer.status in {429, 502, 503, 504}:
             again = _seconds(answer.headers.get("Retry-After", ""))
-            return Unavailable(
+            return DashboardUnavailable(
                 f"{message or f'The dashboard returned status {answer.status}.'} Try again in {again:g} s.", again
             )
         if not message:
             return self._no_dashboard(answer)
         if answer.status == 404:
-            return Unknown(f"{message} To list releases: release-dashboard releases")
-        return WrongUse(message) if answer.status == 422 else Trouble(message)
+            return NoSuchResource(f"{message} To list releases: release-dashboard releases")
+        return InvalidUsage(message) if answer.status == 422 else ClientError(message)
 
-    def _no_dashboard(self, answer: urllib3.BaseHTTPResponse) -> Trouble:
+    def _no_dashboard(self, answer: urllib3.BaseHTTPResponse) -> ClientError:
         target = urlsplit(answer.headers.get("Location", ""))
         if 300 <= answer.status < 400 and target.netloc:
             # A token goes nowhere but where it was meant to.
-            return WrongUse(
-                f"{self._url} redirects to {target.scheme}://{target.netloc}. Set {URL} to the final address."
+            return InvalidUsage(
+                f"{self._url} redirects to {target.scheme}://{target.netloc}. Set {URL_VARIABLE} to the final address."
             )
-        return WrongUse(f"The server at {self._url} is not a release dashboard (status {answer.status}). Check {URL}.")
+        return InvalidUsage(
+            f"The server at {self._url} is not a release dashboard (status {answer.status}). Check {URL_VARIABLE}."
+        )
 
 
 def _checked_url(text: str) -> str:
     text = text.strip()
     if not text:
-        raise WrongUse(f"Set {URL} to the address of the dashboard, such as https://dashboard.example.com")
+        raise InvalidUsage(f"Set {URL_VARIABLE} to the address of the dashboard, such as https://dashboard.example.com")
     try:
         url = urlsplit(text)
         right = url.scheme in {"http", "https"} and url.hostname and not (url.query or url.fragment or url.port == 0)
     except ValueError:
         right = False
     if not right or "@" in text or not text.isprintable() or " " in text:
-        raise WrongUse(f"{URL} must be an address such as https://dashboard.example.com, without a query.")
+        raise InvalidUsage(f"{URL_VARIABLE} must be an address such as https://dashboard.example.com, without a query.")
     return text.rstrip("/")
 
 
 def _checked_token(text: str) -> str:
     text = text.strip()
     if not text:
-        raise WrongUse(f"Set {TOKEN} to an API token. Create one on the dashboard's “API tokens” page.")
+        raise InvalidUsage(f"Set {TOKEN_VARIABLE} to an API token. Create one on the dashboard's “API tokens” page.")
     if not text.isascii() or not text.isprintable() or " " in text:
-        raise WrongUse(f"{TOKEN} contains invalid characters. Copy the token again.")
+        raise InvalidUsage(f"{TOKEN_VARIABLE} contains invalid characters. Copy the token again.")
     return text
 
 
@@ -198,7 +209,7 @@ def _json(answer: urllib3.BaseHTTPResponse) -> Mapping[str, Any] | None:
 
 
 def _seconds(text: str) -> float:
-    return float(text) if text.isascii() and text.isdigit() and len(text) < 6 else AGAIN
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 6 else DEFAULT_RETRY_SECONDS
 
 
 def _reason(exc: HTTPError) -> str:

@@ -12,25 +12,39 @@ from typing import Any
 import click
 
 from dashboard import __version__
-from dashboard.client.api import Answer, Api, Away, Trouble, Unknown, Unreachable
-from dashboard.client.drawing import cause, list_lines, not_current, overall, parts_failed, tree_lines
-from dashboard.client.screen import JsonLines, Screen
-from dashboard.client.terminal import Terminal, clean, one_json
-from dashboard.web.converters import path_of
+from dashboard.client.api import (
+    ApiClient,
+    ApiResponse,
+    ClientError,
+    DashboardUnreachable,
+    NoSuchResource,
+    RetryableError,
+)
+from dashboard.client.drawing import (
+    cause_text,
+    has_failed_parts,
+    list_lines,
+    overall_phase,
+    stale_line,
+    tree_lines,
+)
+from dashboard.client.screen import JsonLines, LiveScreen
+from dashboard.client.terminal import Terminal, safe_json, single_line
+from dashboard.web.converters import escape_id
 
 # The exit status for each phase in which a release may end. 2 is wrong use, 7 that it could not be found out.
-STATUS = {"succeeded": 0, "failed": 1, "cancelled": 3, "terminated": 4, "timed_out": 5}
+EXIT_STATUS_BY_PHASE = {"succeeded": 0, "failed": 1, "cancelled": 3, "terminated": 4, "timed_out": 5}
 # The statuses in Temporal of what has ended for good: what continues as new goes on.
-ENDED = frozenset({"COMPLETED", "FAILED", "CANCELED", "TERMINATED", "TIMED_OUT"})
+FINAL_STATUSES = frozenset({"COMPLETED", "FAILED", "CANCELED", "TERMINATED", "TIMED_OUT"})
 # For any other phase, and where what was waited for did not come.
-OTHER = 6
+OTHER_EXIT_STATUS = 6
 # For a release that succeeded while parts of it failed, whatever else was waited for.
-PARTS_FAILED = 8
-INTERRUPTED = 130
+PARTS_FAILED_EXIT_STATUS = 8
+INTERRUPTED_EXIT_STATUS = 130
 # How often it is looked whether anything is new, in seconds; most of that is answered by 304.
-EVERY = 1.0
+POLL_INTERVAL_SECONDS = 1.0
 # Seconds that one request waits: proxies commonly close what says nothing for a minute.
-AT_ONCE = 50
+LONG_POLL_SECONDS = 50
 
 
 class ClientCommand(click.Command):
@@ -44,9 +58,9 @@ class ClientCommand(click.Command):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            sys.exit(INTERRUPTED)
+            sys.exit(INTERRUPTED_EXIT_STATUS)
         except (KeyError, TypeError, ValueError) as exc:
-            raise Trouble(
+            raise ClientError(
                 f"Unexpected response for release-dashboard {__version__}. Use the dashboard's version of this command."
             ) from exc
 
@@ -67,8 +81,8 @@ release_argument = click.argument("release", metavar="RELEASE")
 def releases(q: str, phase: tuple[str, ...], since: str, limit: int, as_json: bool) -> None:
     """List releases: those in progress, then those that have ended."""
     given = {"q": q, "phase": ",".join(phase), "since": since, "page_size": str(limit)}
-    page = Api.from_environment().get("/releases", {name: value for name, value in given.items() if value}).page
-    click.echo(one_json(page) if as_json else "\n".join(list_lines(page, Terminal.now())))
+    page = ApiClient.from_environment().get("/releases", {name: value for name, value in given.items() if value}).page
+    click.echo(safe_json(page) if as_json else "\n".join(list_lines(page, Terminal.now())))
 
 
 @command()
@@ -77,15 +91,15 @@ def releases(q: str, phase: tuple[str, ...], since: str, limit: int, as_json: bo
 @json_option
 def show(release: str, watch: bool, as_json: bool) -> None:
     """Show a release as a tree."""
-    api = Api.from_environment()
+    api = ApiClient.from_environment()
     path, answer = _first(api, [f"{path}/hierarchy" for path in _paths(release)])
     if watch:
-        sys.exit(_watch(api, path, answer, JsonLines() if as_json else Screen()))
+        sys.exit(_watch(api, path, answer, JsonLines() if as_json else LiveScreen()))
     page = answer.page
     terminal = Terminal.now()
     # What scrolls has room for every row.
     shown = "\n".join(tree_lines(page, Terminal(terminal.colour, columns=terminal.columns)))
-    click.echo(one_json(page) if as_json else shown)
+    click.echo(safe_json(page) if as_json else shown)
 
 
 @command()
@@ -108,76 +122,80 @@ def wait(release: str, phase: tuple[str, ...], timeout: int, as_json: bool) -> N
     """
     began = time.monotonic()
     paths = [f"{path}/wait" for path in _paths(release)]
-    page = _wait(Api.from_environment(), paths, ",".join(phase), began + timeout)
+    page = _wait(ApiClient.from_environment(), paths, ",".join(phase), began + timeout)
     if as_json:
-        click.echo(one_json(page))
+        click.echo(safe_json(page))
     else:
-        awaited, why = ("", "") if page["reached"] else (f", not {' or '.join(phase)}", cause(page))
-        said = f"{clean(page['id'])}: {overall(page)}{awaited}, after {round(time.monotonic() - began)} s"
-        click.echo("\n".join([*not_current(page, Terminal()), said, *filter(None, [why])]))
-    if parts_failed(page):
-        sys.exit(PARTS_FAILED)
+        awaited, why = ("", "") if page["reached"] else (f", not {' or '.join(phase)}", cause_text(page))
+        said = f"{single_line(page['id'])}: {overall_phase(page)}{awaited}, after {round(time.monotonic() - began)} s"
+        click.echo("\n".join([*stale_line(page, Terminal()), said, *filter(None, [why])]))
+    if has_failed_parts(page):
+        sys.exit(PARTS_FAILED_EXIT_STATUS)
     if not page["reached"]:
-        sys.exit((STATUS.get(page["phase"]) if _ended(page) else None) or OTHER)
+        sys.exit((EXIT_STATUS_BY_PHASE.get(page["phase"]) if _has_ended(page) else None) or OTHER_EXIT_STATUS)
 
 
 def _paths(release: str) -> list[str]:
     """Where a release may be: by its id, or by what follows `release:` in it."""
     ids = [release] if ":" in release else [release, f"release:{release}"]
-    return [f"/releases/{path_of(each)}" for each in ids]
+    return [f"/releases/{escape_id(each)}" for each in ids]
 
 
-def _first(api: Api, paths: Sequence[str]) -> tuple[str, Answer]:
-    """The first of these paths at which there is something, with its answer; raises Unknown."""
+def _first(api: ApiClient, paths: Sequence[str]) -> tuple[str, ApiResponse]:
+    """The first of these paths at which there is something, with its answer; raises NoSuchResource."""
     *others, last = paths
     for path in others:
-        with suppress(Unknown):
+        with suppress(NoSuchResource):
             return path, api.get(path)
     return last, api.get(last)
 
 
-def _ended(page: Mapping[str, Any]) -> bool:
+def _has_ended(page: Mapping[str, Any]) -> bool:
     """Whether a release has ended, as far as is known now."""
-    return not page["stale"] and page["status"] in ENDED
+    return not page["stale"] and page["status"] in FINAL_STATUSES
 
 
-def _wait(api: Api, paths: Sequence[str], phases: str, until: float) -> Mapping[str, Any]:
+def _wait(api: ApiClient, paths: Sequence[str], phases: str, until: float) -> Mapping[str, Any]:
     """The answer that ends a wait. A server that goes or comes meanwhile is waited for as well."""
     known = False
     path, *others = paths
     while True:
         left = max(until - time.monotonic(), 0.0)
-        seconds = min(max(ceil(left), 1), AT_ONCE)
+        seconds = min(max(ceil(left), 1), LONG_POLL_SECONDS)
         try:
             page = api.get(path, {"phase": phases, "timeout": str(seconds)}, waiting=seconds).page
-        except Unknown:
+        except NoSuchResource:
             if not others:
                 raise
             path = others.pop(0)
             continue
-        except Away as exc:
+        except RetryableError as exc:
             # A wrong address is told at once; one that was right may be away for a while.
-            if left <= exc.again or (isinstance(exc, Unreachable) and not known):
+            if left <= exc.again or (isinstance(exc, DashboardUnreachable) and not known):
                 raise
             known = True
             time.sleep(exc.again)
             continue
         known = True
-        if page["reached"] or _ended(page) or time.monotonic() >= until:
+        if page["reached"] or _has_ended(page) or time.monotonic() >= until:
             return page
 
 
-def _watch(api: Api, path: str, answer: Answer, tell: Callable[[Mapping[str, Any]], None]) -> int:
+def _watch(api: ApiClient, path: str, answer: ApiResponse, tell: Callable[[Mapping[str, Any]], None]) -> int:
     """Tell of a release until it has ended; the exit status of its phase. The first answer is known already."""
-    page, pause = answer.page, EVERY
+    page, pause = answer.page, POLL_INTERVAL_SECONDS
     tell(page)
-    while not _ended(page):
+    while not _has_ended(page):
         time.sleep(pause)
         try:
             answer = api.get(path, known=answer)
-            page, pause = answer.page, EVERY
-        except Away as exc:
+            page, pause = answer.page, POLL_INTERVAL_SECONDS
+        except RetryableError as exc:
             page = {**answer.page, "stale": True, "reason": {"message": exc.message}}
-            pause = max(exc.again, EVERY)
+            pause = max(exc.again, POLL_INTERVAL_SECONDS)
         tell(page)
-    return PARTS_FAILED if parts_failed(page) else STATUS.get(page["phase"], OTHER)
+    return (
+        PARTS_FAILED_EXIT_STATUS
+        if has_failed_parts(page)
+        else EXIT_STATUS_BY_PHASE.get(page["phase"], OTHER_EXIT_STATUS)
+    )

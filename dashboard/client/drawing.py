@@ -5,26 +5,38 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
-from dashboard.client.terminal import BOLD, DIM, PLAIN, Ink, Piece, Terminal, cells, clean, cut, ink_of, sign_of
+from dashboard.client.terminal import (
+    BOLD,
+    DIM,
+    PLAIN,
+    StyledText,
+    Terminal,
+    TextStyle,
+    display_width,
+    phase_sign,
+    phase_style,
+    single_line,
+    truncate_to_width,
+)
 
-Row = Mapping[str, Any]
+JsonRow = Mapping[str, Any]
 
 # Levels of a tree at most: the release, waves, clusters, bundles, apps, and what else a team has below these.
-LEVELS = 13
+MAX_LEVELS = 13
 # A name is shown with at most so many columns in a list.
-LONGEST_NAME = 60
-LONGEST_SUMMARY = 160
+MAX_NAME_COLUMNS = 60
+MAX_SUMMARY_COLUMNS = 160
 
 
 def list_lines(page: Mapping[str, Any], terminal: Terminal) -> list[str]:
     """A page of the list."""
     items = page["items"]
-    lines = not_current(page, terminal)
+    lines = stale_line(page, terminal)
     if not items:
         return [*lines, "No results." if page["total"] == 0 else "This page is empty."]
-    width = max(cells(clean(item["id"])) for item in items)
+    width = max(display_width(single_line(item["id"])) for item in items)
     # In a file an id is for programs.
-    width = width if terminal.columns is None else min(width, LONGEST_NAME)
+    width = width if terminal.columns is None else min(width, MAX_NAME_COLUMNS)
     lines += [_item_line(item, width, terminal) for item in items]
     if len(items) < page["total"]:
         lines.append(terminal.line((f"{len(items)} of {page['total']:,} releases", DIM)))
@@ -33,15 +45,15 @@ def list_lines(page: Mapping[str, Any], terminal: Terminal) -> list[str]:
 
 def tree_lines(page: Mapping[str, Any], terminal: Terminal) -> list[str]:
     """One release, as deep as the terminal has room for it; what has none is counted."""
-    head = [*not_current(page, terminal), _head_line(page, terminal)]
+    head = [*stale_line(page, terminal), _head_line(page, terminal)]
     foot = [terminal.line((f"as of {_clock(page['as_of'])}", DIM))]
     room = None if terminal.rows is None else max(terminal.rows - len(head) - len(foot) - 1, 0)
     return [*head, *_rows(page, terminal, room), *foot]
 
 
-def _rows(page: Row, terminal: Terminal, room: int | None) -> list[str]:
+def _rows(page: JsonRow, terminal: Terminal, room: int | None) -> list[str]:
     """The rows below a release, as deep as there is room for; of too many waves, the first."""
-    for depth in range(LEVELS, 1, -1):
+    for depth in range(MAX_LEVELS, 1, -1):
         rows = [_row_line(row, before, terminal) for row, before in _walk(page, "", depth)]
         if room is None or len(rows) <= room:
             return rows
@@ -50,37 +62,39 @@ def _rows(page: Row, terminal: Terminal, room: int | None) -> list[str]:
 
 def log_line(page: Mapping[str, Any]) -> tuple[str, str]:
     """When it was so, and how a release stands, in a line for a log."""
-    said = "  ".join(filter(None, (clean(page["name"]), overall(page), progress(page), cause(page))))
+    said = "  ".join(
+        filter(None, (single_line(page["name"]), overall_phase(page), progress_text(page), cause_text(page)))
+    )
     return _clock(page["as_of"]), "  ".join([said, *(["out of date"] if page["stale"] else [])])
 
 
-def not_current(page: Mapping[str, Any], terminal: Terminal) -> list[str]:
+def stale_line(page: Mapping[str, Any], terminal: Terminal) -> list[str]:
     """A line that says so, where what is known may be out of date."""
     if not page["stale"]:
         return []
-    why = clean((page["reason"] or {}).get("message") or "newer data may exist")
-    return [terminal.line((f"Out of date: as of {_clock(page['as_of'])}. {why}", Ink("yellow", bold=True)))]
+    why = single_line((page["reason"] or {}).get("message") or "newer data may exist")
+    return [terminal.line((f"Out of date: as of {_clock(page['as_of'])}. {why}", TextStyle("yellow", bold=True)))]
 
 
-def standing(row: Row) -> str:
+def state_text(row: JsonRow) -> str:
     """The phase of a row in words, with the rollout's own word where the phase says little."""
-    phase, state = clean(row["phase"]).replace("_", " "), clean(row["state"] or "").replace("_", " ")
+    phase, state = single_line(row["phase"]).replace("_", " "), single_line(row["state"] or "").replace("_", " ")
     says = row["phase"] in {"paused", "unknown"} and state and state != phase
-    return f"{phase}, reported as “{cut(state, LONGEST_NAME)}”" if says else phase
+    return f"{phase}, reported as “{truncate_to_width(state, MAX_NAME_COLUMNS)}”" if says else phase
 
 
-def overall(page: Row) -> str:
+def overall_phase(page: JsonRow) -> str:
     """How a release is with its parts counted in; from a server that does not count them, its own phase."""
-    phase, summary = clean(page["phase"]).replace("_", " "), clean(page.get("summary") or "")
-    return standing(page) if summary in {"", phase} else cut(summary, LONGEST_SUMMARY)
+    phase, summary = single_line(page["phase"]).replace("_", " "), single_line(page.get("summary") or "")
+    return state_text(page) if summary in {"", phase} else truncate_to_width(summary, MAX_SUMMARY_COLUMNS)
 
 
-def parts_failed(page: Row) -> bool:
+def has_failed_parts(page: JsonRow) -> bool:
     """Whether a release succeeded while parts of it failed."""
     return page["phase"] == "succeeded" and page.get("overall_phase") == "failed"
 
 
-def progress(row: Row) -> str:
+def progress_text(row: JsonRow) -> str:
     """How many apps below a row are done, or waves where not all apps were read; empty where there are none."""
     counts = row.get("progress") or {}
     noun = counts.get("noun", "app")
@@ -90,50 +104,50 @@ def progress(row: Row) -> str:
     return f"{counts['succeeded']:,}/{total:,} {noun}{'' if total == 1 else 's'}" if total else ""
 
 
-def cause(row: Row) -> str:
+def cause_text(row: JsonRow) -> str:
     """Why a row is in trouble, or what is not known of it."""
     attempt = row.get("attempt") or {}
     told = row.get("error_message") or attempt.get("cause")
     if not told and row["phase"] not in {"failed", "timed_out"}:
         told = (row.get("problem") or {}).get("message")
-    return clean(told) if told else ""
+    return single_line(told) if told else ""
 
 
-def _item_line(item: Row, width: int, terminal: Terminal) -> str:
-    name = cut(clean(item["id"]), width)
+def _item_line(item: JsonRow, width: int, terminal: Terminal) -> str:
+    name = truncate_to_width(single_line(item["id"]), width)
     phase = _shown_phase(item)
-    gap = " " * (width - cells(name) + 2)
-    facts = "  ".join(filter(None, (_span(item), cause(item))))
-    summary = clean(item.get("summary") or item["phase"]).replace("_", " ")
-    word = f"{sign_of(phase)} {cut(summary, LONGEST_SUMMARY):<10}"
-    return terminal.line((f"{name}{gap}", PLAIN), (word, ink_of(phase)), (f"  {facts}", PLAIN))
+    gap = " " * (width - display_width(name) + 2)
+    facts = "  ".join(filter(None, (_span(item), cause_text(item))))
+    summary = single_line(item.get("summary") or item["phase"]).replace("_", " ")
+    word = f"{phase_sign(phase)} {truncate_to_width(summary, MAX_SUMMARY_COLUMNS):<10}"
+    return terminal.line((f"{name}{gap}", PLAIN), (word, phase_style(phase)), (f"  {facts}", PLAIN))
 
 
 def _head_line(page: Mapping[str, Any], terminal: Terminal) -> str:
-    facts = "  ".join(filter(None, (progress(page), _span(page), cause(page))))
-    return terminal.line((clean(page["name"]), BOLD), *_standing(page, facts))
+    facts = "  ".join(filter(None, (progress_text(page), _span(page), cause_text(page))))
+    return terminal.line((single_line(page["name"]), BOLD), *_standing(page, facts))
 
 
-def _row_line(row: Row, before: str, terminal: Terminal) -> str:
-    version = clean(row.get("version") or "")
+def _row_line(row: JsonRow, before: str, terminal: Terminal) -> str:
+    version = single_line(row.get("version") or "")
     if version and not row.get("version_runs", True):
         version = f"(to {version})"
-    name = " ".join(filter(None, (clean(row["name"]), version)))
-    facts = "  ".join(filter(None, (progress(row), cause(row))))
+    name = " ".join(filter(None, (single_line(row["name"]), version)))
+    facts = "  ".join(filter(None, (progress_text(row), cause_text(row))))
     return terminal.line((before, DIM), (name, PLAIN), *_standing(row, facts))
 
 
-def _standing(row: Row, facts: str) -> tuple[Piece, ...]:
+def _standing(row: JsonRow, facts: str) -> tuple[StyledText, ...]:
     phase = _shown_phase(row)
-    return (f"  {sign_of(phase)} {overall(row)}", ink_of(phase)), (f"  {facts}" if facts else "", PLAIN)
+    return (f"  {phase_sign(phase)} {overall_phase(row)}", phase_style(phase)), (f"  {facts}" if facts else "", PLAIN)
 
 
-def _shown_phase(row: Row) -> str:
+def _shown_phase(row: JsonRow) -> str:
     """The phase whose sign and colour a row has: of a release, with its parts counted in."""
-    return clean(row.get("overall_phase") or row["phase"])
+    return single_line(row.get("overall_phase") or row["phase"])
 
 
-def _walk(row: Row, before: str, depth: int) -> Iterator[tuple[Row, str]]:
+def _walk(row: JsonRow, before: str, depth: int) -> Iterator[tuple[JsonRow, str]]:
     """The rows below this one, so many levels deep with it, each with what is drawn before it."""
     below = _below(row) if depth > 1 else ()
     for place, child in enumerate(below):
@@ -142,13 +156,13 @@ def _walk(row: Row, before: str, depth: int) -> Iterator[tuple[Row, str]]:
         yield from _walk(child, f"{before}{'   ' if last else '│  '}", depth - 1)
 
 
-def _below(row: Row) -> Sequence[Row]:
+def _below(row: JsonRow) -> Sequence[JsonRow]:
     bundle = row.get("bundle")
     named = (row.get(name) or () for name in ("waves", "clusters", "apps", "children"))
     return [*((bundle,) if bundle else ()), *chain.from_iterable(named)]
 
 
-def _span(row: Row) -> str:
+def _span(row: JsonRow) -> str:
     """How long a release took, or has been running, or when it is to begin."""
     if row.get("scheduled_for"):
         return f"scheduled for {datetime.fromisoformat(row['scheduled_for']).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
@@ -157,10 +171,10 @@ def _span(row: Row) -> str:
         return ""
     began = datetime.fromisoformat(began_at)
     ended = datetime.fromisoformat(row["closed_at"]) if row["closed_at"] else datetime.now(UTC)
-    return f"{'took' if row['closed_at'] else 'for'} {_length(int((ended - began).total_seconds()))}"
+    return f"{'took' if row['closed_at'] else 'for'} {_duration(int((ended - began).total_seconds()))}"
 
 
-def _length(seconds: int) -> str:
+def _duration(seconds: int) -> str:
     seconds = max(seconds, 0)
     minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
     if days:

@@ -6,10 +6,10 @@ from typing import Any
 import click
 
 from dashboard.client.drawing import log_line, tree_lines
-from dashboard.client.terminal import Terminal, one_json
+from dashboard.client.terminal import Terminal, safe_json
 
 
-class Screen:
+class LiveScreen:
     """Draws a release again and again, in place on a terminal; elsewhere a line whenever it has moved."""
 
     def __init__(self) -> None:
@@ -44,5 +44,5 @@ class JsonLines:
         """Print it, if it is another than before."""
         said = {name: value for name, value in page.items() if name != "as_of"}
         if said != self._said:
-            click.echo(one_json(page))
+            click.echo(safe_json(page))
         self._said = said

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import click
 
-from dashboard.domain.display import display_text, escape_hidden, isolating
+from dashboard.domain.display import display_text, escape_hidden, isolate_right_to_left
 
 # The colour of each phase, by its name in ANSI, and the sign before it. Never the colour alone.
-PHASES = {
+PHASE_STYLES = {
     "succeeded": ("green", "✓"),
     "running": ("blue", "●"),
     "failed": ("red", "✗"),
@@ -27,7 +27,7 @@ PHASES = {
 }
 
 
-class Ink(NamedTuple):
+class TextStyle(NamedTuple):
     """How a piece of a line looks."""
 
     colour: str = ""
@@ -35,8 +35,8 @@ class Ink(NamedTuple):
     dim: bool = False
 
 
-PLAIN, DIM, BOLD = Ink(), Ink(dim=True), Ink(bold=True)
-Piece = tuple[str, Ink]
+PLAIN, DIM, BOLD = TextStyle(), TextStyle(dim=True), TextStyle(bold=True)
+StyledText = tuple[str, TextStyle]
 _LINE_ENDS = re.compile("[\t\n\r]")
 
 
@@ -58,64 +58,64 @@ class Terminal:
         plain = os.environ.get("TERM") == "dumb"
         return cls(not plain and not os.environ.get("NO_COLOR"), not plain, size.columns, size.lines)
 
-    def line(self, *pieces: Piece) -> str:
+    def line(self, *pieces: StyledText) -> str:
         """A line of these pieces, as far as there is room for them."""
         shown, room = [], self.columns
         for text, ink in pieces:
             if room is not None:
-                text = cut(text, room)
-                room -= cells(text)
+                text = truncate_to_width(text, room)
+                room -= display_width(text)
                 # What writes from right to left must not turn what follows it.
-                text = isolating(text)
+                text = isolate_right_to_left(text)
             shown.append(self._inked(text, ink))
         return "".join(shown)
 
-    def _inked(self, text: str, ink: Ink) -> str:
+    def _inked(self, text: str, ink: TextStyle) -> str:
         if not self.colour or not text or ink == PLAIN:
             return text
         return click.style(text, fg=ink.colour or None, bold=ink.bold or None, dim=ink.dim or None)
 
 
-def sign_of(phase: str) -> str:
+def phase_sign(phase: str) -> str:
     """The sign of a phase."""
-    return PHASES.get(phase, PHASES["unknown"])[1]
+    return PHASE_STYLES.get(phase, PHASE_STYLES["unknown"])[1]
 
 
-def ink_of(phase: str) -> Ink:
+def phase_style(phase: str) -> TextStyle:
     """The colour of a phase."""
-    colour, _ = PHASES.get(phase, PHASES["unknown"])
-    return Ink(colour, dim=not colour)
+    colour, _ = PHASE_STYLES.get(phase, PHASE_STYLES["unknown"])
+    return TextStyle(colour, dim=not colour)
 
 
-def clean(value: object) -> str:
+def single_line(value: object) -> str:
     """A text of a rollout on one line, without anything that a terminal would obey."""
     return _LINE_ENDS.sub("\N{REPLACEMENT CHARACTER}", display_text(str(value)))
 
 
-def one_json(page: object) -> str:
+def safe_json(page: object) -> str:
     """A JSON text that is the same data to a program, and in which nothing turns or hides on a terminal."""
     return escape_hidden(json.dumps(page, ensure_ascii=False))
 
 
-def cells(text: str) -> int:
+def display_width(text: str) -> int:
     """How many columns a text takes."""
-    return sum(map(_cells, text))
+    return sum(map(_character_width, text))
 
 
-def cut(text: str, most: int) -> str:
+def truncate_to_width(text: str, most: int) -> str:
     """A text in so many columns at most."""
-    if cells(text) <= most:
+    if display_width(text) <= most:
         return text
     kept, room = "", most - 1
     for character in text:
-        room -= _cells(character)
+        room -= _character_width(character)
         if room < 0:
             break
         kept += character
     return f"{kept}…" if most > 0 else ""
 
 
-def _cells(character: str) -> int:
+def _character_width(character: str) -> int:
     if unicodedata.category(character) in {"Mn", "Me", "Cf"}:
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -14,7 +14,7 @@ from pathlib import Path
 # which no handler of the parent could pass on. A `preexec_fn` would do the same after a fork of a process that may
 # have threads; this asks in a process of its own. The parent may have died before the question: then there is no
 # signal to come. Elsewhere there is no such thing, and only an orderly end reaches the children.
-_BEFORE = """
+_CHILD_PRELUDE = """
 import os, signal, sys
 if sys.platform == "linux":
     import ctypes
@@ -30,7 +30,7 @@ class DemoError(Exception):
 
 
 @dataclass(frozen=True)
-class Child:
+class ChildProcess:
     """A process in a session of its own, and where it writes."""
 
     name: str
@@ -49,20 +49,20 @@ class Child:
             raise DemoError(f"The {self.name} has ended, with exit code {self.process.returncode}{place}")
 
 
-def spawn(
+def spawn_process(
     name: str,
     argv: Sequence[str],
     *,
     env: Mapping[str, str] | None = None,
     log: Path | None = None,
     keep: Iterable[int] = (),
-) -> Child:
+) -> ChildProcess:
     """Start a process, in this one's environment unless `env` is another.
 
     `keep` are file descriptors that it holds open for as long as it lives.
     To be called in the main thread: Linux takes the end of the thread that started a process for its parent's end.
     """
-    before = [sys.executable, "-I", "-S", "-c", _BEFORE, str(os.getpid())]
+    before = [sys.executable, "-I", "-S", "-c", _CHILD_PRELUDE, str(os.getpid())]
     with open(log or os.devnull, "wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own programs
             [*before, *argv],
@@ -73,10 +73,10 @@ def spawn(
             start_new_session=True,
             pass_fds=tuple(keep),
         )
-    return Child(name, process, log)
+    return ChildProcess(name, process, log)
 
 
-def stop(children: Iterable[Child], seconds: float) -> None:
+def stop_processes(children: Iterable[ChildProcess], seconds: float) -> None:
     """Ask processes to end, all at once, and after `seconds` kill what is left, with what they have started."""
     children = list(children)
     for child in children:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
-class App:
+class PlannedApp:
     """An app and the version that the release brings."""
 
     name: str
@@ -13,7 +13,7 @@ class App:
 
 
 @dataclass(frozen=True)
-class Wave:
+class PlannedWave:
     """Clusters that are rolled out together; with `approval`, not before somebody has said so."""
 
     name: str
@@ -22,7 +22,7 @@ class Wave:
 
 
 @dataclass(frozen=True)
-class Tempo:
+class RolloutTempo:
     """Seconds that an app takes on average, and how many apps are in hand at a time.
 
     `rest` is the pause of a lane between two apps. The first `head_start` apps of a release take no time at all.
@@ -34,14 +34,14 @@ class Tempo:
     lanes: int = 3
     head_start: int = 0
 
-    def at(self, pace: float) -> "Tempo":
+    def at(self, pace: float) -> "RolloutTempo":
         """The same with every duration multiplied by `pace`; what is then too short for a timer is left out."""
         deploy, verify, rest = (seconds * pace for seconds in (self.deploy, self.verify, self.rest))
         return replace(self, deploy=deploy, verify=_timer(verify), rest=_timer(rest))
 
 
 @dataclass(frozen=True)
-class Fault:
+class PlannedFault:
     """What goes wrong with one app: its first `failures` attempts, of at most `maximum`, end in this error."""
 
     error: str
@@ -59,10 +59,10 @@ class ReleasePlan:
     """
 
     bundle: str
-    apps: list[App]
-    waves: list[Wave]
-    tempo: Tempo
-    faults: dict[str, Fault] = field(default_factory=dict)
+    apps: list[PlannedApp]
+    waves: list[PlannedWave]
+    tempo: RolloutTempo
+    faults: dict[str, PlannedFault] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
 
     def app_ids(self) -> Iterator[str]:
@@ -70,7 +70,7 @@ class ReleasePlan:
         for wave in self.waves:
             for cluster in wave.clusters:
                 for app in self.apps:
-                    yield app_id(app.name, cluster)
+                    yield cluster_app_id(app.name, cluster)
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Deployment:
     version: str
     cluster: str
     seconds: float
-    fault: Fault | None = None
+    fault: PlannedFault | None = None
 
 
 def _timer(seconds: float) -> float:
@@ -89,6 +89,6 @@ def _timer(seconds: float) -> float:
     return seconds if seconds >= 0.1 else 0.0
 
 
-def app_id(app: str, cluster: str) -> str:
+def cluster_app_id(app: str, cluster: str) -> str:
     """The id of an app in a cluster; unique within a release."""
     return f"app:{app}-{cluster}"

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import dashboard
 
-LOOK_AGAIN_SECONDS = 0.5
+SCAN_INTERVAL_SECONDS = 0.5
 
 
-class Watch:
+class FileWatcher:
     """Compares the files' times with those of the last look, at most twice a second."""
 
     def __init__(self) -> None:
@@ -20,7 +20,7 @@ class Watch:
 
     def changed(self) -> bool:
         """Whether a file was changed, added or removed since this was last asked."""
-        if time.monotonic() - self._looked < LOOK_AGAIN_SECONDS:
+        if time.monotonic() - self._looked < SCAN_INTERVAL_SECONDS:
             return False
         before, self._seen, self._looked = self._seen, self._look(), time.monotonic()
         return before != self._seen

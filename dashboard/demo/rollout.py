@@ -4,27 +4,27 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from dashboard.demo.plans import ReleasePlan, Wave, app_id
+from dashboard.demo.plans import PlannedWave, ReleasePlan, cluster_app_id
 
 # How an entity names its parent, and how it names its children: their ids, and themselves.
-PARENT = {"wave": "release_id", "cluster": "wave_id", "bundle": "cluster_id", "app": "bundle_id"}
-CHILDREN = {
+PARENT_ID_FIELD = {"wave": "release_id", "cluster": "wave_id", "bundle": "cluster_id", "app": "bundle_id"}
+CHILD_FIELDS = {
     "release": ("wave_ids", "waves"),
     "wave": ("cluster_ids", "clusters"),
     "bundle": ("app_ids", "apps"),
 }
 
 
-class Node:
+class RolloutNode:
     """One entity. `apps` and `done` count the apps below it and those of them that are deployed."""
 
     __slots__ = ("apps", "children", "created", "done", "error", "facts", "id", "kind", "parent", "state", "updated")
 
-    def __init__(self, kind: str, id: str, parent: "Node | None", now: str, **facts: str | int) -> None:
+    def __init__(self, kind: str, id: str, parent: "RolloutNode | None", now: str, **facts: str | int) -> None:
         self.kind = kind
         self.id = id
         self.parent = parent
-        self.children: list[Node] = []
+        self.children: list[RolloutNode] = []
         self.facts = facts
         self.state = "pending"
         self.error: str | None = None
@@ -38,11 +38,11 @@ class Node:
         """The entity as JSON, with the ids of its children."""
         said: dict[str, Any] = {"id": self.id}
         if self.parent:
-            said[PARENT[self.kind]] = self.parent.id
+            said[PARENT_ID_FIELD[self.kind]] = self.parent.id
         said |= self.facts
         said |= {"state": self.state, "created_at": self.created, "updated_at": self.updated}
-        if self.kind in CHILDREN:
-            said[CHILDREN[self.kind][0]] = [child.id for child in self.children]
+        if self.kind in CHILD_FIELDS:
+            said[CHILD_FIELDS[self.kind][0]] = [child.id for child in self.children]
         elif self.kind == "cluster":
             said["bundle_id"] = self.children[0].id
         if self.error:
@@ -52,13 +52,13 @@ class Node:
     def whole(self) -> dict[str, Any]:
         """The entity as JSON, with everything below it."""
         said = self.alone()
-        if self.kind in CHILDREN:
-            said[CHILDREN[self.kind][1]] = [child.whole() for child in self.children]
+        if self.kind in CHILD_FIELDS:
+            said[CHILD_FIELDS[self.kind][1]] = [child.whole() for child in self.children]
         elif self.kind == "cluster":
             said["bundle"] = self.children[0].whole()
         return said
 
-    def ancestors(self) -> Iterable["Node"]:
+    def ancestors(self) -> Iterable["RolloutNode"]:
         """The entities above this one, nearest first."""
         node = self.parent
         while node:
@@ -70,46 +70,46 @@ class Rollout:
     """All entities of one release. Every change takes the time at which it happens."""
 
     def __init__(self, release_id: str, plan: ReleasePlan, now: datetime) -> None:
-        self.index: dict[str, Node] = {}
+        self.index: dict[str, RolloutNode] = {}
         self.release = self._add("release", release_id, None, now.isoformat(), workflow_id=release_id)
         for sequence, wave in enumerate(plan.waves, start=1):
             self._add_wave(plan, wave, sequence)
 
-    def _add_wave(self, plan: ReleasePlan, planned: Wave, sequence: int) -> None:
+    def _add_wave(self, plan: ReleasePlan, planned: PlannedWave, sequence: int) -> None:
         now = self.release.created
         wave = self._add("wave", f"wave:{planned.name}", self.release, now, sequence=sequence, name=planned.name)
         for name in planned.clusters:
             cluster = self._add("cluster", f"cluster:{name}", wave, now, name=name)
             bundle = self._add("bundle", f"bundle:{plan.bundle}-{name}", cluster, now, name=plan.bundle)
             for app in plan.apps:
-                entity_id = app_id(app.name, name)
+                entity_id = cluster_app_id(app.name, name)
                 version = plan.versions.get(entity_id, app.version)
                 self._add("app", entity_id, bundle, now, name=app.name, version=version)
 
-    def _add(self, kind: str, id: str, parent: Node | None, now: str, **facts: str | int) -> Node:
+    def _add(self, kind: str, id: str, parent: RolloutNode | None, now: str, **facts: str | int) -> RolloutNode:
         if id in self.index:
             raise ValueError(f"{id} occurs twice in this release")
-        node = self.index[id] = Node(kind, id, parent, now, **facts)
+        node = self.index[id] = RolloutNode(kind, id, parent, now, **facts)
         if kind == "app":
             for above in node.ancestors():
                 above.apps += 1
         return node
 
-    def say(self, node: Node, word: str, now: datetime) -> None:
+    def say(self, node: RolloutNode, word: str, now: datetime) -> None:
         """Give an entity a new word; what stands above it has changed with it."""
         node.state = word
         node.updated = now.isoformat()
         for above in node.ancestors():
             above.updated = node.updated
 
-    def begin(self, app: Node, now: datetime) -> None:
+    def begin(self, app: RolloutNode, now: datetime) -> None:
         """Take an app in hand, and with it all that contains it."""
         self.say(app, "deploying", now)
         for above in app.ancestors():
             if above.state == "pending":
                 above.state = "in_progress"
 
-    def finish(self, app: Node, now: datetime) -> None:
+    def finish(self, app: RolloutNode, now: datetime) -> None:
         """An app is deployed; what contains it is complete when all of its apps are."""
         self.say(app, "deployed", now)
         for above in app.ancestors():
@@ -117,7 +117,7 @@ class Rollout:
             if above.done == above.apps:
                 above.state = "completed"
 
-    def fail(self, app: Node, message: str, now: datetime) -> None:
+    def fail(self, app: RolloutNode, message: str, now: datetime) -> None:
         """An app has failed for good, and with it its bundle, cluster and wave."""
         self.say(app, "failed", now)
         app.error = message

@@ -10,24 +10,24 @@ from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from dashboard.demo.samples import Ending, Sample, samples
-from dashboard.demo.tree import TREE_RELEASE
-from dashboard.demo.workflows import RELEASE
+from dashboard.demo.samples import Sample, SampleEnding, samples
+from dashboard.demo.tree import TREE_RELEASE_TYPE
+from dashboard.demo.workflows import RELEASE_TYPE
 
-TASK_QUEUE = "sample-rollouts"
-REASON = "Stopped by the release desk: superseded by a later release of the same apps"
-LOOK_AGAIN_SECONDS = 0.2
+DEMO_TASK_QUEUE = "sample-rollouts"
+TERMINATION_REASON = "Stopped by the release desk: superseded by a later release of the same apps"
+SEED_POLL_SECONDS = 0.2
 
-Handle = WorkflowHandle[Any, Any]
+AnyWorkflowHandle = WorkflowHandle[Any, Any]
 
 
-async def seed(client: Client, pace: float, say: Callable[[str], None]) -> None:
+async def seed_samples(client: Client, pace: float, say: Callable[[str], None]) -> None:
     """Start all samples, say `started`, bring each to where it belongs, say `settled`, then keep the series going."""
-    running = [(sample, await start(client, sample)) for sample in samples(pace)]
+    running = [(sample, await start_sample(client, sample)) for sample in samples(pace)]
     say("started")
     async with asyncio.TaskGroup() as group:
         for sample, handle in running:
-            group.create_task(settle(client, sample, handle))
+            group.create_task(settle_sample(client, sample, handle))
     say("settled")
     async with asyncio.TaskGroup() as group:
         for sample, handle in running:
@@ -35,54 +35,54 @@ async def seed(client: Client, pace: float, say: Callable[[str], None]) -> None:
                 group.create_task(_keep_going(client, sample, handle))
 
 
-async def _keep_going(client: Client, sample: Sample, handle: Handle) -> None:
+async def _keep_going(client: Client, sample: Sample, handle: AnyWorkflowHandle) -> None:
     while True:
-        await ended(handle)
-        handle = await start(client, sample)
+        await wait_until_ended(handle)
+        handle = await start_sample(client, sample)
 
 
-async def start(client: Client, sample: Sample) -> Handle:
+async def start_sample(client: Client, sample: Sample) -> AnyWorkflowHandle:
     """Start a sample unless Temporal still knows it."""
     release_id = await _latest_of_series(client, sample) if sample.series else sample.release_id
-    workflow_type = TREE_RELEASE if sample.tree else RELEASE
+    workflow_type = TREE_RELEASE_TYPE if sample.tree else RELEASE_TYPE
     try:
         return await client.start_workflow(
             workflow_type,
             sample.plan,
             id=release_id,
-            task_queue=TASK_QUEUE,
+            task_queue=DEMO_TASK_QUEUE,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
         )
     except WorkflowAlreadyStartedError:
         return client.get_workflow_handle(release_id)
 
 
-async def settle(client: Client, sample: Sample, handle: Handle) -> None:
+async def settle_sample(client: Client, sample: Sample, handle: AnyWorkflowHandle) -> None:
     """Wait until a sample is where its role wants it; end it if it is to be ended by somebody's hand."""
-    if sample.ending is Ending.ITSELF:
-        await ended(handle)
+    if sample.ending is SampleEnding.ITSELF:
+        await wait_until_ended(handle)
         return
     reached = _tree_reached if sample.tree else _reached
     while not await reached(client, sample, handle):  # noqa: ASYNC110 - nothing but asking again tells
-        await asyncio.sleep(LOOK_AGAIN_SECONDS)
-    if sample.ending is Ending.OPEN:
+        await asyncio.sleep(SEED_POLL_SECONDS)
+    if sample.ending is SampleEnding.OPEN:
         return
     try:
-        await (handle.cancel() if sample.ending is Ending.CANCEL else handle.terminate(reason=REASON))
+        await (handle.cancel() if sample.ending is SampleEnding.CANCEL else handle.terminate(reason=TERMINATION_REASON))
     except RPCError as exc:
         # It has ended already, in an earlier run of the demo.
         if exc.status is not RPCStatusCode.NOT_FOUND:
             raise
-    await ended(handle)
+    await wait_until_ended(handle)
 
 
-async def ended(handle: Handle) -> None:
+async def wait_until_ended(handle: AnyWorkflowHandle) -> None:
     """Wait until a release has ended, however it ends."""
     with suppress(WorkflowFailureError):
         await handle.result()
 
 
-async def _tree_reached(client: Client, sample: Sample, handle: Handle) -> bool:
+async def _tree_reached(client: Client, sample: Sample, handle: AnyWorkflowHandle) -> bool:
     """Whether the landmark's own workflow has begun to fail, and the list knows it."""
     if (await handle.describe()).status is not WorkflowExecutionStatus.RUNNING:
         return True
@@ -97,7 +97,7 @@ async def _failing(client: Client, workflow_id: str) -> bool:
     return bool(pending) and all(activity.attempt > 1 for activity in pending)
 
 
-async def _reached(_client: Client, sample: Sample, handle: Handle) -> bool:
+async def _reached(_client: Client, sample: Sample, handle: AnyWorkflowHandle) -> bool:
     description = await handle.describe()
     if description.status is not WorkflowExecutionStatus.RUNNING:
         return True

@@ -10,11 +10,11 @@ from types import TracebackType
 from typing import Self
 
 from dashboard import ports
-from dashboard.demo.children import Child, DemoError, spawn, stop
+from dashboard.demo.children import ChildProcess, DemoError, spawn_process, stop_processes
 
-START_SECONDS = 60.0
-STOP_SECONDS = 5.0
-LOOK_AGAIN_SECONDS = 0.05
+SERVER_START_SECONDS = 60.0
+SERVER_STOP_SECONDS = 5.0
+SERVER_POLL_SECONDS = 0.05
 
 
 class EmbeddedTemporal:
@@ -37,15 +37,15 @@ class EmbeddedTemporal:
         metrics: bool = False,
         settings: Sequence[str] = (),
     ) -> None:
-        self.port = port or ports.find_free()
-        self._http_port = ports.find_free()
-        self._ui_port = ports.find_free() if ui else None
-        self._metrics_port = ports.find_free() if metrics else None
+        self.port = port or ports.find_free_port()
+        self._http_port = ports.find_free_port()
+        self._ui_port = ports.find_free_port() if ui else None
+        self._metrics_port = ports.find_free_port() if metrics else None
         self._db = db
         self._log = log
         self._keep = keep
         self._settings = settings
-        self._child: Child | None = None
+        self._child: ChildProcess | None = None
 
     @property
     def address(self) -> str:
@@ -74,11 +74,11 @@ class EmbeddedTemporal:
             raise DemoError("The embedded Temporal has not been started")
         return self._child.process.pid
 
-    def start(self) -> Child:
+    def start(self) -> ChildProcess:
         """Start the process, from the main thread. Raises DemoError if the port is busy or the server is not there."""
         try:
-            ports.check("127.0.0.1", self.port)
-        except ports.PortRefused as exc:
+            ports.check_port("127.0.0.1", self.port)
+        except ports.PortUnavailable as exc:
             raise DemoError(f"{exc}. Choose another port for Temporal") from exc
         argv = [_binary(), "server", "start-dev", "--ip", "127.0.0.1", "--log-level", "error"]
         argv += ["--port", str(self.port), "--http-port", str(self._http_port), "--disable-config-file"]
@@ -90,31 +90,31 @@ class EmbeddedTemporal:
             argv += ["--db-filename", str(self._db)]
         # The user's own settings for Temporal are about another server.
         env = {name: value for name, value in os.environ.items() if not name.startswith("TEMPORAL_")}
-        self._child = spawn("embedded Temporal", argv, env=env, log=self._log, keep=self._keep)
+        self._child = spawn_process("embedded Temporal", argv, env=env, log=self._log, keep=self._keep)
         return self._child
 
     def answers(self) -> bool:
         """Whether the server knows its namespace by now. Raises DemoError if it has ended."""
         if self._child:
             self._child.check()
-        return ports.answers(self._http_port, "/api/v1/namespaces/default")
+        return ports.http_answers(self._http_port, "/api/v1/namespaces/default")
 
     def shows(self) -> bool:
         """Whether its web pages are there by now."""
-        return self._ui_port is not None and ports.answers(self._ui_port, "/")
+        return self._ui_port is not None and ports.http_answers(self._ui_port, "/")
 
-    def wait(self, seconds: float = START_SECONDS) -> None:
+    def wait(self, seconds: float = SERVER_START_SECONDS) -> None:
         """Wait until the server answers. Raises DemoError if it ends or takes longer."""
         end = time.monotonic() + seconds
         while not self.answers():
             if time.monotonic() > end:
                 raise DemoError(f"The embedded Temporal did not respond within {seconds:g} s")
-            time.sleep(LOOK_AGAIN_SECONDS)
+            time.sleep(SERVER_POLL_SECONDS)
 
-    def stop(self, seconds: float = STOP_SECONDS) -> None:
+    def stop(self, seconds: float = SERVER_STOP_SECONDS) -> None:
         """Let the server write what it has to, and kill it if that takes too long, or if it keeps nothing."""
         if self._child:
-            stop([self._child], seconds if self._db else 0.0)
+            stop_processes([self._child], seconds if self._db else 0.0)
 
     def __enter__(self) -> Self:
         self.start()

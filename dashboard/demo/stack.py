@@ -21,24 +21,24 @@ import click
 from dashboard import ports
 from dashboard.accounts.models import Role
 from dashboard.accounts.store import Accounts
-from dashboard.demo.children import Child, DemoError, spawn, stop
-from dashboard.demo.reload import Watch
-from dashboard.demo.samples import SAMPLES
+from dashboard.demo.children import ChildProcess, DemoError, spawn_process, stop_processes
+from dashboard.demo.reload import FileWatcher
+from dashboard.demo.samples import SAMPLES_QUERY
 from dashboard.demo.server import EmbeddedTemporal
 from dashboard.settings import EXPECTED, Settings, SettingsError, load_settings
 
-EMAIL = "admin@example.com"
-PASSWORD = "admin123"  # noqa: S105 - it opens a demo that listens on this machine only
+DEMO_EMAIL = "admin@example.com"
+DEMO_PASSWORD = "admin123"  # noqa: S105 - it opens a demo that listens on this machine only
 
-START_SECONDS = 90.0
-LOOK_AGAIN_SECONDS = 0.05
+STACK_START_SECONDS = 90.0
+STACK_POLL_SECONDS = 0.05
 # Together less than 5 s: first those that use Temporal, then Temporal.
 USERS_STOP_SECONDS = 2.5
 TEMPORAL_STOP_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
-class Options:
+class DemoOptions:
     """What the command line asks for. Without `temporal_port`, a free one is found."""
 
     data_dir: Path
@@ -48,7 +48,7 @@ class Options:
     reload: bool = False
 
 
-def run(options: Options) -> int:
+def run_demo(options: DemoOptions) -> int:
     """Run the demo until a signal ends it or a part of it dies; return the exit code."""
     asked_to_stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -56,22 +56,22 @@ def run(options: Options) -> int:
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda *_: asked_to_stop.set())
     try:
-        ports.check("127.0.0.1", options.port)
-        with _only_one(options.data_dir) as lock:
-            return Stack(options, lock, asked_to_stop).run()
-    except ports.PortRefused as exc:
+        ports.check_port("127.0.0.1", options.port)
+        with _hold_data_dir_lock(options.data_dir) as lock:
+            return DemoStack(options, lock, asked_to_stop).run()
+    except ports.PortUnavailable as exc:
         _say(f"{exc}. Choose another port: PORT=9000 make demo, or release-dashboard demo --port 9000", err=True)
-    except (Busy, SettingsError) as exc:
+    except (DemoAlreadyRunning, SettingsError) as exc:
         _say(str(exc), err=True)
     return 2
 
 
-class Busy(Exception):
+class DemoAlreadyRunning(Exception):
     """The demo runs already, on the same data."""
 
 
 @contextmanager
-def _only_one(data_dir: Path) -> Iterator[int]:
+def _hold_data_dir_lock(data_dir: Path) -> Iterator[int]:
     """Hold the data folder's lock. Whoever inherits the descriptor holds it too: Temporal keeps it to its own end."""
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
@@ -81,7 +81,7 @@ def _only_one(data_dir: Path) -> Iterator[int]:
         raise SettingsError(text) from exc
     try:
         if not _lock(descriptor):
-            raise Busy(f"The demo is already running with the data in {data_dir / 'demo'}")
+            raise DemoAlreadyRunning(f"The demo is already running with the data in {data_dir / 'demo'}")
         yield descriptor
     finally:
         os.close(descriptor)
@@ -95,10 +95,10 @@ def _lock(descriptor: int) -> bool:
     return True
 
 
-class Stack:
+class DemoStack:
     """The parts of the demo. Everything is started in the main thread, which also waits for signals."""
 
-    def __init__(self, options: Options, lock: int, asked_to_stop: threading.Event) -> None:
+    def __init__(self, options: DemoOptions, lock: int, asked_to_stop: threading.Event) -> None:
         self._options = options
         self._asked_to_stop = asked_to_stop
         self._began = time.monotonic()
@@ -106,7 +106,7 @@ class Stack:
         self._logs = self._folder / "logs"
         db, log = self._folder / "temporal.db", self._logs / "temporal.log"
         self._temporal = EmbeddedTemporal(port=options.temporal_port, db=db, log=log, keep=(lock,), ui=True)
-        self._parts: dict[str, Child] = {}
+        self._parts: dict[str, ChildProcess] = {}
 
     def run(self) -> int:
         """Start, watch and stop all parts; return the exit code."""
@@ -117,7 +117,7 @@ class Stack:
             _say(f"{exc}. Stopping the demo.", err=True)
             return 1
         finally:
-            stop([child for name, child in self._parts.items() if name != "temporal"], USERS_STOP_SECONDS)
+            stop_processes([child for name, child in self._parts.items() if name != "temporal"], USERS_STOP_SECONDS)
             self._temporal.stop(TEMPORAL_STOP_SECONDS)
         return 0
 
@@ -130,7 +130,7 @@ class Stack:
         # Before the dashboard is there, so that nobody has to wait for anybody's tables.
         accounts = Accounts(load_settings(self._environment()).accounts_url)
         accounts.prepare()
-        accounts.ensure(EMAIL, PASSWORD, name="Demo", role=Role.admin)
+        accounts.ensure(DEMO_EMAIL, DEMO_PASSWORD, name="Demo", role=Role.admin)
         accounts.close()
         self._start_dashboard()
         self._wait(
@@ -142,16 +142,18 @@ class Stack:
             }
         )
         if not self._asked_to_stop.is_set():
-            _say(f"\n  http://127.0.0.1:{self._options.port}\n  Sign in as {EMAIL} with password {PASSWORD}\n")
+            _say(
+                f"\n  http://127.0.0.1:{self._options.port}\n  Sign in as {DEMO_EMAIL} with password {DEMO_PASSWORD}\n"
+            )
 
     def _start_dashboard(self) -> None:
         port = str(self._options.port)
         self._parts["dashboard"] = self._python("dashboard", "dashboard.cli", "serve", "--port", port)
 
-    def _python(self, name: str, module: str, *arguments: str) -> Child:
+    def _python(self, name: str, module: str, *arguments: str) -> ChildProcess:
         # -P: not the current folder's modules, whatever their names.
         argv = [sys.executable, "-P", "-m", module, *arguments]
-        return spawn(name, argv, env=self._environment(), log=self._logs / f"{name}.log")
+        return spawn_process(name, argv, env=self._environment(), log=self._logs / f"{name}.log")
 
     def _environment(self) -> dict[str, str]:
         """The user's environment without the user's settings, which are about another Temporal and other accounts."""
@@ -161,7 +163,7 @@ class Stack:
             "DASHBOARD_ENV_FILE": os.devnull,
             "DATA_DIR": str(self._folder),
             "LISTEN_HOST": "127.0.0.1",
-            "RELEASE_FILTER": SAMPLES,
+            "RELEASE_FILTER": SAMPLES_QUERY,
             "STYLEGUIDE": "true",
             "TEMPORAL_ADDRESS": self._temporal.address,
             "TEMPORAL_CONFIG_FILE": os.devnull,
@@ -179,9 +181,11 @@ class Stack:
             for step in [step for step, done in steps.items() if done()]:
                 del steps[step]
                 _say(f"{step} ({time.monotonic() - self._began:.1f} s)")
-            if time.monotonic() - self._began > START_SECONDS:
-                raise DemoError(f"Not ready after {START_SECONDS:g} s: {', '.join(steps)}; logs are in {self._logs}")
-            if self._asked_to_stop.wait(LOOK_AGAIN_SECONDS):
+            if time.monotonic() - self._began > STACK_START_SECONDS:
+                raise DemoError(
+                    f"Not ready after {STACK_START_SECONDS:g} s: {', '.join(steps)}; logs are in {self._logs}"
+                )
+            if self._asked_to_stop.wait(STACK_POLL_SECONDS):
                 return
 
     def _samples_started(self) -> bool:
@@ -189,11 +193,11 @@ class Stack:
         return log is not None and b"started" in log.read_bytes().splitlines()
 
     def _dashboard_answers(self) -> bool:
-        return ports.answers(self._options.port, "/health")
+        return ports.http_answers(self._options.port, "/health")
 
     def _watch(self) -> None:
-        files = Watch() if self._options.reload else None
-        while not self._asked_to_stop.wait(LOOK_AGAIN_SECONDS):
+        files = FileWatcher() if self._options.reload else None
+        while not self._asked_to_stop.wait(STACK_POLL_SECONDS):
             for name, child in self._parts.items():
                 # While somebody edits it, the dashboard may end: the next change starts it again.
                 if not (files and name == "dashboard"):
@@ -203,11 +207,11 @@ class Stack:
 
     def _reload(self) -> None:
         began = time.monotonic()
-        stop([self._parts["dashboard"]], USERS_STOP_SECONDS)
+        stop_processes([self._parts["dashboard"]], USERS_STOP_SECONDS)
         self._start_dashboard()
         dashboard = self._parts["dashboard"]
         while dashboard.alive and not self._dashboard_answers():
-            if self._asked_to_stop.wait(LOOK_AGAIN_SECONDS):
+            if self._asked_to_stop.wait(STACK_POLL_SECONDS):
                 return
         if dashboard.alive:
             _say(f"Dashboard reloaded ({time.monotonic() - began:.1f} s)")

@@ -10,13 +10,13 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 
 from dashboard.demo.activities import deploy_app
-from dashboard.demo.plans import App, Deployment, ReleasePlan, app_id
+from dashboard.demo.plans import Deployment, PlannedApp, ReleasePlan, cluster_app_id
 
-TREE_RELEASE = "TreeRelease"
+TREE_RELEASE_TYPE = "TreeRelease"
 
 
 @dataclass(frozen=True)
-class Part:
+class ChildRolloutInput:
     """The input of a child workflow: the plan, and which part of it is its own."""
 
     plan: ReleasePlan
@@ -25,7 +25,7 @@ class Part:
     app: str = ""
 
 
-@workflow.defn(name=TREE_RELEASE)
+@workflow.defn(name=TREE_RELEASE_TYPE)
 class TreeRelease:
     """A release that only starts its waves, one after another."""
 
@@ -33,7 +33,7 @@ class TreeRelease:
     async def run(self, plan: ReleasePlan) -> str:
         """Roll the release out."""
         for wave in plan.waves:
-            await _below(RolloutWave.run, f"wave:{wave.name}", Part(plan, wave.name))
+            await _run_child(RolloutWave.run, f"wave:{wave.name}", ChildRolloutInput(plan, wave.name))
         return f"{len(plan.waves)} waves are done."
 
 
@@ -42,11 +42,11 @@ class RolloutWave:
     """Its clusters, all at once."""
 
     @workflow.run
-    async def run(self, part: Part) -> None:
+    async def run(self, part: ChildRolloutInput) -> None:
         """Roll this wave out."""
         clusters = next(wave.clusters for wave in part.plan.waves if wave.name == part.wave)
         await asyncio.gather(
-            *(_below(RolloutCluster.run, f"cluster:{name}", replace(part, cluster=name)) for name in clusters)
+            *(_run_child(RolloutCluster.run, f"cluster:{name}", replace(part, cluster=name)) for name in clusters)
         )
 
 
@@ -55,9 +55,9 @@ class RolloutCluster:
     """Its bundle."""
 
     @workflow.run
-    async def run(self, part: Part) -> None:
+    async def run(self, part: ChildRolloutInput) -> None:
         """Roll this cluster out."""
-        await _below(RolloutBundle.run, f"bundle:{part.plan.bundle}-{part.cluster}", part)
+        await _run_child(RolloutBundle.run, f"bundle:{part.plan.bundle}-{part.cluster}", part)
 
 
 @workflow.defn
@@ -65,11 +65,11 @@ class RolloutBundle:
     """Its apps, all at once."""
 
     @workflow.run
-    async def run(self, part: Part) -> None:
+    async def run(self, part: ChildRolloutInput) -> None:
         """Roll this bundle out."""
         await asyncio.gather(
             *(
-                _below(RolloutApp.run, app_id(app.name, part.cluster), replace(part, app=app.name))
+                _run_child(RolloutApp.run, cluster_app_id(app.name, part.cluster), replace(part, app=app.name))
                 for app in part.plan.apps
             )
         )
@@ -80,15 +80,15 @@ class RolloutApp:
     """One app: the activity that deploys it."""
 
     @workflow.run
-    async def run(self, part: Part) -> None:
+    async def run(self, part: ChildRolloutInput) -> None:
         """Deploy this app."""
-        app: App = next(app for app in part.plan.apps if app.name == part.app)
-        fault = part.plan.faults.get(app_id(app.name, part.cluster))
+        app: PlannedApp = next(app for app in part.plan.apps if app.name == part.app)
+        fault = part.plan.faults.get(cluster_app_id(app.name, part.cluster))
         seconds = part.plan.tempo.deploy
         await workflow.execute_activity(
             deploy_app,
             Deployment(app.name, app.version, part.cluster, seconds, fault),
-            activity_id=app_id(app.name, part.cluster),
+            activity_id=cluster_app_id(app.name, part.cluster),
             start_to_close_timeout=timedelta(seconds=seconds + 300),
             heartbeat_timeout=timedelta(seconds=15),
             retry_policy=RetryPolicy(
@@ -102,6 +102,8 @@ class RolloutApp:
 TREE_WORKFLOWS = (TreeRelease, RolloutWave, RolloutCluster, RolloutBundle, RolloutApp)
 
 
-async def _below(run: Callable[[Any, Part], Awaitable[None]], entity_id: str, part: Part) -> None:
+async def _run_child(
+    run: Callable[[Any, ChildRolloutInput], Awaitable[None]], entity_id: str, part: ChildRolloutInput
+) -> None:
     """Run the workflow of one entity, under the entity's id, to its end."""
     await workflow.execute_child_workflow(run, part, id=entity_id)

@@ -22,33 +22,33 @@ from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, Telemetr
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from dashboard.demo.activities import deploy_app
-from dashboard.demo.seed import TASK_QUEUE, seed
+from dashboard.demo.seed import DEMO_TASK_QUEUE, seed_samples
 from dashboard.demo.tree import TREE_WORKFLOWS
 from dashboard.demo.workflows import ReleaseWorkflow
 
 CONNECT_SECONDS = 60.0
-STOP_SECONDS = 3
-GRACE = timedelta(seconds=1)
-STICKY = timedelta(seconds=2)
+WORKER_STOP_SECONDS = 3
+ACTIVITY_GRACE = timedelta(seconds=1)
+STICKY_QUEUE_TIMEOUT = timedelta(seconds=2)
 
 
-async def work(asked_to_stop: Future[None], pace: float) -> None:
+async def run_worker(asked_to_stop: Future[None], pace: float) -> None:
     """Run the worker and the seeding until somebody asks to stop."""
     stop = asyncio.wrap_future(asked_to_stop)
     client = await _connect(stop)
     worker = Worker(
         client,
-        task_queue=TASK_QUEUE,
+        task_queue=DEMO_TASK_QUEUE,
         workflows=[ReleaseWorkflow, *TREE_WORKFLOWS],
         activities=[deploy_app],
-        graceful_shutdown_timeout=GRACE,
+        graceful_shutdown_timeout=ACTIVITY_GRACE,
         # The sandbox makes a replay, and so the first page after a restart, three times as slow.
         workflow_runner=UnsandboxedWorkflowRunner(),
         # How long a task waits for the worker of an earlier run of the demo before this one gets it.
-        sticky_queue_schedule_to_start_timeout=STICKY,
+        sticky_queue_schedule_to_start_timeout=STICKY_QUEUE_TIMEOUT,
     )
     async with worker:
-        seeding = asyncio.create_task(seed(client, pace, _say))
+        seeding = asyncio.create_task(seed_samples(client, pace, _say))
         await asyncio.wait({stop, seeding}, return_when=asyncio.FIRST_COMPLETED)
         seeding.cancel()
         with suppress(asyncio.CancelledError):
@@ -88,7 +88,7 @@ def main(pace: float) -> None:
 
     def ask(*_: object) -> None:
         # Temporal may have gone first; it would take long to find that it cannot be told the last results.
-        signal.alarm(STOP_SECONDS)
+        signal.alarm(WORKER_STOP_SECONDS)
         if not asked_to_stop.done():
             asked_to_stop.set_result(None)
 
@@ -96,14 +96,14 @@ def main(pace: float) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, ask)
     try:
-        async_to_sync(work)(asked_to_stop, pace)
+        async_to_sync(run_worker)(asked_to_stop, pace)
     except Exception:
         logging.exception("The worker of the sample rollouts has failed")
-        _end(1)
-    _end(0)
+        _exit(1)
+    _exit(0)
 
 
-def _end(code: int) -> NoReturn:
+def _exit(code: int) -> NoReturn:
     """End at once. A process that used Temporal's client may crash in the interpreter's own shutdown."""
     logging.shutdown()
     sys.stdout.flush()

@@ -11,14 +11,14 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 from dashboard.demo.activities import deploy_app
-from dashboard.demo.plans import Deployment, Fault, ReleasePlan, Tempo, Wave
-from dashboard.demo.rollout import Node, Rollout
+from dashboard.demo.plans import Deployment, PlannedFault, PlannedWave, ReleasePlan, RolloutTempo
+from dashboard.demo.rollout import Rollout, RolloutNode
 
-Entity = dict[str, Any]
-RELEASE = "ReleaseWorkflow"
+EntityJson = dict[str, Any]
+RELEASE_TYPE = "ReleaseWorkflow"
 
 
-@workflow.defn(name=RELEASE)
+@workflow.defn(name=RELEASE_TYPE)
 class ReleaseWorkflow:
     """Deploys a release wave by wave. Its workflow id is the release's id."""
 
@@ -53,50 +53,50 @@ class ReleaseWorkflow:
         self._approved = True
 
     @workflow.query
-    def get_release_state(self) -> Entity:
+    def get_release_state(self) -> EntityJson:
         """The release, without its waves."""
         return self._rollout.release.alone()
 
     @workflow.query
-    def get_hierarchy(self) -> Entity:
+    def get_hierarchy(self) -> EntityJson:
         """The release with everything below it."""
         return self._rollout.release.whole()
 
     @workflow.query
-    def get_wave_hierarchy(self, wave_id: str) -> Entity | None:
+    def get_wave_hierarchy(self, wave_id: str) -> EntityJson | None:
         """One wave with everything below it."""
         wave = self._find("wave", wave_id)
         return wave.whole() if wave else None
 
     @workflow.query
-    def get_wave_state(self, wave_id: str) -> Entity | None:
+    def get_wave_state(self, wave_id: str) -> EntityJson | None:
         """One wave, without its clusters."""
         return self._alone("wave", wave_id)
 
     @workflow.query
-    def get_cluster_state(self, cluster_id: str) -> Entity | None:
+    def get_cluster_state(self, cluster_id: str) -> EntityJson | None:
         """One cluster, without its bundle."""
         return self._alone("cluster", cluster_id)
 
     @workflow.query
-    def get_bundle_state(self, bundle_id: str) -> Entity | None:
+    def get_bundle_state(self, bundle_id: str) -> EntityJson | None:
         """One bundle, without its apps."""
         return self._alone("bundle", bundle_id)
 
     @workflow.query
-    def get_app_state(self, app_id: str) -> Entity | None:
+    def get_app_state(self, app_id: str) -> EntityJson | None:
         """One app."""
         return self._alone("app", app_id)
 
-    def _find(self, kind: str, entity_id: str) -> Node | None:
+    def _find(self, kind: str, entity_id: str) -> RolloutNode | None:
         node = self._rollout.index.get(entity_id)
         return node if node and node.kind == kind else None
 
-    def _alone(self, kind: str, entity_id: str) -> Entity | None:
+    def _alone(self, kind: str, entity_id: str) -> EntityJson | None:
         node = self._find(kind, entity_id)
         return node.alone() if node else None
 
-    async def _approval(self, planned: Wave, wave: Node) -> None:
+    async def _approval(self, planned: PlannedWave, wave: RolloutNode) -> None:
         if not planned.approval or self._approved:
             return
         for node in (wave, self._rollout.release):
@@ -106,7 +106,7 @@ class ReleaseWorkflow:
         for node in (wave, self._rollout.release):
             self._rollout.say(node, "in_progress", workflow.now())
 
-    async def _deploy_wave(self, wave: Node) -> None:
+    async def _deploy_wave(self, wave: RolloutNode) -> None:
         """Deploy every app of a wave, a few at a time; after a failure, only those that are in hand come to an end."""
         queue = deque((cluster, app) for cluster in wave.children for app in cluster.children[0].children)
         await asyncio.gather(*(self._lane(wave, queue) for _ in range(self._plan.tempo.lanes)))
@@ -116,26 +116,26 @@ class ReleaseWorkflow:
             workflow.set_current_details(message)
             raise ApplicationError(message, type="RolloutFailed", non_retryable=True)
 
-    async def _lane(self, wave: Node, queue: deque[tuple[Node, Node]]) -> None:
+    async def _lane(self, wave: RolloutNode, queue: deque[tuple[RolloutNode, RolloutNode]]) -> None:
         while queue and not self._failure:
             cluster, app = queue.popleft()
             self._taken += 1
             hurried = self._taken <= self._plan.tempo.head_start
             self._rollout.begin(app, workflow.now())
             self._tell(wave, cluster, app)
-            await self._deploy(cluster, app, Tempo(0) if hurried else self._plan.tempo)
+            await self._deploy(cluster, app, RolloutTempo(0) if hurried else self._plan.tempo)
             if queue and not hurried:
                 await _wait(self._plan.tempo.rest, app)
 
-    def _tell(self, wave: Node, cluster: Node, app: Node) -> None:
+    def _tell(self, wave: RolloutNode, cluster: RolloutNode, app: RolloutNode) -> None:
         workflow.set_current_details(
             f"**{wave.facts['name']}**: {wave.done} of {wave.apps} apps deployed, "
             f"`{app.facts['name']} {app.facts['version']}` is going to {cluster.facts['name']}."
         )
 
-    async def _deploy(self, cluster: Node, app: Node, tempo: Tempo) -> None:
+    async def _deploy(self, cluster: RolloutNode, app: RolloutNode, tempo: RolloutTempo) -> None:
         try:
-            await self._activity(cluster, app, _uneven(tempo.deploy, app))
+            await self._activity(cluster, app, _jittered(tempo.deploy, app))
         except ActivityError as exc:
             if is_cancelled_exception(exc):
                 raise
@@ -146,7 +146,7 @@ class ReleaseWorkflow:
             await _wait(tempo.verify, app)
         self._rollout.finish(app, workflow.now())
 
-    async def _activity(self, cluster: Node, app: Node, seconds: float) -> None:
+    async def _activity(self, cluster: RolloutNode, app: RolloutNode, seconds: float) -> None:
         fault = self._plan.faults.get(app.id)
         order = Deployment(
             str(app.facts["name"]), str(app.facts["version"]), str(cluster.facts["name"]), seconds, fault
@@ -160,14 +160,14 @@ class ReleaseWorkflow:
             retry_policy=_retry_policy(fault),
         )
 
-    def _failed(self, app: Node, exc: ActivityError) -> None:
+    def _failed(self, app: RolloutNode, exc: ActivityError) -> None:
         cause = exc.cause
         message = f"{cause.type}: {cause.message}" if isinstance(cause, ApplicationError) else str(cause)
         self._rollout.fail(app, message, workflow.now())
         self._failure = self._failure or f"{app.id.removeprefix('app:')}: {message}"
 
 
-def _retry_policy(fault: Fault | None) -> RetryPolicy:
+def _retry_policy(fault: PlannedFault | None) -> RetryPolicy:
     if not fault:
         return RetryPolicy(maximum_attempts=5)
     return RetryPolicy(
@@ -177,11 +177,11 @@ def _retry_policy(fault: Fault | None) -> RetryPolicy:
     )
 
 
-async def _wait(seconds: float, app: Node) -> None:
+async def _wait(seconds: float, app: RolloutNode) -> None:
     if seconds:
-        await workflow.sleep(_uneven(seconds, app))
+        await workflow.sleep(_jittered(seconds, app))
 
 
-def _uneven(seconds: float, app: Node) -> float:
+def _jittered(seconds: float, app: RolloutNode) -> float:
     """Spread a duration by 40 % up and down, by the app's id: the same again when the workflow is replayed."""
     return round(seconds * (0.6 + 0.8 * (zlib.crc32(app.id.encode()) % 1000) / 1000), 3)

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dashboard.domain.entities import Status
 
 # Stands for whatever differs from one occurrence of a cause to the next.
-BLANK = "…"
-MAX_CAUSE = 500
+PLACEHOLDER = "…"
+MAX_CAUSE_LENGTH = 500
 # A shorter name would blank out what is no name.
-MIN_NAME = 3
+MIN_NAME_LENGTH = 3
 
 # How a workflow ended from which its parent hears no error of its own.
 _ENDED = {Status.TIMED_OUT: "timed out", Status.TERMINATED: "was terminated", Status.CANCELED: "was cancelled"}
@@ -36,30 +36,30 @@ _PATTERNS = tuple(
 _TYPE = re.compile(r"[A-Z][A-Za-z0-9_.]*: ")
 
 
-def child_ended(workflow_id: str, status: Status) -> str:
+def child_failure_cause(workflow_id: str, status: Status) -> str:
     """Why a workflow failed whose child ended like this; empty for an end that has a cause of its own."""
     return f"The child workflow {workflow_id} {_ENDED[status]}." if status in _ENDED else ""
 
 
-def normalise(text: str, names: Iterable[str] = ()) -> str:
+def normalise_cause(text: str, names: Iterable[str] = ()) -> str:
     """The cause in a text, without what differs from one occurrence to the next, such as these names and numbers.
 
     Normalising again changes nothing; a text that is not empty never becomes empty.
     """
-    lines = text[:MAX_CAUSE].strip().splitlines()
+    lines = text[:MAX_CAUSE_LENGTH].strip().splitlines()
     cause = " ".join(lines[0].split()) if lines else ""
-    met = {name for name in names if len(name) >= MIN_NAME and name in cause and BLANK not in name}
+    met = {name for name in names if len(name) >= MIN_NAME_LENGTH and name in cause and PLACEHOLDER not in name}
     known = sorted(met, key=lambda name: (-len(name), name))
     own = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in known)) if known else None
     # Each step leaves fewer characters that are not blanks, so that this comes to its end.
     while (again := _blanked(cause, own)) != cause:
         cause = again
-    return cause or (BLANK if text else "")
+    return cause or (PLACEHOLDER if text else "")
 
 
 def _blanked(text: str, own: re.Pattern[str] | None) -> str:
     kept = found.group() if (found := _TYPE.match(text)) else ""
     rest = text[len(kept) :]
     for pattern in (own, *_PATTERNS) if own else _PATTERNS:
-        rest = pattern.sub(BLANK, rest)
+        rest = pattern.sub(PLACEHOLDER, rest)
     return kept + rest

@@ -6,28 +6,28 @@ from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
 
-from dashboard.domain.cause_texts import child_ended, normalise
-from dashboard.domain.child_details import task_attempt, waits_for_worker
-from dashboard.domain.entities import NO_CAUSES, Attempt, Entity, Release
+from dashboard.domain.cause_texts import child_failure_cause, normalise_cause
+from dashboard.domain.child_details import no_worker_problem, workflow_task_attempt
+from dashboard.domain.entities import PLACEHOLDER_MESSAGES, Attempt, Entity, Release
 from dashboard.domain.ids import EntityType
-from dashboard.domain.parts import PAUSED_ACTIVITY
+from dashboard.domain.parts import PAUSED_ACTIVITY_TEXT
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import ProblemCode
-from dashboard.domain.rollup import cause_of, paused_because
-from dashboard.domain.texts import cut
+from dashboard.domain.rollup import pause_reason, trouble_cause
+from dashboard.domain.texts import truncate
 
-NOT_TOLD = "No reason reported"
+NO_REASON_REPORTED = "No reason reported"
 # Why a release does not answer while its workflow task fails.
 _FOLLOWS_FROM_FAILING_TASK = frozenset(
     {ProblemCode.TASK_FAILING, ProblemCode.QUERY_FAILED, ProblemCode.QUERY_TIMED_OUT, ProblemCode.NO_WORKER}
 )
-TERMINATED = "Terminated in Temporal"
+TERMINATED_IN_TEMPORAL = "Terminated in Temporal"
 # The parts of a release that ended in one of these ended with it.
 _ENDED_WITH_ALL = frozenset({Phase.FAILED, Phase.TIMED_OUT, Phase.TERMINATED, Phase.CANCELLED})
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PathStep:
     """One entity on the way from a release down; `position` is its place among its siblings."""
 
     id: str
@@ -37,7 +37,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
+class AffectedEntity:
     """Something that failed, is being retried, is not known or waits for somebody, and why. `entity` has no children.
 
     `path` leads from the release down to it. `activity_id` is set for an activity that belongs to no entity of its
@@ -46,7 +46,7 @@ class Broken:
 
     release_id: str
     run_id: str
-    path: tuple[Step, ...]
+    path: tuple[PathStep, ...]
     entity: Entity
     cause: str
     at: datetime
@@ -79,7 +79,7 @@ class Broken:
         return frozenset({*ids, *(step.name for step in self.path), entity.version or "", self.run_id})
 
 
-class Standing(StrEnum):
+class CauseStatus(StrEnum):
     """What is being done about a cause, worst first. The values stand in the JSON.
 
     STALLED waits for a worker that takes its next step; LEFT_RUNNING runs on though its release has ended.
@@ -98,22 +98,22 @@ class Cause:
 
     text: str
     example: str
-    broken: tuple[Broken, ...]
+    broken: tuple[AffectedEntity, ...]
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> CauseStatus:
         """Gave up if anything in it failed that nothing tries again; a gap alone tells of no failure."""
         if any(item.failed and not item.retrying for item in self.broken):
-            return Standing.GAVE_UP
+            return CauseStatus.GAVE_UP
         if any(item.stalled for item in self.broken):
-            return Standing.STALLED
+            return CauseStatus.STALLED
         if any(item.entity.left_running for item in self.broken):
-            return Standing.LEFT_RUNNING
-        return Standing.RETRYING if any(item.retrying for item in self.broken) else Standing.NOT_KNOWN
+            return CauseStatus.LEFT_RUNNING
+        return CauseStatus.RETRYING if any(item.retrying for item in self.broken) else CauseStatus.NOT_KNOWN
 
 
 @dataclass(frozen=True, slots=True)
-class Problems:
+class ProblemSummary:
     """What is broken now, newest cause first, what waits for somebody, and how far was looked.
 
     `listed` are the newest of all `total` releases, `relevant` those of them that run or failed lately; `read` is how
@@ -128,30 +128,30 @@ class Problems:
     read: int
     unanswered: int
     partly: int = 0
-    waiting: tuple[Broken, ...] = ()
-    still: tuple[Broken, ...] = ()
+    waiting: tuple[AffectedEntity, ...] = ()
+    still: tuple[AffectedEntity, ...] = ()
 
 
-def group(broken: Iterable[Broken]) -> tuple[Cause, ...]:
+def group_by_cause(broken: Iterable[AffectedEntity]) -> tuple[Cause, ...]:
     """Group by normalised cause."""
-    groups: dict[str, list[Broken]] = {}
+    groups: dict[str, list[AffectedEntity]] = {}
     for item in sorted(broken, key=lambda item: item.at, reverse=True):
-        groups.setdefault(normalise(item.cause, item.names), []).append(item)
+        groups.setdefault(normalise_cause(item.cause, item.names), []).append(item)
     return tuple(Cause(text, items[0].cause, tuple(items)) for text, items in groups.items())
 
 
-def broken_in(release: Release) -> tuple[Broken, ...]:
+def affected_entities(release: Release) -> tuple[AffectedEntity, ...]:
     """What is broken in a release: where it happened, and not again at each level above that repeats it."""
     stopped = release.root.phase not in _ENDED_WITH_ALL
     found = list(_broken_below((_judged(release),), release, stopped=stopped))
     failing = release.execution.failing_task
     if failing and not release.execution.status.closed:
-        tries = task_attempt(failing)
-        found.append(_of((release.root,), release, _told(tries.cause) or NOT_TOLD, tries, ""))
+        tries = workflow_task_attempt(failing)
+        found.append(_of((release.root,), release, _told(tries.cause) or NO_REASON_REPORTED, tries, ""))
     for attempt in release.also_pending:
         why = attempt.problem.message if attempt.problem and attempt.unpolled else attempt.cause
         if why and (attempt.retrying or attempt.unpolled):
-            found.append(_of((release.root,), release, _told(why) or NOT_TOLD, attempt, attempt.activity_id))
+            found.append(_of((release.root,), release, _told(why) or NO_REASON_REPORTED, attempt, attempt.activity_id))
     return tuple(found)
 
 
@@ -162,11 +162,11 @@ def _judged(release: Release) -> Entity:
         return replace(root, problem=None)
     # Why it does not answer is not known from its silence, but from who polls.
     silent = root.problem is None or root.problem.code in {ProblemCode.QUERY_TIMED_OUT, ProblemCode.NO_WORKER}
-    waits = waits_for_worker(execution) if silent else None
+    waits = no_worker_problem(execution) if silent else None
     return replace(root, problem=waits) if waits else root
 
 
-def _broken_below(path: tuple[Entity, ...], release: Release, *, stopped: bool) -> Iterator[Broken]:
+def _broken_below(path: tuple[Entity, ...], release: Release, *, stopped: bool) -> Iterator[AffectedEntity]:
     """What is broken from a row down; with `stopped`, what was terminated is, but not again all that is below it."""
     entity = path[-1]
     terminated = stopped and entity.phase is Phase.TERMINATED
@@ -178,66 +178,66 @@ def _broken_below(path: tuple[Entity, ...], release: Release, *, stopped: bool) 
     gap = entity.problem is not None and entity.problem.gap
     if not (entity.phase.broken or terminated or retrying or gap):
         return
-    cause = _told(cause_of(entity))
+    cause = _told(trouble_cause(entity))
     if not below or (cause is not None and not any(_repeats(entity.error or cause, item) for item in below)):
-        yield _of(path, release, cause or (TERMINATED if terminated else _untold(entity)), entity.attempt)
+        yield _of(path, release, cause or (TERMINATED_IN_TEMPORAL if terminated else _untold(entity)), entity.attempt)
     for other in entity.others:
         if other.retrying and other.cause:
-            yield _of(path, release, _told(other.cause) or NOT_TOLD, other, other.activity_id)
+            yield _of(path, release, _told(other.cause) or NO_REASON_REPORTED, other, other.activity_id)
 
 
 def _told(cause: str | None) -> str | None:
     """A cause, unless it says that it cannot be read: different ones share these words."""
-    return None if cause is None or cause.endswith(tuple(NO_CAUSES)) else cause
+    return None if cause is None or cause.endswith(tuple(PLACEHOLDER_MESSAGES)) else cause
 
 
-def _repeats(text: str, item: Broken) -> bool:
+def _repeats(text: str, item: AffectedEntity) -> bool:
     """Whether a text repeats the cause of something below it, which may have been cut, or says that this ended."""
     if item.cause.removesuffix("…") in text:
         return True
     run = item.entity.execution
-    return run is not None and text == child_ended(run.workflow_id, run.status)
+    return run is not None and text == child_failure_cause(run.workflow_id, run.status)
 
 
 def _untold(entity: Entity) -> str:
     """Why no reason is given: it may only not have been read so far."""
     problem = entity.problem
-    return problem.message if problem and problem.code is ProblemCode.REASON_NOT_READ else NOT_TOLD
+    return problem.message if problem and problem.code is ProblemCode.REASON_NOT_READ else NO_REASON_REPORTED
 
 
-def waiting_in(release: Release) -> tuple[Broken, ...]:
+def waiting_entities(release: Release) -> tuple[AffectedEntity, ...]:
     """What waits for somebody in a release that has not ended: where it says so, and not again at each level above."""
     if release.execution.status.closed:
         return ()
     paused = (attempt for attempt in release.also_pending if attempt.paused)
-    activities = (_of((release.root,), release, PAUSED_ACTIVITY, each, each.activity_id) for each in paused)
+    activities = (_of((release.root,), release, PAUSED_ACTIVITY_TEXT, each, each.activity_id) for each in paused)
     return (*_waiting_below((release.root,), release), *activities)
 
 
-def still_in(release: Release) -> tuple[Broken, ...]:
+def stuck_entities(release: Release) -> tuple[AffectedEntity, ...]:
     """The release itself if nothing has moved in it for long, as it was read; `at` is since when."""
     if release.stuck is None:
         return ()
     return (replace(_of((release.root,), release, release.stuck.why, None), at=release.stuck.since),)
 
 
-def _waiting_below(path: tuple[Entity, ...], release: Release) -> Iterator[Broken]:
+def _waiting_below(path: tuple[Entity, ...], release: Release) -> Iterator[AffectedEntity]:
     entity = path[-1]
     below = [item for child in entity.children for item in _waiting_below((*path, child), release)]
     yield from below
     paused = next((attempt for attempt in entity.pending if attempt.paused), None)
     if paused:
-        yield _of(path, release, PAUSED_ACTIVITY, paused)
+        yield _of(path, release, PAUSED_ACTIVITY_TEXT, paused)
     elif entity.phase is Phase.PAUSED and not below:
-        yield _of(path, release, paused_because(entity) or NOT_TOLD, entity.attempt)
+        yield _of(path, release, pause_reason(entity) or NO_REASON_REPORTED, entity.attempt)
 
 
 def _of(
     path: tuple[Entity, ...], release: Release, cause: str, attempt: Attempt | None, activity_id: str | None = None
-) -> Broken:
+) -> AffectedEntity:
     entity, execution = path[-1], release.execution
     steps = (_step(parent, child) for parent, child in pairwise((None, *path)) if child)
-    return Broken(
+    return AffectedEntity(
         release_id=execution.workflow_id,
         run_id=execution.run_id,
         path=tuple(steps),
@@ -255,16 +255,16 @@ def _brief(entity: Entity) -> Entity:
         entity,
         children=(),
         details={},
-        error=cut(entity.error) if entity.error else None,
+        error=truncate(entity.error) if entity.error else None,
         attempt=entity.attempt and entity.attempt.brief,
         others=tuple(attempt.brief for attempt in entity.others),
     )
 
 
-def _step(parent: Entity | None, entity: Entity) -> Step:
-    return Step(entity.id, entity.type, entity.name, position_in(parent, entity))
+def _step(parent: Entity | None, entity: Entity) -> PathStep:
+    return PathStep(entity.id, entity.type, entity.name, sibling_position(parent, entity))
 
 
-def position_in(parent: Entity | None, entity: Entity) -> int:
+def sibling_position(parent: Entity | None, entity: Entity) -> int:
     """The place of an entity among its siblings; 0 for the release."""
     return next((index for index, child in enumerate(parent.children) if child is entity), 0) if parent else 0

@@ -4,48 +4,48 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from dashboard.domain.entities import Attempt, AttemptKind, Entity, Execution, FailingTask, Failure, Status
-from dashboard.domain.execution_problem import problem_of
+from dashboard.domain.execution_problem import execution_problem_of
 from dashboard.domain.problems import Problem, ProblemCode
 
 # A child workflow that was described longer ago says since when. All that run are described in turn.
-DESCRIBED_LATELY = timedelta(seconds=60)
+MAX_DESCRIPTION_AGE = timedelta(seconds=60)
 # How long after a release its child workflows may take to end with it: each level is ended by the one above it.
-ENDS_WITH_IT = timedelta(seconds=3)
+PARENT_CLOSE_GRACE = timedelta(seconds=3)
 # A status whose reason only the last event has.
-ENDS_FOR_A_REASON = frozenset({Status.FAILED, Status.TERMINATED, Status.TIMED_OUT})
+FAILURE_STATUSES = frozenset({Status.FAILED, Status.TERMINATED, Status.TIMED_OUT})
 # A first step leaves so many events behind when nothing has been done: the start, a signal with it, the task.
 _UNTOUCHED = 3
 # The reason that Temporal itself gives for a child workflow that it terminates with its parent.
-BY_PARENT = "by parent close policy"
+PARENT_CLOSE_REASON = "by parent close policy"
 _TASK_FAILS = Failure("", "the workflow task is retrying")
 
 
-def task_attempt(task: FailingTask) -> Attempt:
+def workflow_task_attempt(task: FailingTask) -> Attempt:
     """A failing workflow task as something that is tried again and again."""
     failure = task.failure or _TASK_FAILS
     return Attempt("", task.attempt, None, failure, None, None, kind=AttemptKind.WORKFLOW_TASK)
 
 
-def pending_of(run: Execution, tried: Attempt | None = None) -> list[Attempt]:
+def pending_attempts(run: Execution, tried: Attempt | None = None) -> list[Attempt]:
     """All that is pending for a workflow, its failing workflow task included: the first to look at comes first."""
     pending = [*run.attempts.values(), tried] if tried else list(run.attempts.values())
     if run.failing_task and not run.status.closed:
-        pending.append(task_attempt(run.failing_task))
+        pending.append(workflow_task_attempt(run.failing_task))
     pending.sort(key=lambda attempt: attempt.severity, reverse=True)
     return pending
 
 
-def waits_for_worker(run: Execution) -> Problem | None:
+def no_worker_problem(run: Execution) -> Problem | None:
     """Why the next step of a workflow is not taken, or None where it does not wait for a worker."""
     if run.waiting_since is None or run.status.closed:
         return None
     step = "first" if run.history_length is not None and run.history_length <= _UNTOUCHED else "next"
     since = run.waiting_since.strftime("%H:%M:%S UTC")
     text = f"No worker is picking up its {step} step, waiting since {since} on task queue {run.task_queue}: "
-    return Problem(ProblemCode.NO_WORKER, text + who_polls(run))
+    return Problem(ProblemCode.NO_WORKER, text + pollers_text(run))
 
 
-def untaken_activity(attempt: Attempt) -> Problem:
+def unpolled_activity_problem(attempt: Attempt) -> Problem:
     """What to say of an activity that waits on a task queue which no worker polls."""
     since = f", waiting since {attempt.untaken_since:%H:%M:%S} UTC" if attempt.untaken_since else ""
     text = f"No worker is picking up its activity {attempt.label}{since} on task queue {attempt.task_queue}: "
@@ -55,7 +55,7 @@ def untaken_activity(attempt: Attempt) -> Problem:
     )
 
 
-def who_polls(run: Execution) -> str:
+def pollers_text(run: Execution) -> str:
     """What is known of the workers of the task queue on which a step waits, as the end of a sentence."""
     pollers = run.pollers
     if pollers is None:
@@ -73,7 +73,7 @@ def who_polls(run: Execution) -> str:
     return f"workers are polling it, but none can run this step. It requires {needed}; the workers have {versions}."
 
 
-def at_work(run: Execution) -> Problem | None:
+def busy_worker_problem(run: Execution) -> Problem | None:
     """What to say of a workflow whose worker holds its task and cannot answer meanwhile; None where that is not so."""
     if run.task_since is None or run.failing_task or run.status.closed:
         return None
@@ -82,12 +82,12 @@ def at_work(run: Execution) -> Problem | None:
     return Problem(ProblemCode.AT_WORK, f"{text} Queries are not answered until it completes.")
 
 
-def with_details(row: Entity, run: Execution, now: datetime | None, tried: Attempt | None = None) -> Entity:
+def with_child_details(row: Entity, run: Execution, now: datetime | None, tried: Attempt | None = None) -> Entity:
     """A row with what is known of the child workflow that works on it; `tried` is its own attempt where it failed."""
     if run.status is Status.COMPLETED and row.execution is run and not run.gaps:
         return row
-    pending = pending_of(run, tried) if run.attempts or run.failing_task or tried else []
-    problem = problem_of(run) or waits_for_worker(run) or _unpolled(pending) or _not_known(run, now)
+    pending = pending_attempts(run, tried) if run.attempts or run.failing_task or tried else []
+    problem = execution_problem_of(run) or no_worker_problem(run) or _unpolled(pending) or _not_known(run, now)
     error = row.error or _reason(run)
     if not pending and not problem and error == row.error and row.execution is run:
         return row
@@ -105,7 +105,7 @@ def _unpolled(pending: list[Attempt]) -> Problem | None:
     return next((attempt.problem for attempt in pending if attempt.unpolled), None)
 
 
-def reason_of(closing: Failure | None) -> str | None:
+def close_reason(closing: Failure | None) -> str | None:
     """Why an execution ended: its innermost application failure, or what else ended it.
 
     Who had it cancelled is no error: that it was is what its status says.
@@ -122,7 +122,7 @@ def _reason(run: Execution) -> str | None:
         return None
     if closing.kind != "terminated" or not closing.by:
         return closing.root_cause.line or None
-    if closing.message == BY_PARENT:
+    if closing.message == PARENT_CLOSE_REASON:
         return "It was terminated with its parent workflow."
     if closing.by in closing.message:
         return closing.message
@@ -132,23 +132,23 @@ def _reason(run: Execution) -> str | None:
 def _not_known(run: Execution, now: datetime | None) -> Problem | None:
     """What was not read of this run, and since when."""
     if run.status.closed:
-        return _no_reason(run) if run.status in ENDS_FOR_A_REASON else None
-    if now is None or (run.described_at and now - run.described_at < DESCRIBED_LATELY):
+        return _no_reason(run) if run.status in FAILURE_STATUSES else None
+    if now is None or (run.described_at and now - run.described_at < MAX_DESCRIPTION_AGE):
         return None
     if run.described_at is None:
-        return None if now - run.started_at < DESCRIBED_LATELY else NEVER_DESCRIBED
+        return None if now - run.started_at < MAX_DESCRIPTION_AGE else CHILD_NOT_DESCRIBED
     since = run.described_at.strftime("%H:%M:%S UTC")
     return Problem(ProblemCode.NOT_DESCRIBED, f"Its pending work is as of {since} and has not been refreshed since.")
 
 
 def _no_reason(run: Execution) -> Problem | None:
     if run.described_at is None:
-        return NO_REASON_YET[run.status]
+        return CLOSE_REASON_NOT_READ[run.status]
     return run.gaps[0] if run.gaps else None
 
 
-NEVER_DESCRIBED = Problem(ProblemCode.NOT_DESCRIBED, "Its pending work has not been loaded yet.")
-NO_REASON_YET = {
+CHILD_NOT_DESCRIBED = Problem(ProblemCode.NOT_DESCRIBED, "Its pending work has not been loaded yet.")
+CLOSE_REASON_NOT_READ = {
     Status.FAILED: Problem(ProblemCode.REASON_NOT_READ, "The reason for the failure has not been loaded yet."),
     Status.TERMINATED: Problem(ProblemCode.REASON_NOT_READ, "The reason for the termination has not been loaded yet."),
     Status.TIMED_OUT: Problem(ProblemCode.REASON_NOT_READ, "The exceeded timeout has not been loaded yet."),
@@ -157,7 +157,7 @@ NO_REASON_YET = {
 
 def verified_running(run: Execution, ended_at: datetime) -> bool:
     """Whether a workflow was described as running after all that ends together with its release had time to."""
-    return not run.status.closed and run.described_at is not None and run.described_at - ended_at > ENDS_WITH_IT
+    return not run.status.closed and run.described_at is not None and run.described_at - ended_at > PARENT_CLOSE_GRACE
 
 
 _HOW_IT_ENDED = {
@@ -169,7 +169,7 @@ _HOW_IT_ENDED = {
 }
 
 
-def left_running(ended: Execution, what: str, other: Problem | None = None) -> Problem:
+def left_running_problem(ended: Execution, what: str, other: Problem | None = None) -> Problem:
     """What to say of a workflow that runs on after what it was part of has ended; `other` is what is wrong with it."""
     how = _HOW_IT_ENDED.get(ended.status, "ended")
     at = f" at {ended.closed_at.strftime('%Y-%m-%d %H:%M UTC')}" if ended.closed_at else ""

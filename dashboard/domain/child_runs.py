@@ -14,13 +14,13 @@ from dashboard.domain.entities import (
     Initiator,
     Origin,
     Status,
-    joined,
+    continued_runs,
 )
 from dashboard.domain.problems import Problem
 
 
 @dataclass(frozen=True, slots=True)
-class Child:
+class ChildExecution:
     """An execution below a release, as visibility lists it: with its parent, and the run at the top of its tree."""
 
     execution: Execution
@@ -30,7 +30,7 @@ class Child:
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class ReportedState:
     """What a run said of itself; None if it was asked and said nothing that holds now.
 
     `asked_at` is by the reader's own clock. `final` words are those of a run that had closed: they never change.
@@ -42,7 +42,7 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
-class Children:
+class ChildListing:
     """What was listed of a release's child workflows, and how many more there are that were not read.
 
     `described` are, by run id, runs as they were described last, or, once they have closed, with the reason that their
@@ -52,10 +52,10 @@ class Children:
     `listed_at` is when it was last asked whether they have changed (UTC), and `late` why not since, where that was due.
     """
 
-    listed: tuple[Child, ...]
+    listed: tuple[ChildExecution, ...]
     more: int = 0
     described: Mapping[str, Execution] = field(default_factory=dict)
-    words: Mapping[str, Word] = field(default_factory=dict)
+    words: Mapping[str, ReportedState] = field(default_factory=dict)
     whole_at: float = 0.0
     asked_at: datetime | None = None
     origins: Mapping[str, Origin] = field(default_factory=dict)
@@ -73,7 +73,7 @@ class Children:
         """Whether the time of a run's first task had not come when it was asked, that of a next attempt among them."""
         return self.asked_at is not None and run.scheduled_for(self.asked_at) is not None
 
-    def latest(self, child: Child) -> Execution:
+    def latest(self, child: ChildExecution) -> Execution:
         """A run as it is known best: a list is seconds late, and has less of it than a description."""
         run = self.described.get(child.execution.run_id)
         if run is None or (child.execution.status.closed and not run.status.closed):
@@ -92,7 +92,7 @@ class Children:
         return max(child.execution.closed_at or child.execution.started_at for child in self.listed)
 
 
-def merge(known: Iterable[Child], newer: Iterable[Child]) -> tuple[Child, ...]:
+def merge_children(known: Iterable[ChildExecution], newer: Iterable[ChildExecution]) -> tuple[ChildExecution, ...]:
     """All runs of both lists, each once. The newer record counts, but no run that has closed runs again."""
     runs = {child.execution.run_id: child for child in known}
     for child in newer:
@@ -102,7 +102,7 @@ def merge(known: Iterable[Child], newer: Iterable[Child]) -> tuple[Child, ...]:
     return tuple(runs.values())
 
 
-def lacks(children: Children, counted: Mapping[Status, int]) -> bool:
+def is_behind_count(children: ChildListing, counted: Mapping[Status, int]) -> bool:
     """Whether something that has been counted is not among them in that state, or in a later one.
 
     They may be ahead of the count by what happened after it. What closes never changes again, so that no status
@@ -113,13 +113,13 @@ def lacks(children: Children, counted: Mapping[Status, int]) -> bool:
     return ends or sum(counted.values()) > len(children.listed)
 
 
-def has_lost(children: Children, counted: Mapping[Status, int]) -> bool:
+def exceeds_count(children: ChildListing, counted: Mapping[Status, int]) -> bool:
     """Whether a later count finds less than these were: some have been deleted, or the count is an older one."""
     ends = any(number > counted.get(status, 0) for status, number in children.tally.items() if status.closed)
     return ends or sum(counted.values()) < len(children.listed)
 
 
-def of_this_release(release: Execution, listed: Iterable[Child]) -> list[Child]:
+def children_of_release(release: Execution, listed: Iterable[ChildExecution]) -> list[ChildExecution]:
     """All runs of this release's child workflows, newest first.
 
     Runs that continue one another are one release. Those that a schedule or a retry began anew, and other releases of
@@ -139,15 +139,15 @@ def of_this_release(release: Execution, listed: Iterable[Child]) -> list[Child]:
     ]
 
 
-def _roots_of(release: Execution, newest_first: Sequence[Child]) -> set[str]:
+def _roots_of(release: Execution, newest_first: Sequence[ChildExecution]) -> set[str]:
     if release.first_run_id in {"", release.run_id}:
         return {release.run_id}
     own = (child.execution for child in newest_first if child.execution.workflow_id == release.workflow_id)
     older = [run for run in own if run.started_at <= release.started_at and run.run_id != release.run_id]
-    return {release.run_id, *(run.run_id for run in joined(release, older))}
+    return {release.run_id, *(run.run_id for run in continued_runs(release, older))}
 
 
-def _below(runs: set[str], newest_first: Sequence[Child]) -> frozenset[str]:
+def _below(runs: set[str], newest_first: Sequence[ChildExecution]) -> frozenset[str]:
     """The runs that these started, and those that such started: all others in the list belong to other releases."""
     started: dict[str, list[str]] = {}
     for child in newest_first:
@@ -161,7 +161,7 @@ def _below(runs: set[str], newest_first: Sequence[Child]) -> frozenset[str]:
     return frozenset(found)
 
 
-def _kept_by_reset(release: Execution, newest_first: Sequence[Child]) -> frozenset[str]:
+def _kept_by_reset(release: Execution, newest_first: Sequence[ChildExecution]) -> frozenset[str]:
     """The runs that a reset kept, with what they continued as and what they started."""
     kept = set(release.origin.kept) if release.origin else set()
     continued: set[str] = set()
@@ -175,7 +175,7 @@ def _kept_by_reset(release: Execution, newest_first: Sequence[Child]) -> frozens
     return frozenset(kept)
 
 
-def tried_again(run: Execution, origin: Origin | None, now: datetime | None = None) -> Attempt | None:
+def retry_attempt(run: Execution, origin: Origin | None, now: datetime | None = None) -> Attempt | None:
     """Return the attempt that a child workflow's run is, where the one before it failed and it has not ended.
 
     By `now` (UTC), it may have begun: then no other is next.

@@ -6,50 +6,54 @@ from datetime import datetime
 
 from pydantic import JsonValue
 
-from dashboard.domain.child_details import verified_running, with_details
-from dashboard.domain.child_runs import Child, Children, of_this_release, tried_again
-from dashboard.domain.entities import Entity, Execution, Initiator, Origin, Status, joined
+from dashboard.domain.child_details import verified_running, with_child_details
+from dashboard.domain.child_runs import ChildExecution, ChildListing, children_of_release, retry_attempt
+from dashboard.domain.entities import Entity, Execution, Initiator, Origin, Status, continued_runs
 from dashboard.domain.entity_map import EntityMap
-from dashboard.domain.graph import Node, grow, of_unknown_type
+from dashboard.domain.graph import ExecutionNode, build_tree, with_unknown_type
 from dashboard.domain.ids import EntityType, release_name
-from dashboard.domain.pending import paused_with_its_activity
+from dashboard.domain.pending import pause_with_activity
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem, ProblemCode
-from dashboard.domain.stable_ids import entity_ids_of, stable_id
-from dashboard.domain.truth import phase_of_status, with_word
+from dashboard.domain.stable_ids import candidate_entity_ids, stable_id
+from dashboard.domain.truth import phase_of_status, with_reported_state
 
 # The word for what is to begin at a time that has not come.
-SCHEDULED = "scheduled"
+SCHEDULED_STATE = "scheduled"
 # A longer list would be more than a page, or a person, can take.
-MAX_CHILDREN = 20_000
+MAX_CHILD_WORKFLOWS = 20_000
 
 
-def release_row(release: Execution) -> Entity:
+def release_from_execution(release: Execution) -> Entity:
     """A release as its execution alone tells it, for one that says nothing of itself."""
     return _row(release, EntityType.RELEASE, release.workflow_id)
 
 
-def scheduled_row(release: Execution) -> Entity:
+def scheduled_release(release: Execution) -> Entity:
     """A release whose work has not begun: it waits for its time, and nobody can have told of it."""
-    return replace(_waiting(release_row(release)), created_at=release.started_at, updated_at=release.started_at)
+    return replace(
+        _waiting(release_from_execution(release)), created_at=release.started_at, updated_at=release.started_at
+    )
 
 
-def release_tree(release: Execution, children: Children, entity_map: EntityMap, now: datetime | None = None) -> Entity:
+def tree_from_children(
+    release: Execution, children: ChildListing, entity_map: EntityMap, now: datetime | None = None
+) -> Entity:
     """A release that says nothing of itself, with its child workflows as its rows, in the order of their start.
 
     With `now` (UTC), a child workflow that was not described lately says since when.
     """
-    newest: dict[str, Child] = {}
-    older: list[Child] = []
+    newest: dict[str, ChildExecution] = {}
+    older: list[ChildExecution] = []
     earlier: dict[str, list[Execution]] = {}
-    for child in of_this_release(release, children.listed):
+    for child in children_of_release(release, children.listed):
         if newest.setdefault(child.execution.workflow_id, child) is not child:
             older.append(child)
             earlier.setdefault(child.execution.workflow_id, []).append(child.execution)
     kept = [_since_first(child, earlier) for child in reversed(newest.values())]
     nodes = [_node(child, release, entity_map, children, now) for child in (*kept, *older)]
-    top = _worded(release_row(release), release, children)
-    root = grow(top, release.workflow_id, nodes, limit=MAX_CHILDREN, more=children.more)
+    top = _worded(release_from_execution(release), release, children)
+    root = build_tree(top, release.workflow_id, nodes, limit=MAX_CHILD_WORKFLOWS, more=children.more)
     return _still_listed(root, release, (children.latest(child) for child in kept))
 
 
@@ -68,23 +72,23 @@ def _still_listed(root: Entity, release: Execution, runs: Iterable[Execution]) -
     return replace(root, problem=Problem(ProblemCode.LAGGING, text))
 
 
-def _since_first(child: Child, earlier: Mapping[str, Sequence[Execution]]) -> Child:
+def _since_first(child: ChildExecution, earlier: Mapping[str, Sequence[Execution]]) -> ChildExecution:
     """A child workflow with the start of the first of the runs that continue one another up to it."""
     runs = earlier.get(child.execution.workflow_id)
-    before = joined(child.execution, runs) if runs else ()
+    before = continued_runs(child.execution, runs) if runs else ()
     if not before:
         return child
     return replace(child, execution=replace(child.execution, original_started_at=before[-1].began_at))
 
 
-def followers(release: Execution, children: Children, limit: int) -> list[Execution]:
+def possible_retries(release: Execution, children: ChildListing, limit: int) -> list[Execution]:
     """The newest runs of child workflows of which an earlier run did not end by continuing, and those that wait.
 
     Their first events say whether they were tried again. Those that run come first.
     """
     newest: dict[str, Execution] = {}
     found: dict[str, Execution] = {}
-    for child in of_this_release(release, children.listed):
+    for child in children_of_release(release, children.listed):
         run = child.execution
         latest = newest.setdefault(run.workflow_id, run)
         waits = run.execution_time is not None and run.execution_time > run.started_at
@@ -93,12 +97,12 @@ def followers(release: Execution, children: Children, limit: int) -> list[Execut
     return list(found.values())[:limit]
 
 
-def find_row(release: Execution, children: Children, entity_id: str, entity_map: EntityMap) -> Entity | None:
+def find_child_row(release: Execution, children: ChildListing, entity_id: str, entity_map: EntityMap) -> Entity | None:
     """The row of one entity among these child workflows, that of its newest run, with the ids above and below it.
 
     An id without the release's own part finds the row whose id has it.
     """
-    own = of_this_release(release, children.listed)
+    own = children_of_release(release, children.listed)
     nodes = [_named(_node(child, release, entity_map)) for child in own]
     exact = (at for at, node in enumerate(nodes) if node.row.id == entity_id)
     alike = (at for at, node in enumerate(nodes) if stable_id(node.row.id, release.workflow_id) == entity_id)
@@ -110,12 +114,12 @@ def find_row(release: Execution, children: Children, entity_id: str, entity_map:
     return replace(found.row, parent_id=_parent_id(found, release, entity_map), child_ids=tuple(below))
 
 
-def _named(node: Node) -> Node:
+def _named(node: ExecutionNode) -> ExecutionNode:
     """A node whose row has the id that it has in a tree."""
-    return node if node.known else replace(node, row=of_unknown_type(node.row))
+    return node if node.known else replace(node, row=with_unknown_type(node.row))
 
 
-def _parent_id(node: Node, release: Execution, entity_map: EntityMap) -> str:
+def _parent_id(node: ExecutionNode, release: Execution, entity_map: EntityMap) -> str:
     """The id of the entity above a row, as far as the parent's workflow id alone tells it."""
     parent = node.parent or ""
     if parent == release.workflow_id:
@@ -125,7 +129,7 @@ def _parent_id(node: Node, release: Execution, entity_map: EntityMap) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Teller:
+class StateReporter:
     """A run that may say of itself how its entity stands."""
 
     run: Execution
@@ -133,24 +137,24 @@ class Teller:
     entity_id: str
 
 
-def tellers(release: Execution, children: Children, entity_map: EntityMap) -> list[Teller]:
+def state_reporters(release: Execution, children: ChildListing, entity_map: EntityMap) -> list[StateReporter]:
     """The release and the newest run of each child workflow of which it is known what entity it is."""
-    found = {release.workflow_id: Teller(release, EntityType.RELEASE, release.workflow_id)}
-    for child in of_this_release(release, children.listed):
+    found = {release.workflow_id: StateReporter(release, EntityType.RELEASE, release.workflow_id)}
+    for child in children_of_release(release, children.listed):
         run = child.execution
         entity = entity_of(run.workflow_id, run.workflow_type, release.workflow_id, entity_map)
         if entity and not children.is_scheduled(run):
-            found.setdefault(run.workflow_id, Teller(run, *entity))
+            found.setdefault(run.workflow_id, StateReporter(run, *entity))
     return list(found.values())
 
 
 def _node(
-    child: Child,
+    child: ChildExecution,
     release: Execution,
     entity_map: EntityMap,
-    children: Children | None = None,
+    children: ChildListing | None = None,
     now: datetime | None = None,
-) -> Node:
+) -> ExecutionNode:
     run = children.latest(child) if children else child.execution
     if child.execution.original_started_at:
         run = replace(run, original_started_at=child.execution.original_started_at)
@@ -162,12 +166,12 @@ def _node(
     if children:
         row = _waiting(row) if children.is_scheduled(run) else _worded(row, run, children)
         origin = children.origins.get(run.run_id)
-        tried = tried_again(run, origin, children.asked_at)
+        tried = retry_attempt(run, origin, children.asked_at)
         row = _after_its_last_run(row, origin) if origin and row.phase is Phase.PENDING else row
         row = _before_its_attempt(row, run, children) if tried else row
-        row = with_details(row, run, now, tried)
-        row = paused_with_its_activity(row) if row.attempt else row
-    return Node(run.workflow_id, child.parent_id, row, known=entity is not None)
+        row = with_child_details(row, run, now, tried)
+        row = pause_with_activity(row) if row.attempt else row
+    return ExecutionNode(run.workflow_id, child.parent_id, row, known=entity is not None)
 
 
 def _after_its_last_run(row: Entity, origin: Origin) -> Entity:
@@ -177,7 +181,7 @@ def _after_its_last_run(row: Entity, origin: Origin) -> Entity:
     return replace(row, error=f"Last run failed: {origin.failure.root_cause.line}")
 
 
-def _before_its_attempt(row: Entity, run: Execution, children: Children) -> Entity:
+def _before_its_attempt(row: Entity, run: Execution, children: ChildListing) -> Entity:
     """The row of a run that waits for its next attempt: that comes later, and nothing began in the future."""
     if children.asked_at is None or run.scheduled_for(children.asked_at) is None:
         return row
@@ -185,7 +189,7 @@ def _before_its_attempt(row: Entity, run: Execution, children: Children) -> Enti
 
 
 def _waiting(row: Entity) -> Entity:
-    return replace(row, state=SCHEDULED, phase=Phase.PENDING)
+    return replace(row, state=SCHEDULED_STATE, phase=Phase.PENDING)
 
 
 def entity_of(
@@ -202,9 +206,9 @@ def entity_of(
     return found if plain == workflow_id else entity_map.entity_of(plain, workflow_type)
 
 
-def _worded(row: Entity, run: Execution, children: Children) -> Entity:
+def _worded(row: Entity, run: Execution, children: ChildListing) -> Entity:
     word = children.words.get(run.run_id)
-    return with_word(row, word.said, run.status) if word and word.said else row
+    return with_reported_state(row, word.said, run.status) if word and word.said else row
 
 
 def _row(run: Execution, entity_type: EntityType, entity_id: str) -> Entity:
@@ -226,11 +230,13 @@ def _row(run: Execution, entity_type: EntityType, entity_id: str) -> Entity:
     )
 
 
-def runs_by_row(release: Execution, children: Children, said: Entity, entity_map: EntityMap) -> dict[str, Execution]:
+def runs_by_row(
+    release: Execution, children: ChildListing, said: Entity, entity_map: EntityMap
+) -> dict[str, Execution]:
     """The newest child workflow of each row that the release told of itself, where there is one."""
     known = {row.id for row in said.walk() if row.id} - {said.id}
     found: dict[str, Execution] = {}
-    for child in of_this_release(release, children.listed):
+    for child in children_of_release(release, children.listed):
         run = children.latest(child)
         entity_id = next((name for name in _names(run, release, entity_map) if name in known), None)
         if entity_id:
@@ -242,4 +248,4 @@ def _names(run: Execution, release: Execution, entity_map: EntityMap) -> Iterato
     """The entity ids that a workflow may stand for, the likeliest first."""
     yield run.workflow_id
     entity = entity_of(run.workflow_id, run.workflow_type, release.workflow_id, entity_map)
-    yield from entity_ids_of(entity[1] if entity else run.workflow_id, release.workflow_id)
+    yield from candidate_entity_ids(entity[1] if entity else run.workflow_id, release.workflow_id)

@@ -18,7 +18,7 @@ from dashboard.domain.problems import ProblemCode
 from dashboard.domain.stable_ids import stable_id
 
 
-class Kind(StrEnum):
+class DiffKind(StrEnum):
     """What became of an app from the left release to the right. `version` counts also where its state is another.
 
     `planned` is another version that does not run in both: in one of them it is planned, or its deployment failed.
@@ -33,14 +33,14 @@ class Kind(StrEnum):
     SAME = "same"
 
 
-DIFFERENT = (Kind.VERSION, Kind.PLANNED, Kind.ADDED, Kind.REMOVED, Kind.STATE)
+CHANGED_KINDS = (DiffKind.VERSION, DiffKind.PLANNED, DiffKind.ADDED, DiffKind.REMOVED, DiffKind.STATE)
 
 
 @dataclass(frozen=True, slots=True)
 class AppPair:
     """An app as it stands in either release. It is `unknown` where a gap may hide what it is there."""
 
-    kind: Kind
+    kind: DiffKind
     left: Entity | None
     right: Entity | None
 
@@ -53,14 +53,14 @@ class ClusterPair:
     `whole` says that no gap hides any of its apps.
     """
 
-    kind: Kind
+    kind: DiffKind
     left: Entity | None
     right: Entity | None
     apps: tuple[AppPair, ...]
     whole: bool
 
     @property
-    def counts(self) -> Counter[Kind]:
+    def counts(self) -> Counter[DiffKind]:
         """How many apps are of each kind."""
         return Counter(app.kind for app in self.apps)
 
@@ -73,7 +73,7 @@ class Comparison:
     whole: bool
 
     @property
-    def counts(self) -> Counter[Kind]:
+    def counts(self) -> Counter[DiffKind]:
         """How many apps are of each kind."""
         return sum((cluster.counts for cluster in self.clusters), Counter())
 
@@ -98,7 +98,7 @@ class _Side:
     loose: bool
 
 
-def compare(left: Entity, right: Entity) -> Comparison:
+def compare_releases(left: Entity, right: Entity) -> Comparison:
     """Compare two releases, from the left to the right one; clusters in the order of the right."""
     one, other = _side(left), _side(right)
     ids = left.id, right.id
@@ -109,11 +109,11 @@ def compare(left: Entity, right: Entity) -> Comparison:
     ]
     outside = _app_pairs(one.outside, other.outside, ids, left_vague=one.vague, right_vague=other.vague)
     if outside:
-        clusters.append(ClusterPair(Kind.SAME, None, None, outside, not (one.vague or other.vague)))
-    return Comparison(tuple(clusters), not gaps(left) and not gaps(right))
+        clusters.append(ClusterPair(DiffKind.SAME, None, None, outside, not (one.vague or other.vague)))
+    return Comparison(tuple(clusters), not rows_with_gaps(left) and not rows_with_gaps(right))
 
 
-def gaps(root: Entity) -> tuple[Entity, ...]:
+def rows_with_gaps(root: Entity) -> tuple[Entity, ...]:
     """The rows of a release of which something is not known, or below which nothing was read."""
     return tuple(row for row in root.walk() if _gap(row))
 
@@ -155,11 +155,11 @@ def _cluster_pair(left: _Place | None, right: _Place | None, one: _Side, other: 
         left_vague=left_vague,
         right_vague=right_vague,
     )
-    kind = Kind.SAME
+    kind = DiffKind.SAME
     if left is None:
-        kind = Kind.UNKNOWN if left_vague else Kind.ADDED
+        kind = DiffKind.UNKNOWN if left_vague else DiffKind.ADDED
     elif right is None:
-        kind = Kind.UNKNOWN if right_vague else Kind.REMOVED
+        kind = DiffKind.UNKNOWN if right_vague else DiffKind.REMOVED
     return ClusterPair(
         kind,
         left.cluster if left else None,
@@ -181,16 +181,16 @@ def _app_pairs(
     )
 
 
-def _kind(left: Entity | None, right: Entity | None, *, left_vague: bool, right_vague: bool) -> Kind:
+def _kind(left: Entity | None, right: Entity | None, *, left_vague: bool, right_vague: bool) -> DiffKind:
     hidden = (left is None and left_vague) or (right is None and right_vague)
     if hidden or any(row.problem for row in (left, right) if row):
-        return Kind.UNKNOWN
+        return DiffKind.UNKNOWN
     if left is None or right is None:
-        return Kind.ADDED if left is None else Kind.REMOVED
+        return DiffKind.ADDED if left is None else DiffKind.REMOVED
     if left.version != right.version:
         waits = any(row.version is not None and not row.version_runs for row in (left, right))
-        return Kind.PLANNED if waits else Kind.VERSION
-    return Kind.SAME if _stands(left) == _stands(right) else Kind.STATE
+        return DiffKind.PLANNED if waits else DiffKind.VERSION
+    return DiffKind.SAME if _stands(left) == _stands(right) else DiffKind.STATE
 
 
 def _stands(row: Entity) -> tuple[str, str]:

@@ -4,26 +4,26 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from dashboard.domain.entities import Entity
-from dashboard.domain.history import Difference, Standing
+from dashboard.domain.history import EntityState, StateChange
 from dashboard.domain.problems import ProblemCode
 
 
 @dataclass(frozen=True, slots=True)
-class Differences:
+class TreeDiff:
     """What differs, by entity id, and the entities below which something was read for the first time, or again."""
 
-    rows: Mapping[str, Difference]
+    rows: Mapping[str, StateChange]
     opened: frozenset[str]
 
 
-def standing(entity: Entity) -> Standing:
+def entity_state(entity: Entity) -> EntityState:
     """How this entity stands."""
-    return Standing(entity.state, entity.phase, entity.overruled, _tries(entity))
+    return EntityState(entity.state, entity.phase, entity.overruled, _tries(entity))
 
 
-def differences(before: Entity, after: Entity) -> Differences:
+def diff_trees(before: Entity, after: Entity) -> TreeDiff:
     """What the rows of two trees of one release differ in. Parts that both share are not looked at."""
-    found, came, left = [(before, after)], dict[str, Standing](), dict[str, Standing]()
+    found, came, left = [(before, after)], dict[str, EntityState](), dict[str, EntityState]()
     opened: set[str] = set()
     branches = list(found)
     for old, new in branches:
@@ -43,10 +43,12 @@ def differences(before: Entity, after: Entity) -> Differences:
             or one.overruled is not other.overruled
             or one.attempt is not other.attempt
         ]
-    rows = {new.id: Difference(standing(old), standing(new)) for old, new in found if _is_known(new)}
-    rows |= {entity_id: Difference(left.get(entity_id), came.get(entity_id)) for entity_id in came.keys() | left.keys()}
+    rows = {new.id: StateChange(entity_state(old), entity_state(new)) for old, new in found if _is_known(new)}
+    rows |= {
+        entity_id: StateChange(left.get(entity_id), came.get(entity_id)) for entity_id in came.keys() | left.keys()
+    }
     differing = {entity_id: row for entity_id, row in rows.items() if row.was != row.now}
-    return Differences(differing, frozenset(opened))
+    return TreeDiff(differing, frozenset(opened))
 
 
 def _tries(entity: Entity) -> int | None:
@@ -64,7 +66,7 @@ def _unread(entity: Entity) -> bool:
 
 
 def _paired(
-    old: tuple[Entity, ...], new: tuple[Entity, ...], came: dict[str, Standing], left: dict[str, Standing]
+    old: tuple[Entity, ...], new: tuple[Entity, ...], came: dict[str, EntityState], left: dict[str, EntityState]
 ) -> list[tuple[Entity, Entity]]:
     """The rows that both have; the others, with all below them, go to those that came or left."""
     if [row.id for row in old] == [row.id for row in new]:
@@ -76,8 +78,8 @@ def _paired(
     return [(row, theirs[row.id]) for row in old if row.id in theirs]
 
 
-def _standings(rows: Iterable[Entity]) -> Iterator[tuple[str, Standing]]:
+def _standings(rows: Iterable[Entity]) -> Iterator[tuple[str, EntityState]]:
     for row in rows:
         for entity in row.flattened():
             if _is_known(entity):
-                yield entity.id, standing(entity)
+                yield entity.id, entity_state(entity)

@@ -43,7 +43,7 @@ _ISOLATE, _END = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
 
 
 @dataclass(frozen=True, slots=True)
-class Unusual:
+class ConfusableCharacter:
     """A character that may pass for another: itself, its code point, and its name."""
 
     character: str
@@ -68,19 +68,19 @@ def display_id(text: str) -> str:
     return _STRICT.sub(_mark, text)
 
 
-def turns(text: str) -> bool:
+def contains_right_to_left(text: str) -> bool:
     """Return whether a text is, in part, written from right to left, so that it must be isolated from what follows."""
     return not text.isascii() and _RIGHT_TO_LEFT.search(text) is not None
 
 
-def isolated(text: str) -> str:
+def display_isolated(text: str) -> str:
     """Return a text for a place that takes no markup: shown, and what is from right to left in it isolated."""
-    return isolating(display_text(text))
+    return isolate_right_to_left(display_text(text))
 
 
-def isolating(shown: str) -> str:
+def isolate_right_to_left(shown: str) -> str:
     """Return what is shown already; a number behind a name from right to left does not change places with it."""
-    return _RIGHT_TO_LEFT_RUN.sub(rf"{_ISOLATE}\g<0>{_END}", shown) if turns(shown) else shown
+    return _RIGHT_TO_LEFT_RUN.sub(rf"{_ISOLATE}\g<0>{_END}", shown) if contains_right_to_left(shown) else shown
 
 
 def escape_hidden(json_text: str) -> str:
@@ -88,11 +88,13 @@ def escape_hidden(json_text: str) -> str:
     return _ANY_HIDDEN.sub(lambda found: json.dumps(found[0])[1:-1], json_text)
 
 
-def unusual(text: str) -> tuple[Unusual, ...]:
+def confusable_characters(text: str) -> tuple[ConfusableCharacter, ...]:
     """Return the visible characters of a text that may pass for others: all but ASCII and the letters of Latin-1."""
     seen = _ANY_HIDDEN.sub("", "".join(text.split()))
     found = dict.fromkeys(char for char in seen if char > "\x7f" and not "\xc0" <= char <= "\xff")
-    return tuple(Unusual(char, _code(char), unicodedata.name(char, "without a name").lower()) for char in found)
+    return tuple(
+        ConfusableCharacter(char, _code(char), unicodedata.name(char, "without a name").lower()) for char in found
+    )
 
 
 def _mark(found: re.Match[str]) -> str:

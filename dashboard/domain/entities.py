@@ -14,17 +14,17 @@ from dashboard.domain.history import History
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem, ProblemCode
-from dashboard.domain.texts import cut, cut_details
+from dashboard.domain.texts import truncate, truncate_details
 
 if TYPE_CHECKING:
     # A summary of entities: it is made from what is declared here.
-    from dashboard.domain.parts import Parts
+    from dashboard.domain.parts import PartsSummary
 
 
 # Stand for the words of a failure that cannot be read. They are no causes: different failures share them.
-ENCRYPTED = "This failure is encrypted and can be read only with its owner's codec."
-UNREADABLE = "This failure could not be decoded."
-NO_CAUSES = frozenset({ENCRYPTED, UNREADABLE})
+ENCRYPTED_FAILURE = "This failure is encrypted and can be read only with its owner's codec."
+UNREADABLE_FAILURE = "This failure could not be decoded."
+PLACEHOLDER_MESSAGES = frozenset({ENCRYPTED_FAILURE, UNREADABLE_FAILURE})
 
 # Activity ids that an SDK makes where the workflow names none: a number, or a UUID.
 _MADE = re.compile(r"[0-9]+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -47,7 +47,7 @@ class Failure:
     @property
     def line(self) -> str:
         """Type and message, without the causes."""
-        if self.message in NO_CAUSES:
+        if self.message in PLACEHOLDER_MESSAGES:
             return self.message
         return f"{self.type}: {self.message}" if self.type and self.message else self.type or self.message
 
@@ -55,7 +55,7 @@ class Failure:
     def brief(self) -> "Failure":
         """The same with no message longer than a row has room for."""
         causes = tuple(cause.brief for cause in self.causes)
-        return Failure(self.type, cut(self.message), causes, self.kind, self.by)
+        return Failure(self.type, truncate(self.message), causes, self.kind, self.by)
 
     @property
     def root_cause(self) -> "Failure":
@@ -122,14 +122,14 @@ class Attempt:
         """What is at the bottom of the last failure, as far as a row has room for it."""
         if self.last_failure is None:
             return None
-        line = cut(self.last_failure.root_cause.line)
+        line = truncate(self.last_failure.root_cause.line)
         return f"Workflow code is failing: {line}" if self.kind is AttemptKind.WORKFLOW_TASK else line
 
     @property
     def brief(self) -> "Attempt":
         """The same with no text longer than a row has room for."""
         failure = self.last_failure and self.last_failure.brief
-        return replace(self, last_failure=failure, heartbeat=cut(self.heartbeat) if self.heartbeat else None)
+        return replace(self, last_failure=failure, heartbeat=truncate(self.heartbeat) if self.heartbeat else None)
 
     @property
     def severity(self) -> tuple[bool, bool, bool, bool, bool, int]:
@@ -282,9 +282,9 @@ class Entity:
         return found
 
 
-def brief_entity(entity: Entity) -> Entity:
+def truncate_entity(entity: Entity) -> Entity:
     """An entity with no text of its own longer than a row has room for; the same where none is."""
-    error, details = entity.error and cut(entity.error), cut_details(entity.details)
+    error, details = entity.error and truncate(entity.error), truncate_details(entity.details)
     if error == entity.error and details == entity.details:
         return entity
     return replace(entity, error=error, details=details)
@@ -310,7 +310,7 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Pollers:
+class WorkerPollers:
     """The workers that polled a task queue lately: their versions, empty for one that has none, and the latest poll.
 
     `current` is the version that takes the tasks of workflows that are bound to none; empty for workers without one.
@@ -370,7 +370,7 @@ class Execution:
     gaps: tuple[Problem, ...] = ()
     # Comes and goes with each task: it makes no other execution.
     task_since: datetime | None = field(default=None, compare=False, repr=False)
-    pollers: Pollers | None = None
+    pollers: WorkerPollers | None = None
     described_at: datetime | None = field(default=None, compare=False)
     version: str = ""
     root_run_id: str = ""
@@ -395,7 +395,7 @@ class Execution:
         return due if due is not None and due > now and not self.status.closed else None
 
 
-def joined(execution: Execution, older: Iterable[Execution]) -> tuple[Execution, ...]:
+def continued_runs(execution: Execution, older: Iterable[Execution]) -> tuple[Execution, ...]:
     """Return those of the `older` runs of its id, newest first, that ended by continuing as this one, step by step."""
     found: list[Execution] = []
     latest = execution
@@ -438,7 +438,7 @@ class Runs:
         A run that was tried again, that its schedule began, or that was reset, continues none.
         """
         older = [run for run in self.executions if run.started_at < execution.started_at]
-        return (execution, *joined(execution, older))
+        return (execution, *continued_runs(execution, older))
 
     def first_of(self, execution: Execution) -> Execution:
         """Return the first of the runs that continue one another up to this one."""
@@ -446,7 +446,7 @@ class Runs:
 
 
 @dataclass(frozen=True, slots=True)
-class Levels:
+class LevelCoverage:
     """How far a release was read that is too large for one answer and tells its entities one at a time.
 
     `opened` are the ids whose rows were to be read, with those above and below them. `unplaced` are those of them that
@@ -485,9 +485,9 @@ class Release:
     also_pending: tuple[Attempt, ...] = ()
     other_runs: tuple[ChildRun, ...] = ()
     runs: Runs = field(default_factory=Runs)
-    levels: Levels | None = None
+    levels: LevelCoverage | None = None
     history: History | None = None
-    parts: "Parts | None" = None
+    parts: "PartsSummary | None" = None
     stuck: Stuck | None = None
     left_running: int = 0
     scheduled_for: datetime | None = None

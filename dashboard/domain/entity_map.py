@@ -8,12 +8,12 @@ from typing import TypeVar
 
 from dashboard.domain.entities import Entity
 from dashboard.domain.ids import EntityType, MalformedId, parse_entity_id
-from dashboard.domain.phases import Phase, phase_of, plain_word
+from dashboard.domain.phases import Phase, normalise_state, phase_of
 
 T = TypeVar("T")
 
-TYPES_BELOW = tuple(entity_type for entity_type in EntityType if entity_type is not EntityType.RELEASE)
-TABLES = ("workflow_types", "id_prefixes", "states")
+CHILD_ENTITY_TYPES = tuple(entity_type for entity_type in EntityType if entity_type is not EntityType.RELEASE)
+ENTITY_MAP_TABLES = ("workflow_types", "id_prefixes", "states")
 
 
 class EntityMapError(ValueError):
@@ -38,7 +38,7 @@ class EntityMap:
 
     def phase_of(self, entity_type: EntityType, word: str) -> Phase:
         """The phase of a rollout's own word: this map's words first, those of one type before those of all."""
-        plain = plain_word(word)
+        plain = normalise_state(word)
         for words in (self.words.get(entity_type, {}), self.words.get(None, {})):
             if plain in words:
                 return words[plain]
@@ -91,7 +91,9 @@ def read_entity_map(path: Path) -> EntityMap:
         raise EntityMapError(f"the file cannot be read ({exc.strerror})") from exc
     except ValueError as exc:
         raise EntityMapError(f"the file is not TOML: {exc}") from exc
-    faults = [f"{key}: no such table; takes {', '.join(TABLES)}" for key in tables if key not in TABLES]
+    faults = [
+        f"{key}: no such table; takes {', '.join(ENTITY_MAP_TABLES)}" for key in tables if key not in ENTITY_MAP_TABLES
+    ]
     types = _collect(faults, _entries(tables, "workflow_types", _below))
     prefixes = _collect(faults, _entries(tables, "id_prefixes", _below))
     words = _words(tables.get("states", {}), faults)
@@ -120,12 +122,12 @@ def _entries(tables: Mapping[str, object], name: str, read: Callable[[object], T
         yield "", None, f"{name}: got {table!r}, takes a table"
         return
     for key, value in table.items():
-        takes = f"takes one of {', '.join(TYPES_BELOW)}"
+        takes = f"takes one of {', '.join(CHILD_ENTITY_TYPES)}"
         yield key, read(value) if key else None, f"{name}.{key or repr(key)}: got {value!r}, {takes}"
 
 
 def _below(value: object) -> EntityType | None:
-    return next((entity_type for entity_type in TYPES_BELOW if entity_type == value), None)
+    return next((entity_type for entity_type in CHILD_ENTITY_TYPES if entity_type == value), None)
 
 
 def _words(table: object, faults: list[str]) -> dict[EntityType | None, dict[str, Phase]]:
@@ -153,7 +155,7 @@ def _phase_words(name: str, table: object) -> _Found[Phase]:
         if not isinstance(listed, list) or not all(isinstance(word, str) and word.strip() for word in listed):
             yield "", None, f"{name}.{key}: got {listed!r}, takes a list of words"
             continue
-        for word in map(plain_word, listed):
+        for word in map(normalise_state, listed):
             if seen.setdefault(word, key) != key:
                 yield "", None, f"{name}.{key}: got {word!r}, which stands under {seen[word]} already"
             yield word, Phase(key), ""

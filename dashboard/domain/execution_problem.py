@@ -9,22 +9,22 @@ _MEANWHILE = (
 )
 
 
-def problem_of(execution: Execution) -> Problem | None:
+def execution_problem_of(execution: Execution) -> Problem | None:
     """The first thing to say of it; None for an execution like any other."""
     if execution.status is Status.PAUSED:
-        return paused(execution.pause)
+        return paused_problem(execution.pause)
     if execution.status_code is not None:
         text = f"Temporal reports a status that this dashboard does not support (code {execution.status_code})."
         return Problem(ProblemCode.UNKNOWN_STATUS, text)
     return execution.gaps[0] if execution.gaps else None
 
 
-def paused(pause: Pause | None) -> Problem:
+def paused_problem(pause: Pause | None) -> Problem:
     """Who paused it in Temporal, why and since when, and what follows from that."""
     return Problem(ProblemCode.PAUSED, f"It is {_by_whom(pause or Pause())}.{_MEANWHILE}")
 
 
-def paused_briefly(problem: Problem) -> str:
+def short_paused_text(problem: Problem) -> str:
     """Who paused it, without what follows from that: where there is room for one sentence."""
     return problem.message.removesuffix(_MEANWHILE)
 

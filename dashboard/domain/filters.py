@@ -13,11 +13,11 @@ from dashboard.domain.truth import phase_of_status
 
 # How many releases a page has if nothing else is asked for, and how far into the list pages are found by number: one
 # visibility call carries at most so many.
-PAGE_SIZE = 20
-REACH = 1_000
-PREFIX = RELEASE_PREFIX
+LIST_PAGE_SIZE = 20
+MAX_OFFSET = 1_000
+ID_PREFIX = RELEASE_PREFIX
 # What the status of an execution tells. The other phases are words of the rollout, which no store can look for.
-TOLD_BY_STATUS = (
+STATUS_PHASES = (
     Phase.RUNNING,
     Phase.PAUSED,
     Phase.SUCCEEDED,
@@ -27,10 +27,10 @@ TOLD_BY_STATUS = (
     Phase.TIMED_OUT,
 )
 RELEASE_STATUSES = tuple(status for status in Status if status is not Status.CONTINUED_AS_NEW)
-FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+EARLIEST_TIME, LATEST_TIME = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 # So long ago.
-AGO = re.compile(r"([0-9]{1,4})([mhdw])")
+RELATIVE_TIME = re.compile(r"([0-9]{1,4})([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -44,7 +44,7 @@ class MalformedFilter(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class TimeBound:
     """A time, or how long ago; `text` is how it was asked for."""
 
     text: str
@@ -66,15 +66,15 @@ class ReleaseFilter:
 
     q: str = ""
     phases: tuple[Phase, ...] = ()
-    since: Moment | None = None
-    until: Moment | None = None
+    since: TimeBound | None = None
+    until: TimeBound | None = None
     ids: tuple[str, ...] | None = None
     ended_within: timedelta | None = None
 
     @classmethod
     def parse(cls, q: str, phases: Iterable[str], since: str, until: str) -> "ReleaseFilter":
         """Read what a person or a script has asked for; raises MalformedFilter."""
-        return cls(_search_text(q), _phases(phases), read_moment("since", since), read_moment("until", until))
+        return cls(_search_text(q), _phases(phases), parse_time_bound("since", since), parse_time_bound("until", until))
 
     @property
     def statuses(self) -> tuple[Status, ...]:
@@ -90,7 +90,7 @@ class ReleaseFilter:
         Capital letters count as small ones in ASCII, as they do in the SQLite store. Other stores tell them apart.
         """
         text, known = _folded(self.q), _folded(workflow_id)
-        return (known if is_whole(text) else known.removeprefix(PREFIX)).startswith(text)
+        return (known if is_full_prefix(text) else known.removeprefix(ID_PREFIX)).startswith(text)
 
     def total_of(self, counts: Mapping[Status, int]) -> int:
         """How many of those counted have one of the phases."""
@@ -108,13 +108,13 @@ class Cursor:
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
+class PageRequest:
     """One page of a filtered list: by its number, or by a cursor, however deep that is.
 
     With `lately`, those that ended lately are asked for as well, wherever they stand in the list.
     """
 
-    page_size: int = PAGE_SIZE
+    page_size: int = LIST_PAGE_SIZE
     page: int = 1
     filter: ReleaseFilter = field(default_factory=ReleaseFilter)
     cursor: Cursor | None = None
@@ -126,9 +126,9 @@ class Slice:
         return self.cursor.offset if self.cursor else (self.page - 1) * self.page_size
 
 
-def is_whole(text: str) -> bool:
+def is_full_prefix(text: str) -> bool:
     """Whether a search text is the beginning of a whole id, and not of what follows `release:`."""
-    return _folded(text).startswith(PREFIX)
+    return _folded(text).startswith(ID_PREFIX)
 
 
 def _search_text(text: str) -> str:
@@ -142,10 +142,10 @@ def _search_text(text: str) -> str:
 
 def _phases(texts: Iterable[str]) -> tuple[Phase, ...]:
     asked = [word.strip() for text in texts for word in text.split(",") if word.strip()]
-    wrong = next((word for word in asked if word not in TOLD_BY_STATUS), None)
+    wrong = next((word for word in asked if word not in STATUS_PHASES), None)
     if wrong is None:
-        return tuple(phase for phase in TOLD_BY_STATUS if phase in asked)
-    takes = f"must be one of {', '.join(TOLD_BY_STATUS)}"
+        return tuple(phase for phase in STATUS_PHASES if phase in asked)
+    takes = f"must be one of {', '.join(STATUS_PHASES)}"
     if wrong in Phase.__members__.values():
         raise MalformedFilter(
             "phase", f"{takes}. Temporal cannot search for {wrong}: only the rollout itself reports it"
@@ -153,22 +153,22 @@ def _phases(texts: Iterable[str]) -> tuple[Phase, ...]:
     raise MalformedFilter("phase", takes)
 
 
-def read_moment(name: str, text: str) -> Moment | None:
+def parse_time_bound(name: str, text: str) -> TimeBound | None:
     """Read when somebody means, if they say so; raises MalformedFilter, which names the parameter."""
     text = text.strip()
     if not text:
         return None
-    ago = AGO.fullmatch(text)
+    ago = RELATIVE_TIME.fullmatch(text)
     if ago:
-        return Moment(text, timedelta(**{_UNITS[ago[2]]: int(ago[1])}))
+        return TimeBound(text, timedelta(**{_UNITS[ago[2]]: int(ago[1])}))
     try:
         given = datetime.fromisoformat(text)
         given = given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
     except (ValueError, OverflowError) as exc:
         raise _not_a_moment(name) from exc
-    if not FIRST <= given < LAST:
+    if not EARLIEST_TIME <= given < LATEST_TIME:
         raise _not_a_moment(name)
-    return Moment(given.isoformat().replace("+00:00", "Z"), given)
+    return TimeBound(given.isoformat().replace("+00:00", "Z"), given)
 
 
 def _not_a_moment(name: str) -> MalformedFilter:

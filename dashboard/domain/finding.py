@@ -12,14 +12,14 @@ from dashboard.domain.ids import EntityType
 from dashboard.domain.problems import Problem
 
 # Names that are given back of those that are found.
-MOST = 20
+MAX_SEARCH_RESULTS = 20
 
-Entry = tuple[str, str, Entity, tuple[str, ...]]
+NameEntry = tuple[str, str, Entity, tuple[str, ...]]
 """What a row is found by: its own texts and those above it, folded; the row, and the names above it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Name:
+class NameMatch:
     """An entity by its name, and where it stands: in which release, and the names from there down to it."""
 
     id: str
@@ -32,7 +32,7 @@ class Name:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchResults:
     """What was found for a text.
 
     `listed` are the releases whose ids begin with it, as Temporal lists them, in all `total`; or `unlisted` says why it
@@ -42,14 +42,14 @@ class Found:
 
     listed: tuple[Release, ...]
     total: int
-    recalled: tuple[Name, ...]
-    entities: tuple[Name, ...]
+    recalled: tuple[NameMatch, ...]
+    entities: tuple[NameMatch, ...]
     matching: int
     looked_in: int
     unlisted: Problem | None = None
 
 
-class Wanted:
+class SearchTerms:
     """A text that is looked for. Of several words, each has to be there, and one of them in the row's own texts."""
 
     def __init__(self, text: str) -> None:
@@ -57,7 +57,7 @@ class Wanted:
         self._whole = " ".join(self.words)
         self._word = re.compile(rf"(?<![^\W_]){re.escape(self._whole)}")
 
-    def picked(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+    def picked(self, entries: Iterable[NameEntry]) -> Iterator[NameEntry]:
         """The rows that are found, by their own texts and those above them."""
         whole, words = self._whole, self.words
         if len(words) == 1:
@@ -84,7 +84,7 @@ class Wanted:
         return next((at for at, test in enumerate(self.ranks) if test(own)), len(self.ranks))
 
 
-class Names:
+class NameIndex:
     """The names in one tree, listed when somebody first looks for one and kept for as long as the tree."""
 
     def __init__(self, release_id: str, root: Entity) -> None:
@@ -92,51 +92,51 @@ class Names:
         self.root = root
 
     @cached_property
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[NameEntry, ...]:
         """What every row below the release is found by, parents first."""
-        found: list[Entry] = []
+        found: list[NameEntry] = []
         place: tuple[str, ...] = (self.root.name,)
         waiting = [(place, _folded(place), self.root.children)]
         for place, above, rows in waiting:
             for row in rows:
-                found.append((own_texts(row), above, row, place))
+                found.append((searchable_texts(row), above, row, place))
                 if row.children:
                     inner = (*place, row.name)
                     waiting.append((inner, _folded(inner), row.children))
         return tuple(found)
 
-    def name(self, entry: Entry) -> Name:
+    def name(self, entry: NameEntry) -> NameMatch:
         """The name of a row."""
         _, _, row, place = entry
-        return Name(row.id, row.type, row.name, row.version, self.release_id, place, row.version_runs)
+        return NameMatch(row.id, row.type, row.name, row.version, self.release_id, place, row.version_runs)
 
 
-def find_entities(wanted: Wanted, trees: Iterable[Names]) -> tuple[tuple[Name, ...], int]:
+def search_entities(wanted: SearchTerms, trees: Iterable[NameIndex]) -> tuple[tuple[NameMatch, ...], int]:
     """The best names in these trees, those of the first tree first, and how many there are."""
     picked = [(tree, entry) for tree in trees for entry in wanted.picked(tree.entries)] if wanted.words else []
     return tuple(tree.name(entry) for tree, entry in _best(wanted, picked)), len(picked)
 
 
-def _best(wanted: Wanted, picked: Sequence[tuple[Names, Entry]]) -> Iterator[tuple[Names, Entry]]:
+def _best(wanted: SearchTerms, picked: Sequence[tuple[NameIndex, NameEntry]]) -> Iterator[tuple[NameIndex, NameEntry]]:
     """As many as are given back. A rank is asked for only while the ones before it leave room."""
     taken: set[int] = set()
     for test in (*wanted.ranks, bool):
         fits = (at for at, (_, entry) in enumerate(picked) if at not in taken and test(entry[0]))
-        for at in list(islice(fits, MOST - len(taken))):
+        for at in list(islice(fits, MAX_SEARCH_RESULTS - len(taken))):
             taken.add(at)
             yield picked[at]
 
 
-def find_releases(wanted: Wanted, known: Iterable[Entity]) -> tuple[Name, ...]:
+def search_releases(wanted: SearchTerms, known: Iterable[Entity]) -> tuple[NameMatch, ...]:
     """The best of releases that are known, each once."""
     roots = {root.id: root for root in known}
-    texts = {root.id: own_texts(root) for root in roots.values()}
+    texts = {root.id: searchable_texts(root) for root in roots.values()}
     fits = [root for root in roots.values() if wanted.words and all(word in texts[root.id] for word in wanted.words)]
-    best = nsmallest(MOST, fits, key=lambda root: wanted.rank(texts[root.id]))
-    return tuple(Name(root.id, root.type, root.name, root.version, root.id, ()) for root in best)
+    best = nsmallest(MAX_SEARCH_RESULTS, fits, key=lambda root: wanted.rank(texts[root.id]))
+    return tuple(NameMatch(root.id, root.type, root.name, root.version, root.id, ()) for root in best)
 
 
-def own_texts(row: Entity) -> str:
+def searchable_texts(row: Entity) -> str:
     """What a row is found by itself, each text in a line of its own."""
     return f"\n{row.name}\n{row.id}\n{row.version or ''}\n".casefold()
 

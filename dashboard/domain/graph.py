@@ -13,14 +13,14 @@ from dashboard.domain.ids import EntityType, MalformedId, parse_entity_id
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem, ProblemCode
 
-LEVELS = tuple(EntityType)
-_DEPTH = {entity_type: depth for depth, entity_type in enumerate(LEVELS)}
+ENTITY_LEVELS = tuple(EntityType)
+_DEPTH = {entity_type: depth for depth, entity_type in enumerate(ENTITY_LEVELS)}
 # Rows deeper than this hang beside one another at this depth: no chain of executions is to be deeper than any page.
-MAX_DEPTH = 12
+MAX_TREE_DEPTH = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class ExecutionNode:
     """One execution below a release: its workflow id, its parent's, and its row without children.
 
     `known` is false where nothing tells what the row is an entity of: then it counts as an app, a unit of work.
@@ -51,7 +51,7 @@ class _Branch:
 _Line = tuple[_Branch, ...]
 
 
-def grow(root: Entity, root_id: str, nodes: Sequence[Node], *, limit: int, more: int = 0) -> Entity:
+def build_tree(root: Entity, root_id: str, nodes: Sequence[ExecutionNode], *, limit: int, more: int = 0) -> Entity:
     """The release with these executions below it, in their order.
 
     Whatever the parents say, the tree is finite and each node stands in it once: of several nodes with one id, the
@@ -71,9 +71,9 @@ def grow(root: Entity, root_id: str, nodes: Sequence[Node], *, limit: int, more:
     return _built(top)
 
 
-def _unique(root_id: str, nodes: Sequence[Node]) -> tuple[list[Node], dict[str, Problem]]:
+def _unique(root_id: str, nodes: Sequence[ExecutionNode]) -> tuple[list[ExecutionNode], dict[str, Problem]]:
     """The first node of each id, and what is wrong with those that others contradict."""
-    first: dict[str, Node] = {}
+    first: dict[str, ExecutionNode] = {}
     problems: dict[str, Problem] = {}
     for node in nodes:
         if node.id == root_id:
@@ -85,20 +85,20 @@ def _unique(root_id: str, nodes: Sequence[Node]) -> tuple[list[Node], dict[str, 
     return list(first.values()), problems
 
 
-def _parents_first(root_id: str, nodes: Sequence[Node]) -> list[tuple[Node, str, Problem | None]]:
+def _parents_first(root_id: str, nodes: Sequence[ExecutionNode]) -> list[tuple[ExecutionNode, str, Problem | None]]:
     """The nodes in an order in which a parent comes before its children; what has no way to the root hangs there."""
     by_id = {node.id: node for node in nodes}
-    children: dict[str, list[Node]] = {}
-    loose: list[Node] = []
+    children: dict[str, list[ExecutionNode]] = {}
+    loose: list[ExecutionNode] = []
     for node in nodes:
         if node.parent == root_id or node.parent in by_id:
             children.setdefault(node.parent, []).append(node)
         else:
             loose.append(node)
     placed: set[str] = set()
-    order: list[tuple[Node, str, Problem | None]] = []
+    order: list[tuple[ExecutionNode, str, Problem | None]] = []
 
-    def place(first: Sequence[Node], problem: Problem | None) -> None:
+    def place(first: Sequence[ExecutionNode], problem: Problem | None) -> None:
         waiting = [(node, root_id, problem) for node in reversed(first)]
         while waiting:
             node, parent, why = waiting.pop()
@@ -115,9 +115,9 @@ def _parents_first(root_id: str, nodes: Sequence[Node]) -> list[tuple[Node, str,
     return order
 
 
-def _plant(node: Node, line: _Line, problem: Problem | None, ids: set[str]) -> _Line:
+def _plant(node: ExecutionNode, line: _Line, problem: Problem | None, ids: set[str]) -> _Line:
     """Put a node's row below its parent's, or below the nearest above that may hold it; the line down to it."""
-    row = node.row if node.known else of_unknown_type(node.row)
+    row = node.row if node.known else with_unknown_type(node.row)
     # What nothing tells the kind of may hold all that its parent may.
     level = _DEPTH[row.type] if node.known else line[-1].level
     kept = _holding(line, level)
@@ -138,13 +138,13 @@ def _plant(node: Node, line: _Line, problem: Problem | None, ids: set[str]) -> _
 def _holding(line: _Line, level: int) -> _Line:
     """The line down to the nearest row that may hold one of this level: of its own, or above; a release holds all."""
     parent = line[-1]
-    if parent.level <= level and parent.depth < MAX_DEPTH:
+    if parent.level <= level and parent.depth < MAX_TREE_DEPTH:
         return line
-    may = (at for at in range(len(line) - 1, 0, -1) if line[at].level < level and line[at].depth < MAX_DEPTH)
-    return line[: next(may, 0) + 1]
+    responses = (at for at in range(len(line) - 1, 0, -1) if line[at].level < level and line[at].depth < MAX_TREE_DEPTH)
+    return line[: next(responses, 0) + 1]
 
 
-def of_unknown_type(row: Entity) -> Entity:
+def with_unknown_type(row: Entity) -> Entity:
     """A row of which nothing tells what it is: a unit of work, whose details say that its kind is not known."""
     entity_id = row.id if _proper(row.id) else f"{EntityType.APP}:{row.name}"
     if not _proper(entity_id):
@@ -208,7 +208,7 @@ def _left_out(top: _Branch, shown: int, left_out: int) -> _Branch:
 
 
 def _built(branch: _Branch) -> Entity:
-    # No deeper than MAX_DEPTH.
+    # No deeper than MAX_TREE_DEPTH.
     if not branch.children:
         return branch.row
     children = tuple(_built(child) for child in branch.children)

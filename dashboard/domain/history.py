@@ -10,11 +10,11 @@ from datetime import datetime
 from dashboard.domain.phases import Phase
 
 # Changes of one entity that are remembered.
-MOST_OF_ONE = 50
+MAX_CHANGES_PER_ENTITY = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class EntityState:
     """How an entity stood at a look; `attempt` is that of an activity which had failed before, else None."""
 
     state: str
@@ -24,11 +24,11 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class StateChange:
     """What an entity was and is now; None where it was not, or is no longer, among the rows."""
 
-    was: Standing | None
-    now: Standing | None
+    was: EntityState | None
+    now: EntityState | None
 
     @property
     def tried_again(self) -> bool:
@@ -37,16 +37,16 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ObservedChange:
     """A difference that the look at `seen_at` showed and the one at `after` did not."""
 
     after: datetime
     seen_at: datetime
-    difference: Difference
+    difference: StateChange
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
+class ObservationGap:
     """A time during which nobody looked, or nothing could be read, but perhaps at single moments."""
 
     from_at: datetime
@@ -54,8 +54,8 @@ class Gap:
 
 
 # Shared by all that have none.
-NO_CHANGES: Mapping[str, tuple[Change, ...]] = {}
-NOT_OPENED: Mapping[str, datetime] = {}
+NO_CHANGES: Mapping[str, tuple[ObservedChange, ...]] = {}
+NOTHING_OPENED: Mapping[str, datetime] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +67,10 @@ class History:
     """
 
     since: datetime
-    changes: Mapping[str, tuple[Change, ...]] = field(default_factory=lambda: NO_CHANGES)
+    changes: Mapping[str, tuple[ObservedChange, ...]] = field(default_factory=lambda: NO_CHANGES)
     count: int = 0
-    gaps: tuple[Gap, ...] = ()
-    opened: Mapping[str, datetime] = field(default_factory=lambda: NOT_OPENED)
+    gaps: tuple[ObservationGap, ...] = ()
+    opened: Mapping[str, datetime] = field(default_factory=lambda: NOTHING_OPENED)
     edition: int = 0
 
     def of(self, path: Iterable[str]) -> "EntityHistory":
@@ -81,7 +81,7 @@ class History:
         *above, entity_id = path
         since = max([self.since, *(self.opened[step] for step in above if step in self.opened)])
         changes = tuple(change for change in self.changes.get(entity_id, ()) if change.seen_at > since)
-        if len(changes) >= MOST_OF_ONE:
+        if len(changes) >= MAX_CHANGES_PER_ENTITY:
             since = changes[0].after
         return EntityHistory(since, changes, tuple(gap for gap in self.gaps if gap.to_at > since))
 
@@ -91,5 +91,5 @@ class EntityHistory:
     """What was seen of one entity since `since`, oldest first."""
 
     since: datetime
-    changes: tuple[Change, ...]
-    gaps: tuple[Gap, ...]
+    changes: tuple[ObservedChange, ...]
+    gaps: tuple[ObservationGap, ...]

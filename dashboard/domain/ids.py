@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-MAX_IDENTIFIER = 255
+MAX_IDENTIFIER_LENGTH = 255
 # As Temporal limits workflow ids by default.
 MAX_RELEASE_ID_BYTES = 1_000
 
@@ -46,13 +46,13 @@ class EntityId:
 
 def parse_entity_id(text: str) -> EntityId:
     """Accept any printable identifier without white space, up to 255 characters; raise MalformedId for the rest."""
-    if flaw := flaw_of(text):
+    if flaw := entity_id_error(text):
         raise MalformedId(text, flaw)
     prefix, _, identifier = text.partition(":")
     return EntityId(EntityType(prefix), identifier)
 
 
-def flaw_of(text: str) -> str:
+def entity_id_error(text: str) -> str:
     """Why a text is no entity id, in words for people; empty where it is one. A tree asks this of each of its rows."""
     prefix, colon, identifier = text.partition(":")
     if not colon:
@@ -61,8 +61,8 @@ def flaw_of(text: str) -> str:
         return f"an ID starts with one of {', '.join(EntityType)}, then a colon"
     if not identifier:
         return "the part after the colon is missing"
-    if len(identifier) > MAX_IDENTIFIER:
-        return f"the part after the colon has more than {MAX_IDENTIFIER} characters"
+    if len(identifier) > MAX_IDENTIFIER_LENGTH:
+        return f"the part after the colon has more than {MAX_IDENTIFIER_LENGTH} characters"
     # Of all white space only the blank counts as printable.
     if " " in identifier or not identifier.isprintable():
         return "the part after the colon contains white space or unprintable characters"
@@ -89,4 +89,4 @@ def release_name(release_id: str) -> str:
 
 def is_below_release(text: str) -> bool:
     """Return whether a text has the form of an id of what is below a release, such as `app:payments`."""
-    return not text.startswith(RELEASE_PREFIX) and not flaw_of(text)
+    return not text.startswith(RELEASE_PREFIX) and not entity_id_error(text)

@@ -8,11 +8,11 @@ from dashboard.domain.entities import Release, ReleaseList
 from dashboard.domain.overview import overview
 
 # How many of those that have ended are named where nothing is under way.
-NAMED_ENDS = 3
+MAX_NAMED_ENDED = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Turns:
+class KioskRotation:
     """The releases that are shown in turn, in this order: as on the cards above the list.
 
     `ended` are the last that have ended. `looked_at` releases were looked at, which is `whole` if no other can be one
@@ -29,16 +29,16 @@ class Turns:
         return next((place for place, release in enumerate(self.releases) if release.id == release_id), 0)
 
 
-def turns(found: ReleaseList, as_of: datetime) -> Turns:
+def kiosk_rotation(found: ReleaseList, as_of: datetime) -> KioskRotation:
     """Of the first page of a list, which has what runs before what has ended, latest end first."""
     seen = overview(found, as_of)
     wanted = {release.id: release for release in (*seen.needy, *seen.waiting, *seen.still, *seen.moving)}
     ended = _named_once(release for release in found.releases if release.execution.status.closed)
-    return Turns(tuple(wanted.values()), ended, seen.listed, seen.open_whole and seen.ended_whole)
+    return KioskRotation(tuple(wanted.values()), ended, seen.listed, seen.open_whole and seen.ended_whole)
 
 
 def _named_once(ended: Iterable[Release]) -> tuple[Release, ...]:
     newest: dict[str, Release] = {}
     for release in ended:
         newest.setdefault(release.id, release)
-    return tuple(newest.values())[:NAMED_ENDS]
+    return tuple(newest.values())[:MAX_NAMED_ENDED]

@@ -22,7 +22,7 @@ _BETWEEN = "-_./:@"
 _NOT_REACHED = frozenset({Phase.FAILED, Phase.TIMED_OUT, Phase.CANCELLED, Phase.TERMINATED})
 
 
-class Only(StrEnum):
+class CellFilter(StrEnum):
     """Which cells are looked for; all if none of these."""
 
     DIFFERING = "differing"
@@ -30,7 +30,7 @@ class Only(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class MatrixColumn:
     """A cluster; or a wave of which no cluster is known, so that it is not left out.
 
     `loose` are the rows of a wave, or of the release itself, that are in no cluster: they have a column of their own.
@@ -67,7 +67,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class MatrixRow:
     """An app wherever it stands: `cells` by the numbers of columns.
 
     `majority` is the version that runs in most of its cells, whatever may run where that is not known: a deployment
@@ -111,8 +111,8 @@ class Line:
 class Matrix:
     """All lines and columns, both in the order of the rollout."""
 
-    columns: tuple[Column, ...]
-    lines: tuple[Line, ...]
+    columns: tuple[MatrixColumn, ...]
+    lines: tuple[MatrixRow, ...]
 
     @property
     def cells(self) -> int:
@@ -127,7 +127,7 @@ class Matrix:
     @property
     def broken(self) -> int:
         """How many of them failed, timed out or are being tried again."""
-        return sum(is_broken(cell) for line in self.lines for cell in line.cells.values())
+        return sum(is_broken_cell(cell) for line in self.lines for cell in line.cells.values())
 
 
 @dataclass(slots=True)
@@ -137,7 +137,7 @@ class _Draft:
     name: str
     cells: dict[int, Entity] = field(default_factory=dict)
 
-    def done(self) -> Line:
+    def done(self) -> MatrixRow:
         """The line with the versions that it is compared by."""
         told = [cell for cell in self.cells.values() if cell.version is not None]
         runs = Counter(cell.version for cell in told if cell.version_runs).most_common(2)
@@ -146,7 +146,7 @@ class _Draft:
         leading, most = runs[0] if runs else (None, 0)
         known = most > sum(not cell.version_runs for cell in told)
         tied = known and len(runs) > 1 and runs[1][1] == most
-        return Line(
+        return MatrixRow(
             self.name, self.cells, leading if known else None, tied, leading, planned[0][0] if planned else None
         )
 
@@ -162,9 +162,9 @@ class _Drafts:
         self._groups: dict[tuple[str, str], list[_Draft]] = {}
         self._met: Counter[tuple[int, int]] = Counter()
 
-    def put(self, column: Column, app: Entity) -> None:
+    def put(self, column: MatrixColumn, app: Entity) -> None:
         """Put an app into the first line that is its own and has nothing in this column yet."""
-        name = plain_name(app, column)
+        name = app_name_without_cluster(app, column)
         keys = [("id", app.id), ("name", name)] if app.id else [("name", name)]
         group = next((self._groups[key] for key in keys if key in self._groups), [])
         for key in keys:
@@ -177,9 +177,9 @@ class _Drafts:
         self._met[place] += 1
 
 
-def matrix_of(root: Entity) -> Matrix:
+def build_matrix(root: Entity) -> Matrix:
     """The matrix of a release: every app of the tree stands in exactly one cell."""
-    columns = tuple(Column(number, *place) for number, place in enumerate(_places(root)))
+    columns = tuple(MatrixColumn(number, *place) for number, place in enumerate(_places(root)))
     drafts = _Drafts()
     for column in columns:
         for row in column.cluster.walk() if column.cluster else column.rows():
@@ -205,7 +205,7 @@ def _places(above: Entity) -> Iterator[tuple[Entity, Entity | None, tuple[Entity
         yield above, None, tuple(loose)
 
 
-def plain_name(app: Entity, column: Column) -> str:
+def app_name_without_cluster(app: Entity, column: MatrixColumn) -> str:
     """The name of an app without that of its cluster at the end."""
     cluster = column.entity
     for ending in (cluster.name, cluster.id.partition(":")[2]):
@@ -215,7 +215,7 @@ def plain_name(app: Entity, column: Column) -> str:
     return app.name
 
 
-def narrowed(matrix: Matrix, q: str = "", only: Only | None = None) -> Matrix:
+def filter_matrix(matrix: Matrix, q: str = "", only: CellFilter | None = None) -> Matrix:
     """The lines and columns that have a cell which is looked for, with all of their cells that are left.
 
     Text is looked for in the names of app, cluster and wave, and in versions. Majorities stay those of the whole.
@@ -224,7 +224,7 @@ def narrowed(matrix: Matrix, q: str = "", only: Only | None = None) -> Matrix:
         return matrix
     text = q.strip().casefold()
     places = {column.number: f"{column.wave.name}\n{column.entity.name}".casefold() for column in matrix.columns}
-    kept: list[Line] = []
+    kept: list[MatrixRow] = []
     numbers: set[int] = set()
     for line in matrix.lines:
         name = line.name.casefold()
@@ -239,13 +239,13 @@ def narrowed(matrix: Matrix, q: str = "", only: Only | None = None) -> Matrix:
     return Matrix(tuple(column for column in matrix.columns if column.number in numbers), tuple(kept))
 
 
-def _is(only: Only | None, line: Line, cell: Entity) -> bool:
+def _is(only: CellFilter | None, line: MatrixRow, cell: Entity) -> bool:
     if only is None:
         return True
-    return line.differs(cell) if only is Only.DIFFERING else is_broken(cell)
+    return line.differs(cell) if only is CellFilter.DIFFERING else is_broken_cell(cell)
 
 
-def is_broken(cell: Entity) -> bool:
+def is_broken_cell(cell: Entity) -> bool:
     """Whether an app failed, timed out or is being tried again."""
     return cell.phase.broken or (cell.attempt is not None and cell.attempt.retrying)
 

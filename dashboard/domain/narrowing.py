@@ -11,7 +11,7 @@ _LEVELS = {entity_type: level for level, entity_type in enumerate(EntityType, st
 
 
 @dataclass(frozen=True, slots=True)
-class Narrowing:
+class TreeFilter:
     """What of a tree is wanted: `depth` levels from the release (1) down to the apps (5), and rows that match.
 
     A row matches that is in one of these `phases`, has the `text` in its name, id or version, whatever its capital
@@ -26,7 +26,7 @@ class Narrowing:
     @property
     def everything(self) -> bool:
         """Whether nothing is left out."""
-        return self == EVERYTHING
+        return self == NO_TREE_FILTER
 
     @property
     def picks(self) -> bool:
@@ -64,4 +64,4 @@ class Narrowing:
         return any(text in said.casefold() for said in (row.name, row.id, row.version or ""))
 
 
-EVERYTHING = Narrowing()
+NO_TREE_FILTER = TreeFilter()

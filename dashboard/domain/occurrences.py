@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from dashboard.domain.entities import Occurrence
-from dashboard.domain.order import badness
+from dashboard.domain.order import severity_rank
 
 
-def current_of(newest_first: Sequence[Occurrence]) -> tuple[Occurrence, ...]:
+def current_occurrences(newest_first: Sequence[Occurrence]) -> tuple[Occurrence, ...]:
     """Return the occurrences that say how the entity is now, the worst first.
 
     Those are the newest runs of the releases that are open, and of the newest release that has the entity at all. What
@@ -18,10 +18,10 @@ def current_of(newest_first: Sequence[Occurrence]) -> tuple[Occurrence, ...]:
         runs.setdefault(occurrence.release.workflow_id, occurrence)
     newest = next(iter(runs.values()), None)
     current = [each for each in runs.values() if each is newest or not each.release.status.closed]
-    return tuple(sorted(current, key=lambda each: badness(each.entity)))
+    return tuple(sorted(current, key=lambda each: severity_rank(each.entity)))
 
 
-def running_of(newest_first: Sequence[Occurrence]) -> Occurrence | None:
+def running_occurrence(newest_first: Sequence[Occurrence]) -> Occurrence | None:
     """Return the occurrence whose deployment was the latest to succeed: its version runs, as far as is known."""
     return max((each for each in newest_first if each.entity.version_runs), key=_deployed_at, default=None)
 

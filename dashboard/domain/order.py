@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from dashboard.domain.entities import Entity
 from dashboard.domain.phases import Phase
-from dashboard.domain.rollup import tally_apps
+from dashboard.domain.rollup import count_app_phases
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 # No whole number in a name has more digits that matter, and Python refuses to read some that have thousands.
@@ -25,7 +25,7 @@ _WORST_FIRST = (
 _RANKS = {phase: rank for rank, phase in enumerate(_WORST_FIRST, start=2)}
 
 
-class Order(StrEnum):
+class SortOrder(StrEnum):
     """An order that can be asked for. Rows between which it makes no difference stay as the rollout has them."""
 
     ROLLOUT = ""
@@ -42,11 +42,11 @@ class Order(StrEnum):
         return numbered
 
 
-def badness(row: Entity) -> int:
+def severity_rank(row: Entity) -> int:
     """Rank a row, the worst lowest: broken itself, something broken or tried again in it, then by phase."""
     if row.phase.broken:
         return 0
-    return 1 if tally_apps(row).troubled else _RANKS[row.phase]
+    return 1 if count_app_phases(row).troubled else _RANKS[row.phase]
 
 
 def _named(row: Entity) -> list[str | int]:
@@ -60,8 +60,8 @@ def _age(row: Entity) -> float:
     return -max(one.updated_at or _NEVER for one in row.flattened()).timestamp()
 
 
-_KEYS: dict[Order, Callable[[Entity], "float | list[str | int]"]] = {
-    Order.WORST: badness,
-    Order.NAME: _named,
-    Order.CHANGED: _age,
+_KEYS: dict[SortOrder, Callable[[Entity], "float | list[str | int]"]] = {
+    SortOrder.WORST: severity_rank,
+    SortOrder.NAME: _named,
+    SortOrder.CHANGED: _age,
 }

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dashboard.domain.entities import Release, ReleaseList
-from dashboard.domain.overall import Overall, overall
+from dashboard.domain.overall import OverallState, overall_state
 from dashboard.domain.phases import Phase
 
 # What has ended longer ago is history.
-LATELY = timedelta(hours=24)
+RECENTLY_ENDED_WINDOW = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,10 @@ def overview(found: ReleaseList, as_of: datetime) -> Overview:
     What ended lately is counted wherever it stands in the list, as far as it was asked for.
     """
     # Whole minutes, so that it says the same for a while.
-    since = (as_of - LATELY).replace(second=0, microsecond=0)
+    since = (as_of - RECENTLY_ENDED_WINDOW).replace(second=0, microsecond=0)
     rows = (*found.releases, *found.also)
     whole = found.next is None and len(found.releases) >= found.total
-    newest = [(release, overall(release)) for release in _newest(rows)]
+    newest = [(release, overall_state(release)) for release in _newest(rows)]
     unended = [(release, seen) for release, seen in newest if not release.execution.status.closed]
     ended = [release for release in rows if _ended_since(release, since)]
     return Overview(
@@ -58,12 +58,12 @@ def overview(found: ReleaseList, as_of: datetime) -> Overview:
         moving=tuple(release for release, seen in unended if _moves(release, seen)),
         scheduled=tuple(sorted((release for release, _ in unended if release.scheduled_for), key=_due)),
         since=since,
-        ended=Counter(overall(release).phase for release in ended),
+        ended=Counter(overall_state(release).phase for release in ended),
         ended_whole=whole or found.also_whole or any(_ended_before(release, since) for release in found.releases),
     )
 
 
-def _waits(seen: Overall) -> bool:
+def _waits(seen: OverallState) -> bool:
     return seen.phase is Phase.PAUSED
 
 
@@ -91,7 +91,7 @@ def _matters(release: Release, since: datetime) -> bool:
     return not release.execution.status.closed or _ended_since(release, since)
 
 
-def _moves(release: Release, seen: Overall) -> bool:
+def _moves(release: Release, seen: OverallState) -> bool:
     return not (seen.attention or _waits(seen) or release.stuck or release.scheduled_for)
 
 

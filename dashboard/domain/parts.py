@@ -8,10 +8,10 @@ from dashboard.domain.entities import Attempt, Entity, Release
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import ProblemCode
-from dashboard.domain.rollup import Tally, cause_of, leaves_of, paused_because, tally
-from dashboard.domain.texts import cut
+from dashboard.domain.rollup import PhaseCounts, count_phases, leaves_of, pause_reason, trouble_cause
+from dashboard.domain.texts import truncate
 
-PAUSED_ACTIVITY = "its activity is paused in Temporal"
+PAUSED_ACTIVITY_TEXT = "its activity is paused in Temporal"
 _FAILED = frozenset({Phase.FAILED, Phase.TIMED_OUT})
 # A part that was terminated has not done its work. The parts of a release that itself was terminated say no more.
 _FAILED_OR_TERMINATED = _FAILED | {Phase.TERMINATED}
@@ -20,7 +20,7 @@ _LEVELS = tuple(EntityType)
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ReleasePart:
     """One part of a release, named. `text` says why it failed or what it waits for, as far as that is known.
 
     `type` is None for an activity that belongs to no entity; then `id` is the activity's, and `name` may add its type.
@@ -40,7 +40,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class PartsSummary:
     """What is inside a release's tree.
 
     `apps` counts the leaves of the tree by phase. `failed` of `total` parts failed, timed out or were terminated;
@@ -53,15 +53,15 @@ class Parts:
     last of the child workflows that are scheduled begins. `events` counts what is known of child workflows' histories.
     """
 
-    apps: Tally
+    apps: PhaseCounts
     level: EntityType | None = None
     failed: int = 0
     total: int = 0
     cancelled: int = 0
     retrying: int = 0
     waiting: int = 0
-    waits: Part | None = None
-    cause: Part | None = None
+    waits: ReleasePart | None = None
+    cause: ReleasePart | None = None
     changed_at: datetime | None = None
     left_running: int = 0
     stalled: int = 0
@@ -76,23 +76,23 @@ class Parts:
         return not self.failed and not self.cancelled
 
 
-def parts_of(release: Release) -> Parts | None:
+def parts_of(release: Release) -> PartsSummary | None:
     """The parts of a release, or None where its tree was not read."""
     if release.parts is not None:
         return release.parts
     if not release.root.children:
         return None
-    return summarise(release.root, release.also_pending)
+    return summarise_parts(release.root, release.also_pending)
 
 
 def with_parts(release: Release) -> Release:
     """Summarise the parts of a release whose tree was read, so that nothing that shows it has to count again."""
     if release.root.problem and not release.root.children:
         return release
-    return replace(release, parts=summarise(release.root, release.also_pending))
+    return replace(release, parts=summarise_parts(release.root, release.also_pending))
 
 
-def summarise(root: Entity, also_pending: Iterable[Attempt] = ()) -> Parts:
+def summarise_parts(root: Entity, also_pending: Iterable[Attempt] = ()) -> PartsSummary:
     """Summarise what is below a release, and its activities that belong to no row. One pass over all rows."""
     rows = root.flattened()[1:]
     leaves = leaves_of(root)
@@ -102,8 +102,8 @@ def summarise(root: Entity, also_pending: Iterable[Attempt] = ()) -> Parts:
     runs = [row.execution for row in rows if row.execution and not row.execution.status.closed]
     waits = _waiting(root, rows, also_pending)
     level, failed, total, cause = _failed(root, rows, leaves)
-    return Parts(
-        apps=tally(leaves),
+    return PartsSummary(
+        apps=count_phases(leaves),
         level=level,
         failed=failed,
         total=total,
@@ -122,7 +122,9 @@ def summarise(root: Entity, also_pending: Iterable[Attempt] = ()) -> Parts:
     )
 
 
-def _failed(root: Entity, rows: list[Entity], leaves: list[Entity]) -> tuple[EntityType | None, int, int, Part | None]:
+def _failed(
+    root: Entity, rows: list[Entity], leaves: list[Entity]
+) -> tuple[EntityType | None, int, int, ReleasePart | None]:
     """The level at which parts failed, how many of how many, and the first of them."""
     phases = _FAILED if root.phase in _ENDED_FROM_OUTSIDE else _FAILED_OR_TERMINATED
     broken = [row for row in rows if row.phase in phases]
@@ -146,27 +148,27 @@ def _ended_with_cancelled(rows: list[Entity]) -> set[int]:
     return {id(below) for row in cancelled for below in row.flattened() if below.phase is Phase.TERMINATED}
 
 
-def _first_cause(inner: list[Entity], broken: list[Entity]) -> Part | None:
+def _first_cause(inner: list[Entity], broken: list[Entity]) -> ReleasePart | None:
     """The first of these that says why, the innermost first; else the first of all."""
-    told = next((row for row in (*inner, *broken[::-1]) if cause_of(row)), None)
+    told = next((row for row in (*inner, *broken[::-1]) if trouble_cause(row)), None)
     row = told or (inner[0] if inner else None)
-    return Part(row.id, row.type, row.name, cut(cause_of(row) or "")) if row else None
+    return ReleasePart(row.id, row.type, row.name, truncate(trouble_cause(row) or "")) if row else None
 
 
-def _waiting(root: Entity, rows: list[Entity], also_pending: Iterable[Attempt]) -> list[Part]:
+def _waiting(root: Entity, rows: list[Entity], also_pending: Iterable[Attempt]) -> list[ReleasePart]:
     # Looked for without a call per row first: most trees have none.
     found = any(row.phase is Phase.PAUSED or (row.attempt and _paused(row)) for row in rows)
     parts = [part for child in root.children for part in _waiting_in(child, "")] if found else []
-    return [*parts, *(paused_activity(attempt) for attempt in also_pending if attempt.paused)]
+    return [*parts, *(paused_activity_part(attempt) for attempt in also_pending if attempt.paused)]
 
 
-def _waiting_in(row: Entity, within: str) -> list[Part]:
+def _waiting_in(row: Entity, within: str) -> list[ReleasePart]:
     inside = row.name if row.type is EntityType.CLUSTER else within
     below = [part for child in row.children for part in _waiting_in(child, inside)]
     if row.attempt is not None and _paused(row):
-        return [*below, Part(row.id, row.type, row.name, PAUSED_ACTIVITY, within)]
+        return [*below, ReleasePart(row.id, row.type, row.name, PAUSED_ACTIVITY_TEXT, within)]
     if row.phase is Phase.PAUSED and not below:
-        return [Part(row.id, row.type, row.name, cut(paused_because(row)), within)]
+        return [ReleasePart(row.id, row.type, row.name, truncate(pause_reason(row)), within)]
     return below
 
 
@@ -174,6 +176,6 @@ def _paused(row: Entity) -> bool:
     return any(attempt.paused for attempt in row.pending)
 
 
-def paused_activity(attempt: Attempt) -> Part:
+def paused_activity_part(attempt: Attempt) -> ReleasePart:
     """Name an activity that belongs to no row and is paused."""
-    return Part(attempt.activity_id, None, attempt.label, PAUSED_ACTIVITY)
+    return ReleasePart(attempt.activity_id, None, attempt.label, PAUSED_ACTIVITY_TEXT)

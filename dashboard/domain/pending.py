@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from operator import is_
 
 from dashboard.domain.entities import Attempt, ChildRun, Entity, Execution
-from dashboard.domain.phases import Phase, phase_at_work
-from dashboard.domain.stable_ids import entity_ids_of
+from dashboard.domain.phases import Phase, phase_with_pending_work
+from dashboard.domain.stable_ids import candidate_entity_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class _Pending:
     ids: frozenset[str]
 
 
-def place(root: Entity, execution: Execution) -> tuple[Entity, tuple[Attempt, ...], tuple[ChildRun, ...]]:
+def attach_pending(root: Entity, execution: Execution) -> tuple[Entity, tuple[Attempt, ...], tuple[ChildRun, ...]]:
     """The tree with activities and child workflows on their rows, and those of either that belong to no row.
 
     An activity belongs to the entity whose id it has; a child workflow to the one whose id its own id is, or begins
@@ -50,7 +50,7 @@ def _by_entity(
 
 def _owner(workflow_id: str, ids: set[str], release_id: str) -> str | None:
     """The longest entity id that this workflow id is, or begins with, with the release's own part or without it."""
-    return next((name for name in entity_ids_of(workflow_id, release_id) if name in ids), None)
+    return next((name for name in candidate_entity_ids(workflow_id, release_id) if name in ids), None)
 
 
 def _with(entity: Entity, pending: _Pending) -> Entity:
@@ -62,15 +62,15 @@ def _with(entity: Entity, pending: _Pending) -> Entity:
     same = all(map(is_, children, entity.children))
     if same and attempt is None and run is None:
         return entity
-    phase = phase_at_work(entity.type, entity.state, entity.phase) if attempt or run else entity.phase
+    phase = phase_with_pending_work(entity.type, entity.state, entity.phase) if attempt or run else entity.phase
     problem = entity.problem or (attempt.problem if attempt else None)
     # A row drawn from a child workflow has its own attempt already.
     attempt = attempt or entity.attempt
     entity = replace(entity, phase=phase, attempt=attempt, child_run=run, children=children, problem=problem)
-    return paused_with_its_activity(entity)
+    return pause_with_activity(entity)
 
 
-def paused_with_its_activity(row: Entity) -> Entity:
+def pause_with_activity(row: Entity) -> Entity:
     """Pause a row that is not finished and whose activity is paused in Temporal: it goes on when that is unpaused."""
     held = row.attempt is not None and row.attempt.paused and (row.phase.unfinished or row.phase is Phase.UNKNOWN)
     return replace(row, phase=Phase.PAUSED) if held else row

@@ -48,7 +48,7 @@ _WORDS: dict[Phase, str] = {
 _COMMON = {word: phase for phase, words in _WORDS.items() for word in words.split()}
 
 # No known word is longer. Those of a rollout are remembered, and must not take much memory.
-LONGEST_WORD = 100
+MAX_STATE_LENGTH = 100
 
 # Where a word means something else at one level: an app that is "running" has been deployed and runs.
 _BY_TYPE: dict[EntityType, dict[str, Phase]] = {
@@ -58,22 +58,22 @@ _BY_TYPE: dict[EntityType, dict[str, Phase]] = {
 
 def phase_of(entity_type: EntityType, word: str) -> Phase:
     """The phase of a rollout's own word. A word that is not known is `unknown`, never an error."""
-    return _phase(entity_type, word[:LONGEST_WORD])
+    return _phase(entity_type, word[:MAX_STATE_LENGTH])
 
 
-def phase_at_work(entity_type: EntityType, word: str, phase: Phase) -> Phase:
+def phase_with_pending_work(entity_type: EntityType, word: str, phase: Phase) -> Phase:
     """The phase of a row that has work pending in Temporal, given the phase of its own word.
 
     Only a word that elsewhere means "at work" changes: an app that is "running" may have been deployed and run, or be
     the one that is being deployed. "deployed" or "healthy" say what has been reached, whatever else is pending.
     """
-    ambiguous = phase is Phase.SUCCEEDED and _COMMON.get(plain_word(word)) is Phase.RUNNING
-    return Phase.RUNNING if ambiguous and _phase(entity_type, word[:LONGEST_WORD]) is Phase.SUCCEEDED else phase
+    ambiguous = phase is Phase.SUCCEEDED and _COMMON.get(normalise_state(word)) is Phase.RUNNING
+    return Phase.RUNNING if ambiguous and _phase(entity_type, word[:MAX_STATE_LENGTH]) is Phase.SUCCEEDED else phase
 
 
-def plain_word(word: str) -> str:
+def normalise_state(word: str) -> str:
     """A word without what makes no difference: case, hyphens and blanks for underscores, blanks around it."""
-    return _plain(word[:LONGEST_WORD])
+    return _plain(word[:MAX_STATE_LENGTH])
 
 
 @lru_cache(1_000)

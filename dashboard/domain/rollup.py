@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from dashboard.domain.entities import Attempt, Entity, Release
-from dashboard.domain.execution_problem import paused_briefly
+from dashboard.domain.execution_problem import short_paused_text
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import ProblemCode
-from dashboard.domain.texts import cut
+from dashboard.domain.texts import truncate
 
 _PHASE = attrgetter("phase")
 _TROUBLE = frozenset({Phase.FAILED, Phase.TIMED_OUT, Phase.PAUSED})
@@ -19,7 +19,7 @@ _OVER = frozenset({Phase.SUCCEEDED, Phase.CANCELLED, Phase.TERMINATED})
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class PhaseCounts:
     """How many rows stand in each phase. `retrying` are those among them whose activity has failed before.
 
     `unopened` are those that stand for all that is below them, which was not read. `noun` is what all of them are:
@@ -46,7 +46,7 @@ class Tally:
         return bool(self.retrying or self.of(Phase.FAILED, Phase.TIMED_OUT))
 
 
-def tally_apps(entity: Entity) -> Tally:
+def count_app_phases(entity: Entity) -> PhaseCounts:
     """Count the apps below an entity.
 
     A row above the apps that has nothing below it, a gap, a bundle still empty or a row that was not opened, counts
@@ -56,19 +56,19 @@ def tally_apps(entity: Entity) -> Tally:
     leaves = leaves_of(entity)
     if entity.type is not EntityType.RELEASE and not any(map(_stands_for_apps, leaves)):
         return _NOTHING
-    return tally(leaves)
+    return count_phases(leaves)
 
 
 def _stands_for_apps(row: Entity) -> bool:
     return row.type is EntityType.APP or row.problem is not None or row.unopened
 
 
-def tally(entities: Collection[Entity], noun: str = "") -> Tally:
+def count_phases(entities: Collection[Entity], noun: str = "") -> PhaseCounts:
     """Count these entities themselves. Without a noun they are what is counted in place of apps."""
     # Every row of a tree is counted for each level above it: what most rows have not is looked for without a call.
     attempts = [entity.attempt for entity in entities if entity.attempt]
     others = [entity for entity in entities if entity.type is not EntityType.APP]
-    return Tally(
+    return PhaseCounts(
         Counter(map(_PHASE, entities)),
         sum(attempt.retrying for attempt in attempts),
         len([entity for entity in others if entity.child_ids and not entity.children]),
@@ -102,7 +102,7 @@ def leaves_of(entity: Entity) -> list[Entity]:
     return leaves
 
 
-_NOTHING = Tally({})
+_NOTHING = PhaseCounts({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class Obstacle:
     """
 
     entity: Entity
-    apps: Tally
+    apps: PhaseCounts
     cause: str | None
     attempt: Attempt | None = None
     stalled: int = 0
@@ -186,30 +186,30 @@ def _stumbles(attempt: Attempt | None) -> bool:
 
 def _obstacle(cluster: Entity, troubled: list[Entity]) -> Obstacle:
     troubled.sort(key=lambda entity: entity.type is not EntityType.APP)
-    cause = next((text for entity in [*troubled, cluster] if (text := cause_of(entity))), None)
+    cause = next((text for entity in [*troubled, cluster] if (text := trouble_cause(entity))), None)
     attempt = next((entity.attempt for entity in troubled if _stumbles(entity.attempt)), None)
-    apps = tally([entity for entity in troubled if entity.type is EntityType.APP])
+    apps = count_phases([entity for entity in troubled if entity.type is EntityType.APP])
     left = cluster.left_running and not any(row.phase.broken for row in troubled)
     return Obstacle(cluster, apps, cause, attempt, sum(map(_stalls, troubled)), cluster.phase in _OVER, left)
 
 
-def cause_of(entity: Entity) -> str | None:
+def trouble_cause(entity: Entity) -> str | None:
     """The one line that says why an entity is in trouble: its own words first, else its activity's last failure.
 
     Of one that failed, what is not known of it is no cause; nor is it of any where it belongs.
     """
     if entity.error:
-        return cut(entity.error)
+        return truncate(entity.error)
     if entity.attempt and entity.attempt.cause:
         return entity.attempt.cause
     unknown = entity.problem is not None and entity.problem.gap and not entity.phase.broken
     return entity.problem.message if entity.problem and unknown else None
 
 
-def paused_because(entity: Entity) -> str:
+def pause_reason(entity: Entity) -> str:
     """Why something is paused: its own words, else by whom Temporal has paused it, else its state."""
-    paused = paused_briefly(entity.problem) if entity.problem and entity.problem.code is ProblemCode.PAUSED else ""
-    return cut(entity.error or paused or entity.state.replace("_", " "))
+    paused = short_paused_text(entity.problem) if entity.problem and entity.problem.code is ProblemCode.PAUSED else ""
+    return truncate(entity.error or paused or entity.state.replace("_", " "))
 
 
 def _worst_first(obstacle: Obstacle) -> tuple[bool, bool, int]:

@@ -3,35 +3,35 @@
 from collections.abc import Iterable
 from heapq import nsmallest
 
-from dashboard.domain.child_details import ENDS_FOR_A_REASON
-from dashboard.domain.child_runs import Child, Children, of_this_release
+from dashboard.domain.child_details import FAILURE_STATUSES
+from dashboard.domain.child_runs import ChildExecution, ChildListing, children_of_release
 from dashboard.domain.entities import Execution, Status
 
 # Of what one look may describe, the share that goes to runs in which something is wrong: the others need their turn.
-TROUBLED_SHARE = 0.5
+FAILING_RUNS_SHARE = 0.5
 _WORST_FIRST = {Status.FAILED: 0, Status.TIMED_OUT: 1, Status.TERMINATED: 2}
 
 
-def to_describe(release: Execution, children: Children, limit: int) -> list[Execution]:
+def runs_to_describe(release: Execution, children: ChildListing, limit: int) -> list[Execution]:
     """The runs to describe now: first those in trouble, as far as their share goes, then the least recently described.
 
     Those that were never described come before all others, of these the ones that wait for no child workflow of their
     own first, then those that run longest.
     """
-    open_runs = [child for child in of_this_release(release, children.listed) if not child.execution.status.closed]
+    open_runs = [child for child in children_of_release(release, children.listed) if not child.execution.status.closed]
     running = [child for child in open_runs if not children.latest(child).status.closed]
     if len(running) <= limit:
         return [children.latest(child) for child in running]
     parents = {child.parent_id for child in running}
     troubled = [child for child in running if _troubled(children.described.get(child.execution.run_id))]
-    chosen = nsmallest(int(limit * TROUBLED_SHARE), troubled, key=lambda child: _age(child, children, parents))
+    chosen = nsmallest(int(limit * FAILING_RUNS_SHARE), troubled, key=lambda child: _age(child, children, parents))
     there = {child.execution.run_id for child in chosen}
     others = (child for child in running if child.execution.run_id not in there)
     chosen += nsmallest(limit - len(chosen), others, key=lambda child: _age(child, children, parents))
     return [children.latest(child) for child in chosen]
 
 
-def to_explain(release: Execution, children: Children, limit: int) -> list[Execution]:
+def runs_to_explain(release: Execution, children: ChildListing, limit: int) -> list[Execution]:
     """The closed runs whose end is to be read now: each once, those that failed first, the newest of these first.
 
     Of several runs of one workflow only the newest stands for a row.
@@ -41,26 +41,26 @@ def to_explain(release: Execution, children: Children, limit: int) -> list[Execu
     return sorted(found, key=lambda run: _WORST_FIRST[run.status])[:limit]
 
 
-def unexplained(release: Execution, children: Children) -> bool:
+def has_unexplained(release: Execution, children: ChildListing) -> bool:
     """Whether some run ended for a reason that was not read yet."""
     return any(_unexplained(run) for run in _newest_runs(release, children))
 
 
-def running(release: Execution, children: Children) -> bool:
+def has_running(release: Execution, children: ChildListing) -> bool:
     """Whether some of a release's child workflows run, as far as is known."""
     return any(not run.status.closed for run in _newest_runs(release, children))
 
 
-def _newest_runs(release: Execution, children: Children) -> Iterable[Execution]:
+def _newest_runs(release: Execution, children: ChildListing) -> Iterable[Execution]:
     met: set[str] = set()
-    for child in of_this_release(release, children.listed):
+    for child in children_of_release(release, children.listed):
         if child.execution.workflow_id not in met:
             met.add(child.execution.workflow_id)
             yield children.latest(child)
 
 
 def _unexplained(run: Execution) -> bool:
-    return run.status in ENDS_FOR_A_REASON and run.described_at is None
+    return run.status in FAILURE_STATUSES and run.described_at is None
 
 
 def _troubled(run: Execution | None) -> bool:
@@ -70,7 +70,7 @@ def _troubled(run: Execution | None) -> bool:
     return bool(run.failing_task or run.waiting_since or any(each.retrying or each.untaken_since for each in attempts))
 
 
-def _age(child: Child, children: Children, parents: set[str | None]) -> tuple[float, bool, float]:
+def _age(child: ChildExecution, children: ChildListing, parents: set[str | None]) -> tuple[float, bool, float]:
     run = children.described.get(child.execution.run_id)
     described = run.described_at.timestamp() if run and run.described_at else 0.0
     return described, child.execution.workflow_id in parents, child.execution.started_at.timestamp()

@@ -6,10 +6,10 @@ from dataclasses import replace
 from dashboard.domain.entities import Execution, Runs, Status
 
 # How many runs of one id are listed; where there are more, a page says so.
-MAX_RUNS = 50
+MAX_LISTED_RUNS = 50
 
 
-def known_runs(listed: Runs, described: Iterable[Execution]) -> Runs:
+def merge_described_runs(listed: Runs, described: Iterable[Execution]) -> Runs:
     """What a list knew, corrected by what `describe` says of some of the runs: the list is seconds late."""
     by_id = {run.run_id: run for run in listed.executions}
     by_id |= {run.run_id: _brief(run) for run in described}

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from dashboard.domain.entities import Entity
 from dashboard.domain.ids import EntityType
 
-Steps = tuple[tuple[str, int], ...]
+TreePath = tuple[tuple[str, int], ...]
 """Ids from below a release down to a row, each with its position among its siblings."""
 
 
-def holders(entity: Entity, steps: Steps = ()) -> Iterator[tuple[Entity, Steps]]:
+def wave_holders(entity: Entity, steps: TreePath = ()) -> Iterator[tuple[Entity, TreePath]]:
     """Yield a row and those below it that may hold waves and clusters, parents first, with the way down to each.
 
     These are waves, and units of work that have rows below them: nothing tells what those are.
@@ -17,22 +17,22 @@ def holders(entity: Entity, steps: Steps = ()) -> Iterator[tuple[Entity, Steps]]
     yield entity, steps
     for position, child in enumerate(entity.children):
         if child.type is EntityType.WAVE or (child.type is EntityType.APP and child.children):
-            yield from holders(child, (*steps, (child.id, position)))
+            yield from wave_holders(child, (*steps, (child.id, position)))
 
 
 def waves_in(entity: Entity) -> list[Entity]:
     """Return the waves below a row, in order, those within others among them."""
-    return [row for row, steps in holders(entity) if steps and row.type is EntityType.WAVE]
+    return [row for row, steps in wave_holders(entity) if steps and row.type is EntityType.WAVE]
 
 
 def clusters_in(entity: Entity) -> list[Entity]:
     """Return the clusters directly below a row, or below waves in it."""
-    return [child for row, _ in holders(entity) for child in row.children if child.type is EntityType.CLUSTER]
+    return [child for row, _ in wave_holders(entity) for child in row.children if child.type is EntityType.CLUSTER]
 
 
 def units_in(entity: Entity) -> list[Entity]:
     """Return what waves are made of: the rows directly below a row, or below waves in it, that are no waves."""
-    return [child for row, _ in holders(entity) for child in row.children if child.type is not EntityType.WAVE]
+    return [child for row, _ in wave_holders(entity) for child in row.children if child.type is not EntityType.WAVE]
 
 
 def ids_of(entity: Entity, kind: EntityType) -> tuple[str, ...]:

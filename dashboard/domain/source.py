@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from dashboard.domain.child_runs import Children
-from dashboard.domain.entities import Entity, Execution, Levels, Runs, Status
-from dashboard.domain.filters import Slice
+from dashboard.domain.child_runs import ChildListing
+from dashboard.domain.entities import Entity, Execution, LevelCoverage, Runs, Status
+from dashboard.domain.filters import PageRequest
 from dashboard.domain.problems import Problem
 
 
@@ -21,7 +21,7 @@ class Fingerprint:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReleaseReading:
     """One look at a release: its execution, and what it said of itself or why it did not.
 
     Exactly one of `said` and `problem` is set. `digest` stands for the content of `said`. `fingerprint` is set only
@@ -41,12 +41,12 @@ class Reading:
     problem: Problem | None = None
     digest: str = ""
     fingerprint: Fingerprint | None = None
-    parts: Mapping[str, "Part"] = field(default_factory=dict)
+    parts: Mapping[str, "CachedPart"] = field(default_factory=dict)
     listed: bool = False
     has_children: bool = False
-    children: Children | None = None
+    children: ChildListing | None = None
     runs: Runs = field(default_factory=Runs)
-    levels: Levels | None = None
+    levels: LevelCoverage | None = None
     large: bool = False
     scheduled: bool = False
 
@@ -57,13 +57,13 @@ class Reading:
             return True
         return not self.parts or set(self.said.child_ids) <= self.parts.keys()
 
-    def lacks(self, opened: frozenset[str]) -> bool:
+    def misses(self, opened: frozenset[str]) -> bool:
         """Whether some of these were not to be opened when the release was read."""
         return self.levels is not None and not opened <= self.levels.opened
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class CachedPart:
     """A part of a release that is too large to be told in one answer: when it was read, and at which length."""
 
     row: Entity
@@ -73,7 +73,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class ReleaseListing:
     """A page of readings in the source's order, and how many executions of each status its filter finds.
 
     `counts` are without the filter's phases. `next` is the source's token for the page after it, if there may be one.
@@ -84,7 +84,7 @@ class Listing:
     not asked again where that was due. `counted_at` is set if it has counted now.
     """
 
-    readings: tuple[Reading, ...]
+    readings: tuple[ReleaseReading, ...]
     counts: Mapping[Status, int]
     next: bytes | None = None
     absent: Mapping[str, Problem | None] = field(default_factory=dict)
@@ -101,7 +101,7 @@ RunEntity = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class EntitySearchResult:
     """What each of the runs answered about one entity: the entity without its children, None, or a gap's row.
 
     `total` is the number of releases there are; the runs are the newest of them.
@@ -115,17 +115,17 @@ class ReleaseSource(Protocol):
     """Where releases are read from. One instance belongs to one namespace at one address.
 
     `budget` is in seconds and bounds the whole call. Every method raises SourceUnavailable if the source could not be
-    asked; a release that could not be asked while others could is a Reading with its problem.
+    asked; a release that could not be asked while others could is a ReleaseReading with its problem.
     """
 
     async def page(
         self,
-        asked: Slice,
-        known: Mapping[tuple[str, str], Reading],
+        asked: PageRequest,
+        known: Mapping[tuple[str, str], ReleaseReading],
         counts: Mapping[Status, int] | None,
         budget: float,
-        last: Listing | None = None,
-    ) -> Listing:
+        last: ReleaseListing | None = None,
+    ) -> ReleaseListing:
         """Read one page of the list; raises MalformedFilter for one that the source cannot answer.
 
         `known` has readings by workflow id and run id that need not be asked again; `counts`, if given, need not be
@@ -137,12 +137,12 @@ class ReleaseSource(Protocol):
     async def read(
         self,
         release_id: str,
-        known: Reading | None,
+        known: ReleaseReading | None,
         budget: float,
         *,
         run_id: str | None = None,
         opened: frozenset[str] = frozenset(),
-    ) -> Reading:
+    ) -> ReleaseReading:
         """Read a release with its whole tree: its latest run, or the one with this id.
 
         Raises ReleaseNotFound or RunNotFound. `known` is returned anew if nothing moved. `opened` matters only where
@@ -151,8 +151,8 @@ class ReleaseSource(Protocol):
         ...
 
     async def row(
-        self, workflow_id: str, run_id: str, known: Reading | None, budget: float, *, deep: bool = True
-    ) -> Reading:
+        self, workflow_id: str, run_id: str, known: ReleaseReading | None, budget: float, *, deep: bool = True
+    ) -> ReleaseReading:
         """Read one run for the lists that show it, as `read` does, but without the runs of its id.
 
         Of one too large for one answer that is its own state. Unless `deep`, a release that has not moved by its own
@@ -162,6 +162,6 @@ class ReleaseSource(Protocol):
 
     async def search(
         self, entity_id: str, limit: int, known: Mapping[RunEntity, Entity | None], budget: float
-    ) -> Search:
+    ) -> EntitySearchResult:
         """Ask the newest `limit` releases for one entity. `known` has answers that need not be asked for again."""
         ...

@@ -11,63 +11,63 @@ from functools import lru_cache
 
 # What may stand between the release's part and the rest. Names themselves have the weak ones, so that a small number
 # counts only beside a strong one: cluster:eu-1 of release:1 is not cluster:eu.
-STRONG, WEAK = "/:@#~", "-_."
-DIGITS = 3
+STRONG_SEPARATORS, WEAK_SEPARATORS = "/:@#~", "-_."
+MIN_NUMBER_DIGITS = 3
 # What may follow the id of an entity in that of the workflow that works on it.
-ENDS = f"{STRONG}."
+ID_TERMINATORS = f"{STRONG_SEPARATORS}."
 
 
 def stable_id(entity_id: str, release_id: str) -> str:
     """Return the id without the part of it that is the release's own; the id itself if it has none."""
     # Thousands of rows have no such part: only then is the pattern worth its time.
-    if own_name(release_id) not in entity_id:
+    if own_release_name(release_id) not in entity_id:
         return entity_id
     return _without(entity_id, _pattern(release_id, _signs(release_id)))
 
 
-def id_in(entity_id: str, release_id: str, other_id: str) -> str:
+def id_in_release(entity_id: str, release_id: str, other_id: str) -> str:
     """Return the id that the entity has in another release if that names it in the same way."""
     if stable_id(entity_id, release_id) == entity_id:
         return entity_id
-    own = own_name(release_id)
+    own = own_release_name(release_id)
     start = _pattern(release_id, _signs(release_id)).search(entity_id)
     at = entity_id.index(own, start.start() if start else 0)
-    return f"{entity_id[:at]}{own_name(other_id)}{entity_id[at + len(own) :]}"
+    return f"{entity_id[:at]}{own_release_name(other_id)}{entity_id[at + len(own) :]}"
 
 
-def ids_in(plain: str, release_id: str) -> tuple[str, ...]:
+def ids_in_release(plain: str, release_id: str) -> tuple[str, ...]:
     """Return the ids by which a release may name an entity: the plain one, and with each part before or after it."""
     between = _signs(release_id)
-    parts = dict.fromkeys((own_name(release_id), release_id))
+    parts = dict.fromkeys((own_release_name(release_id), release_id))
     before = (f"{part}{sign}{plain}" for part in parts for sign in between)
     after = (f"{plain}{sign}{part}" for part in parts for sign in between)
     return plain, *after, *before
 
 
-def entity_ids_of(workflow_id: str, release_id: str) -> Iterator[str]:
+def candidate_entity_ids(workflow_id: str, release_id: str) -> Iterator[str]:
     """Yield the entity ids that a workflow may stand for: its own, the longest first, then without the release's part.
 
     What follows a sign that names do not have, such as the number of an attempt, belongs to the workflow alone. Hyphens
     stand in names: cluster:eu-west is no part of cluster:eu.
     """
     # Whether there is such an entity shows whether even a small number is the release's.
-    plain = _without(workflow_id, _pattern(release_id, STRONG + WEAK))
+    plain = _without(workflow_id, _pattern(release_id, STRONG_SEPARATORS + WEAK_SEPARATORS))
     for text in (workflow_id,) if plain == workflow_id else (workflow_id, plain):
         yield text
         start = text.find(":") + 1
         for position in range(len(text) - 1, start, -1):
-            if text[position] in ENDS:
+            if text[position] in ID_TERMINATORS:
                 yield text[:position]
 
 
-def own_name(release_id: str) -> str:
+def own_release_name(release_id: str) -> str:
     """Return what names a release among others: its id without the type, where it has one."""
     return release_id.partition(":")[2] or release_id
 
 
 def _signs(release_id: str) -> str:
-    own = own_name(release_id)
-    return STRONG if own.isdigit() and len(own) < DIGITS else STRONG + WEAK
+    own = own_release_name(release_id)
+    return STRONG_SEPARATORS if own.isdigit() and len(own) < MIN_NUMBER_DIGITS else STRONG_SEPARATORS + WEAK_SEPARATORS
 
 
 def _without(entity_id: str, part: re.Pattern[str]) -> str:
@@ -79,7 +79,7 @@ def _without(entity_id: str, part: re.Pattern[str]) -> str:
 
 @lru_cache(1_000)
 def _pattern(release_id: str, signs: str) -> re.Pattern[str]:
-    parts = "|".join(re.escape(part) for part in dict.fromkeys((release_id, own_name(release_id))))
+    parts = "|".join(re.escape(part) for part in dict.fromkeys((release_id, own_release_name(release_id))))
     between = re.escape(signs)
     return re.compile(rf"(?P<before>^|[{between}]+)(?:{parts})(?P<after>$|[{between}]+)")
 

@@ -9,23 +9,23 @@ from dataclasses import dataclass
 from dashboard.domain.entities import Entity
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
-from dashboard.domain.rollup import Tally, tally, tally_apps
-from dashboard.domain.shape import Steps, clusters_in, holders
+from dashboard.domain.rollup import PhaseCounts, count_app_phases, count_phases
+from dashboard.domain.shape import TreePath, clusters_in, wave_holders
 
 _AT_WORK = frozenset({Phase.RUNNING, Phase.PAUSED})
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class ClusterCell:
     """A cluster of a strip, with its position in the wave and its apps counted."""
 
     cluster: Entity
     position: int
-    apps: Tally
+    apps: PhaseCounts
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class StripSegment:
     """A wave of a strip, or what else holds clusters, such as the release itself.
 
     `steps` lead from below the release down to the wave, each with its position. `apps` are counted where the wave has
@@ -34,11 +34,11 @@ class Segment:
     """
 
     wave: Entity
-    steps: Steps
+    steps: TreePath
     current: bool
-    clusters: Tally
-    apps: Tally
-    cells: tuple[Cell, ...] | None
+    clusters: PhaseCounts
+    apps: PhaseCounts
+    cells: tuple[ClusterCell, ...] | None
 
     @property
     def read(self) -> bool:
@@ -46,10 +46,10 @@ class Segment:
         return bool(self.wave.children) or not (self.wave.child_ids or self.wave.problem)
 
 
-def segments(root: Entity, most: int) -> Iterator[Segment]:
+def strip_segments(root: Entity, most: int) -> Iterator[StripSegment]:
     """The waves of a release; with so many clusters or more, these are counted and have no cells."""
     merged = count_clusters(root) >= most
-    rows = list(holders(root))
+    rows = list(wave_holders(root))
     for row, steps in rows:
         if row.type is EntityType.WAVE:
             yield _segment(row, steps, merged=merged)
@@ -58,10 +58,12 @@ def segments(root: Entity, most: int) -> Iterator[Segment]:
             yield _segment(row, steps, merged=merged)
 
 
-def _segment(wave: Entity, steps: Steps, *, merged: bool) -> Segment:
+def _segment(wave: Entity, steps: TreePath, *, merged: bool) -> StripSegment:
     clusters = [child for child in wave.children if child.type is EntityType.CLUSTER]
-    apps = tally_apps(wave) if wave.type is EntityType.WAVE and not clusters else tally([])
-    return Segment(wave, steps, is_current(wave), tally(clusters, "cluster"), apps, None if merged else _cells(wave))
+    apps = count_app_phases(wave) if wave.type is EntityType.WAVE and not clusters else count_phases([])
+    return StripSegment(
+        wave, steps, is_current_wave(wave), count_phases(clusters, "cluster"), apps, None if merged else _cells(wave)
+    )
 
 
 def count_clusters(root: Entity) -> int:
@@ -69,7 +71,7 @@ def count_clusters(root: Entity) -> int:
     return len(clusters_in(root))
 
 
-def is_current(wave: Entity) -> bool:
+def is_current_wave(wave: Entity) -> bool:
     """Whether the release is at work in this wave, by its own word or that of one of its clusters.
 
     Of an ended release no row is unfinished any more, so that no wave of it is current.
@@ -77,11 +79,11 @@ def is_current(wave: Entity) -> bool:
     return wave.phase in _AT_WORK or any(cluster.phase in _AT_WORK for cluster in wave.children)
 
 
-def _cells(wave: Entity) -> tuple[Cell, ...] | None:
+def _cells(wave: Entity) -> tuple[ClusterCell, ...] | None:
     if not wave.children and (wave.child_ids or wave.problem):
         return None
     return tuple(
-        Cell(cluster, position, tally_apps(cluster))
+        ClusterCell(cluster, position, count_app_phases(cluster))
         for position, cluster in enumerate(wave.children)
         if cluster.type is EntityType.CLUSTER
     )

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dashboard.domain.entities import Release, Status, Stuck
-from dashboard.domain.overall import overall
-from dashboard.domain.parts import Parts, parts_of
+from dashboard.domain.overall import overall_state
+from dashboard.domain.parts import PartsSummary, parts_of
 from dashboard.domain.phases import Phase
 
-WHY = "nothing is pending that would continue on its own"
+STUCK_REASON = "nothing is pending that would continue on its own"
 # A release is watched for so long before it is called stuck: what it does may show in its history alone.
-CONFIRM = timedelta(minutes=1)
+CONFIRMATION_PERIOD = timedelta(minutes=1)
 _MAY_MOVE = frozenset({Phase.PENDING, Phase.RUNNING, Phase.UNKNOWN})
 
 
@@ -22,19 +22,19 @@ class Movement:
     grew_at: datetime | None = None
 
 
-def stuck(release: Release, movement: Movement, now: datetime, after: timedelta) -> Stuck | None:
+def detect_stuck(release: Release, movement: Movement, now: datetime, after: timedelta) -> Stuck | None:
     """Tell since when nothing has changed in a release, if that is longer than `after` and nothing is pending in it.
 
     Not of one that waits for a person, fails, is scheduled or has an activity under way; nor where that is not known.
     """
     parts = parts_of(release)
-    if parts is None or not _idle(release, parts, now) or now - movement.since < min(after, CONFIRM):
+    if parts is None or not _idle(release, parts, now) or now - movement.since < min(after, CONFIRMATION_PERIOD):
         return None
     since = _changed_at(release, parts, movement, now)
-    return Stuck(since, WHY) if now - since >= after else None
+    return Stuck(since, STUCK_REASON) if now - since >= after else None
 
 
-def _idle(release: Release, parts: Parts, now: datetime) -> bool:
+def _idle(release: Release, parts: PartsSummary, now: datetime) -> bool:
     execution, root = release.execution, release.root
     if execution.status is not Status.RUNNING or execution.scheduled_for(now) or root.phase not in _MAY_MOVE:
         return False
@@ -42,11 +42,11 @@ def _idle(release: Release, parts: Parts, now: datetime) -> bool:
         return False
     due = parts.due is not None and parts.due > now
     at_work = parts.pending or parts.stalled or parts.unknown or parts.apps.unopened or due
-    found = overall(release)
+    found = overall_state(release)
     return not (at_work or found.attention or found.phase is Phase.PAUSED)
 
 
-def _changed_at(release: Release, parts: Parts, movement: Movement, now: datetime) -> datetime:
+def _changed_at(release: Release, parts: PartsSummary, movement: Movement, now: datetime) -> datetime:
     """The newest change that is known. Of one that tells no times, the begin of the watch is the earliest to claim."""
     began = min(release.execution.began_at, now)
     told = [at for at in (parts.changed_at, release.root.updated_at) if at is not None and at <= now]

@@ -5,15 +5,15 @@ from collections.abc import Mapping
 from pydantic import JsonValue
 
 # Characters of an error's text in a row, and in all that is drawn from rows.
-MAX_ROW_TEXT = 300
+MAX_ROW_TEXT_LENGTH = 300
 
 
-def cut(text: str, limit: int = MAX_ROW_TEXT) -> str:
+def truncate(text: str, limit: int = MAX_ROW_TEXT_LENGTH) -> str:
     """A text as far as there is room; an ellipsis stands for the rest."""
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
-def cut_details(details: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+def truncate_details(details: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
     """Details of which the texts are cut, those within others, too; the same ones where none is long."""
     if not details:
         return details
@@ -22,7 +22,7 @@ def cut_details(details: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
 
 def _cut(value: JsonValue) -> JsonValue:
     if isinstance(value, str):
-        return cut(value)
+        return truncate(value)
     if isinstance(value, list):
         return [_cut(each) for each in value]
     return {key: _cut(each) for key, each in value.items()} if isinstance(value, dict) else value

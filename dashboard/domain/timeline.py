@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from dashboard.domain.entities import Entity, Release, Status
 from dashboard.domain.phases import Phase
-from dashboard.domain.rollup import tally_apps
+from dashboard.domain.rollup import count_app_phases
 from dashboard.domain.shape import clusters_in
 from dashboard.domain.work_times import WorkTimes, has_begun
 
@@ -15,7 +15,7 @@ _HELD = frozenset(Phase) - {Phase.PENDING, Phase.RUNNING, Phase.SUCCEEDED}
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TimeSpan:
     """From when to when something was worked on (UTC); `end` is None while it is. If not `exact`, it may be longer."""
 
     start: datetime
@@ -24,7 +24,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class TimelineMark:
     """What went wrong: `count` rows failed for good, the first at `at`; or, where that is None, are tried again now."""
 
     at: datetime | None
@@ -33,7 +33,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class TimelineBar:
     """A wave or cluster over time: no span where no times are known, or where nobody has begun with it.
 
     `changed_at` is when anything in it that has begun changed last.
@@ -42,13 +42,13 @@ class Bar:
     entity: Entity
     begun: bool
     changed_at: datetime | None
-    span: Span | None
-    marks: tuple[Mark, ...]
-    bars: tuple["Bar", ...] = ()
+    span: TimeSpan | None
+    marks: tuple[TimelineMark, ...]
+    bars: tuple["TimelineBar", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class CompletionEstimate:
     """When the rest will be done if clusters take as long as in the waves that are done, counted from the last change.
 
     Where the waves at work are `slower_now`, clusters are taken to need as long as there.
@@ -66,13 +66,13 @@ class Estimate:
 class Timeline:
     """The bars of a release's waves, its own span, when the last change happened, and the estimate, if there is one."""
 
-    span: Span
+    span: TimeSpan
     known_until: datetime
-    bars: tuple[Bar, ...]
-    estimate: Estimate | None
+    bars: tuple[TimelineBar, ...]
+    estimate: CompletionEstimate | None
 
 
-def timeline(release: Release, known_at: datetime) -> Timeline:
+def build_timeline(release: Release, known_at: datetime) -> Timeline:
     """The timeline of a release as it was read at this moment.
 
     What goes on has no end, so that it stays the same while nothing changes.
@@ -82,11 +82,11 @@ def timeline(release: Release, known_at: datetime) -> Timeline:
     execution = release.execution
     times = [release.chain_began_at, *_times(bars)]
     latest = max([*times, execution.closed_at] if execution.closed_at else times)
-    span = Span(min(times), latest if execution.status.closed else None, exact=True)
+    span = TimeSpan(min(times), latest if execution.status.closed else None, exact=True)
     return Timeline(span, latest, bars, _estimate(release, bars, latest))
 
 
-def _times(bars: Sequence[Bar]) -> Iterator[datetime]:
+def _times(bars: Sequence[TimelineBar]) -> Iterator[datetime]:
     for bar in bars:
         if bar.span:
             yield bar.span.start
@@ -96,14 +96,14 @@ def _times(bars: Sequence[Bar]) -> Iterator[datetime]:
         yield from _times(bar.bars)
 
 
-def _bar(work: WorkTimes, entity: Entity, depth: int = 2) -> Bar:
+def _bar(work: WorkTimes, entity: Entity, depth: int = 2) -> TimelineBar:
     known = work.of(entity)
     below = tuple(_bar(work, child, depth - 1) for child in entity.children) if depth > 1 else ()
-    span = Span(known.first, work.ended(entity), known.exact) if known.first else None
-    return Bar(entity, any(map(has_begun, entity.flattened())), known.last, span, _marks(work, entity), below)
+    span = TimeSpan(known.first, work.ended(entity), known.exact) if known.first else None
+    return TimelineBar(entity, any(map(has_begun, entity.flattened())), known.last, span, _marks(work, entity), below)
 
 
-def _marks(work: WorkTimes, entity: Entity) -> tuple[Mark, ...]:
+def _marks(work: WorkTimes, entity: Entity) -> tuple[TimelineMark, ...]:
     """The failures in it and the retries, each as one: what failed first, and what is tried again first."""
     leaves = [row for row in entity.flattened() if not row.children]
     failed = [(at, row) for row in leaves if row.phase.broken and (at := work.told(row.updated_at))]
@@ -111,13 +111,13 @@ def _marks(work: WorkTimes, entity: Entity) -> tuple[Mark, ...]:
     marks = []
     if failed:
         at, first = min(failed, key=lambda pair: pair[0])
-        marks.append(Mark(at, len(failed), first))
+        marks.append(TimelineMark(at, len(failed), first))
     if retried:
-        marks.append(Mark(None, len(retried), retried[0]))
+        marks.append(TimelineMark(None, len(retried), retried[0]))
     return tuple(marks)
 
 
-def _estimate(release: Release, bars: Sequence[Bar], since: datetime) -> Estimate | None:
+def _estimate(release: Release, bars: Sequence[TimelineBar], since: datetime) -> CompletionEstimate | None:
     if not _steady(release):
         return None
     done = [bar for bar in bars if bar.entity.phase is Phase.SUCCEEDED and bar.bars and bar.span]
@@ -130,10 +130,10 @@ def _estimate(release: Release, bars: Sequence[Bar], since: datetime) -> Estimat
         if bar.entity.phase.unfinished:
             ends_at += timedelta(seconds=max(pace, now) * _left(bar))
             waves.append((place, ends_at))
-    return Estimate(since, ends_at, len(done), now > pace, tuple(waves)) if waves else None
+    return CompletionEstimate(since, ends_at, len(done), now > pace, tuple(waves)) if waves else None
 
 
-def _pace_at_work(bars: Sequence[Bar], since: datetime) -> float:
+def _pace_at_work(bars: Sequence[TimelineBar], since: datetime) -> float:
     """The seconds per cluster that the waves at work take at least, so far."""
     at_work = [bar for bar in bars if bar.span and bar.entity.phase.unfinished]
     done = sum(len(bar.bars) - _left(bar) for bar in at_work)
@@ -160,7 +160,7 @@ def _stuck(root: Entity) -> bool:
     return bool(at_work) and all(row.attempt and row.attempt.retrying for row in at_work)
 
 
-def _worked(bars: Sequence[Bar], until: datetime) -> float:
+def _worked(bars: Sequence[TimelineBar], until: datetime) -> float:
     """The seconds in which any of them was worked on: waves may run at the same time."""
     spans = sorted((bar.span.start, bar.span.end or until) for bar in bars if bar.span)
     total, reached = 0.0, None
@@ -171,7 +171,7 @@ def _worked(bars: Sequence[Bar], until: datetime) -> float:
     return total
 
 
-def _left(wave: Bar) -> float:
+def _left(wave: TimelineBar) -> float:
     """How many clusters of a wave are still to be done; of one that is at work, the share of its apps that is."""
     return sum(_share_left(cluster.entity) for cluster in wave.bars)
 
@@ -179,5 +179,5 @@ def _left(wave: Bar) -> float:
 def _share_left(cluster: Entity) -> float:
     if cluster.phase is Phase.SUCCEEDED:
         return 0.0
-    apps = tally_apps(cluster)
+    apps = count_app_phases(cluster)
     return 1 - apps.of(Phase.SUCCEEDED) / apps.total if apps.total else 1.0

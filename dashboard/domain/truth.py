@@ -4,12 +4,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from dashboard.domain.child_details import left_running, reason_of, verified_running, with_details
+from dashboard.domain.child_details import (
+    close_reason,
+    left_running_problem,
+    verified_running,
+    with_child_details,
+)
 from dashboard.domain.entities import Entity, Execution, Release, Status
-from dashboard.domain.execution_problem import problem_of
+from dashboard.domain.execution_problem import execution_problem_of
 from dashboard.domain.ids import EntityType, release_name
-from dashboard.domain.pending import place
-from dashboard.domain.phases import Phase, phase_at_work
+from dashboard.domain.pending import attach_pending
+from dashboard.domain.phases import Phase, phase_with_pending_work
 from dashboard.domain.problems import Problem, ProblemCode
 
 _PHASES = {
@@ -39,10 +44,10 @@ def phase_of_status(status: Status) -> Phase:
     return _PHASES.get(status, Phase.UNKNOWN)
 
 
-def judge(execution: Execution, said: Entity) -> Release:
+def reconcile(execution: Execution, said: Entity) -> Release:
     """Join what the rollout said of itself with what Temporal knows of its execution."""
-    said, also_pending, other_runs = place(said, execution)
-    children = tuple(settle(execution, child) for child in said.children)
+    said, also_pending, other_runs = attach_pending(said, execution)
+    children = tuple(apply_execution_status(execution, child) for child in said.children)
     phase = _phase_after(execution.status, said.phase)
     root = replace(
         _with_reason(said, execution),
@@ -61,7 +66,7 @@ def _with_reason(said: Entity, execution: Execution) -> Entity:
     if closing is None or (said.error and not closing.causes):
         return said
     own = said.error or closing.line
-    reason = reason_of(closing)
+    reason = close_reason(closing)
     if not closing.causes or own == reason:
         return replace(said, error=reason)
     return replace(said, error=reason, details={**said.details, "error_message": own})
@@ -70,36 +75,36 @@ def _with_reason(said: Entity, execution: Execution) -> Entity:
 def _problem(said: Entity, execution: Execution) -> Problem | None:
     """What is not known of the release. By whom it was paused, its record tells better than a refused query."""
     if said.problem is None or said.problem.code is ProblemCode.PAUSED:
-        return problem_of(execution)
+        return execution_problem_of(execution)
     return said.problem
 
 
-def settle(execution: Execution, entity: Entity) -> Entity:
+def apply_execution_status(execution: Execution, entity: Entity) -> Entity:
     """A part of a release as it really stands: of an ended release only what Temporal knows to run is unfinished."""
     if not execution.status.closed:
         return entity
     return _ended(entity, _LEFT_BEHIND.get(execution.status, Phase.CANCELLED), execution)
 
 
-def overrule(entity: Entity, runs: Mapping[str, Execution], now: datetime | None = None) -> Entity:
+def apply_child_statuses(entity: Entity, runs: Mapping[str, Execution], now: datetime | None = None) -> Entity:
     """A tree after the child workflows that run its rows, with what is known of each.
 
     One that ended badly or is paused beats its row's word, and an app that is "running" is at work while its own
     workflow is open.
     """
-    children = tuple(overrule(child, runs, now) for child in entity.children)
+    children = tuple(apply_child_statuses(child, runs, now) for child in entity.children)
     if any(new is not old for new, old in zip(children, entity.children, strict=True)):
         entity = replace(entity, children=children)
     run = runs.get(entity.id)
     if run is None:
         return entity
-    return _under(entity if entity.execution is run else with_details(entity, run, now), run)
+    return _under(entity if entity.execution is run else with_child_details(entity, run, now), run)
 
 
 def _under(entity: Entity, run: Execution) -> Entity:
     """A row and all below it after the status of the child workflow that runs it."""
     if run.status is Status.RUNNING:
-        phase = phase_at_work(entity.type, entity.state, entity.phase)
+        phase = phase_with_pending_work(entity.type, entity.state, entity.phase)
         return entity if phase is entity.phase else replace(entity, phase=phase)
     if run.status is not Status.PAUSED and run.status not in _ENDED_BADLY:
         return entity
@@ -111,7 +116,7 @@ def _under(entity: Entity, run: Execution) -> Entity:
     return replace(entity, children=below, phase=phase, overruled=_overrules(entity, phase))
 
 
-def with_word(row: Entity, word: Entity, status: Status) -> Entity:
+def with_reported_state(row: Entity, word: Entity, status: Status) -> Entity:
     """A row drawn from a child workflow, with what that says of itself as far as its status bears it out."""
     row = replace(
         row,
@@ -127,12 +132,12 @@ def with_word(row: Entity, word: Entity, status: Status) -> Entity:
     if not word.state:
         return row
     if status is Status.RUNNING:
-        word = replace(word, phase=phase_at_work(row.type, word.state, word.phase))
+        word = replace(word, phase=phase_with_pending_work(row.type, word.state, word.phase))
     phase = _phase_after(status, word.phase)
     return replace(row, state=word.state, phase=phase, overruled=_overrules(word, phase))
 
 
-def unanswered(execution: Execution, problem: Problem) -> Release:
+def unreported_release(execution: Execution, problem: Problem) -> Release:
     """A release whose own words are not known: it shows what Temporal knows, and why there is no more."""
     name = release_name(execution.workflow_id)
     root = Entity(
@@ -143,10 +148,10 @@ def unanswered(execution: Execution, problem: Problem) -> Release:
         name=name,
         created_at=execution.began_at,
         updated_at=execution.closed_at,
-        error=reason_of(execution.closing),
+        error=close_reason(execution.closing),
         problem=problem,
     )
-    root, also_pending, other_runs = place(root, execution)
+    root, also_pending, other_runs = attach_pending(root, execution)
     return Release(execution, root, also_pending=also_pending, other_runs=other_runs)
 
 
@@ -167,7 +172,7 @@ def _ended(entity: Entity, left: Phase, ended: Execution, what: str = "release")
     if run is not None and not run.status.closed and ended.closed_at and verified_running(run, ended.closed_at):
         # What is below it without a workflow of its own was last told by what has ended.
         children = tuple(_ended(child, Phase.UNKNOWN, ended, what) for child in entity.children)
-        return replace(entity, children=children, problem=left_running(ended, what, entity.problem))
+        return replace(entity, children=children, problem=left_running_problem(ended, what, entity.problem))
     phase = entity.phase
     if phase.unfinished:
         phase = _phase_after(run.status, phase) if run is not None and run.status.closed else left

@@ -14,15 +14,15 @@ from datetime import UTC, datetime, timedelta
 from dashboard.domain.entities import Entity, Release
 from dashboard.domain.phases import Phase, phase_of
 
-GOING_ON = frozenset({Phase.PENDING, Phase.RUNNING, Phase.PAUSED})
+UNFINISHED_PHASES = frozenset({Phase.PENDING, Phase.RUNNING, Phase.PAUSED})
 # How far before the start of its first run a rollout may have been at work, and how far clocks may differ.
-BEFORE = timedelta(days=30)
-AHEAD = timedelta(days=1)
+MAX_WORK_BEFORE_START = timedelta(days=30)
+MAX_CLOCK_SKEW = timedelta(days=1)
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class ObservedTimes:
     """What is known of when an entity moved first and last. If not `exact`, it may have begun before the first."""
 
     first: datetime | None
@@ -30,7 +30,7 @@ class Known:
     exact: bool
 
 
-_NOTHING = Known(None, None, exact=False)
+_NOTHING = ObservedTimes(None, None, exact=False)
 
 
 class WorkTimes:
@@ -41,14 +41,14 @@ class WorkTimes:
         self._root = release.root
         self._earliest, self._latest = _window(release, known_at)
         # By identity: an id may occur twice in a tree. The root keeps its rows alive.
-        self._known: dict[int, Known] = {}
+        self._known: dict[int, ObservedTimes] = {}
         self._made_with_work = False
         self._reckon(self._root)
         if self._are_made_as_work_comes():
             self._made_with_work = True
             self._reckon(self._root)
 
-    def of(self, entity: Entity) -> Known:
+    def of(self, entity: Entity) -> ObservedTimes:
         """Return what is known of a row of the tree."""
         return self._known.get(id(entity), _NOTHING)
 
@@ -61,7 +61,7 @@ class WorkTimes:
         known = self._known.get(id(entity), _NOTHING)
         if known.first is None:
             return None, None
-        if entity.phase in GOING_ON:
+        if entity.phase in UNFINISHED_PHASES:
             return known.first, None
         left_behind = entity.overruled and "run_id" not in entity.details
         end = (self._execution.closed_at if left_behind else None) or known.last or known.first
@@ -79,7 +79,7 @@ class WorkTimes:
         """Return a time that the rollout told, unless it cannot be one of its work."""
         return moment if moment and self._earliest <= moment <= self._latest else None
 
-    def _reckon(self, entity: Entity) -> Known:
+    def _reckon(self, entity: Entity) -> ObservedTimes:
         first = last = None
         for child in entity.children:
             # There are thousands of single rows, and those that wait have nothing to be kept.
@@ -91,18 +91,18 @@ class WorkTimes:
         known = self._known[id(entity)] = self._with_own(entity, first, last)
         return known
 
-    def _with_own(self, entity: Entity, first: datetime | None, last: datetime | None) -> Known:
+    def _with_own(self, entity: Entity, first: datetime | None, last: datetime | None) -> ObservedTimes:
         plain = not entity.overruled and entity.phase is not Phase.UNKNOWN
         if not (entity.phase is not Phase.PENDING if plain else has_begun(entity)):
-            return Known(first, last, exact=False) if first or last else _NOTHING
+            return ObservedTimes(first, last, exact=False) if first or last else _NOTHING
         changed, made = self.told(entity.updated_at), self.told(entity.created_at)
         if changed and (last is None or changed > last):
             last = changed
         if made and (self._made_with_work or "run_id" in entity.details):
-            return Known(min(made, first) if first else made, last, exact=True)
+            return ObservedTimes(min(made, first) if first else made, last, exact=True)
         # Of what was not read below it, the last change says nothing about the first.
         alone = None if entity.unopened else changed
-        return Known(first or alone, last, exact=False)
+        return ObservedTimes(first or alone, last, exact=False)
 
     def _are_made_as_work_comes(self) -> bool:
         rows = [row for wave in self._root.children for row in (wave, *wave.children)]
@@ -125,5 +125,5 @@ def _window(release: Release, known_at: datetime) -> tuple[datetime, datetime]:
     """The time in which a rollout may have been at work."""
     run = release.execution
     begin, end = release.chain_began_at, max(known_at, run.started_at, run.closed_at or run.started_at)
-    earliest = begin - BEFORE if begin - _FIRST > BEFORE else _FIRST
-    return earliest, end + AHEAD if _LAST - end > AHEAD else _LAST
+    earliest = begin - MAX_WORK_BEFORE_START if begin - _FIRST > MAX_WORK_BEFORE_START else _FIRST
+    return earliest, end + MAX_CLOCK_SKEW if _LAST - end > MAX_CLOCK_SKEW else _LAST

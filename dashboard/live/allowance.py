@@ -5,12 +5,12 @@ from math import inf
 from threading import Lock
 
 # The share of the budget that is theirs: what is watched has the rest, whatever they ask for.
-SHARE = 0.5
+VIEWER_SHARE = 0.5
 # For how many seconds what they have not used is kept for them.
-KEPT = 2.0
+MAX_SAVED_SECONDS = 2.0
 
 
-class Allowance:
+class ViewerBudget:
     """`rate` calls a second, of viewers together. What a read costs is known after it. Safe for many threads."""
 
     def __init__(self, rate: float, clock: Callable[[], float]) -> None:
@@ -23,7 +23,7 @@ class Allowance:
         """Whether all that was read is paid for."""
         return self._paid_at <= self._clock()
 
-    def spend(self, calls: int) -> None:
+    def charge(self, calls: int) -> None:
         """Pay for so many calls."""
         with self._lock:
-            self._paid_at = max(self._paid_at, self._clock() - KEPT) + calls / self._rate
+            self._paid_at = max(self._paid_at, self._clock() - MAX_SAVED_SECONDS) + calls / self._rate

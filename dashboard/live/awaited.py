@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 
 from dashboard.domain.entities import Release, Status
-from dashboard.domain.overall import overall
+from dashboard.domain.overall import overall_state
 from dashboard.domain.phases import Phase
 from dashboard.live.snapshots import Snapshot
-from dashboard.live.watched import Watched
+from dashboard.live.watched import Topic
 
 
 @dataclass(frozen=True, slots=True)
-class Awaited:
+class WaitCondition:
     """One of these phases of a release: of its latest run, or of the one with this id."""
 
     release_id: str
@@ -18,9 +18,9 @@ class Awaited:
     phases: frozenset[Phase]
 
     @property
-    def watched(self) -> Watched:
+    def topic(self) -> Topic:
         """What has to be watched for it."""
-        return Watched("release", (self.release_id, self.run_id))
+        return Topic("release", (self.release_id, self.run_id))
 
     def reached(self, seen: Snapshot[Release]) -> bool:
         """Whether the release is there now. What may be out of date says nothing of now.
@@ -29,7 +29,7 @@ class Awaited:
         """
         if seen.stale:
             return False
-        waits = Phase.PAUSED in self.phases and overall(seen.value).phase is Phase.PAUSED
+        waits = Phase.PAUSED in self.phases and overall_state(seen.value).phase is Phase.PAUSED
         return waits or seen.value.root.phase in self.phases
 
     def decided(self, seen: Snapshot[Release]) -> bool:

@@ -11,31 +11,34 @@ from cachetools import LRUCache
 
 from dashboard.domain.problems import NotFound, Problem, ProblemCode, SourceUnavailable
 
-PAUSE = 1.0
+INITIAL_PAUSE_SECONDS = 1.0
 # The longest pause of what fails again and again for itself, in seconds.
-LONGEST = 30.0
-LONGEST_OF_RELEASE = 5.0
+MAX_PAUSE_SECONDS = 30.0
+MAX_RELEASE_PAUSE_SECONDS = 5.0
 # Open breakers that are kept, of single releases, lists and searches.
-KEEP = 1_000
+MAX_OPEN_BREAKERS = 1_000
 # What one kind of call meets for itself: a list may be too hard for the store, or refused, and nothing else be.
-OF_ONE_KIND = frozenset({ProblemCode.TIMED_OUT, ProblemCode.REFUSED})
+CALL_SPECIFIC_PROBLEMS = frozenset({ProblemCode.TIMED_OUT, ProblemCode.REFUSED})
 
 
-Opens = Callable[[Problem], bool]
+ShouldOpen = Callable[[Problem], bool]
 
 
-class ToldAtOnce(SourceUnavailable):
+class CircuitOpen(SourceUnavailable):
     """A breaker is open, so that the call was not made."""
 
 
-class Breaker:
+class CircuitBreaker:
     """Opens when a call fails because the source is unavailable; the next call after a pause tries again.
 
     Without it every page would wait out its full deadline, and a server's threads would all be waiting.
     """
 
     def __init__(
-        self, pause: float = PAUSE, clock: Callable[[], float] = time.monotonic, longest: float | None = None
+        self,
+        pause: float = INITIAL_PAUSE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+        longest: float | None = None,
     ) -> None:
         self._first = self._pause = pause
         self._longest = longest or pause
@@ -51,7 +54,7 @@ class Breaker:
         return self._problem
 
     @contextmanager
-    def guard(self, opens: Opens = lambda _: True) -> Iterator[None]:
+    def guard(self, opens: ShouldOpen = lambda _: True) -> Iterator[None]:
         """Run a call; raises SourceUnavailable at once while another call is finding out whether it is back.
 
         A failure that `opens` does not hold for says nothing about what this breaker is for, unless it is open.
@@ -59,7 +62,7 @@ class Breaker:
         probe = self._enter()
         try:
             yield
-        except ToldAtOnce:
+        except CircuitOpen:
             # Another breaker is open: that says nothing about what this one is for.
             raise
         except SourceUnavailable as exc:
@@ -86,7 +89,7 @@ class Breaker:
             if self._problem is None:
                 return False
             if self._trying or self._clock() < self._try_at:
-                raise ToldAtOnce(self._problem)
+                raise CircuitOpen(self._problem)
             self._trying = True
             return True
 
@@ -102,13 +105,13 @@ class Breaker:
 
 
 @dataclass(frozen=True, slots=True)
-class OfRelease:
+class ReleaseBreakerKey:
     """Names the breaker of the reads of one release."""
 
     release_id: str
 
 
-class Breakers:
+class CircuitBreakers:
     """A breaker for Temporal as a whole, one for reads of all releases, and one for each release, list or search.
 
     What says that Temporal cannot be reached at all opens the first; a call that is refused or takes too long says so
@@ -119,9 +122,9 @@ class Breakers:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._whole = Breaker(clock=clock)
-        self._releases = Breaker(clock=clock)
-        self._open: LRUCache[Hashable, Breaker] = LRUCache(KEEP)
+        self._whole = CircuitBreaker(clock=clock)
+        self._releases = CircuitBreaker(clock=clock)
+        self._open: LRUCache[Hashable, CircuitBreaker] = LRUCache(MAX_OPEN_BREAKERS)
         self._late: frozenset[Hashable] = frozenset()
 
     def problem(self, key: Hashable) -> Problem | None:
@@ -133,7 +136,7 @@ class Breakers:
         """Run a call for this release, list or search; raises SourceUnavailable as it does."""
         breakers = self._of(key)
         failed = any(breaker.problem for breaker in breakers)
-        opens: tuple[Opens, ...] = (_of_everything, _of_one_kind, partial(self._opens_releases, key))
+        opens: tuple[ShouldOpen, ...] = (_of_everything, _of_one_kind, partial(self._opens_releases, key))
         try:
             with ExitStack() as guards:
                 for breaker, holds in zip(breakers, opens, strict=False):
@@ -147,7 +150,7 @@ class Breakers:
         finally:
             self._note(key, breakers[1])
 
-    def _note(self, key: Hashable, own: Breaker) -> None:
+    def _note(self, key: Hashable, own: CircuitBreaker) -> None:
         """Keep the breakers that are open: of the others there would be as many as there are releases."""
         with self._lock:
             if own.problem:
@@ -156,7 +159,7 @@ class Breakers:
                 self._open.pop(key, None)
 
     def _answered(self, key: Hashable, *, retry: bool) -> None:
-        if isinstance(key, OfRelease):
+        if isinstance(key, ReleaseBreakerKey):
             self._late = frozenset()
         if retry:
             self._retry()
@@ -166,11 +169,13 @@ class Breakers:
             self._late |= {key}
         return problem.code is ProblemCode.REFUSED or (_of_one_kind(problem) and len(self._late) > 1)
 
-    def _of(self, key: Hashable) -> tuple[Breaker, ...]:
-        of_release = isinstance(key, OfRelease)
+    def _of(self, key: Hashable) -> tuple[CircuitBreaker, ...]:
+        of_release = isinstance(key, ReleaseBreakerKey)
         with self._lock:
             own = self._open.get(key)
-        own = own or Breaker(clock=self._clock, longest=LONGEST_OF_RELEASE if of_release else LONGEST)
+        own = own or CircuitBreaker(
+            clock=self._clock, longest=MAX_RELEASE_PAUSE_SECONDS if of_release else MAX_PAUSE_SECONDS
+        )
         return (self._whole, own, self._releases) if of_release else (self._whole, own)
 
     def _retry(self) -> None:
@@ -182,8 +187,8 @@ class Breakers:
 
 
 def _of_one_kind(problem: Problem) -> bool:
-    return problem.code in OF_ONE_KIND
+    return problem.code in CALL_SPECIFIC_PROBLEMS
 
 
 def _of_everything(problem: Problem) -> bool:
-    return problem.code not in OF_ONE_KIND
+    return problem.code not in CALL_SPECIFIC_PROBLEMS

@@ -12,26 +12,26 @@ from dashboard.domain.filters import ReleaseFilter
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class CachedCount:
     """How many runs of each status a filter finds without its phases, and when they were counted (UTC)."""
 
     counts: Mapping[Status, int]
     at: datetime
 
 
-class RecentCounts:
+class CountCache:
     """What was counted in the last `max_age` seconds, for at most `keep` filters. Filters share it across phases."""
 
     def __init__(self, *, max_age: float, keep: int) -> None:
         self._lock = threading.Lock()
-        self._recent: TTLCache[ReleaseFilter, Counted] = TTLCache(keep, max_age)
+        self._recent: TTLCache[ReleaseFilter, CachedCount] = TTLCache(keep, max_age)
 
-    def get(self, wanted: ReleaseFilter) -> Counted | None:
+    def get(self, wanted: ReleaseFilter) -> CachedCount | None:
         """What was counted for this filter, if that is not too long ago."""
         with self._lock:
             return self._recent.get(replace(wanted, phases=()))
 
-    def keep(self, wanted: ReleaseFilter, counted: Counted) -> None:
+    def keep(self, wanted: ReleaseFilter, counted: CachedCount) -> None:
         """Share what has just been counted."""
         with self._lock:
             self._recent[replace(wanted, phases=())] = counted

@@ -4,15 +4,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from dashboard.domain.entities import Entity, Occurrence, Release
-from dashboard.domain.stable_ids import own_name, stable_id
+from dashboard.domain.stable_ids import own_release_name, stable_id
 from dashboard.live.snapshots import Snapshot
 
 # How many are found, and how many rows are looked through for them: 100,000 take 10 ms.
-MOST_FOUND = 10
-MOST_ROWS = 100_000
+MAX_OCCURRENCES_FOUND = 10
+MAX_ROWS_SCANNED = 100_000
 
 
-def find_elsewhere(
+def find_other_occurrences(
     known: Iterable[Snapshot[Release]], entity_id: str, release_id: str, run_id: str
 ) -> tuple[Snapshot[Occurrence], ...]:
     """The entity of this release in other runs than this one, each as it was known; `known` is in order of preference.
@@ -30,7 +30,7 @@ def find_elsewhere(
         here = _like(entities, entity_id, plain, run.workflow_id)
         if here:
             found[run.run_id] = _occurrence(seen, here)
-        if len(found) == MOST_FOUND or rows > MOST_ROWS:
+        if len(found) == MAX_OCCURRENCES_FOUND or rows > MAX_ROWS_SCANNED:
             break
     return tuple(found.values())
 
@@ -40,7 +40,7 @@ def _like(entities: Sequence[Entity], entity_id: str, plain: str, release_id: st
     if same:
         return same
     # Most rows have no part of the release in their ids, and there may be thousands.
-    own = own_name(release_id)
+    own = own_release_name(release_id)
     alike = (row for row in entities if row.id == plain or (own in row.id and stable_id(row.id, release_id) == plain))
     return next(alike, None)
 

@@ -6,28 +6,34 @@ from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any
 
-from dashboard.domain.diff import differences
+from dashboard.domain.diff import diff_trees
 from dashboard.domain.entities import Release
-from dashboard.domain.history import MOST_OF_ONE, Change, Difference, Gap, History
-from dashboard.live.snapshots import Snapshot, version_of
+from dashboard.domain.history import (
+    MAX_CHANGES_PER_ENTITY,
+    History,
+    ObservationGap,
+    ObservedChange,
+    StateChange,
+)
+from dashboard.live.snapshots import Snapshot, version_hash
 
 # Two looks that are further apart than this have a gap between them. What is watched is looked at about every second.
-GAP = timedelta(seconds=5)
+MIN_OBSERVATION_GAP = timedelta(seconds=5)
 # How many changes of one release are remembered, and how many gaps.
-MOST = 10_000
-MOST_GAPS = 100
+MAX_CHANGES_PER_RELEASE = 10_000
+MAX_GAPS_PER_RELEASE = 100
 # What of these stays when there are more: dropping one by one would cost each look the same again.
-SHARE_KEPT = 0.75
+KEPT_SHARE_WHEN_FULL = 0.75
 # Bytes that a change takes with its place, measured with tracemalloc: 316 for the first of an entity, less for others.
 CHANGE_BYTES = 320
 
 
-def weight_of(history: History | None) -> int:
+def history_weight(history: History | None) -> int:
     """About how many bytes it takes."""
     return CHANGE_BYTES * (history.count + len(history.gaps) + len(history.opened)) if history else 0
 
 
-def remember(before: Release | None, looked_at: datetime, after: Release, at: datetime) -> History:
+def record_changes(before: Release | None, looked_at: datetime, after: Release, at: datetime) -> History:
     """The history of a release after a look `at`, the one before having been at `looked_at`.
 
     It begins anew with another release of the same id, with a run that does not continue the one before it, and where
@@ -35,10 +41,10 @@ def remember(before: Release | None, looked_at: datetime, after: Release, at: da
     """
     if before is None or before.history is None or not _continues(before, after):
         return History(at)
-    seen = differences(before.root, after.root)
+    seen = diff_trees(before.root, after.root)
     # Nobody has to look at a run that has ended.
     ended = before.execution.status.closed and before.execution.run_id == after.execution.run_id
-    gap = at - looked_at > GAP and not ended
+    gap = at - looked_at > MIN_OBSERVATION_GAP and not ended
     history = before.history
     if not (seen.rows or seen.opened or gap):
         return history
@@ -47,7 +53,7 @@ def remember(before: Release | None, looked_at: datetime, after: Release, at: da
     return _bounded(
         replace(
             history,
-            gaps=_with_gap(history.gaps, Gap(looked_at, at)) if gap else history.gaps,
+            gaps=_with_gap(history.gaps, ObservationGap(looked_at, at)) if gap else history.gaps,
             opened={**history.opened, **dict.fromkeys(seen.opened, at)} if seen.opened else history.opened,
             edition=history.edition + 1,
         )
@@ -58,7 +64,7 @@ def with_history(seen: Snapshot[Any], history: History | None) -> Snapshot[Any]:
     """The same under a version of its own: a release may stand as before, and have stood otherwise in between."""
     if history is None:
         return seen
-    return replace(seen, version=version_of(seen.version, history.since, history.edition))
+    return replace(seen, version=version_hash(seen.version, history.since, history.edition))
 
 
 def _continues(before: Release, after: Release) -> bool:
@@ -69,42 +75,42 @@ def _continues(before: Release, after: Release) -> bool:
     return any(each.run_id == run_id for each in after.runs.chain(run))
 
 
-def _changed(history: History, changes: Mapping[str, tuple[Change, ...]]) -> History:
+def _changed(history: History, changes: Mapping[str, tuple[ObservedChange, ...]]) -> History:
     return replace(history, changes=changes, count=sum(map(len, changes.values())))
 
 
 def _with(
-    changes: Mapping[str, tuple[Change, ...]], rows: Mapping[str, Difference], after: datetime, at: datetime
-) -> Mapping[str, tuple[Change, ...]]:
+    changes: Mapping[str, tuple[ObservedChange, ...]], rows: Mapping[str, StateChange], after: datetime, at: datetime
+) -> Mapping[str, tuple[ObservedChange, ...]]:
     added = {
-        entity_id: _latest((*changes.get(entity_id, ()), Change(after, at, difference)))
+        entity_id: _latest((*changes.get(entity_id, ()), ObservedChange(after, at, difference)))
         for entity_id, difference in rows.items()
     }
     return {**changes, **added}
 
 
-def _latest(changes: tuple[Change, ...]) -> tuple[Change, ...]:
+def _latest(changes: tuple[ObservedChange, ...]) -> tuple[ObservedChange, ...]:
     """As many as are remembered of one entity: what only tries again and again pushes out no state."""
-    if len(changes) <= MOST_OF_ONE:
+    if len(changes) <= MAX_CHANGES_PER_ENTITY:
         return changes
     at = next((at for at, change in enumerate(changes) if change.difference.tried_again), 0)
     return changes[:at] + changes[at + 1 :]
 
 
-def _with_gap(gaps: tuple[Gap, ...], gap: Gap) -> tuple[Gap, ...]:
+def _with_gap(gaps: tuple[ObservationGap, ...], gap: ObservationGap) -> tuple[ObservationGap, ...]:
     """Gaps that touch are one: a single moment at which somebody looked parts nothing."""
     if gaps and gaps[-1].to_at == gap.from_at:
-        return (*gaps[:-1], Gap(gaps[-1].from_at, gap.to_at))
+        return (*gaps[:-1], ObservationGap(gaps[-1].from_at, gap.to_at))
     return (*gaps, gap)
 
 
 def _bounded(history: History) -> History:
     """Without the oldest of it, where it is more than is remembered; then it is one since a later moment."""
-    if len(history.gaps) > MOST_GAPS:
-        history = _since(history, history.gaps[-round(MOST_GAPS * SHARE_KEPT) - 1].to_at)
-    if history.count > MOST:
+    if len(history.gaps) > MAX_GAPS_PER_RELEASE:
+        history = _since(history, history.gaps[-round(MAX_GAPS_PER_RELEASE * KEPT_SHARE_WHEN_FULL) - 1].to_at)
+    if history.count > MAX_CHANGES_PER_RELEASE:
         moments = sorted(change.seen_at for change in chain.from_iterable(history.changes.values()))
-        history = _since(history, moments[-round(MOST * SHARE_KEPT) - 1])
+        history = _since(history, moments[-round(MAX_CHANGES_PER_RELEASE * KEPT_SHARE_WHEN_FULL) - 1])
     return history
 
 

@@ -11,18 +11,18 @@ from dashboard.domain.truth import phase_of_status
 log = structlog.get_logger()
 
 
-def judge(execution: Execution, said: Entity) -> Release:
+def reconcile_or_gap(execution: Execution, said: Entity) -> Release:
     """Join what a rollout said of itself with what Temporal knows of its execution, whatever these are."""
     try:
-        return truth.judge(execution, said)
+        return truth.reconcile(execution, said)
     except Exception as exc:  # noqa: BLE001 - logged with its stack; other releases have nothing to do with it
-        return unanswered(execution, _fault(execution, exc))
+        return unreported_release_or_gap(execution, _fault(execution, exc))
 
 
-def unanswered(execution: Execution, problem: Problem) -> Release:
+def unreported_release_or_gap(execution: Execution, problem: Problem) -> Release:
     """A release whose own words are not known, with what Temporal knows, whatever that is."""
     try:
-        return truth.unanswered(execution, problem)
+        return truth.unreported_release(execution, problem)
     except Exception as exc:  # noqa: BLE001 - logged with its stack; other releases have nothing to do with it
         return _bare(execution, _fault(execution, exc))
 

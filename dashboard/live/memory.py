@@ -8,7 +8,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Memory(Mapping[K, V], Generic[K, V]):
+class BoundedCache(Mapping[K, V], Generic[K, V]):
     """Keeps the newest entries, so many or, if they are weighed, so much; the one kept longest ago goes first."""
 
     def __init__(self, limit: int, weigh: Callable[[K, V], int] = lambda _key, _value: 1) -> None:

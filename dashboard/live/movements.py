@@ -5,21 +5,21 @@ from datetime import datetime, timedelta
 
 from dashboard.domain.entities import Release
 from dashboard.domain.parts import parts_of
-from dashboard.domain.stuck import Movement, stuck
-from dashboard.live.memory import Memory
+from dashboard.domain.stuck import Movement, detect_stuck
+from dashboard.live.memory import BoundedCache
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _SeenMovement:
     events: int
     movement: Movement
 
 
-class Movements:
+class MovementTracker:
     """What was seen of at most `keep` runs. A release is stuck once nothing has moved in it for longer than `after`."""
 
     def __init__(self, keep: int, after: timedelta) -> None:
-        self._seen: Memory[str, _Seen] = Memory(keep)
+        self._seen: BoundedCache[str, _SeenMovement] = BoundedCache(keep)
         self._after = after
 
     def note(self, release: Release, history_length: int | None, at: datetime) -> None:
@@ -30,13 +30,13 @@ class Movements:
         events = (history_length or 0) + (parts.events if parts else 0)
         known = self._seen.get(run_id)
         if known is None:
-            self._seen.keep(run_id, _Seen(events, Movement(at)))
+            self._seen.keep(run_id, _SeenMovement(events, Movement(at)))
         elif events > known.events:
             # What is described in turn is not always known: fewer events than before say nothing.
-            self._seen.keep(run_id, _Seen(events, replace(known.movement, grew_at=at)))
+            self._seen.keep(run_id, _SeenMovement(events, replace(known.movement, grew_at=at)))
 
     def judged(self, release: Release, at: datetime) -> Release:
         """The release, and whether it is stuck at this moment."""
         known = self._seen.get(release.execution.run_id)
-        found = stuck(release, known.movement, at, self._after) if known else None
+        found = detect_stuck(release, known.movement, at, self._after) if known else None
         return release if found == release.stuck else replace(release, stuck=found)

@@ -6,16 +6,16 @@ from typing import Any, cast
 
 from dashboard.domain.entities import Release
 from dashboard.live.looks import RunKey
-from dashboard.live.snapshots import Pair, Snapshot, joined
-from dashboard.live.watched import Watched
+from dashboard.live.snapshots import Snapshot, SnapshotPair, join_snapshots
+from dashboard.live.watched import Topic
 
-Notify = Callable[[str], None]
+PairListener = Callable[[str], None]
 
 # What is two things: two releases to compare, or the list and one of its releases on a wall screen.
-TWOFOLD = frozenset({"pair", "wall"})
+PAIR_KINDS = frozenset({"pair", "wall"})
 
 # Second halves that are read at the same time. Whoever finds none free waits, for as long as a release takes.
-AT_ONCE = 8
+MAX_CONCURRENT_PAIR_READS = 8
 
 
 class PairReader:
@@ -23,43 +23,43 @@ class PairReader:
 
     def __init__(self, release: Callable[[RunKey], Snapshot[Release]]) -> None:
         self._release = release
-        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="pairs")
+        self._pool = ThreadPoolExecutor(MAX_CONCURRENT_PAIR_READS, thread_name_prefix="pairs")
 
-    def get(self, left: RunKey, right: RunKey) -> Snapshot[Pair[Release]]:
+    def get(self, left: RunKey, right: RunKey) -> Snapshot[SnapshotPair[Release]]:
         """Both; raises what reading either raises, of the left one first."""
         if left == right:
             both = self._release(left)
-            return joined(both, both)
+            return join_snapshots(both, both)
         second = self._pool.submit(self._release, right)
-        return joined(self._release(left), second.result())
+        return join_snapshots(self._release(left), second.result())
 
     def close(self) -> None:
         """Read nothing more."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-def sides(what: Watched) -> tuple[Watched, Watched]:
+def pair_topics(what: Topic) -> tuple[Topic, Topic]:
     """The two things that are shown together."""
     left, right = cast("tuple[Hashable, RunKey]", what.key)
-    return Watched("list" if what.kind == "wall" else "release", left), Watched("release", right)
+    return Topic("list" if what.kind == "wall" else "release", left), Topic("release", right)
 
 
-def subscribe_both(
-    what: Watched,
-    subscribe: Callable[[Watched, Notify], Callable[[], None]],
-    shown: Callable[[Watched], Snapshot[Any] | None],
-    notify: Notify,
+def subscribe_pair(
+    what: Topic,
+    subscribe: Callable[[Topic, PairListener], Callable[[], None]],
+    shown: Callable[[Topic], Snapshot[Any] | None],
+    notify: PairListener,
 ) -> Callable[[], None]:
     """Watch both things of a pair.
 
     `notify` hears the version of both whenever either has another, and "" if one is gone.
     """
-    both = sides(what)
+    both = pair_topics(what)
 
     def tell(version: str) -> None:
         left, right = map(shown, both)
         if left and right:
-            notify(joined(left, right).version)
+            notify(join_snapshots(left, right).version)
         elif not version:
             # Not while one of them is still to be read for the first time.
             notify(version)

@@ -5,27 +5,34 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from time import monotonic
 
-from dashboard.domain.causes import Broken, Problems, broken_in, group, still_in, waiting_in
+from dashboard.domain.causes import (
+    AffectedEntity,
+    ProblemSummary,
+    affected_entities,
+    group_by_cause,
+    stuck_entities,
+    waiting_entities,
+)
 from dashboard.domain.entities import Release, ReleaseList
-from dashboard.domain.overall import overall
+from dashboard.domain.overall import overall_state
 from dashboard.domain.parts import parts_of
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import NotFound, ProblemCode, SourceUnavailable
-from dashboard.live.memory import Memory
-from dashboard.live.rows import Row
-from dashboard.live.snapshots import Snapshot, version_of
+from dashboard.live.memory import BoundedCache
+from dashboard.live.rows import ListRow
+from dashboard.live.snapshots import Snapshot, version_hash
 
 # How far the list is looked at, and how many trees of those found are read at most; the page says so.
-LISTED = 50
-READ_AT_MOST = 30
-READ_AT_ONCE = 6
+MAX_RELEASES_LISTED = 50
+MAX_TREES_READ = 30
+MAX_CONCURRENT_TREE_READS = 6
 # An older failure is history, not a problem of now.
-LATELY = timedelta(hours=24)
-KEEP_ENDED = 500
+RECENT_FAILURE_WINDOW = timedelta(hours=24)
+MAX_CACHED_ENDED_RELEASES = 500
 # Ends that say nothing of the parts: these may have failed, or run on.
 _QUIET_ENDS = frozenset({Phase.SUCCEEDED, Phase.CANCELLED, Phase.TERMINATED})
 
-Found = tuple[Broken, ...]
+AffectedEntities = tuple[AffectedEntity, ...]
 
 
 class ProblemFinder:
@@ -39,27 +46,27 @@ class ProblemFinder:
         self,
         page: Callable[[int], Snapshot[ReleaseList]],
         release: Callable[[str], Snapshot[Release]],
-        row: Callable[[Release], Row | None],
+        row: Callable[[Release], ListRow | None],
         seconds: float,
     ) -> None:
         self._page = page
         self._seconds = seconds
         self._release = release
         self._row = row
-        self._ended: Memory[str, Found] = Memory(KEEP_ENDED)
-        self._pool = ThreadPoolExecutor(READ_AT_ONCE, thread_name_prefix="problems")
+        self._ended: BoundedCache[str, AffectedEntities] = BoundedCache(MAX_CACHED_ENDED_RELEASES)
+        self._pool = ThreadPoolExecutor(MAX_CONCURRENT_TREE_READS, thread_name_prefix="problems")
 
-    def find(self) -> Snapshot[Problems]:
+    def find(self) -> Snapshot[ProblemSummary]:
         """What is broken now; raises SourceUnavailable if not even the list is known."""
         until = monotonic() + self._seconds
-        listing = self._page(LISTED)
+        listing = self._page(MAX_RELEASES_LISTED)
         rows = (*listing.value.releases, *listing.value.also)
         relevant = [each for each in _relevant(rows, listing.as_of) if not self._ended_whole(each)]
         remembered = {release.id: self._remembered(release) for release in relevant}
         # So many are read for themselves, those that failed first; of the others it is known what lists have read.
         unread = sorted((each for each in relevant if remembered[each.id] is None), key=_failed_first)
-        unknown = unread[:READ_AT_MOST]
-        left = {release.id for release in unread[READ_AT_MOST:]}
+        unknown = unread[:MAX_TREES_READ]
+        left = {release.id for release in unread[MAX_TREES_READ:]}
         chosen = [release for release in relevant if release.id not in left]
         answers = self._read(unknown, until)
         latest = [answer.value for answer in answers.values() if not answer.stale and not _unknown(answer.value)]
@@ -69,8 +76,8 @@ class ProblemFinder:
         ]
         # What turned out to have ended well, in all of its parts, is none of those that matter.
         well = sum(map(self._ended_whole, chosen))
-        value = Problems(
-            causes=group(broken for each in found for broken in each),
+        value = ProblemSummary(
+            causes=group_by_cause(broken for each in found for broken in each),
             total=listing.value.total,
             listed=len(rows),
             relevant=len(relevant) - well,
@@ -78,9 +85,9 @@ class ProblemFinder:
             unanswered=len(unknown) - len(latest),
             partly=len(latest) - whole,
             waiting=self._waiting(chosen, answers),
-            still=_longest_first(chosen, answers, still_in),
+            still=_longest_first(chosen, answers, stuck_entities),
         )
-        return Snapshot(value, listing.as_of, version_of(value, listing.stale), listing.stale, listing.reason)
+        return Snapshot(value, listing.as_of, version_hash(value, listing.stale), listing.stale, listing.reason)
 
     def close(self) -> None:
         """Read nothing more."""
@@ -90,21 +97,23 @@ class ProblemFinder:
         """Whether a release has ended, not badly, and all of it was read without anything broken in it."""
         return release.root.phase in _QUIET_ENDS and self._ended.get(release.execution.run_id) == ()
 
-    def _remembered(self, release: Release) -> Found | None:
+    def _remembered(self, release: Release) -> AffectedEntities | None:
         """What is broken in a release, where that is known without reading it now."""
         found = self._ended.get(release.execution.run_id)
         row = self._row(release) if found is None else None
         return row.broken if row and _trusted(row, release) else found
 
-    def _waiting(self, chosen: Iterable[Release], answers: Mapping[str, Snapshot[Release]]) -> tuple[Broken, ...]:
+    def _waiting(
+        self, chosen: Iterable[Release], answers: Mapping[str, Snapshot[Release]]
+    ) -> tuple[AffectedEntity, ...]:
         """What waits for somebody, the longest first, as far as its release told."""
-        found: list[Broken] = []
+        found: list[AffectedEntity] = []
         for release in chosen:
             row = self._row(release) if release.id not in answers else None
             if row and _trusted(row, release):
                 found += row.waiting
             else:
-                found += waiting_in(answers[release.id].value if release.id in answers else release)
+                found += waiting_entities(answers[release.id].value if release.id in answers else release)
         return tuple(sorted(found, key=lambda item: item.at))
 
     def _read(self, releases: list[Release], until: float) -> dict[str, Snapshot[Release]]:
@@ -118,26 +127,26 @@ class ProblemFinder:
         answers = {release_id: _answer(each) for release_id, each in reading.items()}
         return {release_id: answer for release_id, answer in answers.items() if answer is not None}
 
-    def _broken(self, listed: Release, answers: dict[str, Snapshot[Release]]) -> Found:
+    def _broken(self, listed: Release, answers: dict[str, Snapshot[Release]]) -> AffectedEntities:
         answer = answers.get(listed.id)
         if answer is None:
-            return broken_in(listed)
+            return affected_entities(listed)
         release = answer.value
-        found = broken_in(release)
+        found = affected_entities(release)
         if release.execution.status.closed and not answer.stale and _whole(release) and not _moves(release):
             self._ended.keep(release.execution.run_id, found)
         return found
 
 
 def _longest_first(
-    chosen: Iterable[Release], answers: Mapping[str, Snapshot[Release]], find: Callable[[Release], Found]
-) -> Found:
+    chosen: Iterable[Release], answers: Mapping[str, Snapshot[Release]], find: Callable[[Release], AffectedEntities]
+) -> AffectedEntities:
     """What is found in each release, as far as it told, the longest first."""
     seen = (answers[release.id].value if release.id in answers else release for release in chosen)
     return tuple(sorted((item for release in seen for item in find(release)), key=lambda item: item.at))
 
 
-def _trusted(row: Row, release: Release) -> bool:
+def _trusted(row: ListRow, release: Release) -> bool:
     """Whether a row says all that is broken in its release now: its tree was read whole, and not before it ended."""
     same = row.release.execution.status is release.execution.status
     return same and row.release.parts is not None and row.release.root.problem is None and release.said_at is None
@@ -198,11 +207,11 @@ def _relevant(releases: Iterable[Release], as_of: datetime) -> Iterable[Release]
             continue
         seen.add(release.id)
         closed_at = release.execution.closed_at
-        lately = closed_at is not None and as_of - closed_at < LATELY
+        lately = closed_at is not None and as_of - closed_at < RECENT_FAILURE_WINDOW
         if not release.execution.status.closed or (lately and _may_have_failed(release)):
             yield release
 
 
 def _may_have_failed(release: Release) -> bool:
     unread = release.root.phase in _QUIET_ENDS and parts_of(release) is None
-    return unread or overall(release).attention
+    return unread or overall_state(release).attention

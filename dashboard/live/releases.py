@@ -7,46 +7,46 @@ from time import monotonic
 from typing import Any
 
 from dashboard.bridge import LoopThread
-from dashboard.calls import logged
-from dashboard.domain.causes import Problems
+from dashboard.calls import count_calls
+from dashboard.domain.causes import ProblemSummary
 from dashboard.domain.entities import Occurrence, Occurrences, Release, ReleaseList
-from dashboard.domain.filters import MalformedFilter, Slice
-from dashboard.domain.finding import Found
+from dashboard.domain.filters import MalformedFilter, PageRequest
+from dashboard.domain.finding import SearchResults
 from dashboard.domain.ids import is_below_release
 from dashboard.domain.problems import NotFound, SourceUnavailable
 from dashboard.domain.source import ReleaseSource
-from dashboard.live.allowance import SHARE, Allowance
-from dashboard.live.breaker import OfRelease
-from dashboard.live.elsewhere import find_elsewhere
-from dashboard.live.finder import Finder
+from dashboard.live.allowance import VIEWER_SHARE, ViewerBudget
+from dashboard.live.breaker import ReleaseBreakerKey
+from dashboard.live.elsewhere import find_other_occurrences
+from dashboard.live.finder import NameSearch
 from dashboard.live.history import with_history
-from dashboard.live.looks import Looks, RunKey
-from dashboard.live.pairs import TWOFOLD, PairReader, sides, subscribe_both
-from dashboard.live.problems import LISTED, ProblemFinder
-from dashboard.live.rows import Row
-from dashboard.live.snapshots import BEHIND, Pair, Snapshot, joined, outdated
-from dashboard.live.stores import Stores
-from dashboard.live.trees import Seen
-from dashboard.live.turns import LINGER
-from dashboard.live.watched import Watched
-from dashboard.live.watcher import UNKNOWN
-from dashboard.live.watchers import Watchers
+from dashboard.live.looks import ReleaseReader, RunKey
+from dashboard.live.pairs import PAIR_KINDS, PairReader, pair_topics, subscribe_pair
+from dashboard.live.problems import MAX_RELEASES_LISTED, ProblemFinder
+from dashboard.live.rows import ListRow
+from dashboard.live.snapshots import RENEWAL_BEHIND, Snapshot, SnapshotPair, join_snapshots, mark_stale
+from dashboard.live.stores import TopicStores
+from dashboard.live.trees import LoadedRelease
+from dashboard.live.turns import POLL_LINGER_SECONDS
+from dashboard.live.watched import Topic
+from dashboard.live.watcher import UNKNOWN_VERSION
+from dashboard.live.watchers import PollerPair
 
 # How often what somebody looks at is renewed, in seconds. What is not watched is shared while it is younger than this.
-MAX_AGE = 1.0
+DEFAULT_MAX_AGE_SECONDS = 1.0
 # Counts of the list, which cost more the more releases there are, are asked for this seldom.
-COUNT_AGE = 5.0
+COUNT_MAX_AGE_SECONDS = 5.0
 # If nobody says otherwise: calls a second that all that is watched takes together, and bytes of all that is kept.
-BUDGET = 50
-MEMORY = 128 * 1024 * 1024
+DEFAULT_CALLS_PER_SECOND = 50
+DEFAULT_CACHE_BYTES = 128 * 1024 * 1024
 # And after how long without any change, and with nothing pending, a release is stuck.
-STUCK_AFTER = timedelta(minutes=30)
+DEFAULT_STUCK_AFTER = timedelta(minutes=30)
 # How often a caller who wants more of a large release than has come looks again, within the time of one answer: a look
 # that somebody else has begun may not know of it. With less time than this left, in seconds, nothing more would come.
-MORE_LOOKS = 2
-TOO_LITTLE = 0.3
+MAX_REREADS = 2
+MIN_REREAD_SECONDS = 0.3
 
-PROBLEMS = Watched("problems")
+PROBLEMS_TOPIC = Topic("problems")
 
 
 class LiveReleases:
@@ -63,16 +63,16 @@ class LiveReleases:
         loop: LoopThread,
         *,
         timeout: float,
-        max_age: float = MAX_AGE,
-        count_age: float = COUNT_AGE,
-        budget: float = BUDGET,
-        memory: int = MEMORY,
-        stuck_after: timedelta = STUCK_AFTER,
+        max_age: float = DEFAULT_MAX_AGE_SECONDS,
+        count_age: float = COUNT_MAX_AGE_SECONDS,
+        budget: float = DEFAULT_CALLS_PER_SECOND,
+        memory: int = DEFAULT_CACHE_BYTES,
+        stuck_after: timedelta = DEFAULT_STUCK_AFTER,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._loop = loop
         self._timeout = timeout
-        self._looks = Looks(
+        self._reader = ReleaseReader(
             source,
             loop,
             timeout=timeout,
@@ -82,17 +82,17 @@ class LiveReleases:
             stuck_after=stuck_after,
             clock=clock,
         )
-        self._finder = ProblemFinder(self._listed, self._tree, self._row, timeout)
-        self._stores = Stores(self._looks, self._finder.find, max_age=max_age, memory=memory, clock=clock)
-        self._names = Finder(self.page, self._stores.pages, self._stores.trees)
+        self._problem_finder = ProblemFinder(self._listed, self._tree, self._row, timeout)
+        self._stores = TopicStores(self._reader, self._problem_finder.find, max_age=max_age, memory=memory, clock=clock)
+        self._names = NameSearch(self.page, self._stores.pages, self._stores.trees)
         self._pairs = PairReader(lambda key: self.release(*key, whole=True))
         self._watching = max_age > 0
-        self._watcher = Watchers(self._look, self._version, budget=budget, clock=clock)
-        self._allowance = Allowance(SHARE * budget, clock)
+        self._poller = PollerPair(self._look, self._version, budget=budget, clock=clock)
+        self._viewer_budget = ViewerBudget(VIEWER_SHARE * budget, clock)
 
-    def page(self, asked: Slice) -> Snapshot[ReleaseList]:
+    def page(self, asked: PageRequest) -> Snapshot[ReleaseList]:
         """One page of the list; raises SourceUnavailable if nothing is known yet."""
-        return self._latest(Watched("list", asked))
+        return self._latest(Topic("list", asked))
 
     def release(
         self,
@@ -112,13 +112,15 @@ class LiveReleases:
         that are `opened` now, or were lately by anybody.
         """
         key = (release_id, run_id)
-        self._looks.open(key, opened)
+        self._reader.open(key, opened)
         until = monotonic() + self._timeout - spent
-        seen: Snapshot[Seen] = self._latest(Watched("release", key), max(self._timeout - spent, TOO_LITTLE))
-        for _ in range(MORE_LOOKS):
+        seen: Snapshot[LoadedRelease] = self._latest(
+            Topic("release", key), max(self._timeout - spent, MIN_REREAD_SECONDS)
+        )
+        for _ in range(MAX_REREADS):
             reading, left = seen.value.reading, until - monotonic()
-            enough = not reading.lacks(opened) and (reading.whole or not whole)
-            if enough or seen.stale or left < TOO_LITTLE:
+            enough = not reading.misses(opened) and (reading.whole or not whole)
+            if enough or seen.stale or left < MIN_REREAD_SECONDS:
                 break
             seen = self._stores.trees.get(key, anew=True, seconds=left)
         return _release(seen)
@@ -126,119 +128,119 @@ class LiveReleases:
     def elsewhere(self, entity_id: str, release_id: str, run_id: str) -> tuple[Snapshot[Occurrence], ...]:
         """Where else than in this run of its release an entity is, of what was read lately: nothing is asked for it."""
         known = (_release(seen) for _, seen in reversed(list(self._stores.trees.all_latest())))
-        return find_elsewhere(known, entity_id, release_id, run_id)
+        return find_other_occurrences(known, entity_id, release_id, run_id)
 
-    def glance(self, release_id: str, run_id: str | None = None) -> Snapshot[Release]:
+    def peek(self, release_id: str, run_id: str | None = None) -> Snapshot[Release]:
         """The same for whoever does not stay: it is not watched for that, and not longer than it is anyhow."""
         with self._allowed():
             return _release(self._stores.trees.get((release_id, run_id)))
 
-    def at_hand(self, release_id: str, run_id: str | None = None) -> Snapshot[Release] | None:
+    def cached(self, release_id: str, run_id: str | None = None) -> Snapshot[Release] | None:
         """A release as it was read last, at once and in any thread: as old as that may be, unless it is watched."""
-        seen = self._shown(Watched("release", (release_id, run_id)))
+        seen = self._shown(Topic("release", (release_id, run_id)))
         return _release(seen) if seen else None
 
     def occurrences(self, entity_id: str) -> Snapshot[Occurrences]:
         """Where an entity id occurs, as far as was looked; a release's own id occurs once."""
         if is_below_release(entity_id):
-            return self._latest(Watched("occurrences", entity_id))
+            return self._latest(Topic("occurrences", entity_id))
         seen = self.release(entity_id)
         found = (Occurrence(seen.value.execution, seen.value.root),)
         return Snapshot(Occurrences(entity_id, found, (), 1, 1), seen.as_of, seen.version, seen.stale, seen.reason)
 
-    def find(self, text: str, at: str | None = None) -> Snapshot[Found]:
+    def find(self, text: str, at: str | None = None) -> Snapshot[SearchResults]:
         """What is known by a name with this text, first of all in the release that the viewer is `at`.
 
         Raises MalformedFilter.
         """
         return self._names.find(text, at)
 
-    def problems(self) -> Snapshot[Problems]:
+    def problems(self) -> Snapshot[ProblemSummary]:
         """What is broken now, as far as was looked; raises SourceUnavailable if nothing is known yet."""
-        return self._latest(PROBLEMS)
+        return self._latest(PROBLEMS_TOPIC)
 
-    def pair(self, left: RunKey, right: RunKey) -> Snapshot[Pair[Release]]:
+    def pair(self, left: RunKey, right: RunKey) -> Snapshot[SnapshotPair[Release]]:
         """Two releases, each as whole as it can be had within the time of one answer; raises as `release` does."""
         return self._pairs.get(left, right)
 
-    def renew(self, what: Watched, seconds: float) -> None:
+    def renew(self, what: Topic, seconds: float) -> None:
         """Read a thing however lately that was done, for somebody who knows of something later, and off the budget.
 
         What cannot be read in so many seconds stays as it is known, and so does all while viewers have had their share
         of the budget: whoever claims to know of what is to come could else have it read without end.
         """
-        if not self._allowance.is_left():
+        if not self._viewer_budget.is_left():
             return
-        if what.kind in TWOFOLD:
-            for side in sides(what):
+        if what.kind in PAIR_KINDS:
+            for side in pair_topics(what):
                 self.renew(side, seconds)
             return
         if what.kind == "problems":
             # What is broken begins with that list, and is as old.
-            self.renew(Watched("list", Slice(LISTED, lately=True)), seconds)
-        what = Watched("release", what.key) if what.kind == "history" else _looked_at(what)
+            self.renew(Topic("list", PageRequest(MAX_RELEASES_LISTED, lately=True)), seconds)
+        what = Topic("release", what.key) if what.kind == "history" else _looked_at(what)
         with self._allowed(), suppress(SourceUnavailable, NotFound, MalformedFilter):
             self._stores.kinds[what.kind].store.get(what.key, anew=True, seconds=seconds)
 
-    def subscribe(self, what: Watched, notify: Callable[[str], None]) -> Callable[[], None]:
+    def subscribe(self, what: Topic, notify: Callable[[str], None]) -> Callable[[], None]:
         """Watch a thing for as long as somebody looks. `notify` is called from any thread with the version of what is
         known, at once if it is, and whenever that, or its staleness, is another; with "" when there is no such thing
         (any more). Returns what ends the subscription; it may be called from any thread.
         """
-        if what.kind in TWOFOLD:
-            return subscribe_both(what, self.subscribe, self._shown, notify)
+        if what.kind in PAIR_KINDS:
+            return subscribe_pair(what, self.subscribe, self._shown, notify)
         if what.kind == "history":
-            release = Watched("release", what.key)
+            release = Topic("release", what.key)
             return self.subscribe(release, lambda version: notify(self._with_history(release, version)))
         what = _looked_at(what)
         kind = self._stores.kinds[what.kind]
-        return self._watcher.subscribe(what, kind.every, notify, kind.lively)
+        return self._poller.subscribe(what, kind.every, notify, kind.fast_interval)
 
     def close(self) -> None:
         """End the loop's thread and whatever runs on it."""
-        self._watcher.close()
-        self._finder.close()
+        self._poller.close()
+        self._problem_finder.close()
         self._pairs.close()
         self._loop.stop()
 
-    def known(self, what: Watched) -> Snapshot[Any] | None:
+    def known(self, what: Topic) -> Snapshot[Any] | None:
         """What is known of a thing while it is watched: at once, in any thread. None if somebody has to look."""
-        if what.kind in TWOFOLD:
-            left, right = map(self.known, sides(what))
-            return joined(left, right) if left and right else None
+        if what.kind in PAIR_KINDS:
+            left, right = map(self.known, pair_topics(what))
+            return join_snapshots(left, right) if left and right else None
         if what.kind == "history":
-            seen = self.known(Watched("release", what.key))
+            seen = self.known(Topic("release", what.key))
             return with_history(seen, seen.value.release.history) if seen else None
         what = _looked_at(what)
-        return self._shown(what) if self._watcher.renews(what) else None
+        return self._shown(what) if self._poller.is_polling(what) else None
 
-    def _latest(self, what: Watched, seconds: float | None = None) -> Snapshot[Any]:
+    def _latest(self, what: Topic, seconds: float | None = None) -> Snapshot[Any]:
         """What is known of a watched thing, at once; else what a look of the caller's own finds, in so many seconds."""
         kind = self._stores.kinds[what.kind]
         kept = self.known(what)
         if kept is not None:
             return kept
         # A script that reads thousands of releases once each leaves the budget to those that somebody looks at.
-        again = kind.store.loaded_within(what.key, LINGER)
+        again = kind.store.loaded_within(what.key, POLL_LINGER_SECONDS)
         snapshot = kind.store.get(what.key, seconds=seconds)
         if self._watching and again and not _over(snapshot):
-            self._watcher.watch(what, kind.every, kind.lively)
+            self._poller.watch(what, kind.every, kind.fast_interval)
             self._watch_rows(snapshot)
         return snapshot
 
-    def _shown(self, what: Watched) -> Snapshot[Any] | None:
+    def _shown(self, what: Topic) -> Snapshot[Any] | None:
         """What is known of a thing, marked if its next look is late."""
         latest = self._stores.kinds[what.kind].store.latest(what.key)
-        if latest is None or latest.stale or not self._watcher.late(what):
+        if latest is None or latest.stale or not self._poller.late(what):
             return latest
-        return outdated(latest, self._looks.trouble(_breaker_of(what)) or BEHIND)
+        return mark_stale(latest, self._reader.trouble(_breaker_of(what)) or RENEWAL_BEHIND)
 
-    def _with_history(self, release: Watched, version: str) -> str:
+    def _with_history(self, release: Topic, version: str) -> str:
         """The version of a release with what has been seen of it, where there is such a release."""
         seen = self._shown(release) if version else None
         return with_history(seen, seen.value.release.history).version if seen else version
 
-    def _look(self, what: Watched) -> bool:
+    def _look(self, what: Topic) -> bool:
         try:
             snapshot = self._stores.kinds[what.kind].store.get(what.key, anew=True, seated=False)
         except SourceUnavailable:
@@ -260,14 +262,16 @@ class LiveReleases:
                 continue
             # One that has ended is read once more as soon as can be.
             behind = row.value.reading.execution.status is not release.execution.status and row.as_of < listing.as_of
-            self._watcher.watch(Watched("row", key), kind.every, kind.lively, soon=behind or row.value.tree_at is None)
+            self._poller.watch(
+                Topic("row", key), kind.every, kind.fast_interval, soon=behind or row.value.tree_at is None
+            )
 
-    def _version(self, what: Watched) -> str:
+    def _version(self, what: Topic) -> str:
         snapshot = self._shown(what)
-        return snapshot.version if snapshot else UNKNOWN
+        return snapshot.version if snapshot else UNKNOWN_VERSION
 
     def _listed(self, most: int) -> Snapshot[ReleaseList]:
-        found = self._stores.pages.get(Slice(page_size=most, lately=True), seated=False)
+        found = self._stores.pages.get(PageRequest(page_size=most, lately=True), seated=False)
         self._watch_rows(found)
         return found
 
@@ -276,45 +280,45 @@ class LiveReleases:
         with self._charged():
             return _release(self._stores.trees.get((release_id, None), seated=False))
 
-    def _row(self, release: Release) -> Row | None:
+    def _row(self, release: Release) -> ListRow | None:
         """What lists know of a release, if its tree was read for that."""
-        seen = self._looks.rows.latest((release.id, release.execution.run_id))
+        seen = self._reader.rows.latest((release.id, release.execution.run_id))
         return seen.value if seen and seen.value.tree_at else None
 
     @contextmanager
     def _allowed(self) -> Iterator[None]:
         """Take the calls of a read that a viewer has caused off the budget, up to the share that viewers have of it."""
-        left = self._allowance.is_left()
-        with logged() as log:
+        left = self._viewer_budget.is_left()
+        with count_calls() as log:
             yield
         if left:
-            self._allowance.spend(log.calls)
-            self._watcher.spend(log.calls)
+            self._viewer_budget.charge(log.calls)
+            self._poller.charge(log.calls)
 
     @contextmanager
     def _charged(self) -> Iterator[None]:
         """Take the calls of a read off the budget of what is watched."""
-        with logged() as log:
+        with count_calls() as log:
             yield
-        self._watcher.spend(log.calls)
+        self._poller.charge(log.calls)
 
 
-def _looked_at(what: Watched) -> Watched:
+def _looked_at(what: Topic) -> Topic:
     """What has to be watched: a search for a release's own id finds that release."""
     if what.kind == "occurrences" and not is_below_release(str(what.key)):
-        return Watched("release", (what.key, None))
+        return Topic("release", (what.key, None))
     return what
 
 
-def _breaker_of(what: Watched) -> Hashable:
+def _breaker_of(what: Topic) -> Hashable:
     if what.kind in {"release", "row"} and isinstance(what.key, tuple):
-        return OfRelease(what.key[0])
+        return ReleaseBreakerKey(what.key[0])
     return what.key
 
 
-def _release(seen: Snapshot[Seen]) -> Snapshot[Release]:
+def _release(seen: Snapshot[LoadedRelease]) -> Snapshot[Release]:
     return Snapshot(seen.value.release, seen.as_of, seen.version, seen.stale, seen.reason)
 
 
 def _over(snapshot: Snapshot[Any]) -> bool:
-    return isinstance(snapshot.value, Seen | Row) and snapshot.value.over and not snapshot.stale
+    return isinstance(snapshot.value, LoadedRelease | ListRow) and snapshot.value.over and not snapshot.stale

@@ -5,17 +5,20 @@ import time
 from collections.abc import Callable
 
 # Fewer than the server has threads (see serve.py).
-SEATS = 24
+BULKHEAD_SIZE = 24
 # Seconds that somebody stands before it counts as full, and for which all others are then sent on at once.
-PATIENCE = 0.4
-PAUSE = 1.0
+ACQUIRE_TIMEOUT_SECONDS = 0.4
+FULL_PAUSE_SECONDS = 1.0
 
 
-class Seats:
+class Bulkhead:
     """Given to so many at once. Where all stay taken, the next ones hear so at once, instead of queueing up as well."""
 
     def __init__(
-        self, count: int = SEATS, patience: float = PATIENCE, clock: Callable[[], float] = time.monotonic
+        self,
+        count: int = BULKHEAD_SIZE,
+        patience: float = ACQUIRE_TIMEOUT_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._free = threading.Semaphore(count)
         self._patience = patience
@@ -30,7 +33,7 @@ class Seats:
             return False
         if self._free.acquire(timeout=self._patience):
             return True
-        self._full_until = self._clock() + PAUSE
+        self._full_until = self._clock() + FULL_PAUSE_SECONDS
         return False
 
     def give(self) -> None:

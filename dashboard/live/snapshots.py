@@ -9,19 +9,19 @@ from typing import Generic, TypeVar
 
 from dashboard.domain.filters import MalformedFilter
 from dashboard.domain.problems import NotFound, Problem, ProblemCode, SourceUnavailable
-from dashboard.flights import Flights
-from dashboard.live.memory import Memory
-from dashboard.live.seats import Seats
+from dashboard.flights import SingleFlight
+from dashboard.live.memory import BoundedCache
+from dashboard.live.seats import Bulkhead
 from dashboard.weight import weight_of
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
 
 # A list, or a tree of child workflows, that is older than this is no longer the latest, whatever the reason.
-LISTED_AGE = timedelta(seconds=10)
+MAX_LISTED_AGE = timedelta(seconds=10)
 
-BUSY = Problem(ProblemCode.BUSY, "Too many requests are waiting for Temporal.")
-BEHIND = Problem(
+TOO_MANY_WAITING = Problem(ProblemCode.BUSY, "Too many requests are waiting for Temporal.")
+RENEWAL_BEHIND = Problem(
     ProblemCode.BEHIND,
     "The next update is late: too many open pages for the rate limit, or Temporal is slow.",
 )
@@ -42,54 +42,54 @@ class Snapshot(Generic[T]):
     reason: Problem | None = None
 
 
-def version_of(*parts: object) -> str:
+def version_hash(*parts: object) -> str:
     """A hash of content; the parts must have a `repr` that says all that matters."""
     return blake2b(repr(parts).encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()
 
 
-def now() -> datetime:
+def utc_now() -> datetime:
     """This moment, in UTC."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Pair(Generic[T]):
+class SnapshotPair(Generic[T]):
     """Two things that are shown together, each as it was known."""
 
     left: Snapshot[T]
     right: Snapshot[T]
 
 
-def joined(left: Snapshot[T], right: Snapshot[T]) -> Snapshot[Pair[T]]:
+def join_snapshots(left: Snapshot[T], right: Snapshot[T]) -> Snapshot[SnapshotPair[T]]:
     """Two snapshots as one: as old as the older, stale if either is, and another version when either is."""
     return Snapshot(
-        Pair(left, right),
+        SnapshotPair(left, right),
         min(left.as_of, right.as_of),
-        version_of(left.version, right.version),
+        version_hash(left.version, right.version),
         left.stale or right.stale,
         left.reason or right.reason,
     )
 
 
-def outdated(snapshot: Snapshot[T], reason: Problem) -> Snapshot[T]:
+def mark_stale(snapshot: Snapshot[T], reason: Problem) -> Snapshot[T]:
     """The same content, marked as not the latest."""
-    version = version_of(snapshot.version, reason.code)
+    version = version_hash(snapshot.version, reason.code)
     return replace(snapshot, version=version, stale=True, reason=reason)
 
 
-def dated(seen: Snapshot[T], late: Problem | None) -> Snapshot[T]:
+def mark_late(seen: Snapshot[T], late: Problem | None) -> Snapshot[T]:
     """What is renewed as often as Temporal allows says since when it stands; past a bound, it is not the latest."""
     if late is None:
         return seen
-    if now() - seen.as_of > LISTED_AGE:
-        return outdated(seen, late)
+    if utc_now() - seen.as_of > MAX_LISTED_AGE:
+        return mark_stale(seen, late)
     if late.code is not ProblemCode.REFUSED:
         return seen
-    return replace(seen, reason=late, version=version_of(seen.version, late.code))
+    return replace(seen, reason=late, version=version_hash(seen.version, late.code))
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept(Generic[T]):
+class _StoredSnapshot(Generic[T]):
     """What was loaded last, when by the store's clock, and the last that was good: the same, unless it is stale."""
 
     loaded_at: float
@@ -103,7 +103,7 @@ class SnapshotStore(Generic[K, T]):
     When the source cannot be asked, the last good snapshot is answered, marked as stale; without one the error is
     raised. `load` gets the key, the last good snapshot, if there is one, and how many seconds it may take, None for as
     many as usual. Of snapshots, those loaded last are kept, as many as `keep`, or as weigh so many bytes, with their
-    keys. Whoever has to wait needs one of the `seats`; where there is none, it is the same as if the source could not
+    keys. Whoever waits needs a place in the `bulkhead`; where there is none, it is the same as if the source could not
     be asked.
     """
 
@@ -114,17 +114,17 @@ class SnapshotStore(Generic[K, T]):
         max_age: float,
         keep: int,
         weigh: Callable[[T], int] | None = None,
-        seats: Seats | None = None,
+        bulkhead: Bulkhead | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._load = load
-        self._seats = seats or Seats()
+        self._bulkhead = bulkhead or Bulkhead()
         self._max_age = max_age
         self._clock = clock
-        self._kept: Memory[K, _Kept[T]] = Memory(
+        self._kept: BoundedCache[K, _StoredSnapshot[T]] = BoundedCache(
             keep, lambda key, kept: weight_of(key) + _weight(kept, weigh) if weigh else 1
         )
-        self._flights: Flights[K, Snapshot[T]] = Flights()
+        self._flights: SingleFlight[K, Snapshot[T]] = SingleFlight()
 
     @property
     def weight(self) -> int:
@@ -140,19 +140,19 @@ class SnapshotStore(Generic[K, T]):
         young = None if anew else self._young(key)
         if young:
             return young
-        if seated and not self._seats.take():
+        if seated and not self._bulkhead.take():
             return self._unasked(key)
         try:
             return self._flights.get(key, lambda: self._fly(key, seconds, anew=anew))
         finally:
             if seated:
-                self._seats.give()
+                self._bulkhead.give()
 
     def put(self, key: K, snapshot: Snapshot[T]) -> None:
         """Keep what was learnt of a key in another way, as if it had just been loaded."""
         kept = self._kept.get(key)
         good = kept.good if kept and snapshot.stale else snapshot
-        self._kept.keep(key, _Kept(self._clock(), snapshot, good))
+        self._kept.keep(key, _StoredSnapshot(self._clock(), snapshot, good))
 
     def latest(self, key: K) -> Snapshot[T] | None:
         """What was loaded last, if anything is kept."""
@@ -174,8 +174,8 @@ class SnapshotStore(Generic[K, T]):
     def _unasked(self, key: K) -> Snapshot[T]:
         kept = self._kept.get(key)
         if kept is None or kept.good is None:
-            raise SourceUnavailable(BUSY)
-        return outdated(kept.good, BUSY)
+            raise SourceUnavailable(TOO_MANY_WAITING)
+        return mark_stale(kept.good, TOO_MANY_WAITING)
 
     def _young(self, key: K) -> Snapshot[T] | None:
         kept = self._kept.get(key)
@@ -190,7 +190,7 @@ class SnapshotStore(Generic[K, T]):
         kept = self._kept.get(key)
         good = kept.good if kept else None
         snapshot = self._load_or_last(key, good, seconds)
-        self._kept.keep(key, _Kept(started, snapshot, good if snapshot.stale else snapshot))
+        self._kept.keep(key, _StoredSnapshot(started, snapshot, good if snapshot.stale else snapshot))
         return snapshot
 
     def _load_or_last(self, key: K, last: Snapshot[T] | None, seconds: float | None) -> Snapshot[T]:
@@ -203,10 +203,10 @@ class SnapshotStore(Generic[K, T]):
         except SourceUnavailable as exc:
             if last is None:
                 raise
-            return outdated(last, exc.problem)
+            return mark_stale(last, exc.problem)
 
 
-def _weight(kept: _Kept[T], weigh: Callable[[T], int]) -> int:
+def _weight(kept: _StoredSnapshot[T], weigh: Callable[[T], int]) -> int:
     """What a snapshot and the last good one weigh together; they often share what they say."""
     latest = weigh(kept.latest.value)
     if kept.good is None or kept.good.value is kept.latest.value:

@@ -8,30 +8,30 @@ from math import inf
 from typing import Generic, TypeVar
 
 W = TypeVar("W", bound=Hashable)
-Notify = Callable[[str], None]
+VersionListener = Callable[[str], None]
 
 # For how many seconds after somebody last asked for it a thing is looked at.
-LINGER = 30.0
+POLL_LINGER_SECONDS = 30.0
 # For how many seconds after it has moved a thing is lively.
-LIVELY = 30.0
+FAST_WINDOW_SECONDS = 30.0
 # How many seconds late a turn may be before its thing is behind.
-LATE = 2.0
+LATE_AFTER_SECONDS = 2.0
 # How seldom, in seconds, it is looked at whether a thing that is over has begun anew, while somebody subscribes to it.
-SELDOM = 10.0
+FINISHED_INTERVAL_SECONDS = 10.0
 
 
 @dataclass(slots=True)
-class Watch(Generic[W]):
+class PollJob(Generic[W]):
     """What is known of one thing's turns, by a clock in seconds.
 
-    They are `every` so many seconds, or `lively` ones if it has moved lately. `due` is when the next is, and `ticket`
+    They come `every` so many seconds, `fast_interval` if it moved lately. `due` is when the next is, and `ticket`
     its place in the queue, 0 while one is under way, `delayed` if that came late. `over` things are not renewed:
     whoever asks for one looks for himself. `told` is the version that its subscribers know.
     """
 
     what: W
     every: float
-    lively: float
+    fast_interval: float
     due: float
     asked_at: float
     moved_at: float = -inf
@@ -39,54 +39,56 @@ class Watch(Generic[W]):
     delayed: bool = False
     over: bool = False
     told: str = ""
-    subscribers: dict[object, Notify] = field(default_factory=dict)
+    subscribers: dict[object, VersionListener] = field(default_factory=dict)
 
 
-class Turns(Generic[W]):
+class PollSchedule(Generic[W]):
     """Who waits longest is next, so that nobody is looked at twice before everybody once. Not safe for threads.
 
     No more than `budget` turns begin in a second, but for one, and `at_once` are under way. What has had to wait for
     more than `late` seconds is late.
     """
 
-    def __init__(self, *, budget: float, at_once: int, clock: Callable[[], float], late: float = LATE) -> None:
+    def __init__(
+        self, *, budget: float, at_once: int, clock: Callable[[], float], late: float = LATE_AFTER_SECONDS
+    ) -> None:
         self._pace = 1 / budget
         self._at_once = at_once
         self._late = late
         self._clock = clock
-        self._watches: dict[W, Watch[W]] = {}
-        self._waiting: list[tuple[float, int, Watch[W]]] = []
+        self._jobs: dict[W, PollJob[W]] = {}
+        self._waiting: list[tuple[float, int, PollJob[W]]] = []
         self._tickets = count(1)
         self._under_way = 0
         self._free_at = clock()
 
     def __len__(self) -> int:
-        return len(self._watches)
+        return len(self._jobs)
 
-    def __iter__(self) -> Iterator[Watch[W]]:
-        return iter(self._watches.values())
+    def __iter__(self) -> Iterator[PollJob[W]]:
+        return iter(self._jobs.values())
 
-    def get(self, what: W) -> Watch[W] | None:
+    def get(self, what: W) -> PollJob[W] | None:
         """The watch of a thing, if it has one."""
-        return self._watches.get(what)
+        return self._jobs.get(what)
 
-    def add(self, what: W, every: float, delay: float, lively: float | None = None) -> Watch[W]:
+    def add(self, what: W, every: float, delay: float, fast_interval: float | None = None) -> PollJob[W]:
         """The watch of a thing, which somebody asks for now. The first turn of a new one is after a `delay`."""
         now = self._clock()
-        watch = self._watches.get(what)
+        watch = self._jobs.get(what)
         if watch is None:
-            watch = self._watches[what] = Watch(what, every, lively or every, now + delay, now)
+            watch = self._jobs[what] = PollJob(what, every, fast_interval or every, now + delay, now)
             self._wait(watch)
         watch.asked_at = now
         return watch
 
-    def renew(self, what: W, every: float, lively: float | None = None, *, soon: bool = False) -> None:
+    def renew(self, what: W, every: float, fast_interval: float | None = None, *, soon: bool = False) -> None:
         """Somebody has just looked at a thing, which is not over: its next turn is after its interval.
 
         With `soon`, the first one is now, and the next not later than that of a lively thing.
         """
-        watch = self.add(what, every, 0.0 if soon else every, lively)
-        soonest = self._clock() + watch.lively
+        watch = self.add(what, every, 0.0 if soon else every, fast_interval)
+        soonest = self._clock() + watch.fast_interval
         if soon and watch.ticket and watch.due > soonest:
             watch.due = soonest
             self._wait(watch)
@@ -95,7 +97,7 @@ class Turns(Generic[W]):
             self._wait(watch)
         watch.over = False
 
-    def next(self) -> Watch[W] | None:
+    def next(self) -> PollJob[W] | None:
         """The one whose turn begins now, if it is anybody's. What nobody looks at any more is let go on the way."""
         now = self._clock()
         while self._waiting and self._waiting[0][0] <= now:
@@ -104,13 +106,13 @@ class Turns(Generic[W]):
             _, ticket, watch = heapq.heappop(self._waiting)
             if ticket != watch.ticket:
                 continue
-            if not watch.subscribers and now - watch.asked_at >= LINGER:
-                del self._watches[watch.what]
+            if not watch.subscribers and now - watch.asked_at >= POLL_LINGER_SECONDS:
+                del self._jobs[watch.what]
                 continue
             return self._begin(watch, now)
         return None
 
-    def done(self, watch: Watch[W], *, over: bool) -> None:
+    def done(self, watch: PollJob[W], *, over: bool) -> None:
         """Its turn has ended. What is `over` is let go, or looked at seldom while somebody subscribes to it."""
         self._under_way -= 1
         watch.over = over
@@ -118,21 +120,21 @@ class Turns(Generic[W]):
         # A look that takes longer than the interval does not make the next one late.
         watch.due = max(watch.due, self._clock())
         if over and not watch.subscribers:
-            self._watches.pop(watch.what, None)
+            self._jobs.pop(watch.what, None)
             return
         if over:
-            watch.due = self._clock() + SELDOM
+            watch.due = self._clock() + FINISHED_INTERVAL_SECONDS
         self._wait(watch)
 
-    def late(self, watch: Watch[W]) -> bool:
+    def late(self, watch: PollJob[W]) -> bool:
         """Whether it has had to wait for its turn for too long, and is not renewed yet."""
         return watch.delayed or (watch.ticket > 0 and not watch.over and self._clock() - watch.due > self._late)
 
-    def moved(self, watch: Watch[W]) -> None:
+    def moved(self, watch: PollJob[W]) -> None:
         """A look has found it changed: it may well change again soon."""
         watch.moved_at = self._clock()
 
-    def spend(self, calls: int) -> None:
+    def charge(self, calls: int) -> None:
         """Take so many calls off the budget; the next turn begins when they are made up for. Fewer than none are given
         back."""
         # A turn that begins a little late does not delay those after it.
@@ -144,14 +146,14 @@ class Turns(Generic[W]):
             return None
         return max(self._waiting[0][0] - self._clock(), self._free_at - self._clock(), 0.0)
 
-    def _begin(self, watch: Watch[W], now: float) -> Watch[W]:
+    def _begin(self, watch: PollJob[W], now: float) -> PollJob[W]:
         watch.delayed = self.late(watch)
-        watch.due = now + (watch.lively if now - watch.moved_at < LIVELY else watch.every)
+        watch.due = now + (watch.fast_interval if now - watch.moved_at < FAST_WINDOW_SECONDS else watch.every)
         watch.ticket = 0
         self._under_way += 1
-        self.spend(1)
+        self.charge(1)
         return watch
 
-    def _wait(self, watch: Watch[W]) -> None:
+    def _wait(self, watch: PollJob[W]) -> None:
         watch.ticket = next(self._tickets)
         heapq.heappush(self._waiting, (watch.due, watch.ticket, watch))

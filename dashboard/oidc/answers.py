@@ -5,14 +5,14 @@ from typing import Any
 
 import httpx2
 
-from dashboard.oidc.errors import ProviderFault, ProviderUnavailable, SignOnFailed
+from dashboard.oidc.errors import OidcError, ProviderFault, ProviderUnavailable
 
 # Bytes. The largest of them, the keys of a provider with many tenants, are a tenth of that.
-LONGEST_ANSWER = 256 * 1024
-AWAY = "The identity provider is unavailable."
+MAX_RESPONSE_BYTES = 256 * 1024
+PROVIDER_UNAVAILABLE_MESSAGE = "The identity provider is unavailable."
 
 
-class _Bounded(httpx2.AsyncByteStream):
+class _BoundedStream(httpx2.AsyncByteStream):
     def __init__(self, stream: httpx2.AsyncByteStream) -> None:
         self._stream = stream
 
@@ -20,42 +20,42 @@ class _Bounded(httpx2.AsyncByteStream):
         size = 0
         async for piece in self._stream:
             size += len(piece)
-            if size > LONGEST_ANSWER:
-                raise fault("answer_too_large", f"more than {LONGEST_ANSWER // 1024} KB")
+            if size > MAX_RESPONSE_BYTES:
+                raise provider_fault("answer_too_large", f"more than {MAX_RESPONSE_BYTES // 1024} KB")
             yield piece
 
     async def aclose(self) -> None:
         await self._stream.aclose()
 
 
-async def hold(answer: httpx2.Response) -> None:
+async def check_response(answer: httpx2.Response) -> None:
     """Refuse an answer as soon as its head is here, or as soon as too much of it is. Raises ProviderFault."""
     if answer.has_redirect_location:
-        raise fault("redirected", "a redirect")
+        raise provider_fault("redirected", "a redirect")
     # A little of what is packed may be much when it is unpacked; nothing of the kind was asked for.
     if answer.headers.get("Content-Encoding", "identity") != "identity":
-        raise fault("packed_answer", "a compressed response")
+        raise provider_fault("packed_answer", "a compressed response")
     if isinstance(answer.stream, httpx2.AsyncByteStream):
-        answer.stream = _Bounded(answer.stream)
+        answer.stream = _BoundedStream(answer.stream)
 
 
-def as_object(answer: httpx2.Response) -> dict[str, Any]:
-    """The JSON object that the provider has answered with. Raises SignOnFailed, or ValueError for what is no JSON."""
+def json_object(answer: httpx2.Response) -> dict[str, Any]:
+    """The JSON object that the provider has answered with. Raises OidcError, or ValueError for what is no JSON."""
     if answer.status_code != 200:
-        raise of_status(answer.status_code)
+        raise error_for_status(answer.status_code)
     found = answer.json()
     if not isinstance(found, dict):
-        raise fault("malformed_answer", "JSON that is not an object")
+        raise provider_fault("malformed_answer", "JSON that is not an object")
     return found
 
 
-def of_status(status: int) -> SignOnFailed:
+def error_for_status(status: int) -> OidcError:
     """What such a status means, where an answer was to come."""
     if status >= 500 or status == 429:
-        return ProviderUnavailable("provider_failed", AWAY)
-    return fault("unexpected_status", f"status {status}")
+        return ProviderUnavailable("provider_failed", PROVIDER_UNAVAILABLE_MESSAGE)
+    return provider_fault("unexpected_status", f"status {status}")
 
 
-def fault(reason: str, what: str) -> ProviderFault:
+def provider_fault(reason: str, what: str) -> ProviderFault:
     """The provider has answered with that."""
     return ProviderFault(reason, f"Unexpected response from the identity provider: {what}.")

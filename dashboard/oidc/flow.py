@@ -14,18 +14,18 @@ from hashlib import sha256
 
 from itsdangerous import BadData, URLSafeSerializer
 
-from dashboard.accounts.opaque import drawn
+from dashboard.accounts.opaque import new_secret
 
 # For how many seconds a login may be under way.
-LONGEST = 600
+FLOW_MAX_AGE_SECONDS = 600
 # How many may be under way in one browser.
-MOST_AT_ONCE = 8
+MAX_FLOWS_PER_BROWSER = 8
 # A browser takes a cookie of 4,096 bytes with its name and all that is said of it.
-_LONGEST_COOKIE = 3_500
+_MAX_FLOW_COOKIE_LENGTH = 3_500
 
 
 @dataclass(frozen=True)
-class Flow:
+class SignInFlow:
     """A login under way: the value drawn for it, the path of this site that it leads to, and when it began."""
 
     drawn: str
@@ -53,7 +53,7 @@ class Flow:
         return urlsafe_b64encode(digest).decode().rstrip("=")
 
 
-class Flows:
+class SignInFlows:
     """Begins logins, and finds them again by their state in what the cookie of their browser holds.
 
     A browser may have several under way, as one in each of its tabs: none takes the place of another. `clock` is one
@@ -65,26 +65,26 @@ class Flows:
         self._key = secret_key.encode()
         self._signer = URLSafeSerializer(secret_key, salt="single sign-on", signer_kwargs={"digest_method": sha256})
 
-    def begin(self, target: str, kept: str = "") -> tuple[Flow, str]:
+    def begin(self, target: str, kept: str = "") -> tuple[SignInFlow, str]:
         """Begin a login that leads to this path of the site, beside those that the browser has kept.
 
         Returns it and what the browser has to keep. The oldest go where there is no room for all.
         """
-        flow = Flow(drawn(), target, self._key, self._now())
-        flows = [*self._under_way(kept), flow][-MOST_AT_ONCE:]
-        while len(text := self._kept(flows)) > _LONGEST_COOKIE and len(flows) > 1:
+        flow = SignInFlow(new_secret(), target, self._key, self._now())
+        flows = [*self._under_way(kept), flow][-MAX_FLOWS_PER_BROWSER:]
+        while len(text := self._kept(flows)) > _MAX_FLOW_COOKIE_LENGTH and len(flows) > 1:
             del flows[0]
-        if len(text) > _LONGEST_COOKIE:
+        if len(text) > _MAX_FLOW_COOKIE_LENGTH:
             flow = replace(flow, target="/")
             text = self._kept([flow])
         return flow, text
 
-    def find(self, kept: str, state: str) -> Flow | None:
+    def find(self, kept: str, state: str) -> SignInFlow | None:
         """Return the login with this state, if it began in the browser that has kept this, in the last ten minutes."""
         same = (flow for flow in self._under_way(kept) if hmac.compare_digest(flow.state.encode(), state.encode()))
         return next(same, None)
 
-    def without(self, kept: str, flow: Flow) -> str:
+    def without(self, kept: str, flow: SignInFlow) -> str:
         """Return what the browser has to keep once this login has ended; empty for nothing."""
         others = [each for each in self._under_way(kept) if each.drawn != flow.drawn]
         return self._kept(others) if others else ""
@@ -93,19 +93,19 @@ class Flows:
         """Return whether the browser has kept something that was signed here, however old it is."""
         return bool(self._all(kept))
 
-    def _under_way(self, kept: str) -> list[Flow]:
+    def _under_way(self, kept: str) -> list[SignInFlow]:
         flows = self._all(kept)
         now = self._now() if flows else 0
-        return [flow for flow in flows if now - flow.began <= LONGEST]
+        return [flow for flow in flows if now - flow.began <= FLOW_MAX_AGE_SECONDS]
 
-    def _all(self, kept: str) -> list[Flow]:
+    def _all(self, kept: str) -> list[SignInFlow]:
         try:
-            return [Flow(value, target, self._key, began) for value, target, began in self._signer.loads(kept)]
+            return [SignInFlow(value, target, self._key, began) for value, target, began in self._signer.loads(kept)]
         except (BadData, TypeError, ValueError):
             # Not signed here, or in the form of an earlier version.
             return []
 
-    def _kept(self, flows: list[Flow]) -> str:
+    def _kept(self, flows: list[SignInFlow]) -> str:
         return str(self._signer.dumps([(flow.drawn, flow.target, flow.began) for flow in flows]))
 
     def _now(self) -> int:

@@ -9,24 +9,38 @@ from joserfc.errors import ExpiredTokenError, InvalidClaimError, InvalidKeyIdErr
 from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
 
-from dashboard.oidc.answers import fault
-from dashboard.oidc.errors import NotProven
+from dashboard.oidc.answers import provider_fault
+from dashboard.oidc.errors import IdentityNotProven
 
 # Signed with a key that the provider alone has: never with none, and never with a secret that is shared.
-ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"]
+ID_TOKEN_ALGORITHMS = [
+    "RS256",
+    "RS384",
+    "RS512",
+    "PS256",
+    "PS384",
+    "PS512",
+    "ES256",
+    "ES384",
+    "ES512",
+    "EdDSA",
+    "Ed25519",
+]
 # By how many seconds the provider's clock may be apart from ours.
-LEEWAY = 60
-UNPROVEN = "The provider's response could not be verified. Try again, or contact your dashboard administrator."
+CLOCK_LEEWAY_SECONDS = 60
+IDENTITY_NOT_PROVEN_MESSAGE = (
+    "The provider's response could not be verified. Try again, or contact your dashboard administrator."
+)
 
 
-class UnknownKey(NotProven):
+class UnknownSigningKey(IdentityNotProven):
     """The token names a key that is not among those of the provider, as far as they are known."""
 
     def __init__(self) -> None:
-        super().__init__("unknown_key", UNPROVEN)
+        super().__init__("unknown_key", IDENTITY_NOT_PROVEN_MESSAGE)
 
 
-def key_set(found: dict[str, Any]) -> KeySet:
+def parse_key_set(found: dict[str, Any]) -> KeySet:
     """The provider's keys for signatures. Raises ProviderFault."""
     listed = found.get("keys")
     found_keys = [key for key in listed if isinstance(key, dict)] if isinstance(listed, list) else []
@@ -34,23 +48,23 @@ def key_set(found: dict[str, Any]) -> KeySet:
     try:
         return KeySet.import_key_set({"keys": keys})
     except (JoseError, ValueError, TypeError, KeyError) as exc:
-        raise fault("malformed_keys", "unusable keys") from exc
+        raise provider_fault("malformed_keys", "unusable keys") from exc
 
 
-def verified(
+def verify_id_token(
     answer: dict[str, Any], keys: KeySet, now: datetime, *, issuer: str, client_id: str, nonce: str
 ) -> dict[str, Any]:
-    """The claims of the ID token in the token endpoint's answer. Raises NotProven; UnknownKey, if others may do."""
+    """Return the verified claims of the ID token. Raises IdentityNotProven; UnknownSigningKey, if others may do."""
     sent = answer.get("id_token")
     if not isinstance(sent, str):
-        raise NotProven("no_id_token", UNPROVEN)
-    registry = JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
+        raise IdentityNotProven("no_id_token", IDENTITY_NOT_PROVEN_MESSAGE)
+    registry = JWSRegistry(algorithms=ID_TOKEN_ALGORITHMS, strict_check_header=False)
     try:
         token = jwt.decode(sent, keys, registry=registry)
     except InvalidKeyIdError as exc:
-        raise UnknownKey from exc
+        raise UnknownSigningKey from exc
     except (JoseError, ValueError, TypeError, RecursionError) as exc:
-        raise NotProven("bad_signature", UNPROVEN) from exc
+        raise IdentityNotProven("bad_signature", IDENTITY_NOT_PROVEN_MESSAGE) from exc
     _check(token, answer.get("access_token"), now, issuer, client_id, nonce)
     return token.claims
 
@@ -59,10 +73,10 @@ def _check(token: jwt.Token, access_token: object, now: datetime, issuer: str, c
     options = {"iss": {"essential": True, "value": issuer}, "aud": {"essential": True, "value": client_id}}
     given = {"nonce": nonce, "client_id": client_id, "access_token": access_token}
     try:
-        CodeIDToken(token.claims, token.header, options, given).validate(int(now.timestamp()), LEEWAY)
+        CodeIDToken(token.claims, token.header, options, given).validate(int(now.timestamp()), CLOCK_LEEWAY_SECONDS)
     except ExpiredTokenError as exc:
-        raise NotProven("expired", "The provider's response is too old. The clocks may differ.") from exc
+        raise IdentityNotProven("expired", "The provider's response is too old. The clocks may differ.") from exc
     except (InvalidClaimError, MissingClaimError) as exc:
-        raise NotProven(f"wrong_{exc.claim}", UNPROVEN) from exc
+        raise IdentityNotProven(f"wrong_{exc.claim}", IDENTITY_NOT_PROVEN_MESSAGE) from exc
     except (JoseError, ValueError, TypeError) as exc:
-        raise NotProven("wrong_claims", UNPROVEN) from exc
+        raise IdentityNotProven("wrong_claims", IDENTITY_NOT_PROVEN_MESSAGE) from exc

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from dashboard.oidc.answers import fault
+from dashboard.oidc.answers import provider_fault
 from dashboard.oidc.errors import ProviderFault
-from dashboard.sign_on_settings import is_safe
+from dashboard.sign_on_settings import is_confidential_url
 
 _BASIC, _POST = "client_secret_basic", "client_secret_post"
 
 
 @dataclass(frozen=True, slots=True)
-class Metadata:
+class ProviderMetadata:
     """Where the provider is asked for what, and how it wants to be told the client's secret."""
 
     authorize: str
@@ -33,6 +33,6 @@ class Metadata:
 
 
 def _address(value: object) -> str:
-    if not isinstance(value, str) or not is_safe(value):
-        raise fault("unusable_metadata", "unusable addresses")
+    if not isinstance(value, str) or not is_confidential_url(value):
+        raise provider_fault("unusable_metadata", "unusable addresses")
     return value

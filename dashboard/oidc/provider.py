@@ -17,61 +17,77 @@ from authlib.oidc.discovery import get_well_known_url
 from joserfc.jwk import KeySet
 
 from dashboard.bridge import DeadlineExceeded, LoopThread
-from dashboard.oidc.answers import AWAY, as_object, fault, hold, of_status
-from dashboard.oidc.errors import NoAnswer, NotAsked, NotProven, ProviderFault, SignOnFailed
-from dashboard.oidc.flow import Flow
-from dashboard.oidc.id_token import UnknownKey, key_set, verified
-from dashboard.oidc.metadata import Metadata
-from dashboard.sign_on_settings import SignOnSettings
+from dashboard.oidc.answers import (
+    PROVIDER_UNAVAILABLE_MESSAGE,
+    check_response,
+    error_for_status,
+    json_object,
+    provider_fault,
+)
+from dashboard.oidc.errors import (
+    IdentityNotProven,
+    OidcError,
+    ProviderFault,
+    ProviderNotCalled,
+    ProviderUnreachable,
+)
+from dashboard.oidc.flow import SignInFlow
+from dashboard.oidc.id_token import UnknownSigningKey, parse_key_set, verify_id_token
+from dashboard.oidc.metadata import ProviderMetadata
+from dashboard.sign_on_settings import OidcSettings
 
 T = TypeVar("T")
 
 # All that is asked of the provider for one request has this many seconds together.
-DEADLINE = 5.0
+PROVIDER_DEADLINE_SECONDS = 5.0
 # For how many seconds it is remembered what the provider says of itself, and its keys.
-KEPT = 600.0
+METADATA_TTL_SECONDS = 600.0
 # For how many seconds it is not asked again after it has failed.
-PAUSE = 5.0
+FAILURE_PAUSE_SECONDS = 5.0
 # How many requests wait for it at once: all others have the server's threads to themselves.
-AT_ONCE = 6
+MAX_CONCURRENT_PROVIDER_REQUESTS = 6
 
 
-class Provider:
+class OidcProvider:
     """The provider of these settings. Safe to use from many threads; what is asked runs on a loop of its own."""
 
     def __init__(
-        self, settings: SignOnSettings, *, deadline: float = DEADLINE, clock: Callable[[], float] = monotonic
+        self,
+        settings: OidcSettings,
+        *,
+        deadline: float = PROVIDER_DEADLINE_SECONDS,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._settings = settings
         self.issuer = settings.oidc_issuer or ""
         self._loop = LoopThread("provider-loop")
         self._deadline = deadline
         self._clock = clock
-        self._turns = BoundedSemaphore(AT_ONCE)
-        self._metadata: tuple[float, Metadata] | None = None
+        self._turns = BoundedSemaphore(MAX_CONCURRENT_PROVIDER_REQUESTS)
+        self._metadata: tuple[float, ProviderMetadata] | None = None
         self._keys: tuple[float, KeySet] | None = None
         self._asked_again_at = 0.0
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """The right to ask the provider, which has to be had for that. Raises NotAsked at once if there is none.
+        """The right to ask the provider, which is needed for that. Raises ProviderNotCalled if there is none.
 
         Nobody waits here: those who hang on a provider that is away must not take all of the server's threads.
         """
         if self._clock() < self._asked_again_at:
-            raise NotAsked("provider_failed_just_now", AWAY)
+            raise ProviderNotCalled("provider_failed_just_now", PROVIDER_UNAVAILABLE_MESSAGE)
         if not self._turns.acquire(blocking=False):
-            raise NotAsked("too_many_at_the_provider", "Too many concurrent sign-ins.")
+            raise ProviderNotCalled("too_many_at_the_provider", "Too many concurrent sign-ins.")
         try:
             yield
-        except NoAnswer:
+        except ProviderUnreachable:
             self._pause()
             raise
         finally:
             self._turns.release()
 
-    def authorization_url(self, flow: Flow, redirect_uri: str) -> str:
-        """Where the browser goes to log in. Takes a turn by itself if it has to ask. Raises SignOnFailed."""
+    def authorization_url(self, flow: SignInFlow, redirect_uri: str) -> str:
+        """Where the browser goes to log in. Takes a turn by itself if it has to ask. Raises OidcError."""
         metadata = self._known()
         if metadata is None:
             metadata = self._discovered()
@@ -87,8 +103,8 @@ class Provider:
         )
         return str(url)
 
-    def claims(self, flow: Flow, code: str, redirect_uri: str, now: datetime) -> dict[str, Any]:
-        """Who it is that the provider has given this code for: the claims of their ID token. Raises SignOnFailed."""
+    def claims(self, flow: SignInFlow, code: str, redirect_uri: str, now: datetime) -> dict[str, Any]:
+        """Who it is that the provider has given this code for: the claims of their ID token. Raises OidcError."""
         return self._ask(lambda client: self._redeem(client, flow, code, redirect_uri, now))
 
     @cached_property
@@ -105,13 +121,13 @@ class Provider:
         try:
             return self._loop.call(lambda: self._with_client(what), self._deadline)
         except (DeadlineExceeded, httpx2.TimeoutException) as exc:
-            raise NoAnswer("provider_timed_out", AWAY) from exc
+            raise ProviderUnreachable("provider_timed_out", PROVIDER_UNAVAILABLE_MESSAGE) from exc
         except httpx2.TransportError as exc:
-            raise NoAnswer("provider_unreachable", AWAY) from exc
+            raise ProviderUnreachable("provider_unreachable", PROVIDER_UNAVAILABLE_MESSAGE) from exc
         except httpx2.HTTPStatusError as exc:
-            raise of_status(exc.response.status_code) from exc
+            raise error_for_status(exc.response.status_code) from exc
         except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, RecursionError) as exc:
-            raise fault("malformed_answer", "an invalid response") from exc
+            raise provider_fault("malformed_answer", "an invalid response") from exc
 
     async def _with_client(self, what: Callable[[AsyncOAuth2Client], Awaitable[T]]) -> T:
         secret = self._settings.oidc_client_secret
@@ -120,37 +136,37 @@ class Provider:
             secret.get_secret_value() if secret else None,
             headers={"Accept": "application/json", "Accept-Encoding": "identity"},
             timeout=self._deadline,
-            event_hooks={"response": [hold]},
+            event_hooks={"response": [check_response]},
             verify=self._trusted,
         )
         async with client:
             return await what(client)
 
-    def _discovered(self) -> Metadata:
+    def _discovered(self) -> ProviderMetadata:
         with self.turn():
             try:
                 return self._ask(self._discover)
-            except SignOnFailed:
+            except OidcError:
                 # Anybody can have it asked for that, and no visitor has a part in what it says.
                 self._pause()
                 raise
 
     def _pause(self) -> None:
-        self._asked_again_at = self._clock() + PAUSE
+        self._asked_again_at = self._clock() + FAILURE_PAUSE_SECONDS
 
-    def _known(self) -> Metadata | None:
+    def _known(self) -> ProviderMetadata | None:
         return self._metadata[1] if self._metadata and self._clock() < self._metadata[0] else None
 
-    async def _discover(self, client: AsyncOAuth2Client) -> Metadata:
+    async def _discover(self, client: AsyncOAuth2Client) -> ProviderMetadata:
         if known := self._known():
             return known
         answer = await client.request("GET", get_well_known_url(self.issuer, external=True), withhold_token=True)
-        metadata = Metadata.of(as_object(answer), self.issuer)
-        self._metadata = (self._clock() + KEPT, metadata)
+        metadata = ProviderMetadata.of(json_object(answer), self.issuer)
+        self._metadata = (self._clock() + METADATA_TTL_SECONDS, metadata)
         return metadata
 
     async def _redeem(
-        self, client: AsyncOAuth2Client, flow: Flow, code: str, redirect_uri: str, now: datetime
+        self, client: AsyncOAuth2Client, flow: SignInFlow, code: str, redirect_uri: str, now: datetime
     ) -> dict[str, Any]:
         metadata = await self._discover(client)
         if client.client_secret:
@@ -164,28 +180,28 @@ class Provider:
                 code_verifier=flow.verifier,
             )
         except AuthlibBaseError as exc:
-            raise _of_refusal(str(exc.error)) from exc
+            raise _token_error(str(exc.error)) from exc
         except TypeError as exc:
             # Authlib reads when the token expires, whatever stands there.
-            raise fault("malformed_answer", "an unusable token") from exc
+            raise provider_fault("malformed_answer", "an unusable token") from exc
         keys = self._keys[1] if self._keys and self._clock() < self._keys[0] else await self._fetch_keys(client)
         expected = {"issuer": self.issuer, "client_id": self._settings.oidc_client_id or "", "nonce": flow.nonce}
         try:
-            return verified(token, keys, now, **expected)
-        except UnknownKey:
+            return verify_id_token(token, keys, now, **expected)
+        except UnknownSigningKey:
             # The provider may have taken another key since.
-            return verified(token, await self._fetch_keys(client), now, **expected)
+            return verify_id_token(token, await self._fetch_keys(client), now, **expected)
 
     async def _fetch_keys(self, client: AsyncOAuth2Client) -> KeySet:
         metadata = await self._discover(client)
         answer = await client.request("GET", metadata.keys, withhold_token=True)
-        keys = key_set(as_object(answer))
-        self._keys = (self._clock() + KEPT, keys)
+        keys = parse_key_set(json_object(answer))
+        self._keys = (self._clock() + METADATA_TTL_SECONDS, keys)
         return keys
 
 
-def _of_refusal(error: str) -> SignOnFailed:
+def _token_error(error: str) -> OidcError:
     """What the token endpoint's error means: the code is not good, or the dashboard is not."""
     if error in {"invalid_client", "unauthorized_client"}:
         return ProviderFault("client_refused", "The provider rejected the dashboard's client credentials.")
-    return NotProven("code_refused", "The provider rejected the code of this sign-in, or it has expired.")
+    return IdentityNotProven("code_refused", "The provider rejected the code of this sign-in, or it has expired.")

@@ -6,17 +6,17 @@ from typing import Any, ClassVar
 
 from pydantic import Field, JsonValue
 
-from dashboard.domain.filters import Moment
-from dashboard.pages.base import Model
-from dashboard.pages.table import Cell, Piece, Table
+from dashboard.domain.filters import TimeBound
+from dashboard.pages.base import PageModel
+from dashboard.pages.table import Table, TableCell, TableChunk
 
-PAGE_SIZE = 50
-COLUMNS = (
+AUDIT_PAGE_SIZE = 50
+AUDIT_COLUMNS = (
     *("type", "id", "at", "event", "actor", "actor_id", "subject", "address", "request_id", "details"),
     *("problem", "as_of"),
 )
 # Every event in words, with those that belong together.
-GROUPS: Mapping[str, Mapping[str, str]] = {
+EVENT_GROUPS: Mapping[str, Mapping[str, str]] = {
     "Sign-ins": {
         "login_succeeded": "signed in",
         "login_failed": "sign-in failed",
@@ -46,10 +46,10 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "password_reset": "reset the password of a user",
     },
 }
-WORDS = {event: words for group in GROUPS.values() for event, words in group.items()}
+EVENT_TEXTS = {event: words for group in EVENT_GROUPS.values() for event, words in group.items()}
 
 
-class AuditItem(Model):
+class AuditItem(PageModel):
     """An audit entry. Fields are null if they do not apply, such as the actor if no user was signed in."""
 
     id: int = Field(description="Later entries have larger IDs.")
@@ -67,7 +67,7 @@ class AuditItem(Model):
     @property
     def said(self) -> str:
         """The event in words."""
-        return WORDS.get(self.event, self.event.replace("_", " "))
+        return EVENT_TEXTS.get(self.event, self.event.replace("_", " "))
 
     @property
     def more(self) -> str:
@@ -80,17 +80,17 @@ class AuditItem(Model):
         """The release that it is about, which has a page."""
         return self.subject if self.event == "release_viewed" else None
 
-    def cells(self) -> dict[str, Cell]:
+    def cells(self) -> dict[str, TableCell]:
         """The same as a line of a table."""
         named = {"type": "entry", "details": ", ".join(f"{name}={value}" for name, value in self.details.items())}
-        return {name: getattr(self, name) for name in COLUMNS if name in AuditItem.model_fields} | named
+        return {name: getattr(self, name) for name in AUDIT_COLUMNS if name in AuditItem.model_fields} | named
 
     def line(self) -> bytes:
         """The same as a line of NDJSON."""
         return self.model_dump_json().encode("utf-8", "replace")
 
 
-class AuditFilter(Model):
+class AuditFilter(PageModel):
     """The filter of the request, as given. Empty if not given."""
 
     event: tuple[str, ...] = ()
@@ -102,7 +102,7 @@ class AuditFilter(Model):
     until: str = ""
 
     @classmethod
-    def of(cls, since: Moment | None, until: Moment | None, **others: Any) -> "AuditFilter":  # noqa: ANN401 - the fields
+    def of(cls, since: TimeBound | None, until: TimeBound | None, **others: Any) -> "AuditFilter":  # noqa: ANN401 - the fields
         """The view of a filter."""
         return cls(since=since.text if since else "", until=until.text if until else "", **others)
 
@@ -112,7 +112,7 @@ class AuditFilter(Model):
         return {name: value for name, value in self if value}
 
 
-class AuditPage(Model):
+class AuditPage(PageModel):
     """A page of the audit log, newest entries first."""
 
     template: ClassVar[str] = "pages/audit.html"
@@ -131,14 +131,14 @@ class AuditPage(Model):
     @property
     def groups(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """What kinds of events there are to choose from, each with its events; all of them first."""
-        return (("Everything", ()), *((name, tuple(events)) for name, events in GROUPS.items()))
+        return (("Everything", ()), *((name, tuple(events)) for name, events in EVENT_GROUPS.items()))
 
     @property
     def asked_events(self) -> str:
         """The events that are asked for, in words, where they are none of the groups."""
         if self.filter.event in {events for _, events in self.groups}:
             return ""
-        return ", ".join(WORDS.get(event, event) for event in self.filter.event)
+        return ", ".join(EVENT_TEXTS.get(event, event) for event in self.filter.event)
 
     @property
     def neighbours(self) -> Mapping[str, Mapping[str, Any]]:
@@ -147,10 +147,10 @@ class AuditPage(Model):
 
     def asking(self, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - what templates give
         """The parameters of the first page with some of the filter changed; None or nothing takes one away."""
-        page_size = {} if self.page_size == PAGE_SIZE else {"page_size": self.page_size}
+        page_size = {} if self.page_size == AUDIT_PAGE_SIZE else {"page_size": self.page_size}
         return {name: value for name, value in (self.filter.parameters | page_size | changes).items() if value}
 
 
-def audit_table(pieces: Iterable[Piece]) -> Table:
+def audit_table(pieces: Iterable[TableChunk]) -> Table:
     """Entries, a row each, the newest first."""
-    return Table("audit", COLUMNS, AuditItem.line, AuditItem.cells, pieces, long=True)
+    return Table("audit", AUDIT_COLUMNS, AuditItem.line, AuditItem.cells, pieces, long=True)

@@ -5,17 +5,17 @@ from typing import ClassVar, Self
 from dashboard.domain.display import display_text
 from dashboard.domain.entities import Entity, Release
 from dashboard.domain.ids import release_name
-from dashboard.domain.overall import overall
+from dashboard.domain.overall import overall_state
 from dashboard.domain.phases import Phase
-from dashboard.domain.rollup import tally, tally_apps
+from dashboard.domain.rollup import count_app_phases, count_phases
 from dashboard.domain.shape import waves_in
 from dashboard.live.snapshots import Snapshot
-from dashboard.pages.base import Model
+from dashboard.pages.base import PageModel
 
-LONGEST_NAME, LONGEST_WORDS = 40, 60
+MAX_BADGE_NAME_LENGTH, MAX_BADGE_STATE_LENGTH = 40, 60
 
 
-class Badge(Model):
+class Badge(PageModel):
     """The label, text and phase of a badge. If the state is unknown, it has no phase and therefore no colour."""
 
     template: ClassVar[str] = "badges/badge.svg"
@@ -32,8 +32,12 @@ class Badge(Model):
     @classmethod
     def of(cls, snapshot: Snapshot[Release]) -> Self:
         """The badge of a release."""
-        root, found = snapshot.value.root, overall(snapshot.value)
-        said = [_shown(found.short, LONGEST_WORDS), *_progress(root), *(["out of date"] if snapshot.stale else [])]
+        root, found = snapshot.value.root, overall_state(snapshot.value)
+        said = [
+            _shown(found.short, MAX_BADGE_STATE_LENGTH),
+            *_progress(root),
+            *(["out of date"] if snapshot.stale else []),
+        ]
         return cls(name=_shown(root.name), said=", ".join(said), phase=None if snapshot.stale else found.phase)
 
     @classmethod
@@ -44,16 +48,16 @@ class Badge(Model):
 
 def _progress(root: Entity) -> list[str]:
     """How far it is: in apps, or in waves where not all apps were read; nothing where it has told of none."""
-    counts = tally_apps(root)
+    counts = count_app_phases(root)
     noun = counts.noun
     if counts.unopened:
-        counts, noun = tally(waves_in(root), "wave"), "wave"
+        counts, noun = count_phases(waves_in(root), "wave"), "wave"
     if not counts.total:
         return []
     return [f"{counts.of(Phase.SUCCEEDED):,}/{counts.total:,} {noun}{'' if counts.total == 1 else 's'}"]
 
 
-def _shown(name: str, most: int = LONGEST_NAME) -> str:
+def _shown(name: str, most: int = MAX_BADGE_NAME_LENGTH) -> str:
     """A text as there is room for it on one line, with what is hidden in it shown."""
     cut = name = " ".join(name.split())
     while len(display_text(cut)) > most:

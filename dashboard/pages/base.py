@@ -14,7 +14,7 @@ from dashboard.live.snapshots import Snapshot
 T = TypeVar("T")
 
 
-class Model(BaseModel):
+class PageModel(BaseModel):
     """Base class of pages and their parts. Frozen: a page is a snapshot."""
 
     # JSON has every field, whether or not it has a default.
@@ -34,17 +34,17 @@ VersionRuns = Annotated[
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
-def part(cls: type[T]) -> type[T]:
-    """A part of a page of which there may be thousands: a dataclass, with the same JSON and schema as a Model.
+def page_part(cls: type[T]) -> type[T]:
+    """A part of a page of which there may be thousands: a dataclass, with the same JSON and schema as a PageModel.
 
-    A Model validates each of its fields when it is made, which takes four times as long, and these are made of what was
-    decoded at the border. The type checker keeps it frozen; so is a Model that inherits its fields.
+    A PageModel validates each field when it is made, which takes four times as long, and these are made of what was
+    decoded at the border. The type checker keeps it frozen; so is a PageModel that inherits its fields.
     """
     cls.__pydantic_config__ = ConfigDict(extra="forbid", json_schema_serialization_defaults_required=True)  # type: ignore[attr-defined]
     return dataclass(kw_only=True, unsafe_hash=True)(cls)
 
 
-class ProblemView(Model):
+class ProblemView(PageModel):
     """A gap in the data, with the reason."""
 
     code: str
@@ -67,7 +67,7 @@ class ProblemView(Model):
         )
 
 
-class Page(Model):
+class Page(PageModel):
     """A page, rendered as HTML and as JSON.
 
     `template` renders the full page; `fragment` renders the part that open pages reload. `moments` are fields that
@@ -119,12 +119,12 @@ class Page(Model):
         """What says in an address which page it is, of those beside this one, by relation: first, prev, next, last."""
         return {}
 
-    def lines(self) -> "Iterator[Line]":
+    def lines(self) -> "Iterator[PageLine]":
         """What can change by itself, in order."""
         return iter(())
 
 
-class Line(Protocol):
+class PageLine(Protocol):
     """A line of a page that can be updated separately: its HTML id, its parent, its rows and its content."""
 
     @property

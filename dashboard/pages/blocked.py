@@ -5,15 +5,15 @@ from pydantic import Field
 from dashboard.domain.entities import FailingTask, Release
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
-from dashboard.domain.rollup import Blockage, Obstacle, cause_of
-from dashboard.pages.base import Model
+from dashboard.domain.rollup import Blockage, Obstacle, trouble_cause
+from dashboard.pages.base import PageModel
 from dashboard.pages.views import AttemptView, FailureView
 
 # Obstacles named in the line that says what a wave waits for; the rest is counted.
-NAMED_OBSTACLES = 3
+MAX_NAMED_OBSTACLES = 3
 
 
-class ObstacleView(Model):
+class ObstacleView(PageModel):
     """A cluster that blocks its wave, with the reason: failed, retrying or paused apps, or its own state."""
 
     id: str
@@ -56,7 +56,7 @@ class ObstacleView(Model):
         )
 
 
-class FailingTaskView(Model):
+class FailingTaskView(PageModel):
     """A failing workflow task at attempt `attempt`. The release is stuck until the workflow code is fixed."""
 
     attempt: int
@@ -70,7 +70,7 @@ class FailingTaskView(Model):
         )
 
 
-class BlockageView(Model):
+class BlockageView(PageModel):
     """A blocked wave with its obstacles and the number of `more`. Without obstacles, its own state blocks it.
 
     Parts that are in no wave are reported for the release itself.
@@ -96,13 +96,13 @@ class BlockageView(Model):
     def of(cls, blockage: Blockage, release: Release) -> "BlockageView":
         """The view of a blockage of a release."""
         over, completed = release.execution.status.closed, release.root.phase is Phase.SUCCEEDED
-        named = blockage.obstacles[:NAMED_OBSTACLES]
+        named = blockage.obstacles[:MAX_NAMED_OBSTACLES]
         return cls(
             id=blockage.wave.id,
             is_wave=blockage.wave.type is EntityType.WAVE,
             name=blockage.wave.name,
             word=blockage.wave.state,
-            cause=cause_of(blockage.wave),
+            cause=trouble_cause(blockage.wave),
             attempt=AttemptView.of(blockage.wave.attempt),
             over=over or blockage.over,
             completed=completed or blockage.wave.phase is Phase.SUCCEEDED,

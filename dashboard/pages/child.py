@@ -5,12 +5,12 @@ from datetime import datetime
 from pydantic import Field
 
 from dashboard.domain.entities import Entity, Execution, Pause, Status
-from dashboard.pages.base import Model
+from dashboard.pages.base import PageModel
 from dashboard.pages.blocked import FailingTaskView
 from dashboard.pages.views import AttemptView, ChildRunView, FailureView
 
 
-class PauseView(Model):
+class WorkflowPauseView(PageModel):
     """Who paused a workflow in Temporal, when and why, if known."""
 
     by: str
@@ -18,12 +18,12 @@ class PauseView(Model):
     since: datetime | None
 
     @classmethod
-    def of(cls, pause: Pause) -> "PauseView":
+    def of(cls, pause: Pause) -> "WorkflowPauseView":
         """The view of a pause."""
         return cls(by=pause.by, reason=pause.reason, since=pause.since)
 
 
-class ChildView(Model):
+class ChildView(PageModel):
     """The child workflow that runs this entity, as last listed or described.
 
     `pending` contains all pending work, most important first. `closing` is the failure or reason with which it ended,
@@ -45,7 +45,7 @@ class ChildView(Model):
         description="Time since which its next step has been waiting for a worker, if unusually long."
     )
     cancel_requested: bool
-    pause: PauseView | None
+    pause: WorkflowPauseView | None
     child_runs: tuple[ChildRunView, ...]
     left_running: bool = Field(description="Whether it is still running although its release has ended.")
     # Moves on at each look, and is no news.
@@ -78,7 +78,7 @@ def _view(entity: Entity, run: Execution) -> ChildView:
         failing_task=FailingTaskView.of(run.failing_task),
         waiting_since=run.waiting_since,
         cancel_requested=run.cancel_requested,
-        pause=PauseView.of(run.pause) if run.pause else None,
+        pause=WorkflowPauseView.of(run.pause) if run.pause else None,
         child_runs=tuple(child for each in run.child_runs if (child := ChildRunView.of(each))),
         left_running=entity.left_running,
         described_at=run.described_at,

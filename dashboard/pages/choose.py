@@ -11,14 +11,14 @@ from pydantic import Field
 from dashboard.domain.entities import Release, ReleaseList, Status
 from dashboard.domain.phases import Phase
 from dashboard.live.snapshots import Snapshot
-from dashboard.pages.base import Model, Page, freshness
+from dashboard.pages.base import Page, PageModel, freshness
 
 # Pairs that are offered before anything is chosen.
-MAX_SUGGESTED = 4
+MAX_SUGGESTED_PAIRS = 4
 _BEFORE_DIGITS = re.compile(r"[^0-9]*")
 
 
-class Choice(Model):
+class ReleaseChoice(PageModel):
     """A release to choose. Choosing it compares `left` with `right`; the older release is on the left."""
 
     release_id: str
@@ -33,7 +33,7 @@ class Choice(Model):
     right: str | None
 
 
-class Suggestion(Model):
+class SuggestedPair(PageModel):
     """A release and its predecessor among releases with similar names."""
 
     left: str
@@ -50,10 +50,10 @@ class ChoosePage(Page):
 
     left: str | None
     right: str | None
-    suggested: tuple[Suggestion, ...] = Field(
+    suggested: tuple[SuggestedPair, ...] = Field(
         description="A release and the one before it: what is before its first digit is the same in both names."
     )
-    choices: tuple[Choice, ...]
+    choices: tuple[ReleaseChoice, ...]
     total: int = Field(description="Total number of releases.")
     runs: tuple[str | None, str | None] = Field(exclude=True)
 
@@ -72,7 +72,7 @@ class ChoosePage(Page):
         return cls(
             left=left,
             right=right,
-            suggested=tuple(islice(_suggested(releases, given), MAX_SUGGESTED)),
+            suggested=tuple(islice(_suggested(releases, given), MAX_SUGGESTED_PAIRS)),
             choices=tuple(_choice(release, given, begun) for release in releases if release.id != given),
             total=snapshot.value.total,
             runs=runs,
@@ -94,7 +94,7 @@ class ChoosePage(Page):
         """The run of it, if one is."""
         return self.runs[0] if self.left else self.runs[1]
 
-    def asking(self, pair: Choice | Suggestion) -> dict[str, str | None]:
+    def asking(self, pair: ReleaseChoice | SuggestedPair) -> dict[str, str | None]:
         """The parameters of a comparison of these two, with the run of the one that is chosen already."""
         asked = {"left": pair.left, "right": pair.right}
         return asked | {f"{side}_run": self.given_run for side, one in asked.items() if one and one == self.given}
@@ -118,10 +118,10 @@ def _latest_runs(releases: Iterable[Release]) -> Iterator[Release]:
     yield from sorted(latest.values(), key=lambda release: release.chain_began_at, reverse=True)
 
 
-def _choice(release: Release, given: str | None, begun: dict[str, datetime]) -> Choice:
+def _choice(release: Release, given: str | None, begun: dict[str, datetime]) -> ReleaseChoice:
     began_at = release.chain_began_at
     newer = given is not None and began_at > begun.get(given, began_at)
-    return Choice(
+    return ReleaseChoice(
         release_id=release.id,
         name=release.root.name,
         release_phase=release.root.phase,
@@ -133,7 +133,7 @@ def _choice(release: Release, given: str | None, begun: dict[str, datetime]) -> 
     )
 
 
-def _suggested(releases: tuple[Release, ...], given: str | None) -> Iterator[Suggestion]:
+def _suggested(releases: tuple[Release, ...], given: str | None) -> Iterator[SuggestedPair]:
     """The chosen release and the one before it; of each name the two newest, if none is chosen."""
     families: dict[str, list[Release]] = {}
     for release in releases:
@@ -141,7 +141,9 @@ def _suggested(releases: tuple[Release, ...], given: str | None) -> Iterator[Sug
     for family in families.values():
         for newer, older in pairwise(family):
             if given in {None, newer.id}:
-                yield Suggestion(left=older.id, left_name=older.root.name, right=newer.id, right_name=newer.root.name)
+                yield SuggestedPair(
+                    left=older.id, left_name=older.root.name, right=newer.id, right_name=newer.root.name
+                )
                 break
 
 

@@ -8,22 +8,29 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from dashboard.domain.compare import DIFFERENT, ClusterPair, Comparison, Kind, compare, gaps
+from dashboard.domain.compare import (
+    CHANGED_KINDS,
+    ClusterPair,
+    Comparison,
+    DiffKind,
+    compare_releases,
+    rows_with_gaps,
+)
 from dashboard.domain.entities import Entity, Release, Status
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
-from dashboard.live.snapshots import Pair, Snapshot
-from dashboard.pages.base import Model, Page, ProblemView, freshness
-from dashboard.pages.differences import ClusterChanges, Counts, Difference, Move, Standing
+from dashboard.live.snapshots import Snapshot, SnapshotPair
+from dashboard.pages.base import Page, PageModel, ProblemView, freshness
+from dashboard.pages.differences import AppDifference, ClusterChanges, ComparedEntity, DiffCounts, VersionMove
 
 # Lines that a page has at most; the rest is counted. Reasons for gaps that are named, and rows named for each.
-MAX_LINES = 600
-MAX_MOVES = 12
-MAX_REASONS = 4
-MAX_NAMED = 3
+MAX_COMPARE_LINES = 600
+MAX_VERSION_MOVES = 12
+MAX_GAP_REASONS = 4
+MAX_NAMED_ROWS = 3
 
 
-class Gap(Model):
+class GapSummary(PageModel):
     """The reason why rows of a release are unknown, their number, and the names of the first ones."""
 
     why: str
@@ -31,7 +38,7 @@ class Gap(Model):
     names: tuple[str, ...]
 
 
-class ComparedRelease(Model):
+class ComparedRelease(PageModel):
     """One side of a comparison. `gaps` are rows with unknown data or contents that were not loaded."""
 
     id: str
@@ -49,9 +56,9 @@ class ComparedRelease(Model):
     clusters: int
     stale: bool
     reason: ProblemView | None
-    gaps: tuple[Gap, ...]
+    gaps: tuple[GapSummary, ...]
     more_gaps: int = Field(description="Number of rows with gaps for other reasons.")
-    standing: Standing = Field(exclude=True)
+    standing: ComparedEntity = Field(exclude=True)
     asked_run: str | None = Field(exclude=True)
 
     @property
@@ -80,9 +87,9 @@ class ComparedRelease(Model):
             clusters=types[EntityType.CLUSTER],
             stale=snapshot.stale,
             reason=ProblemView.of(snapshot.reason),
-            gaps=reasons[:MAX_REASONS],
-            more_gaps=sum(gap.count for gap in reasons[MAX_REASONS:]),
-            standing=Standing.of(root),
+            gaps=reasons[:MAX_GAP_REASONS],
+            more_gaps=sum(gap.count for gap in reasons[MAX_GAP_REASONS:]),
+            standing=ComparedEntity.of(root),
             asked_run=run,
         )
 
@@ -95,8 +102,10 @@ class ComparePage(Page):
 
     left: ComparedRelease
     right: ComparedRelease
-    counts: Counts
-    moves: tuple[Move, ...] = Field(description="Apps whose version changed, across clusters; most clusters first.")
+    counts: DiffCounts
+    moves: tuple[VersionMove, ...] = Field(
+        description="Apps whose version changed, across clusters; most clusters first."
+    )
     more_moves: int
     clusters: tuple[ClusterChanges, ...]
     alike: int = Field(description="Number of clusters with the same apps, versions and states in both releases.")
@@ -108,17 +117,19 @@ class ComparePage(Page):
     )
 
     @classmethod
-    def of(cls, snapshot: Snapshot[Pair[Release]], runs: tuple[str | None, str | None] = (None, None)) -> "ComparePage":
+    def of(
+        cls, snapshot: Snapshot[SnapshotPair[Release]], runs: tuple[str | None, str | None] = (None, None)
+    ) -> "ComparePage":
         """The page of a snapshot whose sides were asked for with these runs."""
         left, right = snapshot.value.left, snapshot.value.right
-        found = compare(left.value.root, right.value.root)
-        clusters, moves = tuple(_changes(found)), Move.all_of(found)
+        found = compare_releases(left.value.root, right.value.root)
+        clusters, moves = tuple(_changes(found)), VersionMove.all_of(found)
         return cls(
             left=ComparedRelease.of(left, runs[0]),
             right=ComparedRelease.of(right, runs[1]),
-            counts=Counts.of(found.counts),
-            moves=moves[:MAX_MOVES],
-            more_moves=len(moves[MAX_MOVES:]),
+            counts=DiffCounts.of(found.counts),
+            moves=moves[:MAX_VERSION_MOVES],
+            more_moves=len(moves[MAX_VERSION_MOVES:]),
             clusters=clusters,
             alike=sum(1 for pair in found.clusters if pair.right and pair.whole and not _told(pair)),
             unread=sum(1 for pair in found.clusters if pair.right and not pair.whole and not _told(pair)),
@@ -141,7 +152,7 @@ class ComparePage(Page):
         """Whether both sides are one run."""
         return (self.left.id, self.left.run_id) == (self.right.id, self.right.run_id)
 
-    def clusters_of(self, kind: Kind) -> tuple[ClusterChanges, ...]:
+    def clusters_of(self, kind: DiffKind) -> tuple[ClusterChanges, ...]:
         """Those of a kind: `same` where both have the cluster."""
         return tuple(cluster for cluster in self.clusters if cluster.kind == kind)
 
@@ -170,27 +181,27 @@ class ComparePage(Page):
 
 def _changes(found: Comparison) -> Iterator[ClusterChanges]:
     """The clusters in which something is different or unknown, with as many of their apps as a page has room for."""
-    room = MAX_LINES
+    room = MAX_COMPARE_LINES
     # Where neither release has clusters, nothing is outside of them.
     outside = "Apps in no cluster" if any(pair.left or pair.right for pair in found.clusters) else "Apps"
     for pair in found.clusters:
         if not _told(pair):
             continue
-        told = (app for kind in (*DIFFERENT, Kind.UNKNOWN) for app in pair.apps if app.kind is kind)
-        lines = tuple(Difference.of(app) for app in islice(told, room if pair.kind is Kind.SAME else 0))
+        told = (app for kind in (*CHANGED_KINDS, DiffKind.UNKNOWN) for app in pair.apps if app.kind is kind)
+        lines = tuple(AppDifference.of(app) for app in islice(told, room if pair.kind is DiffKind.SAME else 0))
         room -= len(lines)
         yield ClusterChanges.of(pair, lines, outside)
 
 
 def _told(pair: ClusterPair) -> bool:
-    return pair.kind is not Kind.SAME or any(app.kind is not Kind.SAME for app in pair.apps)
+    return pair.kind is not DiffKind.SAME or any(app.kind is not DiffKind.SAME for app in pair.apps)
 
 
-def _reasons(root: Entity) -> tuple[Gap, ...]:
+def _reasons(root: Entity) -> tuple[GapSummary, ...]:
     """The gaps of a release by what is known of why, the most frequent first."""
     names: dict[str, list[str]] = {}
-    for row in gaps(root):
+    for row in rows_with_gaps(root):
         why = row.problem.message if row.problem else "Its contents were not loaded."
         names.setdefault(why, []).append(row.name)
     ordered = sorted(names.items(), key=lambda item: -len(item[1]))
-    return tuple(Gap(why=why, count=len(rows), names=tuple(rows[:MAX_NAMED])) for why, rows in ordered)
+    return tuple(GapSummary(why=why, count=len(rows), names=tuple(rows[:MAX_NAMED_ROWS])) for why, rows in ordered)

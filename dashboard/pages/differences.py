@@ -5,15 +5,15 @@ from collections.abc import Iterator, Mapping
 
 from pydantic import Field
 
-from dashboard.domain.compare import AppPair, ClusterPair, Comparison, Kind
+from dashboard.domain.compare import AppPair, ClusterPair, Comparison, DiffKind
 from dashboard.domain.entities import Entity
 from dashboard.domain.phases import Phase
-from dashboard.pages.base import Model, VersionRuns, part
-from dashboard.pages.rows import MAX_LABEL
+from dashboard.pages.base import PageModel, VersionRuns, page_part
+from dashboard.pages.rows import MAX_LABEL_LENGTH
 
 
-@part
-class Standing:
+@page_part
+class ComparedEntity:
     """An entity in one of the releases. Its label is its state, or its phase if the state is overruled."""
 
     id: str
@@ -25,7 +25,7 @@ class Standing:
     overruled: bool
 
     @classmethod
-    def of(cls, row: Entity) -> "Standing":
+    def of(cls, row: Entity) -> "ComparedEntity":
         """The standing of a row."""
         return cls(
             id=row.id,
@@ -41,7 +41,7 @@ class Standing:
     def label(self) -> str:
         """What to call its state, with blanks, as a line has room for it."""
         state = (self.phase if self.overruled else self.state or "unknown").replace("_", " ")
-        return state if len(state) <= MAX_LABEL else f"{state[: MAX_LABEL - 1]}…"
+        return state if len(state) <= MAX_LABEL_LENGTH else f"{state[: MAX_LABEL_LENGTH - 1]}…"
 
     @property
     def spoken(self) -> str:
@@ -50,13 +50,13 @@ class Standing:
         return "" if self.label.lower() == phase else phase
 
 
-@part
-class Difference:
+@page_part
+class AppDifference:
     """An app that differs or may differ. A side is null if the app is not confirmed to exist there."""
 
-    kind: Kind
-    left: Standing | None
-    right: Standing | None
+    kind: DiffKind
+    left: ComparedEntity | None
+    right: ComparedEntity | None
 
     @property
     def name(self) -> str:
@@ -76,13 +76,13 @@ class Difference:
         return left is not None and right is not None and (left.label, left.phase) == (right.label, right.phase)
 
     @classmethod
-    def of(cls, pair: AppPair) -> "Difference":
+    def of(cls, pair: AppPair) -> "AppDifference":
         """The line of an app."""
-        left, right = (Standing.of(row) if row else None for row in (pair.left, pair.right))
+        left, right = (ComparedEntity.of(row) if row else None for row in (pair.left, pair.right))
         return cls(kind=pair.kind, left=left, right=right)
 
 
-class Counts(Model):
+class DiffCounts(PageModel):
     """The number of apps by kind of difference. An app counts once for both releases."""
 
     version: int = Field(description="Different versions, both running, whatever the reported states.")
@@ -96,9 +96,9 @@ class Counts(Model):
     same: int
 
     @classmethod
-    def of(cls, counts: Mapping[Kind, int]) -> "Counts":
+    def of(cls, counts: Mapping[DiffKind, int]) -> "DiffCounts":
         """The view of a count."""
-        return cls(**{str(kind): counts.get(kind, 0) for kind in Kind})
+        return cls(**{str(kind): counts.get(kind, 0) for kind in DiffKind})
 
     @property
     def different(self) -> int:
@@ -114,7 +114,7 @@ class Counts(Model):
     def shares(self) -> tuple[tuple[str, int, int], ...]:
         """A kind, how many stand before it and how many are of it, for those that there are."""
         shares, at = [], 0
-        for kind in Kind:
+        for kind in DiffKind:
             count: int = getattr(self, kind)
             if count:
                 shares.append((str(kind), at, count))
@@ -122,32 +122,34 @@ class Counts(Model):
         return tuple(shares)
 
 
-class ClusterChanges(Model):
+class ClusterChanges(PageModel):
     """The differences in one cluster. `kind` tells which release has it; if only one has, its apps are only counted."""
 
     cluster_id: str | None = Field(description="Null for apps without a cluster.")
     name: str
-    kind: Kind = Field(description="added, removed or unknown if only one release is known to have it, otherwise same.")
-    counts: Counts
-    apps: tuple[Difference, ...]
+    kind: DiffKind = Field(
+        description="added, removed or unknown if only one release is known to have it, otherwise same."
+    )
+    counts: DiffCounts
+    apps: tuple[AppDifference, ...]
     more: int = Field(description="Number of further apps that differ or are unknown.")
 
     @classmethod
-    def of(cls, pair: ClusterPair, apps: tuple[Difference, ...], outside: str) -> "ClusterChanges":
+    def of(cls, pair: ClusterPair, apps: tuple[AppDifference, ...], outside: str) -> "ClusterChanges":
         """The changes of a cluster, with these of its apps; `outside` is what to call apps that are in none."""
         cluster = pair.right or pair.left
-        counts = Counts.of(pair.counts)
+        counts = DiffCounts.of(pair.counts)
         return cls(
             cluster_id=cluster.id if cluster else None,
             name=cluster.name if cluster else outside,
             kind=pair.kind,
             counts=counts,
             apps=apps,
-            more=counts.different + counts.unknown - len(apps) if pair.kind is Kind.SAME else 0,
+            more=counts.different + counts.unknown - len(apps) if pair.kind is DiffKind.SAME else 0,
         )
 
 
-class Move(Model):
+class VersionMove(PageModel):
     """A version change of an app. Counts refer to apps of this name across clusters."""
 
     name: str
@@ -166,7 +168,7 @@ class Move(Model):
         return self.count + self.planned + self.failed
 
     @classmethod
-    def all_of(cls, found: Comparison) -> "tuple[Move, ...]":
+    def all_of(cls, found: Comparison) -> "tuple[VersionMove, ...]":
         """Every move of a comparison, those of most apps first."""
         moves: dict[tuple[str, str | None, bool, str | None], Counter[str]] = {}
         for left, right in _moved(found):
@@ -186,7 +188,7 @@ def _moved(found: Comparison) -> Iterator[tuple[Entity, Entity]]:
     """The apps that tell another version on either side."""
     for cluster in found.clusters:
         for app in cluster.apps:
-            if app.left and app.right and app.kind in {Kind.VERSION, Kind.PLANNED}:
+            if app.left and app.right and app.kind in {DiffKind.VERSION, DiffKind.PLANNED}:
                 yield app.left, app.right
 
 

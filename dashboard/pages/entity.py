@@ -8,27 +8,27 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from dashboard.domain.causes import position_in
+from dashboard.domain.causes import sibling_position
 from dashboard.domain.entities import Entity, Release, Status
 from dashboard.domain.ids import EntityType
-from dashboard.domain.narrowing import EVERYTHING, Narrowing
-from dashboard.domain.order import Order
+from dashboard.domain.narrowing import NO_TREE_FILTER, TreeFilter
+from dashboard.domain.order import SortOrder
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import EntityNotFound, Problem, ProblemCode, SourceUnavailable
 from dashboard.domain.shape import ids_of
 from dashboard.domain.work_times import WorkTimes
 from dashboard.live.snapshots import Snapshot
-from dashboard.pages.base import Model, Page, freshness
+from dashboard.pages.base import Page, PageModel, freshness
 from dashboard.pages.child import ChildView
-from dashboard.pages.places import place_of_path
-from dashboard.pages.rows import AnyRow, AppRow, Row
+from dashboard.pages.places import row_place_of_path
+from dashboard.pages.rows import AnyRow, AppRow, EntityRow
 from dashboard.pages.runs import RunsView
-from dashboard.pages.tree import LARGE, Folding, ReleaseTree, row_of, tree_fields
+from dashboard.pages.tree import LARGE_TREE_ROWS, ReleaseTree, TreeExpansion, entity_row, tree_fields
 
-NOT_LOOKED_FOR = Problem(ProblemCode.NOT_READ, "This part of the release has not been loaded yet.")
+PART_NOT_READ = Problem(ProblemCode.NOT_READ, "This part of the release has not been loaded yet.")
 # What later looks read by themselves.
-TO_BE_READ = frozenset({ProblemCode.NOT_READ, ProblemCode.REASON_NOT_READ})
-UNREAD = frozenset(
+PENDING_READ_CODES = frozenset({ProblemCode.NOT_READ, ProblemCode.REASON_NOT_READ})
+UNREAD_CODES = frozenset(
     {
         ProblemCode.NOT_READ,
         ProblemCode.QUERY_UNKNOWN,
@@ -41,7 +41,7 @@ UNREAD = frozenset(
 )
 
 
-class Step(Model):
+class EntityRef(PageModel):
     """An ancestor of the entity."""
 
     id: str
@@ -63,7 +63,7 @@ class EntityPage(Page):
     workflow_id: str
     run_id: str
     runs: RunsView
-    path: tuple[Step, ...] = Field(description="Ancestors, from the release to the entity's parent.")
+    path: tuple[EntityRef, ...] = Field(description="Ancestors, from the release to the entity's parent.")
     entity: ReleaseTree | AnyRow
     child: ChildView | None = Field(description="Child workflow that runs the entity, if any.")
     unread: bool = Field(exclude=True)
@@ -99,9 +99,9 @@ class EntityPage(Page):
     @property
     def large(self) -> bool:
         """Whether there may be so many rows that those out of sight are to cost nothing."""
-        return not isinstance(self.entity, AppRow) and self.entity.progress.total >= LARGE
+        return not isinstance(self.entity, AppRow) and self.entity.progress.total >= LARGE_TREE_ROWS
 
-    def lines(self) -> Iterator[Row]:
+    def lines(self) -> Iterator[EntityRow]:
         """The rows below the entity."""
         return chain.from_iterable(row.walk() for row in self.entity.rows)
 
@@ -114,8 +114,8 @@ class EntityPage(Page):
         shut: frozenset[str] = frozenset(),
         *,
         every: bool = False,
-        narrowing: Narrowing = EVERYTHING,
-        order: Order = Order.ROLLOUT,
+        tree_filter: TreeFilter = NO_TREE_FILTER,
+        order: SortOrder = SortOrder.ROLLOUT,
     ) -> "EntityPage":
         """The page of an entity, with these rows open as well, or every one, and what of it is wanted below.
 
@@ -125,10 +125,10 @@ class EntityPage(Page):
         """
         release = snapshot.value
         by_levels = release.levels is not None
-        folding = Folding(every, open_ids | {entity_id}, by_levels, shut, narrowing, order)
-        path = path_to(release.root, entity_id)
+        folding = TreeExpansion(every, open_ids | {entity_id}, by_levels, shut, tree_filter, order)
+        path = path_to_entity(release.root, entity_id)
         if path is None:
-            raise missing(snapshot, entity_id)
+            raise missing_entity_error(snapshot, entity_id)
         return cls(
             release_id=release.id,
             release_phase=release.root.phase,
@@ -136,8 +136,8 @@ class EntityPage(Page):
             workflow_id=release.execution.workflow_id,
             run_id=release.execution.run_id,
             runs=RunsView.of(release),
-            path=tuple(Step(id=step.id, type=step.type, name=step.name) for step in path[:-1]),
-            unread=any(row.problem and row.problem.code in TO_BE_READ for row in path[-1].walk()),
+            path=tuple(EntityRef(id=step.id, type=step.type, name=step.name) for step in path[:-1]),
+            unread=any(row.problem and row.problem.code in PENDING_READ_CODES for row in path[-1].walk()),
             entity=_row(release, path, folding, snapshot.as_of),
             child=ChildView.of(path[-1]),
             opens=() if by_levels or len(path) > 1 else ids_of(release.root, EntityType.WAVE),
@@ -145,7 +145,7 @@ class EntityPage(Page):
         )
 
 
-def path_to(root: Entity, entity_id: str) -> tuple[Entity, ...] | None:
+def path_to_entity(root: Entity, entity_id: str) -> tuple[Entity, ...] | None:
     """The entities from the root down to the first with this id."""
 
     def paths(entity: Entity, above: tuple[Entity, ...]) -> Iterator[tuple[Entity, ...]]:
@@ -158,11 +158,11 @@ def path_to(root: Entity, entity_id: str) -> tuple[Entity, ...] | None:
     return next(paths(root, ()), None)
 
 
-def missing(snapshot: Snapshot[Release], entity_id: str) -> Exception:
+def missing_entity_error(snapshot: Snapshot[Release], entity_id: str) -> Exception:
     """A tree that could not be read, or not as far as this, says nothing about what is in it."""
     release = snapshot.value
     if release.levels:
-        problem = snapshot.reason or release.levels.unplaced.get(entity_id, NOT_LOOKED_FOR)
+        problem = snapshot.reason or release.levels.unplaced.get(entity_id, PART_NOT_READ)
     else:
         problem = release.root.problem or next((wave.problem for wave in release.root.children if _unread(wave)), None)
     return SourceUnavailable(problem) if problem else EntityNotFound(release.id, entity_id)
@@ -170,18 +170,20 @@ def missing(snapshot: Snapshot[Release], entity_id: str) -> Exception:
 
 def _unread(wave: Entity) -> bool:
     """Whether a wave of a large release could not be read, so that nobody knows what is in it."""
-    return wave.problem is not None and not wave.children and wave.problem.code in UNREAD
+    return wave.problem is not None and not wave.children and wave.problem.code in UNREAD_CODES
 
 
-def _row(release: Release, path: tuple[Entity, ...], folding: Folding, known_at: datetime) -> ReleaseTree | AnyRow:
+def _row(
+    release: Release, path: tuple[Entity, ...], folding: TreeExpansion, known_at: datetime
+) -> ReleaseTree | AnyRow:
     entity, work = path[-1], WorkTimes(release, known_at)
     # The same place as in the tree, so that an open page can be given these rows.
-    place = place_of_path(
-        (step.id, position_in(parent, step)) for parent, step in zip((None, *path), path, strict=False)
+    place = row_place_of_path(
+        (step.id, sibling_position(parent, step)) for parent, step in zip((None, *path), path, strict=False)
     )
     parent_id = path[-2].id if len(path) > 1 else ""
     if entity is release.root:
         return ReleaseTree(**tree_fields(release, folding, known_at))
     if entity.type is EntityType.CLUSTER:
         folding = replace(folding, every=True)
-    return row_of(entity, parent_id, folding, place, work)
+    return entity_row(entity, parent_id, folding, place, work)

@@ -5,18 +5,18 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from dashboard.domain.finding import MOST, Found, Name, Wanted
+from dashboard.domain.finding import MAX_SEARCH_RESULTS, NameMatch, SearchResults, SearchTerms
 from dashboard.domain.ids import EntityType, MalformedId, parse_entity_id
 from dashboard.live.snapshots import Snapshot
-from dashboard.pages.base import Model, Page, ProblemView, VersionRuns, freshness
+from dashboard.pages.base import Page, PageModel, ProblemView, VersionRuns, freshness
 from dashboard.pages.releases import ReleaseItem
 
 # So many of all that is given back are pages and releases that are known from before.
-MOST_PAGES = 10
-MOST_RECALLED = 4
+MAX_PAGE_RESULTS = 10
+MAX_RECALLED_RESULTS = 4
 
 
-class PageLink(Model):
+class PageLink(PageModel):
     """A page of the dashboard. `of` is the name of its release, if any."""
 
     name: str
@@ -24,7 +24,7 @@ class PageLink(Model):
     href: str
 
 
-class NameView(Model):
+class NameView(PageModel):
     """An entity found by name, as of the time its release was loaded. `place` lists the names of its ancestors."""
 
     id: str
@@ -36,7 +36,7 @@ class NameView(Model):
     place: tuple[str, ...]
 
     @classmethod
-    def of(cls, name: Name) -> "NameView":
+    def of(cls, name: NameMatch) -> "NameView":
         """The view of a name."""
         return cls(
             id=name.id,
@@ -49,14 +49,14 @@ class NameView(Model):
         )
 
 
-class Offer(Model):
+class TypedId(PageModel):
     """A full ID entered as the search text, to be looked up directly."""
 
     id: str
     type: EntityType
 
 
-class FindPage(Page):
+class SearchPage(Page):
     """At most 20 results. Exact matches come first, then prefixes, then words with the prefix, then the rest."""
 
     template: ClassVar[str] = "pages/find.html"
@@ -70,20 +70,22 @@ class FindPage(Page):
     )
     releases_total: int = Field(description="Total number of those.")
     recalled: tuple[NameView, ...] = Field(description="Other matching releases that this server has seen.")
-    offer: Offer | None = Field(description="The text as an ID to look up, if it is one.")
+    offer: TypedId | None = Field(description="The text as an ID to look up, if it is one.")
     entities: tuple[NameView, ...] = Field(description="Best matches among entities of recently loaded releases.")
     entities_total: int = Field(description="Total number of those.")
     looked_in: int = Field(description="Number of recently loaded releases that were searched, newest first.")
     unlisted: ProblemView | None = Field(description="Why the list from Temporal is missing, if it is.")
 
     @classmethod
-    def of(cls, snapshot: Snapshot[Found], q: str, release_id: str | None, links: Iterable[PageLink]) -> "FindPage":
+    def of(
+        cls, snapshot: Snapshot[SearchResults], q: str, release_id: str | None, links: Iterable[PageLink]
+    ) -> "SearchPage":
         """The page of what was found for a text, with those of these pages that have it in their names."""
-        found, wanted = snapshot.value, Wanted(q)
-        pages = tuple(_named(links, wanted))[:MOST_PAGES]
+        found, wanted = snapshot.value, SearchTerms(q)
+        pages = tuple(_named(links, wanted))[:MAX_PAGE_RESULTS]
         releases = _newest_runs(found)
-        recalled = found.recalled[: MOST_RECALLED if q else 0]
-        room = MOST - len(pages) - len(releases) - len(recalled)
+        recalled = found.recalled[: MAX_RECALLED_RESULTS if q else 0]
+        room = MAX_SEARCH_RESULTS - len(pages) - len(releases) - len(recalled)
         return cls(
             q=q,
             release_id=release_id,
@@ -120,7 +122,7 @@ class FindPage(Page):
         return self.content_version, self.q, self.release_id
 
 
-def _named(links: Iterable[PageLink], wanted: Wanted) -> list[PageLink]:
+def _named(links: Iterable[PageLink], wanted: SearchTerms) -> list[PageLink]:
     """Those that are meant, the best first; all of them where no text is given."""
     if not wanted.words:
         return list(links)
@@ -129,16 +131,16 @@ def _named(links: Iterable[PageLink], wanted: Wanted) -> list[PageLink]:
     return [link for _, link in sorted(fits, key=lambda each: each[0])]
 
 
-def _newest_runs(found: Found) -> tuple[ReleaseItem, ...]:
+def _newest_runs(found: SearchResults) -> tuple[ReleaseItem, ...]:
     """The listed releases, each once: the newest of several runs."""
     newest = sorted(found.listed, key=lambda release: release.execution.started_at)
     latest = {release.id: release for release in newest}
     return tuple(ReleaseItem.of(release, superseded=False) for release in found.listed if latest[release.id] is release)
 
 
-def _offer(text: str, known: set[str]) -> Offer | None:
+def _offer(text: str, known: set[str]) -> TypedId | None:
     try:
         entity_id = parse_entity_id(text)
     except MalformedId:
         return None
-    return None if text in known else Offer(id=text, type=entity_id.type)
+    return None if text in known else TypedId(id=text, type=entity_id.type)

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from dashboard.pages.base import Model
+from dashboard.pages.base import PageModel
 
 _WORDS = {"q": "begins with"}
 
@@ -32,7 +32,7 @@ class ViewItem(BaseModel):
         return " · ".join(f"{_WORDS.get(name, name)} {' or '.join(values)}" for name, values in asked.items())
 
 
-class ViewsBar(Model):
+class ViewsBar(PageModel):
     """The views shown on the list. `asked` is the filter of the current page.
 
     `stars` are release IDs; `here` is the path to return to.
@@ -56,7 +56,7 @@ class ViewsBar(Model):
         return next((view for view in self.others if view.query == self.asked and not self.starred), None)
 
 
-class Star(Model):
+class Star(PageModel):
     """Whether a release is starred, and the path to return to."""
 
     release_id: str
@@ -64,7 +64,7 @@ class Star(Model):
     here: str
 
 
-class SettingsPage(Model):
+class SettingsPage(PageModel):
     """The user's settings, their own and shared views, and their stars."""
 
     template: ClassVar[str] = "pages/settings.html"

@@ -8,28 +8,28 @@ from pydantic import Field
 
 from dashboard.domain.entities import Release, Status
 from dashboard.domain.ids import EntityType
-from dashboard.domain.kiosk import Turns
-from dashboard.domain.overall import overall
+from dashboard.domain.kiosk import KioskRotation
+from dashboard.domain.overall import overall_state
 from dashboard.domain.phases import Phase
-from dashboard.domain.rollup import blockages, tally, tally_apps
+from dashboard.domain.rollup import blockages, count_app_phases, count_phases
 from dashboard.domain.shape import waves_in
-from dashboard.domain.timeline import timeline
+from dashboard.domain.timeline import build_timeline
 from dashboard.live.snapshots import Snapshot
-from dashboard.pages.base import Model, Page, freshness, part
+from dashboard.pages.base import Page, PageModel, freshness, page_part
 from dashboard.pages.blocked import BlockageView, FailingTaskView
-from dashboard.pages.places import place_of
+from dashboard.pages.places import row_place
 from dashboard.pages.release_row import ReleaseRow, release_common
-from dashboard.pages.rows import brief
+from dashboard.pages.rows import truncated_fields
 from dashboard.pages.runs import RunsView
-from dashboard.pages.strip import MOST, Strip
+from dashboard.pages.strip import MAX_STRIP_CLUSTERS, Strip
 from dashboard.pages.timeline import EstimateView
 from dashboard.pages.views import Progress
 
 # With so few clusters each has room for a large cell, and with so many waves each has little, or next to none.
-FEW_CLUSTERS, MANY_WAVES, CROWD = 28, 10, 20
+FEW_CLUSTERS, MANY_WAVES, VERY_MANY_WAVES = 28, 10, 20
 
 
-class Turn(Model):
+class KioskTurn(PageModel):
     """A release in the rotation, with its state in words and whether it is currently shown."""
 
     release_id: str
@@ -39,15 +39,15 @@ class Turn(Model):
     shown: bool
 
     @classmethod
-    def of(cls, release: Release, *, shown: bool) -> "Turn":
+    def of(cls, release: Release, *, shown: bool) -> "KioskTurn":
         """The view of a release of the list."""
-        root, found = release.root, overall(release)
+        root, found = release.root, overall_state(release)
         word = (root.phase if root.overruled else root.state or "unknown").replace("_", " ")
         words = found.label or (f"{word}, {found.note}" if found.note else word)
         return cls(release_id=release.id, name=root.name, word=words, turn_phase=found.phase, shown=shown)
 
 
-class Ended(Model):
+class EndedRelease(PageModel):
     """A recently finished release."""
 
     release_id: str
@@ -57,34 +57,34 @@ class Ended(Model):
     ended_at: datetime | None
 
     @classmethod
-    def of(cls, release: Release) -> "Ended":
+    def of(cls, release: Release) -> "EndedRelease":
         """The view of a release of the list that has ended."""
-        turn = Turn.of(release, shown=False)
+        turn = KioskTurn.of(release, shown=False)
         at = release.execution.closed_at
         return cls(release_id=turn.release_id, name=turn.name, word=turn.word, ended_as=turn.turn_phase, ended_at=at)
 
 
-class TurnsView(Model):
+class KioskRotationView(PageModel):
     """The rotation: releases that need attention, then those waiting for approval, then those in progress."""
 
     every: int = Field(description="Seconds per release.")
     place: int = Field(description="Position of the release that is shown, from 1. 0 if there is none.")
-    turns: tuple[Turn, ...]
+    turns: tuple[KioskTurn, ...]
     pageless: int = Field(0, description="Always 0.", deprecated=True)
     looked_at: int = Field(description="Number of releases checked, from the start of the list.")
     whole: bool = Field(description="Whether no further release down the list belongs here.")
-    ended: tuple[Ended, ...] = Field(description="Most recently finished releases.")
+    ended: tuple[EndedRelease, ...] = Field(description="Most recently finished releases.")
 
     @classmethod
-    def of(cls, found: Turns, shown: str | None, every: int) -> "TurnsView":
+    def of(cls, found: KioskRotation, shown: str | None, every: int) -> "KioskRotationView":
         """The view of these turns while this release is shown."""
         return cls(
             every=every,
             place=found.place_of(shown) + 1 if shown else 0,
-            turns=tuple(Turn.of(release, shown=release.id == shown) for release in found.releases),
+            turns=tuple(KioskTurn.of(release, shown=release.id == shown) for release in found.releases),
             looked_at=found.looked_at,
             whole=found.whole,
-            ended=tuple(map(Ended.of, found.ended)),
+            ended=tuple(map(EndedRelease.of, found.ended)),
         )
 
     @property
@@ -93,7 +93,7 @@ class TurnsView(Model):
         return self.turns[self.place % len(self.turns)].release_id if len(self.turns) > 1 else None
 
 
-@part
+@page_part
 class KioskRelease(ReleaseRow):
     """The release that is shown, with its waves as a strip. `estimate` is null if there is none."""
 
@@ -117,19 +117,19 @@ class KioskRelease(ReleaseRow):
         execution, root = release.execution, release.root
         runs = RunsView.of(release)
         return cls(
-            **brief(release_common(release, place_of("", release.id, 0))),
+            **truncated_fields(release_common(release, row_place("", release.id, 0))),
             workflow_id=release.id,
             run_id=execution.run_id,
             status=execution.status,
             closed_at=execution.closed_at,
-            progress=Progress.of(tally_apps(root)),
-            wave_progress=Progress.of(tally(waves_in(root), "wave")),
-            strip=Strip.of(release, MOST),
+            progress=Progress.of(count_app_phases(root)),
+            wave_progress=Progress.of(count_phases(waves_in(root), "wave")),
+            strip=Strip.of(release, MAX_STRIP_CLUSTERS),
             blocked_by=tuple(BlockageView.of(blockage, release) for blockage in blockages(release)),
             failing_task=FailingTaskView.of(execution.failing_task),
             waiting_since=execution.waiting_since,
             # Of a release that is read as it is opened there is none, and it has thousands of rows.
-            estimate=None if release.levels else EstimateView.of(timeline(release, known_at).estimate),
+            estimate=None if release.levels else EstimateView.of(build_timeline(release, known_at).estimate),
             earlier=runs.earlier,
         )
 
@@ -143,7 +143,7 @@ class KioskRelease(ReleaseRow):
     def crowding(self) -> str:
         """How much room its waves have; empty for enough."""
         waves = len(self.strip.waves)
-        return "crowd" if waves > CROWD else "many" if waves > MANY_WAVES else ""
+        return "crowd" if waves > VERY_MANY_WAVES else "many" if waves > MANY_WAVES else ""
 
     @property
     def size(self) -> str:
@@ -158,7 +158,7 @@ class KioskPage(Page):
     template: ClassVar[str] = "pages/kiosk.html"
     fragment: ClassVar[str] = "partials/_kiosk.html"
 
-    turns: TurnsView | None = Field(description="Null if the screen shows a single release.")
+    turns: KioskRotationView | None = Field(description="Null if the screen shows a single release.")
     release: KioskRelease | None = Field(description="Null if no release is in progress or needs attention.")
     asked: Mapping[str, str] = Field(exclude=True)
 
@@ -199,7 +199,7 @@ class KioskPage(Page):
 
     @classmethod
     def of(
-        cls, seen: Snapshot[Any], release: Release | None, turns: TurnsView | None, asked: Mapping[str, str]
+        cls, seen: Snapshot[Any], release: Release | None, turns: KioskRotationView | None, asked: Mapping[str, str]
     ) -> Self:
         """The page of what was `seen`: this release, and whose turn it is. `asked` is what the next address keeps."""
         view = KioskRelease.of(release, seen.as_of) if release else None

@@ -7,25 +7,25 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from dashboard.domain.entities import Release
-from dashboard.domain.matrix import Column, Line, Matrix, Only, matrix_of, narrowed
-from dashboard.domain.overall import overall
+from dashboard.domain.matrix import CellFilter, Matrix, MatrixColumn, MatrixRow, build_matrix, filter_matrix
+from dashboard.domain.overall import overall_state
 from dashboard.domain.phases import Phase
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Page, ProblemView, freshness
 from dashboard.pages.matrix_parts import AppLine, ClusterHead, WaveHead, app_line, cluster_heads, label_of, wave_heads
 
 # Cells that a page shows at most, and lines and columns.
-MAX_CELLS = 3_000
-MAX_LINES = 200
-MAX_COLUMNS = 200
+MAX_MATRIX_CELLS = 3_000
+MAX_MATRIX_ROWS = 200
+MAX_MATRIX_COLUMNS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class MatrixQuery:
     """The requested part of a matrix, and the expanded rows of a large release."""
 
     q: str = ""
-    only: Only | None = None
+    only: CellFilter | None = None
     page: int = 1
     opened: frozenset[str] = frozenset()
 
@@ -55,7 +55,7 @@ class MatrixPage(Page):
     )
     behind: int = Field(description="Number of those that are out of date.")
     q: str
-    only: Only | None
+    only: CellFilter | None
     page: int
     pages: int
     matching_apps: int = Field(description="Number of apps with a matching cell.")
@@ -109,11 +109,11 @@ class MatrixPage(Page):
         return {name: value for name, value in asked.items() if value and (name, value) != ("page", 1)}
 
     @classmethod
-    def of(cls, snapshot: Snapshot[Release], asked: Asked) -> "MatrixPage":
+    def of(cls, snapshot: Snapshot[Release], asked: MatrixQuery) -> "MatrixPage":
         """The page of a snapshot."""
         root = snapshot.value.root
-        whole = matrix_of(root)
-        found = narrowed(whole, asked.q, asked.only)
+        whole = build_matrix(root)
+        found = filter_matrix(whole, asked.q, asked.only)
         blocks = _blocks(found)
         number = min(asked.page, len(blocks))
         block = blocks[number - 1]
@@ -140,8 +140,8 @@ class MatrixPage(Page):
 class _Block:
     """The part of a matrix on one page, with its offsets."""
 
-    lines: tuple[Line, ...]
-    columns: tuple[Column, ...]
+    lines: tuple[MatrixRow, ...]
+    columns: tuple[MatrixColumn, ...]
     lines_before: int
     columns_before: int
 
@@ -149,13 +149,13 @@ class _Block:
 def _blocks(matrix: Matrix) -> list[_Block]:
     """At least one. Where lines are parted, each part has the columns alone that it has cells in."""
     blocks = []
-    for at in range(0, max(len(matrix.lines), 1), MAX_LINES):
-        lines = matrix.lines[at : at + MAX_LINES]
+    for at in range(0, max(len(matrix.lines), 1), MAX_MATRIX_ROWS):
+        lines = matrix.lines[at : at + MAX_MATRIX_ROWS]
         columns = matrix.columns
-        if len(matrix.lines) > MAX_LINES:
+        if len(matrix.lines) > MAX_MATRIX_ROWS:
             numbers = {number for line in lines for number in line.cells}
             columns = tuple(column for column in columns if column.number in numbers)
-        size = min(MAX_CELLS // max(len(lines), 1), MAX_COLUMNS)
+        size = min(MAX_MATRIX_CELLS // max(len(lines), 1), MAX_MATRIX_COLUMNS)
         for start in range(0, max(len(columns), 1), size):
             shown = columns[start : start + size]
             before = sum(column.number < shown[0].number for column in matrix.columns) if shown else 0
@@ -164,7 +164,7 @@ def _blocks(matrix: Matrix) -> list[_Block]:
 
 
 def _release(release: Release) -> dict[str, Any]:
-    root, found = release.root, overall(release)
+    root, found = release.root, overall_state(release)
     return {
         "id": root.id,
         "name": root.name,

@@ -6,14 +6,14 @@ from pydantic import Field
 
 from dashboard.domain.entities import Entity
 from dashboard.domain.ids import EntityType
-from dashboard.domain.matrix import Column, Line, is_broken
+from dashboard.domain.matrix import MatrixColumn, MatrixRow, is_broken_cell
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import ProblemCode
-from dashboard.pages.base import VersionRuns, part
+from dashboard.pages.base import VersionRuns, page_part
 
 
-@part
-class Place:
+@page_part
+class ColumnHead:
     """A wave or cluster in the column headings."""
 
     id: str
@@ -27,15 +27,15 @@ class Place:
         return bool(self.id)
 
 
-@part
-class WaveHead(Place):
+@page_part
+class WaveHead(ColumnHead):
     """A wave that spans the columns of `span` clusters, or one column if it has no known clusters."""
 
     span: int
 
 
-@part
-class ClusterHead(Place):
+@page_part
+class ClusterHead(ColumnHead):
     """A cluster. While `read` is false, some of its apps may be missing. `wave` is the wave that it belongs to."""
 
     wave: str
@@ -50,8 +50,8 @@ class ClusterHead(Place):
     first: Annotated[bool, Field(exclude=True)]
 
 
-@part
-class Cell:
+@page_part
+class MatrixCell:
     """An app in a cluster. `tries` is the attempt number while it is retrying."""
 
     id: str
@@ -66,7 +66,7 @@ class Cell:
     addressable: Annotated[bool, Field(exclude=True)]
 
 
-@part
+@page_part
 class AppLine:
     """An app with the version that runs in most of its cells (`tied` if another runs in as many) and its `cells`.
 
@@ -85,10 +85,10 @@ class AppLine:
     running: Annotated[int, Field(description="Number of cells whose version is confirmed as running.")]
     total: int
     differing: int
-    cells: tuple[Cell | None, ...]
+    cells: tuple[MatrixCell | None, ...]
 
 
-def wave_heads(columns: tuple[Column, ...]) -> tuple[WaveHead, ...]:
+def wave_heads(columns: tuple[MatrixColumn, ...]) -> tuple[WaveHead, ...]:
     """The waves of these columns, each once."""
     spans: dict[int, tuple[Entity, int]] = {}
     for column in columns:
@@ -106,7 +106,7 @@ def wave_heads(columns: tuple[Column, ...]) -> tuple[WaveHead, ...]:
     )
 
 
-def cluster_heads(columns: tuple[Column, ...]) -> tuple[ClusterHead, ...]:
+def cluster_heads(columns: tuple[MatrixColumn, ...]) -> tuple[ClusterHead, ...]:
     """One head for each column."""
     waves = [column.wave for column in columns]
     return tuple(
@@ -114,7 +114,7 @@ def cluster_heads(columns: tuple[Column, ...]) -> tuple[ClusterHead, ...]:
     )
 
 
-def _cluster(column: Column, *, first: bool) -> ClusterHead:
+def _cluster(column: MatrixColumn, *, first: bool) -> ClusterHead:
     row = column.entity
     gap = column.gap
     problem = next((below.problem for below in column.rows() if below.problem), None) if gap else None
@@ -133,7 +133,7 @@ def _cluster(column: Column, *, first: bool) -> ClusterHead:
     )
 
 
-def app_line(line: Line, columns: tuple[Column, ...]) -> AppLine:
+def app_line(line: MatrixRow, columns: tuple[MatrixColumn, ...]) -> AppLine:
     """The line of an app in these columns."""
     cells = (line.cells.get(column.number) for column in columns)
     return AppLine(
@@ -149,15 +149,15 @@ def app_line(line: Line, columns: tuple[Column, ...]) -> AppLine:
     )
 
 
-def _cell(line: Line, cell: Entity) -> Cell:
-    return Cell(
+def _cell(line: MatrixRow, cell: Entity) -> MatrixCell:
+    return MatrixCell(
         id=cell.id,
         state=cell.state,
         phase=cell.phase,
         version=cell.version,
         version_runs=cell.version_runs,
         differs=line.differs(cell),
-        broken=is_broken(cell),
+        broken=is_broken_cell(cell),
         tries=cell.attempt.number if cell.attempt and cell.attempt.retrying else 0,
         label=label_of(cell),
         addressable=bool(_linked(cell)),

@@ -8,20 +8,20 @@ from pydantic import Field
 
 from dashboard.domain.entities import Entity, Occurrence, Occurrences, Status
 from dashboard.domain.ids import EntityType, is_below_release, parse_entity_id, release_name
-from dashboard.domain.occurrences import current_of, running_of
+from dashboard.domain.occurrences import current_occurrences, running_occurrence
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import NotFound
 from dashboard.live.snapshots import Snapshot
-from dashboard.pages.base import Model, Page, VersionRuns, freshness
-from dashboard.pages.places import place_of
-from dashboard.pages.rows import Row, common
+from dashboard.pages.base import Page, PageModel, VersionRuns, freshness
+from dashboard.pages.places import row_place
+from dashboard.pages.rows import EntityRow, common_fields
 
 # Where the classic models name what is above an entity of a type, and what is below it.
 _ABOVE = {EntityType.CLUSTER: "wave_id", EntityType.BUNDLE: "cluster_id", EntityType.APP: "bundle_id"}
 _BELOW = {EntityType.RELEASE: "wave_ids", EntityType.WAVE: "cluster_ids", EntityType.BUNDLE: "app_ids"}
 
 
-class OccurrenceRow(Model, Row):
+class OccurrenceRow(PageModel, EntityRow):
     """The entity in one release. `current` rows determine the headline."""
 
     type: EntityType
@@ -46,7 +46,7 @@ class OccurrenceRow(Model, Row):
         """The row of an occurrence."""
         release = occurrence.release
         return cls(
-            **common(occurrence.entity, place_of(release.run_id, occurrence.entity.id, 0)),
+            **common_fields(occurrence.entity, row_place(release.run_id, occurrence.entity.id, 0)),
             type=occurrence.entity.type,
             version=occurrence.entity.version,
             version_runs=occurrence.entity.version_runs,
@@ -122,7 +122,7 @@ class OccurrencesPage(Page):
         seen = snapshot.value
         if not seen.found and not seen.unanswered:
             raise NotFound(seen.entity_id, _nowhere(seen))
-        current, running = current_of(seen.found), running_of(seen.found)
+        current, running = current_occurrences(seen.found), running_occurrence(seen.found)
         entity_type, name = _typed(seen.entity_id)
         return cls(
             id=seen.entity_id,
@@ -142,7 +142,7 @@ class OccurrencesPage(Page):
         """The entity, which every link leads to."""
         return self.id
 
-    def lines(self) -> Iterator[Row]:
+    def lines(self) -> Iterator[EntityRow]:
         """Where it was found, then where that is not known."""
         return iter(self.occurrences + self.unanswered)
 

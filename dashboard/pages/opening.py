@@ -3,24 +3,24 @@
 from dataclasses import dataclass
 
 from dashboard.domain.entities import Entity, Release
-from dashboard.domain.narrowing import EVERYTHING, Narrowing
+from dashboard.domain.narrowing import NO_TREE_FILTER, TreeFilter
 from dashboard.domain.phases import Phase
-from dashboard.domain.rollup import tally_apps
+from dashboard.domain.rollup import count_app_phases
 from dashboard.domain.shape import units_in, waves_in
 
 # Clusters that are opened because something in them failed; past these a page would be all failures and no overview.
-OPEN_AT_FIRST = 12
+MAX_INITIALLY_OPEN_CLUSTERS = 12
 # With more clusters than this, waves are closed too unless they are at work: a first page has to stay light.
-MANY_CLUSTERS = 24
+MAX_CLUSTERS_WITH_OPEN_WAVES = 24
 # Rows that a page may have because all of them were to be opened.
-MOST_ROWS = 2_000
+MAX_EXPANDED_ROWS = 2_000
 # What may stand in place of an id: `open=all`, `open=failures`, `shut=all`.
-ALL, FAILURES = "all", "failures"
-WORDS = frozenset({ALL, FAILURES})
+EXPAND_ALL, EXPAND_FAILURES = "all", "failures"
+EXPAND_KEYWORDS = frozenset({EXPAND_ALL, EXPAND_FAILURES})
 
 
 @dataclass(frozen=True, slots=True)
-class AtFirst:
+class InitialExpansion:
     """The rows that are expanded initially, and whether all other waves are collapsed.
 
     `left_closed` rows would be expanded as well, but exceed the limit of the page or were not loaded.
@@ -31,25 +31,25 @@ class AtFirst:
     left_closed: int = 0
 
 
-def at_first(
+def initial_expansion(
     release: Release,
     open_ids: frozenset[str] = frozenset(),
     shut: frozenset[str] = frozenset(),
-    narrowing: Narrowing = EVERYTHING,
-) -> AtFirst:
+    tree_filter: TreeFilter = NO_TREE_FILTER,
+) -> InitialExpansion:
     """The rows that are open whatever the viewer has opened by its id; what is looked for, as far as there is room."""
-    if ALL in shut:
-        return AtFirst(frozenset(), fold_waves=True)
+    if EXPAND_ALL in shut:
+        return InitialExpansion(frozenset(), fold_waves=True)
     root, by_levels = release.root, release.levels is not None
-    if FAILURES in open_ids:
-        return _bounded(root, _troubled(root), narrowing)
-    if ALL in open_ids or narrowing.picks:
-        return _bounded(root, units_in(root), narrowing)
-    many = len(units_in(root)) > MANY_CLUSTERS
-    first = frozenset(row.id for row in _troubled(root)[:OPEN_AT_FIRST])
+    if EXPAND_FAILURES in open_ids:
+        return _bounded(root, _troubled(root), tree_filter)
+    if EXPAND_ALL in open_ids or tree_filter.picks:
+        return _bounded(root, units_in(root), tree_filter)
+    many = len(units_in(root)) > MAX_CLUSTERS_WITH_OPEN_WAVES
+    first = frozenset(row.id for row in _troubled(root)[:MAX_INITIALLY_OPEN_CLUSTERS])
     if many and not by_levels:
         first |= _waves_at_work(root)
-    return AtFirst(first, many or by_levels)
+    return InitialExpansion(first, many or by_levels)
 
 
 def waves_above(root: Entity, open_ids: frozenset[str]) -> frozenset[str]:
@@ -58,9 +58,9 @@ def waves_above(root: Entity, open_ids: frozenset[str]) -> frozenset[str]:
     return frozenset(wave.id for wave in waves if any(row.id in open_ids for row in (*wave.children, *waves_in(wave))))
 
 
-def _bounded(root: Entity, clusters: list[Entity], narrowing: Narrowing) -> AtFirst:
+def _bounded(root: Entity, clusters: list[Entity], tree_filter: TreeFilter) -> InitialExpansion:
     """Of these clusters and their waves those that are shown, in order, as far as there is room."""
-    room, wanted, opened = MOST_ROWS, {row.id for row in clusters if narrowing.shows(row)}, set[str]()
+    room, wanted, opened = MAX_EXPANDED_ROWS, {row.id for row in clusters if tree_filter.shows(row)}, set[str]()
     left = sum(wave.unopened for wave in root.children)
     # What is directly below the release stands in no wave that could be closed.
     for wave in (root, *waves_in(root)):
@@ -72,14 +72,14 @@ def _bounded(root: Entity, clusters: list[Entity], narrowing: Narrowing) -> AtFi
             opened.add(wave.id)
         room -= len(wave.children)
         for cluster in inside:
-            rows = narrowing.count(cluster) - 1
+            rows = tree_filter.count(cluster) - 1
             if cluster.unopened or rows > room:
                 left += 1
             else:
                 opened.add(cluster.id)
                 room -= rows
     above = waves_above(root, frozenset(opened))
-    return AtFirst(above | opened, fold_waves=True, left_closed=left)
+    return InitialExpansion(above | opened, fold_waves=True, left_closed=left)
 
 
 def _waves_at_work(root: Entity) -> frozenset[str]:
@@ -87,12 +87,12 @@ def _waves_at_work(root: Entity) -> frozenset[str]:
     found: list[str] = []
     shown = 0
     for wave in waves_in(root):
-        at_work = wave.phase in {Phase.RUNNING, Phase.PAUSED} or wave.phase.broken or tally_apps(wave).troubled
-        if at_work and (not found or shown + len(wave.children) <= MANY_CLUSTERS):
+        at_work = wave.phase in {Phase.RUNNING, Phase.PAUSED} or wave.phase.broken or count_app_phases(wave).troubled
+        if at_work and (not found or shown + len(wave.children) <= MAX_CLUSTERS_WITH_OPEN_WAVES):
             found.append(wave.id)
             shown += len(wave.children)
     return frozenset(found)
 
 
 def _troubled(root: Entity) -> list[Entity]:
-    return [cluster for cluster in units_in(root) if cluster.phase.broken or tally_apps(cluster).troubled]
+    return [cluster for cluster in units_in(root) if cluster.phase.broken or count_app_phases(cluster).troubled]

@@ -3,11 +3,11 @@
 from pydantic import Field
 
 from dashboard.domain.entities import Initiator, Origin
-from dashboard.domain.texts import cut
-from dashboard.pages.base import Model
+from dashboard.domain.texts import truncate
+from dashboard.pages.base import PageModel
 
 
-class OriginView(Model):
+class OriginView(PageModel):
     """What started a run, and how the preceding run ended."""
 
     initiator: Initiator
@@ -23,7 +23,7 @@ class OriginView(Model):
         """The view of a run's origin; None where nothing came before it and no schedule began it."""
         if origin is None or not (origin.before or origin.cron):
             return None
-        cause = cut(origin.failure.root_cause.line) if origin.failure else None
+        cause = truncate(origin.failure.root_cause.line) if origin.failure else None
         return cls(
             initiator=origin.initiator,
             attempt=origin.attempt,

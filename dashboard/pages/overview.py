@@ -6,19 +6,19 @@ from pydantic import Field
 
 from dashboard.domain.entities import Release, ReleaseList
 from dashboard.domain.ids import EntityType
-from dashboard.domain.overall import overall
+from dashboard.domain.overall import overall_state
 from dashboard.domain.overview import Overview, overview
 from dashboard.domain.phases import Phase
 from dashboard.domain.shape import ids_of
-from dashboard.domain.texts import cut
+from dashboard.domain.texts import truncate
 from dashboard.live.snapshots import Snapshot
-from dashboard.pages.base import Model
+from dashboard.pages.base import PageModel
 
 # Releases named on a card; the rest is counted.
-NAMED = 3
+MAX_NAMED_RELEASES = 3
 
 
-class Named(Model):
+class CardRelease(PageModel):
     """A release on a card: its state in words, since when, and the cause of a problem, if any."""
 
     release_id: str
@@ -30,9 +30,9 @@ class Named(Model):
     cause: str | None
 
     @classmethod
-    def of(cls, release: Release) -> "Named":
+    def of(cls, release: Release) -> "CardRelease":
         """The view of a release."""
-        execution, root, found = release.execution, release.root, overall(release)
+        execution, root, found = release.execution, release.root, overall_state(release)
         own = (root.phase if root.overruled else root.state or "unknown").replace("_", " ")
         return cls(
             release_id=release.id,
@@ -41,25 +41,25 @@ class Named(Model):
             word=found.label or (found.note if found.waits else own),
             since=release.stuck.since if release.stuck else execution.closed_at or root.updated_at,
             scheduled_for=release.scheduled_for,
-            cause=cut(root.error or (found.note if found.attention else "")) or None,
+            cause=truncate(root.error or (found.note if found.attention else "")) or None,
         )
 
 
-class Card(Model):
+class OverviewCard(PageModel):
     """The number of releases of one kind, and the first of them."""
 
     count: int
-    named: tuple[Named, ...]
+    named: tuple[CardRelease, ...]
     more: int
 
     @classmethod
-    def of(cls, releases: tuple[Release, ...]) -> "Card":
+    def of(cls, releases: tuple[Release, ...]) -> "OverviewCard":
         """The card of these releases."""
-        named = tuple(Named.of(release) for release in releases[:NAMED])
+        named = tuple(CardRelease.of(release) for release in releases[:MAX_NAMED_RELEASES])
         return cls(count=len(releases), named=named, more=len(releases) - len(named))
 
 
-class OverviewView(Model):
+class OverviewView(PageModel):
     """The overview of the first page of the unfiltered list.
 
     Retries within a release are reported by `/problems` only.
@@ -70,11 +70,15 @@ class OverviewView(Model):
         "ended within 24 hours the last 50 that failed and the last 50 that completed."
     )
     open_whole: bool = Field(description="Whether these include every release that has not ended.")
-    needs_somebody: Card = Field(description="Failed since `ended_since`, in whole or in part, or left running.")
-    waits_for_somebody: Card = Field(description="Paused or waiting for approval, themselves or in one of their parts.")
-    stuck: Card = Field(description="Running without changes for a long time, and with nothing pending.")
-    moves: Card
-    scheduled: Card = Field(description="Scheduled to start in the future, soonest first.")
+    needs_somebody: OverviewCard = Field(
+        description="Failed since `ended_since`, in whole or in part, or left running."
+    )
+    waits_for_somebody: OverviewCard = Field(
+        description="Paused or waiting for approval, themselves or in one of their parts."
+    )
+    stuck: OverviewCard = Field(description="Running without changes for a long time, and with nothing pending.")
+    moves: OverviewCard
+    scheduled: OverviewCard = Field(description="Scheduled to start in the future, soonest first.")
     moving_waves: int = Field(description="Number of waves of the releases in progress, as far as known.")
     untold: int = Field(
         description="Number of releases in progress whose state is unknown; Temporal reports them as running."
@@ -90,11 +94,11 @@ class OverviewView(Model):
         return cls(
             listed=seen.listed,
             open_whole=seen.open_whole,
-            needs_somebody=Card.of(seen.needy),
-            waits_for_somebody=Card.of(seen.waiting),
-            stuck=Card.of(seen.still),
-            moves=Card.of(seen.moving),
-            scheduled=Card.of(seen.scheduled),
+            needs_somebody=OverviewCard.of(seen.needy),
+            waits_for_somebody=OverviewCard.of(seen.waiting),
+            stuck=OverviewCard.of(seen.still),
+            moves=OverviewCard.of(seen.moving),
+            scheduled=OverviewCard.of(seen.scheduled),
             moving_waves=sum(len(ids_of(release.root, EntityType.WAVE)) for release in seen.moving),
             untold=_untold(seen),
             ended_since=seen.since,

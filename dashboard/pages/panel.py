@@ -10,19 +10,19 @@ from dashboard.domain.entities import Entity, Occurrence, Release, Status
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import EntityNotFound, SourceUnavailable
-from dashboard.domain.rollup import tally_apps
+from dashboard.domain.rollup import count_app_phases
 from dashboard.domain.work_times import WorkTimes
 from dashboard.live.snapshots import Snapshot
-from dashboard.pages.base import Model, Page, ProblemView, VersionRuns, freshness
+from dashboard.pages.base import Page, PageModel, ProblemView, VersionRuns, freshness
 from dashboard.pages.child import ChildView
-from dashboard.pages.entity import Step, missing, path_to
-from dashboard.pages.places import place_of
-from dashboard.pages.rows import WorkedRow, worked
+from dashboard.pages.entity import EntityRef, missing_entity_error, path_to_entity
+from dashboard.pages.places import row_place
+from dashboard.pages.rows import TimedRow, timed_fields
 from dashboard.pages.seen import HistoryView
 from dashboard.pages.views import Progress
 
 
-class PanelRow(Model, WorkedRow):
+class PanelRow(PageModel, TimedRow):
     """The entity without its children. `progress` counts its loaded apps."""
 
     type: EntityType
@@ -35,12 +35,12 @@ class PanelRow(Model, WorkedRow):
     def of(cls, entity: Entity, place: str, work: WorkTimes) -> "PanelRow":
         """The row of an entity."""
         return cls(
-            **worked(entity, place, work),
+            **timed_fields(entity, place, work),
             type=entity.type,
             version=entity.version,
             version_runs=entity.version_runs,
             sequence=entity.sequence,
-            progress=None if entity.type is EntityType.APP else Progress.of(tally_apps(entity)),
+            progress=None if entity.type is EntityType.APP else Progress.of(count_app_phases(entity)),
         )
 
     @property
@@ -49,7 +49,7 @@ class PanelRow(Model, WorkedRow):
         return self.phase in {Phase.RUNNING, Phase.PAUSED}
 
 
-class KnownView(Model):
+class KnownView(PageModel):
     """The entity in another run, as of `as_of`. It may have changed since.
 
     `entity_id` is its ID in that release, which may contain the release ID.
@@ -94,7 +94,7 @@ class KnownView(Model):
         )
 
 
-class Panel(Model):
+class Panel(PageModel):
     """The entity selected in a release's tree. If `entity` is null, `problem` has the reason."""
 
     id: str
@@ -103,7 +103,7 @@ class Panel(Model):
     release_status: Status
     workflow_id: str
     run_id: str
-    path: tuple[Step, ...] = Field(description="Ancestors, from the release to the entity's parent.")
+    path: tuple[EntityRef, ...] = Field(description="Ancestors, from the release to the entity's parent.")
     entity: PanelRow | None
     child: ChildView | None = Field(description="Child workflow that runs the entity, if any.")
     problem: ProblemView | None
@@ -118,7 +118,7 @@ class Panel(Model):
     @classmethod
     def of(cls, seen: Snapshot[Release], entity_id: str, also_in: Iterable[Snapshot[Occurrence]] = ()) -> "Panel":
         """The panel of an entity of a release, or of why there is none."""
-        release, path = seen.value, path_to(seen.value.root, entity_id)
+        release, path = seen.value, path_to_entity(seen.value.root, entity_id)
         entity, history = (path[-1], release.history) if path else (None, None)
         return cls(
             id=entity_id,
@@ -127,7 +127,7 @@ class Panel(Model):
             release_status=release.execution.status,
             workflow_id=release.execution.workflow_id,
             run_id=release.execution.run_id,
-            path=tuple(Step(id=step.id, type=step.type, name=step.name) for step in (path or ())[:-1]),
+            path=tuple(EntityRef(id=step.id, type=step.type, name=step.name) for step in (path or ())[:-1]),
             entity=_row_of(seen, entity) if entity else None,
             child=ChildView.of(entity) if entity else None,
             problem=None if entity else _why_missing(seen, entity_id),
@@ -175,7 +175,7 @@ class PanelPage(Page):
 
 def _row_of(seen: Snapshot[Release], entity: Entity) -> PanelRow:
     release = seen.value
-    row = PanelRow.of(entity, place_of("panel", entity.id, 0), WorkTimes(release, seen.as_of))
+    row = PanelRow.of(entity, row_place("panel", entity.id, 0), WorkTimes(release, seen.as_of))
     if entity is not release.root:
         return row
     own = {"began_at": release.began_at, "ended_at": release.execution.closed_at}
@@ -183,7 +183,7 @@ def _row_of(seen: Snapshot[Release], entity: Entity) -> PanelRow:
 
 
 def _why_missing(seen: Snapshot[Release], entity_id: str) -> ProblemView | None:
-    why = missing(seen, entity_id)
+    why = missing_entity_error(seen, entity_id)
     if isinstance(why, SourceUnavailable):
         return ProblemView.of(why.problem)
     return ProblemView(code="entity_not_found", message=EntityNotFound(seen.value.id, entity_id).reason)

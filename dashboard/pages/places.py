@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from hashlib import blake2s
 
 
-def place_of(above: str, entity_id: str, position: int) -> str:
+def row_place(above: str, entity_id: str, position: int) -> str:
     """Where a row stands: the path of ids, and the position where an id is missing: then nothing else tells rows apart.
 
     Each id comes after its length, so that no two paths are the same text, whatever a rollout puts into an id.
@@ -12,14 +12,14 @@ def place_of(above: str, entity_id: str, position: int) -> str:
     return f"{above}\0{len(entity_id)}:{entity_id or position}"
 
 
-def place_of_path(path: Iterable[tuple[str, int]]) -> str:
+def row_place_of_path(path: Iterable[tuple[str, int]]) -> str:
     """The place of a row of the tree, from the ids and positions of all entities from the release down to it."""
     place = ""
     for entity_id, position in path:
-        place = place_of(place, entity_id, position)
+        place = row_place(place, entity_id, position)
     return place
 
 
-def key_of(place: str) -> str:
+def row_html_id(place: str) -> str:
     """The HTML id of a row at this place."""
     return f"r{blake2s(place.encode(), digest_size=6).hexdigest()}"

@@ -6,22 +6,22 @@ from hashlib import blake2s
 
 from pydantic import Field
 
-from dashboard.domain.causes import Broken, Cause, Standing, Step
+from dashboard.domain.causes import AffectedEntity, Cause, CauseStatus, PathStep
 from dashboard.domain.ids import EntityType
-from dashboard.domain.inbox import releases_of
+from dashboard.domain.inbox import count_by_release
 from dashboard.domain.phases import Phase
-from dashboard.pages.base import Model, VersionRuns
-from dashboard.pages.places import key_of, place_of, place_of_path
-from dashboard.pages.rows import Row, common
+from dashboard.pages.base import PageModel, VersionRuns
+from dashboard.pages.places import row_html_id, row_place, row_place_of_path
+from dashboard.pages.rows import EntityRow, common_fields
 from dashboard.pages.views import AttemptView
 
-MAX_SHOWN = 40
-MAX_SHARES = 10
-MAX_CLUSTERS = 12
-MAX_TOLD = 320
+MAX_SHOWN_ENTITIES = 40
+MAX_SHOWN_RELEASES = 10
+MAX_SHOWN_CLUSTERS = 12
+MAX_TITLE_LENGTH = 320
 
 
-class BrokenRow(Model, Row):
+class AffectedRow(PageModel, EntityRow):
     """A row that is broken or waiting, with its release and ancestors. `cause_text` is the cause."""
 
     type: EntityType
@@ -58,11 +58,11 @@ class BrokenRow(Model, Row):
         return bool(self.activity_id and self.attempt and self.attempt.paused)
 
     @classmethod
-    def of(cls, broken: Broken, group: str, page: str = "problems") -> "BrokenRow":
+    def of(cls, broken: AffectedEntity, group: str, page: str = "problems") -> "AffectedRow":
         """The row of something broken, in a group of this cause; `page` tells rows of the same entity apart."""
-        anchor = key_of(place_of_path((step.id, step.position) for step in broken.path))
+        anchor = row_html_id(row_place_of_path((step.id, step.position) for step in broken.path))
         own = anchor if broken.activity_id is None else f"{anchor} activity {broken.activity_id}"
-        fields = common(broken.entity, place_of(page, own, 0))
+        fields = common_fields(broken.entity, row_place(page, own, 0))
         return cls(
             **fields | {"attempt": AttemptView.of(broken.attempt)},
             type=broken.entity.type,
@@ -81,7 +81,7 @@ class BrokenRow(Model, Row):
         )
 
 
-class ClusterShare(Model):
+class ClusterShare(PageModel):
     """The number of affected rows in one cluster."""
 
     cluster_id: str
@@ -90,7 +90,7 @@ class ClusterShare(Model):
     anchor: str = Field(exclude=True)
 
 
-class Share(Model):
+class ReleaseShare(PageModel):
     """The number of affected rows in one release and its clusters. `more` is the number of clusters not listed."""
 
     release_id: str
@@ -100,7 +100,7 @@ class Share(Model):
     more: int
 
     @classmethod
-    def of(cls, release_id: str, name: str, items: list[Broken]) -> "Share":
+    def of(cls, release_id: str, name: str, items: list[AffectedEntity]) -> "ReleaseShare":
         """The share of a release, of which these are."""
         paths = [path for item in items if (path := _to_cluster(item))]
         counts = Counter(paths)
@@ -109,15 +109,15 @@ class Share(Model):
                 cluster_id=path[-1].id,
                 name=path[-1].name,
                 count=count,
-                anchor=key_of(place_of_path((step.id, step.position) for step in path)),
+                anchor=row_html_id(row_place_of_path((step.id, step.position) for step in path)),
             )
-            for path, count in counts.most_common(MAX_CLUSTERS)
+            for path, count in counts.most_common(MAX_SHOWN_CLUSTERS)
         )
         more = len(counts) - len(clusters)
         return cls(release_id=release_id, name=name, count=len(items), clusters=clusters, more=more)
 
 
-class ProblemGroup(Model):
+class ProblemGroup(PageModel):
     """All rows that are broken for the same cause, newest first. `more` is the number of rows not listed.
 
     In `cause`, an ellipsis replaces what differs; `example` is one original text. `attempt` is the next attempt.
@@ -125,26 +125,26 @@ class ProblemGroup(Model):
 
     cause: str
     example: str
-    standing: Standing = Field(description="Handling of the problem: the worst of its rows.")
+    standing: CauseStatus = Field(description="Handling of the problem: the worst of its rows.")
     what: str
     count: int
     releases: int
-    shares: tuple[Share, ...] = Field(description="Releases with the most affected rows.")
+    shares: tuple[ReleaseShare, ...] = Field(description="Releases with the most affected rows.")
     failed: int
     retrying: int
     attempt: AttemptView | None
     tries: int = Field(description="Highest attempt number of the retrying rows. 0 if none.")
     since: datetime = Field(description="Earliest of the last changes.")
     at: datetime = Field(description="Latest of the last changes.")
-    entities: tuple[BrokenRow, ...]
+    entities: tuple[AffectedRow, ...]
     more: int
     key: str = Field(exclude=True)
 
     @classmethod
     def of(cls, cause: Cause) -> "ProblemGroup":
         """The group of a cause."""
-        text = text_of(cause)
-        shown = tuple(BrokenRow.of(broken, text) for broken in cause.broken[:MAX_SHOWN])
+        text = cause_text_of(cause)
+        shown = tuple(AffectedRow.of(broken, text) for broken in cause.broken[:MAX_SHOWN_ENTITIES])
         retried = [broken.attempt.number for broken in cause.broken if broken.attempt and broken.retrying]
         return cls(
             cause=text,
@@ -176,7 +176,7 @@ class ProblemGroup(Model):
         """What the first line of the cause says besides its type, as far as a heading has room."""
         rest = self.cause.removeprefix(f"{self.kind}: ") if self.kind else self.cause
         first = rest.strip().partition("\n")[0]
-        return first if len(first) <= MAX_TOLD else f"{first[: MAX_TOLD - 1]}…"
+        return first if len(first) <= MAX_TITLE_LENGTH else f"{first[: MAX_TITLE_LENGTH - 1]}…"
 
     @property
     def told_whole(self) -> bool:
@@ -200,22 +200,22 @@ class ProblemGroup(Model):
         return self.cause, self.standing, self.what, self.shares, self.attempt, self.since, self.at, numbers
 
 
-def text_of(cause: Cause) -> str:
+def cause_text_of(cause: Cause) -> str:
     """What to call a cause: what all that is broken for it says, else what their texts share."""
     alike = len({broken.cause for broken in cause.broken}) == 1
     return cause.example if alike else cause.text
 
 
-def _to_cluster(item: Broken) -> tuple[Step, ...]:
+def _to_cluster(item: AffectedEntity) -> tuple[PathStep, ...]:
     """The way down to the cluster in which it is; empty if it is in none."""
     depth = next((at for at, step in enumerate(item.path) if step.type is EntityType.CLUSTER), None)
     return () if depth is None else item.path[: depth + 1]
 
 
-def _shares(cause: Cause) -> tuple[Share, ...]:
-    most = releases_of(cause.broken)[:MAX_SHARES]
+def _shares(cause: Cause) -> tuple[ReleaseShare, ...]:
+    most = count_by_release(cause.broken)[:MAX_SHOWN_RELEASES]
     return tuple(
-        Share.of(release_id, name, [item for item in cause.broken if item.release_id == release_id])
+        ReleaseShare.of(release_id, name, [item for item in cause.broken if item.release_id == release_id])
         for release_id, name, _ in most
     )
 

@@ -5,27 +5,27 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from dashboard.domain.causes import Problems, Standing
-from dashboard.domain.inbox import Asked, by_release, narrowed
+from dashboard.domain.causes import CauseStatus, ProblemSummary
+from dashboard.domain.inbox import ProblemFilter, affected_releases, filter_problems
 from dashboard.domain.phases import Phase
 from dashboard.live.snapshots import Snapshot
-from dashboard.pages.base import Line, Model, Page, freshness
-from dashboard.pages.problem_groups import BrokenRow, ProblemGroup
+from dashboard.pages.base import Page, PageLine, PageModel, freshness
+from dashboard.pages.problem_groups import AffectedRow, ProblemGroup
 
-MAX_GROUPS = 60
-MAX_WAITING = 40
-MAX_RELEASES = 8
-WORST_FIRST = tuple(Standing)
+MAX_PROBLEM_GROUPS = 60
+MAX_SHOWN_WAITING = 40
+MAX_AFFECTED_RELEASES = 8
+CAUSE_STATUS_ORDER = tuple(CauseStatus)
 
 
-class AskedFor(Model):
+class ProblemFilterView(PageModel):
     """What was asked for; empty where it was not."""
 
     q: str
     release: str
 
 
-class Affected(Model):
+class AffectedRelease(PageModel):
     """A release with problems or waiting rows, and their number."""
 
     release_id: str
@@ -46,15 +46,17 @@ class ProblemsPage(Page):
 
     groups: tuple[ProblemGroup, ...]
     more_groups: int
-    waiting: tuple[BrokenRow, ...] = Field(description="Rows paused or waiting for approval, longest first.")
+    waiting: tuple[AffectedRow, ...] = Field(description="Rows paused or waiting for approval, longest first.")
     more_waiting: int
-    stuck: tuple[BrokenRow, ...] = Field(
+    stuck: tuple[AffectedRow, ...] = Field(
         description="Running releases without changes since `at` and with nothing pending, longest first."
     )
     more_stuck: int
     broken: int = Field(description="Number of matching problems, shown or not.")
-    affected: tuple[Affected, ...] = Field(description="Releases with the most problems, regardless of the filter.")
-    filter: AskedFor
+    affected: tuple[AffectedRelease, ...] = Field(
+        description="Releases with the most problems, regardless of the filter."
+    )
+    filter: ProblemFilterView
     total: int = Field(description="Total number of releases.")
     listed: int = Field(
         description="Number of those that were checked: the first 50 of the list, and of those "
@@ -85,23 +87,25 @@ class ProblemsPage(Page):
         return Phase.FAILED if self.groups else Phase.PAUSED if self.waiting else None
 
     @classmethod
-    def of(cls, snapshot: Snapshot[Problems], asked: Asked | None = None) -> "ProblemsPage":
+    def of(cls, snapshot: Snapshot[ProblemSummary], asked: ProblemFilter | None = None) -> "ProblemsPage":
         """The page of a snapshot, or what of it is asked for."""
-        asked = asked or Asked()
+        asked = asked or ProblemFilter()
         whole = snapshot.value
-        seen = narrowed(whole, asked)
-        causes = sorted(seen.causes, key=lambda cause: WORST_FIRST.index(cause.standing))
-        named = (Affected(release_id=each, name=name, count=count) for each, name, count in by_release(whole))
+        seen = filter_problems(whole, asked)
+        causes = sorted(seen.causes, key=lambda cause: CAUSE_STATUS_ORDER.index(cause.standing))
+        named = (
+            AffectedRelease(release_id=each, name=name, count=count) for each, name, count in affected_releases(whole)
+        )
         return cls(
-            groups=tuple(ProblemGroup.of(cause) for cause in causes[:MAX_GROUPS]),
-            more_groups=max(len(causes) - MAX_GROUPS, 0),
-            waiting=tuple(BrokenRow.of(item, "", "waiting") for item in seen.waiting[:MAX_WAITING]),
-            more_waiting=max(len(seen.waiting) - MAX_WAITING, 0),
-            stuck=tuple(BrokenRow.of(item, "", "stuck") for item in seen.still[:MAX_WAITING]),
-            more_stuck=max(len(seen.still) - MAX_WAITING, 0),
+            groups=tuple(ProblemGroup.of(cause) for cause in causes[:MAX_PROBLEM_GROUPS]),
+            more_groups=max(len(causes) - MAX_PROBLEM_GROUPS, 0),
+            waiting=tuple(AffectedRow.of(item, "", "waiting") for item in seen.waiting[:MAX_SHOWN_WAITING]),
+            more_waiting=max(len(seen.waiting) - MAX_SHOWN_WAITING, 0),
+            stuck=tuple(AffectedRow.of(item, "", "stuck") for item in seen.still[:MAX_SHOWN_WAITING]),
+            more_stuck=max(len(seen.still) - MAX_SHOWN_WAITING, 0),
             broken=sum(len(cause.broken) for cause in causes),
-            affected=tuple(named)[:MAX_RELEASES],
-            filter=AskedFor(q=asked.text, release=asked.release_id),
+            affected=tuple(named)[:MAX_AFFECTED_RELEASES],
+            filter=ProblemFilterView(q=asked.text, release=asked.release_id),
             total=whole.total,
             listed=whole.listed,
             relevant=whole.relevant,
@@ -117,7 +121,7 @@ class ProblemsPage(Page):
         shown = len(self.groups), len(self.waiting), len(self.stuck)
         return self.more_groups, self.more_waiting, self.more_stuck, shown, self.filter
 
-    def lines(self) -> Iterator[Line]:
+    def lines(self) -> Iterator[PageLine]:
         """Each cause and what is broken for it, then what waits."""
         for group in self.groups:
             yield group

@@ -6,10 +6,10 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from dashboard.pages.base import Model
+from dashboard.pages.base import PageModel
 
 
-class ProfileView(Model):
+class ProfileView(PageModel):
     """Return the current user."""
 
     id: str
@@ -19,7 +19,7 @@ class ProfileView(Model):
     created_at: datetime
 
 
-class SessionItem(Model):
+class SessionItem(PageModel):
     """A browser session of the user."""
 
     id: str = Field(description="Identifier among the user's own sessions. Not a credential.")
@@ -32,13 +32,13 @@ class SessionItem(Model):
     current: bool = Field(description="Whether this is the session of the request.")
 
 
-class SessionsPage(Model):
+class SessionsPage(PageModel):
     """The user's active sessions, most recently used first."""
 
     sessions: tuple[SessionItem, ...]
 
 
-class ProfilePage(Model):
+class ProfilePage(PageModel):
     """The user's own name, password and sessions.
 
     `wrong` has errors by form field; `typed` is the submitted name. `changed` is set if the password was changed.

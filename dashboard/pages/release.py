@@ -7,22 +7,22 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field
 
-from dashboard.domain.child_details import who_polls
+from dashboard.domain.child_details import pollers_text
 from dashboard.domain.entities import Release
-from dashboard.domain.narrowing import EVERYTHING, Narrowing
-from dashboard.domain.order import Order
+from dashboard.domain.narrowing import NO_TREE_FILTER, TreeFilter
+from dashboard.domain.order import SortOrder
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import ProblemCode
 from dashboard.domain.rollup import blockages
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.base import Page, freshness
 from dashboard.pages.blocked import BlockageView, FailingTaskView
-from dashboard.pages.opening import AtFirst, at_first, waves_above
+from dashboard.pages.opening import InitialExpansion, initial_expansion, waves_above
 from dashboard.pages.panel import Panel
-from dashboard.pages.rows import Row
+from dashboard.pages.rows import EntityRow
 from dashboard.pages.runs import RunsView
-from dashboard.pages.strip import MOST_ABOVE_TREE, Strip
-from dashboard.pages.tree import LARGE, Folding, ReleaseTree, tree_fields
+from dashboard.pages.strip import MAX_STRIP_CLUSTERS_ABOVE_TREE, Strip
+from dashboard.pages.tree import LARGE_TREE_ROWS, ReleaseTree, TreeExpansion, tree_fields
 from dashboard.pages.views import AttemptView, ChildRunView
 
 
@@ -108,15 +108,15 @@ class TreePage(Page, ReleaseTree):
     @property
     def large(self) -> bool:
         """Whether there may be so many rows that those out of sight are to cost nothing."""
-        return self.entities >= LARGE
+        return self.entities >= LARGE_TREE_ROWS
 
-    def lines(self) -> Iterator[Row]:
+    def lines(self) -> Iterator[EntityRow]:
         """The rows of the tree."""
         return chain.from_iterable(row.walk() for row in self.rows)
 
     @classmethod
-    def _of(cls, snapshot: Snapshot[Release], folding: Folding, **more: Any) -> Self:  # noqa: ANN401 - fields of its own
-        release, narrowing = snapshot.value, folding.narrowing
+    def _of(cls, snapshot: Snapshot[Release], folding: TreeExpansion, **more: Any) -> Self:  # noqa: ANN401 - fields of its own
+        release, tree_filter = snapshot.value, folding.tree_filter
         entities = len(release.root.flattened())
         far = tuple(release.root.walk()) if release.levels else release.root.children
         return cls(
@@ -124,18 +124,18 @@ class TreePage(Page, ReleaseTree):
             **freshness(snapshot),
             **more,
             entities=entities,
-            left_out=0 if narrowing.everything else entities - narrowing.count(release.root),
-            matched=entities - 1 if narrowing.everything else narrowing.matching(release.root),
-            picked=narrowing.picks,
+            left_out=0 if tree_filter.everything else entities - tree_filter.count(release.root),
+            matched=entities - 1 if tree_filter.everything else tree_filter.matching(release.root),
+            picked=tree_filter.picks,
             blocked_by=tuple(BlockageView.of(blockage, release) for blockage in blockages(release)),
             unread=tuple(row.id for row in far if row.problem and row.problem.code is ProblemCode.NOT_READ),
             unopened=tuple(row.id for row in far if row.unopened),
             by_levels=release.levels is not None,
-            strip=Strip.of(release, MOST_ABOVE_TREE),
+            strip=Strip.of(release, MAX_STRIP_CLUSTERS_ABOVE_TREE),
             runs=RunsView.of(release),
             failing_task=FailingTaskView.of(release.execution.failing_task),
             waiting_since=release.execution.waiting_since,
-            polled_by=who_polls(release.execution),
+            polled_by=pollers_text(release.execution),
             also_pending=tuple(view for attempt in release.also_pending if (view := AttemptView.of(attempt))),
             other_runs=tuple(child for run in release.other_runs if (child := ChildRunView.of(run))),
             left_running=release.left_running,
@@ -156,7 +156,7 @@ class ReleasePage(TreePage):
     template: ClassVar[str] = "pages/release.html"
     view: ClassVar[str] = "web.release"
 
-    at_first: AtFirst = Field(exclude=True)
+    at_first: InitialExpansion = Field(exclude=True)
     # Not a part of what an open page renews: the panel asks for itself.
     selected: Panel | None = Field(description="The entity named by `?selected=`.")
 
@@ -182,8 +182,8 @@ class ReleasePage(TreePage):
         snapshot: Snapshot[Release],
         open_ids: frozenset[str] = frozenset(),
         shut: frozenset[str] = frozenset(),
-        narrowing: Narrowing = EVERYTHING,
-        order: Order = Order.ROLLOUT,
+        tree_filter: TreeFilter = NO_TREE_FILTER,
+        order: SortOrder = SortOrder.ROLLOUT,
         selected: Panel | None = None,
         **more: Any,  # noqa: ANN401 - fields of its own
     ) -> Self:
@@ -191,19 +191,19 @@ class ReleasePage(TreePage):
 
         What is selected is to be seen, whatever is closed.
         """
-        first = at_first(snapshot.value, open_ids, shut, narrowing)
+        first = initial_expansion(snapshot.value, open_ids, shut, tree_filter)
         open_ids |= selected.above if selected else frozenset()
         opened = open_ids | (first.ids | waves_above(snapshot.value.root, open_ids)) - shut
-        folding = Folding(False, opened, first.fold_waves, shut, narrowing, order)
+        folding = TreeExpansion(False, opened, first.fold_waves, shut, tree_filter, order)
         return cls._of(snapshot, folding, at_first=first, selected=selected, **more)
 
     @classmethod
     def unfolded(
-        cls, snapshot: Snapshot[Release], narrowing: Narrowing = EVERYTHING, order: Order = Order.ROLLOUT
+        cls, snapshot: Snapshot[Release], tree_filter: TreeFilter = NO_TREE_FILTER, order: SortOrder = SortOrder.ROLLOUT
     ) -> Self:
         """The same with every row shown: each row of anybody's page is among these, whatever they have opened."""
-        first = at_first(snapshot.value, narrowing=narrowing)
-        folding = Folding(every=True, fold_waves=first.fold_waves, narrowing=narrowing, order=order)
+        first = initial_expansion(snapshot.value, tree_filter=tree_filter)
+        folding = TreeExpansion(every=True, fold_waves=first.fold_waves, tree_filter=tree_filter, order=order)
         return cls._of(snapshot, folding, at_first=first, selected=None)
 
 
@@ -222,7 +222,11 @@ class HierarchyPage(TreePage):
         return f"{self.name}, full tree: {self.short}"
 
     @classmethod
-    def of(cls, snapshot: Snapshot[Release], narrowing: Narrowing = EVERYTHING, order: Order = Order.ROLLOUT) -> Self:
+    def of(
+        cls, snapshot: Snapshot[Release], tree_filter: TreeFilter = NO_TREE_FILTER, order: SortOrder = SortOrder.ROLLOUT
+    ) -> Self:
         """The page of a snapshot."""
-        folding = Folding(every=True, fold_waves=snapshot.value.levels is not None, narrowing=narrowing, order=order)
+        folding = TreeExpansion(
+            every=True, fold_waves=snapshot.value.levels is not None, tree_filter=tree_filter, order=order
+        )
         return cls._of(snapshot, folding)

@@ -7,15 +7,15 @@ from pydantic import Field
 
 from dashboard.domain.entities import Release, Stuck
 from dashboard.domain.ids import EntityType
-from dashboard.domain.overall import overall
-from dashboard.domain.parts import Part, Parts, parts_of
+from dashboard.domain.overall import overall_state
+from dashboard.domain.parts import PartsSummary, ReleasePart, parts_of
 from dashboard.domain.phases import Phase
-from dashboard.pages.base import part
+from dashboard.pages.base import page_part
 from dashboard.pages.origin import OriginView
-from dashboard.pages.rows import WorkedRow, common
+from dashboard.pages.rows import TimedRow, common_fields
 
 
-@part
+@page_part
 class PartView:
     """A part of a release: an entity, or an activity that belongs to no entity (`type` null). `text` is the reason."""
 
@@ -26,14 +26,14 @@ class PartView:
     text: str
 
     @classmethod
-    def of(cls, one: Part | None) -> "PartView | None":
+    def of(cls, one: ReleasePart | None) -> "PartView | None":
         """The view of a part, or None for none."""
         if one is None:
             return None
         return cls(id=one.id, type=one.type, name=one.name, within=one.within, text=one.text)
 
 
-@part
+@page_part
 class PartsView:
     """The parts of a release: `failed` of `total` parts at this `level` failed, timed out or were terminated."""
 
@@ -49,7 +49,7 @@ class PartsView:
     stalled: Annotated[int, Field(description="Number of parts whose next step no worker is picking up.")]
 
     @classmethod
-    def of(cls, parts: Parts | None) -> "PartsView | None":
+    def of(cls, parts: PartsSummary | None) -> "PartsView | None":
         """The view of a release's parts, or None where they were not read."""
         if parts is None:
             return None
@@ -67,7 +67,7 @@ class PartsView:
         )
 
 
-@part
+@page_part
 class StuckView:
     """Since when nothing has changed, and why nothing will change on its own."""
 
@@ -80,8 +80,8 @@ class StuckView:
         return cls(since=stuck.since, why=stuck.why) if stuck else None
 
 
-@part
-class ReleaseRow(WorkedRow):
+@page_part
+class ReleaseRow(TimedRow):
     """A release. `state` and `phase` are its own; `overall_phase` and `summary` include its parts."""
 
     overall_phase: Annotated[
@@ -130,9 +130,9 @@ class ReleaseRow(WorkedRow):
 
 def release_common(release: Release, place: str) -> dict[str, Any]:
     """The fields that rows of releases share."""
-    found, parts = overall(release), parts_of(release)
+    found, parts = overall_state(release), parts_of(release)
     return {
-        **common(release.root, place),
+        **common_fields(release.root, place),
         "began_at": release.began_at,
         "ended_at": release.execution.closed_at,
         "scheduled_for": release.scheduled_for,

@@ -9,21 +9,21 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from dashboard.domain.entities import Release, ReleaseList, Status
-from dashboard.domain.filters import PAGE_SIZE, REACH, TOLD_BY_STATUS, Cursor, ReleaseFilter
+from dashboard.domain.filters import LIST_PAGE_SIZE, MAX_OFFSET, STATUS_PHASES, Cursor, ReleaseFilter
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
 from dashboard.domain.shape import ids_of
 from dashboard.domain.truth import phase_of_status
 from dashboard.live.snapshots import Snapshot
-from dashboard.pages.base import Model, Page, freshness
+from dashboard.pages.base import Page, PageModel, freshness
 from dashboard.pages.overview import OverviewView
-from dashboard.pages.places import place_of
+from dashboard.pages.places import row_place
 from dashboard.pages.release_row import ReleaseRow, release_common
-from dashboard.pages.rows import Row, brief
+from dashboard.pages.rows import EntityRow, truncated_fields
 from dashboard.pages.views import PauseView
 
 
-class ReleaseItem(Model, ReleaseRow):
+class ReleaseItem(PageModel, ReleaseRow):
     """A release in the list, without its tree. `said_at` is set if its reported state is older than the list."""
 
     type: EntityType
@@ -53,7 +53,7 @@ class ReleaseItem(Model, ReleaseRow):
         """The item of a release."""
         execution = release.execution
         return cls(
-            **brief(release_common(release, place_of("", execution.run_id, 0))),
+            **truncated_fields(release_common(release, row_place("", execution.run_id, 0))),
             workflow_id=execution.workflow_id,
             run_id=execution.run_id,
             workflow_type=execution.workflow_type,
@@ -67,7 +67,7 @@ class ReleaseItem(Model, ReleaseRow):
         )
 
 
-def items_of(releases: Sequence[Release], newest: dict[str, datetime]) -> tuple[ReleaseItem, ...]:
+def release_items(releases: Sequence[Release], newest: dict[str, datetime]) -> tuple[ReleaseItem, ...]:
     """The items of releases; `newest` has the latest start of each id so far, and takes these in."""
     for release in releases:
         newest[release.id] = max(release.execution.started_at, newest.get(release.id, release.execution.started_at))
@@ -76,7 +76,7 @@ def items_of(releases: Sequence[Release], newest: dict[str, datetime]) -> tuple[
     )
 
 
-class FilterView(Model):
+class FilterView(PageModel):
     """The filter of the list, as given. Empty if not given."""
 
     q: str
@@ -116,7 +116,7 @@ class ListPage(Page):
         going_on = {item.overall_phase for item in self.items if item.phase.unfinished}
         return next((phase for phase in (Phase.PAUSED, Phase.RUNNING) if phase in going_on), None)
 
-    def lines(self) -> Iterator[Row]:
+    def lines(self) -> Iterator[EntityRow]:
         """The releases."""
         return iter(self.items)
 
@@ -161,7 +161,7 @@ class ReleasesPage(ListPage):
         for status, count in listing.counts.items():
             counts[phase_of_status(status)] += count
         return cls(
-            items=items_of(listing.releases, {}),
+            items=release_items(listing.releases, {}),
             total=listing.total,
             page=listing.offset // listing.page_size + 1,
             page_size=listing.page_size,
@@ -197,20 +197,20 @@ class ReleasesPage(ListPage):
         """The phases to choose from, with what each would give: those that occur or are chosen, and the usual ones."""
         usual = {Phase.RUNNING, Phase.SUCCEEDED, Phase.FAILED, *self.filter.phase}
         return tuple(
-            (phase, self.counts.get(phase, 0)) for phase in TOLD_BY_STATUS if phase in usual or self.counts.get(phase)
+            (phase, self.counts.get(phase, 0)) for phase in STATUS_PHASES if phase in usual or self.counts.get(phase)
         )
 
     @property
     def newer(self) -> dict[str, Any] | None:
         """The parameters of the page before this one, where it can be found by number."""
         number, rest = divmod(self.offset, self.page_size)
-        return self.asking(page=number) if 0 < self.offset <= REACH and not rest else None
+        return self.asking(page=number) if 0 < self.offset <= MAX_OFFSET and not rest else None
 
     @property
     def older(self) -> dict[str, Any] | None:
         """The parameters of the page after this one: by number as far as that reaches, then by cursor."""
         number, rest = divmod(self.offset + self.page_size, self.page_size)
-        if number * self.page_size < self.total and (number + 1) * self.page_size <= REACH and not rest:
+        if number * self.page_size < self.total and (number + 1) * self.page_size <= MAX_OFFSET and not rest:
             return self.asking(page=number + 1)
         return self.asking(cursor=self.next) if self.next else None
 
@@ -222,13 +222,13 @@ class ReleasesPage(ListPage):
             around["prev"] = {"page": min(self.newer["page"], self.pages)}
         if self.older:
             around["next"] = {name: self.older[name] for name in ("page", "cursor") if name in self.older}
-        if self.pages * self.page_size <= REACH:
+        if self.pages * self.page_size <= MAX_OFFSET:
             around["last"] = {"page": self.pages}
         return around
 
     def asking(self, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - what templates give
         """The parameters of the first page with some of the filter changed; None or nothing takes one away."""
-        page_size = {} if self.page_size == PAGE_SIZE else {"page_size": self.page_size}
+        page_size = {} if self.page_size == LIST_PAGE_SIZE else {"page_size": self.page_size}
         return {name: value for name, value in (self.filter.parameters | page_size | changes).items() if value}
 
     @property

@@ -9,13 +9,13 @@ from pydantic import Field, JsonValue
 from dashboard.domain.entities import Entity
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import ProblemCode
-from dashboard.domain.texts import cut, cut_details
+from dashboard.domain.texts import truncate, truncate_details
 from dashboard.domain.work_times import WorkTimes
-from dashboard.pages.base import ProblemView, VersionRuns, part
-from dashboard.pages.places import key_of
+from dashboard.pages.base import ProblemView, VersionRuns, page_part
+from dashboard.pages.places import row_html_id
 from dashboard.pages.views import AttemptView, ChildRunView, Progress
 
-MAX_LABEL = 50
+MAX_LABEL_LENGTH = 50
 # A field that most rows would have for nothing.
 _LEFT_OUT = Field(exclude_if=lambda rows: not rows, description="Rows in an unexpected place in the hierarchy.")
 # What a row's own line does not show.
@@ -24,8 +24,8 @@ _NOT_OWN = frozenset({"details", "waves", "clusters", "bundle", "apps", "childre
 _NAMED_IN = {"release": "wave_ids", "wave": "cluster_ids", "cluster": "bundle_id", "bundle": "app_ids"}
 
 
-@part
-class Row:
+@page_part
+class EntityRow:
     """An entity. `state` is the full state as the rollout reports it; `phase` is one of nine."""
 
     id: str
@@ -50,13 +50,13 @@ class Row:
     @property
     def key(self) -> str:
         """An HTML id that stays the same from one rendering to the next. JSON needs none."""
-        return key_of(self.place)
+        return row_html_id(self.place)
 
     @property
     def word(self) -> str:
         """The rollout's own word as a row has room for it."""
         state = self.state or "unknown"
-        return state if len(state) <= MAX_LABEL else f"{state[: MAX_LABEL - 1]}…"
+        return state if len(state) <= MAX_LABEL_LENGTH else f"{state[: MAX_LABEL_LENGTH - 1]}…"
 
     @property
     def shown_phase(self) -> Phase:
@@ -78,7 +78,7 @@ class Row:
     def cause(self) -> str | None:
         """The line that says why this row is in trouble, or what is not known of it: that is no cause of a failure."""
         cause = self.error_message or (self.attempt.cause if self.attempt else None)
-        cause = cut(cause) if cause else None
+        cause = truncate(cause) if cause else None
         if cause or self.problem is None or self.problem.code == ProblemCode.NOT_OPENED:
             return cause
         structural = not (self.problem.gap or self.problem.awaited)
@@ -98,7 +98,7 @@ class Row:
         return bool(self.id) and not (self.problem and self.problem.code == "malformed")
 
     @property
-    def rows(self) -> tuple["Row", ...]:
+    def rows(self) -> tuple["EntityRow", ...]:
         """The rows below this one."""
         return ()
 
@@ -122,15 +122,15 @@ class Row:
         """All that the line says, for telling whether it changed; hashable."""
         return tuple([value for name, value in vars(self).items() if name not in _NOT_OWN])
 
-    def walk(self) -> Iterator["Row"]:
+    def walk(self) -> Iterator["EntityRow"]:
         """Every row from this one down, parents first, in order."""
         yield self
         for row in self.rows:
             yield from row.walk()
 
 
-@part
-class WorkedRow(Row):
+@page_part
+class TimedRow(EntityRow):
     """A row with the start and end of its work. `created_at` is the creation time of its record."""
 
     began_at: Annotated[
@@ -145,8 +145,8 @@ class WorkedRow(Row):
         return self.began_at if self.phase is Phase.RUNNING else self.updated_at or self.ended_at
 
 
-@part
-class AppRow(WorkedRow):
+@page_part
+class AppRow(TimedRow):
     """An app. `bundle_id` is its parent: a bundle, or what a team uses instead.
 
     `children` are rows below it, such as a migration that it runs. Omitted if there are none.
@@ -159,7 +159,7 @@ class AppRow(WorkedRow):
     children: Annotated[tuple["AnyRow", ...], _LEFT_OUT] = ()
 
     @property
-    def rows(self) -> tuple[Row, ...]:
+    def rows(self) -> tuple[EntityRow, ...]:
         """What is below it."""
         return self.children
 
@@ -174,8 +174,8 @@ class AppRow(WorkedRow):
         return (self.place, len(self.children)) if self.children else (self.place,)
 
 
-@part
-class Branch(WorkedRow):
+@page_part
+class BranchRow(TimedRow):
     """A row with rows below it. `progress` counts its apps.
 
     `children` are rows in an unexpected place in the hierarchy, if a team uses other levels. Omitted if there are none.
@@ -206,8 +206,8 @@ class Branch(WorkedRow):
         return not self.rows and (self.phase.unfinished or self.phase is Phase.UNKNOWN)
 
 
-@part
-class BundleRow(Branch):
+@page_part
+class BundleRow(BranchRow):
     """The bundle of a cluster. Its apps are included even if `open` is false."""
 
     type: Literal["bundle"]
@@ -217,7 +217,7 @@ class BundleRow(Branch):
     apps: tuple[AppRow, ...]
 
     @property
-    def rows(self) -> tuple[Row, ...]:
+    def rows(self) -> tuple[EntityRow, ...]:
         """Its apps, and what else is below it."""
         return (*self.apps, *self.children) if self.children else self.apps
 
@@ -227,8 +227,8 @@ class BundleRow(Branch):
         return *super().frame, self.open
 
 
-@part
-class ClusterRow(Branch):
+@page_part
+class ClusterRow(BranchRow):
     """A cluster. If `open` is false, its bundle is null: request the hierarchy or this entity."""
 
     type: Literal["cluster"]
@@ -238,7 +238,7 @@ class ClusterRow(Branch):
     bundle: BundleRow | None
 
     @property
-    def rows(self) -> tuple[Row, ...]:
+    def rows(self) -> tuple[EntityRow, ...]:
         """Its bundle, if it is open and has one, and what else is below it."""
         return (*((self.bundle,) if self.bundle else ()), *self.children)
 
@@ -253,8 +253,8 @@ class ClusterRow(Branch):
         return *super().frame, self.open, self.size
 
 
-@part
-class WaveRow(Branch):
+@page_part
+class WaveRow(BranchRow):
     """A wave. `progress` counts apps, `cluster_progress` clusters. If `open` is false, its clusters are omitted."""
 
     type: Literal["wave"]
@@ -267,7 +267,7 @@ class WaveRow(Branch):
     lazy: Annotated[bool, Field(exclude=True)]
 
     @property
-    def rows(self) -> tuple[Row, ...]:
+    def rows(self) -> tuple[EntityRow, ...]:
         """Its clusters, if it is open, and what else is below it."""
         return (*(self.clusters or ()), *self.children)
 
@@ -280,14 +280,14 @@ class WaveRow(Branch):
 AnyRow = Annotated[WaveRow | ClusterRow | BundleRow | AppRow, Field(discriminator="type")]
 
 
-def worked(entity: Entity, place: str, work: WorkTimes) -> dict[str, Any]:
+def timed_fields(entity: Entity, place: str, work: WorkTimes) -> dict[str, Any]:
     """The fields that rows of every type share, and when there was work on it."""
-    fields = common(entity, place)
+    fields = common_fields(entity, place)
     fields["began_at"], fields["ended_at"] = work.span(entity)
     return fields
 
 
-def common(entity: Entity, place: str) -> dict[str, Any]:
+def common_fields(entity: Entity, place: str) -> dict[str, Any]:
     """The fields that rows of every type share."""
     return {
         "id": entity.id,
@@ -310,7 +310,10 @@ def common(entity: Entity, place: str) -> dict[str, Any]:
     }
 
 
-def brief(fields: dict[str, Any]) -> dict[str, Any]:
+def truncated_fields(fields: dict[str, Any]) -> dict[str, Any]:
     """The same fields with no text longer than a row has room for: the release itself has the whole of it."""
     error = fields["error_message"]
-    return fields | {"error_message": cut(error) if error else error, "details": cut_details(fields["details"])}
+    return fields | {
+        "error_message": truncate(error) if error else error,
+        "details": truncate_details(fields["details"]),
+    }

@@ -7,10 +7,10 @@ from pydantic import Field
 from dashboard.domain.entities import Execution, Release, Status
 from dashboard.domain.phases import Phase
 from dashboard.domain.truth import phase_of_status
-from dashboard.pages.base import Model
+from dashboard.pages.base import PageModel
 
 
-class RunView(Model):
+class RunView(PageModel):
     """A run with its Temporal status."""
 
     run_id: str
@@ -28,7 +28,7 @@ class RunView(Model):
         return "ended" if self.status is Status.UNKNOWN else self.status.lower().replace("_", " ")
 
 
-class RunsView(Model):
+class RunsView(PageModel):
     """The runs of a workflow ID, newest first. It may have continued as new or been reused."""
 
     shown: RunView

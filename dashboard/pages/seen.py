@@ -6,14 +6,14 @@ from itertools import chain
 
 from pydantic import Field
 
-from dashboard.domain.diff import standing
+from dashboard.domain.diff import entity_state
 from dashboard.domain.entities import Entity
-from dashboard.domain.history import Change, Gap, History, Standing
+from dashboard.domain.history import EntityState, History, ObservationGap, ObservedChange
 from dashboard.domain.phases import Phase
-from dashboard.pages.base import Model
+from dashboard.pages.base import PageModel
 
 
-class StateView(Model):
+class StateView(PageModel):
     """A state first observed at `seen_at` and not yet at `after`, the preceding read.
 
     `after` is null if there is no gap between the two reads, and for the `first` known state, which may be older.
@@ -41,7 +41,7 @@ class StateView(Model):
         return self.seen_at
 
 
-class GapView(Model):
+class GapView(PageModel):
     """A period without data: the release was not read or could not be read."""
 
     from_at: datetime
@@ -53,7 +53,7 @@ class GapView(Model):
         return self.to_at
 
 
-class HistoryView(Model):
+class HistoryView(PageModel):
     """The recorded history of an entity since `since`, oldest first. Earlier history is not available."""
 
     since: datetime
@@ -80,7 +80,7 @@ class HistoryView(Model):
     def of(cls, history: History, path: Sequence[str], entity: Entity) -> "HistoryView":
         """The view of what was seen of the entity at the end of this path of ids, which stands like this now."""
         seen = history.of(path)
-        first = seen.changes[0].difference.was if seen.changes else standing(entity)
+        first = seen.changes[0].difference.was if seen.changes else entity_state(entity)
         begin = [_view(first, seen.since, first=True)] if first else []
         return cls(
             since=seen.since,
@@ -89,14 +89,14 @@ class HistoryView(Model):
         )
 
 
-def _of_change(change: Change, gaps: Sequence[Gap]) -> StateView:
+def _of_change(change: ObservedChange, gaps: Sequence[ObservationGap]) -> StateView:
     # Where nobody looked for a while, all that is known is that it happened meanwhile.
     unwatched = any(gap.from_at <= change.after and change.seen_at <= gap.to_at for gap in gaps)
     return _view(change.difference.now, change.seen_at, change.after if unwatched else None)
 
 
 def _view(
-    stood: Standing | None, seen_at: datetime, after: datetime | None = None, *, first: bool = False
+    stood: EntityState | None, seen_at: datetime, after: datetime | None = None, *, first: bool = False
 ) -> StateView:
     return StateView(
         seen_at=seen_at,

@@ -8,16 +8,16 @@ from pydantic import Field
 
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
-from dashboard.domain.rollup import cause_of, tally
+from dashboard.domain.rollup import count_phases, trouble_cause
 from dashboard.domain.shape import clusters_in
-from dashboard.domain.timeline import Bar, Mark, Timeline
-from dashboard.pages.base import part
-from dashboard.pages.places import place_of
-from dashboard.pages.rows import Row, common
+from dashboard.domain.timeline import Timeline, TimelineBar, TimelineMark
+from dashboard.pages.base import page_part
+from dashboard.pages.places import row_place
+from dashboard.pages.rows import EntityRow, common_fields
 from dashboard.pages.views import Progress
 
-AnyType = Literal["wave", "cluster", "bundle", "app"]
-_TYPES: dict[EntityType, AnyType] = {
+BarType = Literal["wave", "cluster", "bundle", "app"]
+_TYPES: dict[EntityType, BarType] = {
     EntityType.WAVE: "wave",
     EntityType.CLUSTER: "cluster",
     EntityType.BUNDLE: "bundle",
@@ -25,7 +25,7 @@ _TYPES: dict[EntityType, AnyType] = {
 }
 
 
-@part
+@page_part
 class MarkView:
     """Failures (`failed`, the first of them at `at`) or ongoing retries (`retrying`), with their text."""
 
@@ -35,11 +35,11 @@ class MarkView:
     text: str
 
     @classmethod
-    def of(cls, mark: Mark) -> "MarkView":
+    def of(cls, mark: TimelineMark) -> "MarkView":
         """The view of a mark."""
         attempt, name = mark.first.attempt, mark.first.name
         more = f" and {mark.count - 1:,} more" if mark.count > 1 else ""
-        cause = cause_of(mark.first)
+        cause = trouble_cause(mark.first)
         because = f": {cause}" if cause else ""
         if mark.at or not attempt:
             return cls(kind="failed", at=mark.at, count=mark.count, text=f"{name}{more} failed{because}")
@@ -47,8 +47,8 @@ class MarkView:
         return cls(kind="retrying", at=None, count=mark.count, text=f"{name}{more}, {tries}{because}")
 
 
-@part
-class TimelineRow(Row):
+@page_part
+class TimelineRow(EntityRow):
     """A wave or cluster. `from_at` is null if its times are unknown; `to_at` also while it is in progress.
 
     If `from_exact` is false, `from_at` is the first known change: work may have started earlier.
@@ -66,59 +66,59 @@ class TimelineRow(Row):
         return self.from_at is not None and self.to_at is None
 
 
-@part
-class ClusterSpan(TimelineRow):
+@page_part
+class ClusterBar(TimelineRow):
     """A cluster over time, or a row in its place."""
 
-    type: AnyType
+    type: BarType
 
 
-@part
-class WaveSpan(TimelineRow):
+@page_part
+class WaveBar(TimelineRow):
     """A wave over time, or another direct child of the release.
 
     `expected_at` is the estimated end; `clusters` is null if `open` is false. `children` are rows in it that are not
     clusters.
     """
 
-    type: AnyType
+    type: BarType
     sequence: int | None
     expected_from: datetime | None
     expected_at: datetime | None
     cluster_progress: Progress
     open: bool
-    clusters: tuple[ClusterSpan, ...] | None
-    children: tuple[ClusterSpan, ...]
+    clusters: tuple[ClusterBar, ...] | None
+    children: tuple[ClusterBar, ...]
     lazy: Annotated[bool, Field(exclude=True)]
     unfolded: Annotated[bool, Field(exclude=True)]
 
     @property
-    def rows(self) -> tuple[Row, ...]:
+    def rows(self) -> tuple[EntityRow, ...]:
         """What is in it, if it is shown."""
         return (*(self.clusters or ()), *self.children)
 
 
-def wave_spans(drawn: Timeline, place: str, open_ids: frozenset[str] | None) -> Iterator[WaveSpan]:
+def wave_bars(drawn: Timeline, place: str, open_ids: frozenset[str] | None) -> Iterator[WaveBar]:
     """The waves' rows; those of waves that are at work have their clusters, all have where `open_ids` is None."""
     ends = dict(drawn.estimate.waves) if drawn.estimate else {}
     since = drawn.known_until
     for number, bar in enumerate(drawn.bars):
-        here, expected_at = place_of(place, bar.entity.id, number), ends.get(number)
+        here, expected_at = row_place(place, bar.entity.id, number), ends.get(number)
         yield _wave(bar, here, open_ids, {"expected_from": expected_at and since, "expected_at": expected_at})
         since = expected_at or since
 
 
-def _wave(bar: Bar, place: str, open_ids: frozenset[str] | None, more: dict[str, Any]) -> WaveSpan:
+def _wave(bar: TimelineBar, place: str, open_ids: frozenset[str] | None, more: dict[str, Any]) -> WaveBar:
     wave = bar.entity
     unfolded = wave.phase in {Phase.RUNNING, Phase.PAUSED} or wave.phase.broken or wave.id in (open_ids or ())
     is_open = open_ids is None or unfolded
     spans = tuple(_inner(bar.bars, place)) if is_open else ()
-    return WaveSpan(
+    return WaveBar(
         **_fields(bar, place),
         **more,
         type=_TYPES[wave.type],
         sequence=wave.sequence,
-        cluster_progress=Progress.of(tally(clusters_in(wave), "cluster")),
+        cluster_progress=Progress.of(count_phases(clusters_in(wave), "cluster")),
         open=is_open,
         clusters=tuple(span for span in spans if span.type == "cluster") if is_open else None,
         children=tuple(span for span in spans if span.type != "cluster"),
@@ -127,15 +127,15 @@ def _wave(bar: Bar, place: str, open_ids: frozenset[str] | None, more: dict[str,
     )
 
 
-def _inner(bars: Iterable[Bar], place: str) -> Iterator[ClusterSpan]:
+def _inner(bars: Iterable[TimelineBar], place: str) -> Iterator[ClusterBar]:
     for number, bar in enumerate(bars):
-        yield ClusterSpan(**_fields(bar, place_of(place, bar.entity.id, number)), type=_TYPES[bar.entity.type])
+        yield ClusterBar(**_fields(bar, row_place(place, bar.entity.id, number)), type=_TYPES[bar.entity.type])
 
 
-def _fields(bar: Bar, place: str) -> dict[str, Any]:
+def _fields(bar: TimelineBar, place: str) -> dict[str, Any]:
     span = bar.span
     return {
-        **common(bar.entity, place),
+        **common_fields(bar.entity, place),
         "begun": bar.begun,
         "from_at": span.start if span else None,
         "to_at": span.end if span else None,

@@ -7,11 +7,11 @@ from dashboard.domain.ids import release_name
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem
 from dashboard.live.snapshots import Snapshot
-from dashboard.pages.base import Model, ProblemView, freshness
+from dashboard.pages.base import PageModel, ProblemView, freshness
 from dashboard.pages.releases import ListPage, ReleaseItem
 
 
-class AbsentItem(Model):
+class UnavailableRelease(PageModel):
     """A starred release that is not available. `problem` has the reason."""
 
     id: str
@@ -20,7 +20,7 @@ class AbsentItem(Model):
     problem: ProblemView
 
     @classmethod
-    def of(cls, release_id: str, problem: Problem) -> "AbsentItem":
+    def of(cls, release_id: str, problem: Problem) -> "UnavailableRelease":
         """The item of an id."""
         return cls(
             id=release_id, problem=ProblemView(code=problem.code, message=problem.message, detail=problem.detail)
@@ -40,7 +40,7 @@ class StarredPage(ListPage):
     parts: ClassVar[tuple[str, ...]] = ("starred_head",)
     called: ClassVar[str] = "Starred"
 
-    absent: tuple[AbsentItem, ...]
+    absent: tuple[UnavailableRelease, ...]
     total: int
 
     @classmethod
@@ -49,7 +49,7 @@ class StarredPage(ListPage):
         listed = snapshot.value
         return cls(
             items=tuple(ReleaseItem.of(release, superseded=False) for release in listed.releases),
-            absent=tuple(AbsentItem.of(release_id, problem) for release_id, problem in listed.absent),
+            absent=tuple(UnavailableRelease.of(release_id, problem) for release_id, problem in listed.absent),
             total=len(listed.releases) + len(listed.absent),
             **freshness(snapshot),
         )

@@ -8,22 +8,22 @@ from pydantic import Field
 from dashboard.domain.entities import Entity, Release, Status
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
-from dashboard.domain.rollup import tally_apps
-from dashboard.domain.strip import Cell, Segment, count_clusters, segments
+from dashboard.domain.rollup import count_app_phases
+from dashboard.domain.strip import ClusterCell, StripSegment, count_clusters, strip_segments
 from dashboard.live.snapshots import Snapshot
-from dashboard.pages.base import Model, Page, freshness, part
-from dashboard.pages.places import key_of, place_of
+from dashboard.pages.base import Page, PageModel, freshness, page_part
+from dashboard.pages.places import row_html_id, row_place
 from dashboard.pages.release_row import ReleaseRow, release_common
 from dashboard.pages.views import Progress
 
 # From so many clusters on a strip counts them: above the tree, where it is sent anew with each change, and alone.
-MOST_ABOVE_TREE = 120
-MOST = 2_000
+MAX_STRIP_CLUSTERS_ABOVE_TREE = 120
+MAX_STRIP_CLUSTERS = 2_000
 # With more cells than these they get narrower, and again.
-WIDE, NARROW = 120, 500
+WIDE_STRIP_CELLS, NARROW_STRIP_CELLS = 120, 500
 
 
-@part
+@page_part
 class StripCell:
     """A cluster. `state` is as reported; `progress` counts its apps."""
 
@@ -37,7 +37,7 @@ class StripCell:
     addressable: Annotated[bool, Field(exclude=True)]
 
     @classmethod
-    def of(cls, cell: Cell, wave_place: str) -> "StripCell":
+    def of(cls, cell: ClusterCell, wave_place: str) -> "StripCell":
         """The view of a cell of the wave at this place."""
         cluster = cell.cluster
         word = cluster.phase if cluster.overruled else cluster.state or "unknown"
@@ -48,7 +48,7 @@ class StripCell:
             phase=cluster.phase,
             progress=Progress.of(cell.apps),
             label=word.replace("_", " "),
-            key=key_of(place_of(wave_place, cluster.id, cell.position)),
+            key=row_html_id(row_place(wave_place, cluster.id, cell.position)),
             addressable=bool(cluster.id) and not (cluster.problem and cluster.problem.code == "malformed"),
         )
 
@@ -71,7 +71,7 @@ class StripCell:
         return f"{self.name}: {self.label}, {done}{broken}{retrying}"
 
 
-@part
+@page_part
 class StripWave:
     """A wave. `cells` is null if clusters are only counted in `cluster_progress` or `read` is false."""
 
@@ -91,12 +91,12 @@ class StripWave:
     why: Annotated[str, Field(exclude=True)]
 
     @classmethod
-    def of(cls, segment: Segment, release_place: str) -> "StripWave":
+    def of(cls, segment: StripSegment, release_place: str) -> "StripWave":
         """The view of a segment of the release at this place."""
         wave = segment.wave
         place = release_place
         for entity_id, position in segment.steps:
-            place = place_of(place, entity_id, position)
+            place = row_place(place, entity_id, position)
         cells = None if segment.cells is None else tuple(StripCell.of(cell, place) for cell in segment.cells)
         return cls(
             id=wave.id,
@@ -132,7 +132,7 @@ class StripWave:
         return self.cluster_progress if self.cluster_progress.total else self.apps
 
 
-@part
+@page_part
 class Strip:
     """The waves of a release. If `merged` is true, there are too many clusters to draw and they are only counted."""
 
@@ -143,15 +143,17 @@ class Strip:
     @classmethod
     def of(cls, release: Release, most: int) -> "Strip":
         """The strip of a release, which counts clusters if it has so many."""
-        place = place_of("", release.execution.workflow_id, 0)
+        place = row_place("", release.execution.workflow_id, 0)
         clusters = count_clusters(release.root)
-        waves = tuple(StripWave.of(segment, place) for segment in segments(release.root, most))
+        waves = tuple(StripWave.of(segment, place) for segment in strip_segments(release.root, most))
         return cls(waves=waves, clusters=clusters, merged=clusters >= most)
 
     @property
     def width(self) -> str:
         """How wide its cells are."""
-        return "wide" if self.clusters <= WIDE else "narrow" if self.clusters <= NARROW else "thin"
+        return (
+            "wide" if self.clusters <= WIDE_STRIP_CELLS else "narrow" if self.clusters <= NARROW_STRIP_CELLS else "thin"
+        )
 
     @property
     def unread(self) -> int:
@@ -218,19 +220,19 @@ class StripPage(Page, ReleaseRow):
         release = snapshot.value
         execution, root = release.execution, release.root
         return cls(
-            **release_common(release, place_of("", execution.workflow_id, 0)),
+            **release_common(release, row_place("", execution.workflow_id, 0)),
             **freshness(snapshot),
             workflow_id=execution.workflow_id,
             run_id=execution.run_id,
             status=execution.status,
             started_at=execution.started_at,
             closed_at=execution.closed_at,
-            progress=Progress.of(tally_apps(root)),
-            strip=Strip.of(release, MOST),
+            progress=Progress.of(count_app_phases(root)),
+            strip=Strip.of(release, MAX_STRIP_CLUSTERS),
         )
 
 
-class SmallStrip(Model):
+class SmallStrip(PageModel):
     """A strip for a row of the list, or the reason why there is none."""
 
     strip: Strip | None
@@ -244,7 +246,7 @@ class SmallStrip(Model):
         problem = release.root.problem
         if not release.root.children:
             return cls.missing(problem.message if problem else "The release has no known parts.")
-        strip = Strip.of(release, MOST)
+        strip = Strip.of(release, MAX_STRIP_CLUSTERS)
         if not strip.waves:
             return cls.missing("The release has neither waves nor clusters.")
         late = (reason.message if reason else "Temporal could not be reached.") if snapshot.stale else None

@@ -8,18 +8,18 @@ from typing import Any
 from pydantic import Field
 
 from dashboard.live.snapshots import Snapshot
-from dashboard.pages.base import Model, ProblemView
+from dashboard.pages.base import PageModel, ProblemView
 
 # Rows of one table at most: what a spreadsheet still opens at once.
-MAX_ROWS = 10_000
+MAX_TABLE_ROWS = 10_000
 
-Cell = str | int | bool | datetime | None
+TableCell = str | int | bool | datetime | None
 # Every table has these: what a row that is none says, and of when the others are.
-COMMON = ("problem_code", "problem", "as_of", "stale")
+COMMON_COLUMNS = ("problem_code", "problem", "as_of", "stale")
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class TableChunk:
     """Consecutive rows of an export that were read at the same time.
 
     `missing` describes missing rows for people; `next` is a cursor for the rest.
@@ -33,7 +33,7 @@ class Piece:
     next: str | None = None
 
     @classmethod
-    def of(cls, snapshot: Snapshot[Any], rows: Sequence[Any], *missing: str, next: str | None = None) -> "Piece":
+    def of(cls, snapshot: Snapshot[Any], rows: Sequence[Any], *missing: str, next: str | None = None) -> "TableChunk":
         """Rows of this snapshot."""
         reason = ProblemView.of(snapshot.reason)
         return cls(rows, snapshot.as_of, snapshot.stale, reason, tuple(filter(None, missing)), next)
@@ -49,12 +49,12 @@ class Table:
     name: str
     columns: tuple[str, ...]
     item: Callable[[Any], bytes]
-    cells: Callable[[Any], dict[str, Cell]]
-    pieces: Iterable[Piece]
+    cells: Callable[[Any], dict[str, TableCell]]
+    pieces: Iterable[TableChunk]
     long: bool = False
 
 
-class End(Model):
+class TableEnd(PageModel):
     """The last line of an NDJSON export: a summary of the lines before it."""
 
     rows: int
@@ -66,7 +66,7 @@ class End(Model):
     reason: ProblemView | None = Field(description="Why it is stale.")
 
     @classmethod
-    def of(cls, piece: Piece) -> "End":
+    def of(cls, piece: TableChunk) -> "TableEnd":
         """The end after this piece alone."""
         return cls(
             rows=len(piece.rows),
@@ -78,9 +78,9 @@ class End(Model):
             reason=piece.reason,
         )
 
-    def then(self, later: "End") -> "End":
+    def then(self, later: "TableEnd") -> "TableEnd":
         """The end after both."""
-        return End(
+        return TableEnd(
             rows=self.rows + later.rows,
             whole=self.whole and later.whole,
             missing=self.missing + later.missing,
@@ -91,7 +91,7 @@ class End(Model):
         )
 
 
-class LastLine(Model):
+class TableEndLine(PageModel):
     """The wrapper of the last line of an NDJSON export. No row has this field."""
 
-    end: End
+    end: TableEnd

@@ -11,27 +11,27 @@ from dashboard.domain.entities import Release
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import ProblemCode
-from dashboard.domain.rollup import tally
+from dashboard.domain.rollup import count_phases
 from dashboard.domain.shape import clusters_in, waves_in
-from dashboard.domain.timeline import Estimate, Timeline, timeline
+from dashboard.domain.timeline import CompletionEstimate, Timeline, build_timeline
 from dashboard.live.snapshots import Snapshot
-from dashboard.pages.base import Model, Page, freshness
-from dashboard.pages.places import place_of
+from dashboard.pages.base import Page, PageModel, freshness
+from dashboard.pages.places import row_place
 from dashboard.pages.release_row import ReleaseRow, release_common
 from dashboard.pages.runs import RunsView
-from dashboard.pages.spans import TimelineRow, WaveSpan, wave_spans
+from dashboard.pages.spans import TimelineRow, WaveBar, wave_bars
 from dashboard.pages.views import Progress
 
 # With more clusters than this, a closed wave leaves them out until it is opened.
-MANY_CLUSTERS = 120
+MAX_CLUSTERS_WITH_OPEN_BARS = 120
 # Seconds between two ticks of the axis: the first that makes no more than so many.
-TICKS = (1, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
-MOST_TICKS = 9
+TICK_SECONDS = (1, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
+MAX_TICKS = 9
 # What a release that goes on has free at its right, as a share of what it took so far.
-ROOM = 0.06
+RIGHT_MARGIN_SHARE = 0.06
 
 
-class EstimateView(Model):
+class EstimateView(PageModel):
     """The estimated remaining time, based on completed waves: `seconds_left` from `since`, the last change."""
 
     since: datetime
@@ -40,7 +40,7 @@ class EstimateView(Model):
     basis: str
 
     @classmethod
-    def of(cls, estimate: Estimate | None) -> "EstimateView | None":
+    def of(cls, estimate: CompletionEstimate | None) -> "EstimateView | None":
         """The view of an estimate, or None for none."""
         if estimate is None:
             return None
@@ -66,8 +66,8 @@ class TimelinePage(Page, ReleaseRow):
     estimate: EstimateView | None = Field(description="Null if there is no basis for an estimate.")
     wave_progress: Progress
     cluster_progress: Progress
-    waves: tuple[WaveSpan, ...]
-    children: tuple[WaveSpan, ...] = Field(description="Direct children of the release that are not waves.")
+    waves: tuple[WaveBar, ...]
+    children: tuple[WaveBar, ...] = Field(description="Direct children of the release that are not waves.")
 
     @property
     def title(self) -> str:
@@ -86,7 +86,7 @@ class TimelinePage(Page, ReleaseRow):
         return self.stale or self.problem is not None or self.to_at is None or unread
 
     @property
-    def rows(self) -> tuple[WaveSpan, ...]:
+    def rows(self) -> tuple[WaveBar, ...]:
         """Its waves, and what else is directly below it."""
         return (*self.waves, *self.children)
 
@@ -112,8 +112,8 @@ class TimelinePage(Page, ReleaseRow):
     def ticks(self) -> Iterator[datetime]:
         """Round times between begin and end."""
         seconds = (self.until - self.from_at).total_seconds()
-        step = next((step for step in TICKS if seconds / step <= MOST_TICKS), None)
-        step = step or TICKS[-1] * (int(seconds / TICKS[-1] / MOST_TICKS) + 1)
+        step = next((step for step in TICK_SECONDS if seconds / step <= MAX_TICKS), None)
+        step = step or TICK_SECONDS[-1] * (int(seconds / TICK_SECONDS[-1] / MAX_TICKS) + 1)
         begins = self.from_at.timestamp()
         first = -(-begins // step) * step
         for number in range(int((begins + seconds - first) // step) + 1):
@@ -126,10 +126,12 @@ class TimelinePage(Page, ReleaseRow):
     def of(cls, snapshot: Snapshot[Release], open_ids: frozenset[str] = frozenset(), *, every: bool = False) -> Self:
         """The page of a snapshot; in a release of very many clusters, with those of these waves as well."""
         release = snapshot.value
-        root, drawn = release.root, timeline(release, snapshot.as_of)
-        place = place_of("", release.id, 0)
+        root, drawn = release.root, build_timeline(release, snapshot.as_of)
+        place = row_place("", release.id, 0)
         clusters = clusters_in(root)
-        spans = tuple(wave_spans(drawn, place, None if every or len(clusters) <= MANY_CLUSTERS else open_ids))
+        spans = tuple(
+            wave_bars(drawn, place, None if every or len(clusters) <= MAX_CLUSTERS_WITH_OPEN_BARS else open_ids)
+        )
         return cls(
             **release_common(release, place),
             **freshness(snapshot),
@@ -139,8 +141,8 @@ class TimelinePage(Page, ReleaseRow):
             until=_until(drawn),
             runs=RunsView.of(release),
             estimate=EstimateView.of(drawn.estimate),
-            wave_progress=Progress.of(tally(waves_in(root), "wave")),
-            cluster_progress=Progress.of(tally(clusters, "cluster")),
+            wave_progress=Progress.of(count_phases(waves_in(root), "wave")),
+            cluster_progress=Progress.of(count_phases(clusters, "cluster")),
             waves=tuple(span for span in spans if span.type == "wave"),
             children=tuple(span for span in spans if span.type != "wave"),
         )
@@ -150,4 +152,4 @@ def _until(drawn: Timeline) -> datetime:
     """The right end of the axis."""
     ends = [drawn.known_until, *([drawn.estimate.ends_at] if drawn.estimate else [])]
     length = max(max(ends) - drawn.span.start, timedelta(seconds=2))
-    return drawn.span.start + length * (1 if drawn.span.end else 1 + ROOM)
+    return drawn.span.start + length * (1 if drawn.span.end else 1 + RIGHT_MARGIN_SHARE)

@@ -5,10 +5,10 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from dashboard.pages.base import Model
+from dashboard.pages.base import PageModel
 
 
-class TokenItem(Model):
+class TokenItem(PageModel):
     """An API token without its secret. It can no longer be used if `valid` is false."""
 
     id: str
@@ -21,19 +21,19 @@ class TokenItem(Model):
     valid: bool
 
 
-class TokenMade(TokenItem):
+class CreatedToken(TokenItem):
     """A newly created API token with its secret."""
 
     token: str = Field(description="The token, to be sent as Authorization: Bearer rdt_... Returned only once.")
 
 
-class TokensPage(Model):
+class TokensPage(PageModel):
     """The user's tokens, newest first. Expired and revoked tokens stay until the next one is created."""
 
     template: ClassVar[str] = "pages/tokens.html"
 
     tokens: tuple[TokenItem, ...]
-    made: TokenMade | None = Field(default=None, exclude=True)
+    made: CreatedToken | None = Field(default=None, exclude=True)
     name: str = Field(default="", exclude=True)
     scope: str = Field(default="read", exclude=True)
     days: str = Field(default="90", exclude=True)

@@ -9,22 +9,22 @@ from pydantic import Field
 
 from dashboard.domain.entities import Entity, Release, Status
 from dashboard.domain.ids import EntityType
-from dashboard.domain.narrowing import EVERYTHING, Narrowing
-from dashboard.domain.order import Order
-from dashboard.domain.rollup import tally, tally_apps
+from dashboard.domain.narrowing import NO_TREE_FILTER, TreeFilter
+from dashboard.domain.order import SortOrder
+from dashboard.domain.rollup import count_app_phases, count_phases
 from dashboard.domain.shape import clusters_in, ids_of, waves_in
 from dashboard.domain.work_times import WorkTimes
-from dashboard.pages.base import part
-from dashboard.pages.places import place_of
+from dashboard.pages.base import page_part
+from dashboard.pages.places import row_place
 from dashboard.pages.release_row import ReleaseRow, release_common
-from dashboard.pages.rows import AnyRow, AppRow, BundleRow, ClusterRow, Row, WaveRow, worked
+from dashboard.pages.rows import AnyRow, AppRow, BundleRow, ClusterRow, EntityRow, WaveRow, timed_fields
 from dashboard.pages.views import FailureView, PauseView, Progress
 
 # From so many rows on a browser is told to make those that are out of sight later.
-LARGE = 1_500
+LARGE_TREE_ROWS = 1_500
 
 
-@part
+@page_part
 class ReleaseTree(ReleaseRow):
     """A release with its waves: data of its Temporal execution and its own reports."""
 
@@ -56,13 +56,13 @@ class ReleaseTree(ReleaseRow):
     ]
 
     @property
-    def rows(self) -> tuple[Row, ...]:
+    def rows(self) -> tuple[EntityRow, ...]:
         """Its waves, and what else is directly below it."""
         return (*self.waves, *self.children) if self.children else self.waves
 
 
 @dataclass(frozen=True, slots=True)
-class Folding:
+class TreeExpansion:
     """Which waves and clusters are expanded: all, or those named. Waves always are, unless `fold_waves` is set.
 
     `shut` are waves and bundles that are collapsed regardless. The few apps of a bundle are included anyway.
@@ -73,8 +73,8 @@ class Folding:
     open_ids: frozenset[str] = frozenset()
     fold_waves: bool = False
     shut: frozenset[str] = frozenset()
-    narrowing: Narrowing = EVERYTHING
-    order: Order = Order.ROLLOUT
+    tree_filter: TreeFilter = NO_TREE_FILTER
+    order: SortOrder = SortOrder.ROLLOUT
 
     def folds(self, wave: Entity) -> bool:
         """Whether this wave is closed unless it is opened."""
@@ -83,12 +83,12 @@ class Folding:
     def opens_wave(self, wave: Entity) -> bool:
         """Whether this wave is shown with its clusters."""
         wanted = self.every or not self.folds(wave) or wave.id in self.open_ids
-        return wanted and not wave.unopened and self.narrowing.reaches(EntityType.CLUSTER)
+        return wanted and not wave.unopened and self.tree_filter.reaches(EntityType.CLUSTER)
 
     def opens_cluster(self, cluster: Entity) -> bool:
         """Whether this cluster is shown with its bundle."""
         wanted = self.every or cluster.id in self.open_ids
-        return wanted and not cluster.unopened and self.narrowing.reaches(EntityType.BUNDLE)
+        return wanted and not cluster.unopened and self.tree_filter.reaches(EntityType.BUNDLE)
 
     def opens_bundle(self, bundle: Entity) -> bool:
         """Whether this bundle is open: always, unless it was closed."""
@@ -97,18 +97,18 @@ class Folding:
     def below(self, entity: Entity) -> list[tuple[int, Entity]]:
         """The children that are shown, in order, each with its position in the rollout's own."""
         ordered = self.order.sort(entity.children)
-        if self.narrowing.everything:
+        if self.tree_filter.everything:
             return ordered
-        return [(position, child) for position, child in ordered if self.narrowing.shows(child)]
+        return [(position, child) for position, child in ordered if self.tree_filter.shows(child)]
 
 
-UNFOLDED = Folding(every=True)
+FULLY_EXPANDED = TreeExpansion(every=True)
 
 
-def tree_fields(release: Release, folding: Folding, known_at: datetime) -> dict[str, Any]:
+def tree_fields(release: Release, folding: TreeExpansion, known_at: datetime) -> dict[str, Any]:
     """The fields of a ReleaseTree, of a release as it was read at this moment."""
     execution, root = release.execution, release.root
-    place = place_of("", execution.workflow_id, 0)
+    place = row_place("", execution.workflow_id, 0)
     work = WorkTimes(release, known_at)
     below = _below(root, EntityType.WAVE, "waves", wave_row, folding, place, work)
     return {
@@ -125,9 +125,9 @@ def tree_fields(release: Release, folding: Folding, known_at: datetime) -> dict[
         "failure": FailureView.of(execution.closing) if execution.closing else None,
         "changed_at": _last_change(release, work),
         "wave_ids": ids_of(root, EntityType.WAVE),
-        "progress": Progress.of(tally_apps(root)),
-        "cluster_progress": Progress.of(tally(clusters_in(root), "cluster")),
-        "wave_progress": Progress.of(tally(waves_in(root), "wave")),
+        "progress": Progress.of(count_app_phases(root)),
+        "cluster_progress": Progress.of(count_phases(clusters_in(root), "cluster")),
+        "wave_progress": Progress.of(count_phases(waves_in(root), "wave")),
         **below,
     }
 
@@ -142,8 +142,8 @@ def _below(
     entity: Entity,
     kind: EntityType,
     name: str,
-    make: Callable[[Entity, str, Folding, str, WorkTimes], Row],
-    folding: Folding,
+    make: Callable[[Entity, str, TreeExpansion, str, WorkTimes], EntityRow],
+    folding: TreeExpansion,
     place: str,
     work: WorkTimes,
 ) -> dict[str, Any]:
@@ -152,12 +152,14 @@ def _below(
     usual = [one for one in below if one[1].type is kind]
     others = [one for one in below if one[1].type is not kind] if len(usual) < len(below) else ()
     return {
-        name: tuple([make(row, entity.id, folding, place_of(place, row.id, at), work) for at, row in usual]),
-        "children": tuple(row_of(row, entity.id, folding, place_of(place, row.id, at), work) for at, row in others),
+        name: tuple([make(row, entity.id, folding, row_place(place, row.id, at), work) for at, row in usual]),
+        "children": tuple(
+            entity_row(row, entity.id, folding, row_place(place, row.id, at), work) for at, row in others
+        ),
     }
 
 
-def row_of(entity: Entity, parent_id: str, folding: Folding, place: str, work: WorkTimes) -> AnyRow:
+def entity_row(entity: Entity, parent_id: str, folding: TreeExpansion, place: str, work: WorkTimes) -> AnyRow:
     """The row of an entity below a release, whatever it is."""
     match entity.type:
         case EntityType.WAVE:
@@ -169,62 +171,68 @@ def row_of(entity: Entity, parent_id: str, folding: Folding, place: str, work: W
     return app_row(entity, parent_id, folding, place, work)
 
 
-def wave_row(wave: Entity, release_id: str, folding: Folding, place: str, work: WorkTimes) -> WaveRow:
+def wave_row(wave: Entity, release_id: str, folding: TreeExpansion, place: str, work: WorkTimes) -> WaveRow:
     """The row of a wave with its clusters."""
     is_open = folding.opens_wave(wave)
     closed: dict[str, Any] = {"clusters": None}
     below = _below(wave, EntityType.CLUSTER, "clusters", cluster_row, folding, place, work) if is_open else closed
     return WaveRow(
-        **worked(wave, place, work),
+        **timed_fields(wave, place, work),
         type="wave",
         release_id=release_id,
         sequence=wave.sequence,
         cluster_ids=ids_of(wave, EntityType.CLUSTER),
-        progress=Progress.of(tally_apps(wave)),
-        cluster_progress=Progress.of(tally(clusters_in(wave), "cluster")),
+        progress=Progress.of(count_app_phases(wave)),
+        cluster_progress=Progress.of(count_phases(clusters_in(wave), "cluster")),
         open=is_open,
         lazy=folding.folds(wave),
         **below,
     )
 
 
-def cluster_row(cluster: Entity, wave_id: str, folding: Folding, place: str, work: WorkTimes) -> ClusterRow:
+def cluster_row(cluster: Entity, wave_id: str, folding: TreeExpansion, place: str, work: WorkTimes) -> ClusterRow:
     """The row of a cluster, with its bundle if the folding opens it."""
     is_open = folding.opens_cluster(cluster)
     below: dict[str, Any] = {"bundles": ()}
     if is_open:
         below = _below(cluster, EntityType.BUNDLE, "bundles", bundle_row, folding, place, work)
     return ClusterRow(
-        **worked(cluster, place, work),
+        **timed_fields(cluster, place, work),
         type="cluster",
         wave_id=wave_id,
         bundle_id=next(iter(ids_of(cluster, EntityType.BUNDLE)), None),
-        progress=Progress.of(tally_apps(cluster)),
+        progress=Progress.of(count_app_phases(cluster)),
         open=is_open,
         bundle=next(iter(below.pop("bundles")), None),
         **below,
     )
 
 
-def bundle_row(bundle: Entity, cluster_id: str, folding: Folding, place: str, work: WorkTimes) -> BundleRow:
+def bundle_row(bundle: Entity, cluster_id: str, folding: TreeExpansion, place: str, work: WorkTimes) -> BundleRow:
     """The row of a bundle with its apps."""
     return BundleRow(
-        **worked(bundle, place, work),
+        **timed_fields(bundle, place, work),
         type="bundle",
         cluster_id=cluster_id,
         app_ids=ids_of(bundle, EntityType.APP),
-        progress=Progress.of(tally_apps(bundle)),
+        progress=Progress.of(count_app_phases(bundle)),
         open=folding.opens_bundle(bundle),
         **_below(bundle, EntityType.APP, "apps", app_row, folding, place, work),
     )
 
 
-def app_row(app: Entity, bundle_id: str, folding: Folding, place: str, work: WorkTimes) -> AppRow:
+def app_row(app: Entity, bundle_id: str, folding: TreeExpansion, place: str, work: WorkTimes) -> AppRow:
     """The row of an app, with what is below it, if anything is."""
     row = AppRow(
-        **worked(app, place, work), type="app", bundle_id=bundle_id, version=app.version, version_runs=app.version_runs
+        **timed_fields(app, place, work),
+        type="app",
+        bundle_id=bundle_id,
+        version=app.version,
+        version_runs=app.version_runs,
     )
     if not app.children:
         return row
-    below = (row_of(child, app.id, folding, place_of(place, child.id, at), work) for at, child in folding.below(app))
+    below = (
+        entity_row(child, app.id, folding, row_place(place, child.id, at), work) for at, child in folding.below(app)
+    )
     return replace(row, children=tuple(below))

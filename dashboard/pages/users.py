@@ -6,15 +6,15 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from dashboard.pages.base import Model
+from dashboard.pages.base import PageModel
 
-PAGE_SIZE = 50
+USERS_PAGE_SIZE = 50
 ROLES = ("viewer", "operator", "admin")
 # What the form to add a user begins with.
-NOTHING = {"email": "", "name": "", "role": "viewer"}
+EMPTY_USER_FORM = {"email": "", "name": "", "role": "viewer"}
 
 
-class UserItem(Model):
+class UserItem(PageModel):
     """A user."""
 
     id: str
@@ -30,13 +30,13 @@ class UserItem(Model):
     version: str = Field(description="Version to send with a change, so that concurrent changes are detected.")
 
 
-class UserMade(UserItem):
+class UserWithPassword(UserItem):
     """A user whose password was set."""
 
     password: str | None = Field(description="Generated password, returned only once. Null if a password was provided.")
 
 
-class UsersPage(Model):
+class UsersPage(PageModel):
     """A page of the users with `q` in their e-mail address or name, sorted by e-mail address."""
 
     template: ClassVar[str] = "pages/users.html"
@@ -47,7 +47,7 @@ class UsersPage(Model):
     page_size: int
     q: str
     wrong: Mapping[str, str] = Field(default={}, exclude=True)
-    typed: Mapping[str, str] = Field(default=NOTHING, exclude=True)
+    typed: Mapping[str, str] = Field(default=EMPTY_USER_FORM, exclude=True)
     roles: tuple[str, ...] = Field(default=ROLES, exclude=True)
 
     @property
@@ -73,7 +73,7 @@ class UsersPage(Model):
         return {name: {"page": number} for name, number in beside.items() if 1 <= number <= end}
 
 
-class UserPage(Model):
+class UserPage(PageModel):
     """A user, with the actions of an admin.
 
     `password` is the generated password, shown once. `error` is why nothing changed; `wrong` has errors by form field.

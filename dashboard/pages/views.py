@@ -7,11 +7,11 @@ from pydantic import Field
 
 from dashboard.domain.entities import Attempt, AttemptKind, ChildRun, Execution, Failure, Pause, Status
 from dashboard.domain.phases import Phase
-from dashboard.domain.rollup import Tally
-from dashboard.pages.base import Model, ProblemView, part
+from dashboard.domain.rollup import PhaseCounts
+from dashboard.pages.base import PageModel, ProblemView, page_part
 
 
-class FailureView(Model):
+class FailureView(PageModel):
     """A failure as stored by Temporal. `causes` are its causes, outermost first.
 
     `kind` is `application` for errors raised by a workflow or an activity, otherwise Temporal's own kind, such as
@@ -37,7 +37,7 @@ class FailureView(Model):
         )
 
 
-class PauseView(Model):
+class PauseView(PageModel):
     """Who paused it in Temporal, why and when, if known."""
 
     by: str
@@ -53,7 +53,7 @@ class PauseView(Model):
         return cls(by=pause.by, reason=pause.reason, since=pause.since)
 
 
-class AttemptView(Model):
+class AttemptView(PageModel):
     """Pending work of this row: attempt `number` of `maximum` (null: unlimited), and the time of the next attempt.
 
     It is an activity unless `kind` says otherwise. `cause` is the last failure in one line.
@@ -99,7 +99,7 @@ class AttemptView(Model):
         )
 
 
-class ChildRunView(Model):
+class ChildRunView(PageModel):
     """A child workflow that has not ended. `run_id` is empty while its start is only requested.
 
     If `elsewhere` is true, it is not in the dashboard's namespace; `namespace` is its namespace, if known.
@@ -125,7 +125,7 @@ class ChildRunView(Model):
         )
 
 
-@part
+@page_part
 class Progress:
     """The number of rows in each phase. `retrying` counts those of them whose activity has failed before.
 
@@ -147,7 +147,7 @@ class Progress:
     noun: Annotated[str, Field(description="What is counted: an entity type, or `part` for mixed types.")] = "app"
 
     @classmethod
-    def of(cls, counts: Tally) -> "Progress":
+    def of(cls, counts: PhaseCounts) -> "Progress":
         """The view of a tally."""
         phases = {phase.value: count for phase, count in counts.counts.items()}
         return cls(total=counts.total, retrying=counts.retrying, unopened=counts.unopened, noun=counts.noun, **phases)

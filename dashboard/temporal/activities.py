@@ -11,17 +11,17 @@ from dashboard.domain.entities import Attempt, ChildRun
 from dashboard.domain.problems import Problem
 from dashboard.temporal.decode import clean_text
 from dashboard.temporal.failures import read_failure
-from dashboard.temporal.moments import TOO_LONG, decode_moment
-from dashboard.temporal.salvage import Salvage, each
+from dashboard.temporal.moments import MAX_TASK_PICKUP_DELAY, decode_timestamp
+from dashboard.temporal.salvage import FieldDecoder, decode_each
 
 # Characters kept of what an activity tells of itself.
-MAX_HEARTBEAT = 2_000
+MAX_HEARTBEAT_LENGTH = 2_000
 
 
 def read_child_runs(pending: Iterable[PendingChildExecutionInfo]) -> tuple[ChildRun, ...]:
     """The child workflows that have not ended. Raises nothing."""
     bare = lambda child, _: ChildRun(child.workflow_id, child.run_id, "")  # noqa: E731
-    return tuple(each("A pending child workflow", pending, _child_run, bare))
+    return tuple(decode_each("A pending child workflow", pending, _child_run, bare))
 
 
 def _child_run(child: PendingChildExecutionInfo) -> ChildRun:
@@ -31,7 +31,7 @@ def _child_run(child: PendingChildExecutionInfo) -> ChildRun:
 
 def read_attempts(pending: Iterable[PendingActivityInfo], *, over: bool) -> dict[str, Attempt]:
     """What is pending by activity id; one that cannot be read says so. Raises nothing."""
-    found = each("This activity", pending, lambda activity: decode_attempt(activity, over=over), _bare)
+    found = decode_each("This activity", pending, lambda activity: decode_attempt(activity, over=over), _bare)
     return {attempt.activity_id: attempt for attempt in found}
 
 
@@ -41,7 +41,7 @@ def _bare(activity: PendingActivityInfo, problem: Problem) -> Attempt:
 
 def decode_attempt(activity: PendingActivityInfo, *, over: bool) -> Attempt:
     """Temporal still lists as pending what a workflow has left behind, with a time for an attempt that never comes."""
-    salvage = Salvage()
+    salvage = FieldDecoder()
     failed = activity.HasField("last_failure")
     return Attempt(
         activity_id=clean_text(activity.activity_id),
@@ -64,18 +64,18 @@ def _untaken_since(activity: PendingActivityInfo) -> datetime | None:
     """Since when an attempt that is due lies there for a worker to take it, if that is longer than usual."""
     if activity.state != PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED or activity.paused:
         return None
-    due = [at for at in (decode_moment(activity.scheduled_time), _next(activity)) if at]
-    return max(due) if due and datetime.now(UTC) - max(due) > TOO_LONG else None
+    due = [at for at in (decode_timestamp(activity.scheduled_time), _next(activity)) if at]
+    return max(due) if due and datetime.now(UTC) - max(due) > MAX_TASK_PICKUP_DELAY else None
 
 
 def _next(activity: PendingActivityInfo) -> datetime | None:
-    return decode_moment(activity.next_attempt_schedule_time)
+    return decode_timestamp(activity.next_attempt_schedule_time)
 
 
 def _heartbeat(payloads: Iterable[Payload]) -> str | None:
     """Details as their JSON text, one a line, cut to what a page has room for."""
     text = "\n".join(_payload_text(payload) for payload in payloads)
-    return (text if len(text) <= MAX_HEARTBEAT else f"{text[: MAX_HEARTBEAT - 1]}…") or None
+    return (text if len(text) <= MAX_HEARTBEAT_LENGTH else f"{text[: MAX_HEARTBEAT_LENGTH - 1]}…") or None
 
 
 def _payload_text(payload: Payload) -> str:
@@ -85,4 +85,4 @@ def _payload_text(payload: Payload) -> str:
     if not encoding.startswith("json/"):
         return f"(encoded as {clean_text(encoding) or 'an unknown format'})"
     # No more is decoded than can be shown.
-    return clean_text(payload.data[: 4 * MAX_HEARTBEAT].decode("utf-8", "replace"))
+    return clean_text(payload.data[: 4 * MAX_HEARTBEAT_LENGTH].decode("utf-8", "replace"))

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from cachetools import LRUCache
 
-FIRST = 1.0
-LONGEST = 30.0
-KEEP = 2_000
+INITIAL_BACKOFF_SECONDS = 1.0
+MAX_BACKOFF_SECONDS = 30.0
+MAX_BACKOFF_KEYS = 2_000
 
 
 @dataclass(slots=True)
@@ -24,12 +24,16 @@ class Backoff:
     """
 
     def __init__(
-        self, *, first: float = FIRST, longest: float = LONGEST, clock: Callable[[], float] = time.monotonic
+        self,
+        *,
+        first: float = INITIAL_BACKOFF_SECONDS,
+        longest: float = MAX_BACKOFF_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._first = first
         self._longest = longest
         self._clock = clock
-        self._failed: LRUCache[Hashable, _Failed] = LRUCache(KEEP)
+        self._failed: LRUCache[Hashable, _Failed] = LRUCache(MAX_BACKOFF_KEYS)
 
     def closed(self, key: Hashable) -> bool:
         """Whether this is to be left alone now. Who is told otherwise is the one who tries."""

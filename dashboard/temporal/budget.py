@@ -4,20 +4,20 @@ import asyncio
 from datetime import timedelta
 
 
-class Budget:
+class Deadline:
     """The time until one moment, shared by all the calls that make up an answer."""
 
     def __init__(self, until: float) -> None:
         self._until = until
 
     @classmethod
-    def of(cls, seconds: float) -> "Budget":
+    def of(cls, seconds: float) -> "Deadline":
         """A budget of so many seconds from now, by the running loop's clock."""
         return cls(asyncio.get_running_loop().time() + seconds)
 
-    def less(self, seconds: float) -> "Budget":
+    def less(self, seconds: float) -> "Deadline":
         """The same budget, but ending so much earlier."""
-        return Budget(self._until - seconds)
+        return Deadline(self._until - seconds)
 
     @property
     def left(self) -> timedelta:

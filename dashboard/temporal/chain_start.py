@@ -7,19 +7,19 @@ from temporalio.api.enums.v1 import ContinueAsNewInitiator, EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.service import RPCError
 
-from dashboard.temporal.budget import Budget
-from dashboard.temporal.client import Client
+from dashboard.temporal.budget import Deadline
+from dashboard.temporal.client import NamespaceClient
 from dashboard.temporal.errors import is_not_found
-from dashboard.temporal.moments import decode_moment
+from dashboard.temporal.moments import decode_timestamp
 
 # How many runs are gone back where the first of all may have been tried again, or is deleted already.
-MAX_STEPS = 50
+MAX_CHAIN_RUNS = 50
 
 
-class FirstEvents:
+class FirstEventReader:
     """Reads how runs of one workflow id began."""
 
-    def __init__(self, client: Client, workflow_id: str, budget: Budget) -> None:
+    def __init__(self, client: NamespaceClient, workflow_id: str, budget: Deadline) -> None:
         self._client = client
         self._workflow_id = workflow_id
         self._budget = budget
@@ -37,7 +37,7 @@ class FirstEvents:
 
 
 async def chain_start(
-    events: FirstEvents, event: HistoryEvent, known: Callable[[str], datetime | None]
+    events: FirstEventReader, event: HistoryEvent, known: Callable[[str], datetime | None]
 ) -> datetime | None:
     """When the first of the runs began that continue one another up to the one with this first event, as far as is
     known; `known` says so of runs for which it was found out before.
@@ -53,7 +53,7 @@ async def chain_start(
         if first is not None and _never_anew(first):
             return min(began, _due(first) or began)
     before: HistoryEvent | None = event
-    for _ in range(MAX_STEPS):
+    for _ in range(MAX_CHAIN_RUNS):
         if before is None or not _continues(before):
             break
         run_id = before.workflow_execution_started_event_attributes.continued_execution_run_id
@@ -80,7 +80,7 @@ def _due(event: HistoryEvent) -> datetime | None:
     """When work of a run with this first event began or was to begin: after its delay."""
     backoff = event.workflow_execution_started_event_attributes.first_workflow_task_backoff
     try:
-        at = decode_moment(event.event_time)
+        at = decode_timestamp(event.event_time)
         return at + backoff.ToTimedelta() if at else None
     except (OverflowError, ValueError):
         return None

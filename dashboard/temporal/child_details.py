@@ -8,40 +8,40 @@ from datetime import UTC, datetime, timedelta
 
 from cachetools import LRUCache
 
-from dashboard.calls import share_of
-from dashboard.domain.child_runs import Children
+from dashboard.calls import call_share
+from dashboard.domain.child_runs import ChildListing
 from dashboard.domain.entities import Execution, Status
 from dashboard.domain.problems import Problem, ProblemCode
-from dashboard.domain.rotation import to_describe, to_explain
-from dashboard.temporal.budget import Budget
-from dashboard.temporal.client import Client
-from dashboard.temporal.errors import ASKING_ERRORS, is_not_found
+from dashboard.domain.rotation import runs_to_describe, runs_to_explain
+from dashboard.temporal.budget import Deadline
+from dashboard.temporal.client import NamespaceClient
+from dashboard.temporal.errors import CALL_ERRORS, is_not_found
 from dashboard.temporal.executions import read_description
-from dashboard.temporal.history import Endings, with_task_failure
-from dashboard.temporal.queue_pollers import QueuePollers
-from dashboard.temporal.salvage import undecodable
+from dashboard.temporal.history import RunEndingReader, with_task_failure
+from dashboard.temporal.queue_pollers import QueuePollerReader
+from dashboard.temporal.salvage import undecodable_problem
 
 # Child workflows that one look describes, and closed ones of which it reads the last event.
-MAX_DESCRIBED = 20
-MAX_EXPLAINED = 20
+MAX_DESCRIBED_PER_READ = 20
+MAX_EXPLAINED_PER_READ = 20
 # Seconds that a look waits for them: what has not come by then is read in a later one.
-PATIENCE = 1.2
+CHILD_DETAILS_TIMEOUT_SECONDS = 1.2
 # What another look has just described is not described again.
-FRESH = timedelta(seconds=0.5)
+DESCRIPTION_REUSE_AGE = timedelta(seconds=0.5)
 # Bytes of all descriptions that are remembered, and of one, its attempts, and the links of their failures.
-KEEP_BYTES = 32 * 1024 * 1024
-RUN_BYTES, ATTEMPT_BYTES, LINK_BYTES = 1_200, 500, 250
+DESCRIPTION_CACHE_BYTES = 32 * 1024 * 1024
+DESCRIBED_RUN_BYTES, ATTEMPT_BYTES, FAILURE_LINK_BYTES = 1_200, 500, 250
 
-GONE = Problem(ProblemCode.GONE, "The reason is unknown: Temporal no longer has its history.")
+CLOSE_REASON_GONE = Problem(ProblemCode.GONE, "The reason is unknown: Temporal no longer has its history.")
 
 
-class DescribedRuns:
+class DescriptionCache:
     """The runs of one namespace as they were described last, whoever looked: a list's row, a page, or a search."""
 
     def __init__(self) -> None:
-        self.runs: LRUCache[str, Execution] = LRUCache(KEEP_BYTES, _weight)
+        self.runs: LRUCache[str, Execution] = LRUCache(DESCRIPTION_CACHE_BYTES, _weight)
 
-    def of(self, children: Children) -> dict[str, Execution]:
+    def of(self, children: ChildListing) -> dict[str, Execution]:
         """What is known of these children by run id: what any look found, else what the last one of its own did."""
         # Of most that have completed there is nothing to know.
         listed = (child.execution for child in children.listed if child.execution.status is not Status.COMPLETED)
@@ -51,15 +51,20 @@ class DescribedRuns:
     def keep(self, found: Mapping[str, Execution]) -> None:
         """Remember these for every later look."""
         for run_id, run in found.items():
-            if _weight(run) <= KEEP_BYTES:
+            if _weight(run) <= DESCRIPTION_CACHE_BYTES:
                 self.runs[run_id] = run
 
 
-class ChildDetails:
+class ChildDetailReader:
     """Reads single child workflows of one release, within one look's budget."""
 
     def __init__(
-        self, client: Client, budget: Budget, pollers: QueuePollers, endings: Endings, described: DescribedRuns
+        self,
+        client: NamespaceClient,
+        budget: Deadline,
+        pollers: QueuePollerReader,
+        endings: RunEndingReader,
+        described: DescriptionCache,
     ) -> None:
         self._client = client
         self._endings = endings
@@ -67,20 +72,20 @@ class ChildDetails:
         self._pollers = pollers
         self._described = described
 
-    async def of(self, release: Execution, children: Children) -> Mapping[str, Execution]:
+    async def of(self, release: Execution, children: ChildListing) -> Mapping[str, Execution]:
         """What is known of single runs, by run id: what earlier looks found, and what this one does."""
         known = self._described.of(children)
         children = replace(children, described=known)
-        since = datetime.now(UTC) - FRESH
-        chosen = to_describe(release, children, share_of(MAX_DESCRIBED))
+        since = datetime.now(UTC) - DESCRIPTION_REUSE_AGE
+        chosen = runs_to_describe(release, children, call_share(MAX_DESCRIBED_PER_READ))
         runs = [run for run in chosen if not _is_fresh(run, since)]
-        ended = to_explain(release, children, share_of(MAX_EXPLAINED))
+        ended = runs_to_explain(release, children, call_share(MAX_EXPLAINED_PER_READ))
         if not runs and not ended:
             return known
         found: dict[str, Execution] = {}
         asking = [_logged(self._describe, run, found) for run in runs]
         asking += [_logged(self._explain, run, found) for run in ended]
-        await _within(PATIENCE, self._budget, asking)
+        await _within(CHILD_DETAILS_TIMEOUT_SECONDS, self._budget, asking)
         self._described.keep(found)
         return {**known, **found}
 
@@ -89,7 +94,7 @@ class ChildDetails:
         try:
             async with self._budget.bounds():
                 described = read_description(await handle.describe(self._budget))
-        except ASKING_ERRORS:
+        except CALL_ERRORS:
             return  # It adds to what the list said, and its turn comes again.
         if described.status.closed:
             # It ended since it was listed: why it did is for a later look to read.
@@ -110,9 +115,9 @@ class ChildDetails:
         handle = self._client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
         try:
             ending = await self._endings.read(handle, run, self._budget)
-        except ASKING_ERRORS as exc:
+        except CALL_ERRORS as exc:
             if is_not_found(exc):
-                found[run.run_id] = replace(run, described_at=datetime.now(UTC), gaps=(GONE,))
+                found[run.run_id] = replace(run, described_at=datetime.now(UTC), gaps=(CLOSE_REASON_GONE,))
             return  # Its row says that the reason was not read yet.
         closing, next_run_id = (ending.closing, ending.next_run_id) if ending else (None, "")
         found[run.run_id] = replace(run, described_at=datetime.now(UTC), closing=closing, next_run_id=next_run_id)
@@ -128,7 +133,9 @@ def _weight(run: Execution) -> int:
     links = [link for failure in failures if failure for link in (failure, *failure.causes)]
     texts = sum(len(link.message) for link in links)
     heartbeats = sum(len(attempt.heartbeat or "") for attempt in run.attempts.values())
-    return RUN_BYTES + ATTEMPT_BYTES * len(run.attempts) + LINK_BYTES * len(links) + texts + heartbeats
+    return (
+        DESCRIBED_RUN_BYTES + ATTEMPT_BYTES * len(run.attempts) + FAILURE_LINK_BYTES * len(links) + texts + heartbeats
+    )
 
 
 _Step = Callable[[Execution, dict[str, Execution]], Awaitable[None]]
@@ -139,10 +146,10 @@ async def _logged(step: _Step, run: Execution, found: dict[str, Execution]) -> N
     try:
         await step(run, found)
     except Exception as exc:  # noqa: BLE001 - logged with its stack
-        undecodable("A child workflow", exc)
+        undecodable_problem("A child workflow", exc)
 
 
-async def _within(seconds: float, budget: Budget, asking: Iterable[Awaitable[None]]) -> None:
+async def _within(seconds: float, budget: Deadline, asking: Iterable[Awaitable[None]]) -> None:
     with suppress(TimeoutError):
-        async with Budget.of(seconds).bounds(), budget.bounds():
+        async with Deadline.of(seconds).bounds(), budget.bounds():
             await asyncio.gather(*asking)

@@ -26,7 +26,7 @@ from temporalio.api.workflowservice.v1 import (
 )
 from temporalio.client import Client as Connected
 
-from dashboard.temporal.budget import Budget
+from dashboard.temporal.budget import Deadline
 
 
 class QueryRejected(Exception):
@@ -37,19 +37,19 @@ class QueryRejected(Exception):
         self.code = code
 
 
-class Client:
+class NamespaceClient:
     """The calls that read one namespace, over a connection of the SDK."""
 
     def __init__(self, connected: Connected) -> None:
         self._service = connected.workflow_service
         self._namespace = connected.namespace
 
-    def get_workflow_handle(self, workflow_id: str, *, run_id: str | None = None) -> "Handle":
+    def get_workflow_handle(self, workflow_id: str, *, run_id: str | None = None) -> "RunHandle":
         """A workflow's run, or its latest one. It need not exist."""
-        return Handle(self, workflow_id, run_id or "")
+        return RunHandle(self, workflow_id, run_id or "")
 
     async def list_executions(
-        self, query: str, budget: Budget, *, page_size: int, token: bytes = b""
+        self, query: str, budget: Deadline, *, page_size: int, token: bytes = b""
     ) -> ListWorkflowExecutionsResponse:
         """One page of what a visibility query finds."""
         request = ListWorkflowExecutionsRequest(
@@ -57,18 +57,18 @@ class Client:
         )
         return await self._service.list_workflow_executions(request, retry=True, timeout=budget.left)
 
-    async def count_executions(self, query: str, budget: Budget) -> CountWorkflowExecutionsResponse:
+    async def count_executions(self, query: str, budget: Deadline) -> CountWorkflowExecutionsResponse:
         """How many a visibility query finds, in all or by group."""
         request = CountWorkflowExecutionsRequest(namespace=self._namespace, query=query)
         return await self._service.count_workflow_executions(request, retry=True, timeout=budget.left)
 
-    async def describe(self, execution: WorkflowExecution, budget: Budget) -> DescribeWorkflowExecutionResponse:
+    async def describe(self, execution: WorkflowExecution, budget: Deadline) -> DescribeWorkflowExecutionResponse:
         """What Temporal knows of a run."""
         request = DescribeWorkflowExecutionRequest(namespace=self._namespace, execution=execution)
         return await self._service.describe_workflow_execution(request, retry=True, timeout=budget.left)
 
     async def query(
-        self, execution: WorkflowExecution, name: str, args: Sequence[JsonValue], budget: Budget
+        self, execution: WorkflowExecution, name: str, args: Sequence[JsonValue], budget: Deadline
     ) -> Payload:
         """What a run answers to a query; an empty payload for nothing. Raises QueryRejected."""
         request = QueryWorkflowRequest(namespace=self._namespace, execution=execution)
@@ -80,7 +80,7 @@ class Client:
         return answer.query_result.payloads[0] if answer.query_result.payloads else Payload()
 
     async def events(
-        self, execution: WorkflowExecution, budget: Budget, *, last_only: bool = False
+        self, execution: WorkflowExecution, budget: Deadline, *, last_only: bool = False
     ) -> Sequence[HistoryEvent]:
         """The first event of a run's history, or with `last_only` the one that closed it."""
         kinds = HistoryEventFilterType
@@ -95,7 +95,9 @@ class Client:
         answer = await self._service.get_workflow_execution_history(request, retry=True, timeout=budget.left)
         return answer.history.events
 
-    async def history(self, execution: WorkflowExecution, budget: Budget, *, pages: int) -> AsyncIterator[HistoryEvent]:
+    async def history(
+        self, execution: WorkflowExecution, budget: Deadline, *, pages: int
+    ) -> AsyncIterator[HistoryEvent]:
         """A run's events from its first on, of so many pages at most."""
         token = b""
         for _ in range(pages):
@@ -109,7 +111,9 @@ class Client:
             if not token:
                 return
 
-    async def first_events(self, execution: WorkflowExecution, budget: Budget, *, limit: int) -> Sequence[HistoryEvent]:
+    async def first_events(
+        self, execution: WorkflowExecution, budget: Deadline, *, limit: int
+    ) -> Sequence[HistoryEvent]:
         """So many of a run's events at most, the oldest first."""
         request = GetWorkflowExecutionHistoryRequest(
             namespace=self._namespace, execution=execution, maximum_page_size=limit, skip_archival=True
@@ -118,7 +122,7 @@ class Client:
         return answer.history.events
 
     async def newest_events(
-        self, execution: WorkflowExecution, budget: Budget, *, limit: int
+        self, execution: WorkflowExecution, budget: Deadline, *, limit: int
     ) -> Sequence[HistoryEvent]:
         """So many of a run's events at most, the newest first."""
         request = GetWorkflowExecutionHistoryReverseRequest(
@@ -128,7 +132,7 @@ class Client:
         return answer.history.events
 
     async def describe_task_queue(
-        self, name: str, budget: Budget, *, activities: bool = False
+        self, name: str, budget: Deadline, *, activities: bool = False
     ) -> DescribeTaskQueueResponse:
         """Which workers poll a task queue for workflow tasks, or for those of activities."""
         kinds = TaskQueueType
@@ -140,44 +144,44 @@ class Client:
         return await self._service.describe_task_queue(request, retry=True, timeout=budget.left)
 
 
-class Handle:
+class RunHandle:
     """A workflow's run, or its latest one where `run_id` is empty. `id` is the workflow's."""
 
-    def __init__(self, client: Client, workflow_id: str, run_id: str) -> None:
+    def __init__(self, client: NamespaceClient, workflow_id: str, run_id: str) -> None:
         self.id = workflow_id
         self.run_id = run_id
         self._client = client
 
     def __repr__(self) -> str:
-        return f"Handle({self.id!r}, {self.run_id!r})"
+        return f"RunHandle({self.id!r}, {self.run_id!r})"
 
-    async def describe(self, budget: Budget) -> DescribeWorkflowExecutionResponse:
+    async def describe(self, budget: Deadline) -> DescribeWorkflowExecutionResponse:
         """What Temporal knows of the run."""
         return await self._client.describe(self._execution, budget)
 
-    async def query(self, name: str, budget: Budget, *args: JsonValue) -> Payload:
+    async def query(self, name: str, budget: Deadline, *args: JsonValue) -> Payload:
         """What the run answers to a query. Raises QueryRejected."""
         return await self._client.query(self._execution, name, args, budget)
 
-    async def first_event(self, budget: Budget) -> HistoryEvent | None:
+    async def first_event(self, budget: Deadline) -> HistoryEvent | None:
         """How the run began."""
         events = await self._client.events(self._execution, budget)
         return events[0] if events else None
 
-    async def first_events(self, budget: Budget, *, limit: int) -> Sequence[HistoryEvent]:
+    async def first_events(self, budget: Deadline, *, limit: int) -> Sequence[HistoryEvent]:
         """The first events of the run, the oldest first."""
         return await self._client.first_events(self._execution, budget, limit=limit)
 
-    async def closing_event(self, budget: Budget) -> HistoryEvent | None:
+    async def closing_event(self, budget: Deadline) -> HistoryEvent | None:
         """How the run ended."""
         events = await self._client.events(self._execution, budget, last_only=True)
         return events[-1] if events else None
 
-    def history(self, budget: Budget, *, pages: int) -> AsyncIterator[HistoryEvent]:
+    def history(self, budget: Deadline, *, pages: int) -> AsyncIterator[HistoryEvent]:
         """The run's events from its first on, of so many pages at most."""
         return self._client.history(self._execution, budget, pages=pages)
 
-    async def newest_events(self, budget: Budget, *, limit: int) -> Sequence[HistoryEvent]:
+    async def newest_events(self, budget: Deadline, *, limit: int) -> Sequence[HistoryEvent]:
         """The newest events of the run, the newest first."""
         return await self._client.newest_events(self._execution, budget, limit=limit)
 

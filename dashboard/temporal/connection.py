@@ -6,8 +6,8 @@ from math import inf
 from temporalio.client import Client as Connected
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 
-from dashboard.temporal.client import Client
-from dashboard.temporal.query_breakers import QueryBreakers
+from dashboard.temporal.client import NamespaceClient
+from dashboard.temporal.query_breakers import QueryCircuitBreakers
 from dashboard.temporal.service import GuardedService, VisibilityBudgets
 from dashboard.temporal.visibility_budget import VisibilityBudget
 
@@ -16,7 +16,7 @@ class ConnectionSettingsError(ValueError):
     """The TEMPORAL_* settings, or the profile they name, cannot be used. The text says which and why."""
 
 
-class Connection:
+class TemporalConnection:
     """Belongs to the event loop it is first used on: the client is not thread-safe and does not survive a fork.
 
     `visibility_rps` is how many visibility calls are made each second at most, for each namespace.
@@ -24,10 +24,10 @@ class Connection:
 
     def __init__(self, environment: Mapping[str, str], visibility_rps: float = inf) -> None:
         self._config = _connect_config(environment)
-        self._client: Client | None = None
+        self._client: NamespaceClient | None = None
         self._service: GuardedService | None = None
         self._budgets = VisibilityBudgets(visibility_rps)
-        self._queues = QueryBreakers()
+        self._queues = QueryCircuitBreakers()
 
     @property
     def namespace(self) -> str:
@@ -44,7 +44,7 @@ class Connection:
         """The budget of visibility calls in the namespace that is read."""
         return self._budgets.of(self.namespace)
 
-    async def client(self) -> Client:
+    async def client(self) -> NamespaceClient:
         """The client. Lazy: a server that is down fails the call that needs it, and the next call tries again."""
         if self._client is None:
             config: ClientConnectConfig = {**self._config, "target_host": self.address, "namespace": self.namespace}
@@ -55,8 +55,8 @@ class Connection:
             self._client = self._client_of(Connected(**guarded))
         return self._client
 
-    def _client_of(self, connected: Connected) -> Client:
-        return Client(connected)
+    def _client_of(self, connected: Connected) -> NamespaceClient:
+        return NamespaceClient(connected)
 
     def forget(self, since: float) -> None:
         """Connect anew at the next call, unless the server was heard since then, by a monotonic clock.

@@ -9,17 +9,17 @@ from datetime import datetime
 from pydantic import JsonValue
 
 from dashboard.domain.entities import NO_DETAILS, Entity
-from dashboard.domain.ids import EntityType, flaw_of, release_name
+from dashboard.domain.ids import EntityType, entity_id_error, release_name
 from dashboard.domain.phases import Phase, phase_of
 from dashboard.domain.problems import Problem, ProblemCode
-from dashboard.temporal.salvage import lost_row, undecodable
+from dashboard.temporal.salvage import undecodable_problem, undecodable_row
 from dashboard.temporal.times import is_unset, read_time
 
 # What no page and no JSON can carry. One pattern: texts of many lines may be millions of characters long.
 _HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 MAX_DETAIL_DEPTH = 12
-CUT = "(truncated: nested too deeply)"
+NESTING_CUT_TEXT = "(truncated: nested too deeply)"
 
 
 # The fields that rows of every type have; the others are details.
@@ -53,7 +53,7 @@ _OF_A_RELEASE = frozenset({"state", "waves", "wave_ids"})
 _LEVELS = {level.type: level for level in (_RELEASE, _WAVE, _CLUSTER, _BUNDLE, _APP)}
 
 
-class Undecodable(ValueError):
+class UndecodableResult(ValueError):
     """A query's result as a whole has the wrong form. `problem` says how."""
 
     def __init__(self, problem: Problem) -> None:
@@ -61,32 +61,32 @@ class Undecodable(ValueError):
         self.problem = problem
 
 
-def parse_result(encoding: str, content: bytes) -> JsonValue:
-    """The JSON of a query's result; raises Undecodable."""
+def parse_query_result(encoding: str, content: bytes) -> JsonValue:
+    """The JSON of a query's result; raises UndecodableResult."""
     if encoding != "json/plain" and not (encoding == "binary/null" and not content):
         text = f"The response is encoded as {clean_text(encoding) or 'an unknown format'} and cannot be read."
-        raise Undecodable(Problem(ProblemCode.UNREADABLE, text))
+        raise UndecodableResult(Problem(ProblemCode.UNREADABLE, text))
     if not content:
         return None
     try:
         result: JsonValue = json.loads(content)
     except (ValueError, RecursionError) as exc:
         text = "The response is not valid JSON."
-        raise Undecodable(Problem(ProblemCode.MALFORMED, text, clean_text(str(exc)))) from exc
+        raise UndecodableResult(Problem(ProblemCode.MALFORMED, text, clean_text(str(exc)))) from exc
     return result
 
 
 def decode_release(result: JsonValue, release_id: str, *, whole: bool) -> Entity:
-    """The entity of a release with what the result has below it; raises Undecodable.
+    """The entity of a release with what the result has below it; raises UndecodableResult.
 
     `whole` says that the result should hold everything below: what it lists and does not describe is then a gap.
     """
     if not isinstance(result, dict):
         text = f"The response is {_kind(result)}; expected an object."
-        raise Undecodable(Problem(ProblemCode.MALFORMED, text))
+        raise UndecodableResult(Problem(ProblemCode.MALFORMED, text))
     if not result.keys() & _OF_A_RELEASE:
         text = "Unexpected response: it has neither a state nor waves."
-        raise Undecodable(Problem(ProblemCode.MALFORMED, text))
+        raise UndecodableResult(Problem(ProblemCode.MALFORMED, text))
     # The workflow id is the release id, whatever the workflow calls itself.
     return replace(_decode({**result, "id": release_id}, _RELEASE, _Scope(whole)), id=release_id)
 
@@ -117,10 +117,10 @@ class _Scope:
 
 def _decode(value: JsonValue, level: _Level, scope: _Scope) -> Entity:
     if not isinstance(value, dict):
-        return gap("", level.type, f"This {level.type} is {_kind(value)}; expected an object.")
+        return gap_row("", level.type, f"This {level.type} is {_kind(value)}; expected an object.")
     text = _text(value.get("id"))
     state = _text(value.get("state"))
-    problem = check_id(text, level.type) or _check_row(level.type, state, repeated=scope.repeats(text))
+    problem = entity_id_flaw(text, level.type) or _check_row(level.type, state, repeated=scope.repeats(text))
     listed, children, broken = _children(value, level, scope)
     created, updated = read_time(value.get("created_at")), read_time(value.get("updated_at"))
     return Entity(
@@ -149,14 +149,14 @@ def _row(value: JsonValue, level: _Level, scope: _Scope) -> Entity:
     except Exception as exc:  # noqa: BLE001 - logged with its stack
         entity_id = value.get("id") if isinstance(value, dict) else None
         known = entity_id if isinstance(entity_id, str) and entity_id.isprintable() else ""
-        return lost_row(known, level.type, undecodable(f"This {level.type}", exc))
+        return undecodable_row(known, level.type, undecodable_problem(f"This {level.type}", exc))
 
 
-def check_id(text: str, expected: EntityType) -> Problem | None:
+def entity_id_flaw(text: str, expected: EntityType) -> Problem | None:
     """What is wrong with an id where one of this type is expected, if anything; a release may have any."""
     if expected is EntityType.RELEASE:
         return None
-    if flaw := flaw_of(text):
+    if flaw := entity_id_error(text):
         return Problem(ProblemCode.MALFORMED, f"This {expected} has an invalid ID: {flaw}.")
     if not text.startswith(expected):  # no type begins like another
         return Problem(ProblemCode.MALFORMED, f"The ID of this row is not of type {expected}.")
@@ -194,13 +194,15 @@ def _children(
     children = [_row(item, below, scope) for item in described or ()]
     known = {child.id for child in children}
     missing = f"The {level.type} lists this {below.type} but does not describe it."
-    children += [gap(child_id, below.type, missing, ProblemCode.MISSING) for child_id in ids if child_id not in known]
+    children += [
+        gap_row(child_id, below.type, missing, ProblemCode.MISSING) for child_id in ids if child_id not in known
+    ]
     if all(child.sequence is not None for child in children):
         children.sort(key=lambda child: child.sequence or 0)
     return ids or tuple([child.id for child in children]), tuple(children), None
 
 
-def gap(entity_id: str, entity_type: EntityType, why: str, code: ProblemCode = ProblemCode.MALFORMED) -> Entity:
+def gap_row(entity_id: str, entity_type: EntityType, why: str, code: ProblemCode = ProblemCode.MALFORMED) -> Entity:
     """A row for what should be there and is not."""
     return Entity(
         id=entity_id,
@@ -225,7 +227,7 @@ def _details(
 
 def _clean(value: JsonValue, depth: int = 0) -> JsonValue:
     if depth > MAX_DETAIL_DEPTH:
-        return CUT
+        return NESTING_CUT_TEXT
     if isinstance(value, str):
         return clean_text(value)
     if isinstance(value, list):

@@ -13,37 +13,37 @@ from math import inf
 from cachetools import LRUCache, TTLCache
 
 from dashboard.domain.entities import Execution, Status
-from dashboard.domain.filters import ReleaseFilter, Slice
-from dashboard.temporal.budget import Budget
-from dashboard.temporal.client import Client
-from dashboard.temporal.history import Endings
-from dashboard.temporal.left_out import LeftOut, Span
-from dashboard.temporal.run_links import RENEWED, RunLinks
-from dashboard.temporal.visibility import Rows
+from dashboard.domain.filters import PageRequest, ReleaseFilter
+from dashboard.temporal.budget import Deadline
+from dashboard.temporal.client import NamespaceClient
+from dashboard.temporal.history import RunEndingReader
+from dashboard.temporal.left_out import ExcludedRuns, RunSpan
+from dashboard.temporal.run_links import RESET_CHECK_INTERVAL_SECONDS, RunLinkReader
+from dashboard.temporal.visibility import VisibilityPage
 
 # How many are remembered, and for how many seconds after they were seen last: a namespace keeps no run for ever.
-KEEP = 20_000
-REMEMBER = 86_400.0
-AT_ONCE = 16
+MAX_KNOWN_SUPERSEDED_RUNS = 20_000
+SUPERSEDED_RUN_TTL_SECONDS = 86_400.0
+MAX_CONCURRENT_SUPERSEDED_READS = 16
 # Of how many runs one look asks again whether they were reset since it was asked last.
-MOST_AGAIN = 8
+MAX_RESET_RECHECKS = 8
 
 _TRIED_AGAIN = frozenset({Status.FAILED, Status.TIMED_OUT, Status.TERMINATED})
 
 
-class EarlierRuns:
+class SupersededRuns:
     """Finds and remembers which runs are followed by another. One for each namespace."""
 
-    def __init__(self, endings: Endings, links: RunLinks) -> None:
+    def __init__(self, endings: RunEndingReader, links: RunLinkReader) -> None:
         self._endings = endings
         self._links = links
-        self._seen: TTLCache[str, Execution] = TTLCache(KEEP, REMEMBER)
-        self._apart: LRUCache[str, None] = LRUCache(KEEP)
+        self._seen: TTLCache[str, Execution] = TTLCache(MAX_KNOWN_SUPERSEDED_RUNS, SUPERSEDED_RUN_TTL_SECONDS)
+        self._apart: LRUCache[str, None] = LRUCache(MAX_KNOWN_SUPERSEDED_RUNS)
 
-    async def among(self, client: Client, runs: Iterable[Execution], budget: Budget) -> dict[str, Execution]:
+    async def among(self, client: NamespaceClient, runs: Iterable[Execution], budget: Deadline) -> dict[str, Execution]:
         """Those that another run stands for, by run id. The end of each is read once."""
         runs = list(runs)
-        gate = asyncio.Semaphore(AT_ONCE)
+        gate = asyncio.Semaphore(MAX_CONCURRENT_SUPERSEDED_READS)
 
         async def is_followed(run: Execution) -> bool:
             async with gate:
@@ -65,8 +65,8 @@ class EarlierRuns:
         return found
 
     async def left_out(
-        self, client: Client, found: Mapping[str, Execution], budget: Budget
-    ) -> tuple[list[Span], list[Execution]]:
+        self, client: NamespaceClient, found: Mapping[str, Execution], budget: Deadline
+    ) -> tuple[list[RunSpan], list[Execution]]:
         """What need not be asked for again where these were found: spans of runs, and single ones.
 
         A schedule makes many runs without a gap between them. Other releases of the id may have begun before the
@@ -79,7 +79,7 @@ class EarlierRuns:
         return [span for span in spans if span], singly
 
     async def _look_for_resets(
-        self, client: Client, runs: list[Execution], gate: asyncio.Semaphore, budget: Budget
+        self, client: NamespaceClient, runs: list[Execution], gate: asyncio.Semaphore, budget: Deadline
     ) -> None:
         """Describe those that were not, and some of the others again, the longest ago first: each may be reset."""
 
@@ -90,11 +90,14 @@ class EarlierRuns:
         ages = {run.run_id: self._links.age(run) for run in runs if not self._links.is_followed(run)}
         unread = [run for run in runs if ages.get(run.run_id) == inf]
         again = sorted(
-            (run for run in runs if RENEWED < ages.get(run.run_id, 0) < inf), key=lambda run: -ages[run.run_id]
+            (run for run in runs if RESET_CHECK_INTERVAL_SECONDS < ages.get(run.run_id, 0) < inf),
+            key=lambda run: -ages[run.run_id],
         )
-        await asyncio.gather(*map(read, [*unread, *again[:MOST_AGAIN]]))
+        await asyncio.gather(*map(read, [*unread, *again[:MAX_RESET_RECHECKS]]))
 
-    def counted(self, rows: Rows, asked: Slice, left_out: Collection[str]) -> tuple[Mapping[Status, int], bool]:
+    def counted(
+        self, rows: VisibilityPage, asked: PageRequest, left_out: Collection[str]
+    ) -> tuple[Mapping[Status, int], bool]:
         """The counts of a page without the runs that another stands for, and whether they are exact.
 
         What is shown whole is counted by its rows. Counts of an earlier look are without them already.
@@ -111,7 +114,7 @@ class EarlierRuns:
         exact = (whole and not asked.filter.phases) or not known
         return counts, exact
 
-    def _matching(self, wanted: ReleaseFilter, left_out: LeftOut) -> Counter[Status]:
+    def _matching(self, wanted: ReleaseFilter, left_out: ExcludedRuns) -> Counter[Status]:
         """How many of those that were seen a count has with it: what was not asked for, it has not."""
         now = datetime.now(UTC)
         asked = (run for run in list(self._seen.values()) if not left_out.has(run))

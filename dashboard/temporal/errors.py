@@ -6,7 +6,7 @@ import structlog
 from temporalio.service import RPCError, RPCStatusCode
 
 from dashboard.domain.entities import Status
-from dashboard.domain.execution_problem import paused
+from dashboard.domain.execution_problem import paused_problem
 from dashboard.domain.problems import Problem, ProblemCode, SourceUnavailable
 from dashboard.temporal.client import QueryRejected
 from dashboard.temporal.decode import clean_text
@@ -16,10 +16,10 @@ log = structlog.get_logger()
 
 # Every error that asking Temporal may end with. The SDK raises a bare RuntimeError when it cannot connect; any other
 # one is a fault, which is logged and costs that answer alone.
-ASKING_ERRORS = (RPCError, QueryRejected, RuntimeError, TimeoutError)
+CALL_ERRORS = (RPCError, QueryRejected, RuntimeError, TimeoutError)
 
 # Characters kept of an error's text.
-MAX_SAID = 100_000
+MAX_ERROR_TEXT_LENGTH = 100_000
 
 _CONNECT_FAILED = "Failed client connect"
 # Who is refused at the SDK's first call hears it in this form only: there is no RPCError then.
@@ -53,12 +53,12 @@ def is_not_found(exc: BaseException) -> bool:
     return isinstance(exc, RPCError) and exc.status is RPCStatusCode.NOT_FOUND and not _namespace_missing(exc)
 
 
-def knows_no_pause(exc: RPCError) -> bool:
+def lacks_paused_status(exc: RPCError) -> bool:
     """Whether a visibility query was refused by a server that is older than the status `Paused`."""
     return exc.status is RPCStatusCode.INVALID_ARGUMENT and "Paused" in exc.message
 
 
-def unavailable(exc: BaseException) -> SourceUnavailable:
+def source_unavailable(exc: BaseException) -> SourceUnavailable:
     """What it means when describe, list or count ended with this error."""
     return SourceUnavailable(source_problem(exc))
 
@@ -97,14 +97,14 @@ def query_problem(exc: BaseException, query: str, task_queue: str = "") -> Probl
 
 def _rejected(exc: QueryRejected, query: str) -> Problem:
     if decode_status(exc.code) is Status.PAUSED:
-        return paused(None)
+        return paused_problem(None)
     return _told(ProblemCode.QUERY_FAILED, f"Temporal rejected the query {query}.", str(exc))
 
 
 def _refused_query(exc: RPCError, query: str, task_queue: str) -> Problem:
     # So it hands on the error with which a worker answered; how long that is, is for the worker to say.
     if exc.status is RPCStatusCode.INVALID_ARGUMENT:
-        return _failed_query(exc.message[:MAX_SAID], query)
+        return _failed_query(exc.message[:MAX_ERROR_TEXT_LENGTH], query)
     if exc.status is RPCStatusCode.FAILED_PRECONDITION and _NO_POLLER.search(exc.message):
         queue = f" {task_queue}" if task_queue else ""
         text = f"No worker is polling the task queue{queue}, so the rollout cannot report its state."
@@ -134,7 +134,7 @@ def _slow(query: str) -> Problem:
 
 def _told(code: ProblemCode, message: str, said: str) -> Problem:
     """A problem with the source's own text, which may quote anything that a workflow raised."""
-    return Problem(code, message, clean_text(said[:MAX_SAID]))
+    return Problem(code, message, clean_text(said[:MAX_ERROR_TEXT_LENGTH]))
 
 
 def _namespace_missing(exc: RPCError) -> bool:

@@ -19,12 +19,12 @@ from dashboard.domain.entities import Execution, FailingTask, Pause, Status
 from dashboard.domain.problems import Problem
 from dashboard.temporal.activities import read_attempts, read_child_runs
 from dashboard.temporal.decode import clean_text
-from dashboard.temporal.moments import TOO_LONG, decode_moment
-from dashboard.temporal.pending import read_operations, task_since, version_of
-from dashboard.temporal.salvage import Salvage, attempt, each
+from dashboard.temporal.moments import MAX_TASK_PICKUP_DELAY, decode_timestamp
+from dashboard.temporal.pending import read_operations, task_held_since, worker_version_of
+from dashboard.temporal.salvage import FieldDecoder, decode_each, decode_or_replace
 
 # Stands for a start that cannot be read: it has to be somewhere in the order.
-NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+UNREADABLE_START = datetime(1970, 1, 1, tzinfo=UTC)
 
 # The numbers of the protocol. A server may know more of them than any enumeration that it was built beside.
 _STATUSES = {
@@ -59,11 +59,11 @@ def decode_status_word(payload: Payload) -> Status:
 
 def read_status_word(payloads: Sequence[Payload]) -> Status:
     """The same for a group of whatever form. Raises nothing."""
-    return attempt("The status of a group", lambda: decode_status_word(payloads[0]), lambda _: Status.UNKNOWN)
+    return decode_or_replace("The status of a group", lambda: decode_status_word(payloads[0]), lambda _: Status.UNKNOWN)
 
 
 def _start(info: WorkflowExecutionInfo) -> datetime:
-    started_at = decode_moment(info.start_time)
+    started_at = decode_timestamp(info.start_time)
     if started_at is None:
         raise ValueError(f"no moment: {info.start_time.seconds}")
     return started_at
@@ -73,9 +73,9 @@ _LISTED: _Fields = {
     "workflow_type": ("The workflow's type", lambda info: clean_text(info.type.name), ""),
     "status": ("The status", lambda info: decode_status(info.status), Status.UNKNOWN),
     "status_code": ("The status", lambda info: None if info.status in _STATUSES else info.status, None),
-    "started_at": ("The start", _start, NEVER),
-    "closed_at": ("The end", lambda info: decode_moment(info.close_time), None),
-    "execution_time": ("The time of the first task", lambda info: decode_moment(info.execution_time), None),
+    "started_at": ("The start", _start, UNREADABLE_START),
+    "closed_at": ("The end", lambda info: decode_timestamp(info.close_time), None),
+    "execution_time": ("The time of the first task", lambda info: decode_timestamp(info.execution_time), None),
     "history_length": ("The history's length", lambda info: info.history_length, None),
     "task_queue": ("The task queue", lambda info: clean_text(info.task_queue), ""),
 }
@@ -86,9 +86,9 @@ _DESCRIBED: _Fields = {
     "original_started_at": ("The original start", lambda raw: _original_start(raw), None),
     "cancel_requested": ("A cancel request", lambda raw: raw.workflow_extended_info.cancel_requested, False),
     "pause": ("The pause", lambda raw: _pause(raw), None),
-    "task_since": ("The workflow's task", lambda raw: task_since(raw.pending_workflow_task), None),
+    "task_since": ("The workflow's task", lambda raw: task_held_since(raw.pending_workflow_task), None),
     "root_run_id": ("The run at the top", lambda raw: _root_run(raw.workflow_execution_info), ""),
-    "version": ("The worker version", lambda raw: version_of(raw.workflow_execution_info), ""),
+    "version": ("The worker version", lambda raw: worker_version_of(raw.workflow_execution_info), ""),
 }
 
 
@@ -99,12 +99,14 @@ def read_execution(info: WorkflowExecutionInfo) -> Execution:
 
 def read_executions(infos: Iterable[WorkflowExecutionInfo]) -> list[Execution]:
     """The same for many. Raises nothing."""
-    return each("This execution", infos, decode_execution, lambda info, problem: bare(info.execution, problem))
+    return decode_each(
+        "This execution", infos, decode_execution, lambda info, problem: bare_execution(info.execution, problem)
+    )
 
 
-def bare(execution: WorkflowExecution, *gaps: Problem) -> Execution:
+def bare_execution(execution: WorkflowExecution, *gaps: Problem) -> Execution:
     """An execution of which nothing is known but its name."""
-    return Execution(execution.workflow_id, execution.run_id, "", Status.UNKNOWN, NEVER, gaps=gaps)
+    return Execution(execution.workflow_id, execution.run_id, "", Status.UNKNOWN, UNREADABLE_START, gaps=gaps)
 
 
 def decode_execution(info: WorkflowExecutionInfo) -> Execution:
@@ -130,15 +132,15 @@ def decode_description(raw: DescribeWorkflowExecutionResponse) -> Execution:
 
 def read_description(raw: DescribeWorkflowExecutionResponse) -> Execution:
     """The same, or what stands in for one that cannot be decoded. Raises nothing."""
-    instead = lambda problem: bare(raw.workflow_execution_info.execution, problem)  # noqa: E731
-    return attempt("This execution", lambda: decode_description(raw), instead)
+    instead = lambda problem: bare_execution(raw.workflow_execution_info.execution, problem)  # noqa: E731
+    return decode_or_replace("This execution", lambda: decode_description(raw), instead)
 
 
 def _read(record: Message, fields: _Fields) -> tuple[dict[str, Any], tuple[Problem, ...]]:
     try:
         return {name: read(record) for name, (_, read, _) in fields.items()}, ()
     except Exception:  # noqa: BLE001 - found again field by field, and logged there
-        salvage = Salvage()
+        salvage = FieldDecoder()
         found = {
             name: salvage.take(what, lambda read=read: read(record), instead)  # type: ignore[misc]
             for name, (what, read, instead) in fields.items()
@@ -154,14 +156,14 @@ def _waiting_since(task: PendingWorkflowTaskInfo) -> datetime | None:
     """Since when a workflow's next step lies there for a worker to take it up, if that is longer than usual."""
     if task.state != PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED:
         return None
-    since = decode_moment(task.scheduled_time)
-    return since if since and datetime.now(UTC) - since > TOO_LONG else None
+    since = decode_timestamp(task.scheduled_time)
+    return since if since and datetime.now(UTC) - since > MAX_TASK_PICKUP_DELAY else None
 
 
 def _original_start(raw: DescribeWorkflowExecutionResponse) -> datetime | None:
     """The start of the run that this one was reset from; it is given for every run, and most were not."""
-    original = decode_moment(raw.workflow_extended_info.original_start_time)
-    return original if original and original != decode_moment(raw.workflow_execution_info.start_time) else None
+    original = decode_timestamp(raw.workflow_extended_info.original_start_time)
+    return original if original and original != decode_timestamp(raw.workflow_execution_info.start_time) else None
 
 
 def _root_run(info: WorkflowExecutionInfo) -> str:
@@ -174,4 +176,4 @@ def _pause(raw: DescribeWorkflowExecutionResponse) -> Pause | None:
     if not raw.workflow_extended_info.HasField("pause_info"):
         return None
     told = raw.workflow_extended_info.pause_info
-    return Pause(clean_text(told.identity), clean_text(told.reason), decode_moment(told.paused_time))
+    return Pause(clean_text(told.identity), clean_text(told.reason), decode_timestamp(told.paused_time))

@@ -10,17 +10,17 @@ from temporalio.api.failure.v1 import Failure as RawFailure
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
 
-from dashboard.domain.cause_texts import child_ended
-from dashboard.domain.entities import ENCRYPTED, UNREADABLE, Failure, Status
+from dashboard.domain.cause_texts import child_failure_cause
+from dashboard.domain.entities import ENCRYPTED_FAILURE, UNREADABLE_FAILURE, Failure, Status
 from dashboard.domain.problems import Problem
 from dashboard.temporal.decode import clean_text
-from dashboard.temporal.salvage import attempt
+from dashboard.temporal.salvage import decode_or_replace
 
-MAX_CAUSES = 20
+MAX_FAILURE_CAUSES = 20
 # Characters kept of a message: no server lets one be longer that is a failure's alone.
-MAX_MESSAGE = 4_000_000
+MAX_MESSAGE_LENGTH = 4_000_000
 
-RESETTER = "history-resetter"
+RESET_IDENTITY = "history-resetter"
 
 _ENDS = {"timeout": Status.TIMED_OUT, "terminated": Status.TERMINATED, "canceled": Status.CANCELED}
 _TIMEOUTS = {
@@ -33,7 +33,7 @@ _TIMEOUTS = {
 
 def read_failure(failure: RawFailure) -> Failure:
     """A failure with its causes, or one that says that it cannot be read. Raises nothing."""
-    return attempt("A failure", lambda: decode_failure(failure), _unread)
+    return decode_or_replace("A failure", lambda: decode_failure(failure), _unread)
 
 
 def decode_failure(failure: RawFailure) -> Failure:
@@ -42,18 +42,18 @@ def decode_failure(failure: RawFailure) -> Failure:
     while chain[-1].HasField("cause"):
         chain.append(chain[-1].cause)
     causes = list(pairwise(chain))
-    kept = [*causes[: MAX_CAUSES - 1], causes[-1]] if len(causes) > MAX_CAUSES else causes
+    kept = [*causes[: MAX_FAILURE_CAUSES - 1], causes[-1]] if len(causes) > MAX_FAILURE_CAUSES else causes
     own = _link(failure)
     return Failure(own.type, own.message, tuple(_link(cause, outer) for outer, cause in kept), own.kind)
 
 
 def _link(failure: RawFailure, outer: RawFailure | None = None) -> Failure:
     """One failure of a chain without its causes; `outer` is the one that it caused."""
-    return attempt("A failure", lambda: _decoded(failure, outer), _unread)
+    return decode_or_replace("A failure", lambda: _decoded(failure, outer), _unread)
 
 
 def _unread(_problem: Problem) -> Failure:
-    return Failure("", UNREADABLE)
+    return Failure("", UNREADABLE_FAILURE)
 
 
 def _decoded(failure: RawFailure, outer: RawFailure | None) -> Failure:
@@ -61,7 +61,7 @@ def _decoded(failure: RawFailure, outer: RawFailure | None) -> Failure:
     if kind in _ENDS and outer and outer.HasField("child_workflow_execution_failure_info"):
         # What the server says of it then is the same for every workflow, and names no time limit that the child has.
         child = outer.child_workflow_execution_failure_info.workflow_execution.workflow_id
-        return Failure("", child_ended(clean_text(child), _ENDS[kind]), kind=kind, by=_by(failure, kind))
+        return Failure("", child_failure_cause(clean_text(child), _ENDS[kind]), kind=kind, by=_by(failure, kind))
     message = _message(failure)
     if kind == "timeout" and outer and outer.HasField("activity_failure_info"):
         # The server's words for it name no activity.
@@ -88,37 +88,37 @@ def _by(failure: RawFailure, kind: str) -> str:
 
 def _message(failure: RawFailure) -> str:
     if not failure.HasField("encoded_attributes"):
-        return bounded(failure.message)
-    return bounded(_encoded_message(failure.encoded_attributes))
+        return bounded_text(failure.message)
+    return bounded_text(_encoded_message(failure.encoded_attributes))
 
 
 def _encoded_message(attributes: Payload) -> str:
     """The message in a failure's encoded attributes, which are JSON where nothing encrypts them."""
     if attributes.metadata.get("encoding") != b"json/plain":
-        return ENCRYPTED
+        return ENCRYPTED_FAILURE
     told = json.loads(attributes.data)
     message = told.get("message") if isinstance(told, dict) else None
-    return message if isinstance(message, str) else UNREADABLE
+    return message if isinstance(message, str) else UNREADABLE_FAILURE
 
 
-def bounded(text: str) -> str:
+def bounded_text(text: str) -> str:
     """A text as any page can carry it, cut where it is longer than anybody reads."""
-    return clean_text(text if len(text) <= MAX_MESSAGE else f"{text[: MAX_MESSAGE - 1]}…")
+    return clean_text(text if len(text) <= MAX_MESSAGE_LENGTH else f"{text[: MAX_MESSAGE_LENGTH - 1]}…")
 
 
 def read_closing(event: HistoryEvent) -> Failure | None:
     """Why a run ended, from its last event; None where the event gives no reason. Raises nothing."""
-    return attempt("The end of this execution", lambda: decode_closing(event), _unread)
+    return decode_or_replace("The end of this execution", lambda: decode_closing(event), _unread)
 
 
 def read_cancellation(events: Iterable[HistoryEvent]) -> Failure | None:
     """Who asked to cancel a run and why, from its newest events. Raises nothing."""
-    return attempt("The end of this execution", lambda: decode_cancellation(events), _unread)
+    return decode_or_replace("The end of this execution", lambda: decode_cancellation(events), _unread)
 
 
 def read_task_failure(events: Iterable[HistoryEvent]) -> Failure | None:
     """Why a workflow task failed, from the newest events. Raises nothing."""
-    return attempt("The failure of the workflow's task", lambda: decode_task_failure(events), _unread)
+    return decode_or_replace("The failure of the workflow's task", lambda: decode_task_failure(events), _unread)
 
 
 def decode_closing(event: HistoryEvent) -> Failure | None:
@@ -133,17 +133,17 @@ def decode_closing(event: HistoryEvent) -> Failure | None:
     if kind == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED:
         terminated = event.workflow_execution_terminated_event_attributes
         by = clean_text(terminated.identity)
-        reason = bounded(terminated.reason) or (f"terminated by {by}" if by else "")
+        reason = bounded_text(terminated.reason) or (f"terminated by {by}" if by else "")
         return Failure("", reason, kind="terminated", by=by) if reason else None
     return None
 
 
-def read_time_out(raw: DescribeWorkflowExecutionResponse) -> Failure:
+def read_timeout(raw: DescribeWorkflowExecutionResponse) -> Failure:
     """Which time limit a run exceeded. Raises nothing."""
-    return attempt("The end of this execution", lambda: decode_time_out(raw), _unread)
+    return decode_or_replace("The end of this execution", lambda: decode_timeout(raw), _unread)
 
 
-def decode_time_out(raw: DescribeWorkflowExecutionResponse) -> Failure:
+def decode_timeout(raw: DescribeWorkflowExecutionResponse) -> Failure:
     """Which time limit a run exceeded, from its description: the last event of such a run does not say."""
     config, info = raw.execution_config, raw.workflow_execution_info
     took = info.close_time.ToDatetime() - info.start_time.ToDatetime()
@@ -169,7 +169,7 @@ def next_run_of(event: HistoryEvent) -> str:
 
 def is_reset(event: HistoryEvent) -> bool:
     """Whether a run with this last event was ended because it was reset. The server does that by this name."""
-    return event.workflow_execution_terminated_event_attributes.identity == RESETTER
+    return event.workflow_execution_terminated_event_attributes.identity == RESET_IDENTITY
 
 
 def decode_cancellation(events: Iterable[HistoryEvent]) -> Failure | None:
@@ -177,7 +177,7 @@ def decode_cancellation(events: Iterable[HistoryEvent]) -> Failure | None:
     for event in events:
         if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
             request = event.workflow_execution_cancel_requested_event_attributes
-            by, reason = clean_text(request.identity), bounded(request.cause)
+            by, reason = clean_text(request.identity), bounded_text(request.cause)
             text = reason or (f"cancellation requested by {by}" if by else "")
             return Failure("", text, kind="canceled", by=by) if text else None
     return None

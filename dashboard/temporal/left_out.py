@@ -7,11 +7,11 @@ from datetime import datetime
 from dashboard.domain.entities import Execution
 
 # How many runs, and of how many releases the earlier ones, are left out: each is a condition more.
-MOST = 20
+MAX_EXCLUDED_RUNS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class RunSpan:
     """The runs of one release that started from `since` to `until`: from the first on, where that was deleted."""
 
     workflow_id: str
@@ -25,10 +25,10 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class ExcludedRuns:
     """Spans of runs by the first run of their release; and by run id, the workflow ids of single runs."""
 
-    spans: Mapping[str, Span] = field(default_factory=dict)
+    spans: Mapping[str, RunSpan] = field(default_factory=dict)
     runs: Mapping[str, str] = field(default_factory=dict)
 
     def has(self, run: Execution) -> bool:
@@ -37,7 +37,7 @@ class LeftOut:
             return True
         return any(span.workflow_id == run.workflow_id and span.has(run) for span in self.spans.values())
 
-    def with_these(self, spans: Iterable[Span], singly: Iterable[Execution]) -> "LeftOut":
+    def with_these(self, spans: Iterable[RunSpan], singly: Iterable[Execution]) -> "ExcludedRuns":
         """The same and these as well; of what is too much, the oldest is asked for again."""
         known, single = dict(self.spans), dict(self.runs)
         for span in spans:
@@ -46,4 +46,6 @@ class LeftOut:
         for run in singly:
             single.pop(run.run_id, None)
             single[run.run_id] = run.workflow_id
-        return LeftOut(dict(list(known.items())[-MOST:]), dict(list(single.items())[-MOST:]))
+        return ExcludedRuns(
+            dict(list(known.items())[-MAX_EXCLUDED_RUNS:]), dict(list(single.items())[-MAX_EXCLUDED_RUNS:])
+        )

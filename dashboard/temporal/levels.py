@@ -6,49 +6,49 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 
-from dashboard.domain.entities import Entity, Levels
+from dashboard.domain.entities import Entity, LevelCoverage
 from dashboard.domain.ids import EntityType, MalformedId, parse_entity_id
 from dashboard.domain.problems import Problem, ProblemCode
-from dashboard.domain.source import Fingerprint, Part
-from dashboard.temporal.budget import Budget
-from dashboard.temporal.client import Handle
-from dashboard.temporal.decode import check_id, gap
-from dashboard.temporal.query_shape import RELEASE_STATE, ask_release, ask_state
-from dashboard.temporal.told import Told, digest_of
+from dashboard.domain.source import CachedPart, Fingerprint
+from dashboard.temporal.budget import Deadline
+from dashboard.temporal.client import RunHandle
+from dashboard.temporal.decode import entity_id_flaw, gap_row
+from dashboard.temporal.query_shape import RELEASE_STATE_QUERY, query_release, query_state
+from dashboard.temporal.told import PartialResult, content_digest
 
 # Entities asked for at once. While a workflow moves on, Temporal holds one query for it at a time and refuses others,
 # and the SDK waits longer each time before it tries again: beside 5 signals a second, 94 answers took 1.2 s one by one
 # and more than 1.7 s two at a time.
-AT_ONCE = 1
+MAX_CONCURRENT_ENTITY_QUERIES = 1
 # Seconds kept back, so that a row that was still asked for when the time was up is one to come, and not a failed one.
-SETTLING = 0.1
+LEVEL_READ_RESERVE_SECONDS = 0.1
 
-LEVELS = (EntityType.WAVE, EntityType.CLUSTER, EntityType.BUNDLE, EntityType.APP)
-BELOW = dict(pairwise(LEVELS))
-ABOVE = {below: above for above, below in BELOW.items()}
+LEVELS_BELOW_RELEASE = (EntityType.WAVE, EntityType.CLUSTER, EntityType.BUNDLE, EntityType.APP)
+LEVEL_BELOW = dict(pairwise(LEVELS_BELOW_RELEASE))
+LEVEL_ABOVE = {below: above for above, below in LEVEL_BELOW.items()}
 
-NOT_OPENED = Problem(
+ROW_NOT_OPENED = Problem(
     ProblemCode.NOT_OPENED,
     "The release is too large for one answer: what is below this row is read when it is opened. "
     "A script asks for it with ?open= and this id, or at this entity's own address.",
 )
-LATE = Problem(ProblemCode.NOT_READ, "This row could not be loaded in time and will be retried.")
+ROW_NOT_READ_IN_TIME = Problem(ProblemCode.NOT_READ, "This row could not be loaded in time and will be retried.")
 
 
-async def ask_levels(
-    handle: Handle,
-    known: Mapping[str, Part],
+async def query_levels(
+    handle: RunHandle,
+    known: Mapping[str, CachedPart],
     kept: frozenset[str],
     opened: frozenset[str],
     fingerprint: Fingerprint,
-    budget: Budget,
-) -> Told | Problem:
+    budget: Deadline,
+) -> PartialResult | Problem:
     """Read the release's own state, its waves, and what is below those that are `opened`, as far as the time allows.
 
     An entity that was read when the history was as long as it is now is not asked for again. What had been opened
     before (`kept`) stays for as long as it costs nothing; past that, somebody has to want it.
     """
-    look = _Look(handle, known, fingerprint, budget)
+    look = _LevelReader(handle, known, fingerprint, budget)
     wanted = opened | kept if look.current(handle.id) else opened
     problem = await look.ask_release()
     if problem:
@@ -57,20 +57,22 @@ async def ask_levels(
     return look.told(opened, wanted)
 
 
-class _Look:
+class _LevelReader:
     """One look at a release; what it reads is in `_parts`, beside what was known before."""
 
-    def __init__(self, handle: Handle, known: Mapping[str, Part], fingerprint: Fingerprint, budget: Budget) -> None:
+    def __init__(
+        self, handle: RunHandle, known: Mapping[str, CachedPart], fingerprint: Fingerprint, budget: Deadline
+    ) -> None:
         self._handle = handle
         self._fingerprint = fingerprint
         self._budget = budget
-        self._gate = asyncio.Semaphore(AT_ONCE)
+        self._gate = asyncio.Semaphore(MAX_CONCURRENT_ENTITY_QUERIES)
         self._parts = dict(known)
         self._listed = {
             child: above
             for above, part in known.items()
             for child in part.row.child_ids
-            if part.row.type in BELOW and not check_id(child, BELOW[part.row.type])
+            if part.row.type in LEVEL_BELOW and not entity_id_flaw(child, LEVEL_BELOW[part.row.type])
         }
         self._asked: dict[str, asyncio.Future[None]] = {}
         self._problems: dict[str, Problem] = {}
@@ -87,7 +89,7 @@ class _Look:
         """Read what the release says of itself; a problem if it does not."""
         if self.current(self._handle.id):
             return None
-        answer = await ask_release(self._handle, RELEASE_STATE, self._budget)
+        answer = await query_release(self._handle, RELEASE_STATE_QUERY, self._budget)
         if isinstance(answer, Problem):
             return answer
         self._keep(self._handle.id, *answer)
@@ -96,9 +98,9 @@ class _Look:
     async def read(self, wanted: Collection[str]) -> None:
         """Read each level that is open from the top down; last, find the way to what was not met on it."""
         tops = [self._open_with_listed(entity_id) for entity_id in wanted]
-        strangers = [top for top in tops if _type_of(top) in ABOVE]
+        strangers = [top for top in tops if _type_of(top) in LEVEL_ABOVE]
         try:
-            async with self._budget.less(SETTLING).bounds():
+            async with self._budget.less(LEVEL_READ_RESERVE_SECONDS).bounds():
                 await self._descend()
                 await asyncio.gather(*(self._climb(entity_id) for entity_id in strangers))
                 if strangers:
@@ -112,10 +114,10 @@ class _Look:
 
     async def _climb(self, entity_id: str) -> None:
         """Open what an entity says itself to be part of, and so on up to its wave."""
-        while (entity_type := _type_of(entity_id)) and entity_type in ABOVE:
+        while (entity_type := _type_of(entity_id)) and entity_type in LEVEL_ABOVE:
             await self._ask(entity_id, entity_type)
             part = self._parts.get(entity_id)
-            if part is None or check_id(part.row.parent_id, ABOVE[entity_type]):
+            if part is None or entity_id_flaw(part.row.parent_id, LEVEL_ABOVE[entity_type]):
                 return
             entity_id = self._open_with_listed(part.row.parent_id)
 
@@ -129,8 +131,8 @@ class _Look:
 
     async def _descend(self) -> None:
         ids: Sequence[str] = self._parts[self._handle.id].row.child_ids
-        for entity_type in LEVELS:
-            proper = [entity_id for entity_id in dict.fromkeys(ids) if not check_id(entity_id, entity_type)]
+        for entity_type in LEVELS_BELOW_RELEASE:
+            proper = [entity_id for entity_id in dict.fromkeys(ids) if not entity_id_flaw(entity_id, entity_type)]
             # Those that were never read come first, then the one that has waited longest.
             proper.sort(key=lambda entity_id: part.read_at.timestamp() if (part := self._parts.get(entity_id)) else 0)
             await asyncio.gather(*(self._ask(entity_id, entity_type) for entity_id in proper))
@@ -151,34 +153,38 @@ class _Look:
 
     async def _fetch(self, entity_id: str, entity_type: EntityType) -> None:
         async with self._gate:
-            answer = await ask_state(self._handle, entity_id, entity_type, self._budget)
+            answer = await query_state(self._handle, entity_id, entity_type, self._budget)
         if isinstance(answer, Problem):
             self._problems[entity_id] = answer
             return
         row, digest = answer
         if row is None:
             text = f"The release reports that this {entity_type} does not exist."
-            row = gap(entity_id, entity_type, text, ProblemCode.MISSING)
+            row = gap_row(entity_id, entity_type, text, ProblemCode.MISSING)
         elif row.id != entity_id:
             other = f"The release returned {row.id} instead of this {entity_type}."
-            row = gap(entity_id, entity_type, row.problem.message if row.problem else other)
+            row = gap_row(entity_id, entity_type, row.problem.message if row.problem else other)
         self._keep(entity_id, row, digest)
 
     def _keep(self, entity_id: str, row: Entity, digest: str) -> None:
-        self._parts[entity_id] = Part(row, digest, self._fingerprint, datetime.now(UTC))
+        self._parts[entity_id] = CachedPart(row, digest, self._fingerprint, datetime.now(UTC))
 
-    def told(self, opened: frozenset[str], wanted: frozenset[str]) -> Told:
+    def told(self, opened: frozenset[str], wanted: frozenset[str]) -> PartialResult:
         """The tree as far as it was read; parts that are neither in it nor `opened` are forgotten."""
         root = self._parts[self._handle.id].row
         said = replace(root, children=self._rows(root.child_ids, EntityType.WAVE))
         there = {row.id for row in said.walk()}
         parts = {entity_id: part for entity_id, part in self._parts.items() if entity_id in there | opened}
         unplaced = {
-            entity_id: self._missing(entity_id, there) for entity_id in opened - there if _type_of(entity_id) in LEVELS
+            entity_id: self._missing(entity_id, there)
+            for entity_id in opened - there
+            if _type_of(entity_id) in LEVELS_BELOW_RELEASE
         }
         rows = [(row.id, parts[row.id].digest if row.id in parts else None, row.problem) for row in said.walk()]
         current = self._complete and not self._problems
-        return Told(said, parts, digest_of(rows), current, Levels(opened | (wanted & there), unplaced))
+        return PartialResult(
+            said, parts, content_digest(rows), current, LevelCoverage(opened | (wanted & there), unplaced)
+        )
 
     def _rows(self, ids: Sequence[str], entity_type: EntityType) -> tuple[Entity, ...]:
         rows = [self._tree(entity_id, entity_type) for entity_id in ids]
@@ -192,15 +198,17 @@ class _Look:
         if not row.child_ids:
             return row
         if not self._opens(row):
-            return replace(row, problem=row.problem or NOT_OPENED)
-        return replace(row, children=self._rows(row.child_ids, BELOW[entity_type]))
+            return replace(row, problem=row.problem or ROW_NOT_OPENED)
+        return replace(row, children=self._rows(row.child_ids, LEVEL_BELOW[entity_type]))
 
     def _row(self, entity_id: str, entity_type: EntityType) -> Entity:
-        wrong = check_id(entity_id, entity_type)
+        wrong = entity_id_flaw(entity_id, entity_type)
         if wrong:
-            return gap(entity_id, entity_type, wrong.message, wrong.code)
+            return gap_row(entity_id, entity_type, wrong.message, wrong.code)
         part, problem = self._parts.get(entity_id), self._problems.get(entity_id)
-        row = part.row if part else replace(gap(entity_id, entity_type, ""), problem=problem or LATE)
+        row = (
+            part.row if part else replace(gap_row(entity_id, entity_type, ""), problem=problem or ROW_NOT_READ_IN_TIME)
+        )
         if entity_id in self._met:
             text = f"Another row of this release has the same ID as this {entity_type}."
             return replace(row, child_ids=(), problem=Problem(ProblemCode.MALFORMED, text))
@@ -215,11 +223,11 @@ class _Look:
             return None  # The release tells which waves it has.
         part = self._parts.get(entity_id)
         if part is None or not self.current(entity_id):
-            return self._problems.get(entity_id, LATE)
+            return self._problems.get(entity_id, ROW_NOT_READ_IN_TIME)
         row = part.row
         if row.problem and row.problem.code is ProblemCode.MISSING:
             return None
-        parent_id = "" if check_id(row.parent_id, ABOVE[row.type]) else row.parent_id
+        parent_id = "" if entity_id_flaw(row.parent_id, LEVEL_ABOVE[row.type]) else row.parent_id
         above = self._above(parent_id, there) if parent_id else row.problem
         named = f"reports this {row.type} as part of {parent_id}, which is not below any of its waves"
         unnamed = f"does not report the parent of this {row.type}"
@@ -229,10 +237,10 @@ class _Look:
     def _above(self, parent_id: str, there: Collection[str]) -> Problem | None:
         if parent_id not in there:
             return self._missing(parent_id, there)
-        return self._problems.get(parent_id) or (None if self.current(parent_id) else LATE)
+        return self._problems.get(parent_id) or (None if self.current(parent_id) else ROW_NOT_READ_IN_TIME)
 
 
-def _as_of(part: Part) -> Problem:
+def _as_of(part: CachedPart) -> Problem:
     moment = part.read_at.strftime("%H:%M:%S UTC")
     text = f"This row is as of {moment}: the release has changed since, and the row has not been reloaded yet."
     return Problem(ProblemCode.NOT_READ, text)

@@ -8,7 +8,7 @@ from temporalio.api.sdk.v1 import WorkflowMetadata
 from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.temporal.decode import clean_text
 
-QUERY = "__temporal_workflow_metadata"
+METADATA_QUERY = "__temporal_workflow_metadata"
 
 
 def decode_queries(payload: Payload) -> frozenset[str] | Problem | None:

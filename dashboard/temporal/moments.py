@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from google.protobuf.timestamp_pb2 import Timestamp
 
 # A worker that polls takes a step up within milliseconds; a busy one may need seconds.
-TOO_LONG = timedelta(seconds=5)
+MAX_TASK_PICKUP_DELAY = timedelta(seconds=5)
 
 
-def decode_moment(stamp: Timestamp) -> datetime | None:
+def decode_timestamp(stamp: Timestamp) -> datetime | None:
     """A moment (UTC); None for none: the year 1 is how servers write that there is none.
 
     Raises ValueError or OverflowError for one that no clock shows.

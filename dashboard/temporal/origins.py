@@ -9,24 +9,24 @@ from cachetools import LRUCache
 from temporalio.api.enums.v1 import ContinueAsNewInitiator, EventType, WorkflowTaskFailedCause
 from temporalio.api.history.v1 import HistoryEvent, WorkflowExecutionStartedEventAttributes
 
-from dashboard.domain.children import scheduled_row
+from dashboard.domain.children import scheduled_release
 from dashboard.domain.entities import Execution, Initiator, Origin
-from dashboard.domain.source import Reading
-from dashboard.temporal.budget import Budget
-from dashboard.temporal.chain_start import FirstEvents, chain_start
-from dashboard.temporal.client import Client
+from dashboard.domain.source import ReleaseReading
+from dashboard.temporal.budget import Deadline
+from dashboard.temporal.chain_start import FirstEventReader, chain_start
+from dashboard.temporal.client import NamespaceClient
 from dashboard.temporal.decode import clean_text
-from dashboard.temporal.errors import ASKING_ERRORS
+from dashboard.temporal.errors import CALL_ERRORS
 from dashboard.temporal.failures import read_failure
-from dashboard.temporal.run_links import RunLinks
-from dashboard.temporal.salvage import attempt, undecodable
+from dashboard.temporal.run_links import RunLinkReader
+from dashboard.temporal.salvage import decode_or_replace, undecodable_problem
 
-KEEP = 20_000
+MAX_KNOWN_ORIGINS = 20_000
 # How many beginnings are read in one look at most, and how many at once.
-MOST_READ = 40
-AT_ONCE = 8
+MAX_ORIGINS_PER_READ = 40
+MAX_CONCURRENT_ORIGIN_READS = 8
 # How many pages of a reset run's history are read for what it kept.
-MOST_PAGES = 5
+MAX_RESET_HISTORY_PAGES = 5
 
 _INITIATORS = {
     ContinueAsNewInitiator.CONTINUE_AS_NEW_INITIATOR_UNSPECIFIED: Initiator.START,
@@ -36,16 +36,16 @@ _INITIATORS = {
 }
 
 
-class Origins:
+class OriginReader:
     """Reads how runs began, of those alone for which something came before them or is to be waited for."""
 
-    def __init__(self, links: RunLinks | None = None) -> None:
-        self._links = links or RunLinks()
-        self._known: LRUCache[str, Origin] = LRUCache(KEEP)
+    def __init__(self, links: RunLinkReader | None = None) -> None:
+        self._links = links or RunLinkReader()
+        self._known: LRUCache[str, Origin] = LRUCache(MAX_KNOWN_ORIGINS)
         # By run id and length of the history, as more may have happened since.
-        self._waiting: LRUCache[tuple[str, int | None], bool] = LRUCache(KEEP)
+        self._waiting: LRUCache[tuple[str, int | None], bool] = LRUCache(MAX_KNOWN_ORIGINS)
 
-    async def told(self, client: Client, run: Execution, budget: Budget) -> Execution:
+    async def told(self, client: NamespaceClient, run: Execution, budget: Deadline) -> Execution:
         """The run with its origin, where it has one; one more call at its first look, and only then.
 
         A run as a list has it is described for that, once. One that was described and has begun before its time began
@@ -63,11 +63,11 @@ class Origins:
         origin = await self._of(client, run, budget)
         return _with_origin(run, origin) if origin else replace(run, began_unread=True)
 
-    async def of(self, client: Client, runs: Iterable[Execution], budget: Budget) -> dict[str, Origin]:
+    async def of(self, client: NamespaceClient, runs: Iterable[Execution], budget: Deadline) -> dict[str, Origin]:
         """The origins of these runs by run id, as far as they can be read in one look."""
         runs = list(runs)
-        unread = [run for run in runs if run.run_id not in self._known][:MOST_READ]
-        gate = asyncio.Semaphore(AT_ONCE)
+        unread = [run for run in runs if run.run_id not in self._known][:MAX_ORIGINS_PER_READ]
+        gate = asyncio.Semaphore(MAX_CONCURRENT_ORIGIN_READS)
 
         async def read(run: Execution) -> None:
             async with gate:
@@ -76,28 +76,28 @@ class Origins:
         await asyncio.gather(*map(read, unread))
         return {run.run_id: self._known[run.run_id] for run in runs if run.run_id in self._known}
 
-    async def _of(self, client: Client, run: Execution, budget: Budget) -> Origin | None:
+    async def _of(self, client: NamespaceClient, run: Execution, budget: Deadline) -> Origin | None:
         if run.run_id in self._known:
             return self._known[run.run_id]
         try:
             async with budget.bounds():
                 origin = await self._read(client, run, budget)
-        except ASKING_ERRORS:
+        except CALL_ERRORS:
             return None  # It adds to what describe said; the statuses of the runs before it say most of it.
         except Exception as exc:  # noqa: BLE001 - logged with its stack; no other run has to do with it
-            undecodable("How this execution began", exc)
+            undecodable_problem("How this execution began", exc)
             return None
         if origin:
             self._known[run.run_id] = origin
         return origin
 
-    async def _read(self, client: Client, run: Execution, budget: Budget) -> Origin | None:
-        events = FirstEvents(client, run.workflow_id, budget)
+    async def _read(self, client: NamespaceClient, run: Execution, budget: Deadline) -> Origin | None:
+        events = FirstEventReader(client, run.workflow_id, budget)
         event = await events.of(run.run_id)
         if event is None:
             return None
         began = event.workflow_execution_started_event_attributes
-        origin = attempt("How this execution began", lambda: decode_origin(began), lambda _: None)
+        origin = decode_or_replace("How this execution began", lambda: decode_origin(began), lambda _: None)
         if origin is None:
             return None
         origin = replace(origin, began_at=await chain_start(events, event, self._began_at))
@@ -105,13 +105,13 @@ class Origins:
             return origin
         # A reset run has the first event of the run that it was reset from, and its own number nowhere in it.
         handle = client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
-        return _with_reset(origin, [event async for event in handle.history(budget, pages=MOST_PAGES)])
+        return _with_reset(origin, [event async for event in handle.history(budget, pages=MAX_RESET_HISTORY_PAGES)])
 
     def _began_at(self, run_id: str) -> datetime | None:
         known = self._known.get(run_id)
         return known.began_at if known else None
 
-    async def _waits(self, client: Client, run: Execution, budget: Budget) -> bool:
+    async def _waits(self, client: NamespaceClient, run: Execution, budget: Deadline) -> bool:
         """Whether a run that was described really waits for its time; a server may begin one before that.
 
         A signal that has come meanwhile waits with it.
@@ -124,17 +124,17 @@ class Origins:
             try:
                 async with budget.bounds():
                     events = [event async for event in handle.history(budget, pages=1)]
-            except ASKING_ERRORS:
+            except CALL_ERRORS:
                 return True
             self._waiting[key] = not any(map(_is_first_task, events))
         return self._waiting[key]
 
 
-def waiting(run: Execution) -> Reading | None:
+def scheduled_reading(run: Execution) -> ReleaseReading | None:
     """A release that waits for its time: there is nobody to ask. None for any other."""
     if run.scheduled_for(datetime.now(UTC)) is None:
         return None
-    return Reading(run, said=scheduled_row(run), digest="scheduled", scheduled=True)
+    return ReleaseReading(run, said=scheduled_release(run), digest="scheduled", scheduled=True)
 
 
 def has_origin(run: Execution) -> bool:

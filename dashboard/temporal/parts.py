@@ -8,55 +8,57 @@ from datetime import UTC, datetime
 from dashboard.domain.entities import Entity
 from dashboard.domain.ids import EntityType
 from dashboard.domain.problems import Problem, ProblemCode
-from dashboard.domain.source import Fingerprint, Part, Reading
-from dashboard.temporal.budget import Budget
-from dashboard.temporal.client import Handle
-from dashboard.temporal.decode import gap
-from dashboard.temporal.levels import ask_levels
-from dashboard.temporal.query_shape import RELEASE_STATE, ask_release, ask_wave
-from dashboard.temporal.told import Told, digest_of
+from dashboard.domain.source import CachedPart, Fingerprint, ReleaseReading
+from dashboard.temporal.budget import Deadline
+from dashboard.temporal.client import RunHandle
+from dashboard.temporal.decode import gap_row
+from dashboard.temporal.levels import query_levels
+from dashboard.temporal.query_shape import RELEASE_STATE_QUERY, query_release, query_wave
+from dashboard.temporal.told import PartialResult, content_digest
 
 # Waves asked for at once: one worker answers them one after the other anyway.
-AT_ONCE = 4
+MAX_CONCURRENT_WAVE_QUERIES = 4
 
-TOO_LARGE = (
+RELEASE_TOO_LARGE = (
     "The release exceeds Temporal's limit of 2 MB for one response, "
-    f"and it does not support {RELEASE_STATE}, so it cannot be loaded in parts either."
+    f"and it does not support {RELEASE_STATE_QUERY}, so it cannot be loaded in parts either."
 )
-NOT_READ = "This wave has not been loaded yet: the release is too large for one response and is loaded wave by wave."
+WAVE_NOT_READ = (
+    "This wave has not been loaded yet: the release is too large for one response and is loaded wave by wave."
+)
 
-Answer = tuple[Entity, str] | Problem
+WaveQueryResult = tuple[Entity, str] | Problem
 
 
-async def ask_in_parts(
-    handle: Handle,
-    known: Reading | None,
+async def query_in_parts(
+    handle: RunHandle,
+    known: ReleaseReading | None,
     opened: frozenset[str],
     fingerprint: Fingerprint,
-    budget: Budget,
-    patience: Budget,
-) -> Told | Problem:
+    budget: Deadline,
+    patience: Deadline,
+) -> PartialResult | Problem:
     """Read a release in the parts in which it was read before; a first look finds out which it tells."""
     if known and known.levels:
-        return await ask_levels(handle, known.parts, known.levels.opened, opened, fingerprint, budget)
+        return await query_levels(handle, known.parts, known.levels.opened, opened, fingerprint, budget)
     told = await _ask_waves(handle, known.parts if known else {}, fingerprint, budget, patience)
-    if isinstance(told, Part):
-        return await ask_levels(handle, {handle.id: told}, frozenset(), opened, fingerprint, budget)
+    if isinstance(told, CachedPart):
+        return await query_levels(handle, {handle.id: told}, frozenset(), opened, fingerprint, budget)
     return told
 
 
 async def _ask_waves(
-    handle: Handle, known: Mapping[str, Part], fingerprint: Fingerprint, budget: Budget, patience: Budget
-) -> Told | Part | Problem:
+    handle: RunHandle, known: Mapping[str, CachedPart], fingerprint: Fingerprint, budget: Deadline, patience: Deadline
+) -> PartialResult | CachedPart | Problem:
     """Read the release's own state, then its waves until `patience` ends; what was read before stays.
 
     A wave that was read when the history was as long as it is now is not asked for again. If waves cannot be asked for
     whole, the release's own state is all that is told.
     """
-    release = await ask_release(handle, RELEASE_STATE, budget)
+    release = await query_release(handle, RELEASE_STATE_QUERY, budget)
     if isinstance(release, Problem):
         mute = release.code is ProblemCode.QUERY_UNKNOWN
-        return Problem(ProblemCode.TOO_LARGE, TOO_LARGE, release.detail) if mute else release
+        return Problem(ProblemCode.TOO_LARGE, RELEASE_TOO_LARGE, release.detail) if mute else release
     entity, digest = release
     parts = {wave_id: known[wave_id] for wave_id in entity.child_ids if wave_id in known}
     wanted = [wave_id for wave_id in entity.child_ids if not _current(parts.get(wave_id), fingerprint)]
@@ -67,25 +69,27 @@ async def _ask_waves(
         if isinstance(answer, Problem):
             problems[wave_id] = answer
         else:
-            parts[wave_id] = Part(*answer, fingerprint, datetime.now(UTC))
+            parts[wave_id] = CachedPart(*answer, fingerprint, datetime.now(UTC))
     if _unknown(problems.values()):
-        return Part(entity, digest, fingerprint, datetime.now(UTC))
+        return CachedPart(entity, digest, fingerprint, datetime.now(UTC))
     return _told(entity, digest, parts, problems, fingerprint)
 
 
-def _current(part: Part | None, fingerprint: Fingerprint) -> bool:
+def _current(part: CachedPart | None, fingerprint: Fingerprint) -> bool:
     return part is not None and part.fingerprint == fingerprint
 
 
-async def _waves(handle: Handle, wanted: Sequence[str], budget: Budget, patience: Budget) -> dict[str, Answer]:
+async def _waves(
+    handle: RunHandle, wanted: Sequence[str], budget: Deadline, patience: Deadline
+) -> dict[str, WaveQueryResult]:
     """What the waves answered in time."""
-    answers: dict[str, Answer] = {}
-    gate = asyncio.Semaphore(AT_ONCE)
+    answers: dict[str, WaveQueryResult] = {}
+    gate = asyncio.Semaphore(MAX_CONCURRENT_WAVE_QUERIES)
 
     async def ask(wave_id: str) -> None:
         async with gate:
             if not _unknown(answers.values()):
-                answers[wave_id] = await ask_wave(handle, wave_id, budget)
+                answers[wave_id] = await query_wave(handle, wave_id, budget)
 
     tasks = [asyncio.ensure_future(ask(wave_id)) for wave_id in wanted]
     try:
@@ -99,7 +103,7 @@ async def _waves(handle: Handle, wanted: Sequence[str], budget: Budget, patience
     return answers
 
 
-def _unknown(answers: Iterable[Answer]) -> bool:
+def _unknown(answers: Iterable[WaveQueryResult]) -> bool:
     """Whether the release has no query for a wave, so that asking for another is of no use."""
     return any(isinstance(answer, Problem) and answer.code is ProblemCode.QUERY_UNKNOWN for answer in answers)
 
@@ -107,22 +111,22 @@ def _unknown(answers: Iterable[Answer]) -> bool:
 def _told(
     entity: Entity,
     digest: str,
-    parts: Mapping[str, Part],
+    parts: Mapping[str, CachedPart],
     problems: Mapping[str, Problem],
     fingerprint: Fingerprint,
-) -> Told:
+) -> PartialResult:
     waves = tuple(
         _wave(wave_id, parts.get(wave_id), problems.get(wave_id), fingerprint) for wave_id in entity.child_ids
     )
     told = [(wave.id, _part_digest(parts.get(wave.id)), wave.problem) for wave in waves]
     current = all(_current(parts.get(wave_id), fingerprint) for wave_id in entity.child_ids)
-    return Told(replace(entity, children=waves), parts, digest_of(digest, told), current)
+    return PartialResult(replace(entity, children=waves), parts, content_digest(digest, told), current)
 
 
-def _wave(wave_id: str, part: Part | None, problem: Problem | None, fingerprint: Fingerprint) -> Entity:
+def _wave(wave_id: str, part: CachedPart | None, problem: Problem | None, fingerprint: Fingerprint) -> Entity:
     if part is None:
-        problem = problem or Problem(ProblemCode.NOT_READ, NOT_READ)
-        return gap(wave_id, EntityType.WAVE, problem.message, problem.code)
+        problem = problem or Problem(ProblemCode.NOT_READ, WAVE_NOT_READ)
+        return gap_row(wave_id, EntityType.WAVE, problem.message, problem.code)
     if part.fingerprint != fingerprint and problem is None:
         moment = part.read_at.strftime("%H:%M:%S UTC")
         text = f"This wave is as of {moment}: the release has changed since, and the wave has not been reloaded yet."
@@ -130,5 +134,5 @@ def _wave(wave_id: str, part: Part | None, problem: Problem | None, fingerprint:
     return replace(part.row, problem=problem or part.row.problem)
 
 
-def _part_digest(part: Part | None) -> str:
+def _part_digest(part: CachedPart | None) -> str:
     return part.digest if part else "-"

@@ -10,8 +10,8 @@ from dashboard.domain.entities import Attempt, AttemptKind, Failure
 from dashboard.domain.problems import Problem
 from dashboard.temporal.decode import clean_text
 from dashboard.temporal.failures import read_failure
-from dashboard.temporal.moments import decode_moment
-from dashboard.temporal.salvage import each
+from dashboard.temporal.moments import decode_timestamp
+from dashboard.temporal.salvage import decode_each
 
 _STATE = PendingNexusOperationState
 
@@ -21,7 +21,9 @@ def read_operations(raw: DescribeWorkflowExecutionResponse, *, over: bool) -> di
     pending = raw.pending_nexus_operations
     if not pending:
         return {}
-    found = each("This Nexus operation", pending, lambda operation: decode_operation(operation, over=over), _bare)
+    found = decode_each(
+        "This Nexus operation", pending, lambda operation: decode_operation(operation, over=over), _bare
+    )
     return {attempt.activity_id: attempt for attempt in found}
 
 
@@ -42,7 +44,7 @@ def decode_operation(operation: PendingNexusOperationInfo, *, over: bool) -> Att
         number=operation.attempt + 1 if failed else max(operation.attempt, 1),
         maximum=None,
         last_failure=_operation_failure(operation),
-        next_at=None if over else decode_moment(operation.next_attempt_schedule_time),
+        next_at=None if over else decode_timestamp(operation.next_attempt_schedule_time),
         worker=None,
         activity_type=clean_text(f"Nexus operation {name} at {operation.endpoint}"),
         over=over,
@@ -58,23 +60,23 @@ def _operation_failure(operation: PendingNexusOperationInfo) -> Failure | None:
     return Failure("Blocked", clean_text(operation.blocked_reason) or "The operation is blocked.", causes)
 
 
-def task_since(task: PendingWorkflowTaskInfo) -> datetime | None:
+def task_held_since(task: PendingWorkflowTaskInfo) -> datetime | None:
     """Return since when a worker holds a workflow's task, unless that was tried before."""
     if task.state != PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_STARTED or task.attempt > 1:
         return None
     # A local activity that takes long completes its task and begins another: the original time is that of the first.
-    return decode_moment(task.original_scheduled_time) or decode_moment(task.started_time)
+    return decode_timestamp(task.original_scheduled_time) or decode_timestamp(task.started_time)
 
 
-def version_of(info: WorkflowExecutionInfo) -> str:
+def worker_version_of(info: WorkflowExecutionInfo) -> str:
     """Return the worker version to which a workflow is bound, as deployment:build, or its build id; empty if none."""
     versioning = info.versioning_info
     for version in (versioning.versioning_override.pinned.version, versioning.deployment_version):
         if version.build_id:
-            return clean_text(named_version(version.deployment_name, version.build_id))
+            return clean_text(worker_version_text(version.deployment_name, version.build_id))
     return clean_text(info.assigned_build_id)
 
 
-def named_version(deployment: str, build_id: str) -> str:
+def worker_version_text(deployment: str, build_id: str) -> str:
     """Return a worker version as text: its deployment and its build, as far as it has them."""
     return f"{deployment}:{build_id}" if deployment else build_id

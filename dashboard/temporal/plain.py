@@ -13,7 +13,7 @@ from msgspec import Meta, MsgspecError, Raw, Struct
 from msgspec.json import Decoder
 
 from dashboard.domain.entities import NO_DETAILS, Entity
-from dashboard.domain.ids import MAX_IDENTIFIER, EntityType, release_name
+from dashboard.domain.ids import MAX_IDENTIFIER_LENGTH, EntityType, release_name
 from dashboard.domain.phases import Phase, phase_of
 from dashboard.temporal.times import is_unset
 
@@ -63,14 +63,14 @@ class _Release(_Row, forbid_unknown_fields=True, gc=False):
 
 _RELEASES, _WAVES = Decoder(_Release), Decoder(_Wave)
 # In a text that is known to be ASCII without control characters.
-_ID = {kind: re.compile(rf"{kind}:[!-~]{{1,{MAX_IDENTIFIER}}}").fullmatch for kind in EntityType}
+_ID = {kind: re.compile(rf"{kind}:[!-~]{{1,{MAX_IDENTIFIER_LENGTH}}}").fullmatch for kind in EntityType}
 
 
 class _OddError(ValueError):
     """The answer is not of the plain form."""
 
 
-def plain_release(encoding: str, content: bytes, release_id: str) -> Entity | None:
+def fast_decode_release(encoding: str, content: bytes, release_id: str) -> Entity | None:
     """The release with everything below it, as `decode_release` would give it."""
     if not _is_plain(encoding, content):
         return None
@@ -80,7 +80,7 @@ def plain_release(encoding: str, content: bytes, release_id: str) -> Entity | No
         return None
 
 
-def plain_wave(encoding: str, content: bytes) -> Entity | None:
+def fast_decode_wave(encoding: str, content: bytes) -> Entity | None:
     """One wave with everything below it, as `decode_wave` would give it."""
     if not _is_plain(encoding, content):
         return None

@@ -11,16 +11,16 @@ from temporalio.service import RPCError, RPCStatusCode
 from dashboard.temporal.backoff import Backoff
 
 # Seconds that a task queue is left alone at first and at last. A worker that comes back is to be noticed soon.
-FIRST, LONGEST = 0.5, 4.0
+INITIAL_QUERY_PAUSE_SECONDS, MAX_QUERY_PAUSE_SECONDS = 0.5, 4.0
 # Workflows of which the task queue is remembered. A long list is one of child workflows, which are asked less often.
-KEEP = 10_000
-SHORT_LIST = 200
+MAX_KNOWN_WORKFLOWS = 10_000
+MAX_SHORT_LIST_RUNS = 200
 
-Workflow = tuple[str, str]
+WorkflowKey = tuple[str, str]
 """A namespace and a workflow id."""
 
 
-class QueryBreakers:
+class QueryCircuitBreakers:
     """Breakers for queries, one for each task queue, and one for each query that a workflow did not answer in time, but
     for those without a name.
 
@@ -28,16 +28,16 @@ class QueryBreakers:
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._queues: LRUCache[Workflow, str] = LRUCache(KEEP)
-        self._reasons: LRUCache[object, RPCError] = LRUCache(KEEP)
-        self._slow: LRUCache[tuple[str, str], str] = LRUCache(KEEP)
-        self._backoff = Backoff(first=FIRST, longest=LONGEST, clock=clock)
+        self._queues: LRUCache[WorkflowKey, str] = LRUCache(MAX_KNOWN_WORKFLOWS)
+        self._reasons: LRUCache[object, RPCError] = LRUCache(MAX_KNOWN_WORKFLOWS)
+        self._slow: LRUCache[tuple[str, str], str] = LRUCache(MAX_KNOWN_WORKFLOWS)
+        self._backoff = Backoff(first=INITIAL_QUERY_PAUSE_SECONDS, longest=MAX_QUERY_PAUSE_SECONDS, clock=clock)
 
     def learn(self, namespace: str, answer: Message) -> None:
         """Remember on which task queues workflows are, from what Temporal told of them."""
         if isinstance(answer, DescribeWorkflowExecutionResponse):
             infos = [answer.workflow_execution_info]
-        elif isinstance(answer, ListWorkflowExecutionsResponse) and len(answer.executions) <= SHORT_LIST:
+        elif isinstance(answer, ListWorkflowExecutionsResponse) and len(answer.executions) <= MAX_SHORT_LIST_RUNS:
             infos = list(answer.executions)
         else:
             return

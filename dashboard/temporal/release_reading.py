@@ -3,18 +3,18 @@
 from dataclasses import replace
 
 from dashboard.domain.entities import Execution
-from dashboard.domain.execution_problem import problem_of
+from dashboard.domain.execution_problem import execution_problem_of
 from dashboard.domain.problems import Problem, ProblemCode
-from dashboard.domain.source import Fingerprint, Reading
-from dashboard.temporal.reading import Told
+from dashboard.domain.source import Fingerprint, ReleaseReading
+from dashboard.temporal.reading import WorkflowReport
 
 
-def as_ended(execution: Execution, known: Execution) -> Execution:
+def with_run_ending(execution: Execution, known: Execution) -> Execution:
     """A run that has not moved, with how it ended as far as that is known."""
     return replace(execution, closing=known.closing, next_run_id=known.next_run_id)
 
 
-def is_too_large(answer: Told | Problem) -> bool:
+def is_too_large(answer: WorkflowReport | Problem) -> bool:
     """Tell whether a release is not read because one answer cannot carry it."""
     return isinstance(answer, Problem) and answer.code is ProblemCode.TOO_LARGE
 
@@ -24,13 +24,17 @@ def fingerprint_of(execution: Execution) -> Fingerprint:
     return Fingerprint(execution.run_id, execution.status, execution.history_length)
 
 
-def reading_of(execution: Execution, told: Told | Problem, fingerprint: Fingerprint | None) -> Reading:
+def build_reading(
+    execution: Execution, told: WorkflowReport | Problem, fingerprint: Fingerprint | None
+) -> ReleaseReading:
     """Join a run with what was told of it, or with why nothing was."""
     if isinstance(told, Problem):
-        return Reading(execution, problem=problem_of(execution) if told.code is ProblemCode.PAUSED else told)
+        return ReleaseReading(
+            execution, problem=execution_problem_of(execution) if told.code is ProblemCode.PAUSED else told
+        )
     # What moves without the release's own history has no fingerprint: it is read again each time.
     fingerprint = None if told.moves else fingerprint
-    return Reading(
+    return ReleaseReading(
         execution,
         said=told.said,
         digest=told.digest,

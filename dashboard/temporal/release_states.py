@@ -3,56 +3,63 @@
 import asyncio
 from dataclasses import replace
 
-from dashboard.domain.entities import Entity, Execution, Status, brief_entity
+from dashboard.domain.entities import Entity, Execution, Status, truncate_entity
 from dashboard.domain.entity_map import EntityMap
-from dashboard.domain.execution_problem import problem_of
+from dashboard.domain.execution_problem import execution_problem_of
 from dashboard.domain.problems import Problem
-from dashboard.domain.source import Reading
-from dashboard.temporal.budget import Budget
-from dashboard.temporal.busy import reason_of
-from dashboard.temporal.client import Client, Handle
-from dashboard.temporal.history import Endings
-from dashboard.temporal.origins import Origins, waiting
-from dashboard.temporal.query_shape import RELEASE_STATE, ask_release
-from dashboard.temporal.reading import Told, alone, described, is_wordless
-from dashboard.temporal.release_reading import reading_of
-from dashboard.temporal.salvage import undecodable
+from dashboard.domain.source import ReleaseReading
+from dashboard.temporal.budget import Deadline
+from dashboard.temporal.busy import unanswered_reason
+from dashboard.temporal.client import NamespaceClient, RunHandle
+from dashboard.temporal.history import RunEndingReader
+from dashboard.temporal.origins import OriginReader, scheduled_reading
+from dashboard.temporal.query_shape import RELEASE_STATE_QUERY, query_release
+from dashboard.temporal.reading import (
+    WorkflowReport,
+    describe_listed_run,
+    has_no_query_handlers,
+    report_without_queries,
+)
+from dashboard.temporal.release_reading import build_reading
+from dashboard.temporal.salvage import undecodable_problem
 
 # How long one more call may take after the time for queries is up, in seconds: less than what is kept back.
-LAST_CALL = 0.1
+FINAL_CALL_TIMEOUT_SECONDS = 0.1
 
 
-class ReleaseStates:
+class ReleaseStateReader:
     """Asks releases how they stand. What never changes of a run is remembered with the others of its namespace."""
 
-    def __init__(self, entity_map: EntityMap, endings: Endings, origins: Origins) -> None:
+    def __init__(self, entity_map: EntityMap, endings: RunEndingReader, origins: OriginReader) -> None:
         self._map = entity_map
         self._endings = endings
         self._origins = origins
 
-    async def read(self, client: Client, run: Execution, known: Reading | None, budget: Budget) -> Reading:
+    async def read(
+        self, client: NamespaceClient, run: Execution, known: ReleaseReading | None, budget: Deadline
+    ) -> ReleaseReading:
         """Read how one row of a list stands. Whatever goes wrong with it is a gap of its own."""
         if known is not None:
             return known
         try:
             return await self._asked(client, run, budget)
         except Exception as exc:  # noqa: BLE001 - logged with its stack; the other rows have nothing to do with it
-            return Reading(run, problem=undecodable("This release", exc))
+            return ReleaseReading(run, problem=undecodable_problem("This release", exc))
 
-    async def _asked(self, client: Client, run: Execution, budget: Budget) -> Reading:
+    async def _asked(self, client: NamespaceClient, run: Execution, budget: Deadline) -> ReleaseReading:
         handle = client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
         if run.status is Status.PAUSED:
             # No query is passed on to it; by whom it was paused, a list does not tell.
-            run = await self._origins.told(client, await described(handle, run, budget), budget)
-            return Reading(run, problem=problem_of(run))
-        if waiting(run):
-            seen = await self._origins.told(client, await described(handle, run, budget), budget)
-            if scheduled := waiting(seen):
+            run = await self._origins.told(client, await describe_listed_run(handle, run, budget), budget)
+            return ReleaseReading(run, problem=execution_problem_of(run))
+        if scheduled_reading(run):
+            seen = await self._origins.told(client, await describe_listed_run(handle, run, budget), budget)
+            if scheduled := scheduled_reading(seen):
                 return scheduled
         telling = asyncio.ensure_future(self._origins.told(client, run, budget))
         ending = asyncio.ensure_future(self._endings.brief(handle, run, budget))
         try:
-            answer = await ask_release(handle, RELEASE_STATE, budget, run.task_queue)
+            answer = await query_release(handle, RELEASE_STATE_QUERY, budget, run.task_queue)
             reading = await self._said(handle, await telling, answer, budget)
             ended = await ending
             return replace(reading, execution=replace(reading.execution, closing=ended.closing if ended else None))
@@ -61,13 +68,15 @@ class ReleaseStates:
             ending.cancel()
 
     async def _said(
-        self, handle: Handle, run: Execution, answer: tuple[Entity, str] | Problem, budget: Budget
-    ) -> Reading:
+        self, handle: RunHandle, run: Execution, answer: tuple[Entity, str] | Problem, budget: Deadline
+    ) -> ReleaseReading:
         if not isinstance(answer, Problem):
             said, digest = answer
-            return reading_of(run, Told(brief_entity(self._map.reword(said)), digest), None)
-        wordless = await is_wordless(handle, answer, budget)
-        if wordless:
-            return reading_of(run, alone(run, wordless), None)
+            return build_reading(run, WorkflowReport(truncate_entity(self._map.reword(said)), digest), None)
+        no_query_handlers = await has_no_query_handlers(handle, answer, budget)
+        if no_query_handlers:
+            return build_reading(run, report_without_queries(run, no_query_handlers), None)
         # The query may have taken all the time that there was for it.
-        return reading_of(run, await reason_of(handle, run, answer, Budget.of(LAST_CALL)), None)
+        return build_reading(
+            run, await unanswered_reason(handle, run, answer, Deadline.of(FINAL_CALL_TIMEOUT_SECONDS)), None
+        )

@@ -9,15 +9,15 @@ from cachetools import LRUCache
 from temporalio.service import RPCError
 
 from dashboard.domain.entities import Execution
-from dashboard.temporal.budget import Budget
-from dashboard.temporal.client import Client
-from dashboard.temporal.errors import ASKING_ERRORS, is_not_found
+from dashboard.temporal.budget import Deadline
+from dashboard.temporal.client import NamespaceClient
+from dashboard.temporal.errors import CALL_ERRORS, is_not_found
 from dashboard.temporal.executions import read_description
-from dashboard.temporal.left_out import Span
+from dashboard.temporal.left_out import RunSpan
 
-KEEP = 20_000
+MAX_KNOWN_RUN_LINKS = 20_000
 # Seconds after which it is asked again whether a run that has ended was reset.
-RENEWED = 60.0
+RESET_CHECK_INTERVAL_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class RunLink:
     read_at: float
 
 
-class RunLinks:
+class RunLinkReader:
     """Describes listed runs, each once: with what a run began never changes. One for each namespace.
 
     All runs with one first run are one release, of which the newest stands for the others: it was continued, tried
@@ -42,28 +42,28 @@ class RunLinks:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._known: LRUCache[str, RunLink] = LRUCache(KEEP)
+        self._known: LRUCache[str, RunLink] = LRUCache(MAX_KNOWN_RUN_LINKS)
         # By workflow id and first run.
-        self._newest: LRUCache[tuple[str, str], datetime] = LRUCache(KEEP)
-        self._began: LRUCache[tuple[str, str], datetime | None] = LRUCache(KEEP)
+        self._newest: LRUCache[tuple[str, str], datetime] = LRUCache(MAX_KNOWN_RUN_LINKS)
+        self._began: LRUCache[tuple[str, str], datetime | None] = LRUCache(MAX_KNOWN_RUN_LINKS)
 
-    async def of(self, client: Client, run: Execution, budget: Budget) -> RunLink | None:
+    async def of(self, client: NamespaceClient, run: Execution, budget: Deadline) -> RunLink | None:
         """Return how a run hangs together with others; None where that cannot be read now."""
         return self._known.get(run.run_id) or await self.read(client, run, budget)
 
-    async def read(self, client: Client, run: Execution, budget: Budget) -> RunLink | None:
+    async def read(self, client: NamespaceClient, run: Execution, budget: Deadline) -> RunLink | None:
         """Return it as it is now; None where that cannot be read."""
         try:
             async with budget.bounds():
                 link = await self._described(client, run.workflow_id, run.run_id, budget)
                 if run.status.closed and link.first_run_id != run.run_id and not link.reset_run_id:
                     await self._look_around(client, run, link, budget)
-        except ASKING_ERRORS:
+        except CALL_ERRORS:
             return None
         self._known[run.run_id] = link
         return link
 
-    async def span(self, client: Client, run: Execution, budget: Budget) -> Span | None:
+    async def span(self, client: NamespaceClient, run: Execution, budget: Deadline) -> RunSpan | None:
         """The runs of its chain up to one; None where that cannot be read, or where it was reset from another.
 
         What was reset after its end had others begin in between.
@@ -75,9 +75,9 @@ class RunLinks:
                 key = run.workflow_id, link.first_run_id
                 if key not in self._began:
                     self._began[key] = await self._start_of(client, *key, budget)
-        except ASKING_ERRORS:
+        except CALL_ERRORS:
             return None
-        return None if link.original_started_at else Span(*key, self._began[key], run.started_at)
+        return None if link.original_started_at else RunSpan(*key, self._began[key], run.started_at)
 
     def age(self, run: Execution) -> float:
         """Return the seconds since it was read whether a run that has ended was reset; infinity where it was not."""
@@ -97,7 +97,7 @@ class RunLinks:
         newest = self._newest.get((run.workflow_id, link.first_run_id), run.started_at)
         return bool(link.reset_run_id) or newest > run.started_at
 
-    async def _look_around(self, client: Client, run: Execution, link: RunLink, budget: Budget) -> None:
+    async def _look_around(self, client: NamespaceClient, run: Execution, link: RunLink, budget: Deadline) -> None:
         """Look at the newest run of the id; where that is another release, at the last reset of the chain's first."""
         newest = await self._described(client, run.workflow_id, "", budget)
         if newest.first_run_id == link.first_run_id:
@@ -106,7 +106,9 @@ class RunLinks:
         if first.reset_run_id not in {"", run.run_id}:
             await self._described(client, run.workflow_id, first.reset_run_id, budget)
 
-    async def _start_of(self, client: Client, workflow_id: str, run_id: str, budget: Budget) -> datetime | None:
+    async def _start_of(
+        self, client: NamespaceClient, workflow_id: str, run_id: str, budget: Deadline
+    ) -> datetime | None:
         """When a run started; None where it was deleted."""
         try:
             raw = await client.get_workflow_handle(workflow_id, run_id=run_id).describe(budget)
@@ -116,7 +118,7 @@ class RunLinks:
             raise
         return read_description(raw).started_at
 
-    async def _described(self, client: Client, workflow_id: str, run_id: str, budget: Budget) -> RunLink:
+    async def _described(self, client: NamespaceClient, workflow_id: str, run_id: str, budget: Deadline) -> RunLink:
         raw = await client.get_workflow_handle(workflow_id, run_id=run_id).describe(budget)
         run = read_description(raw)
         first_run_id = run.first_run_id or run.run_id

@@ -3,23 +3,23 @@
 from datetime import UTC, datetime
 
 from dashboard.domain.entities import Runs
-from dashboard.domain.runs import MAX_RUNS
-from dashboard.temporal.budget import Budget
-from dashboard.temporal.client import Client
-from dashboard.temporal.errors import ASKING_ERRORS
+from dashboard.domain.runs import MAX_LISTED_RUNS
+from dashboard.temporal.budget import Deadline
+from dashboard.temporal.client import NamespaceClient
+from dashboard.temporal.errors import CALL_ERRORS
 from dashboard.temporal.executions import read_executions
-from dashboard.temporal.visibility import literal, sayable
+from dashboard.temporal.visibility import representable_prefix, string_literal
 
 
-async def list_runs(client: Client, workflow_id: str, budget: Budget) -> Runs:
+async def list_runs(client: NamespaceClient, workflow_id: str, budget: Deadline) -> Runs:
     """One visibility call; its failure is no reason to show nothing else, and is told by `listed_at`."""
-    if sayable(workflow_id) != workflow_id:
+    if representable_prefix(workflow_id) != workflow_id:
         return Runs()
-    query = f"WorkflowId = {literal(workflow_id)}"
+    query = f"WorkflowId = {string_literal(workflow_id)}"
     asked_at = datetime.now(UTC)
     try:
         async with budget.bounds():
-            found = await client.list_executions(query, budget, page_size=MAX_RUNS)
-    except ASKING_ERRORS:
+            found = await client.list_executions(query, budget, page_size=MAX_LISTED_RUNS)
+    except CALL_ERRORS:
         return Runs()
     return Runs(tuple(read_executions(found.executions)), bool(found.next_page_token), asked_at)

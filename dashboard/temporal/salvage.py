@@ -15,40 +15,42 @@ R = TypeVar("R")
 
 log = structlog.get_logger()
 # Characters kept of an error's text, which may quote the whole record.
-MAX_DETAIL = 300
+MAX_ERROR_DETAIL_LENGTH = 300
 
 
-def undecodable(what: str, exc: Exception) -> Problem:
+def undecodable_problem(what: str, exc: Exception) -> Problem:
     """The gap for what raised this error; it is logged. To be called where the error is caught."""
     log.exception("not_decoded", what=what)
-    detail = ascii(f"{type(exc).__name__}: {exc}"[:MAX_DETAIL])[1:-1]
+    detail = ascii(f"{type(exc).__name__}: {exc}"[:MAX_ERROR_DETAIL_LENGTH])[1:-1]
     return Problem(ProblemCode.UNDECODABLE, f"{what} could not be decoded.", detail)
 
 
-def attempt(what: str, decode: Callable[[], T], instead: Callable[[Problem], T]) -> T:
+def decode_or_replace(what: str, decode: Callable[[], T], instead: Callable[[Problem], T]) -> T:
     """What `decode` makes, or what stands in for it."""
     try:
         return decode()
     except Exception as exc:  # noqa: BLE001 - whatever it is, it concerns this record alone; logged with its stack
-        return instead(undecodable(what, exc))
+        return instead(undecodable_problem(what, exc))
 
 
-def each(what: str, records: Iterable[R], decode: Callable[[R], T], instead: Callable[[R, Problem], T]) -> list[T]:
+def decode_each(
+    what: str, records: Iterable[R], decode: Callable[[R], T], instead: Callable[[R, Problem], T]
+) -> list[T]:
     """Decode each of these; one that cannot be is replaced."""
 
     def one(record: R) -> T:
-        return attempt(what, lambda: decode(record), lambda problem: instead(record, problem))
+        return decode_or_replace(what, lambda: decode(record), lambda problem: instead(record, problem))
 
     return [one(record) for record in records]
 
 
-def lost_row(entity_id: str, entity_type: EntityType, problem: Problem) -> Entity:
+def undecodable_row(entity_id: str, entity_type: EntityType, problem: Problem) -> Entity:
     """A row for an entity of which nothing could be decoded."""
     name = entity_id.partition(":")[2] or entity_id or f"{entity_type} without an ID"
     return Entity(entity_id, entity_type, "", Phase.UNKNOWN, name, problem=problem)
 
 
-class Salvage:
+class FieldDecoder:
     """Decodes a record field by field, and keeps what of it could not be decoded in `gaps`."""
 
     def __init__(self) -> None:
@@ -61,4 +63,4 @@ class Salvage:
             self.gaps.append(problem)
             return instead
 
-        return attempt(what, decode, missed)
+        return decode_or_replace(what, decode, missed)

@@ -12,15 +12,15 @@ from temporalio.api.workflowservice.v1 import QueryWorkflowRequest
 from temporalio.service import RPCError, RPCStatusCode, ServiceClient
 
 from dashboard.calls import note_call
-from dashboard.temporal.query_breakers import QueryBreakers
+from dashboard.temporal.query_breakers import QueryCircuitBreakers
 from dashboard.temporal.visibility_budget import VisibilityBudget
 
 R = TypeVar("R", bound=Message)
 
 # Seconds for a call that brings no limit of its own.
-UNLIMITED = 30.0
+DEFAULT_CALL_TIMEOUT_SECONDS = 30.0
 # How much of its time a call that was cancelled must have had to count as one that was not answered in time.
-MOST_OF_IT = 0.75
+TIMED_OUT_SHARE = 0.75
 
 _LISTING = ("list_", "count_", "scan_")
 _NO_WORKER = "no poller"
@@ -46,7 +46,7 @@ class GuardedService(ServiceClient):
     that is known not to answer. `heard_at` is when anything was last heard from the server, by a monotonic clock.
     """
 
-    def __init__(self, inner: ServiceClient, budgets: VisibilityBudgets, queues: QueryBreakers) -> None:
+    def __init__(self, inner: ServiceClient, budgets: VisibilityBudgets, queues: QueryCircuitBreakers) -> None:
         super().__init__(inner.config)
         self._inner = inner
         self._budgets = budgets
@@ -106,7 +106,7 @@ class GuardedService(ServiceClient):
     async def _listed(self, call: Any, namespace: str, timeout: timedelta | None) -> Any:  # noqa: ANN401, ASYNC109
         """One visibility call within its budget. The SDK would repeat one that is refused, each time unnoticed."""
         budget = self._budgets.of(namespace)
-        until = time.monotonic() + (timeout.total_seconds() if timeout else UNLIMITED)
+        until = time.monotonic() + (timeout.total_seconds() if timeout else DEFAULT_CALL_TIMEOUT_SECONDS)
         await budget.take(until - time.monotonic())
         try:
             return await call(retry=False, timeout=_left(until))
@@ -137,7 +137,7 @@ class GuardedService(ServiceClient):
                 self._queues.answered(*asked)
             raise
         except asyncio.CancelledError:
-            if timeout and time.monotonic() - began > MOST_OF_IT * timeout.total_seconds():
+            if timeout and time.monotonic() - began > TIMED_OUT_SHARE * timeout.total_seconds():
                 late = RPCError("The query was not answered in time.", RPCStatusCode.DEADLINE_EXCEEDED, b"")
                 self._queues.failed(*asked, late)
             raise

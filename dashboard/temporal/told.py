@@ -4,21 +4,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from dashboard.domain.entities import Entity, Levels
-from dashboard.domain.source import Part
+from dashboard.domain.entities import Entity, LevelCoverage
+from dashboard.domain.source import CachedPart
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PartialResult:
     """The release as far as it was read. `current` says that no part is older than the rest."""
 
     said: Entity
-    parts: Mapping[str, Part]
+    parts: Mapping[str, CachedPart]
     digest: str
     current: bool
-    levels: Levels | None = None
+    levels: LevelCoverage | None = None
 
 
-def digest_of(*parts: object) -> str:
+def content_digest(*parts: object) -> str:
     """Stand for the content of all these, which have a `repr` that says all that matters and runs no texts together."""
     return blake2b(repr(parts).encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()

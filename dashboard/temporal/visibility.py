@@ -14,24 +14,31 @@ from cachetools import TTLCache
 from temporalio.service import RPCError
 
 from dashboard.domain.entities import Execution, Status
-from dashboard.domain.filters import PREFIX, REACH, MalformedFilter, ReleaseFilter, Slice, is_whole
+from dashboard.domain.filters import (
+    ID_PREFIX,
+    MAX_OFFSET,
+    MalformedFilter,
+    PageRequest,
+    ReleaseFilter,
+    is_full_prefix,
+)
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem
-from dashboard.temporal.budget import Budget
-from dashboard.temporal.client import Client
-from dashboard.temporal.errors import is_not_found, knows_no_pause, source_problem
+from dashboard.temporal.budget import Deadline
+from dashboard.temporal.client import NamespaceClient
+from dashboard.temporal.errors import is_not_found, lacks_paused_status, source_problem
 from dashboard.temporal.executions import read_description, read_executions, read_status_word
-from dashboard.temporal.left_out import LeftOut, Span
+from dashboard.temporal.left_out import ExcludedRuns, RunSpan
 
 # For how many seconds an id that Temporal did not know is not asked for again, and how many such ids are remembered.
-GONE_SECONDS = 10.0
-GONE_IDS = 2_000
+UNKNOWN_ID_TTL_SECONDS = 10.0
+MAX_UNKNOWN_IDS = 2_000
 
-NONE_LEFT_OUT = LeftOut()
+NO_EXCLUDED_RUNS = ExcludedRuns()
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class VisibilityPage:
     """The runs of one page, and the store's token for the next one.
 
     `counts` says how many runs of each status the filter finds without its phases. `absent` are ids that were asked for
@@ -46,7 +53,7 @@ class Rows:
     listed_at: datetime | None = None
     counted_at: datetime | None = None
     late: Problem | None = None
-    left_out: LeftOut = NONE_LEFT_OUT
+    left_out: ExcludedRuns = NO_EXCLUDED_RUNS
 
 
 class Visibility:
@@ -54,36 +61,40 @@ class Visibility:
 
     def __init__(self, release_query: str) -> None:
         self._query = release_query
-        self._gone: TTLCache[str, None] = TTLCache(GONE_IDS, GONE_SECONDS)
-        self._left_out = NONE_LEFT_OUT
+        self._gone: TTLCache[str, None] = TTLCache(MAX_UNKNOWN_IDS, UNKNOWN_ID_TTL_SECONDS)
+        self._left_out = NO_EXCLUDED_RUNS
 
-    def leave_out(self, spans: Iterable[Span], singly: Iterable[Execution]) -> None:
+    def leave_out(self, spans: Iterable[RunSpan], singly: Iterable[Execution]) -> None:
         """Ask no more for the runs of these spans, nor for those `singly`: another stands for each."""
-        known = (span for span in spans if sayable(span.workflow_id) == span.workflow_id)
+        known = (span for span in spans if representable_prefix(span.workflow_id) == span.workflow_id)
         self._left_out = self._left_out.with_these(known, singly)
 
-    async def page(self, client: Client, asked: Slice, counts: Mapping[Status, int] | None, budget: Budget) -> Rows:
+    async def page(
+        self, client: NamespaceClient, asked: PageRequest, counts: Mapping[Status, int] | None, budget: Deadline
+    ) -> VisibilityPage:
         """One list call, and one count call at the same time unless the counts are known."""
         left_out = self._left_out
         return replace(await self._page(client, asked, counts, budget), left_out=left_out)
 
-    async def _page(self, client: Client, asked: Slice, counts: Mapping[Status, int] | None, budget: Budget) -> Rows:
+    async def _page(
+        self, client: NamespaceClient, asked: PageRequest, counts: Mapping[Status, int] | None, budget: Deadline
+    ) -> VisibilityPage:
         if asked.filter.ids is not None:
             return await self._of_ids(client, asked.filter.ids, budget)
         now = datetime.now(UTC)
-        if sayable(asked.filter.q) != asked.filter.q:
+        if representable_prefix(asked.filter.q) != asked.filter.q:
             return await self._sifted(client, asked, now, budget)
         listing = self._list(client, asked, now, budget)
         if counts is not None:
             return _counted(await listing, counts, asked)
         return _counted(*await asyncio.gather(listing, self._count(client, asked.filter, now, budget)), asked)
 
-    async def _of_ids(self, client: Client, ids: Sequence[str], budget: Budget) -> Rows:
+    async def _of_ids(self, client: NamespaceClient, ids: Sequence[str], budget: Deadline) -> VisibilityPage:
         """The latest run of each of these: from one list call, and what that does not find is described.
 
         A list lags behind, and its language cannot carry every id; and what it does not find may be gone.
         """
-        listed = await self._latest(client, [each for each in ids if sayable(each) == each], budget)
+        listed = await self._latest(client, [each for each in ids if representable_prefix(each) == each], budget)
         others = [each for each in ids if each not in listed]
         found = dict(
             zip(others, await asyncio.gather(*(self._run(client, each, budget) for each in others)), strict=True)
@@ -91,42 +102,46 @@ class Visibility:
         absent = {each: run for each, run in found.items() if not isinstance(run, Execution)}
         runs = [*listed.values(), *(run for run in found.values() if isinstance(run, Execution))]
         runs.sort(key=lambda run: run.started_at, reverse=True)
-        return Rows(tuple(runs), Counter(run.status for run in runs), absent=absent)
+        return VisibilityPage(tuple(runs), Counter(run.status for run in runs), absent=absent)
 
-    async def _run(self, client: Client, workflow_id: str, budget: Budget) -> Execution | Problem | None:
+    async def _run(self, client: NamespaceClient, workflow_id: str, budget: Deadline) -> Execution | Problem | None:
         """The latest run of an id that is not listed. Of one that was gone a moment ago the list tells, if it comes."""
         if workflow_id in self._gone:
             return None
-        run = await describe(client, workflow_id, budget)
+        run = await describe_latest_run(client, workflow_id, budget)
         if run is None:
             self._gone[workflow_id] = None
         return run
 
-    async def _latest(self, client: Client, ids: Sequence[str], budget: Budget) -> dict[str, Execution]:
+    async def _latest(self, client: NamespaceClient, ids: Sequence[str], budget: Deadline) -> dict[str, Execution]:
         """The latest run of each of these that a list tells of. What is past its reach is not said to be missing."""
         if not ids:
             return {}
-        query = f"WorkflowId IN ({', '.join(map(literal, ids))}) AND {_LAST_RUNS}"
-        found = await client.list_executions(query, budget, page_size=REACH)
+        query = f"WorkflowId IN ({', '.join(map(string_literal, ids))}) AND {_LAST_RUNS}"
+        found = await client.list_executions(query, budget, page_size=MAX_OFFSET)
         latest: dict[str, Execution] = {}
         for run in sorted(read_executions(found.executions), key=lambda run: run.started_at):
             latest[run.workflow_id] = run
         return {each: latest[each] for each in ids if each in latest}
 
-    async def _list(self, client: Client, asked: Slice, now: datetime, budget: Budget) -> Rows:
+    async def _list(
+        self, client: NamespaceClient, asked: PageRequest, now: datetime, budget: Deadline
+    ) -> VisibilityPage:
         """By number, the pages before it are asked for with it and left out here; by cursor, the page alone."""
         try:
             return await self._found(client, asked, now, budget)
         except RPCError as exc:
-            if not knows_no_pause(exc) or Phase.PAUSED not in asked.filter.phases:
+            if not lacks_paused_status(exc) or Phase.PAUSED not in asked.filter.phases:
                 raise
         # A server that does not know the word has paused nothing.
         others = tuple(phase for phase in asked.filter.phases if phase is not Phase.PAUSED)
         if not others:
-            return Rows((), {})
+            return VisibilityPage((), {})
         return await self._found(client, replace(asked, filter=replace(asked.filter, phases=others)), now, budget)
 
-    async def _found(self, client: Client, asked: Slice, now: datetime, budget: Budget) -> Rows:
+    async def _found(
+        self, client: NamespaceClient, asked: PageRequest, now: datetime, budget: Deadline
+    ) -> VisibilityPage:
         skipped = 0 if asked.cursor else asked.offset
         found = await client.list_executions(
             list_query(self._query, asked.filter, now, self._left_out),
@@ -135,28 +150,35 @@ class Visibility:
             token=asked.cursor.token if asked.cursor else b"",
         )
         runs = tuple(read_executions(found.executions[skipped:]))
-        return Rows(runs, {}, found.next_page_token or None)
+        return VisibilityPage(runs, {}, found.next_page_token or None)
 
-    async def _count(self, client: Client, wanted: ReleaseFilter, now: datetime, budget: Budget) -> dict[Status, int]:
+    async def _count(
+        self, client: NamespaceClient, wanted: ReleaseFilter, now: datetime, budget: Deadline
+    ) -> dict[Status, int]:
         counts = await count_by_status(client, count_query(self._query, wanted, now, self._left_out), budget)
         counts.pop(Status.CONTINUED_AS_NEW, None)
         return counts
 
-    async def _sifted(self, client: Client, asked: Slice, now: datetime, budget: Budget) -> Rows:
+    async def _sifted(
+        self, client: NamespaceClient, asked: PageRequest, now: datetime, budget: Deadline
+    ) -> VisibilityPage:
         """The same answer for a text that the language cannot carry: from all that begin as far as it can."""
-        narrowed = replace(asked.filter, q=sayable(asked.filter.q), phases=())
-        rows = await self._list(client, Slice(REACH, filter=narrowed), now, budget)
+        narrowed = replace(asked.filter, q=representable_prefix(asked.filter.q), phases=())
+        rows = await self._list(client, PageRequest(MAX_OFFSET, filter=narrowed), now, budget)
         if rows.next:
             raise MalformedFilter(
-                "q", f"over {REACH:,} ids begin like that: Temporal cannot look for quotation marks and backslashes"
+                "q",
+                f"over {MAX_OFFSET:,} ids begin like that: Temporal cannot look for quotation marks and backslashes",
             )
         found = [run for run in rows.runs if asked.filter.matches(run.workflow_id)]
         shown = [run for run in found if not asked.filter.phases or run.status in asked.filter.statuses]
         page = shown[asked.offset : asked.offset + asked.page_size]
-        return Rows(tuple(page), Counter(run.status for run in found))
+        return VisibilityPage(tuple(page), Counter(run.status for run in found))
 
 
-async def describe(client: Client, workflow_id: str, budget: Budget) -> Execution | Problem | None:
+async def describe_latest_run(
+    client: NamespaceClient, workflow_id: str, budget: Deadline
+) -> Execution | Problem | None:
     """The latest run of a workflow id; why that is not known; or None for an id that Temporal does not know."""
     try:
         description = await client.get_workflow_handle(workflow_id).describe(budget)
@@ -175,7 +197,7 @@ async def describe(client: Client, workflow_id: str, budget: Budget) -> Executio
     )
 
 
-async def count_by_status(client: Client, query: str, budget: Budget) -> Counter[Status]:
+async def count_by_status(client: NamespaceClient, query: str, budget: Deadline) -> Counter[Status]:
     """How many runs of each status a query with GROUP BY ExecutionStatus finds, in one call."""
     answer = await client.count_executions(query, budget)
     counts: Counter[Status] = Counter()
@@ -184,7 +206,9 @@ async def count_by_status(client: Client, query: str, budget: Budget) -> Counter
     return counts
 
 
-def list_query(release_query: str, wanted: ReleaseFilter, now: datetime, left_out: LeftOut = NONE_LEFT_OUT) -> str:
+def list_query(
+    release_query: str, wanted: ReleaseFilter, now: datetime, left_out: ExcludedRuns = NO_EXCLUDED_RUNS
+) -> str:
     """The visibility query for the releases that a filter finds. The deployment's own query stays one condition."""
     if wanted.phases:
         status = f"ExecutionStatus IN ({', '.join(_status_literal(status) for status in wanted.statuses)})"
@@ -193,12 +217,14 @@ def list_query(release_query: str, wanted: ReleaseFilter, now: datetime, left_ou
     return " AND ".join([*_conditions(release_query, wanted, now, left_out), status])
 
 
-def count_query(release_query: str, wanted: ReleaseFilter, now: datetime, left_out: LeftOut = NONE_LEFT_OUT) -> str:
+def count_query(
+    release_query: str, wanted: ReleaseFilter, now: datetime, left_out: ExcludedRuns = NO_EXCLUDED_RUNS
+) -> str:
     """The query that counts by status what a filter finds, whatever its phases."""
     return f"{' AND '.join(_conditions(release_query, wanted, now, left_out))} GROUP BY ExecutionStatus".lstrip()
 
 
-def _conditions(release_query: str, wanted: ReleaseFilter, now: datetime, left_out: LeftOut) -> list[str]:
+def _conditions(release_query: str, wanted: ReleaseFilter, now: datetime, left_out: ExcludedRuns) -> list[str]:
     conditions = [f"({release_query})"] if release_query else []
     if wanted.q:
         conditions.append(_begins_with(wanted.q))
@@ -211,22 +237,24 @@ def _conditions(release_query: str, wanted: ReleaseFilter, now: datetime, left_o
     conditions += [
         f"({' OR '.join(_outside(span))})" for span in left_out.spans.values() if wanted.matches(span.workflow_id)
     ]
-    conditions += [f"RunId != {literal(run_id)}" for run_id, each in left_out.runs.items() if wanted.matches(each)]
+    conditions += [
+        f"RunId != {string_literal(run_id)}" for run_id, each in left_out.runs.items() if wanted.matches(each)
+    ]
     return conditions
 
 
-def _outside(span: Span) -> list[str]:
+def _outside(span: RunSpan) -> list[str]:
     before = [f"StartTime < {time_literal(span.since)}"] if span.since else []
-    return [f"WorkflowId != {literal(span.workflow_id)}", f"StartTime > {time_literal(span.until)}", *before]
+    return [f"WorkflowId != {string_literal(span.workflow_id)}", f"StartTime > {time_literal(span.until)}", *before]
 
 
-def literal(text: str) -> str:
+def string_literal(text: str) -> str:
     """A string of the visibility language. The backslash first: it escapes the quotes, which doubled would end it."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
 
 
-def sayable(text: str) -> str:
+def representable_prefix(text: str) -> str:
     """As much of a text, from its beginning, as the language carries unchanged.
 
     The server reads a literal and writes it again before it compares: quotation marks and backslashes come out with a
@@ -237,14 +265,14 @@ def sayable(text: str) -> str:
 
 
 def _begins_with(text: str) -> str:
-    if is_whole(text):
-        return f"WorkflowId STARTS_WITH {literal(text)}"
-    plain = f"WorkflowId STARTS_WITH {literal(text)} AND WorkflowId NOT STARTS_WITH {literal(PREFIX)}"
-    return f"(WorkflowId STARTS_WITH {literal(PREFIX + text)} OR ({plain}))"
+    if is_full_prefix(text):
+        return f"WorkflowId STARTS_WITH {string_literal(text)}"
+    plain = f"WorkflowId STARTS_WITH {string_literal(text)} AND WorkflowId NOT STARTS_WITH {string_literal(ID_PREFIX)}"
+    return f"(WorkflowId STARTS_WITH {string_literal(ID_PREFIX + text)} OR ({plain}))"
 
 
 def _status_literal(status: Status) -> str:
-    return literal("".join(word.capitalize() for word in status.split("_")))
+    return string_literal("".join(word.capitalize() for word in status.split("_")))
 
 
 # One release, one row: of runs that continue one another, the last stands for all.
@@ -253,10 +281,10 @@ _LAST_RUNS = f"ExecutionStatus != {_status_literal(Status.CONTINUED_AS_NEW)}"
 
 def time_literal(moment: datetime) -> str:
     """A time of the visibility language."""
-    return literal(moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"))
+    return string_literal(moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"))
 
 
-def _counted(rows: Rows, counts: Mapping[Status, int], asked: Slice) -> Rows:
+def _counted(rows: VisibilityPage, counts: Mapping[Status, int], asked: PageRequest) -> VisibilityPage:
     """The rows with their counts; where they are the whole list, they count better than a count that may be older."""
     if asked.offset or rows.next:
         return replace(rows, counts=counts)

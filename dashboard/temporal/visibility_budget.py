@@ -11,30 +11,30 @@ from math import inf
 from temporalio.service import RPCError, RPCStatusCode
 
 # Seconds after a refusal before the rate rises again, and in how many more it is doubled.
-CALM = 5.0
-RECOVERY = 30.0
+RECOVERY_DELAY_SECONDS = 5.0
+RATE_DOUBLING_SECONDS = 30.0
 # The lowest rate, as a share of the one that is set.
-LEAST = 0.05
+MIN_RATE_SHARE = 0.05
 # A renewal that has not asked again for so many seconds waits no longer.
-PATIENCE = 5.0
+WAITER_EXPIRY_SECONDS = 5.0
 
 # The longest sleep of a read that waits for its turn, in seconds.
-STEP = 0.05
+MAX_SLEEP_SECONDS = 0.05
 
-SPENT = "This dashboard's limit for visibility calls (VISIBILITY_RPS) is reached."
+BUDGET_EXHAUSTED = "This dashboard's limit for visibility calls (VISIBILITY_RPS) is reached."
 
 
-_optional: ContextVar[bool] = ContextVar("optional", default=False)
+_low_priority: ContextVar[bool] = ContextVar("optional", default=False)
 
 
 @contextmanager
-def optional() -> Iterator[None]:
+def low_priority() -> Iterator[None]:
     """Let calls within this context come after those without which there is no page at all."""
-    token = _optional.set(True)
+    token = _low_priority.set(True)
     try:
         yield
     finally:
-        _optional.reset(token)
+        _low_priority.reset(token)
 
 
 class VisibilityBudget:
@@ -87,13 +87,13 @@ class VisibilityBudget:
             self._granted -= 1
             return
         until = self._clock() + seconds
-        me = (_optional.get(), next(self._tickets))
+        me = (_low_priority.get(), next(self._tickets))
         self._takers.add(me)
         try:
             while (missing := self._missing()) > 0 or min(self._takers) != me:
                 if self._clock() + missing / self._rate > until:
-                    raise RPCError(SPENT, RPCStatusCode.RESOURCE_EXHAUSTED, b"")
-                await asyncio.sleep(min(max(missing / self._rate, STEP / 10), STEP))
+                    raise RPCError(BUDGET_EXHAUSTED, RPCStatusCode.RESOURCE_EXHAUSTED, b"")
+                await asyncio.sleep(min(max(missing / self._rate, MAX_SLEEP_SECONDS / 10), MAX_SLEEP_SECONDS))
             self._tokens -= 1
         finally:
             self._takers.discard(me)
@@ -104,7 +104,7 @@ class VisibilityBudget:
         now = self._clock()
         # Calls that were under way together are refused together.
         if self._full != inf and (self._rate == self._full or now - self._refused_at > 1):
-            self._rate = max(self._rate / 2, self._full * LEAST)
+            self._rate = max(self._rate / 2, self._full * MIN_RATE_SHARE)
         self._refused_at = now
         self._tokens = min(self._tokens, 0.0)
 
@@ -116,14 +116,14 @@ class VisibilityBudget:
     def _refill(self) -> None:
         now = self._clock()
         seconds, self._at = now - self._at, now
-        if self._rate < self._full and now - self._refused_at > CALM:
-            self._rate = min(self._full, self._rate * 2 ** (seconds / RECOVERY))
+        if self._rate < self._full and now - self._refused_at > RECOVERY_DELAY_SECONDS:
+            self._rate = min(self._full, self._rate * 2 ** (seconds / RATE_DOUBLING_SECONDS))
         if self._full != inf:
             self._tokens = min(self._tokens + seconds * self._rate, self._size)
 
     def _ahead_of(self, since: float, now: float) -> int:
         """How many renewals have waited longer than since then, and still do."""
-        gone = [key for key, (_, asked) in self._waiting.items() if now - asked > PATIENCE]
+        gone = [key for key, (_, asked) in self._waiting.items() if now - asked > WAITER_EXPIRY_SECONDS]
         for key in gone:
             del self._waiting[key]
         return sum(began < since for began, _ in self._waiting.values())

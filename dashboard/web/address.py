@@ -14,16 +14,16 @@ from flask import Request, current_app, request
 from werkzeug.datastructures import MultiDict
 from werkzeug.utils import cached_property
 
-from dashboard.web.media import FORMAT
+from dashboard.web.media import FORMAT_PARAMETER
 from dashboard.web.operations import operation_of
-from dashboard.web.parameters import Parameter
+from dashboard.web.parameters import QueryParameter
 
 # What a viewer has opened, closed and selected: it makes no other page, and all who differ in it hear the same.
-FOLDING = frozenset({"open", "shut", "selected"})
+EXPANSION_PARAMETERS = frozenset({"open", "shut", "selected"})
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class PageAddress:
     """An endpoint, the values of its rule, and what its view reads of the query, the same for all who ask the same.
 
     `root` is where the whole dashboard is mounted.
@@ -34,7 +34,7 @@ class Address:
     query: tuple[tuple[str, str], ...] = ()
     root: str = ""
 
-    def without(self, names: frozenset[str]) -> "Address":
+    def without(self, names: frozenset[str]) -> "PageAddress":
         """Return the address that does not say these."""
         return replace(self, query=tuple(pair for pair in self.query if pair[0] not in names))
 
@@ -52,7 +52,7 @@ class DashboardRequest(Request):
         """Those that the view declares; all of them where the address is of no view."""
         if self.endpoint is None:
             return self.all_args
-        names = {parameter.name for parameter in declared(self.endpoint)}
+        names = {parameter.name for parameter in declared_parameters(self.endpoint)}
         return self.parameter_storage_class([pair for pair in self.all_args.items(multi=True) if pair[0] in names])
 
 
@@ -61,34 +61,34 @@ def all_args() -> MultiDict[str, str]:
     return cast(DashboardRequest, request).all_args
 
 
-def declared(endpoint: str) -> tuple[Parameter, ...]:
+def declared_parameters(endpoint: str) -> tuple[QueryParameter, ...]:
     """Return the parameters that the view of an endpoint may read."""
     operation = operation_of(current_app.view_functions[endpoint])
     if operation is None:
         return ()
     # A page has one form alone.
-    return (*operation.query, FORMAT) if endpoint.startswith("web.api_") else operation.query
+    return (*operation.query, FORMAT_PARAMETER) if endpoint.startswith("web.api_") else operation.query
 
 
-def address_of(endpoint: str) -> Address:
+def page_address(endpoint: str) -> PageAddress:
     """Return what this request asks of an endpoint that has the same rule as its own."""
     query = [
         (parameter.name, value)
-        for parameter in declared(endpoint)
+        for parameter in declared_parameters(endpoint)
         for value in parameter.canonical(request.args.getlist(parameter.name))
     ]
-    return Address(endpoint, tuple((request.view_args or {}).items()), tuple(query), request.script_root)
+    return PageAddress(endpoint, tuple((request.view_args or {}).items()), tuple(query), request.script_root)
 
 
 @contextmanager
-def as_nobody(address: Address) -> Iterator[None]:
+def anonymous_request(address: PageAddress) -> Iterator[None]:
     """Answer a request for this address that has no sender: what is made meanwhile knows of no viewer."""
     # A context of the app of its own, too: the one around it remembers who asks.
     with current_app.app_context(), current_app.request_context(_environ(address)):
         yield
 
 
-def _environ(address: Address) -> dict[str, Any]:
+def _environ(address: PageAddress) -> dict[str, Any]:
     path = current_app.url_map.bind("nobody").build(address.endpoint, dict(address.values))
     return {
         "REQUEST_METHOD": "GET",

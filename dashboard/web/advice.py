@@ -4,8 +4,8 @@ from flask import request, url_for
 
 from dashboard.domain.ids import RELEASE_PREFIX, is_below_release
 from dashboard.domain.problems import EntityNotFound, NotFound, RunNotFound
-from dashboard.pages.base import Model
-from dashboard.web.links import here_path
+from dashboard.pages.base import PageModel
+from dashboard.web.links import current_path
 
 _BY_CODE = {
     "not_found": "Check the ID in Temporal. A release that has just started appears within seconds.",
@@ -39,7 +39,7 @@ _BY_STATUS = {
 }
 
 
-class Way(Model):
+class NextLink(PageModel):
     """A link to continue."""
 
     label: str
@@ -51,29 +51,29 @@ def next_step(status: int, code: str) -> str:
     return _BY_CODE.get(code) or _BY_STATUS.get(status, "")
 
 
-def ways_on(status: int, code: str) -> tuple[Way, ...]:
+def general_links(status: int, code: str) -> tuple[NextLink, ...]:
     """Where to go after an error that is about nothing that was looked for."""
     if status == 401:
-        return (Way(label="Sign in", href=url_for("login.form")),)
+        return (NextLink(label="Sign in", href=url_for("login.form")),)
     if code == "invalid_parameter" and request.method == "GET" and request.query_string:
-        return (Way(label="Remove the filter", href=f"{request.script_root}{here_path()}"),)
+        return (NextLink(label="Remove the filter", href=f"{request.script_root}{current_path()}"),)
     return ()
 
 
-def ways_from(missing: NotFound) -> tuple[Way, ...]:
+def links_for_missing(missing: NotFound) -> tuple[NextLink, ...]:
     """Where what was not found may be found after all."""
     if isinstance(missing, EntityNotFound):
-        tree = Way(label=f"Open {missing.release_id}", href=_release(missing.release_id))
+        tree = NextLink(label=f"Open {missing.release_id}", href=_release_link(missing.release_id))
         everywhere = url_for("web.occurrences", entity_id=missing.entity_id)
-        return tree, Way(label=f"Find {missing.entity_id} in other releases", href=everywhere)
+        return tree, NextLink(label=f"Find {missing.entity_id} in other releases", href=everywhere)
     if isinstance(missing, RunNotFound):
-        return (Way(label="Latest run", href=_release(missing.entity_id)),)
+        return (NextLink(label="Latest run", href=_release_link(missing.entity_id)),)
     if not is_below_release(missing.entity_id):
         least = len(RELEASE_PREFIX) + 3 if missing.entity_id.startswith(RELEASE_PREFIX) else 1
         alike = missing.entity_id[: max(len(missing.entity_id) // 2, least)]
-        return (Way(label=f"Releases starting with {alike}", href=url_for("web.releases", q=alike)),)
+        return (NextLink(label=f"Releases starting with {alike}", href=url_for("web.releases", q=alike)),)
     return ()
 
 
-def _release(release_id: str) -> str:
+def _release_link(release_id: str) -> str:
     return url_for("web.release", release_id=release_id, run=None)

@@ -7,25 +7,31 @@ from flask_login import current_user
 from pydantic import Field
 from werkzeug.wrappers import Response as BaseResponse
 
-from dashboard.accounts.api_tokens import LONGEST_DAYS, LONGEST_NAME, ApiToken, TokenRefused, TooManyTokens
-from dashboard.accounts.audit import Event
-from dashboard.pages.tokens import TokenItem, TokenMade, TokensPage
-from dashboard.web.audit import record
-from dashboard.web.errors import FieldError, Refused
-from dashboard.web.kept_api import Given, as_json, sent_as
-from dashboard.web.operations import described
-from dashboard.web.rights import need_password
+from dashboard.accounts.api_tokens import (
+    MAX_TOKEN_DAYS,
+    MAX_TOKEN_NAME_LENGTH,
+    ApiToken,
+    InvalidTokenRequest,
+    TooManyTokens,
+)
+from dashboard.accounts.audit import AuditEventType
+from dashboard.pages.tokens import CreatedToken, TokenItem, TokensPage
+from dashboard.web.audit import record_event
+from dashboard.web.errors import ApiError, FieldError
+from dashboard.web.kept_api import RequestBody, json_response, parse_json_body
+from dashboard.web.operations import api_operation
+from dashboard.web.rights import require_password_login
 from dashboard.web.services import services
 
 blueprint = Blueprint("api_tokens", __name__)
 
 
-class GivenToken(Given):
+class ApiTokenCreate(RequestBody):
     """A token as it is to be made. Without `days`, it holds until it is revoked."""
 
-    name: str = Field(min_length=1, max_length=LONGEST_NAME, description="Printable characters.")
+    name: str = Field(min_length=1, max_length=MAX_TOKEN_NAME_LENGTH, description="Printable characters.")
     scope: Literal["read", "write"] = Field("read", description="A read-only token allows GET and HEAD only.")
-    days: int | None = Field(None, ge=1, le=LONGEST_DAYS, description="Number of days until the token expires.")
+    days: int | None = Field(None, ge=1, le=MAX_TOKEN_DAYS, description="Number of days until the token expires.")
 
 
 @blueprint.get("/tokens")
@@ -40,8 +46,8 @@ def make() -> Response:
     name, scope, days = (request.form.get(field, "") for field in ("name", "scope", "days"))
     try:
         made = _make(name, scope, _number(days))
-    except (TokenRefused, TooManyTokens) as exc:
-        wrong = exc.field if isinstance(exc, TokenRefused) else None
+    except (InvalidTokenRequest, TooManyTokens) as exc:
+        wrong = exc.field if isinstance(exc, InvalidTokenRequest) else None
         said = {"name": name[:200], "scope": scope, "days": days, "error": str(exc), "wrong": wrong}
         return _page(_tokens_page().model_copy(update=said), 422 if wrong else 409)
     return _page(_tokens_page().model_copy(update={"made": made}), 201)
@@ -55,55 +61,55 @@ def revoke(token_id: str) -> BaseResponse:
 
 
 @blueprint.get("/api/tokens")
-@described(TokensPage)
+@api_operation(TokensPage)
 def api_tokens() -> Response:
     """List the API tokens of the user, without their secrets."""
-    return as_json(_tokens_page())
+    return json_response(_tokens_page())
 
 
 @blueprint.post("/api/tokens")
-@described(TokenMade, takes=GivenToken, status=201, may={409, 429})
+@api_operation(CreatedToken, takes=ApiTokenCreate, status=201, responses={409, 429})
 def api_make_token() -> Response:
     """Create an API token. Its secret is returned only once."""
-    need_password()
-    given = sent_as(GivenToken)
+    require_password_login()
+    given = parse_json_body(ApiTokenCreate)
     try:
-        return as_json(_make(given.name, given.scope, given.days), 201)
-    except TokenRefused as exc:
+        return json_response(_make(given.name, given.scope, given.days), 201)
+    except InvalidTokenRequest as exc:
         fields = [FieldError(field=exc.field, message=str(exc))]
-        raise Refused(422, "invalid_field", str(exc), fields=fields) from exc
+        raise ApiError(422, "invalid_field", str(exc), fields=fields) from exc
     except TooManyTokens as exc:
-        raise Refused(409, "too_many_tokens", str(exc)) from exc
+        raise ApiError(409, "too_many_tokens", str(exc)) from exc
 
 
 @blueprint.delete("/api/tokens/<token_id>")
-@described(status=204, may={404, 429})
+@api_operation(status=204, responses={404, 429})
 def api_revoke_token(token_id: str) -> Response:
     """Revoke an API token immediately."""
-    need_password()
+    require_password_login()
     _revoke(token_id)
     return Response(status=204)
 
 
-def _make(name: str, scope: str, days: int | None) -> TokenMade:
-    with services().accounts.together():
+def _make(name: str, scope: str, days: int | None) -> CreatedToken:
+    with services().accounts.transaction():
         made, secret = services().api_tokens.add(current_user.user, name, scope, days)
-        record(Event.token_created, subject=made.name, token_id=made.id, scope=made.scope, days=days)
-    return TokenMade(**_item(made).model_dump(), token=secret)
+        record_event(AuditEventType.token_created, subject=made.name, token_id=made.id, scope=made.scope, days=days)
+    return CreatedToken(**_item(made).model_dump(), token=secret)
 
 
 def _revoke(token_id: str) -> None:
-    with services().accounts.together():
+    with services().accounts.transaction():
         if not services().api_tokens.revoke(current_user.user, token_id):
-            raise Refused(404, "token_not_found", "Token not found. It may have been deleted.")
-        record(Event.token_revoked, token_id=token_id)
+            raise ApiError(404, "token_not_found", "Token not found. It may have been deleted.")
+        record_event(AuditEventType.token_revoked, token_id=token_id)
 
 
 def _number(days: str) -> int | None:
     """What the form says; what is no number of days is refused as one that is too large."""
     if not days:
         return None
-    return int(days) if days.isascii() and days.isdigit() and len(days) <= 3 else LONGEST_DAYS + 1
+    return int(days) if days.isascii() and days.isdigit() and len(days) <= 3 else MAX_TOKEN_DAYS + 1
 
 
 def _tokens_page() -> TokensPage:

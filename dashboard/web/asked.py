@@ -1,25 +1,27 @@
 """What of a release a request asks for, read from the address."""
 
 from dashboard.domain.ids import parse_entity_id, parse_release_id
-from dashboard.live.watched import Watched
-from dashboard.web.parameters import Id, ReleaseId, RunId, Texts
+from dashboard.live.watched import Topic
+from dashboard.web.parameters import EntityIdParameter, ReleaseIdParameter, RunIdParameter, TextListParameter
 
-MAX_OPEN = 500
+MAX_EXPANDED_IDS = 500
 
-RUN = RunId("run", "Run ID, as listed in `runs`. Default: the latest run.")
-OPEN = Texts(
+RELEASE_RUN_PARAMETER = RunIdParameter("run", "Run ID, as listed in `runs`. Default: the latest run.")
+RELEASE_OPEN_PARAMETER = TextListParameter(
     "open",
     "IDs of rows to expand in addition to those expanded by default. `all` and `failures` select many rows.",
-    MAX_OPEN,
+    MAX_EXPANDED_IDS,
 )
-SHUT = Texts("shut", "IDs of rows to collapse in addition to those collapsed by default, or `all`.", MAX_OPEN)
-SELECTED = Id("selected", "Entity to show in the side panel.")
+RELEASE_SHUT_PARAMETER = TextListParameter(
+    "shut", "IDs of rows to collapse in addition to those collapsed by default, or `all`.", MAX_EXPANDED_IDS
+)
+RELEASE_SELECTED_PARAMETER = EntityIdParameter("selected", "Entity to show in the side panel.")
 
 
-def watched_release(release_id: str) -> Watched:
-    """The release that is asked for, in the run that is; raises MalformedId, or Refused with 422."""
+def requested_release(release_id: str) -> Topic:
+    """The release that is asked for, in the run that is; raises MalformedId, or ApiError with 422."""
     parse_release_id(release_id)
-    return Watched("release", (release_id, RUN.read()))
+    return Topic("release", (release_id, RELEASE_RUN_PARAMETER.read()))
 
 
 def check_entity(release_id: str, entity_id: str) -> None:
@@ -28,6 +30,6 @@ def check_entity(release_id: str, entity_id: str) -> None:
         parse_entity_id(entity_id)
 
 
-def a_release(name: str, says: str) -> ReleaseId:
+def release_parameter(name: str, says: str) -> ReleaseIdParameter:
     """A parameter that names a release, such as one side of a comparison."""
-    return ReleaseId(name, says)
+    return ReleaseIdParameter(name, says)

@@ -11,16 +11,16 @@ from flask import Flask, Response, current_app, request
 from rjsmin import jsmin
 
 from dashboard.web.services import services
-from dashboard.web.texts import Compressed, Text
+from dashboard.web.texts import BodyTemplate, GzipBodyTemplate
 
 # What stands before a file's own name in its address.
-_NAMED = re.compile(r"^v-[0-9a-f]{10}/")
+_VERSIONED_PATH = re.compile(r"^v-[0-9a-f]{10}/")
 # Our own scripts; what is vendored is sent as it was published.
-_OURS = re.compile(r"js/[^/]+\.js$")
+_OWN_SCRIPTS = re.compile(r"js/[^/]+\.js$")
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
-def folder(name: str) -> Path:
+def asset_folder(name: str) -> Path:
     """`templates` or `static`: inside the package in a built wheel, beside it in a checkout."""
     inside = _PACKAGE / name
     return inside if inside.is_dir() else _PACKAGE.parent / name
@@ -35,11 +35,11 @@ def init_app(app: Flask) -> None:
 
     @app.url_defaults
     def add_version(endpoint: str, values: dict[str, Any]) -> None:
-        if endpoint == "static" and not _NAMED.match(values["filename"]):
+        if endpoint == "static" and not _VERSIONED_PATH.match(values["filename"]):
             values["filename"] = f"v-{_version(app.debug)}/{values['filename']}"
 
     def send(filename: str) -> Response:
-        return app.send_static_file(_NAMED.sub("", filename, count=1))
+        return app.send_static_file(_VERSIONED_PATH.sub("", filename, count=1))
 
     app.view_functions["static"] = send
 
@@ -49,7 +49,7 @@ def compress_file(response: Response) -> Response:
     if not _is_file(response):
         return response
     response.vary.add("Accept-Encoding")
-    return _shortened(response)
+    return _minified_and_compressed(response)
 
 
 def let_browsers_keep(response: Response) -> Response:
@@ -69,17 +69,17 @@ def _is_file(response: Response) -> bool:
     return request.endpoint == "static" and response.status_code == 200
 
 
-def _shortened(response: Response) -> Response:
+def _minified_and_compressed(response: Response) -> Response:
     """A file as it is sent, made once for all who ask: compressed, and our own scripts without comments and blanks."""
     tag, _ = response.get_etag()
     response.direct_passthrough = False
     plain = response.get_data()
 
     # However it is written: addresses that nobody has been given must not have it made again.
-    name = normpath(_NAMED.sub("", (request.view_args or {})["filename"], count=1))
+    name = normpath(_VERSIONED_PATH.sub("", (request.view_args or {})["filename"], count=1))
 
-    def make() -> Compressed:
-        return Compressed.of(Text((jsmin(plain) if _OURS.match(name) else plain,)))
+    def make() -> GzipBodyTemplate:
+        return GzipBodyTemplate.of(BodyTemplate((jsmin(plain) if _OWN_SCRIPTS.match(name) else plain,)))
 
     made = services().renderings.get((name, tag), "static", make)
     if request.accept_encodings["gzip"]:
@@ -92,17 +92,17 @@ def _shortened(response: Response) -> Response:
 
 
 def _version(fresh: bool) -> str:
-    return _digest() if fresh else _remembered()
+    return _digest() if fresh else _cached_version()
 
 
 @cache
-def _remembered() -> str:
+def _cached_version() -> str:
     return _digest()
 
 
 def _digest() -> str:
-    files = sorted(path for path in folder("static").rglob("*") if path.is_file())
+    files = sorted(path for path in asset_folder("static").rglob("*") if path.is_file())
     content = blake2b(digest_size=5)
     for path in files:
-        content.update(f"{path.relative_to(folder('static'))}\0".encode() + path.read_bytes())
+        content.update(f"{path.relative_to(asset_folder('static'))}\0".encode() + path.read_bytes())
     return content.hexdigest()

@@ -4,7 +4,7 @@ import structlog
 from flask import g, request
 from flask_login import current_user
 
-from dashboard.accounts.audit import Event, Happened
+from dashboard.accounts.audit import AuditEvent, AuditEventType
 from dashboard.accounts.database import AccountsAway
 from dashboard.accounts.models import User
 from dashboard.web.services import services
@@ -13,11 +13,13 @@ from dashboard.web.shares import check_rate
 log = structlog.get_logger()
 
 # What somebody who reads logs should look into, if there is much of it.
-_WARNINGS = frozenset({Event.login_failed, Event.login_throttled, Event.refresh_reused})
+_WARNING_EVENTS = frozenset(
+    {AuditEventType.login_failed, AuditEventType.login_throttled, AuditEventType.refresh_reused}
+)
 
 
-def record(
-    event: Event,
+def record_event(
+    event: AuditEventType,
     *,
     subject: str | None = None,
     actor: User | None = None,
@@ -27,14 +29,14 @@ def record(
     """Write down what the `actor` did, or whoever is logged in, with the request's address and id.
 
     `subject` is what it was done to: a release id, a user's address, the address of a table. `details` are what
-    else there is to say of it; secrets never are. Raises AccountsUnavailable, or Refused of who does too much: what is
+    else there is to say of it; secrets never are. Raises AccountsUnavailable, or ApiError of who does too much: what is
     not written down must not pass as done. Of what is done `together` it is a part: written and told of with the rest,
     or not at all. With `postpone` it is told of immediately, and written when the database is back if it is away.
     """
     who = actor or (current_user if current_user.is_authenticated else None)
     if who:
         check_rate(services().accounts.audit, who.id, event)
-    happened = Happened(
+    happened = AuditEvent(
         event,
         who.id if who else None,
         who.email if who else None,
@@ -50,11 +52,11 @@ def record(
             raise
         g.accounts_away = exc
     # What is told of has to hold.
-    services().accounts.afterwards(lambda: _tell(happened))
+    services().accounts.on_commit(lambda: _log_event(happened))
 
 
-def _tell(happened: Happened) -> None:
-    tell = log.warning if happened.event in _WARNINGS else log.info
+def _log_event(happened: AuditEvent) -> None:
+    tell = log.warning if happened.event in _WARNING_EVENTS else log.info
     tell(
         str(happened.event),
         user_id=happened.actor_id,

@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from dashboard.accounts.models import Role
-from dashboard.pages.base import Model
+from dashboard.pages.base import PageModel
 
 
 class Credentials(BaseModel):
@@ -15,7 +15,7 @@ class Credentials(BaseModel):
     password: str = Field(min_length=1)
 
 
-class GivenRefresh(BaseModel):
+class RefreshRequest(BaseModel):
     """A refresh token, sent as JSON or as a form."""
 
     refresh_token: str = Field(
@@ -23,7 +23,7 @@ class GivenRefresh(BaseModel):
     )
 
 
-class AccessToken(Model):
+class TokenPair(PageModel):
     """An access token for `Authorization: Bearer`, and a refresh token for the next pair."""
 
     access_token: str
@@ -33,7 +33,7 @@ class AccessToken(Model):
     refresh_expires_in: int = Field(description="Seconds.")
 
 
-class Me(Model):
+class CurrentUser(PageModel):
     """The current user."""
 
     id: str

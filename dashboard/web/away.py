@@ -6,20 +6,20 @@ from typing import Any, TypeVar
 
 from flask import Response, g, request
 
-from dashboard.accounts.admissions import Way
+from dashboard.accounts.admissions import AuthMethod
 from dashboard.accounts.database import AccountsAway, AccountsUnavailable
 from dashboard.accounts.models import User
 from dashboard.web.errors import wants_stream
 from dashboard.web.security import SAFE_METHODS
 from dashboard.web.services import services
-from dashboard.web.told import TOLD
+from dashboard.web.told import PAGE_RESPONSE_ENVIRON_KEY
 
 T = TypeVar("T")
-HEADER = "Accounts-Away"
+ACCOUNTS_AWAY_HEADER = "Accounts-Away"
 
 
-def let_in(
-    way: Way,
+def find_or_recall(
+    way: AuthMethod,
     hashed: str,
     find: Callable[[], T | None],
     *,
@@ -45,35 +45,35 @@ def let_in(
     return found
 
 
-def is_away() -> bool:
+def is_accounts_outage() -> bool:
     """Whether this request is answered without the database, or without that anything is written to it."""
     return "accounts_away" in g
 
 
 def refuse_changes_while_away() -> None:
     """Raise AccountsAway for what would change something."""
-    if is_away() and request.method not in SAFE_METHODS:
+    if is_accounts_outage() and request.method not in SAFE_METHODS:
         raise g.accounts_away
 
 
 def note_read_only() -> None:
     """Note that this request is answered without that anything is written, if so."""
-    if not services().accounts.takes_changes:
+    if not services().accounts.is_writable:
         g.accounts_away = AccountsAway()
 
 
 def mark_read_only(response: Response) -> Response:
     """Mark what is answered while the database is away."""
-    if is_away() and request.endpoint != "static":
-        response.headers[HEADER] = "read-only"
+    if is_accounts_outage() and request.endpoint != "static":
+        response.headers[ACCOUNTS_AWAY_HEADER] = "read-only"
         # The same without the mark is another answer.
-        request.environ.pop(TOLD, None)
+        request.environ.pop(PAGE_RESPONSE_ENVIRON_KEY, None)
     return response
 
 
 def verify_admissions(response: Response) -> Response:
     """Have the next request that is let in see what this one has changed."""
-    if request.method not in SAFE_METHODS and response.status_code < 400 and not is_away():
+    if request.method not in SAFE_METHODS and response.status_code < 400 and not is_accounts_outage():
         try:
             services().accounts.admissions.verify()
         except AccountsUnavailable:

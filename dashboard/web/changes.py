@@ -8,13 +8,13 @@ from secrets import token_hex
 from flask import get_template_attribute, render_template
 from markupsafe import Markup
 
-from dashboard.pages.base import Line, Page
+from dashboard.pages.base import Page, PageLine
 
 # With more changes than this an answer is no longer small, and the page is morphed in one go instead of place by place.
-MANY = 60
+MAX_CHANGED_PARTS = 60
 
 
-def outline(page: Page) -> bytes:
+def page_fingerprint(page: Page) -> bytes:
     """What tells this version of a page from others of its address, small: eight bytes for each part and line, and the
     frame.
 
@@ -28,10 +28,10 @@ def outline(page: Page) -> bytes:
     return array("q", (frame, *parts, *(hash(line.said) for line in lines))).tobytes()
 
 
-def drawn(page: Page, old: bytes, new: bytes) -> str:
+def render_changes(page: Page, old: bytes, new: bytes) -> str:
     """What an open page of the old outline needs to become this one; empty if it needs the whole."""
-    changed = tuple(islice(_changed(old, new), MANY + 1))
-    if len(old) != len(new) or not page.parts or 0 in changed or len(changed) > MANY:
+    changed = tuple(islice(_changed(old, new), MAX_CHANGED_PARTS + 1))
+    if len(old) != len(new) or not page.parts or 0 in changed or len(changed) > MAX_CHANGED_PARTS:
         return ""
     return Markup("\n").join(_pieces(page, changed))
 
@@ -42,7 +42,7 @@ def _changed(old: bytes, new: bytes) -> Iterator[int]:
 
 
 def _pieces(page: Page, places: Iterable[int]) -> Iterator[Markup]:
-    lines: tuple[Line, ...] = tuple(page.lines())
+    lines: tuple[PageLine, ...] = tuple(page.lines())
     for place in places:
         at = place - 1 - len(page.parts)
         if at < 0:

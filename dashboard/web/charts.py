@@ -9,16 +9,16 @@ from datetime import datetime
 
 from markupsafe import Markup
 
-from dashboard.pages.spans import MarkView, TimelineRow, WaveSpan
+from dashboard.pages.spans import MarkView, TimelineRow, WaveBar
 from dashboard.pages.timeline import TimelinePage
 from dashboard.web.formats import duration, iso, time
-from dashboard.web.shown_text import shown, shown_attribute
+from dashboard.web.shown_text import escape_attribute, escape_text
 
 # What something that took no time is wide, in percent.
-LEAST = 0.4
+MIN_BAR_WIDTH_PERCENT = 0.4
 # Behind this place, in percent, a narrow axis has no room for a time.
-FAR = 80
-DAY = 86_400
+MAX_NARROW_LABEL_PERCENT = 80
+SECONDS_PER_DAY = 86_400
 
 
 def axis(page: TimelinePage) -> Markup:
@@ -27,7 +27,9 @@ def axis(page: TimelinePage) -> Markup:
     step = (ticks[1] - ticks[0]).total_seconds() if len(ticks) > 1 else 60.0
     places = [(at, tick) for tick in ticks if (at := _at(page, tick)) < 95]
     # Where the axis is narrow, there is no room for a time that begins near its end.
-    labels = [_label(at, _tick(tick, step), ' class="far"' if at > FAR else "") for at, tick in places]
+    labels = [
+        _label(at, _tick(tick, step), ' class="far"' if at > MAX_NARROW_LABEL_PERCENT else "") for at, tick in places
+    ]
     if page.to_at is None:
         text = "<span>as of</span>" if page.stale else "<span>now</span>"
         labels.append(_label(_at(page, page.changed_at), text, ' class="now" data-grows'))
@@ -45,26 +47,26 @@ def grid(page: TimelinePage) -> Markup:
 def bars(row: TimelineRow, page: TimelinePage) -> Markup:
     """What is known of a row over time, what is expected, and what went wrong; the words beside it say the same."""
     drawn = []
-    if isinstance(row, WaveSpan) and row.expected_from and row.expected_at:
+    if isinstance(row, WaveBar) and row.expected_from and row.expected_at:
         begins, ends = _at(page, row.expected_from), _at(page, row.expected_at)
-        title = f"<title>estimated, {shown_attribute(page.estimate.basis if page.estimate else '')}</title>"
+        title = f"<title>estimated, {escape_attribute(page.estimate.basis if page.estimate else '')}</title>"
         drawn.append(_rectangle("expected", begins, ends, inside=title))
     if row.from_at:
         begins, ends = _at(page, row.from_at), _at(page, row.to_at or page.changed_at)
         grows = " data-grows" if row.goes_on else ""
         fill = f' fill="url(#fill-{row.phase})"{grows}'
-        drawn.append(_rectangle(f"span {row.phase}", begins, max(ends, begins + LEAST), more=fill))
+        drawn.append(_rectangle(f"span {row.phase}", begins, max(ends, begins + MIN_BAR_WIDTH_PERCENT), more=fill))
     drawn += [_mark(mark, page) for mark in row.marks]
     return _plot("bars", "".join(drawn))
 
 
-def took(row: TimelineRow) -> Markup:
+def span_took(row: TimelineRow) -> Markup:
     """How long it took, or takes so far."""
     if row.from_at is None:
         return Markup()
     if row.to_at is None:
         return time(row.from_at, "since")
-    return shown(duration(row.from_at, row.to_at) if row.to_at > row.from_at else "")
+    return escape_text(duration(row.from_at, row.to_at) if row.to_at > row.from_at else "")
 
 
 def _plot(name: str, inside: str) -> Markup:
@@ -94,8 +96,8 @@ def _label(at: float, text: str, more: str = "") -> str:
 
 
 def _tick(tick: datetime, step: float) -> str:
-    kind = "date" if step >= DAY else "clock" if step < 60 else "tick"
-    text = f"{tick:%d %b}" if step >= DAY else f"{tick:%H:%M:%S}" if step < 60 else f"{tick:%H:%M}"
+    kind = "date" if step >= SECONDS_PER_DAY else "clock" if step < 60 else "tick"
+    text = f"{tick:%d %b}" if step >= SECONDS_PER_DAY else f"{tick:%H:%M:%S}" if step < 60 else f"{tick:%H:%M}"
     return f'<time datetime="{iso(tick)}" data-show="{kind}">{text}</time>'
 
 
@@ -104,8 +106,8 @@ def _mark(mark: MarkView, page: TimelinePage) -> str:
     grows = "" if mark.at else " data-grows"
     count = f'<text x="12" y="4">{mark.count:,}</text>' if mark.count > 1 else ""
     icon = f'<use href="#i-{mark.kind}" x="-7" y="-7.5" width="14" height="14"/>'
-    title = f"<title>{shown_attribute(mark.text)}</title>"
+    title = f"<title>{escape_attribute(mark.text)}</title>"
     return f'<svg class="mark {mark.kind}" x="{at}%" y="50%"{grows}>{title}<circle r="9.5"/>{icon}{count}</svg>'
 
 
-FILTERS: dict[str, Callable[..., Markup]] = {"axis": axis, "grid": grid, "bars": bars, "span_took": took}
+FILTERS: dict[str, Callable[..., Markup]] = {"axis": axis, "grid": grid, "bars": bars, "span_took": span_took}

@@ -2,8 +2,8 @@
 
 import re
 
-from dashboard.pages.base import Model
-from dashboard.web.assets import folder
+from dashboard.pages.base import PageModel
+from dashboard.web.assets import asset_folder
 
 _TOKEN = re.compile(r"--([\w-]+):\s*([^;]+);")
 _PAIR = re.compile(r"light-dark\((#[0-9a-f]{6}),\s*(#[0-9a-f]{6})\)")
@@ -11,7 +11,7 @@ _PAIR = re.compile(r"light-dark\((#[0-9a-f]{6}),\s*(#[0-9a-f]{6})\)")
 _GROUNDS = ("card", "bg", "hover")
 
 
-class Token(Model):
+class DesignToken(PageModel):
     """A design token: its value and, for text colours, the lowest contrast in the light and the dark theme."""
 
     name: str
@@ -21,27 +21,27 @@ class Token(Model):
     dark: float | None = None
 
 
-def tokens() -> tuple[Token, ...]:
+def design_tokens() -> tuple[DesignToken, ...]:
     """All tokens, in the order of the sheet, as they are on an ordinary screen."""
-    ordinary, _, _ = (folder("static") / "css" / "tokens.css").read_text().partition("@media")
+    ordinary, _, _ = (asset_folder("static") / "css" / "tokens.css").read_text().partition("@media")
     found = dict(_TOKEN.findall(ordinary))
     colours = {name: pair.groups() for name, value in found.items() if (pair := _PAIR.fullmatch(value))}
     return tuple(_token(name, value, colours) for name, value in found.items())
 
 
-def _token(name: str, value: str, colours: dict[str, tuple[str, ...]]) -> Token:
+def _token(name: str, value: str, colours: dict[str, tuple[str, ...]]) -> DesignToken:
     if name not in colours:
-        return Token(name=name, value=value, colour=False)
+        return DesignToken(name=name, value=value, colour=False)
     paper = f"{name}-paper"
     inks = paper in colours or name in {"text", "muted", "accent"}
     if not inks:
-        return Token(name=name, value=value, colour=True)
+        return DesignToken(name=name, value=value, colour=True)
     grounds = [*_GROUNDS, *([paper] if paper in colours else [])]
-    light, dark = (min(contrast(colours[name][i], colours[ground][i]) for ground in grounds) for i in (0, 1))
-    return Token(name=name, value=value, colour=True, light=round(light, 2), dark=round(dark, 2))
+    light, dark = (min(contrast_ratio(colours[name][i], colours[ground][i]) for ground in grounds) for i in (0, 1))
+    return DesignToken(name=name, value=value, colour=True, light=round(light, 2), dark=round(dark, 2))
 
 
-def contrast(one: str, other: str) -> float:
+def contrast_ratio(one: str, other: str) -> float:
     """The contrast of two colours, from 1 to 21, as WCAG reckons it."""
     lighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
     return (lighter + 0.05) / (darker + 0.05)

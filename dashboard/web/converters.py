@@ -12,28 +12,28 @@ from dashboard.domain.ids import MAX_RELEASE_ID_BYTES
 # Servers decode %2F before an address is matched, so a slash in an id needs a form that survives: ~2F, and ~7E for
 # the tilde itself. An address with a plain %2F works as well, unless the id itself reads like one of our addresses and
 # a server before this one has decoded it. Browsers take `.` and `..` out of paths, encoded or not: these are ~2E.
-_ESCAPED = re.compile(r"~(2F|7E|2E)")
-_MEANS = {"2F": "/", "7E": "~", "2E": "."}
+_ESCAPE_SEQUENCE = re.compile(r"~(2F|7E|2E)")
+_ESCAPED_CHARACTERS = {"2F": "/", "7E": "~", "2E": "."}
 
 
-_LONGEST = 3 * MAX_RELEASE_ID_BYTES
+_MAX_ESCAPED_LENGTH = 3 * MAX_RELEASE_ID_BYTES
 
 
 class IdConverter(BaseConverter):
     """Takes any text, slashes included; what is no id is refused later, with the reason."""
 
     # Line ends, too: an id may have them. No id is longer, however it is written.
-    regex = rf"[^/](?s:.){{0,{_LONGEST}}}?"
+    regex = rf"[^/](?s:.){{0,{_MAX_ESCAPED_LENGTH}}}?"
     part_isolating = False
     weight = 200
 
     def to_python(self, value: str) -> str:
         """The id of a part of an address."""
-        return _ESCAPED.sub(lambda match: _MEANS[match[1]], value)
+        return _ESCAPE_SEQUENCE.sub(lambda match: _ESCAPED_CHARACTERS[match[1]], value)
 
     def to_url(self, value: str) -> str:
         """The part of an address for an id."""
-        return path_of(value)
+        return escape_id(value)
 
 
 class IdRule(Rule):
@@ -50,11 +50,11 @@ class IdRule(Rule):
         converter = super().get_converter(variable_name, converter_name, args, kwargs)
         between, another, _ = self.rule.partition(f"<id:{variable_name}>")[2].partition("<id:")
         if another:
-            converter.regex = rf"[^/](?:(?!{re.escape(between)})(?s:.)){{0,{_LONGEST}}}?"
+            converter.regex = rf"[^/](?:(?!{re.escape(between)})(?s:.)){{0,{_MAX_ESCAPED_LENGTH}}}?"
         return converter
 
 
-def path_of(entity_id: str) -> str:
+def escape_id(entity_id: str) -> str:
     """An id as a part of an address."""
     if entity_id in {".", ".."}:
         return entity_id.replace(".", "~2E")

@@ -13,12 +13,12 @@ from flask import g, request
 from itsdangerous import BadData, URLSafeSerializer
 from werkzeug.wrappers import Response
 
-from dashboard.accounts.opaque import drawn
-from dashboard.accounts.throttle import KNOWN_FOR, user_key
+from dashboard.accounts.opaque import new_secret
+from dashboard.accounts.throttle import KNOWN_DEVICE_TTL, user_key
 from dashboard.web.services import services
 
-COOKIE = "release_dashboard_device"
-_LONGEST_COOKIE = 400
+DEVICE_COOKIE_NAME = "release_dashboard_device"
+_MAX_DEVICE_COOKIE_LENGTH = 400
 
 
 def device_signer(keys: Iterable[str]) -> URLSafeSerializer:
@@ -28,8 +28,10 @@ def device_signer(keys: Iterable[str]) -> URLSafeSerializer:
 
 def remember_device(email: str) -> None:
     """Have this browser keep that this user has signed in with it, by a new cookie in place of the one that it has."""
-    device = drawn()
-    g.device_cookie = services().devices.dumps([device, _digest(device, email), int(datetime.now(UTC).timestamp())])
+    device = new_secret()
+    g.device_cookie = services().devices.dumps(
+        [device, _device_digest(device, email), int(datetime.now(UTC).timestamp())]
+    )
 
 
 def known_device(email: str | None = None) -> str:
@@ -37,30 +39,32 @@ def known_device(email: str | None = None) -> str:
 
     Without an address, any user.
     """
-    kept = request.cookies.get(_cookie_name(), "")
-    if not kept or len(kept) > _LONGEST_COOKIE:
+    kept = request.cookies.get(_device_cookie_name(), "")
+    if not kept or len(kept) > _MAX_DEVICE_COOKIE_LENGTH:
         return ""
     try:
         device, digest, begun = services().devices.loads(kept)
     except (BadData, TypeError, ValueError):
         return ""
     # Another replica's clock may be ahead of this one.
-    lasts = datetime.now(UTC).timestamp() - begun <= KNOWN_FOR.total_seconds()
-    theirs = email is None or hmac.compare_digest(digest, _digest(device, email))
+    lasts = datetime.now(UTC).timestamp() - begun <= KNOWN_DEVICE_TTL.total_seconds()
+    theirs = email is None or hmac.compare_digest(digest, _device_digest(device, email))
     return str(device) if lasts and theirs else ""
 
 
-def keep_device(response: Response) -> None:
+def set_device_cookie(response: Response) -> None:
     """Write the cookie if somebody has signed in."""
     if cookie := g.pop("device_cookie", None):
-        secure, age = request.is_secure, KNOWN_FOR
-        response.set_cookie(_cookie_name(), cookie, max_age=age, path="/", secure=secure, httponly=True, samesite="Lax")
+        secure, age = request.is_secure, KNOWN_DEVICE_TTL
+        response.set_cookie(
+            _device_cookie_name(), cookie, max_age=age, path="/", secure=secure, httponly=True, samesite="Lax"
+        )
 
 
-def _digest(device: str, email: str) -> str:
+def _device_digest(device: str, email: str) -> str:
     return sha256(f"{device} {user_key(email)}".encode()).hexdigest()
 
 
-def _cookie_name() -> str:
+def _device_cookie_name() -> str:
     """Over https, browsers take it only from this very host, as they do the session's."""
-    return f"__Host-{COOKIE}" if request.is_secure else COOKIE
+    return f"__Host-{DEVICE_COOKIE_NAME}" if request.is_secure else DEVICE_COOKIE_NAME

@@ -12,13 +12,13 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from dashboard.domain.ids import MalformedId
 from dashboard.domain.problems import EntityNotFound, NotFound, RunNotFound, SourceUnavailable
-from dashboard.pages.base import Model
-from dashboard.web.advice import Way, next_step, ways_from, ways_on
+from dashboard.pages.base import PageModel
+from dashboard.web.advice import NextLink, general_links, links_for_missing, next_step
 
 log = structlog.get_logger()
 
 # Seconds after which asking again makes sense when Temporal is unavailable; open pages ask again by themselves.
-RETRY_AFTER = 5
+UNAVAILABLE_RETRY_SECONDS = 5
 
 _TITLES = {
     400: "Malformed request",
@@ -52,14 +52,14 @@ _TITLES_BY_CODE = {
 _NOT_FOUND: dict[type[NotFound], str] = {EntityNotFound: "entity_not_found", RunNotFound: "run_not_found"}
 
 
-class FieldError(Model):
+class FieldError(PageModel):
     """An error of one field or parameter of the request."""
 
     field: str
     message: str
 
 
-class ErrorPage(Model):
+class ErrorPage(PageModel):
     """An error, rendered as HTML and as JSON."""
 
     template: ClassVar[str] = "pages/error.html"
@@ -75,7 +75,7 @@ class ErrorPage(Model):
     detail: str | None = Field(None, description="Error message from Temporal.")
     status: int = Field(exclude=True)
     retry_after: int | None = Field(default=None, exclude=True)
-    ways: tuple[Way, ...] = Field(default=(), exclude=True)
+    ways: tuple[NextLink, ...] = Field(default=(), exclude=True)
 
     @property
     def then(self) -> str:
@@ -95,7 +95,7 @@ class ErrorPage(Model):
         return _TITLES.get(self.status, "Something went wrong")
 
 
-class Refused(HTTPException):
+class ApiError(HTTPException):
     """An answer other than the page that was asked for: a status, a code for programs, a sentence for people."""
 
     def __init__(
@@ -107,7 +107,7 @@ class Refused(HTTPException):
         headers: Mapping[str, str] | None = None,
         fields: Sequence[FieldError] = (),
         detail: str | None = None,
-        ways: tuple[Way, ...] = (),
+        ways: tuple[NextLink, ...] = (),
     ) -> None:
         super().__init__(description=message)
         self.code = status
@@ -118,14 +118,14 @@ class Refused(HTTPException):
         self.ways = ways
 
 
-def invalid_parameter(name: str, message: str) -> Refused:
+def invalid_parameter(name: str, message: str) -> ApiError:
     """A query parameter or form field with a value that cannot be used."""
-    return Refused(422, "invalid_parameter", f"{name}: {message}", fields=[FieldError(field=name, message=message)])
+    return ApiError(422, "invalid_parameter", f"{name}: {message}", fields=[FieldError(field=name, message=message)])
 
 
-def conflict(name: str, message: str) -> Refused:
+def field_conflict(name: str, message: str) -> ApiError:
     """A field with a value that something which is there already stands against."""
-    return Refused(409, "conflict", f"{name}: {message}", fields=[FieldError(field=name, message=message)])
+    return ApiError(409, "conflict", f"{name}: {message}", fields=[FieldError(field=name, message=message)])
 
 
 def assign_request_id() -> None:
@@ -144,36 +144,36 @@ def init_app(app: Flask) -> None:
 
     @app.errorhandler(MalformedId)
     def malformed(exc: MalformedId) -> Response:
-        message = f"“{_shown(exc.text)}” is not a valid ID: {exc.reason}."
-        return answer(Refused(422, "malformed_id", message, fields=tuple(_fields_with(exc))))
+        message = f"“{_printable_id(exc.text)}” is not a valid ID: {exc.reason}."
+        return error_response(ApiError(422, "malformed_id", message, fields=tuple(_fields_with(exc))))
 
     @app.errorhandler(NotFound)
     def not_found(exc: NotFound) -> Response:
-        code, ways = _NOT_FOUND.get(type(exc), "not_found"), ways_from(exc)
-        return answer(Refused(404, code, f"{exc.entity_id}: {exc.reason}", ways=ways))
+        code, ways = _NOT_FOUND.get(type(exc), "not_found"), links_for_missing(exc)
+        return error_response(ApiError(404, code, f"{exc.entity_id}: {exc.reason}", ways=ways))
 
     @app.errorhandler(SourceUnavailable)
     def unavailable(exc: SourceUnavailable) -> Response:
-        headers = {"Retry-After": str(RETRY_AFTER)}
+        headers = {"Retry-After": str(UNAVAILABLE_RETRY_SECONDS)}
         problem = exc.problem
-        return answer(Refused(503, problem.code, problem.message, headers=headers, detail=problem.detail))
+        return error_response(ApiError(503, problem.code, problem.message, headers=headers, detail=problem.detail))
 
     @app.errorhandler(HTTPException)
     def http_error(exc: HTTPException) -> Response:
         if isinstance(exc, InternalServerError):
             log.error("request_failed", request_id=g.get("request_id"), exc_info=exc.original_exception)
-        return answer(exc)
+        return error_response(exc)
 
 
-def answer(exc: HTTPException) -> Response:
+def error_response(exc: HTTPException) -> Response:
     """The response for an error, as JSON under /api, as a fragment for htmx, else as a page."""
-    response = make_response(_body(_page(exc)))
+    response = make_response(_json_body(_error_page(exc)))
     response.status_code = exc.code or 500
-    for name, value in (exc.headers if isinstance(exc, Refused) else _kept_headers(exc)).items():
+    for name, value in (exc.headers if isinstance(exc, ApiError) else _kept_headers(exc)).items():
         response.headers[name] = value
     if wants_json():
         response.mimetype = "application/json"
-    if wants_wall():
+    if wants_kiosk():
         # It takes the place of what was shown: what comes next is new, whatever was known before.
         response.headers["HX-PTag"] = "error"
     response.headers.setdefault("Cache-Control", "no-store")
@@ -195,31 +195,31 @@ def wants_stream() -> bool:
     return request.path.startswith("/live/")
 
 
-def wants_wall() -> bool:
+def wants_kiosk() -> bool:
     """Whether this request comes from a wall screen, which shows errors in its own place and goes on by itself."""
     return request.path == "/kiosk" or request.path.startswith("/kiosk/")
 
 
-def _page(exc: HTTPException) -> ErrorPage:
+def _error_page(exc: HTTPException) -> ErrorPage:
     status = exc.code or 500
-    retry_after = exc.headers.get("Retry-After") if isinstance(exc, Refused) else None
-    code = exc.error_code if isinstance(exc, Refused) else _code(exc)
+    retry_after = exc.headers.get("Retry-After") if isinstance(exc, ApiError) else None
+    code = exc.error_code if isinstance(exc, ApiError) else _code(exc)
     return ErrorPage(
         code=code,
         message=_message(exc),
         request_id=g.get("request_id", ""),
-        fields=exc.fields if isinstance(exc, Refused) else (),
-        detail=exc.detail if isinstance(exc, Refused) else None,
+        fields=exc.fields if isinstance(exc, ApiError) else (),
+        detail=exc.detail if isinstance(exc, ApiError) else None,
         status=status,
         retry_after=int(retry_after) if retry_after else None,
-        ways=(exc.ways if isinstance(exc, Refused) else ()) or ways_on(status, code),
+        ways=(exc.ways if isinstance(exc, ApiError) else ()) or general_links(status, code),
     )
 
 
-def _body(page: ErrorPage) -> str:
+def _json_body(page: ErrorPage) -> str:
     if wants_json():
         return '{"error":' + page.model_dump_json(exclude_defaults=True) + "}"
-    whole, fragment = page.wall if wants_wall() else (page.template, page.fragment)
+    whole, fragment = page.wall if wants_kiosk() else (page.template, page.fragment)
     # A stream has no page around it, and nobody who could use one.
     return render_template(fragment if wants_fragment() or wants_stream() else whole, page=page)
 
@@ -227,7 +227,7 @@ def _body(page: ErrorPage) -> str:
 def _message(exc: HTTPException) -> str:
     if isinstance(exc, InternalServerError):
         return "An internal error occurred. It has been logged under the request ID below."
-    if exc.code == 404 and not isinstance(exc, Refused):
+    if exc.code == 404 and not isinstance(exc, ApiError):
         return "Page not found."
     return exc.description or "The request failed."
 
@@ -248,7 +248,7 @@ def _fields_with(exc: MalformedId) -> Iterator[FieldError]:
         yield FieldError(field=name, message=exc.reason)
 
 
-def _shown(text: str) -> str:
+def _printable_id(text: str) -> str:
     """An id from an address as a message can carry it: cut, and without what cannot be printed."""
     shown = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
     return shown if len(shown) <= 80 else f"{shown[:79]}…"

@@ -6,20 +6,20 @@ from collections.abc import Iterator
 from flask import get_template_attribute, render_template
 from markupsafe import Markup
 
-from dashboard.pages.base import Model
+from dashboard.pages.base import PageModel
 from dashboard.web import samples
-from dashboard.web.texts import Text
-from dashboard.web.told import exact
+from dashboard.web.texts import BodyTemplate
+from dashboard.web.told import local_timestamp
 
 # What examples must not do here: ask the server, or change anything. A form of this method, in no dialog, does nothing.
-_ASKS = re.compile(r'\s(?:hx-[\w:-]+|data-(?:retry|fold|lazy|next)|autofocus)(?:="[^"]*")?(?=[\s>])')
-_POSTS = re.compile(r'(?<=\s)method="post"')
+_REQUEST_ATTRIBUTES = re.compile(r'\s(?:hx-[\w:-]+|data-(?:retry|fold|lazy|next)|autofocus)(?:="[^"]*")?(?=[\s>])')
+_POST_METHOD = re.compile(r'(?<=\s)method="post"')
 # Ids are told apart by a number, but for those that are drawn by.
 _IDS = "id|for|form|list|popovertarget|aria-labelledby|aria-describedby|aria-controls"
 _NAMES = re.compile(rf'(?<=\s)({_IDS})="(?!fill-|i-)([^"]+)"')
 
 
-class Example(Model):
+class Example(PageModel):
     """A component in one state, rendered by its own template.
 
     `within` are the CSS classes of its surroundings on a page.
@@ -48,15 +48,15 @@ class Example(Model):
         return self.model_copy(update={"drawn": drawn})
 
 
-def partial(name: str, state: str, page: Model, within: str = "", **given: object) -> Example:
+def partial_example(name: str, state: str, page: PageModel, within: str = "", **given: object) -> Example:
     """A partial as a page includes it, with its moments filled in."""
-    text = Text.of(render_template(f"partials/_{name}.html", page=page, **given))
-    moment = exact(samples.NOW).encode()
+    text = BodyTemplate.of(render_template(f"partials/_{name}.html", page=page, **given))
+    moment = local_timestamp(samples.SAMPLE_NOW).encode()
     filled = text.filled({"as_of": moment, "counted_at": moment})
     return Example(of=f"partials/_{name}.html", state=state, drawn=filled.decode(), within=within)
 
 
-def macro(template: str, name: str, state: str, *given: object) -> Example:
+def macro_example(template: str, name: str, state: str, *given: object) -> Example:
     """What a macro makes of these."""
     drawn = get_template_attribute(f"macros/{template}.html", name)(*given)
     return Example(of=f"macros/{template}.html: {name}", state=state, drawn=str(drawn))
@@ -66,10 +66,10 @@ def side_by_side(examples: Iterator[Example], numbers: Iterator[int]) -> Iterato
     """The same, as many can stand on one page: they ask nothing, and no id stands twice."""
     for example in examples:
         number = next(numbers)
-        drawn = _POSTS.sub('method="dialog"', _ASKS.sub("", example.drawn))
-        drawn = _NAMES.sub(lambda found, n=number: f'{found[1]}="{_numbered(found[2], n)}"', drawn)  # type: ignore[misc]
+        drawn = _POST_METHOD.sub('method="dialog"', _REQUEST_ATTRIBUTES.sub("", example.drawn))
+        drawn = _NAMES.sub(lambda found, n=number: f'{found[1]}="{_number_ids(found[2], n)}"', drawn)  # type: ignore[misc]
         yield example.model_copy(update={"drawn": drawn})
 
 
-def _numbered(names: str, number: int) -> str:
+def _number_ids(names: str, number: int) -> str:
     return " ".join(f"{name}-{number}" for name in names.split())

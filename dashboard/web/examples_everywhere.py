@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from dashboard.web import samples
 from dashboard.web.errors import ErrorPage
-from dashboard.web.examples import Example, partial
-from dashboard.web.examples_of_one import opened_release
+from dashboard.web.examples import Example, partial_example
+from dashboard.web.examples_of_one import expanded_release
 
-ERRORS = (
+ERROR_EXAMPLES = (
     (401, "not_logged_in", "Your session has ended. Sign in again."),
     (403, "cross_site", "The request came from another site and was rejected."),
     (404, "entity_not_found", "app:nowhere: the release has no entity with this id."),
@@ -20,27 +20,27 @@ ERRORS = (
 )
 
 
-def notices() -> Iterator[Example]:
+def notice_examples() -> Iterator[Example]:
     """What is not current, not known or not well, and each error."""
-    page = opened_release(stale=True)
-    yield partial("freshness", "out of date", page)
-    yield partial("problem", "a gap", page, problem=samples.GAP)
-    yield partial("problem", "only not read so far", page, problem=samples.NOT_OPENED)
-    yield partial("failure_line", "a failure", page, message=samples.LONG, calm=False)
-    yield partial("failure_line", "what was said, of no failure", page, message=samples.LONG, calm=True)
-    yield partial("details", "other fields", page, details={"ticket": "REL-4711"}, key="details")
-    for status, code, message in ERRORS:
+    page = expanded_release(stale=True)
+    yield partial_example("freshness", "out of date", page)
+    yield partial_example("problem", "a gap", page, problem=samples.MISSING_PROBLEM)
+    yield partial_example("problem", "only not read so far", page, problem=samples.NOT_OPENED_PROBLEM)
+    yield partial_example("failure_line", "a failure", page, message=samples.LONG_MESSAGE, calm=False)
+    yield partial_example("failure_line", "what was said, of no failure", page, message=samples.LONG_MESSAGE, calm=True)
+    yield partial_example("details", "other fields", page, details={"ticket": "REL-4711"}, key="details")
+    for status, code, message in ERROR_EXAMPLES:
         retry_after = 5 if status == 503 else None
         error = ErrorPage(
             code=code, message=message, request_id="4f3c21d0a8b97e65", status=status, retry_after=retry_after
         )
-        yield partial("error", f"{status} {code}", error)
+        yield partial_example("error", f"{status} {code}", error)
 
 
-def frames() -> Iterator[Example]:
+def frame_examples() -> Iterator[Example]:
     """What stands around every page."""
-    page = opened_release()
-    yield partial("as_of", "how old a page is", page)
-    yield partial("header", "the top of every page", page)
-    yield partial("header", "with its menu", page).opened("menu")
-    yield partial("keys", "what ? shows", page).opened("keys")
+    page = expanded_release()
+    yield partial_example("as_of", "how old a page is", page)
+    yield partial_example("header", "the top of every page", page)
+    yield partial_example("header", "with its menu", page).opened("menu")
+    yield partial_example("keys", "what ? shows", page).opened("keys")

@@ -6,11 +6,11 @@ from flask import current_app, url_for
 
 from dashboard.domain.ids import release_name
 from dashboard.pages.find import PageLink
-from dashboard.web.narrowed import LONGEST_TEXT
-from dashboard.web.parameters import Text
+from dashboard.web.narrowed import MAX_SEARCH_TEXT_LENGTH
+from dashboard.web.parameters import TextParameter
 
 # Endpoints and names; one that this dashboard has not is left out.
-PAGES = {
+PAGE_NAMES = {
     "web.releases": "Releases",
     "web.problems": "Problems",
     "web.compare": "Compare two releases",
@@ -23,7 +23,7 @@ PAGES = {
     "reference.redoc": "API reference (Redoc)",
     "styleguide.styleguide": "Style guide",
 }
-OF_A_RELEASE = {
+RELEASE_PAGE_NAMES = {
     "web.release": "Tree",
     "web.strip": "Strip",
     "web.timeline": "Timeline",
@@ -31,22 +31,22 @@ OF_A_RELEASE = {
     "web.kiosk_release": "Wall screen",
 }
 
-WORDS = Text("q", "Search terms. Results contain all of them.", LONGEST_TEXT)
+SEARCH_PARAMETER = TextParameter("q", "Search terms. Results contain all of them.", MAX_SEARCH_TEXT_LENGTH)
 
 
-def asked_words() -> str:
-    """What is looked for, with single blanks between its words; raises Refused with 422."""
-    return " ".join(WORDS.read().split())
+def requested_search() -> str:
+    """What is looked for, with single blanks between its words; raises ApiError with 422."""
+    return " ".join(SEARCH_PARAMETER.read().split())
 
 
 def page_links(release_id: str | None) -> Iterator[PageLink]:
     """The pages of the release that the viewer is at, then those of the dashboard."""
     if release_id:
         name = release_name(release_id)
-        for endpoint, view in OF_A_RELEASE.items():
+        for endpoint, view in RELEASE_PAGE_NAMES.items():
             if endpoint in current_app.view_functions:
                 yield PageLink(name=view, of=name, href=url_for(endpoint, release_id=release_id))
         yield PageLink(name="Compare with another release", of=name, href=url_for("web.compare", left=release_id))
-    for endpoint, view in PAGES.items():
+    for endpoint, view in PAGE_NAMES.items():
         if endpoint in current_app.view_functions:
             yield PageLink(name=view, of=None, href=url_for(endpoint))

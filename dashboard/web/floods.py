@@ -6,21 +6,21 @@ from time import monotonic
 
 from cachetools import TTLCache
 
-SECONDS = 60.0
+SAMPLE_INTERVAL_SECONDS = 60.0
 # How many of them are told of in this time, whatever they are.
-MOST = 100
+MAX_SAMPLES_PER_INTERVAL = 100
 
 
-class Floods:
+class LogSampler:
     """Picks what is told of: each thing once a minute, and so many in all. Safe to use from many threads."""
 
-    def __init__(self, clock: Callable[[], float] = monotonic, most: int = MOST) -> None:
-        self._told: TTLCache[Hashable, None] = TTLCache(most, SECONDS, clock)
+    def __init__(self, clock: Callable[[], float] = monotonic, most: int = MAX_SAMPLES_PER_INTERVAL) -> None:
+        self._told: TTLCache[Hashable, None] = TTLCache(most, SAMPLE_INTERVAL_SECONDS, clock)
         self._most = most
         self._left_out = 0
         self._lock = Lock()
 
-    def pick(self, key: Hashable) -> int | None:
+    def sample(self, key: Hashable) -> int | None:
         """None if this is to be left out; else how many were, since the last one that was not."""
         with self._lock:
             self._told.expire()

@@ -10,19 +10,19 @@ from markupsafe import Markup
 from pydantic import JsonValue
 
 from dashboard.domain.phases import Phase
-from dashboard.web.links import entity_url, here, opening_url, selecting_url, without
-from dashboard.web.shown_text import shown
+from dashboard.web.links import current_address, entity_url, expanding_url, selecting_url, without_parameters
+from dashboard.web.shown_text import escape_text
 
-MAX_LINE = 160
+MAX_LINE_LENGTH = 160
 # Characters of a text on a page that shows other things beside it.
-MAX_TEXT = 10_000
+MAX_TEXT_LENGTH = 10_000
 _ICONS = {
     phase: Markup(f'<svg class="icon {phase}" aria-hidden="true"><use href="#i-{phase}"/></svg>')  # noqa: S704 - ours
     for phase in Phase
 }
 
 # A version runs where its deployment succeeded. A word that is not known says neither.
-_NOTES = dict.fromkeys(Phase, "planned") | {
+_VERSION_NOTES = dict.fromkeys(Phase, "planned") | {
     Phase.FAILED: "failed",
     Phase.TIMED_OUT: "failed",
     Phase.CANCELLED: "not deployed",
@@ -62,35 +62,35 @@ def icon(phase: Phase) -> Markup:
     return _ICONS[phase]
 
 
-def note_of_version(phase: Phase, *, runs: bool) -> str:
+def version_note(phase: Phase, *, runs: bool) -> str:
     """What to say beside a version that is not confirmed as running; empty for one that does."""
-    return "" if runs else _NOTES[phase]
+    return "" if runs else _VERSION_NOTES[phase]
 
 
 def version(row: Any) -> Markup:  # noqa: ANN401 - whatever has a version and a phase
     """The version of a row, in words planned or failed where it is not confirmed as running."""
-    note = note_of_version(row.phase, runs=row.version_runs)
+    note = version_note(row.phase, runs=row.version_runs)
     words = f" <small>{note}</small>" if note else ""
     planned = " planned" if note else ""
-    return Markup(f'<span class="ver{planned}">{shown(row.version)}{words}</span>')  # noqa: S704 - escaped
+    return Markup(f'<span class="ver{planned}">{escape_text(row.version)}{words}</span>')  # noqa: S704 - escaped
 
 
-def line(value: str) -> str:
+def first_line(value: str) -> str:
     """The first line of a text, cut to what a row has room for."""
     first = value.strip().partition("\n")[0]
-    return first if len(first) <= MAX_LINE else f"{first[: MAX_LINE - 1]}…"
+    return first if len(first) <= MAX_LINE_LENGTH else f"{first[: MAX_LINE_LENGTH - 1]}…"
 
 
-def longer(value: str) -> bool:
-    """Whether `line` leaves anything out."""
-    return line(value) != value.strip()
+def exceeds_line(value: str) -> bool:
+    """Whether `first_line` leaves anything out."""
+    return first_line(value) != value.strip()
 
 
-def much(value: str) -> str:
+def shorten(value: str) -> str:
     """As much of a text as a page of many rows shows; what it leaves out says where it is."""
-    if len(value) <= MAX_TEXT:
+    if len(value) <= MAX_TEXT_LENGTH:
         return value
-    return f"{value[:MAX_TEXT]}…\n(truncated: the JSON of this page has all {len(value):,} characters)"
+    return f"{value[:MAX_TEXT_LENGTH]}…\n(truncated: the JSON of this page has all {len(value):,} characters)"
 
 
 def compact(value: JsonValue) -> str:
@@ -142,18 +142,18 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "clock": clock,
     "icon": icon,
     "version": version,
-    "line": line,
-    "longer": longer,
-    "much": much,
+    "line": first_line,
+    "longer": exceeds_line,
+    "much": shorten,
     "compact": compact,
     "plural": plural,
     "duration": duration,
     "segment": segment,
     "entity_url": entity_url,
-    "opening_url": opening_url,
+    "opening_url": expanding_url,
     "selecting_url": selecting_url,
-    "here": here,
-    "without": without,
+    "here": current_address,
+    "without": without_parameters,
     "slot": slot,
     "theme": theme,
 }

@@ -11,23 +11,30 @@ from flask_login import LoginManager, current_user
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.wrappers import Response as BaseResponse
 
-from dashboard.accounts.admissions import Way
-from dashboard.accounts.api_tokens import Scope
+from dashboard.accounts.admissions import AuthMethod
+from dashboard.accounts.api_tokens import TokenScope
 from dashboard.accounts.database import AccountsUnavailable
 from dashboard.accounts.models import Role, User
-from dashboard.accounts.opaque import hash_of
+from dashboard.accounts.opaque import hash_secret
 from dashboard.accounts.sessions import BrowserSession
-from dashboard.bounds import MAX_TARGET
-from dashboard.web.away import let_in, refuse_changes_while_away
-from dashboard.web.bearer import bearer_of, sent_token, way_of
-from dashboard.web.errors import Refused, answer, wants_fragment, wants_json, wants_stream, wants_wall
-from dashboard.web.security import local_target
+from dashboard.bounds import MAX_TARGET_BYTES
+from dashboard.web.away import find_or_recall, refuse_changes_while_away
+from dashboard.web.bearer import auth_method_of, authenticate_bearer, bearer_token
+from dashboard.web.errors import (
+    ApiError,
+    error_response,
+    wants_fragment,
+    wants_json,
+    wants_kiosk,
+    wants_stream,
+)
+from dashboard.web.security import safe_redirect_target
 from dashboard.web.services import services
 
 log = structlog.get_logger()
 
 # All that anybody may ask for. Everything else, and what does not exist, takes a login.
-PUBLIC = frozenset(
+PUBLIC_ENDPOINTS = frozenset(
     {
         "static",
         "health.health",
@@ -45,17 +52,17 @@ PUBLIC = frozenset(
     }
 )
 # All that the link of a wall screen opens, to look at.
-WALL = frozenset({"web.kiosk", "web.kiosk_release"})
-WALL_COOKIE = "release_dashboard_kiosk"
+KIOSK_ENDPOINTS = frozenset({"web.kiosk", "web.kiosk_release"})
+KIOSK_COOKIE_NAME = "release_dashboard_kiosk"
 
-ENDED = "Your session has ended. Sign in again."
-WALL_ENDED = "Your session has ended. Sign in again, or open a wall screen link."
-READ_ONLY = "This token is read-only. Use a token with write access."
-LINK_ENDED = "The link was revoked, or its creator no longer has access. Open a new link on this screen."
+SESSION_ENDED_MESSAGE = "Your session has ended. Sign in again."
+KIOSK_SESSION_ENDED_MESSAGE = "Your session has ended. Sign in again, or open a wall screen link."
+READ_ONLY_SCOPE_MESSAGE = "This token is read-only. Use a token with write access."
+KIOSK_LINK_ENDED_MESSAGE = "The link was revoked, or its creator no longer has access. Open a new link on this screen."
 
 
 @dataclass(frozen=True)
-class SignedIn:
+class SignedInUser:
     """A user to flask-login and to templates, where it is `current_user`.
 
     `session` is the one that lets them in, if it is one; `secret` is what its cookie holds. `scope` is what the way in
@@ -65,7 +72,7 @@ class SignedIn:
     user: User
     session: BrowserSession | None = None
     secret: str = field(default="", repr=False)
-    scope: Scope = Scope.write
+    scope: TokenScope = TokenScope.write
     by_password: bool = True
     is_authenticated: ClassVar[bool] = True
     is_active: ClassVar[bool] = True
@@ -107,73 +114,79 @@ def init_app(app: Flask) -> None:
     manager = LoginManager(app)
     manager.user_loader(_from_session)
     manager.request_loader(_from_bearer)
-    app.register_error_handler(AccountsUnavailable, unavailable)
+    app.register_error_handler(AccountsUnavailable, accounts_unavailable_response)
 
 
 def require_login() -> BaseResponse | None:
     """Let pass who is logged in, and what is public; send the others where they can log in."""
-    if _asked_endpoint() in PUBLIC or _is_within_scope() or _is_wall_screen():
+    if _requested_endpoint() in PUBLIC_ENDPOINTS or _is_within_scope() or _is_kiosk_screen():
         refuse_changes_while_away()
         return None
     if "accounts_failure" in g:
         raise g.accounts_failure
-    if wants_wall():
+    if wants_kiosk():
         # Nobody stands there who could log in: it says so until somebody does.
-        raise link_ended() if WALL_COOKIE in request.cookies else Refused(401, "session_ended", WALL_ENDED)
+        raise (
+            kiosk_link_error()
+            if KIOSK_COOKIE_NAME in request.cookies
+            else ApiError(401, "session_ended", KIOSK_SESSION_ENDED_MESSAGE)
+        )
     if wants_json():
         raise _unauthorized()
     if wants_stream():
-        raise Refused(401, "not_logged_in", ENDED)
+        raise ApiError(401, "not_logged_in", SESSION_ENDED_MESSAGE)
     if wants_fragment():
         headers = {"HX-Redirect": _login_url(_page_of_fragment())}
-        raise Refused(401, "not_logged_in", ENDED, headers=headers)
-    return redirect(_login_url(asked_page()))
+        raise ApiError(401, "not_logged_in", SESSION_ENDED_MESSAGE, headers=headers)
+    return redirect(_login_url(requested_page_path()))
 
 
 def _is_within_scope() -> bool:
-    """Whether somebody is logged in; raises Refused if their token may not do this."""
+    """Whether somebody is logged in; raises ApiError if their token may not do this."""
     if not current_user.is_authenticated:
         return False
-    if current_user.scope is Scope.read and request.method not in {"GET", "HEAD"}:
+    if current_user.scope is TokenScope.read and request.method not in {"GET", "HEAD"}:
         headers = {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}
-        raise Refused(403, "read_only_token", READ_ONLY, headers=headers)
+        raise ApiError(403, "read_only_token", READ_ONLY_SCOPE_MESSAGE, headers=headers)
     return True
 
 
-def link_ended() -> Refused:
+def kiosk_link_error() -> ApiError:
     """What the link of a wall screen leads to when it opens nothing (any more)."""
-    return Refused(401, "link_ended", LINK_ENDED)
+    return ApiError(401, "link_ended", KIOSK_LINK_ENDED_MESSAGE)
 
 
-def _is_wall_screen() -> bool:
+def _is_kiosk_screen() -> bool:
     """Whether a screen with a link that holds asks for what links open. It is nobody, and may do nothing else."""
-    token = request.cookies.get(WALL_COOKIE)
-    if not token or request.endpoint not in WALL or request.method not in {"GET", "HEAD"}:
+    token = request.cookies.get(KIOSK_COOKIE_NAME)
+    if not token or request.endpoint not in KIOSK_ENDPOINTS or request.method not in {"GET", "HEAD"}:
         return False
     try:
-        g.kiosk_link = let_in(Way.screen, hash_of(token), lambda: services().accounts.kiosk_links.admits(token))
+        g.kiosk_link = find_or_recall(
+            AuthMethod.screen, hash_secret(token), lambda: services().accounts.kiosk_links.verify(token)
+        )
     except AccountsUnavailable as exc:
         g.accounts_failure = exc
         return False
     return g.kiosk_link is not None
 
 
-def _unauthorized() -> Refused:
-    if sent_token() is None:
+def _unauthorized() -> ApiError:
+    if bearer_token() is None:
         message = "Sign in, or send an access token: Authorization: Bearer ..."
-        return Refused(401, "not_logged_in", message, headers={"WWW-Authenticate": "Bearer"})
+        return ApiError(401, "not_logged_in", message, headers={"WWW-Authenticate": "Bearer"})
     headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-    return Refused(401, "invalid_token", "The access token is invalid or has expired.", headers=headers)
+    return ApiError(401, "invalid_token", "The access token is invalid or has expired.", headers=headers)
 
 
-def unavailable(exc: AccountsUnavailable) -> Response:
+def accounts_unavailable_response(exc: AccountsUnavailable) -> Response:
     """The answer where the accounts cannot be read or written to."""
     # Where it is refused without a question, the first of those that had to wait has said why.
     log.error("accounts_unavailable", exc_info=exc if exc.__cause__ else None)
-    return answer(Refused(503, "accounts_unavailable", str(exc), headers={"Retry-After": "5"}))
+    return error_response(ApiError(503, "accounts_unavailable", str(exc), headers={"Retry-After": "5"}))
 
 
-def _asked_endpoint() -> str | None:
+def _requested_endpoint() -> str | None:
     """The endpoint of this address, also when it does not take this method: that is 405, and no secret."""
     error = request.routing_exception
     if not isinstance(error, MethodNotAllowed) or not error.valid_methods:
@@ -185,10 +198,10 @@ def _asked_endpoint() -> str | None:
 def _login_url(target: str | None) -> str:
     address = url_for("login.form", next=target)
     # Written once more, a long address may be too long.
-    return address if len(address) <= MAX_TARGET else url_for("login.form")
+    return address if len(address) <= MAX_TARGET_BYTES else url_for("login.form")
 
 
-def asked_page() -> str | None:
+def requested_page_path() -> str | None:
     """The address of the page that is asked for, as a browser would write it; none for what is sent."""
     if request.method not in {"GET", "HEAD"}:
         return None
@@ -206,16 +219,16 @@ def _page_of_fragment() -> str | None:
         return None
     if url.netloc != request.host:
         return None
-    return local_target(f"{url.path}?{url.query}" if url.query else url.path)
+    return safe_redirect_target(f"{url.path}?{url.query}" if url.query else url.path)
 
 
-def _from_session(secret: str) -> SignedIn | None:
+def _from_session(secret: str) -> SignedInUser | None:
     # A token that was sent is the one that counts, so that a script never works by somebody's cookie by chance.
-    if sent_token() is not None:
+    if bearer_token() is not None:
         return None
     find = partial(services().sessions.find, secret)
     try:
-        found = let_in(Way.session, hash_of(secret), find, lasts=lambda found: found[1].lasts)
+        found = find_or_recall(AuthMethod.session, hash_secret(secret), find, lasts=lambda found: found[1].lasts)
     except AccountsUnavailable as exc:
         # Told by the guard. Here it would come again when the page of the error asks who is looking at it.
         g.accounts_failure = exc
@@ -223,22 +236,22 @@ def _from_session(secret: str) -> SignedIn | None:
     if found is None:
         return None
     user, g.browser_session = found
-    return SignedIn(user, g.browser_session, secret)
+    return SignedInUser(user, g.browser_session, secret)
 
 
-def _from_bearer(_request: object) -> SignedIn | None:
-    sent = sent_token()
+def _from_bearer(_request: object) -> SignedInUser | None:
+    sent = bearer_token()
     if sent is None:
         return None
     try:
-        bearer = let_in(
-            way_of(sent),
-            hash_of(sent),
-            lambda: bearer_of(sent),
+        bearer = find_or_recall(
+            auth_method_of(sent),
+            hash_secret(sent),
+            lambda: authenticate_bearer(sent),
             user=lambda one: one.user,
             lasts=lambda one: one.lasts,
         )
     except AccountsUnavailable as exc:
         g.accounts_failure = exc
         return None
-    return SignedIn(bearer.user, scope=bearer.scope, by_password=bearer.by_password) if bearer else None
+    return SignedInUser(bearer.user, scope=bearer.scope, by_password=bearer.by_password) if bearer else None

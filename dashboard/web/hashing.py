@@ -8,17 +8,17 @@ from werkzeug.exceptions import HTTPException
 
 F = TypeVar("F", bound=Callable[..., object])
 
-_NAME = "hashes_passwords"
+_ATTRIBUTE = "hashes_passwords"
 _METHODS = frozenset({"POST", "PUT", "PATCH"})
 
 
 def hashes_passwords(view: F) -> F:
     """Say of a view that it hashes a password. Stands between the route and the view."""
-    setattr(view, _NAME, True)
+    setattr(view, _ATTRIBUTE, True)
     return view
 
 
-def needs_turn(app: Flask, method: str, path: str) -> bool:
+def needs_hash_slot(app: Flask, method: str, path: str) -> bool:
     """Whether the view at this address, as WSGI has it, hashes passwords."""
     if method not in _METHODS:
         return False
@@ -26,4 +26,4 @@ def needs_turn(app: Flask, method: str, path: str) -> bool:
         endpoint, _ = app.url_map.bind("").match(path.encode("latin1").decode(errors="replace"), method)
     except HTTPException:
         return False
-    return hasattr(app.view_functions[endpoint], _NAME)
+    return hasattr(app.view_functions[endpoint], _ATTRIBUTE)

@@ -4,56 +4,58 @@ from collections.abc import Callable
 
 from flask import Blueprint, Flask, Response, current_app, jsonify
 
-from dashboard.accounts.clock import BOUND
+from dashboard.accounts.clock import MAX_CLOCK_SKEW_SECONDS
 from dashboard.web.services import services
 
 blueprint = Blueprint("health", __name__)
 
-Said = dict[str, float | str]
+ProbeBody = dict[str, float | str]
 
 
-def _health(_app: Flask) -> tuple[Said, int]:
+def _health(_app: Flask) -> tuple[ProbeBody, int]:
     """This process answers. It says nothing of Temporal: a restart would not bring that back."""
     return {"status": "ok"}, 200
 
 
-def _ready(app: Flask) -> tuple[Said, int]:
+def _ready(app: Flask) -> tuple[ProbeBody, int]:
     """This process takes new viewers; not any more once it has been told to stop, while it still answers.
 
     That its clock is wrong is said and keeps nobody away: what replicas share goes by the database's. If that is the
     one that is wrong, all of them would be gone at once.
     """
     draining = services(app).draining.is_set()
-    return ({"status": "draining"}, 503) if draining else ({"status": "ok", **_clocks(app)}, 200)
+    return ({"status": "draining"}, 503) if draining else ({"status": "ok", **_check_clocks(app)}, 200)
 
 
 # What the server answers by itself, before all else and without a thread: nothing here may wait for anything.
-PROBES: dict[str, Callable[[Flask], tuple[Said, int]]] = {"/health": _health, "/ready": _ready}
+PROBES: dict[str, Callable[[Flask], tuple[ProbeBody, int]]] = {"/health": _health, "/ready": _ready}
 
 
 @blueprint.get("/health")
 def health() -> Response:
     """Say that this process answers."""
-    return _say("/health")
+    return _probe_response("/health")
 
 
 @blueprint.get("/ready")
 def ready() -> Response:
     """Say whether this process takes new viewers."""
-    return _say("/ready")
+    return _probe_response("/ready")
 
 
-def _clocks(app: Flask) -> Said:
-    ahead = services(app).accounts.clock_ahead
+def _check_clocks(app: Flask) -> ProbeBody:
+    ahead = services(app).accounts.clock_skew_seconds
     if ahead is None:
         return {}
-    said: Said = {"clock_ahead_seconds": round(ahead, 3)}
-    if abs(ahead) > BOUND:
-        said["warning"] = f"The clocks of this machine and the database differ by more than {BOUND:g} seconds."
+    said: ProbeBody = {"clock_ahead_seconds": round(ahead, 3)}
+    if abs(ahead) > MAX_CLOCK_SKEW_SECONDS:
+        said["warning"] = (
+            f"The clocks of this machine and the database differ by more than {MAX_CLOCK_SKEW_SECONDS:g} seconds."
+        )
     return said
 
 
-def _say(path: str) -> Response:
+def _probe_response(path: str) -> Response:
     said, status = PROBES[path](current_app)
     response = jsonify(said)
     response.status_code = status

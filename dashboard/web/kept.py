@@ -9,39 +9,47 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
 
 from dashboard.accounts.database import AccountsUnavailable
-from dashboard.accounts.kept import KeptConflict, KeptRefused, Preferences, View, ViewUnknown, zones
+from dashboard.accounts.kept import (
+    InvalidPreference,
+    PreferenceConflict,
+    Preferences,
+    SavedView,
+    ViewNotFound,
+    time_zone_names,
+)
 from dashboard.domain.ids import parse_release_id
 from dashboard.pages.kept import SettingsPage, Star, ViewItem, ViewsBar
 from dashboard.web.away import value_or
-from dashboard.web.errors import Refused, answer, conflict, invalid_parameter, wants_fragment
+from dashboard.web.errors import ApiError, error_response, field_conflict, invalid_parameter, wants_fragment
 from dashboard.web.formats import theme
-from dashboard.web.guard import asked_page
-from dashboard.web.listing import asked_filter, filter_query, view_query
-from dashboard.web.security import local_target
+from dashboard.web.guard import requested_page_path
+from dashboard.web.listing import filter_query, requested_filter, view_query
+from dashboard.web.security import safe_redirect_target
 from dashboard.web.services import services
-from dashboard.web.shown_text import as_data
+from dashboard.web.shown_text import escape_data
 
-THEME_SECONDS = 365 * 24 * 3600
+THEME_COOKIE_MAX_AGE_SECONDS = 365 * 24 * 3600
 # As forms send them; what is none of these is refused where it is kept.
-_HOURS = {"": None, "12": 12, "24": 24}
-_WITH_A_STAR = frozenset({"web.release", "web.hierarchy", "web.strip", "web.timeline", "web.matrix"})
+_HOUR_CYCLES = {"": None, "12": 12, "24": 24}
+_STARRABLE_ENDPOINTS = frozenset({"web.release", "web.hierarchy", "web.strip", "web.timeline", "web.matrix"})
 
 blueprint = Blueprint("kept", __name__)
 
 
 def init_app(app: Flask) -> None:
     """Answer what cannot be kept."""
-    app.register_error_handler(KeptRefused, lambda exc: answer(invalid_parameter(exc.field, exc.reason)))
-    app.register_error_handler(KeptConflict, lambda exc: answer(conflict(exc.field, exc.reason)))
+    app.register_error_handler(InvalidPreference, lambda exc: error_response(invalid_parameter(exc.field, exc.reason)))
+    app.register_error_handler(PreferenceConflict, lambda exc: error_response(field_conflict(exc.field, exc.reason)))
     app.register_error_handler(
-        ViewUnknown, lambda _exc: answer(Refused(404, "view_not_found", "View not found. It may have been deleted."))
+        ViewNotFound,
+        lambda _exc: error_response(ApiError(404, "view_not_found", "View not found. It may have been deleted.")),
     )
 
 
 @blueprint.get("/settings")
 def settings() -> Response:
     """Show all that the viewer keeps."""
-    return _never_stored(make_response(render_template(SettingsPage.template, page=settings_page())))
+    return _no_store(make_response(render_template(SettingsPage.template, page=settings_page())))
 
 
 @blueprint.post("/settings")
@@ -49,11 +57,11 @@ def save_settings() -> BaseResponse:
     """Keep how times are written, or show the form again with what is wrong."""
     zone, hours = request.form.get("zone", ""), request.form.get("hours", "")
     try:
-        services().kept.set_preferences(current_user.id, Preferences(zone, _HOURS.get(hours, 0)))
-    except KeptRefused as exc:
+        services().kept.set_preferences(current_user.id, Preferences(zone, _HOUR_CYCLES.get(hours, 0)))
+    except InvalidPreference as exc:
         page = settings_page().model_copy(update={"error": f"{exc.field}: {exc.reason}", "refused": zone[:80]})
-        return _never_stored(make_response(render_template(page.template, page=page), 422))
-    return _back("kept.settings")
+        return _no_store(make_response(render_template(page.template, page=page), 422))
+    return _redirect_back("kept.settings")
 
 
 @blueprint.post("/settings/theme")
@@ -62,8 +70,8 @@ def save_theme() -> BaseResponse:
     chosen = request.form.get("theme", "")
     if chosen not in {"auto", "light", "dark"}:
         raise invalid_parameter("theme", "must be auto, light or dark")
-    response = _back("kept.settings")
-    response.set_cookie("theme", chosen, max_age=THEME_SECONDS, samesite="Lax")
+    response = _redirect_back("kept.settings")
+    response.set_cookie("theme", chosen, max_age=THEME_COOKIE_MAX_AGE_SECONDS, samesite="Lax")
     return response
 
 
@@ -79,7 +87,7 @@ def add_view() -> BaseResponse:
 def change_view(view_id: str) -> BaseResponse:
     """Do one thing to a view of the viewer's own: what `do` says."""
     kept, user = services().kept, current_user.id
-    view = own_view(view_id)
+    view = get_own_view(view_id)
     match request.form.get("do", ""):
         case "remove":
             kept.remove_view(user, view_id)
@@ -91,7 +99,7 @@ def change_view(view_id: str) -> BaseResponse:
             kept.change_view(user, view_id, request.form.get("name", ""), view.query, shared=view.shared)
         case _:
             raise invalid_parameter("do", "must be remove, default, undefault, share, unshare or rename")
-    return _back("kept.settings")
+    return _redirect_back("kept.settings")
 
 
 @blueprint.post("/stars")
@@ -102,15 +110,15 @@ def change_stars() -> BaseResponse:
     for release_id in request.form.getlist("remove"):
         services().kept.unstar(current_user.id, release_id)
     # A script stays where it is.
-    return Response(status=204) if wants_fragment() else _back("web.releases")
+    return Response(status=204) if wants_fragment() else _redirect_back("web.releases")
 
 
-def own_view(view_id: str) -> View:
-    """The viewer's view with this id; raises ViewUnknown."""
+def get_own_view(view_id: str) -> SavedView:
+    """The viewer's view with this id; raises ViewNotFound."""
     for view in services().kept.views(current_user.id):
         if view.id == view_id:
             return view
-    raise ViewUnknown(view_id)
+    raise ViewNotFound(view_id)
 
 
 def settings_page() -> SettingsPage:
@@ -124,34 +132,34 @@ def settings_page() -> SettingsPage:
         views=_items(kept.views(user)),
         shared_views=_items(kept.views_of_others(user)),
         stars=kept.stars(user),
-        zones=tuple(zones().values()),
+        zones=tuple(time_zone_names().values()),
         now=datetime.now(UTC),
     )
 
 
-def view_item(view: View) -> ViewItem:
+def view_item(view: SavedView) -> ViewItem:
     """A view as pages and JSON say it."""
     return ViewItem(
         id=view.id, name=view.name, query=view.query, shared=view.shared, default=view.default, owner=view.owner
     )
 
 
-def slots() -> dict[str, bytes]:
+def viewer_slots() -> dict[str, bytes]:
     """What the page that is asked for says to its viewer alone, by the names of its slots."""
-    said = {"clocks": clocks(current_user)}
+    said = {"clocks": clock_attributes(current_user)}
     if request.endpoint == "web.releases":
         said["views"] = Markup(render_template("partials/_views.html", page=_views_bar()))  # noqa: S704 - our own
-    elif request.endpoint in _WITH_A_STAR and request.view_args:
+    elif request.endpoint in _STARRABLE_ENDPOINTS and request.view_args:
         star = _star(request.view_args["release_id"])
         said["star"] = Markup(render_template("partials/_star.html", page=star))  # noqa: S704 - our own
     return {name: text.encode() for name, text in said.items()}
 
 
-def clocks(user: object) -> Markup:
+def clock_attributes(user: object) -> Markup:
     """The attributes by which the page's script knows in which zone, and by how many hours, to write times."""
     preferences = _preferences() if getattr(user, "is_authenticated", False) else Preferences()
     hours = preferences.hours or ""
-    return Markup(f'data-zone="{as_data(preferences.zone)}" data-hours="{hours}"')  # noqa: S704 - escaped
+    return Markup(f'data-zone="{escape_data(preferences.zone)}" data-hours="{hours}"')  # noqa: S704 - escaped
 
 
 def _preferences() -> Preferences:
@@ -171,30 +179,30 @@ def _views_bar() -> ViewsBar:
         views=_items(value_or((), lambda: kept.views(user))),
         others=_items(value_or((), lambda: kept.views_of_others(user))),
         stars=value_or((), lambda: kept.stars(user)),
-        asked=filter_query(asked_filter()),
+        asked=filter_query(requested_filter()),
         starred="starred" in request.args,
-        here=asked_page() or "",
+        here=requested_page_path() or "",
     )
 
 
 def _star(release_id: str) -> Star:
     stars = value_or((), lambda: services().kept.stars(current_user.id))
-    return Star(release_id=release_id, starred=release_id in stars, here=asked_page() or "")
+    return Star(release_id=release_id, starred=release_id in stars, here=requested_page_path() or "")
 
 
-def _items(views: Iterable[View]) -> tuple[ViewItem, ...]:
+def _items(views: Iterable[SavedView]) -> tuple[ViewItem, ...]:
     return tuple(map(view_item, views))
 
 
-def _back(otherwise: str) -> BaseResponse:
+def _redirect_back(otherwise: str) -> BaseResponse:
     """Go where the form says that it came from, else to this endpoint."""
-    target = local_target(request.form.get("next"))
+    target = safe_redirect_target(request.form.get("next"))
     return redirect(target if target != "/" else url_for(otherwise), 303)
 
 
-def _never_stored(response: Response) -> Response:
+def _no_store(response: Response) -> Response:
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
-FILTERS = {"clocks": clocks}
+FILTERS = {"clocks": clock_attributes}

@@ -10,26 +10,26 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, RequestURIToo
 from werkzeug.routing import MapAdapter
 from werkzeug.wrappers import Response
 
-from dashboard.bounds import MAX_TARGET
+from dashboard.bounds import MAX_TARGET_BYTES
 from dashboard.domain.ids import MalformedId
 from dashboard.web.address import all_args
 from dashboard.web.converters import IdRule
-from dashboard.web.errors import Refused, answer, invalid_parameter, wants_json
+from dashboard.web.errors import ApiError, error_response, invalid_parameter, wants_json
 from dashboard.web.services import services
 
 # Bytes of a body at most.
-MAX_BODY = 64 * 1024
+MAX_BODY_BYTES = 64 * 1024
 # Those who ask whether the process lives know it by its address.
-_ANY_HOST = frozenset({"health.health", "health.ready"})
+_ANY_HOST_ENDPOINTS = frozenset({"health.health", "health.ready"})
 # Where a login leads is looked at by itself: what leads nowhere leads to the start. Ids may have any characters.
 _IDS = frozenset({"release_id", "entity_id"})
-_LEFT_ALONE = frozenset({"next", "release", "in", "left", "right", "selected", "show"})
-_NO_HOST = "The host name of the request is invalid."
-_TOO_LONG = f"The URL is too long: path and query are limited to {MAX_TARGET // 1024} KB together."
+_UNCHECKED_PARAMETERS = frozenset({"next", "release", "in", "left", "right", "selected", "show"})
+_INVALID_HOST_MESSAGE = "The host name of the request is invalid."
+_TOO_LONG_MESSAGE = f"The URL is too long: path and query are limited to {MAX_TARGET_BYTES // 1024} KB together."
 _PORT = re.compile(r":[0-9]+\Z")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # Headers are read as bytes; of control characters the tab alone may stand in them.
-_CONTROL_IN_HEADER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_CONTROL_CHARACTER_IN_HEADER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class BoundedJson(DefaultJSONProvider):
@@ -51,19 +51,19 @@ class BoundedFlask(Flask):
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """Find out what addresses are like here. Raises RequestURITooLarge."""
-        if request and len(request.environ["PATH_INFO"]) + len(request.environ["QUERY_STRING"]) > MAX_TARGET:
+        if request and len(request.environ["PATH_INFO"]) + len(request.environ["QUERY_STRING"]) > MAX_TARGET_BYTES:
             raise RequestURITooLarge
         return super().create_url_adapter(request)
 
 
 def init_app(app: Flask) -> None:
     """Bound what is read of a request."""
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
 
     @app.errorhandler(RequestEntityTooLarge)
     def too_large(_exc: RequestEntityTooLarge) -> Response:
-        return answer(
-            Refused(413, "too_large", f"A request body is limited to {MAX_BODY // 1024} KB and 1,000 fields.")
+        return error_response(
+            ApiError(413, "too_large", f"A request body is limited to {MAX_BODY_BYTES // 1024} KB and 1,000 fields.")
         )
 
 
@@ -71,22 +71,22 @@ def refuse_malformed_target() -> Response | None:
     """Refuse an address that is too long, or of no host that can be."""
     match request.routing_exception:
         case RequestURITooLarge():
-            return _in_words(Refused(414, "target_too_long", _TOO_LONG))
+            return _as_plain_text(ApiError(414, "target_too_long", _TOO_LONG_MESSAGE))
         case BadRequest():
-            return _in_words(Refused(400, "unknown_host", _NO_HOST))
+            return _as_plain_text(ApiError(400, "unknown_host", _INVALID_HOST_MESSAGE))
     return None
 
 
 def refuse_other_hosts() -> None:
     """Refuse who asks by another name than the dashboard has."""
     trusted = services().settings.trusted_hosts
-    if trusted and request.endpoint not in _ANY_HOST:
+    if trusted and request.endpoint not in _ANY_HOST_ENDPOINTS:
         _check_host(trusted)
 
 
 def refuse_large_bodies() -> None:
     """Refuse more than is read."""
-    if (request.content_length or 0) > MAX_BODY or _runs_over():
+    if (request.content_length or 0) > MAX_BODY_BYTES or _exceeds_body_limit():
         raise RequestEntityTooLarge
 
 
@@ -96,45 +96,47 @@ def refuse_control_characters() -> None:
     _check_address()
 
 
-def _in_words(refused: Refused) -> Response:
+def _as_plain_text(refused: ApiError) -> Response:
     # A page has addresses, and none can be built here.
-    return answer(refused) if wants_json() else Response(refused.description, refused.code, mimetype="text/plain")
+    return (
+        error_response(refused) if wants_json() else Response(refused.description, refused.code, mimetype="text/plain")
+    )
 
 
-def _runs_over() -> bool:
+def _exceeds_body_limit() -> bool:
     """Whether a body that does not say its length is too large. What was read of it stays to be read."""
     if request.content_length is not None or "wsgi.input_terminated" not in request.environ:
         return False
     # Werkzeug would end such a body at the bound, as if nothing came after it.
-    begun = request.environ["wsgi.input"].read(MAX_BODY + 1)
+    begun = request.environ["wsgi.input"].read(MAX_BODY_BYTES + 1)
     request.environ["wsgi.input"] = BytesIO(begun)
-    return len(begun) > MAX_BODY
+    return len(begun) > MAX_BODY_BYTES
 
 
 def _check_host(trusted: tuple[str, ...]) -> None:
     name = _PORT.sub("", request.host.lower())
     if not any(name == host.removeprefix(".") or (host.startswith(".") and name.endswith(host)) for host in trusted):
         message = "Unknown host name. Use one of the names in TRUSTED_HOSTS."
-        raise Refused(400, "unknown_host", message)
+        raise ApiError(400, "unknown_host", message)
 
 
 def _check_headers() -> None:
     for name, value in request.headers:
-        if _CONTROL_IN_HEADER.search(value):
-            raise Refused(400, "malformed_header", f"The header {name} contains control characters. Remove them.")
+        if _CONTROL_CHARACTER_IN_HEADER.search(value):
+            raise ApiError(400, "malformed_header", f"The header {name} contains control characters. Remove them.")
 
 
 def _check_address() -> None:
     for name, value in all_args().items(multi=True):
-        if name not in _LEFT_ALONE and _CONTROL.search(name + value):
+        if name not in _UNCHECKED_PARAMETERS and _CONTROL_CHARACTER.search(name + value):
             raise invalid_parameter(
-                _CONTROL.sub("\N{REPLACEMENT CHARACTER}", name), "must not contain control characters"
+                _CONTROL_CHARACTER.sub("\N{REPLACEMENT CHARACTER}", name), "must not contain control characters"
             )
     readable = _is_utf8(request.environ["PATH_INFO"])
     for name, value in (request.view_args or {}).items():
         if not readable:
             raise MalformedId(str(value), "it is not valid UTF-8")
-        if name not in _IDS and isinstance(value, str) and _CONTROL.search(value):
+        if name not in _IDS and isinstance(value, str) and _CONTROL_CHARACTER.search(value):
             raise MalformedId(value, "it has control characters")
 
 

@@ -6,17 +6,17 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from flask import Request, g, request, url_for
 
-from dashboard.web.converters import path_of
+from dashboard.web.converters import escape_id
 
 # What stands in an address for an id that is put in later. It cannot be a part of a run id, which may come after it.
-_HERE = "here"
+_PLACEHOLDER = "here"
 # What Flask leaves as it is in a query.
 _PLAIN_IN_QUERY = "!$'()*,/:;?@"
 _PLAIN_IN_PATH = "/:@!$&'()*+,;=~"
-_LOOKED_FOR = ("q", "phase", "changed", "sort")
+_FILTER_PARAMETERS = ("q", "phase", "changed", "sort")
 
 
-class Beside(Protocol):
+class HasNeighbours(Protocol):
     """A page of several."""
 
     @property
@@ -26,43 +26,43 @@ class Beside(Protocol):
 
 def entity_url(entity_id: str, release_id: str) -> str:
     """The page of an entity of a release."""
-    before, after = _around("web.entity", release_id, "entity_id")
-    return f"{before}{path_of(entity_id)}{after}"
+    before, after = _url_around_id("web.entity", release_id, "entity_id")
+    return f"{before}{escape_id(entity_id)}{after}"
 
 
-def opening_url(entity_id: str, release_id: str) -> str:
+def expanding_url(entity_id: str, release_id: str) -> str:
     """The page of a release with this entity open."""
-    before, after = _around("web.release", release_id, "open")
+    before, after = _url_around_id("web.release", release_id, "open")
     return f"{before}{quote(entity_id, safe=_PLAIN_IN_QUERY)}{after}"
 
 
 def selecting_url(entity_id: str, release_id: str) -> str:
     """The page of a release with this entity selected; what is looked for in its tree stays."""
-    before, after = _around("web.release", release_id, "selected", *_LOOKED_FOR)
+    before, after = _url_around_id("web.release", release_id, "selected", *_FILTER_PARAMETERS)
     return f"{before}{quote(entity_id, safe=_PLAIN_IN_QUERY)}{after}"
 
 
-def here_path() -> str:
+def current_path() -> str:
     """The path of this request as addresses have it: it comes decoded, and an id may have any characters."""
     return quote(request.path, safe=_PLAIN_IN_PATH)
 
 
-def here(asked_for: Request) -> str:
+def current_address(asked_for: Request) -> str:
     """The address of a request, with what it asks for."""
     asked = asked_for.query_string.decode("ascii", "replace")
-    return f"{here_path()}?{asked}" if asked else here_path()
+    return f"{current_path()}?{asked}" if asked else current_path()
 
 
-def without(address: str, *names: str) -> str:
+def without_parameters(address: str, *names: str) -> str:
     """An address without these parameters."""
     path, _, query = address.partition("?")
     kept = [(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name not in names]
     return _address(path, kept)
 
 
-def links_beside(page: Beside) -> str:
+def neighbour_links(page: HasNeighbours) -> str:
     """The header `Link`: the pages beside the one that is asked for, at the same address but for what says which."""
-    path = request.script_root + here_path()
+    path = request.script_root + current_path()
     kept = [(name, value) for name, value in request.args.items(multi=True) if name not in {"page", "cursor"}]
     beside = ((relation, [*kept, *which.items()]) for relation, which in page.neighbours.items())
     return ", ".join(f'<{_address(path, asked)}>; rel="{relation}"' for relation, asked in beside)
@@ -72,13 +72,13 @@ def _address(path: str, asked: list[tuple[str, Any]]) -> str:
     return f"{path}?{urlencode(asked, safe=_PLAIN_IN_QUERY)}" if asked else path
 
 
-def _around(endpoint: str, release_id: str, name: str, *kept_names: str) -> tuple[str, str]:
+def _url_around_id(endpoint: str, release_id: str, name: str, *kept_names: str) -> tuple[str, str]:
     """What stands before and after an id in an address; the same during a request."""
     kept: dict[tuple[str, str, str], tuple[str, str]] = g.setdefault("around_ids", {})
     key = endpoint, release_id, name
     if key not in kept:
         asked = {name: values for name, values in request.args.lists() if name in kept_names}
-        values: dict[str, Any] = {"release_id": release_id, **asked, name: _HERE}
-        before, _, after = url_for(endpoint, **values).rpartition(_HERE)
+        values: dict[str, Any] = {"release_id": release_id, **asked, name: _PLACEHOLDER}
+        before, _, after = url_for(endpoint, **values).rpartition(_PLACEHOLDER)
         kept[key] = before, after
     return kept[key]

@@ -16,42 +16,42 @@ from flask import (
 from flask_login import current_user
 from werkzeug.wrappers import Response as BaseResponse
 
-from dashboard.accounts.audit import Event
-from dashboard.accounts.client_addresses import place_of
+from dashboard.accounts.audit import AuditEventType
+from dashboard.accounts.client_addresses import client_network
 from dashboard.accounts.database import AccountsUnavailable
 from dashboard.accounts.models import User
-from dashboard.accounts.refresh_tokens import RefreshReused
-from dashboard.accounts.store import UserRefused
-from dashboard.accounts.throttle import Throttled, user_key
+from dashboard.accounts.refresh_tokens import RefreshTokenReused
+from dashboard.accounts.store import InvalidUser
+from dashboard.accounts.throttle import TooManyLoginFailures, user_key
 from dashboard.accounts.tokens import InvalidToken
-from dashboard.pages.base import Model
+from dashboard.pages.base import PageModel
 from dashboard.web import sessions
-from dashboard.web.advice import Way
-from dashboard.web.audit import record
-from dashboard.web.auth_models import AccessToken, Credentials, GivenRefresh, Me
+from dashboard.web.advice import NextLink
+from dashboard.web.audit import record_event
+from dashboard.web.auth_models import Credentials, CurrentUser, RefreshRequest, TokenPair
 from dashboard.web.devices import known_device
-from dashboard.web.errors import FieldError, Refused
+from dashboard.web.errors import ApiError, FieldError
 from dashboard.web.hashing import hashes_passwords
-from dashboard.web.operations import described
-from dashboard.web.parameters import PLAIN_TEXT, Told
-from dashboard.web.security import local_target
+from dashboard.web.operations import api_operation
+from dashboard.web.parameters import PLAIN_TEXT_SCHEMA, SchemaParameter
+from dashboard.web.security import safe_redirect_target
 from dashboard.web.services import services
-from dashboard.web.told import utc
+from dashboard.web.told import utc_timestamp
 
-REFRESH_ENDED = "This refresh token is invalid, expired or already used. Sign in again."
+REFRESH_ENDED_MESSAGE = "This refresh token is invalid, expired or already used. Sign in again."
 # What is written down where a login was tried with something that is no user's address.
-NO_USER = "(no user)"
+UNKNOWN_SUBJECT = "(no user)"
 # One sentence for every cause: it must not tell who has an account.
-WRONG = "Wrong e-mail address or password, or the account is disabled."
+WRONG_CREDENTIALS_MESSAGE = "Wrong e-mail address or password, or the account is disabled."
 
-NEXT = Told("next", "Path of this site to open after signing in.", PLAIN_TEXT)
-NO_PASSWORDS = "Use single sign-on on the sign-in page. For scripts, create an API token there."
+NEXT_PARAMETER = SchemaParameter("next", "Path of this site to open after signing in.", PLAIN_TEXT_SCHEMA)
+OIDC_ONLY_MESSAGE = "Use single sign-on on the sign-in page. For scripts, create an API token there."
 
 pages = Blueprint("login", __name__)
 auth = Blueprint("auth", __name__, url_prefix="/api/auth")
 
 
-class LoginPage(Model):
+class LoginPage(PageModel):
     """The sign-in form: the submitted values, the page to continue to, and the error.
 
     `request_id` is set if the log has details of the error. `first` is set while there are no accounts. `sign_on` is
@@ -76,10 +76,10 @@ class LoginPage(Model):
 
 
 @pages.get("/login")
-@described(query=(NEXT,))
+@api_operation(query=(NEXT_PARAMETER,))
 def form() -> Response | BaseResponse:
     """Show the sign-in form. Redirect users who are already signed in."""
-    target = local_target(request.args.get(NEXT.name))
+    target = safe_redirect_target(request.args.get(NEXT_PARAMETER.name))
     return redirect(target) if current_user.is_authenticated else login_page(LoginPage(next=target))
 
 
@@ -87,66 +87,68 @@ def form() -> Response | BaseResponse:
 @hashes_passwords
 def submit() -> Response | BaseResponse:
     """Start a session, or show the form again."""
-    username, target = request.form.get("username", ""), local_target(request.form.get("next"))
+    username, target = request.form.get("username", ""), safe_redirect_target(request.form.get("next"))
     keep = request.form.get("keep") == "on"
     page = LoginPage(next=target, username=username[:254], keep=keep)
     try:
         user = _authenticate(username, request.form.get("password", ""))
-    except Throttled as exc:
-        answer = login_page(page.model_copy(update={"error": try_again(exc.seconds)}), 429)
+    except TooManyLoginFailures as exc:
+        answer = login_page(page.model_copy(update={"error": retry_message(exc.seconds)}), 429)
         answer.headers["Retry-After"] = str(exc.seconds)
         return answer
     if user is None:
-        return login_page(page.model_copy(update={"error": WRONG}), 401)
-    sessions.start(user, keep=keep)
+        return login_page(page.model_copy(update={"error": WRONG_CREDENTIALS_MESSAGE}), 401)
+    sessions.start_browser_session(user, keep=keep)
     return redirect(target, 303)
 
 
 @pages.post("/logout")
 def logout() -> BaseResponse:
     """End this browser's session."""
-    sessions.end(Event.logout)
+    sessions.end_browser_session(AuditEventType.logout)
     return redirect(url_for("login.form"), 303)
 
 
 @auth.post("/login")
-@described(AccessToken, takes=Credentials, forms=True, public=True, may={429})
+@api_operation(TokenPair, takes=Credentials, forms=True, public=True, responses={429})
 @hashes_passwords
 def token() -> Response:
     """Exchange an e-mail address and a password for an access token. Accepts a form or JSON."""
     try:
         user = _authenticate(**_text_fields("username", "password"))
-    except Throttled as exc:
+    except TooManyLoginFailures as exc:
         headers = {"Retry-After": str(exc.seconds)}
-        raise Refused(429, "too_many_logins", try_again(exc.seconds), headers=headers) from exc
+        raise ApiError(429, "too_many_logins", retry_message(exc.seconds), headers=headers) from exc
     if user is None:
-        raise Refused(401, "wrong_credentials", WRONG, headers={"WWW-Authenticate": "Bearer"})
-    return _pair(user, services().refresh_tokens.start(user), by_password=True)
+        raise ApiError(401, "wrong_credentials", WRONG_CREDENTIALS_MESSAGE, headers={"WWW-Authenticate": "Bearer"})
+    return _token_pair(user, services().refresh_tokens.start(user), by_password=True)
 
 
 @auth.post("/refresh")
-@described(AccessToken, takes=GivenRefresh, forms=True, public=True)
+@api_operation(TokenPair, takes=RefreshRequest, forms=True, public=True)
 def refresh() -> Response:
     """Exchange a refresh token, which can be used once, for a new pair of tokens. Accepts a form or JSON."""
     try:
         renewed = services().refresh_tokens.renew(_text_fields("refresh_token")["refresh_token"])
     except InvalidToken as exc:
-        if isinstance(exc, RefreshReused):
-            record(Event.refresh_reused, actor=services().accounts.by_id(exc.user_id))
+        if isinstance(exc, RefreshTokenReused):
+            record_event(AuditEventType.refresh_reused, actor=services().accounts.by_id(exc.user_id))
         headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-        raise Refused(401, "invalid_refresh_token", REFRESH_ENDED, headers=headers) from exc
-    return _pair(renewed.user, renewed.token, by_password=False)
+        raise ApiError(401, "invalid_refresh_token", REFRESH_ENDED_MESSAGE, headers=headers) from exc
+    return _token_pair(renewed.user, renewed.token, by_password=False)
 
 
 @auth.get("/me")
-@described(Me)
+@api_operation(CurrentUser)
 def me() -> Response:
     """Return the current user."""
     user = current_user.user
-    return jsonify(id=user.id, email=user.email, name=user.name, role=user.role, created_at=utc(user.created_at))
+    return jsonify(
+        id=user.id, email=user.email, name=user.name, role=user.role, created_at=utc_timestamp(user.created_at)
+    )
 
 
-def _pair(user: User, refresh_token: str, *, by_password: bool) -> Response:
+def _token_pair(user: User, refresh_token: str, *, by_password: bool) -> Response:
     access_token, expires_in = services().tokens.issue(user, by_password=by_password)
     return jsonify(
         access_token=access_token,
@@ -158,72 +160,74 @@ def _pair(user: User, refresh_token: str, *, by_password: bool) -> Response:
 
 
 def _text_fields(*names: str) -> dict[str, str]:
-    """These fields of the request's form or JSON. Raises Refused, which names what is missing."""
+    """These fields of the request's form or JSON. Raises ApiError, which names what is missing."""
     given = request.get_json() if request.is_json else request.form
     values = {name: given.get(name) if hasattr(given, "get") else None for name in names}
     named = {name: value for name, value in values.items() if isinstance(value, str) and value}
     missing = [FieldError(field=name, message="Required: a non-empty string.") for name in names if name not in named]
     if missing:
         words = " and ".join(error.field for error in missing)
-        raise Refused(
+        raise ApiError(
             422, "missing_field", f"Missing: {words}. Send the value as a form field or in JSON.", fields=missing
         )
     return named
 
 
 def _authenticate(username: str, password: str) -> User | None:
-    """The user with this password, if there is one. Raises Throttled, whoever it is, or Refused if none counts."""
+    """Return the user with this password, or None. Raises TooManyLoginFailures, or ApiError if none counts."""
     if not services().deployment.password_login:
-        raise Refused(403, "password_login_off", f"Password sign-in is turned off. {NO_PASSWORDS}", ways=_way_in())
+        raise ApiError(
+            403, "password_login_off", f"Password sign-in is turned off. {OIDC_ONLY_MESSAGE}", ways=_sign_in_options()
+        )
     accounts, address = services().accounts, request.remote_addr or ""
     try:
         user = services().throttle.bound(
             username, address, lambda: accounts.authenticate(username, password), device=known_device(username)
         )
-    except Throttled:
-        left_out = services().login_floods.pick((user_key(username), place_of(address)))
+    except TooManyLoginFailures:
+        left_out = services().login_floods.sample((user_key(username), client_network(address)))
         if left_out is not None:
-            record(Event.login_throttled, subject=_meant(username), left_out=left_out)
+            record_event(AuditEventType.login_throttled, subject=_attempted_subject(username), left_out=left_out)
         raise
     if user:
-        record(Event.login_succeeded, actor=user)
+        record_event(AuditEventType.login_succeeded, actor=user)
     else:
-        record(Event.login_failed, subject=_meant(username))
+        record_event(AuditEventType.login_failed, subject=_attempted_subject(username))
     return user
 
 
-def _way_in() -> tuple[Way, ...]:
-    return (Way(label="Sign in", href=url_for("login.form")),)
+def _sign_in_options() -> tuple[NextLink, ...]:
+    return (NextLink(label="Sign in", href=url_for("login.form")),)
 
 
-def try_again(seconds: int) -> str:
+def retry_message(seconds: int) -> str:
     """What somebody is told who has to wait so long until a login is looked at again."""
     minutes = ceil(seconds / 60)
     return f"Too many failed sign-ins. Try again in {minutes} minute{'' if minutes == 1 else 's'}."
 
 
-def _meant(username: str) -> str:
+def _attempted_subject(username: str) -> str:
     """The user for whom a login was tried, by their address; what is none is not told.
 
     People type their password into the wrong field, and many a password looks like an address.
     """
     try:
         user = services().accounts.by_email(username)
-    except UserRefused:
+    except InvalidUser:
         user = None
-    return user.email if user else NO_USER
+    return user.email if user else UNKNOWN_SUBJECT
 
 
 def login_page(page: LoginPage, status: int = 200) -> Response:
     """The form as it stands, with the ways in that there are."""
     deployment = services().deployment
-    first = not deployment.sign_on and _nobody_yet()
+    first = not deployment.sign_on and _has_no_users()
     said = {"first": first, "sign_on": deployment.sign_on, "password": deployment.password_login}
     shown = page.model_copy(update=said)
     return make_response(render_template(page.template, page=shown), status)
 
 
-def _nobody_yet() -> bool:
+def _has_no_users() -> bool:
     try:
         return services().accounts.empty()
     except AccountsUnavailable:

@@ -3,33 +3,37 @@
 from collections.abc import Iterator
 
 from dashboard.domain.entities import Release
-from dashboard.domain.ids import MAX_IDENTIFIER
-from dashboard.domain.matrix import Column, Only, matrix_of, narrowed
-from dashboard.pages.matrix import Asked
-from dashboard.web.parameters import Text, WholeNumber, Word
+from dashboard.domain.ids import MAX_IDENTIFIER_LENGTH
+from dashboard.domain.matrix import CellFilter, MatrixColumn, build_matrix, filter_matrix
+from dashboard.pages.matrix import MatrixQuery
+from dashboard.web.parameters import ChoiceParameter, IntegerParameter, TextParameter
 
-HEAD = ("app", "wave", "cluster", "version", "version_runs", "majority", "differs", "phase", "state")
+MATRIX_CSV_HEADER = ("app", "wave", "cluster", "version", "version_runs", "majority", "differs", "phase", "state")
 # More than any release has.
-_MOST_PAGES = 100_000
+_MAX_MATRIX_PAGES = 100_000
 
-TEXT = Text("q", "Rows and columns with this text in an app, cluster or wave name, or in a version.", MAX_IDENTIFIER)
-ONLY = Word(
-    "only", "Rows and columns with a cell that differs from the most common version, or has failed.", (*Only, "")
+MATRIX_TEXT_PARAMETER = TextParameter(
+    "q", "Rows and columns with this text in an app, cluster or wave name, or in a version.", MAX_IDENTIFIER_LENGTH
 )
-PAGE = WholeNumber("page", "Page number.", 1, _MOST_PAGES)
-OF_A_MATRIX = (TEXT, ONLY, PAGE)
+MATRIX_ONLY_PARAMETER = ChoiceParameter(
+    "only", "Rows and columns with a cell that differs from the most common version, or has failed.", (*CellFilter, "")
+)
+MATRIX_PAGE_PARAMETER = IntegerParameter("page", "Page number.", 1, _MAX_MATRIX_PAGES)
+MATRIX_PARAMETERS = (MATRIX_TEXT_PARAMETER, MATRIX_ONLY_PARAMETER, MATRIX_PAGE_PARAMETER)
 
 
-def asked_matrix(opened: frozenset[str]) -> Asked:
-    """The part of the matrix that the request is for; raises Refused with 422."""
-    only = ONLY.read()
-    return Asked(TEXT.read(), Only(only) if only else None, PAGE.read(), opened)
+def requested_matrix(opened: frozenset[str]) -> MatrixQuery:
+    """The part of the matrix that the request is for; raises ApiError with 422."""
+    only = MATRIX_ONLY_PARAMETER.read()
+    return MatrixQuery(
+        MATRIX_TEXT_PARAMETER.read(), CellFilter(only) if only else None, MATRIX_PAGE_PARAMETER.read(), opened
+    )
 
 
-def matrix_lines(release: Release, asked: Asked) -> Iterator[tuple[str, ...]]:
+def matrix_csv_rows(release: Release, asked: MatrixQuery) -> Iterator[tuple[str, ...]]:
     """A line for each cell that is looked for, app by app, then one for each gap."""
-    whole = matrix_of(release.root)
-    found = narrowed(whole, asked.q, asked.only)
+    whole = build_matrix(release.root)
+    found = filter_matrix(whole, asked.q, asked.only)
     places = {column.number: column for column in found.columns}
     for line in found.lines:
         for number, cell in line.cells.items():
@@ -46,5 +50,5 @@ def matrix_lines(release: Release, asked: Asked) -> Iterator[tuple[str, ...]]:
             yield ("", *_place(column), "", "", "", "", "unknown", f"out of date: {column.behind}")
 
 
-def _place(column: Column) -> tuple[str, str]:
+def _place(column: MatrixColumn) -> tuple[str, str]:
     return column.wave.name, column.cluster.name if column.cluster else ""

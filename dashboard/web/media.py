@@ -5,10 +5,10 @@ from enum import StrEnum
 from flask import request
 
 from dashboard.web.errors import wants_json
-from dashboard.web.parameters import Word
+from dashboard.web.parameters import ChoiceParameter
 
 
-class Form(StrEnum):
+class Format(StrEnum):
     """The forms of an answer of the API; all but JSON are tables, a row a line. The values stand in addresses."""
 
     JSON = "json"
@@ -16,24 +16,26 @@ class Form(StrEnum):
     CSV = "csv"
 
 
-MEDIA_TYPES = {Form.JSON: "application/json", Form.NDJSON: "application/x-ndjson", Form.CSV: "text/csv"}
+MEDIA_TYPES = {Format.JSON: "application/json", Format.NDJSON: "application/x-ndjson", Format.CSV: "text/csv"}
 
 
-FORMAT = Word("format", "Response format. Default: the best match for the `Accept` header.", tuple(Form))
-JSON_ALONE = Word(
-    "format", "Response format. Only JSON is supported.", (Form.JSON,), ": this resource has no table format"
+FORMAT_PARAMETER = ChoiceParameter(
+    "format", "Response format. Default: the best match for the `Accept` header.", tuple(Format)
+)
+JSON_ONLY_PARAMETER = ChoiceParameter(
+    "format", "Response format. Only JSON is supported.", (Format.JSON,), ": this resource has no table format"
 )
 
 
-def asked_form(*, tables: bool = True) -> Form:
-    """The form that is asked for; raises Refused with 422 for one that there is not, such as a table of what is none.
+def requested_format(*, tables: bool = True) -> Format:
+    """The form that is asked for; raises ApiError with 422 for one that there is not, such as a table of what is none.
 
     Who accepts none of them, or likes several the same, is given JSON. Pages have no other form.
     """
     if not wants_json():
-        return Form.JSON
-    forms = tuple(Form) if tables else (Form.JSON,)
-    named = (FORMAT if tables else JSON_ALONE).read()
+        return Format.JSON
+    forms = tuple(Format) if tables else (Format.JSON,)
+    named = (FORMAT_PARAMETER if tables else JSON_ONLY_PARAMETER).read()
     if not named:
         return max(forms, key=lambda form: request.accept_mimetypes.quality(MEDIA_TYPES[form]))
-    return Form(named)
+    return Format(named)

@@ -6,66 +6,81 @@ from datetime import UTC, datetime, timedelta
 from flask import request
 
 from dashboard.domain.ids import EntityType
-from dashboard.domain.narrowing import Narrowing
-from dashboard.domain.order import Order
+from dashboard.domain.narrowing import TreeFilter
+from dashboard.domain.order import SortOrder
 from dashboard.domain.phases import Phase
-from dashboard.web.parameters import Text, Told, ToldMany, WholeNumber, Word, words_pattern
+from dashboard.web.parameters import (
+    ChoiceParameter,
+    IntegerParameter,
+    RepeatedParameter,
+    SchemaParameter,
+    TextParameter,
+    choices_pattern,
+)
 
-LONGEST_TEXT = 200
+MAX_SEARCH_TEXT_LENGTH = 200
 # What was changed "in the last 5 minutes" is another thing every so many seconds, even if nothing happens.
-STEP = 10
+SINCE_ROUNDING_SECONDS = 10
 
-_AGO = re.compile(r"([1-9][0-9]{0,2})([mhd])")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+_AGO_PATTERN = re.compile(r"([1-9][0-9]{0,2})([mhd])")
+_AGO_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
-DEPTH = WholeNumber(
+TREE_DEPTH_PARAMETER = IntegerParameter(
     "depth", "Number of levels, from the release (1) to the apps (5).", len(EntityType), len(EntityType)
 )
-PHASE = ToldMany(
+TREE_PHASE_PARAMETER = RepeatedParameter(
     "phase",
     f"Rows in one of these phases, and their ancestors: {', '.join(Phase)}. "
     "Repeat the parameter or separate values with commas.",
-    {"type": "array", "items": {"type": "string", "pattern": words_pattern(Phase)}},
+    {"type": "array", "items": {"type": "string", "pattern": choices_pattern(Phase)}},
 )
-TEXT = Text("q", "Rows with this text in their name, ID or version, and their ancestors.", LONGEST_TEXT)
-CHANGED = Told(
+TREE_TEXT_PARAMETER = TextParameter(
+    "q", "Rows with this text in their name, ID or version, and their ancestors.", MAX_SEARCH_TEXT_LENGTH
+)
+TREE_CHANGED_PARAMETER = SchemaParameter(
     "changed",
     "Rows that changed within this time, and their ancestors: 5m, 2h or 1d.",
-    {"type": "string", "pattern": f"^({_AGO.pattern})?$"},
+    {"type": "string", "pattern": f"^({_AGO_PATTERN.pattern})?$"},
 )
-SORT = Word(
+TREE_SORT_PARAMETER = ChoiceParameter(
     "sort",
     "Order of rows with the same parent: worst first, latest change first, or by name. Default: the rollout's order.",
-    tuple(Order),
+    tuple(SortOrder),
     ", or empty for the rollout's order",
 )
-NARROWING = (DEPTH, PHASE, TEXT, CHANGED, SORT)
+TREE_PARAMETERS = (
+    TREE_DEPTH_PARAMETER,
+    TREE_PHASE_PARAMETER,
+    TREE_TEXT_PARAMETER,
+    TREE_CHANGED_PARAMETER,
+    TREE_SORT_PARAMETER,
+)
 
 
-def asked_narrowing() -> Narrowing:
-    """The levels and the rows that are wanted; raises Refused with 422."""
-    return Narrowing(DEPTH.read(), _phases(), TEXT.read(), _since())
+def requested_tree_filter() -> TreeFilter:
+    """The levels and the rows that are wanted; raises ApiError with 422."""
+    return TreeFilter(TREE_DEPTH_PARAMETER.read(), _phases(), TREE_TEXT_PARAMETER.read(), _since())
 
 
-def asked_order() -> Order:
-    """In which order rows of the same parent are to stand; raises Refused with 422."""
-    return Order(SORT.read())
+def requested_sort_order() -> SortOrder:
+    """In which order rows of the same parent are to stand; raises ApiError with 422."""
+    return SortOrder(TREE_SORT_PARAMETER.read())
 
 
 def _phases() -> frozenset[Phase]:
-    wanted = {name for given in request.args.getlist(PHASE.name) for name in given.split(",") if name}
+    wanted = {name for given in request.args.getlist(TREE_PHASE_PARAMETER.name) for name in given.split(",") if name}
     if unknown := wanted - set(Phase):
-        raise PHASE.refuse(f"must be one of {', '.join(Phase)}, not {', '.join(sorted(unknown))}")
+        raise TREE_PHASE_PARAMETER.refuse(f"must be one of {', '.join(Phase)}, not {', '.join(sorted(unknown))}")
     return frozenset(Phase(name) for name in wanted)
 
 
 def _since() -> datetime | None:
-    text = request.args.get(CHANGED.name, "")
+    text = request.args.get(TREE_CHANGED_PARAMETER.name, "")
     if not text:
         return None
-    ago = _AGO.fullmatch(text)
+    ago = _AGO_PATTERN.fullmatch(text)
     if ago is None:
-        raise CHANGED.refuse("must be a duration such as 5m, 2h or 1d")
+        raise TREE_CHANGED_PARAMETER.refuse("must be a duration such as 5m, 2h or 1d")
     now = datetime.now(UTC)
-    now -= timedelta(seconds=now.second % STEP, microseconds=now.microsecond)
-    return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    now -= timedelta(seconds=now.second % SINCE_ROUNDING_SECONDS, microseconds=now.microsecond)
+    return now - timedelta(**{_AGO_UNITS[ago[2]]: int(ago[1])})

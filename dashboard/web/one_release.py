@@ -11,28 +11,41 @@ from dashboard.domain.ids import parse_release_id
 from dashboard.domain.problems import NotFound, SourceUnavailable
 from dashboard.live.history import with_history
 from dashboard.live.snapshots import Snapshot
-from dashboard.live.watched import Watched
+from dashboard.live.watched import Topic
 from dashboard.pages.entity import EntityPage
 from dashboard.pages.kiosk import KioskPage
 from dashboard.pages.matrix import MatrixPage
-from dashboard.pages.opening import WORDS
+from dashboard.pages.opening import EXPAND_KEYWORDS
 from dashboard.pages.panel import Panel, PanelPage
 from dashboard.pages.release import HierarchyPage, ReleasePage
 from dashboard.pages.strip import SmallStrip, StripPage
 from dashboard.pages.tables import tree_table
 from dashboard.pages.timeline import TimelinePage
-from dashboard.web.asked import OPEN, RUN, SELECTED, SHUT, check_entity, watched_release
-from dashboard.web.csv import csv_answer
-from dashboard.web.kiosk import OF_A_SCREEN, SHOW, WALL, asked_turns, go_to_the_wall
-from dashboard.web.matrix import HEAD, OF_A_MATRIX, asked_matrix, matrix_lines
-from dashboard.web.media import Form, asked_form
-from dashboard.web.narrowed import NARROWING, asked_narrowing, asked_order
-from dashboard.web.operations import described
+from dashboard.web.asked import (
+    RELEASE_OPEN_PARAMETER,
+    RELEASE_RUN_PARAMETER,
+    RELEASE_SELECTED_PARAMETER,
+    RELEASE_SHUT_PARAMETER,
+    check_entity,
+    requested_release,
+)
+from dashboard.web.csv import csv_response
+from dashboard.web.kiosk import (
+    KIOSK_PARAMETER,
+    KIOSK_SHOW_PARAMETER,
+    SCREEN_PARAMETERS,
+    redirect_to_kiosk,
+    requested_kiosk,
+)
+from dashboard.web.matrix import MATRIX_CSV_HEADER, MATRIX_PARAMETERS, matrix_csv_rows, requested_matrix
+from dashboard.web.media import Format, requested_format
+from dashboard.web.narrowed import TREE_PARAMETERS, requested_sort_order, requested_tree_filter
+from dashboard.web.operations import api_operation
 from dashboard.web.services import services
-from dashboard.web.shown import Shown
+from dashboard.web.shown import PageResult
 from dashboard.web.twins import Twins
 
-OF_A_RUN = frozenset(
+RUN_ENDPOINTS = frozenset(
     {
         *("web.release", "web.hierarchy", "web.strip", "web.timeline", "web.matrix", "web.matrix_csv"),
         *("web.entity", "web.panel"),
@@ -44,59 +57,78 @@ twins = Twins(blueprint)
 
 
 @twins.route("/releases/<id:release_id>")
-@described(ReleasePage, query=(RUN, OPEN, SHUT, SELECTED, *NARROWING, WALL), may={302}, tables=True)
-def release(release_id: str) -> Shown:
+@api_operation(
+    ReleasePage,
+    query=(
+        RELEASE_RUN_PARAMETER,
+        RELEASE_OPEN_PARAMETER,
+        RELEASE_SHUT_PARAMETER,
+        RELEASE_SELECTED_PARAMETER,
+        *TREE_PARAMETERS,
+        KIOSK_PARAMETER,
+    ),
+    responses={302},
+    tables=True,
+)
+def release(release_id: str) -> PageResult:
     """Return a release: its facts, what blocks it, and its tree with most clusters collapsed, or the matching rows.
 
     `selected` adds the side panel of an entity.
     """
-    what, opened, shut, selected = watched_release(release_id), OPEN.read(), SHUT.read(), SELECTED.read()
-    narrowing, order, run_id = asked_narrowing(), asked_order(), RUN.read()
+    what, opened, shut, selected = (
+        requested_release(release_id),
+        RELEASE_OPEN_PARAMETER.read(),
+        RELEASE_SHUT_PARAMETER.read(),
+        RELEASE_SELECTED_PARAMETER.read(),
+    )
+    tree_filter, order, run_id = requested_tree_filter(), requested_sort_order(), RELEASE_RUN_PARAMETER.read()
     if selected:
         check_entity(release_id, selected)
-    go_to_the_wall()
-    wanted = opened - WORDS | ({selected} if selected else set())
-    whole = narrowing.picks or asked_form() is not Form.JSON
+    redirect_to_kiosk()
+    wanted = opened - EXPAND_KEYWORDS | ({selected} if selected else set())
+    whole = tree_filter.picks or requested_format() is not Format.JSON
     seen = services().releases.release(release_id, run_id, whole=whole, opened=wanted)
     if selected:
         what, seen = _with_history(what, seen)
-    return Shown(
+    return PageResult(
         what,
         seen,
-        lambda: ReleasePage.of(seen, opened, shut, narrowing, order, _panel(seen, selected) if selected else None),
-        unfolded=lambda: ReleasePage.unfolded(seen, narrowing, order),
-        since=narrowing.since,
+        lambda: ReleasePage.of(seen, opened, shut, tree_filter, order, _panel(seen, selected) if selected else None),
+        unfolded=lambda: ReleasePage.unfolded(seen, tree_filter, order),
+        since=tree_filter.since,
         # What is closed would be missing in a table that nobody can open.
-        table=lambda: tree_table(HierarchyPage.of(seen, narrowing, order)),
+        table=lambda: tree_table(HierarchyPage.of(seen, tree_filter, order)),
     )
 
 
 @twins.route("/releases/<id:release_id>/hierarchy")
-@described(HierarchyPage, query=(RUN, OPEN, *NARROWING), tables=True)
-def hierarchy(release_id: str) -> Shown:
+@api_operation(HierarchyPage, query=(RELEASE_RUN_PARAMETER, RELEASE_OPEN_PARAMETER, *TREE_PARAMETERS), tables=True)
+def hierarchy(release_id: str) -> PageResult:
     """Return a release with its full tree, or with the expanded part of it if it is too large."""
-    what, narrowing, order = watched_release(release_id), asked_narrowing(), asked_order()
-    seen = services().releases.release(release_id, RUN.read(), whole=True, opened=OPEN.read())
-    page = cache(lambda: HierarchyPage.of(seen, narrowing, order))
-    return Shown(what, seen, page, since=narrowing.since, table=lambda: tree_table(page()))
+    what, tree_filter, order = requested_release(release_id), requested_tree_filter(), requested_sort_order()
+    seen = services().releases.release(
+        release_id, RELEASE_RUN_PARAMETER.read(), whole=True, opened=RELEASE_OPEN_PARAMETER.read()
+    )
+    page = cache(lambda: HierarchyPage.of(seen, tree_filter, order))
+    return PageResult(what, seen, page, since=tree_filter.since, table=lambda: tree_table(page()))
 
 
 @twins.route("/releases/<id:release_id>/strip")
-@described(StripPage, query=(RUN,))
-def strip(release_id: str) -> Shown:
+@api_operation(StripPage, query=(RELEASE_RUN_PARAMETER,))
+def strip(release_id: str) -> PageResult:
     """Return a release as a strip of waves and clusters."""
-    what = watched_release(release_id)
-    seen = services().releases.release(release_id, RUN.read())
-    return Shown(what, seen, lambda: StripPage.of(seen))
+    what = requested_release(release_id)
+    seen = services().releases.release(release_id, RELEASE_RUN_PARAMETER.read())
+    return PageResult(what, seen, lambda: StripPage.of(seen))
 
 
 @blueprint.get("/releases/<id:release_id>/strip/small")
-@described(query=(RUN,))
+@api_operation(query=(RELEASE_RUN_PARAMETER,))
 def small_strip(release_id: str) -> str:
     """Return the strip for a row of the list, or why there is none."""
-    watched_release(release_id)
+    requested_release(release_id)
     try:
-        small = SmallStrip.of(services().releases.glance(release_id, RUN.read()))
+        small = SmallStrip.of(services().releases.peek(release_id, RELEASE_RUN_PARAMETER.read()))
     except SourceUnavailable as exc:
         small = SmallStrip.missing(exc.problem.message)
     except NotFound as exc:
@@ -105,80 +137,91 @@ def small_strip(release_id: str) -> str:
 
 
 @twins.route("/releases/<id:release_id>/timeline")
-@described(TimelinePage, query=(RUN, OPEN))
-def timeline(release_id: str) -> Shown:
+@api_operation(TimelinePage, query=(RELEASE_RUN_PARAMETER, RELEASE_OPEN_PARAMETER))
+def timeline(release_id: str) -> PageResult:
     """Return the timeline of a release, with an estimate of the remaining time."""
-    what, opened = watched_release(release_id), OPEN.read()
-    seen = services().releases.release(release_id, RUN.read(), whole=True, opened=opened)
-    return Shown(what, seen, lambda: TimelinePage.of(seen, opened), unfolded=lambda: TimelinePage.of(seen, every=True))
+    what, opened = requested_release(release_id), RELEASE_OPEN_PARAMETER.read()
+    seen = services().releases.release(release_id, RELEASE_RUN_PARAMETER.read(), whole=True, opened=opened)
+    return PageResult(
+        what, seen, lambda: TimelinePage.of(seen, opened), unfolded=lambda: TimelinePage.of(seen, every=True)
+    )
 
 
 @twins.route("/releases/<id:release_id>/matrix")
-@described(MatrixPage, query=(RUN, OPEN, *OF_A_MATRIX))
-def matrix(release_id: str) -> Shown:
+@api_operation(MatrixPage, query=(RELEASE_RUN_PARAMETER, RELEASE_OPEN_PARAMETER, *MATRIX_PARAMETERS))
+def matrix(release_id: str) -> PageResult:
     """Return the apps of a release by cluster, one page at a time."""
-    what, asked = watched_release(release_id), asked_matrix(OPEN.read())
-    seen = services().releases.release(release_id, RUN.read(), whole=True, opened=asked.opened)
-    return Shown(what, seen, lambda: MatrixPage.of(seen, asked), paged=True)
+    what, asked = requested_release(release_id), requested_matrix(RELEASE_OPEN_PARAMETER.read())
+    seen = services().releases.release(release_id, RELEASE_RUN_PARAMETER.read(), whole=True, opened=asked.opened)
+    return PageResult(what, seen, lambda: MatrixPage.of(seen, asked), paged=True)
 
 
 @blueprint.get("/releases/<id:release_id>/matrix.csv")
-@described(query=(RUN, OPEN, *OF_A_MATRIX))
+@api_operation(query=(RELEASE_RUN_PARAMETER, RELEASE_OPEN_PARAMETER, *MATRIX_PARAMETERS))
 def matrix_csv(release_id: str) -> Response:
     """Export the matrix as CSV, with all pages."""
     parse_release_id(release_id)
-    asked = asked_matrix(OPEN.read())
-    seen = services().releases.release(release_id, RUN.read(), whole=True, opened=asked.opened)
-    return csv_answer(f"{seen.value.root.name} matrix", seen, HEAD, matrix_lines(seen.value, asked))
+    asked = requested_matrix(RELEASE_OPEN_PARAMETER.read())
+    seen = services().releases.release(release_id, RELEASE_RUN_PARAMETER.read(), whole=True, opened=asked.opened)
+    return csv_response(f"{seen.value.root.name} matrix", seen, MATRIX_CSV_HEADER, matrix_csv_rows(seen.value, asked))
 
 
 @twins.route("/releases/<id:release_id>/entities/<id:entity_id>")
-@described(EntityPage, query=(RUN, OPEN, SHUT, *NARROWING))
-def entity(release_id: str, entity_id: str) -> Shown:
+@api_operation(
+    EntityPage, query=(RELEASE_RUN_PARAMETER, RELEASE_OPEN_PARAMETER, RELEASE_SHUT_PARAMETER, *TREE_PARAMETERS)
+)
+def entity(release_id: str, entity_id: str) -> PageResult:
     """Return an entity of a release."""
-    what, opened, shut = watched_release(release_id), OPEN.read(), SHUT.read()
-    narrowing, order = asked_narrowing(), asked_order()
+    what, opened, shut = requested_release(release_id), RELEASE_OPEN_PARAMETER.read(), RELEASE_SHUT_PARAMETER.read()
+    tree_filter, order = requested_tree_filter(), requested_sort_order()
     check_entity(release_id, entity_id)
-    seen = services().releases.release(release_id, RUN.read(), opened=opened | {entity_id})
-    return Shown(
+    seen = services().releases.release(release_id, RELEASE_RUN_PARAMETER.read(), opened=opened | {entity_id})
+    return PageResult(
         what,
         seen,
-        lambda: EntityPage.of(seen, entity_id, opened, shut, narrowing=narrowing, order=order),
-        unfolded=lambda: EntityPage.of(seen, entity_id, every=True, narrowing=narrowing, order=order),
-        since=narrowing.since,
+        lambda: EntityPage.of(seen, entity_id, opened, shut, tree_filter=tree_filter, order=order),
+        unfolded=lambda: EntityPage.of(seen, entity_id, every=True, tree_filter=tree_filter, order=order),
+        since=tree_filter.since,
     )
 
 
 @twins.route("/releases/<id:release_id>/entities/<id:entity_id>/panel")
-@described(PanelPage, query=(RUN,))
-def panel(release_id: str, entity_id: str) -> Shown:
+@api_operation(PanelPage, query=(RELEASE_RUN_PARAMETER,))
+def panel(release_id: str, entity_id: str) -> PageResult:
     """Return the side panel of an entity."""
-    what = watched_release(release_id)
+    what = requested_release(release_id)
     check_entity(release_id, entity_id)
-    what, seen = _with_history(what, services().releases.release(release_id, RUN.read(), opened=frozenset({entity_id})))
-    return Shown(what, seen, lambda: PanelPage.of(seen, _panel(seen, entity_id)))
+    what, seen = _with_history(
+        what, services().releases.release(release_id, RELEASE_RUN_PARAMETER.read(), opened=frozenset({entity_id}))
+    )
+    return PageResult(what, seen, lambda: PanelPage.of(seen, _panel(seen, entity_id)))
 
 
 @twins.route("/kiosk/releases/<id:release_id>")
-@described(KioskPage, query=(RUN, *OF_A_SCREEN, SHOW))
-def kiosk_release(release_id: str) -> Shown:
+@api_operation(KioskPage, query=(RELEASE_RUN_PARAMETER, *SCREEN_PARAMETERS, KIOSK_SHOW_PARAMETER))
+def kiosk_release(release_id: str) -> PageResult:
     """Show a wall screen with a single release."""
-    what, asked = watched_release(release_id), asked_turns()
-    seen = services().releases.release(release_id, RUN.read())
-    return Shown(what, seen, lambda: KioskPage.of(seen, seen.value, None, asked.kept))
+    what, asked = requested_release(release_id), requested_kiosk()
+    seen = services().releases.release(release_id, RELEASE_RUN_PARAMETER.read())
+    return PageResult(what, seen, lambda: KioskPage.of(seen, seen.value, None, asked.kept))
 
 
 @blueprint.app_url_defaults
 def stay_with_the_run(endpoint: str, values: dict[str, Any]) -> None:
     """Links within one run of a release stay with it; `run=None` leads to the latest."""
     here = (request.view_args or {}).get("release_id")
-    if endpoint in OF_A_RUN and here and values.get("release_id") == here and (run_id := request.args.get(RUN.name)):
+    if (
+        endpoint in RUN_ENDPOINTS
+        and here
+        and values.get("release_id") == here
+        and (run_id := request.args.get(RELEASE_RUN_PARAMETER.name))
+    ):
         values.setdefault("run", run_id)
 
 
-def _with_history(what: Watched, seen: Snapshot[Release]) -> tuple[Watched, Snapshot[Release]]:
+def _with_history(what: Topic, seen: Snapshot[Release]) -> tuple[Topic, Snapshot[Release]]:
     """A release whose page says more than how it stands: what has been seen of it."""
-    return Watched("history", what.key), with_history(seen, seen.value.history)
+    return Topic("history", what.key), with_history(seen, seen.value.history)
 
 
 def _panel(seen: Snapshot[Release], entity_id: str) -> Panel:

@@ -18,25 +18,34 @@ from werkzeug.routing import Rule
 
 from dashboard import __version__
 from dashboard.pages.base import Page
-from dashboard.web.endings import UNTAGGED
+from dashboard.web.endings import ENDPOINTS_WITHOUT_ETAG
 from dashboard.web.errors import ErrorPage
-from dashboard.web.media import FORMAT, JSON_ALONE
-from dashboard.web.openapi_parts import ABOUT, ERROR, SECURITY, body, error, good, parameters, with_tables
-from dashboard.web.operations import Operation, operation_of
-from dashboard.web.parameters import Schema
+from dashboard.web.media import FORMAT_PARAMETER, JSON_ONLY_PARAMETER
+from dashboard.web.openapi_parts import (
+    API_DESCRIPTION,
+    ERROR_SCHEMA,
+    SECURITY_SCHEMES,
+    error_response_object,
+    operation_parameters,
+    request_body,
+    success_response,
+    with_table_formats,
+)
+from dashboard.web.operations import ApiOperation, operation_of
+from dashboard.web.parameters import JsonSchema
 from dashboard.web.security import SAFE_METHODS
 
-EXAMPLES = Path(__file__).with_name("api_examples.json")
+EXAMPLES_PATH = Path(__file__).with_name("api_examples.json")
 
-_REFERENCE = "#/components/schemas/{model}"
-_ERRORS = range(400, 600)
+_SCHEMA_REFERENCE = "#/components/schemas/{model}"
+_ERROR_STATUSES = range(400, 600)
 
 
-class Undescribed(LookupError):
+class UndocumentedRoute(LookupError):
     """A route under `/api` of which nothing is said. Its message says what to add."""
 
 
-class _Untitled(GenerateJsonSchema):
+class _UntitledJsonSchema(GenerateJsonSchema):
     """Schemas without a title for each field, which would say its name once more."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ANN401 - pydantic's own kinds of schemas
@@ -44,18 +53,18 @@ class _Untitled(GenerateJsonSchema):
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
+class RoutedOperation:
     """An operation: a rule with one of its methods, its view's docstring, and what is said of the view."""
 
     rule: Rule
     method: str
     doc: str
-    said: Operation
+    said: ApiOperation
 
     @property
     def path(self) -> str:
         """The rule's path as OpenAPI writes it."""
-        return template(self.rule)
+        return path_template(self.rule)
 
     @property
     def tag(self) -> str:
@@ -76,12 +85,12 @@ class Described:
     def statuses(self) -> list[int]:
         """Every status that it can have, in order."""
         # No address may have a parameter with control characters.
-        found = {self.said.status, 400, 401, 408, 413, 414, 422, 431, 503} | self.said.may
+        found = {self.said.status, 400, 401, 408, 413, 414, 422, 431, 503} | self.said.responses
         if self.said.tables:
             found |= {429}
         if self.twin:
             found |= {404} if self.rule.arguments else set()
-        if self.method == "GET" and self.rule.endpoint not in UNTAGGED:
+        if self.method == "GET" and self.rule.endpoint not in ENDPOINTS_WITHOUT_ETAG:
             found |= {304}
         if self.method not in SAFE_METHODS:
             found |= {403}
@@ -90,31 +99,33 @@ class Described:
         return sorted(found)
 
 
-def document(app: Flask) -> Schema:
-    """The whole document. Raises Undescribed."""
-    found, examples = list(operations(app)), json.loads(EXAMPLES.read_text())
-    paths: dict[str, Schema] = {}
+def openapi_document(app: Flask) -> JsonSchema:
+    """The whole document. Raises UndocumentedRoute."""
+    found, examples = list(routed_operations(app)), json.loads(EXAMPLES_PATH.read_text())
+    paths: dict[str, JsonSchema] = {}
     for operation in sorted(found, key=lambda one: one.path):
         example = examples.get(f"{operation.method} {operation.path}", {})
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, example)
-    codes = sorted({status for operation in found for status in operation.statuses} & set(_ERRORS))
+    codes = sorted({status for operation in found for status in operation.statuses} & set(_ERROR_STATUSES))
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Release dashboard", "version": __version__, "description": ABOUT},
+        "info": {"title": "Release dashboard", "version": __version__, "description": API_DESCRIPTION},
         "servers": [{"url": "/"}],
-        "security": [{name: []} for name in SECURITY],
+        "security": [{name: []} for name in SECURITY_SCHEMES],
         "tags": [{"name": tag} for tag in sorted({operation.tag for operation in found})],
         "paths": paths,
         "components": {
             "schemas": _schemas(operation.said for operation in found),
-            "responses": {f"Error{code}": error(code, examples["errors"].get(str(code))) for code in codes},
-            "securitySchemes": SECURITY,
+            "responses": {
+                f"Error{code}": error_response_object(code, examples["errors"].get(str(code))) for code in codes
+            },
+            "securitySchemes": SECURITY_SCHEMES,
         },
     }
 
 
-def operations(app: Flask) -> Iterator[Described]:
-    """Every rule under `/api` with each of its methods. Raises Undescribed."""
+def routed_operations(app: Flask) -> Iterator[RoutedOperation]:
+    """Every rule under `/api` with each of its methods. Raises UndocumentedRoute."""
     for rule in app.url_map.iter_rules():
         if not rule.rule.startswith("/api/"):
             continue
@@ -122,26 +133,29 @@ def operations(app: Flask) -> Iterator[Described]:
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             said = operation_of(view)
             if said is None:
-                raise Undescribed(
+                raise UndocumentedRoute(
                     f"{method} {rule.rule}: {view.__module__}.{view.__name__} is not described. Add @described(...) "
                     "of dashboard.web.operations to it, an address to tests/api_examples.py, and run `make examples`."
                 )
-            yield Described(rule, method, inspect.getdoc(view) or "", said)
+            yield RoutedOperation(rule, method, inspect.getdoc(view) or "", said)
 
 
-def template(rule: Rule) -> str:
+def path_template(rule: Rule) -> str:
     """A rule's path as OpenAPI writes it."""
     return re.sub(r"<(?:[^<>:]*:)?([^<>]+)>", r"{\1}", rule.rule)
 
 
-def _operation(operation: Described, example: Schema) -> Schema:
+def _operation(operation: RoutedOperation, example: JsonSchema) -> JsonSchema:
     summary, _, more = operation.doc.partition("\n\n")
-    said, forms = operation.said, [FORMAT if operation.said.tables else JSON_ALONE] if operation.twin else []
-    written: Schema = {
+    said, forms = (
+        operation.said,
+        [FORMAT_PARAMETER if operation.said.tables else JSON_ONLY_PARAMETER] if operation.twin else [],
+    )
+    written: JsonSchema = {
         "operationId": operation.rule.endpoint.rpartition(".")[2].removeprefix("api_"),
         "summary": " ".join(summary.split()).removesuffix("."),
         "tags": [operation.tag],
-        "parameters": parameters(
+        "parameters": operation_parameters(
             operation.rule, (*said.query, *forms), example.get("address", ""), tagged=304 in operation.statuses
         ),
         "responses": {str(code): _response(operation, code, example) for code in operation.statuses},
@@ -149,31 +163,33 @@ def _operation(operation: Described, example: Schema) -> Schema:
     if more:
         written["description"] = more
     if said.takes:
-        written["requestBody"] = body(_reference(said.takes), said, example.get("body"))
+        written["requestBody"] = request_body(_reference(said.takes), said, example.get("body"))
     if said.public:
         written["security"] = []
     return written
 
 
-def _response(operation: Described, code: int, example: Schema) -> Schema:
-    if code in _ERRORS:
+def _response(operation: RoutedOperation, code: int, example: JsonSchema) -> JsonSchema:
+    if code in _ERROR_STATUSES:
         return {"$ref": f"#/components/responses/Error{code}"}
     answers = operation.said.answers if code == operation.said.status else ()
     tagged = 304 in operation.statuses
-    written = good(code, list(map(_reference, answers)), example.get("answer"), dated=operation.dated, tagged=tagged)
-    return with_tables(written) if answers and operation.said.tables else written
+    written = success_response(
+        code, list(map(_reference, answers)), example.get("answer"), dated=operation.dated, tagged=tagged
+    )
+    return with_table_formats(written) if answers and operation.said.tables else written
 
 
-def _reference(model: type[object]) -> Schema:
-    return {"$ref": _REFERENCE.format(model=model.__name__)}
+def _reference(model: type[object]) -> JsonSchema:
+    return {"$ref": _SCHEMA_REFERENCE.format(model=model.__name__)}
 
 
-def _schemas(said: Iterable[Operation]) -> dict[str, Schema]:
+def _schemas(said: Iterable[ApiOperation]) -> dict[str, JsonSchema]:
     """Every model's schema, by its name."""
     wanted: set[tuple[type[BaseModel], JsonSchemaMode]] = {(ErrorPage, "serialization")}
     for operation in said:
         wanted |= {(answer, "serialization") for answer in operation.answers}
         wanted |= {(operation.takes, "validation")} if operation.takes else set()
-    _, found = models_json_schema(list(wanted), ref_template=_REFERENCE, schema_generator=_Untitled)
-    schemas: dict[str, Schema] = found["$defs"]
-    return dict(sorted({**schemas, "Error": ERROR}.items()))
+    _, found = models_json_schema(list(wanted), ref_template=_SCHEMA_REFERENCE, schema_generator=_UntitledJsonSchema)
+    schemas: dict[str, JsonSchema] = found["$defs"]
+    return dict(sorted({**schemas, "Error": ERROR_SCHEMA}.items()))

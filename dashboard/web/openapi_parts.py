@@ -7,12 +7,18 @@ from urllib.parse import parse_qs
 from werkzeug.routing import Map, Rule
 
 from dashboard.domain.ids import EntityType
-from dashboard.web.media import MEDIA_TYPES, Form
-from dashboard.web.operations import Operation
-from dashboard.web.parameters import PLAIN_TEXT, RELEASE_ID, Parameter, Schema, id_pattern
-from dashboard.web.security import SESSION_COOKIE
+from dashboard.web.media import MEDIA_TYPES, Format
+from dashboard.web.operations import ApiOperation
+from dashboard.web.parameters import (
+    PLAIN_TEXT_SCHEMA,
+    RELEASE_ID_SCHEMA,
+    JsonSchema,
+    QueryParameter,
+    id_pattern,
+)
+from dashboard.web.security import SESSION_COOKIE_NAME
 
-ABOUT = """\
+API_DESCRIPTION = """\
 Releases on Temporal: waves, clusters, bundles and apps. Every page of the dashboard is available as JSON at the same
 path below `/api`.
 
@@ -21,22 +27,22 @@ Authenticate with `Authorization: Bearer` and a token: an API token from `POST /
 and whether newer data may exist that could not be read (`stale` and `reason`). All errors have the same format. Every
 response has an `X-Request-ID` header with the request ID that is used in the server log.
 """
-_SESSION = f"Browser session. Over https the cookie is named `__Host-{SESSION_COOKIE}`."
-SECURITY: dict[str, Schema] = {
+_SESSION = f"Browser session. Over https the cookie is named `__Host-{SESSION_COOKIE_NAME}`."
+SECURITY_SCHEMES: dict[str, JsonSchema] = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "API token (`rdt_`) or access token from sign-in."},
-    "session": {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIE, "description": _SESSION},
+    "session": {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIE_NAME, "description": _SESSION},
 }
-ERROR: Schema = {
+ERROR_SCHEMA: JsonSchema = {
     "description": "An error.",
     "type": "object",
     "properties": {"error": {"$ref": "#/components/schemas/ErrorPage"}},
     "required": ["error"],
     "additionalProperties": False,
 }
-JSON = "application/json"
-FORM = "application/x-www-form-urlencoded"
+JSON_MEDIA_TYPE = "application/json"
+FORM_MEDIA_TYPE = "application/x-www-form-urlencoded"
 
-_SAYS = {
+_STATUS_DESCRIPTIONS = {
     200: "OK.",
     201: "Created.",
     204: "No content.",
@@ -56,23 +62,25 @@ _SAYS = {
     431: "More than 100 headers, or more than 64 KB of headers.",
     503: "Temporal or the accounts database is unavailable, or the server is busy. Retry after `Retry-After` seconds.",
 }
-_WRITTEN = "In a path, write a slash as `~2F`, a tilde as `~7E`, and the dots of an ID that is `.` or `..` as `~2E`."
-_IN_PATHS: dict[str, tuple[str, Schema]] = {
+_PATH_ESCAPES = (
+    "In a path, write a slash as `~2F`, a tilde as `~7E`, and the dots of an ID that is `.` or `..` as `~2E`."
+)
+_PATH_PARAMETERS: dict[str, tuple[str, JsonSchema]] = {
     "release_id": (
-        f"Release ID, which is the workflow ID: 1 to 1,000 bytes. {_WRITTEN}",
-        RELEASE_ID | {"minLength": 1, "pattern": "^[^/]+$"},
+        f"Release ID, which is the workflow ID: 1 to 1,000 bytes. {_PATH_ESCAPES}",
+        RELEASE_ID_SCHEMA | {"minLength": 1, "pattern": "^[^/]+$"},
     ),
     "entity_id": (
-        f"Entity ID. {_WRITTEN}",
+        f"Entity ID. {_PATH_ESCAPES}",
         {"type": "string", "pattern": f"^{id_pattern(EntityType, but='/')}$"},
     ),
 }
-_TEXT: Schema = {"type": "string"}
-_ETAG = {"ETag": {"description": "Version of the response.", "required": True, "schema": _TEXT}}
-_DATED = {
+_STRING_SCHEMA: JsonSchema = {"type": "string"}
+_ETAG_HEADER = {"ETag": {"description": "Version of the response.", "required": True, "schema": _STRING_SCHEMA}}
+_DATED_HEADERS = {
     "Accounts-Away": {
         "description": "`read-only` while the accounts database is unavailable: changes are rejected.",
-        "schema": _TEXT,
+        "schema": _STRING_SCHEMA,
     },
     "As-Of": {
         "description": "Time at which the data was read from Temporal, in UTC.",
@@ -80,28 +88,30 @@ _DATED = {
         "schema": {"type": "string", "format": "date-time"},
     },
 }
-_OF_ERRORS = {
-    401: {"WWW-Authenticate": {"description": "`Bearer` and the error of the token.", "schema": _TEXT}},
+_ERROR_HEADERS = {
+    401: {"WWW-Authenticate": {"description": "`Bearer` and the error of the token.", "schema": _STRING_SCHEMA}},
     429: {"Retry-After": {"description": "Seconds.", "required": True, "schema": {"type": "integer", "minimum": 1}}},
     503: {"Retry-After": {"description": "Seconds.", "required": True, "schema": {"type": "integer", "minimum": 1}}},
 }
 
-_KNOWN: Schema = {
+_IF_NONE_MATCH_PARAMETER: JsonSchema = {
     "name": "If-None-Match",
     "in": "header",
     "description": "`ETag` of the response that the client already has.",
-    "schema": _TEXT,
+    "schema": _STRING_SCHEMA,
 }
-_NO_OLDER: Schema = {
+_AS_OF_PARAMETER: JsonSchema = {
     "name": "As-Of",
     "in": "header",
     "description": "`As-Of` of the newest response that the client has: no replica responds with older data. Invalid "
     "times are ignored.",
-    "schema": _TEXT,
+    "schema": _STRING_SCHEMA,
 }
 
 
-def parameters(rule: Rule, query: Iterable[Parameter], address: str, *, tagged: bool) -> list[Schema]:
+def operation_parameters(
+    rule: Rule, query: Iterable[QueryParameter], address: str, *, tagged: bool
+) -> list[JsonSchema]:
     """Those of the path, of the query and of the head, with the values that they have in this example's address."""
     path, _, example = address.partition("?")
     routes = Map([rule.empty()], converters=rule.map.converters).bind("")
@@ -109,17 +119,22 @@ def parameters(rule: Rule, query: Iterable[Parameter], address: str, *, tagged: 
     asked = parse_qs(example)
     said = [_in_path(name, in_path) for name in sorted(rule.arguments, key=rule.rule.index)]
     said += [_in_query(parameter, asked.get(parameter.name, [])) for parameter in query]
-    return said + ([_KNOWN, _NO_OLDER] if tagged else [])
+    return said + ([_IF_NONE_MATCH_PARAMETER, _AS_OF_PARAMETER] if tagged else [])
 
 
-def _in_path(name: str, values: Any) -> Schema:  # noqa: ANN401
-    says, schema = _IN_PATHS.get(name, (f"The {name.replace('_', ' ')}.", PLAIN_TEXT | {"minLength": 1}))
-    said: Schema = {"name": name, "in": "path", "required": True, "description": says, "schema": schema}
+def _in_path(name: str, values: Any) -> JsonSchema:  # noqa: ANN401
+    says, schema = _PATH_PARAMETERS.get(name, (f"The {name.replace('_', ' ')}.", PLAIN_TEXT_SCHEMA | {"minLength": 1}))
+    said: JsonSchema = {"name": name, "in": "path", "required": True, "description": says, "schema": schema}
     return said | ({"example": values[name]} if name in values else {})
 
 
-def _in_query(parameter: Parameter, values: list[str]) -> Schema:
-    said: Schema = {"name": parameter.name, "in": "query", "description": parameter.says, "schema": parameter.schema}
+def _in_query(parameter: QueryParameter, values: list[str]) -> JsonSchema:
+    said: JsonSchema = {
+        "name": parameter.name,
+        "in": "query",
+        "description": parameter.says,
+        "schema": parameter.schema,
+    }
     if parameter.required:
         said["required"] = True
     if parameter.repeated:
@@ -130,33 +145,36 @@ def _in_query(parameter: Parameter, values: list[str]) -> Schema:
     return said | {"example": values if parameter.repeated else int(values[0]) if number else values[0]}
 
 
-def body(schema: Schema, operation: Operation, example: Any) -> Schema:  # noqa: ANN401 - JSON
+def request_body(schema: JsonSchema, operation: ApiOperation, example: Any) -> JsonSchema:  # noqa: ANN401 - JSON
     """The body of a request."""
     said = {"schema": schema} | ({"example": example} if example is not None else {})
-    return {"required": True, "content": dict.fromkeys((JSON, FORM) if operation.forms else (JSON,), said)}
+    return {
+        "required": True,
+        "content": dict.fromkeys((JSON_MEDIA_TYPE, FORM_MEDIA_TYPE) if operation.forms else (JSON_MEDIA_TYPE,), said),
+    }
 
 
-def good(code: int, answers: list[Schema], example: Any, *, dated: bool, tagged: bool) -> Schema:  # noqa: ANN401 - JSON
+def success_response(code: int, answers: list[JsonSchema], example: Any, *, dated: bool, tagged: bool) -> JsonSchema:  # noqa: ANN401 - JSON
     """An answer that is no error, of one of these models; without any it has no body."""
-    said: Schema = {"description": _SAYS[code]}
-    headers = (_ETAG if tagged else {}) | (_DATED if dated else {})
+    said: JsonSchema = {"description": _STATUS_DESCRIPTIONS[code]}
+    headers = (_ETAG_HEADER if tagged else {}) | (_DATED_HEADERS if dated else {})
     if headers and code in {200, 304}:
         said["headers"] = headers
     if answers:
         schema = answers[0] if len(answers) == 1 else {"anyOf": answers}
-        said["content"] = {JSON: {"schema": schema} | ({"example": example} if example is not None else {})}
+        said["content"] = {JSON_MEDIA_TYPE: {"schema": schema} | ({"example": example} if example is not None else {})}
     return said
 
 
-def with_tables(answer: Schema) -> Schema:
+def with_table_formats(answer: JsonSchema) -> JsonSchema:
     """A good answer that may come as a table, too. A long one is sent as it is read, without a tag."""
-    tables = {MEDIA_TYPES[form]: {"schema": _TEXT} for form in (Form.NDJSON, Form.CSV)}
-    tag = {"ETag": {**_ETAG["ETag"], "required": False}}
+    tables = {MEDIA_TYPES[form]: {"schema": _STRING_SCHEMA} for form in (Format.NDJSON, Format.CSV)}
+    tag = {"ETag": {**_ETAG_HEADER["ETag"], "required": False}}
     return {**answer, "headers": answer["headers"] | tag, "content": answer["content"] | tables}
 
 
-def error(code: int, example: Any) -> Schema:  # noqa: ANN401 - JSON
+def error_response_object(code: int, example: Any) -> JsonSchema:  # noqa: ANN401 - JSON
     """An answer that is an error."""
     content = {"schema": {"$ref": "#/components/schemas/Error"}} | ({"example": example} if example else {})
-    said: Schema = {"description": _SAYS[code], "content": {JSON: content}}
-    return said | ({"headers": _OF_ERRORS[code]} if code in _OF_ERRORS else {})
+    said: JsonSchema = {"description": _STATUS_DESCRIPTIONS[code], "content": {JSON_MEDIA_TYPE: content}}
+    return said | ({"headers": _ERROR_HEADERS[code]} if code in _ERROR_HEADERS else {})

@@ -8,15 +8,15 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from dashboard.web.parameters import Parameter
+from dashboard.web.parameters import QueryParameter
 
 F = TypeVar("F", bound=Callable[..., object])
 
-_NAME = "operation"
+_ATTRIBUTE = "operation"
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class ApiOperation:
     """What a view takes and answers. Its summary is the first paragraph of the view's docstring.
 
     `answers` are the models of which a good answer, of `status`, is one; without any it has no body. `takes` is the
@@ -25,35 +25,35 @@ class Operation:
     """
 
     answers: tuple[type[BaseModel], ...]
-    query: tuple[Parameter, ...] = ()
+    query: tuple[QueryParameter, ...] = ()
     takes: type[BaseModel] | None = None
     status: int = 200
-    may: frozenset[int] = frozenset()
+    responses: frozenset[int] = frozenset()
     forms: bool = False
     public: bool = False
     tables: bool = False
 
 
-def described(
+def api_operation(
     *answers: type[BaseModel],
-    query: Iterable[Parameter] = (),
+    query: Iterable[QueryParameter] = (),
     takes: type[BaseModel] | None = None,
     status: int = 200,
-    may: Iterable[int] = (),
+    responses: Iterable[int] = (),
     forms: bool = False,
     public: bool = False,
     tables: bool = False,
 ) -> Callable[[F], F]:
-    """Say of a view what `Operation` keeps of it. Stands between the route and the view."""
-    operation = Operation(answers, tuple(query), takes, status, frozenset(may), forms, public, tables)
+    """Say of a view what `ApiOperation` keeps of it. Stands between the route and the view."""
+    operation = ApiOperation(answers, tuple(query), takes, status, frozenset(responses), forms, public, tables)
 
     def describe(view: F) -> F:
-        setattr(view, _NAME, operation)
+        setattr(view, _ATTRIBUTE, operation)
         return view
 
     return describe
 
 
-def operation_of(view: Callable[..., object]) -> Operation | None:
+def operation_of(view: Callable[..., object]) -> ApiOperation | None:
     """What was said of a view, or of what it wraps."""
-    return getattr(view, _NAME, None)
+    return getattr(view, _ATTRIBUTE, None)

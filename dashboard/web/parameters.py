@@ -7,24 +7,24 @@ from typing import Any, ClassVar
 
 from flask import request
 
-from dashboard.domain.ids import MAX_IDENTIFIER, MAX_RELEASE_ID_BYTES, EntityType, parse_release_id
-from dashboard.web.errors import Refused, invalid_parameter
+from dashboard.domain.ids import MAX_IDENTIFIER_LENGTH, MAX_RELEASE_ID_BYTES, EntityType, parse_release_id
+from dashboard.web.errors import ApiError, invalid_parameter
 
-Schema = dict[str, Any]
+JsonSchema = dict[str, Any]
 
 _RUN_ID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_CONTROL = "\\u0000-\\u001f\\u007f-\\u009f"
+_CONTROL_RANGES = "\\u0000-\\u001f\\u007f-\\u009f"
 # What cannot stand in an id, as far as patterns can say it: what else cannot be printed is known to Unicode alone.
-_NOT_IN_IDS = "\\u0000-\\u0020\\u007f-\\u00a0\\u00ad"
-NO_CONTROL_CHARACTERS = re.compile(f"[^{_CONTROL}]*")
+_NOT_IN_ID_RANGES = "\\u0000-\\u0020\\u007f-\\u00a0\\u00ad"
+NO_CONTROL_CHARACTERS = re.compile(f"[^{_CONTROL_RANGES}]*")
 # Bytes are what counts, so that no number of characters says it: more than a quarter of them may be too many.
-RELEASE_ID: Schema = {"type": "string", "maxLength": MAX_RELEASE_ID_BYTES}
+RELEASE_ID_SCHEMA: JsonSchema = {"type": "string", "maxLength": MAX_RELEASE_ID_BYTES}
 # What every parameter is held to (`limits.py`).
-PLAIN_TEXT: Schema = {"type": "string", "pattern": f"^{NO_CONTROL_CHARACTERS.pattern}$"}
+PLAIN_TEXT_SCHEMA: JsonSchema = {"type": "string", "pattern": f"^{NO_CONTROL_CHARACTERS.pattern}$"}
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
+class QueryParameter:
     """A query parameter. `says` is a sentence for the reference; `schema` is what one value of it takes.
 
     One that is `repeated` may stand in the address many times; its schema is then of all its values. Without one that
@@ -38,7 +38,7 @@ class Parameter:
     says: str
 
     @property
-    def schema(self) -> Schema:
+    def schema(self) -> JsonSchema:
         """JSON Schema of the value."""
         raise NotImplementedError
 
@@ -46,19 +46,19 @@ class Parameter:
         """Return the values that an address gave it, none of them refused, as they are for all that mean the same."""
         return tuple(filter(None, values[:1]))
 
-    def refuse(self, takes: str) -> Refused:
+    def refuse(self, takes: str) -> ApiError:
         """The answer to a value that cannot be used."""
         return invalid_parameter(self.name, takes)
 
 
 @dataclass(frozen=True, slots=True)
-class Told(Parameter):
+class SchemaParameter(QueryParameter):
     """One that somebody else reads, who holds it to this schema."""
 
-    takes: Schema
+    takes: JsonSchema
 
     @property
-    def schema(self) -> Schema:
+    def schema(self) -> JsonSchema:
         """JSON Schema of the value."""
         return self.takes
 
@@ -68,7 +68,7 @@ class Told(Parameter):
 
 
 @dataclass(frozen=True, slots=True)
-class ToldMany(Told):
+class RepeatedParameter(SchemaParameter):
     """The same, many times, or with commas between."""
 
     repeated: ClassVar[bool] = True
@@ -79,14 +79,14 @@ class ToldMany(Told):
 
 
 @dataclass(frozen=True, slots=True)
-class ToldOnceAtLeast(ToldMany):
+class RequiredParameter(RepeatedParameter):
     """The same, once at least."""
 
     required: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)
-class WholeNumber(Parameter):
+class IntegerParameter(QueryParameter):
     """A number within bounds, or the default."""
 
     default: int
@@ -95,12 +95,12 @@ class WholeNumber(Parameter):
     unit: str = ""
 
     @property
-    def schema(self) -> Schema:
+    def schema(self) -> JsonSchema:
         """JSON Schema of the value."""
         return {"type": "integer", "minimum": self.least, "maximum": self.most, "default": self.default}
 
     def read(self) -> int:
-        """The number that is asked for; raises Refused with 422."""
+        """The number that is asked for; raises ApiError with 422."""
         text = request.args.get(self.name)
         if text is None:
             return self.default
@@ -116,19 +116,19 @@ class WholeNumber(Parameter):
 
 
 @dataclass(frozen=True, slots=True)
-class Word(Parameter):
+class ChoiceParameter(QueryParameter):
     """One of some words; empty, which may be among them, where it is left out. `otherwise` says what that means."""
 
     words: tuple[str, ...]
     otherwise: str = ""
 
     @property
-    def schema(self) -> Schema:
+    def schema(self) -> JsonSchema:
         """JSON Schema of the value."""
         return {"type": "string", "enum": list(self.words)}
 
     def read(self) -> str:
-        """The word that is asked for; raises Refused with 422."""
+        """The word that is asked for; raises ApiError with 422."""
         text = request.args.get(self.name)
         if text is None:
             return ""
@@ -138,18 +138,18 @@ class Word(Parameter):
 
 
 @dataclass(frozen=True, slots=True)
-class Text(Parameter):
+class TextParameter(QueryParameter):
     """Words of a person's own, without control characters."""
 
     longest: int
 
     @property
-    def schema(self) -> Schema:
+    def schema(self) -> JsonSchema:
         """JSON Schema of the value."""
-        return PLAIN_TEXT | {"maxLength": self.longest}
+        return PLAIN_TEXT_SCHEMA | {"maxLength": self.longest}
 
     def read(self) -> str:
-        """The text that is asked for, without blanks around it; raises Refused with 422."""
+        """The text that is asked for, without blanks around it; raises ApiError with 422."""
         text = request.args.get(self.name, "")
         if len(text) > self.longest or not NO_CONTROL_CHARACTERS.fullmatch(text):
             raise self.refuse(f"must have at most {self.longest} characters and no control characters")
@@ -161,7 +161,7 @@ class Text(Parameter):
 
 
 @dataclass(frozen=True, slots=True)
-class Texts(Parameter):
+class TextListParameter(QueryParameter):
     """Ids of rows, each as it stands there."""
 
     repeated: ClassVar[bool] = True
@@ -169,12 +169,16 @@ class Texts(Parameter):
     most: int
 
     @property
-    def schema(self) -> Schema:
+    def schema(self) -> JsonSchema:
         """JSON Schema of all values."""
-        return {"type": "array", "maxItems": self.most, "items": PLAIN_TEXT | {"maxLength": MAX_RELEASE_ID_BYTES}}
+        return {
+            "type": "array",
+            "maxItems": self.most,
+            "items": PLAIN_TEXT_SCHEMA | {"maxLength": MAX_RELEASE_ID_BYTES},
+        }
 
     def read(self) -> frozenset[str]:
-        """The texts that are asked for; raises Refused with 422."""
+        """The texts that are asked for; raises ApiError with 422."""
         texts = request.args.getlist(self.name)
         if len(texts) > self.most or any(len(text) > MAX_RELEASE_ID_BYTES for text in texts):
             raise self.refuse(f"must have at most {self.most} IDs of at most {MAX_RELEASE_ID_BYTES:,} characters each")
@@ -186,16 +190,16 @@ class Texts(Parameter):
 
 
 @dataclass(frozen=True, slots=True)
-class RunId(Parameter):
+class RunIdParameter(QueryParameter):
     """The id that Temporal gave a run."""
 
     @property
-    def schema(self) -> Schema:
+    def schema(self) -> JsonSchema:
         """JSON Schema of the value."""
         return {"type": "string", "format": "uuid"}
 
     def read(self) -> str | None:
-        """The run that is asked for, if any; raises Refused with 422."""
+        """The run that is asked for, if any; raises ApiError with 422."""
         text = request.args.get(self.name)
         if text is None:
             return None
@@ -209,11 +213,11 @@ class RunId(Parameter):
 
 
 @dataclass(frozen=True, slots=True)
-class Id(Parameter):
+class EntityIdParameter(QueryParameter):
     """The id of a row of a release; none where it is empty or left out."""
 
     @property
-    def schema(self) -> Schema:
+    def schema(self) -> JsonSchema:
         """JSON Schema of the value."""
         return {"type": "string", "pattern": f"^({id_pattern(EntityType)})?$"}
 
@@ -223,13 +227,13 @@ class Id(Parameter):
 
 
 @dataclass(frozen=True, slots=True)
-class ReleaseId(Parameter):
+class ReleaseIdParameter(QueryParameter):
     """A release's id, which is any workflow id; none where it is empty or left out."""
 
     @property
-    def schema(self) -> Schema:
+    def schema(self) -> JsonSchema:
         """JSON Schema of the value."""
-        return RELEASE_ID
+        return RELEASE_ID_SCHEMA
 
     def read(self) -> str | None:
         """The id that is asked for, as it is, if any; raises MalformedId."""
@@ -243,10 +247,10 @@ def _stripped(values: Sequence[str]) -> tuple[str, ...]:
 
 def id_pattern(types: Iterable[EntityType], but: str = "") -> str:
     """How ids of these types are written, where none of these characters can stand."""
-    return f"({'|'.join(types)}):[^{_NOT_IN_IDS}{but}]{{1,{MAX_IDENTIFIER}}}"
+    return f"({'|'.join(types)}):[^{_NOT_IN_ID_RANGES}{but}]{{1,{MAX_IDENTIFIER_LENGTH}}}"
 
 
-def words_pattern(words: Iterable[str], *, none: bool = True) -> str:
+def choices_pattern(words: Iterable[str], *, none: bool = True) -> str:
     """Some of these words with commas between them, or `none`."""
     each = "|".join(words)
     return f"^(({each})(,({each}))*){'?' if none else ''}$"

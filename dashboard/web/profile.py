@@ -6,30 +6,30 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from flask_login import current_user
 from werkzeug.wrappers import Response as BaseResponse
 
-from dashboard.accounts.audit import Event
+from dashboard.accounts.audit import AuditEventType
 from dashboard.accounts.models import User
-from dashboard.accounts.opaque import hash_of
-from dashboard.accounts.passwords import PasswordRefused, check_password_policy
+from dashboard.accounts.opaque import hash_secret
+from dashboard.accounts.passwords import InvalidPassword, check_password_policy
 from dashboard.accounts.sessions import BrowserSession
-from dashboard.accounts.store import UserRefused
-from dashboard.accounts.throttle import Throttled
+from dashboard.accounts.store import InvalidUser
+from dashboard.accounts.throttle import TooManyLoginFailures
 from dashboard.pages.profile import ProfilePage, ProfileView, SessionItem
 from dashboard.web import sessions
-from dashboard.web.audit import record
-from dashboard.web.errors import Refused
+from dashboard.web.audit import record_event
+from dashboard.web.errors import ApiError
 from dashboard.web.hashing import hashes_passwords
-from dashboard.web.login import try_again
+from dashboard.web.login import retry_message
 from dashboard.web.services import services
 
-NOT_IT = "The current password is wrong."
-SAME = "The new password is the same as the current one. Choose a different one."
-NOT_TWICE = "The passwords do not match."
-CHANGED = "Your account has changed in the meantime. Nothing was saved. Sign in again."
+NOT_CURRENT_MESSAGE = "The current password is wrong."
+UNCHANGED_MESSAGE = "The new password is the same as the current one. Choose a different one."
+MISMATCH_MESSAGE = "The passwords do not match."
+ACCOUNT_CHANGED_MESSAGE = "Your account has changed in the meantime. Nothing was saved. Sign in again."
 
 blueprint = Blueprint("profile", __name__)
 
 
-class FieldWrong(ValueError):
+class InvalidField(ValueError):
     """Something that cannot be used; `field` names what."""
 
     def __init__(self, field: str, reason: str) -> None:
@@ -48,8 +48,8 @@ def save_name() -> Response | BaseResponse:
     """Let the pages call the viewer so."""
     name = request.form.get("name", "")
     try:
-        change_name(name)
-    except FieldWrong as exc:
+        update_own_name(name)
+    except InvalidField as exc:
         return _page(422, wrong={exc.field: str(exc)}, typed=name[:300])
     return redirect(url_for("profile.profile"), 303)
 
@@ -61,11 +61,11 @@ def save_password() -> Response:
     current, new, again = (request.form.get(field, "") for field in ("current", "new", "again"))
     try:
         _check_typed_twice(new, again)
-        change_password(current, new)
-    except FieldWrong as exc:
+        update_own_password(current, new)
+    except InvalidField as exc:
         return _page(422, wrong={exc.field: str(exc)})
-    except Throttled as exc:
-        response = _page(429, wrong={"current": try_again(exc.seconds)})
+    except TooManyLoginFailures as exc:
+        response = _page(429, wrong={"current": retry_message(exc.seconds)})
         response.headers["Retry-After"] = str(exc.seconds)
         return response
     return _page(changed=True)
@@ -74,77 +74,79 @@ def save_password() -> Response:
 @blueprint.post("/profile/sessions/<session_id>/end")
 def end_one(session_id: str) -> BaseResponse:
     """End one of the viewer's sessions at once."""
-    end_session(session_id)
+    end_own_session(session_id)
     return redirect(url_for("profile.profile"), 303)
 
 
 @blueprint.post("/profile/sessions/end-others")
 def end_all_others() -> BaseResponse:
     """End all sessions of the viewer but this one."""
-    end_other_sessions()
+    end_own_other_sessions()
     return redirect(url_for("profile.profile"), 303)
 
 
-def change_name(name: str | None) -> User:
-    """Let the user who asks be called so; raises FieldWrong."""
+def update_own_name(name: str | None) -> User:
+    """Let the user who asks be called so; raises InvalidField."""
     accounts, email = services().accounts, current_user.email
     try:
-        with accounts.together():
+        with accounts.transaction():
             before, after = accounts.known(email), accounts.set_name(email, name)
             if after.name != before.name:
-                record(Event.name_changed, subject=email, before=before.name, after=after.name)
-    except UserRefused as exc:
-        raise FieldWrong("name", str(exc)) from exc
+                record_event(AuditEventType.name_changed, subject=email, before=before.name, after=after.name)
+    except InvalidUser as exc:
+        raise InvalidField("name", str(exc)) from exc
     return after
 
 
-def change_password(current: str, new: str) -> None:
+def update_own_password(current: str, new: str) -> None:
     """Give the user who asks another password; a session goes on with another secret, all else that lets them in ends.
 
-    Raises FieldWrong, or Throttled.
+    Raises InvalidField, or TooManyLoginFailures.
     """
     try:
         check_password_policy(new, email=current_user.email, name=current_user.name)
-    except PasswordRefused as exc:
-        raise FieldWrong("new", str(exc)) from exc
-    user = _proved(current)
+    except InvalidPassword as exc:
+        raise InvalidField("new", str(exc)) from exc
+    user = _verified_user(current)
     if new == current:
-        raise FieldWrong("new", SAME)
+        raise InvalidField("new", UNCHANGED_MESSAGE)
     accounts, own = services().accounts, current_user.session
     hashed = accounts.hashed(new)
-    with accounts.together():
+    with accounts.transaction():
         if accounts.by_id(user.id) != user:
-            raise Refused(409, "user_changed", CHANGED)
+            raise ApiError(409, "user_changed", ACCOUNT_CHANGED_MESSAGE)
         changed = accounts.set_password(user.email, hashed)
-        record(Event.password_changed, subject=user.email)
+        record_event(AuditEventType.password_changed, subject=user.email)
         if own:
-            sessions.start(changed, keep=own.kept)
+            sessions.start_browser_session(changed, keep=own.kept)
 
 
-def own_sessions() -> tuple[SessionItem, ...]:
+def list_own_sessions() -> tuple[SessionItem, ...]:
     """The sessions of the user who asks, the one seen last first."""
-    here = _here()
+    here = _current_session_id()
     return tuple(_item(found, current=found.id == here) for found in services().sessions.of(current_user.user))
 
 
-def end_session(session_id: str) -> None:
-    """End one of the sessions of the user who asks; raises Refused with 404."""
-    with services().accounts.together():
+def end_own_session(session_id: str) -> None:
+    """End one of the sessions of the user who asks; raises ApiError with 404."""
+    with services().accounts.transaction():
         found = next((one for one in services().sessions.of(current_user.user) if one.public_id == session_id), None)
         if found is None or not services().sessions.end(current_user.user, found.id):
-            raise Refused(404, "session_not_found", "Session not found. It may have ended.")
-        record(Event.session_ended, subject=current_user.email, session=found.public_id, device=found.device)
+            raise ApiError(404, "session_not_found", "Session not found. It may have ended.")
+        record_event(
+            AuditEventType.session_ended, subject=current_user.email, session=found.public_id, device=found.device
+        )
 
 
-def end_other_sessions() -> None:
+def end_own_other_sessions() -> None:
     """End all sessions of the user who asks but the one by which they do."""
-    with services().accounts.together():
-        ended = services().sessions.end_all(current_user.user, but=_here())
+    with services().accounts.transaction():
+        ended = services().sessions.end_all(current_user.user, but=_current_session_id())
         if ended:
-            record(Event.session_ended, subject=current_user.email, sessions=ended, which="all others")
+            record_event(AuditEventType.session_ended, subject=current_user.email, sessions=ended, which="all others")
 
 
-def own_profile() -> ProfileView:
+def get_own_profile() -> ProfileView:
     """Who asks."""
     user = current_user.user
     return ProfileView(id=user.id, email=user.email, name=user.name, role=user.role.value, created_at=user.created_at)
@@ -152,11 +154,11 @@ def own_profile() -> ProfileView:
 
 def _check_typed_twice(new: str, again: str) -> None:
     if new != again:
-        raise FieldWrong("again", NOT_TWICE)
+        raise InvalidField("again", MISMATCH_MESSAGE)
 
 
-def _proved(password: str) -> User:
-    """The user who asks, if this is their password; raises FieldWrong, or Throttled.
+def _verified_user(password: str) -> User:
+    """The user who asks, if this is their password; raises InvalidField, or TooManyLoginFailures.
 
     A wrong one counts as a login that failed: whoever has come by a session must not guess the password with it. Those
     who are signed in are known, whatever strangers do.
@@ -166,18 +168,18 @@ def _proved(password: str) -> User:
         user = services().throttle.bound(
             email, request.remote_addr or "", lambda: accounts.authenticate(email, password), known=True
         )
-    except Throttled:
-        record(Event.login_throttled, subject=email, at="change of password")
+    except TooManyLoginFailures:
+        record_event(AuditEventType.login_throttled, subject=email, at="change of password")
         raise
     if user is None:
-        record(Event.login_failed, subject=email, at="change of password")
-        raise FieldWrong("current", NOT_IT)
+        record_event(AuditEventType.login_failed, subject=email, at="change of password")
+        raise InvalidField("current", NOT_CURRENT_MESSAGE)
     return user
 
 
-def _here() -> str:
+def _current_session_id() -> str:
     """The id of the session by which somebody asks; of no session, where they sent a token."""
-    return hash_of(current_user.secret)
+    return hash_secret(current_user.secret)
 
 
 def _item(found: BrowserSession, *, current: bool) -> SessionItem:
@@ -196,5 +198,7 @@ def _item(found: BrowserSession, *, current: bool) -> SessionItem:
 def _page(
     status: int = 200, *, wrong: Mapping[str, str] | None = None, typed: str | None = None, changed: bool = False
 ) -> Response:
-    page = ProfilePage(profile=own_profile(), sessions=own_sessions(), wrong=wrong or {}, typed=typed, changed=changed)
+    page = ProfilePage(
+        profile=get_own_profile(), sessions=list_own_sessions(), wrong=wrong or {}, typed=typed, changed=changed
+    )
     return make_response(render_template(page.template, page=page), status)

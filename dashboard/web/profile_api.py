@@ -3,60 +3,62 @@
 from flask import Blueprint, Response
 from pydantic import Field
 
-from dashboard.accounts.passwords import LONGEST, SHORTEST
-from dashboard.accounts.store import LONGEST_NAME
-from dashboard.accounts.throttle import Throttled
+from dashboard.accounts.passwords import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
+from dashboard.accounts.store import MAX_USER_NAME_LENGTH
+from dashboard.accounts.throttle import TooManyLoginFailures
 from dashboard.pages.profile import ProfileView, SessionsPage
 from dashboard.web import profile
-from dashboard.web.errors import FieldError, Refused
+from dashboard.web.errors import ApiError, FieldError
 from dashboard.web.hashing import hashes_passwords
-from dashboard.web.kept_api import Given, as_json, sent_as
-from dashboard.web.login import try_again
-from dashboard.web.operations import described
-from dashboard.web.profile import FieldWrong
-from dashboard.web.rights import need_password
+from dashboard.web.kept_api import RequestBody, json_response, parse_json_body
+from dashboard.web.login import retry_message
+from dashboard.web.operations import api_operation
+from dashboard.web.profile import InvalidField
+from dashboard.web.rights import require_password_login
 
 blueprint = Blueprint("profile_api", __name__, url_prefix="/api")
 
 
-class GivenName(Given):
+class NameUpdate(RequestBody):
     """What the pages are to call the user."""
 
-    name: str | None = Field(max_length=LONGEST_NAME, description="Null or empty: the e-mail address is shown instead.")
+    name: str | None = Field(
+        max_length=MAX_USER_NAME_LENGTH, description="Null or empty: the e-mail address is shown instead."
+    )
 
 
-class GivenPassword(Given):
+class PasswordChange(RequestBody):
     """The password that the user has, and the one that they want."""
 
     current: str = Field(min_length=1)
     new: str = Field(
-        min_length=SHORTEST,
-        max_length=LONGEST,
+        min_length=MIN_PASSWORD_LENGTH,
+        max_length=MAX_PASSWORD_LENGTH,
         description="Must not be a common password or based on your e-mail address or name.",
     )
 
 
 @blueprint.get("/profile")
-@described(ProfileView)
+@api_operation(ProfileView)
 def own_profile() -> Response:
     """Return the current user."""
-    return as_json(profile.own_profile())
+    return json_response(profile.get_own_profile())
 
 
 @blueprint.patch("/profile")
-@described(ProfileView, takes=GivenName, may={429})
+@api_operation(ProfileView, takes=NameUpdate, responses={429})
 def change_name() -> Response:
     """Change the user's display name."""
-    given = sent_as(GivenName)
+    given = parse_json_body(NameUpdate)
     try:
-        changed = profile.change_name(given.name)
-    except FieldWrong as exc:
+        changed = profile.update_own_name(given.name)
+    except InvalidField as exc:
         raise refused(exc) from exc
-    return as_json(profile.own_profile().model_copy(update={"name": changed.name}))
+    return json_response(profile.get_own_profile().model_copy(update={"name": changed.name}))
 
 
 @blueprint.put("/profile/password")
-@described(takes=GivenPassword, status=204, may={409, 429})
+@api_operation(takes=PasswordChange, status=204, responses={409, 429})
 @hashes_passwords
 def change_password() -> Response:
     """Change the user's own password.
@@ -64,43 +66,43 @@ def change_password() -> Response:
     All other access ends immediately, including tokens of every kind. A session continues with a new cookie; a client
     with an access token has to sign in again. A wrong current password counts as a failed sign-in.
     """
-    need_password()
-    given = sent_as(GivenPassword)
+    require_password_login()
+    given = parse_json_body(PasswordChange)
     try:
-        profile.change_password(given.current, given.new)
-    except FieldWrong as exc:
+        profile.update_own_password(given.current, given.new)
+    except InvalidField as exc:
         raise refused(exc) from exc
-    except Throttled as exc:
+    except TooManyLoginFailures as exc:
         headers = {"Retry-After": str(exc.seconds)}
-        raise Refused(429, "too_many_logins", try_again(exc.seconds), headers=headers) from exc
+        raise ApiError(429, "too_many_logins", retry_message(exc.seconds), headers=headers) from exc
     return Response(status=204)
 
 
 @blueprint.get("/sessions")
-@described(SessionsPage)
+@api_operation(SessionsPage)
 def sessions() -> Response:
     """List the user's sessions."""
-    return as_json(SessionsPage(sessions=profile.own_sessions()))
+    return json_response(SessionsPage(sessions=profile.list_own_sessions()))
 
 
 @blueprint.delete("/sessions/<session_id>")
-@described(status=204, may={404, 429})
+@api_operation(status=204, responses={404, 429})
 def end_session(session_id: str) -> Response:
     """End one of the user's sessions immediately."""
-    need_password()
-    profile.end_session(session_id)
+    require_password_login()
+    profile.end_own_session(session_id)
     return Response(status=204)
 
 
 @blueprint.delete("/sessions")
-@described(status=204, may={429})
+@api_operation(status=204, responses={429})
 def end_other_sessions() -> Response:
     """End all of the user's sessions except the current one. Tokens stay valid."""
-    need_password()
-    profile.end_other_sessions()
+    require_password_login()
+    profile.end_own_other_sessions()
     return Response(status=204)
 
 
-def refused(exc: FieldWrong) -> Refused:
+def refused(exc: InvalidField) -> ApiError:
     """The answer to a field that cannot be used."""
-    return Refused(422, "invalid_field", str(exc), fields=[FieldError(field=exc.field, message=str(exc))])
+    return ApiError(422, "invalid_field", str(exc), fields=[FieldError(field=exc.field, message=str(exc))])

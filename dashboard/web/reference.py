@@ -7,16 +7,16 @@ from typing import ClassVar
 from flask import Blueprint, Response, current_app, make_response, render_template
 from pydantic import BaseModel, ConfigDict
 
-from dashboard.pages.base import Model
-from dashboard.web.openapi import document
-from dashboard.web.operations import described
+from dashboard.pages.base import PageModel
+from dashboard.web.openapi import openapi_document
+from dashboard.web.operations import api_operation
 from dashboard.web.security import POLICY_HEADER, content_security_policy
 from dashboard.web.services import services
 
 blueprint = Blueprint("reference", __name__)
 
 
-class OpenApi(BaseModel):
+class OpenApiDocument(BaseModel):
     """An OpenAPI 3.1 document."""
 
     model_config = ConfigDict(extra="allow")
@@ -24,7 +24,7 @@ class OpenApi(BaseModel):
     openapi: str
 
 
-class ReferencePage(Model):
+class ReferencePage(PageModel):
     """A page that shows the document with a third-party viewer."""
 
     nonce: str = ""
@@ -48,10 +48,10 @@ class RedocPage(ReferencePage):
 
 
 @blueprint.get("/api/openapi.json")
-@described(OpenApi)
+@api_operation(OpenApiDocument)
 def openapi() -> Response:
     """Return this reference as an OpenAPI 3.1 document."""
-    return Response(_written(), mimetype="application/json")
+    return Response(_cached_document(), mimetype="application/json")
 
 
 @blueprint.get("/docs")
@@ -71,10 +71,10 @@ def redoc() -> Response:
     return response
 
 
-def _written() -> bytes:
+def _cached_document() -> bytes:
     """The document of this app, which is made once."""
 
     def write() -> bytes:
-        return json.dumps(document(current_app), ensure_ascii=False).encode()
+        return json.dumps(openapi_document(current_app), ensure_ascii=False).encode()
 
     return services().renderings.get("reference", "openapi", write)

@@ -7,38 +7,38 @@ from typing import Any, TypeVar
 
 from cachetools import LRUCache
 
-from dashboard.flights import Flights
+from dashboard.flights import SingleFlight
 from dashboard.weight import weight_of
 
 S = TypeVar("S", bound=Sized)
 
 # Bytes kept at most. A tree of 1,000 entities takes 0.5 MB as HTML and 0.4 MB as JSON.
-KEEP = 64 * 1024 * 1024
+RENDER_CACHE_BYTES = 64 * 1024 * 1024
 
 # What each of them takes besides its text and its key.
-OVERHEAD = 300
+ENTRY_OVERHEAD_BYTES = 300
 
-Key = tuple[Hashable, Hashable]
+RenderKey = tuple[Hashable, Hashable]
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _CachedText:
     """A text, and how many bytes it takes with its key."""
 
     text: Any
     size: int
 
 
-class Renderings:
+class RenderCache:
     """Texts by what they are of, a frozen value, and in which form; those asked for longest ago go first.
 
     `len` of a text is its bytes. A form is always of the same type. Safe for threads.
     """
 
-    def __init__(self, keep: int = KEEP) -> None:
+    def __init__(self, keep: int = RENDER_CACHE_BYTES) -> None:
         self._lock = threading.Lock()
-        self._kept: LRUCache[Key, _Kept] = LRUCache(keep, getsizeof=lambda kept: kept.size)
-        self._flights: Flights[Key, Any] = Flights()
+        self._kept: LRUCache[RenderKey, _CachedText] = LRUCache(keep, getsizeof=lambda kept: kept.size)
+        self._flights: SingleFlight[RenderKey, Any] = SingleFlight()
 
     @property
     def weight(self) -> int:
@@ -59,8 +59,8 @@ class Renderings:
         made: S = self._flights.get((of, form), lambda: self._keep((of, form), render()))
         return made
 
-    def _keep(self, key: Key, text: S) -> S:
-        kept = _Kept(text, len(text) + weight_of(key) + OVERHEAD)
+    def _keep(self, key: RenderKey, text: S) -> S:
+        kept = _CachedText(text, len(text) + weight_of(key) + ENTRY_OVERHEAD_BYTES)
         with self._lock:
             if kept.size <= self._kept.maxsize:
                 self._kept[key] = kept

@@ -11,46 +11,66 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from dashboard.accounts.kept import MAX_STARS
-from dashboard.domain.filters import MalformedFilter, ReleaseFilter, Slice
+from dashboard.domain.filters import MalformedFilter, PageRequest, ReleaseFilter
 from dashboard.domain.ids import is_below_release, parse_release_id
-from dashboard.domain.inbox import Asked
-from dashboard.domain.kiosk import turns
-from dashboard.live.finder import listing_of
-from dashboard.live.snapshots import Pair, Snapshot, joined
-from dashboard.live.watched import Watched
+from dashboard.domain.inbox import ProblemFilter
+from dashboard.domain.kiosk import kiosk_rotation
+from dashboard.live.finder import search_page_request
+from dashboard.live.snapshots import Snapshot, SnapshotPair, join_snapshots
+from dashboard.live.watched import Topic
 from dashboard.pages.choose import ChoosePage
 from dashboard.pages.compare import ComparePage
-from dashboard.pages.find import FindPage
-from dashboard.pages.kiosk import KioskPage, TurnsView
+from dashboard.pages.find import SearchPage
+from dashboard.pages.kiosk import KioskPage, KioskRotationView
 from dashboard.pages.occurrences import OccurrencesPage
 from dashboard.pages.problems import ProblemsPage
 from dashboard.pages.releases import ReleasesPage
 from dashboard.pages.starred import StarredPage
 from dashboard.pages.tables import problems_table, releases_table, starred_table
-from dashboard.web.asked import a_release
+from dashboard.web.asked import release_parameter
 from dashboard.web.away import value_or
-from dashboard.web.errors import answer, invalid_parameter
-from dashboard.web.finding import WORDS, asked_words, page_links
-from dashboard.web.kiosk import OF_A_SCREEN, SHOW, WALL, asked_turns, go_to_the_wall, tell_next
-from dashboard.web.listing import CURSOR, FILTER, PAGE, SIZE, STARRED, asked_slice, asked_stars, sealing
-from dashboard.web.narrowed import LONGEST_TEXT
+from dashboard.web.errors import error_response, invalid_parameter
+from dashboard.web.finding import SEARCH_PARAMETER, page_links, requested_search
+from dashboard.web.kiosk import (
+    KIOSK_PARAMETER,
+    KIOSK_SHOW_PARAMETER,
+    SCREEN_PARAMETERS,
+    redirect_to_kiosk,
+    remember_next,
+    requested_kiosk,
+)
+from dashboard.web.listing import (
+    FILTER_PARAMETERS,
+    LIST_CURSOR_PARAMETER,
+    LIST_PAGE_PARAMETER,
+    LIST_PAGE_SIZE_PARAMETER,
+    LIST_STARRED_PARAMETER,
+    cursor_sealer,
+    requested_slice,
+    wants_starred,
+)
+from dashboard.web.narrowed import MAX_SEARCH_TEXT_LENGTH
 from dashboard.web.one_release import blueprint, twins
-from dashboard.web.operations import described
-from dashboard.web.parameters import RunId, Text
+from dashboard.web.operations import api_operation
+from dashboard.web.parameters import RunIdParameter, TextParameter
 from dashboard.web.services import services
-from dashboard.web.shown import Shown
-from dashboard.web.walk import walked
+from dashboard.web.shown import PageResult
+from dashboard.web.walk import export_pages
 
 __all__ = ["blueprint", "twins"]
 
 MAX_CHOICES = 50
-IN_TEXT = Text("q", "Problems with this text in their cause, or in the name of an affected entity.", LONGEST_TEXT)
-OF_RELEASE = a_release("release", "Problems of this release.")
-LEFT, RIGHT = (a_release(side, f"Release on the {side}.") for side in ("left", "right"))
-LEFT_RUN, RIGHT_RUN = (
-    RunId(f"{side}_run", f"Run on the {side}. Default: the latest run.") for side in ("left", "right")
+PROBLEM_TEXT_PARAMETER = TextParameter(
+    "q", "Problems with this text in their cause, or in the name of an affected entity.", MAX_SEARCH_TEXT_LENGTH
 )
-NEAR = a_release("in", "Release that the user is viewing; its pages are added to the results.")
+PROBLEM_RELEASE_PARAMETER = release_parameter("release", "Problems of this release.")
+LEFT_PARAMETER, RIGHT_PARAMETER = (release_parameter(side, f"Release on the {side}.") for side in ("left", "right"))
+LEFT_RUN_PARAMETER, RIGHT_RUN_PARAMETER = (
+    RunIdParameter(f"{side}_run", f"Run on the {side}. Default: the latest run.") for side in ("left", "right")
+)
+CURRENT_RELEASE_PARAMETER = release_parameter(
+    "in", "Release that the user is viewing; its pages are added to the results."
+)
 
 
 @blueprint.get("/")
@@ -61,32 +81,45 @@ def home() -> Response:
 
 
 @twins.route("/releases")
-@described(ReleasesPage, StarredPage, query=(*FILTER, PAGE, SIZE, CURSOR, STARRED, WALL), may={302}, tables=True)
-def releases() -> Shown:
+@api_operation(
+    ReleasesPage,
+    StarredPage,
+    query=(
+        *FILTER_PARAMETERS,
+        LIST_PAGE_PARAMETER,
+        LIST_PAGE_SIZE_PARAMETER,
+        LIST_CURSOR_PARAMETER,
+        LIST_STARRED_PARAMETER,
+        KIOSK_PARAMETER,
+    ),
+    responses={302},
+    tables=True,
+)
+def releases() -> PageResult:
     """List releases, filtered and paged, or the user's starred releases."""
-    starred, asked = asked_stars(), asked_slice()
-    go_to_the_wall()
+    starred, asked = wants_starred(), requested_slice()
+    redirect_to_kiosk()
     if starred:
         return _starred()
     seen = services().releases.page(asked)
-    seal = sealing(asked.filter)
-    return Shown(
-        Watched("list", asked),
+    seal = cursor_sealer(asked.filter)
+    return PageResult(
+        Topic("list", asked),
         seen,
         lambda: ReleasesPage.of(seen, asked.filter, seal),
         lambda later: {"counted_at": later.value.counted_at},
-        table=lambda: releases_table(walked(services().releases, asked, seen, seal)),
+        table=lambda: releases_table(export_pages(services().releases, asked, seen, seal)),
         paged=True,
     )
 
 
-def _starred() -> Shown:
+def _starred() -> PageResult:
     """Kept and shared by the ids alone: who else has starred the same is shown the same."""
     stars = services().kept.stars(current_user.id)
-    asked = Slice(page_size=MAX_STARS, filter=ReleaseFilter(ids=stars))
+    asked = PageRequest(page_size=MAX_STARS, filter=ReleaseFilter(ids=stars))
     seen = services().releases.page(asked)
-    return Shown(
-        Watched("list", asked),
+    return PageResult(
+        Topic("list", asked),
         seen,
         lambda: StarredPage.of(seen),
         personal=True,
@@ -95,71 +128,78 @@ def _starred() -> Shown:
 
 
 @twins.route("/problems")
-@described(ProblemsPage, query=(IN_TEXT, OF_RELEASE), tables=True)
-def problems() -> Shown:
+@api_operation(ProblemsPage, query=(PROBLEM_TEXT_PARAMETER, PROBLEM_RELEASE_PARAMETER), tables=True)
+def problems() -> PageResult:
     """List current problems across releases, grouped by cause."""
-    asked = Asked(IN_TEXT.read(), OF_RELEASE.read() or "")
+    asked = ProblemFilter(PROBLEM_TEXT_PARAMETER.read(), PROBLEM_RELEASE_PARAMETER.read() or "")
     seen = services().releases.problems(asked.release_id)
-    return Shown(
-        Watched("problems"), seen, lambda: ProblemsPage.of(seen, asked), table=lambda: problems_table(seen, asked)
+    return PageResult(
+        Topic("problems"), seen, lambda: ProblemsPage.of(seen, asked), table=lambda: problems_table(seen, asked)
     )
 
 
 @twins.route("/compare")
-@described(ComparePage, ChoosePage, query=(LEFT, RIGHT, LEFT_RUN, RIGHT_RUN), may={404})
-def compare() -> Shown:
+@api_operation(
+    ComparePage,
+    ChoosePage,
+    query=(LEFT_PARAMETER, RIGHT_PARAMETER, LEFT_RUN_PARAMETER, RIGHT_RUN_PARAMETER),
+    responses={404},
+)
+def compare() -> PageResult:
     """Compare two releases. If only one or none is given, list releases to choose from."""
-    left, right = LEFT.read(), RIGHT.read()
-    runs = LEFT_RUN.read(), RIGHT_RUN.read()
+    left, right = LEFT_PARAMETER.read(), RIGHT_PARAMETER.read()
+    runs = LEFT_RUN_PARAMETER.read(), RIGHT_RUN_PARAMETER.read()
     if left and right:
         sides = (left, runs[0]), (right, runs[1])
         both = services().releases.pair(*sides)
-        return Shown(Watched("pair", sides), both, lambda: ComparePage.of(both, runs))
-    newest = Slice(MAX_CHOICES)
+        return PageResult(Topic("pair", sides), both, lambda: ComparePage.of(both, runs))
+    newest = PageRequest(MAX_CHOICES)
     listed = services().releases.page(newest)
-    return Shown(Watched("list", newest), listed, lambda: ChoosePage.of(listed, left, right, runs))
+    return PageResult(Topic("list", newest), listed, lambda: ChoosePage.of(listed, left, right, runs))
 
 
 @twins.route("/find")
-@described(FindPage, query=(WORDS, NEAR))
-def find() -> Shown:
+@api_operation(SearchPage, query=(SEARCH_PARAMETER, CURRENT_RELEASE_PARAMETER))
+def find() -> PageResult:
     """Search pages, releases and entities by name."""
-    text, release_id = asked_words(), NEAR.read()
+    text, release_id = requested_search(), CURRENT_RELEASE_PARAMETER.read()
     found = services().releases.find(text, release_id)
     links = tuple(page_links(release_id))
-    return Shown(Watched("list", listing_of(text)), found, lambda: FindPage.of(found, text, release_id, links))
+    return PageResult(
+        Topic("list", search_page_request(text)), found, lambda: SearchPage.of(found, text, release_id, links)
+    )
 
 
 @twins.route("/entities/<id:entity_id>")
-@described(OccurrencesPage)
-def occurrences(entity_id: str) -> Shown:
+@api_operation(OccurrencesPage)
+def occurrences(entity_id: str) -> PageResult:
     """Find an entity across releases. An ID without an entity type is looked up as a release."""
     if not is_below_release(entity_id):
         parse_release_id(entity_id)
     seen = services().releases.occurrences(entity_id)
-    return Shown(Watched("occurrences", entity_id), seen, lambda: OccurrencesPage.of(seen))
+    return PageResult(Topic("occurrences", entity_id), seen, lambda: OccurrencesPage.of(seen))
 
 
 @twins.route("/kiosk")
-@described(KioskPage, query=(*OF_A_SCREEN, SHOW), may={404})
-def kiosk() -> Shown:
+@api_operation(KioskPage, query=(*SCREEN_PARAMETERS, KIOSK_SHOW_PARAMETER), responses={404})
+def kiosk() -> PageResult:
     """Show a wall screen: releases that need attention or are in progress, one after another."""
-    asked, began = asked_turns(), monotonic()
+    asked, began = requested_kiosk(), monotonic()
     listed = services().releases.page(asked.slice)
-    found = turns(listed.value, listed.as_of)
+    found = kiosk_rotation(listed.value, listed.as_of)
     shown = found.releases[found.place_of(asked.shown)].id if found.releases else None
-    view = TurnsView.of(found, shown, asked.every)
+    view = KioskRotationView.of(found, shown, asked.every)
     if shown is None:
-        return Shown(Watched("list", asked.slice), listed, lambda: KioskPage.of(listed, None, view, asked.kept))
+        return PageResult(Topic("list", asked.slice), listed, lambda: KioskPage.of(listed, None, view, asked.kept))
     # Where this one cannot be read, the others have their turn all the same.
-    tell_next(view.next_id, asked)
+    remember_next(view.next_id, asked)
     seen = services().releases.release(shown, spent=monotonic() - began)
-    both: Snapshot[Pair[Any]] = joined(listed, seen)
-    what = Watched("wall", (asked.slice, (shown, None)))
-    return Shown(what, both, lambda: KioskPage.of(both, seen.value, view, asked.kept))
+    both: Snapshot[SnapshotPair[Any]] = join_snapshots(listed, seen)
+    what = Topic("wall", (asked.slice, (shown, None)))
+    return PageResult(what, both, lambda: KioskPage.of(both, seen.value, view, asked.kept))
 
 
 @blueprint.app_errorhandler(MalformedFilter)
 def malformed_filter(exc: MalformedFilter) -> Response:
     """A filter that cannot be used, as any other parameter."""
-    return answer(invalid_parameter(exc.field, exc.reason))
+    return error_response(invalid_parameter(exc.field, exc.reason))

@@ -6,16 +6,16 @@ from urllib.parse import urlsplit
 from flask import Flask, Request, Response, current_app, request
 from flask.sessions import SecureCookieSession, SessionInterface, SessionMixin
 
-from dashboard.accounts.sessions import KEPT_LONGEST
-from dashboard.web.devices import keep_device
-from dashboard.web.errors import Refused, wants_json
+from dashboard.accounts.sessions import PERSISTENT_MAX_AGE
+from dashboard.web.devices import set_device_cookie
+from dashboard.web.errors import ApiError, wants_json
 from dashboard.web.services import services
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-SESSION_COOKIE = "release_dashboard"
+SESSION_COOKIE_NAME = "release_dashboard"
 # Where flask-login keeps whose session it is.
-_KEY = "_user_id"
-LONGEST_TARGET = 2000
+_USER_ID_KEY = "_user_id"
+MAX_TARGET_LENGTH = 2000
 
 _POLICY = (
     "default-src 'none'",
@@ -31,21 +31,21 @@ _POLICY = (
     "frame-ancestors 'none'",
 )
 POLICY_HEADER = "Content-Security-Policy"
-HEADERS = {
+SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-PREFLIGHT = {
+PREFLIGHT_HEADERS = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
     "Access-Control-Allow-Headers": "As-Of, Authorization, Content-Type, If-None-Match",
     "Access-Control-Max-Age": "600",
 }
 
-EXPOSED = "Accounts-Away, As-Of, Content-Disposition, ETag, Link, Retry-After, X-Request-ID"
+EXPOSED_HEADERS = "Accounts-Away, As-Of, Content-Disposition, ETag, Link, Retry-After, X-Request-ID"
 
 
-class OpaqueSessions(SessionInterface):
+class OpaqueSessionInterface(SessionInterface):
     """Flask's session with what flask-login keeps in it alone: a secret, which the cookie holds as it is."""
 
     def get_cookie_name(self, app: Flask) -> str:
@@ -56,7 +56,7 @@ class OpaqueSessions(SessionInterface):
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession:
         """Take the secret from the cookie; whether there is such a session is for the guard to find out."""
         secret = request.cookies.get(self.get_cookie_name(app))
-        return SecureCookieSession({_KEY: secret} if secret else None)
+        return SecureCookieSession({_USER_ID_KEY: secret} if secret else None)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         """Write the cookie if it changes. Static files are nobody's, though flask-login looks at who asks for them."""
@@ -67,41 +67,43 @@ class OpaqueSessions(SessionInterface):
         if not session.modified:
             return
         options: dict[str, Any] = {"path": "/", "secure": request.is_secure, "httponly": True, "samesite": "Lax"}
-        if secret := session.get(_KEY):
+        if secret := session.get(_USER_ID_KEY):
             # Without an age, the browser forgets it when it is closed. When it ends, the store decides.
-            age = KEPT_LONGEST if session.permanent else None
+            age = PERSISTENT_MAX_AGE if session.permanent else None
             response.set_cookie(self.get_cookie_name(app), secret, max_age=age, **options)
-            keep_device(response)
+            set_device_cookie(response)
         elif self.get_cookie_name(app) in request.cookies:
             response.delete_cookie(self.get_cookie_name(app), **options)
 
 
 def init_app(app: Flask) -> None:
     """Keep sessions in a cookie of the dashboard's own."""
-    app.session_interface = OpaqueSessions()
-    app.config["SESSION_COOKIE_NAME"] = SESSION_COOKIE
+    app.session_interface = OpaqueSessionInterface()
+    app.config["SESSION_COOKIE_NAME"] = SESSION_COOKIE_NAME
 
 
 def refuse_other_sites() -> None:
     """Refuse what another site had a browser send, unless the settings welcome it."""
-    if request.method not in SAFE_METHODS and _from_elsewhere(request) and not _welcome(request):
-        raise Refused(403, "cross_site", "The request came from another site and was rejected. Open the page directly.")
+    if request.method not in SAFE_METHODS and _is_cross_site(request) and not _is_allowed_cross_origin(request):
+        raise ApiError(
+            403, "cross_site", "The request came from another site and was rejected. Open the page directly."
+        )
 
 
 def answer_preflight() -> Response | None:
     """Tell browsers what pages of allowed origins may send."""
     asks = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
-    return Response(status=204, headers=PREFLIGHT) if asks and _allowed_origin(request) else None
+    return Response(status=204, headers=PREFLIGHT_HEADERS) if asks and _allowed_origin(request) else None
 
 
 def add_headers(response: Response) -> Response:
     """Add what browsers have to know of every answer."""
-    response.headers.update(HEADERS)
+    response.headers.update(SECURITY_HEADERS)
     response.headers.setdefault(POLICY_HEADER, content_security_policy())
     if request.is_secure:
         response.headers["Strict-Transport-Security"] = "max-age=31536000"
     response.headers.setdefault("Cache-Control", "private, no-cache")
-    return _share(response)
+    return _allow_origin(response)
 
 
 def content_security_policy(style_nonce: str = "") -> str:
@@ -109,12 +111,12 @@ def content_security_policy(style_nonce: str = "") -> str:
     return "; ".join(_POLICY).format(styles=f" 'nonce-{style_nonce}'" if style_nonce else "")
 
 
-def local_target(value: str | None) -> str:
+def safe_redirect_target(value: str | None) -> str:
     """Return the value if it is a path of this site to go on to after the login, else `/`.
 
     Browsers read `//host`, `/\\host` and what hides behind control characters as other sites, so all of it goes.
     """
-    if not value or len(value) > LONGEST_TARGET or not value.isprintable() or "\\" in value:
+    if not value or len(value) > MAX_TARGET_LENGTH or not value.isprintable() or "\\" in value:
         return "/"
     if not value.startswith("/") or value.startswith("//"):
         return "/"
@@ -123,7 +125,7 @@ def local_target(value: str | None) -> str:
     return "/" if segments[1] in {"login", "logout"} or not {".", ".."}.isdisjoint(segments) else value
 
 
-def _from_elsewhere(asked: Request) -> bool:
+def _is_cross_site(asked: Request) -> bool:
     """Whether a browser says that another site made it send this; programs say nothing."""
     site = asked.headers.get("Sec-Fetch-Site")
     if site is not None:
@@ -139,7 +141,7 @@ def _host(origin: str) -> str:
     return host.removesuffix({"http": ":80", "https": ":443"}.get(scheme, ":"))
 
 
-def _welcome(asked: Request) -> bool:
+def _is_allowed_cross_origin(asked: Request) -> bool:
     """Whether the settings let this origin use the API, and it comes with nobody's session."""
     cookie = current_app.session_interface.get_cookie_name(current_app)
     return bool(_allowed_origin(asked)) and cookie not in asked.cookies
@@ -154,12 +156,12 @@ def _allowed_origin(asked: Request) -> str | None:
     return asked.headers["Origin"] if asked.headers["Origin"] in origins else None
 
 
-def _share(response: Response) -> Response:
+def _allow_origin(response: Response) -> Response:
     """Let a page of an allowed origin read this answer. Never with cookies: such pages bring a token."""
     origins = services().settings.api_cors_origins
     if origins and "*" not in origins and wants_json():
         response.vary.add("Origin")
     if allowed := _allowed_origin(request):
         response.headers["Access-Control-Allow-Origin"] = allowed
-        response.headers["Access-Control-Expose-Headers"] = EXPOSED
+        response.headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
     return response

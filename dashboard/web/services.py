@@ -8,25 +8,25 @@ from flask import Flask, current_app
 from itsdangerous import URLSafeSerializer
 
 from dashboard.accounts.api_tokens import ApiTokens
-from dashboard.accounts.identities import Identities
-from dashboard.accounts.kept import Kept
-from dashboard.accounts.masking import Mask
-from dashboard.accounts.people import People
+from dashboard.accounts.identities import IdentityStore
+from dashboard.accounts.kept import PreferencesStore
+from dashboard.accounts.masking import SecretMask
+from dashboard.accounts.people import UserAdmin
 from dashboard.accounts.refresh_tokens import RefreshTokens
-from dashboard.accounts.sessions import Sessions
+from dashboard.accounts.sessions import SessionStore
 from dashboard.accounts.store import Accounts
-from dashboard.accounts.throttle import Throttle
-from dashboard.accounts.tokens import Tokens
+from dashboard.accounts.throttle import LoginThrottle
+from dashboard.accounts.tokens import AccessTokens
 from dashboard.live.releases import LiveReleases
-from dashboard.oidc.flow import Flows
-from dashboard.places import Places
+from dashboard.oidc.flow import SignInFlows
+from dashboard.places import PerUserQuota
 from dashboard.settings import Settings
-from dashboard.web.floods import Floods
-from dashboard.web.renderings import Renderings
-from dashboard.web.viewed import Looks, ViewedReleases
+from dashboard.web.floods import LogSampler
+from dashboard.web.renderings import RenderCache
+from dashboard.web.viewed import LoggedReleases, ViewLog
 
 if TYPE_CHECKING:
-    from dashboard.oidc.provider import Provider
+    from dashboard.oidc.provider import OidcProvider
 
 KEY = "release_dashboard"
 
@@ -48,13 +48,13 @@ class Deployment:
 
 
 @dataclass(frozen=True, slots=True)
-class SignOn:
+class OidcSignIn:
     """The parts of a single sign-on."""
 
-    provider: "Provider"
-    flows: Flows
-    identities: Identities
-    outdated: Floods
+    provider: "OidcProvider"
+    flows: SignInFlows
+    identities: IdentityStore
+    outdated: LogSampler
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,32 +65,32 @@ class Services:
     deployment: Deployment
     live: LiveReleases
     accounts: Accounts
-    sessions: Sessions
-    tokens: Tokens
+    sessions: SessionStore
+    tokens: AccessTokens
     refresh_tokens: RefreshTokens
     api_tokens: ApiTokens
-    kept: Kept
-    throttle: Throttle
+    kept: PreferencesStore
+    throttle: LoginThrottle
     devices: URLSafeSerializer
-    sign_on: SignOn | None
-    mask: Mask
-    renderings: Renderings
-    looks: Looks
-    login_floods: Floods
-    share_floods: Floods
-    long_tables: Places
-    waiting_threads: Places
+    sign_on: OidcSignIn | None
+    mask: SecretMask
+    renderings: RenderCache
+    looks: ViewLog
+    login_floods: LogSampler
+    share_floods: LogSampler
+    long_tables: PerUserQuota
+    waiting_threads: PerUserQuota
     draining: threading.Event
 
     @property
-    def releases(self) -> ViewedReleases:
+    def releases(self) -> LoggedReleases:
         """All that is known of releases, for views."""
-        return ViewedReleases(self.live)
+        return LoggedReleases(self.live)
 
     @property
-    def people(self) -> People:
+    def people(self) -> UserAdmin:
         """The users, as admins manage them."""
-        return People(self.accounts)
+        return UserAdmin(self.accounts)
 
 
 def services(app: Flask | None = None) -> Services:

@@ -5,13 +5,13 @@ import re
 from flask import Response, g, request, session
 from flask_login import current_user, login_user, logout_user
 
-from dashboard.accounts.audit import Event
-from dashboard.accounts.models import LONGEST_ADDRESS, User
-from dashboard.web.audit import record
-from dashboard.web.away import is_away
+from dashboard.accounts.audit import AuditEventType
+from dashboard.accounts.models import MAX_CLIENT_ADDRESS_LENGTH, User
+from dashboard.web.audit import record_event
+from dashboard.web.away import is_accounts_outage
 from dashboard.web.devices import remember_device
-from dashboard.web.errors import wants_fragment, wants_json, wants_stream, wants_wall
-from dashboard.web.guard import SignedIn
+from dashboard.web.errors import wants_fragment, wants_json, wants_kiosk, wants_stream
+from dashboard.web.guard import SignedInUser
 from dashboard.web.security import SAFE_METHODS
 from dashboard.web.services import services
 
@@ -36,17 +36,17 @@ _SYSTEMS = {
 }
 
 
-def start(user: User, *, keep: bool = False) -> None:
+def start_browser_session(user: User, *, keep: bool = False) -> None:
     """Begin a session in this browser, with an id of its own; the one that it had ends."""
-    end()
-    address = (request.remote_addr or "")[:LONGEST_ADDRESS]
-    secret = services().sessions.start(user, device=device(request.user_agent.string), address=address, kept=keep)
+    end_browser_session()
+    address = (request.remote_addr or "")[:MAX_CLIENT_ADDRESS_LENGTH]
+    secret = services().sessions.start(user, device=device_name(request.user_agent.string), address=address, kept=keep)
     session.permanent = keep
-    login_user(SignedIn(user, secret=secret))
+    login_user(SignedInUser(user, secret=secret))
     remember_device(user.email)
 
 
-def end(event: Event = Event.session_ended) -> None:
+def end_browser_session(event: AuditEventType = AuditEventType.session_ended) -> None:
     """End the session of this browser, for whoever has a copy of its cookie, too, and write down this event.
 
     Raises AccountsUnavailable where that cannot be done: then it has not ended, and must not seem so.
@@ -55,15 +55,15 @@ def end(event: Event = Event.session_ended) -> None:
     if "accounts_failure" in g:
         raise g.accounts_failure
     if found:
-        with services().accounts.together():
+        with services().accounts.transaction():
             # A new password has ended it already, and says so itself.
             if services().sessions.end(current_user.user, found.id):
-                record(event)
+                record_event(event)
     logout_user()
     session.clear()
 
 
-def device(agent: str) -> str:
+def device_name(agent: str) -> str:
     """A few words for what calls itself so, such as "Firefox on Linux"; only letters, digits and what joins them."""
     browser = next((name for mark, name in _BROWSERS.items() if f"{mark}/" in agent), None)
     system = next((name for mark, name in _SYSTEMS.items() if mark in agent), None)
@@ -76,8 +76,8 @@ def device(agent: str) -> str:
 def note_activity(response: Response) -> Response:
     """Keep the session alive by what somebody does with it."""
     found = g.get("browser_session")
-    if found and response.status_code < 400 and _is_activity() and not is_away():
-        services().sessions.saw(found)
+    if found and response.status_code < 400 and _is_activity() and not is_accounts_outage():
+        services().sessions.record_activity(found)
     return response
 
 
@@ -85,7 +85,7 @@ def _is_activity() -> bool:
     """Whether somebody did something. An open page asks for what is new on its own, and a wall screen takes turns."""
     if request.method not in SAFE_METHODS:
         return True
-    if wants_json() or wants_stream() or wants_wall():
+    if wants_json() or wants_stream() or wants_kiosk():
         return False
     # Of what htmx asks for, only the search and the rows of what is opened come of a hand.
     source = request.headers.get("HX-Source", "")

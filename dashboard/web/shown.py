@@ -7,14 +7,14 @@ from functools import cache
 from typing import Any
 
 from dashboard.live.snapshots import Snapshot
-from dashboard.live.watched import Watched
+from dashboard.live.watched import Topic
 from dashboard.pages.base import Page
 from dashboard.pages.table import Table
 
 Moments = Mapping[str, datetime]
 
 
-def _none(_snapshot: Snapshot[Any]) -> Moments:
+def _no_moments(_snapshot: Snapshot[Any]) -> Moments:
     return {}
 
 
@@ -24,7 +24,7 @@ def moments_of(snapshot: Snapshot[Any], more: Callable[[Snapshot[Any]], Moments]
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class PageResult:
     """A snapshot of `what`, and how to make the page of it, which is done only if nobody had it made yet.
 
     `more_moments` gives the values of the page's moments, other than `as_of`, from a snapshot of the same content.
@@ -34,10 +34,10 @@ class Shown:
     `table` makes the table of it, where it has one. `paged` says that there are pages of it beside this one.
     """
 
-    what: Watched
+    what: Topic
     snapshot: Snapshot[Any]
     make: Callable[[], Page]
-    more_moments: Callable[[Snapshot[Any]], Moments] = _none
+    more_moments: Callable[[Snapshot[Any]], Moments] = _no_moments
     unfolded: Callable[[], Page] | None = None
     since: datetime | None = None
     personal: bool = False
@@ -48,10 +48,10 @@ class Shown:
         """Every moment by name, `as_of` first."""
         return moments_of(self.snapshot, self.more_moments)
 
-    def made_once(self) -> "Shown":
+    def memoized(self) -> "PageResult":
         """The same, which makes the page at most once."""
         return replace(self, make=cache(self.make))
 
-    def for_anybody(self) -> "Shown":
+    def without_viewer_state(self) -> "PageResult":
         """The same without regard to what a viewer has opened, which makes the page at most once."""
         return replace(self, make=cache(self.unfolded or self.make), unfolded=None)

@@ -12,32 +12,39 @@ from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
 from markupsafe import Markup, escape
 
-from dashboard.domain.display import display_id, display_text, isolated, isolating, turns, unusual
+from dashboard.domain.display import (
+    confusable_characters,
+    contains_right_to_left,
+    display_id,
+    display_isolated,
+    display_text,
+    isolate_right_to_left,
+)
 
 # Attributes that people see or hear. All others are data, for the browser and for scripts.
-_SHOWN = frozenset({"title", "alt", "placeholder", "aria-label", "data-label", "data-title"})
+_VISIBLE_ATTRIBUTES = frozenset({"title", "alt", "placeholder", "aria-label", "data-label", "data-title"})
 # Elements of SVG and forms that take no other elements.
-_PLAIN = frozenset({"title", "desc", "text", "option", "textarea"})
+_PLAIN_TEXT_ELEMENTS = frozenset({"title", "desc", "text", "option", "textarea"})
 # A text as it is, for scripts, forms and addresses. Not a function of ours: a tree calls it tens of thousands of times.
-as_data = escape
+escape_data = escape
 
 
-def shown(value: object) -> Markup:
+def escape_text(value: object) -> Markup:
     """Return a text between tags; one from right to left is kept from turning what is beside it."""
     if hasattr(value, "__html__"):
         return escape(value)
     shown = display_text(str(value))
-    return Markup("<bdi>{}</bdi>").format(shown) if turns(shown) else escape(shown)
+    return Markup("<bdi>{}</bdi>").format(shown) if contains_right_to_left(shown) else escape(shown)
 
 
-def shown_attribute(value: object) -> Markup:
+def escape_attribute(value: object) -> Markup:
     """Return a text for where there is no room for markup: in attributes that are shown, in titles and options."""
-    return escape(value if hasattr(value, "__html__") else isolated(str(value)))
+    return escape(value if hasattr(value, "__html__") else display_isolated(str(value)))
 
 
-def identity(value: str) -> Markup:
+def escape_identity(value: str) -> Markup:
     """Return an id or name for where it must pass for no other's, in a text or an attribute: all hidden in it shown."""
-    return escape(isolating(display_id(value)))
+    return escape(isolate_right_to_left(display_id(value)))
 
 
 def finalize(value: Any) -> Any:  # noqa: ANN401 - whatever an expression gives
@@ -45,22 +52,22 @@ def finalize(value: Any) -> Any:  # noqa: ANN401 - whatever an expression gives
     # Called for every expression: a tree has tens of thousands. Markup and the words of enumerations are other types.
     if type(value) is not str or (value.isascii() and value.isprintable()):
         return value
-    return shown(value)
+    return escape_text(value)
 
 
 def init_app(app: Flask) -> None:
     """Have all templates show texts so."""
     app.jinja_env.finalize = finalize
-    app.jinja_env.add_extension(ByPlace)
+    app.jinja_env.add_extension(ContextualEscaping)
     app.jinja_env.filters.update(FILTERS)
 
 
-class ByPlace(Extension):
+class ContextualEscaping(Extension):
     """Has each expression of a template escaped for the place in which it stands."""
 
     def filter_stream(self, stream: TokenStream) -> Iterator[Token]:
         """Put the place's filter behind each expression."""
-        place, used = Place(), ""
+        place, used = HtmlContext(), ""
         for token in stream:
             if token.type == "data":
                 place.feed(token.value)
@@ -74,7 +81,7 @@ class ByPlace(Extension):
                     yield Token(token.lineno, "lparen", "(")
 
 
-class Place:
+class HtmlContext:
     """Where in a document what was read so far ends."""
 
     def __init__(self) -> None:
@@ -112,8 +119,13 @@ class Place:
     def filter(self) -> str:
         """The filter for an expression here; empty between tags, where none is needed."""
         if self._quote:
-            return "shown_attribute" if self._word.removesuffix("=") in _SHOWN else "as_data"
-        return "shown_attribute" if self.in_text and self._element in _PLAIN else ""
+            return "shown_attribute" if self._word.removesuffix("=") in _VISIBLE_ATTRIBUTES else "as_data"
+        return "shown_attribute" if self.in_text and self._element in _PLAIN_TEXT_ELEMENTS else ""
 
 
-FILTERS = {"shown_attribute": shown_attribute, "as_data": as_data, "identity": identity, "unusual": unusual}
+FILTERS = {
+    "shown_attribute": escape_attribute,
+    "as_data": escape_data,
+    "identity": escape_identity,
+    "unusual": confusable_characters,
+}

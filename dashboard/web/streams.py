@@ -12,36 +12,36 @@ from flask_login import current_user
 from werkzeug.exceptions import HTTPException
 
 from dashboard.domain.problems import NotFound, SourceUnavailable
-from dashboard.live.watched import Watched
-from dashboard.places import Full
+from dashboard.live.watched import Topic
+from dashboard.places import QuotaExceeded
 from dashboard.web import routes
-from dashboard.web.address import FOLDING, Address, address_of, as_nobody
-from dashboard.web.changes import drawn, outline
-from dashboard.web.errors import Refused
-from dashboard.web.kiosk import WALL
+from dashboard.web.address import EXPANSION_PARAMETERS, PageAddress, anonymous_request, page_address
+from dashboard.web.changes import page_fingerprint, render_changes
+from dashboard.web.errors import ApiError
+from dashboard.web.kiosk import KIOSK_PARAMETER
 from dashboard.web.services import services
-from dashboard.web.shares import Share, refused
-from dashboard.web.shown import Shown
-from dashboard.web.texts import Text
-from dashboard.web.told import exact, utc
+from dashboard.web.shares import UserLimit, limit_exceeded
+from dashboard.web.shown import PageResult
+from dashboard.web.texts import BodyTemplate
+from dashboard.web.told import local_timestamp, utc_timestamp
 
 # Where a request carries what holds its stream.
-CHANNEL = "dashboard.channel"
+STREAM_ENVIRON_KEY = "dashboard.channel"
 # Seconds after which a page that got no stream may ask for one again.
-RETRY_AFTER = 10
+STREAM_RETRY_SECONDS = 10
 # What all who differ in it are told the same: nobody has to hear of their own rows, and a stream leads nowhere else.
-_LEFT_OUT = FOLDING | {WALL.name}
+_UNSTREAMED_PARAMETERS = EXPANSION_PARAMETERS | {KIOSK_PARAMETER.name}
 
 blueprint = Blueprint("streams", __name__)
 
 
-class Channel(Protocol):
+class StreamHandle(Protocol):
     """What holds a stream."""
 
-    def take(self, user_id: str, session_id: str) -> Full | None:
+    def acquire(self, user_id: str, session_id: str) -> QuotaExceeded | None:
         """Take a place of this user's, who asks with this session; why there is none, if so."""
 
-    def open(self, what: Watched, address: Address) -> None:
+    def open(self, what: Topic, address: PageAddress) -> None:
         """Hear of what happens to this from now on, with all who have this address open."""
 
     def begin(self, version: str, as_of: str) -> None:
@@ -49,27 +49,27 @@ class Channel(Protocol):
 
 
 def _open(name: str, **values: Any) -> Response:  # noqa: ANN401 - whatever the rule has
-    channel: Channel | None = request.environ.get(CHANNEL)
+    channel: StreamHandle | None = request.environ.get(STREAM_ENVIRON_KEY)
     if channel is None:
-        raise Refused(501, "no_streams", "This server does not support live updates. Poll the page instead.")
-    full = channel.take(current_user.id, current_user.session.id)
-    if full is Full.FOR_USER:
-        raise refused(Share.STREAMS, current_user.id, RETRY_AFTER)
+        raise ApiError(501, "no_streams", "This server does not support live updates. Poll the page instead.")
+    full = channel.acquire(current_user.id, current_user.session.id)
+    if full is QuotaExceeded.FOR_USER:
+        raise limit_exceeded(UserLimit.STREAMS, current_user.id, STREAM_RETRY_SECONDS)
     if full:
-        headers = {"Retry-After": str(RETRY_AFTER)}
-        raise Refused(503, "too_many_streams", "Too many open streams. Poll the page instead.", headers=headers)
+        headers = {"Retry-After": str(STREAM_RETRY_SECONDS)}
+        raise ApiError(503, "too_many_streams", "Too many open streams. Poll the page instead.", headers=headers)
     view = routes.twins.views[name]
     shown = view(**values)
     if shown.personal:
-        raise Refused(501, "no_streams", "This page is personal and has no stream. Poll the page instead.")
-    address = address_of(f"{routes.blueprint.name}.{name}").without(_LEFT_OUT)
+        raise ApiError(501, "no_streams", "This page is personal and has no stream. Poll the page instead.")
+    address = page_address(f"{routes.blueprint.name}.{name}").without(_UNSTREAMED_PARAMETERS)
     # Only the page itself can tell of some things that they are not there.
     _outline(shown, address)
     channel.open(shown.what, address)
     # Asked again, so that nothing is missed between the first look and the opening.
     now = view(**values)
     _outline(now, address)
-    channel.begin(now.snapshot.version, utc(now.snapshot.as_of))
+    channel.begin(now.snapshot.version, utc_timestamp(now.snapshot.as_of))
     # What a proxy has to know: nobody else gets this, and it must not wait until it has a bufferful.
     headers = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
     return Response(mimetype="text/event-stream", headers=headers)
@@ -80,44 +80,46 @@ for name, rule in routes.twins.rules.items():
     blueprint.add_url_rule(f"/live{rule}", name, update_wrapper(partial(_open, name), routes.twins.views[name]))
 
 
-def latest(app: Flask, address: Address, known: str) -> tuple[str, str, str | None]:
+def latest(app: Flask, address: PageAddress, known: str) -> tuple[str, str, str | None]:
     """The latest version of the page of an address, as of when it is, and the rows that have changed since the known
     one: None where a page that shows that has to ask for itself.
 
 
     The version is empty where there is no such page any more.
     """
-    with app.app_context(), as_nobody(address):
+    with app.app_context(), anonymous_request(address):
         try:
-            shown = routes.twins.views[address.endpoint.rpartition(".")[2]](**dict(address.values)).for_anybody()
+            shown = routes.twins.views[address.endpoint.rpartition(".")[2]](
+                **dict(address.values)
+            ).without_viewer_state()
             # What changed lately is for each page to ask: what it shows may be older than the known version's rows.
             rows = None if shown.since else _rows(shown, address, known)
         except (NotFound, SourceUnavailable, HTTPException):
             return "", "", None
-    return shown.snapshot.version, utc(shown.snapshot.as_of), rows
+    return shown.snapshot.version, utc_timestamp(shown.snapshot.as_of), rows
 
 
-def _rows(shown: Shown, address: Address, known: str) -> str | None:
+def _rows(shown: PageResult, address: PageAddress, known: str) -> str | None:
     """The rows that have changed since; None where the whole is due."""
     new = _outline(shown, address)
     old = services().renderings.kept((address, known), "rows")
     # Much of what makes another version of a release is not shown on the page of one of its entities.
-    text = "" if old is None or old == new else drawn(shown.make(), old, new)
+    text = "" if old is None or old == new else render_changes(shown.make(), old, new)
     if not text and old != new:
         return None
-    moments = {name: exact(moment).encode() for name, moment in shown.moments().items()}
-    return Text.of(text).filled(moments).decode()
+    moments = {name: local_timestamp(moment).encode() for name, moment in shown.moments().items()}
+    return BodyTemplate.of(text).filled(moments).decode()
 
 
-def _outline(shown: Shown, address: Address) -> bytes:
+def _outline(shown: PageResult, address: PageAddress) -> bytes:
     def make() -> bytes:
-        with as_nobody(address):
-            return outline(shown.for_anybody().make())
+        with anonymous_request(address):
+            return page_fingerprint(shown.without_viewer_state().make())
 
     return services().renderings.get((address, shown.snapshot.version), "rows", make)
 
 
-def still_welcome(app: Flask, environ: dict[str, Any]) -> bool:
+def is_session_valid(app: Flask, environ: dict[str, Any]) -> bool:
     """Return whether the session that asked for a stream holds; while the accounts are away, as for every request."""
     with app.request_context(environ):
         return bool(current_user.is_authenticated)

@@ -10,7 +10,7 @@ from typing import ClassVar
 from flask import Blueprint, render_template
 
 from dashboard.domain.phases import Phase
-from dashboard.pages.base import Model
+from dashboard.pages.base import PageModel
 from dashboard.web import (
     examples_everywhere,
     examples_of_lists,
@@ -19,16 +19,16 @@ from dashboard.web import (
     examples_of_viewers,
     samples,
 )
-from dashboard.web.asked import OPEN, RUN
-from dashboard.web.contrast import Token, tokens
+from dashboard.web.asked import RELEASE_OPEN_PARAMETER, RELEASE_RUN_PARAMETER
+from dashboard.web.contrast import DesignToken, design_tokens
 from dashboard.web.examples import Example, side_by_side
-from dashboard.web.narrowed import NARROWING
-from dashboard.web.operations import described
+from dashboard.web.narrowed import TREE_PARAMETERS
+from dashboard.web.operations import api_operation
 
 blueprint = Blueprint("styleguide", __name__)
 
 
-class Section(Model):
+class StyleguideSection(PageModel):
     """A section of the style guide."""
 
     key: str
@@ -36,14 +36,14 @@ class Section(Model):
     examples: tuple[Example, ...]
 
 
-class StyleguidePage(Model):
+class StyleguidePage(PageModel):
     """All sections and the design tokens."""
 
     template: ClassVar[str] = "pages/styleguide.html"
 
     phases: tuple[Phase, ...]
-    tokens: tuple[Token, ...]
-    sections: tuple[Section, ...]
+    tokens: tuple[DesignToken, ...]
+    sections: tuple[StyleguideSection, ...]
 
     @property
     def title(self) -> str:
@@ -51,36 +51,38 @@ class StyleguidePage(Model):
         return "Style guide"
 
 
-SECTIONS: Mapping[str, Callable[[], Iterator[Example]]] = {
-    "Chips": examples_of_lists.chips,
-    "At a glance": examples_of_lists.glances,
-    "Lists": examples_of_lists.lists,
-    "Starred": examples_of_lists.starred,
-    "Views": examples_of_viewers.views,
-    "Search": examples_of_lists.searches,
-    "Trees": examples_of_one.trees,
-    "Panel": examples_of_one.panels,
-    "Entities": examples_of_one.entities,
-    "Pictures": examples_of_one.pictures,
-    "Wall screen": examples_of_one.walls,
-    "Problems": examples_of_lists.inboxes,
-    "Settings": examples_of_viewers.settings,
-    "Profile": examples_of_people.profiles,
-    "Users": examples_of_people.users,
-    "Notices and errors": examples_everywhere.notices,
-    "Nothing there": examples_of_lists.empties,
-    "Frame": examples_everywhere.frames,
+STYLEGUIDE_SECTIONS: Mapping[str, Callable[[], Iterator[Example]]] = {
+    "Chips": examples_of_lists.chip_examples,
+    "At a glance": examples_of_lists.overview_examples,
+    "Lists": examples_of_lists.list_examples,
+    "Starred": examples_of_lists.starred_examples,
+    "Views": examples_of_viewers.view_examples,
+    "Search": examples_of_lists.search_examples,
+    "Trees": examples_of_one.tree_examples,
+    "Panel": examples_of_one.panel_examples,
+    "Entities": examples_of_one.entity_examples,
+    "Pictures": examples_of_one.picture_examples,
+    "Wall screen": examples_of_one.kiosk_examples,
+    "Problems": examples_of_lists.problem_examples,
+    "Settings": examples_of_viewers.settings_examples,
+    "Profile": examples_of_people.profile_examples,
+    "Users": examples_of_people.user_examples,
+    "Notices and errors": examples_everywhere.notice_examples,
+    "Nothing there": examples_of_lists.empty_examples,
+    "Frame": examples_everywhere.frame_examples,
 }
 
 
 @blueprint.get("/styleguide")
-@described(query=(RUN, OPEN, *NARROWING))
+@api_operation(query=(RELEASE_RUN_PARAMETER, RELEASE_OPEN_PARAMETER, *TREE_PARAMETERS))
 def styleguide() -> str:
     """Show every component in every state."""
     numbers = count(1)
     sections = (
-        Section(key=title.lower().replace(" ", "-"), title=title, examples=tuple(side_by_side(drawn(), numbers)))
-        for title, drawn in SECTIONS.items()
+        StyleguideSection(
+            key=title.lower().replace(" ", "-"), title=title, examples=tuple(side_by_side(drawn(), numbers))
+        )
+        for title, drawn in STYLEGUIDE_SECTIONS.items()
     )
-    page = StyleguidePage(phases=tuple(samples.WORDS), tokens=tokens(), sections=tuple(sections))
+    page = StyleguidePage(phases=tuple(samples.STATE_BY_PHASE), tokens=design_tokens(), sections=tuple(sections))
     return render_template(page.template, page=page)

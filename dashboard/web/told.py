@@ -8,41 +8,41 @@ from typing import Any
 from flask import Response, request
 
 from dashboard.live.snapshots import Snapshot
-from dashboard.live.watched import Watched
+from dashboard.live.watched import Topic
 from dashboard.web.formats import time
 from dashboard.web.services import services
-from dashboard.web.shown import Moments, Shown, moments_of
-from dashboard.web.texts import WORTH_COMPRESSING, Compressed, Text
+from dashboard.web.shown import Moments, PageResult, moments_of
+from dashboard.web.texts import MIN_COMPRESSED_BYTES, BodyTemplate, GzipBodyTemplate
 
 # Where a request carries what it was told.
-TOLD = "dashboard.told"
+PAGE_RESPONSE_ENVIRON_KEY = "dashboard.told"
 
-Write = Callable[[datetime], str]
+TimestampFormat = Callable[[datetime], str]
 
 
-def exact(moment: datetime) -> str:
+def local_timestamp(moment: datetime) -> str:
     """A moment as a page has it, to the second."""
     return time(moment, "exact")
 
 
-def utc(moment: datetime) -> str:
+def utc_timestamp(moment: datetime) -> str:
     """A moment as JSON and headers have it."""
     return moment.isoformat().replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PageResponse:
     """An answer but for its moments: it holds for whoever asks the same while what is known has this `version`.
 
     It holds on to no snapshot. `text` is None where nothing is new to who asks: a 304. `values` are what is filled in
     besides the moments.
     """
 
-    what: Watched
+    what: Topic
     version: str
     more_moments: Callable[[Snapshot[Any]], Moments]
-    text: Text | Compressed | None
-    write: Write = utc
+    text: BodyTemplate | GzipBodyTemplate | None
+    write: TimestampFormat = utc_timestamp
     values: Mapping[str, bytes] = field(default_factory=dict)
 
     def body(self, snapshot: Snapshot[Any]) -> bytes:
@@ -55,31 +55,31 @@ class Told:
         return self.text.filled({**self.values, **moments})
 
 
-def unchanged(shown: Shown) -> Told:
+def unchanged_response(shown: PageResult) -> PageResponse:
     """Nothing that the viewer does not know."""
-    return Told(shown.what, shown.snapshot.version, shown.more_moments, None)
+    return PageResponse(shown.what, shown.snapshot.version, shown.more_moments, None)
 
 
-def told(
-    shown: Shown,
+def make_page_response(
+    shown: PageResult,
     of: Hashable,
     form: Hashable,
-    text: Text,
-    write: Write = utc,
+    text: BodyTemplate,
+    write: TimestampFormat = utc_timestamp,
     values: Mapping[str, bytes] | None = None,
-) -> Told:
+) -> PageResponse:
     """A text of this in its form: compressed, once for all, if the viewer takes that and it is worth it."""
-    squeeze = len(text) >= WORTH_COMPRESSING and bool(request.accept_encodings["gzip"])
-    sent = services().renderings.get(of, (form, "gzip"), lambda: Compressed.of(text)) if squeeze else text
-    return Told(shown.what, shown.snapshot.version, shown.more_moments, sent, write, values or {})
+    squeeze = len(text) >= MIN_COMPRESSED_BYTES and bool(request.accept_encodings["gzip"])
+    sent = services().renderings.get(of, (form, "gzip"), lambda: GzipBodyTemplate.of(text)) if squeeze else text
+    return PageResponse(shown.what, shown.snapshot.version, shown.more_moments, sent, write, values or {})
 
 
-def answer(said: Told, snapshot: Snapshot[Any]) -> Response:
+def to_flask_response(said: PageResponse, snapshot: Snapshot[Any]) -> Response:
     """The response, which whoever holds the connection may give again."""
-    request.environ[TOLD] = said
+    request.environ[PAGE_RESPONSE_ENVIRON_KEY] = said
     response = Response(said.body(snapshot), status=304 if said.text is None else 200)
-    response.headers["As-Of"] = utc(snapshot.as_of)
+    response.headers["As-Of"] = utc_timestamp(snapshot.as_of)
     response.vary.add("Accept-Encoding")
-    if isinstance(said.text, Compressed):
+    if isinstance(said.text, GzipBodyTemplate):
         response.headers["Content-Encoding"] = "gzip"
     return response

@@ -11,31 +11,38 @@ from flask import Blueprint, Flask, Response, current_app, render_template, requ
 
 from dashboard import __version__
 from dashboard.pages.table import Table
-from dashboard.web.address import FOLDING, Address, address_of, as_nobody
-from dashboard.web.changes import drawn, outline
+from dashboard.web.address import EXPANSION_PARAMETERS, PageAddress, anonymous_request, page_address
+from dashboard.web.changes import page_fingerprint, render_changes
 from dashboard.web.errors import wants_fragment
 from dashboard.web.formats import theme
-from dashboard.web.freshness import fresh, not_yet
-from dashboard.web.kept import slots
-from dashboard.web.links import links_beside
-from dashboard.web.media import Form, asked_form
+from dashboard.web.freshness import fresh_result, not_yet_response
+from dashboard.web.kept import viewer_slots
+from dashboard.web.links import neighbour_links
+from dashboard.web.media import Format, requested_format
 from dashboard.web.services import services
-from dashboard.web.shown import Shown
-from dashboard.web.shown_text import as_data
-from dashboard.web.tables import table_answer
-from dashboard.web.texts import Text
-from dashboard.web.told import TOLD, Told, answer, exact, told, unchanged
+from dashboard.web.shown import PageResult
+from dashboard.web.shown_text import escape_data
+from dashboard.web.tables import table_response
+from dashboard.web.texts import BodyTemplate
+from dashboard.web.told import (
+    PAGE_RESPONSE_ENVIRON_KEY,
+    PageResponse,
+    local_timestamp,
+    make_page_response,
+    to_flask_response,
+    unchanged_response,
+)
 
 S = TypeVar("S", bound=Sized)
 
-View = Callable[..., Shown]
+ResultView = Callable[..., PageResult]
 
 
 @dataclass(frozen=True, slots=True)
 class PageKey:
     """What an answer says: of which address, in which version, and since when, where that makes a difference."""
 
-    address: Address
+    address: PageAddress
     version: str
     since: datetime | None
 
@@ -46,7 +53,7 @@ class PageKey:
         return f"{self.version}.{blake2b(asked, digest_size=16).hexdigest()}"
 
 
-Renderer = Callable[[Shown, PageKey], Response]
+Renderer = Callable[[PageResult, PageKey], Response]
 
 
 class Twins:
@@ -55,12 +62,12 @@ class Twins:
     def __init__(self, blueprint: Blueprint) -> None:
         self._blueprint = blueprint
         self.rules: dict[str, str] = {}
-        self.views: dict[str, View] = {}
+        self.views: dict[str, ResultView] = {}
 
-    def route(self, rule: str) -> Callable[[View], View]:
+    def route(self, rule: str) -> Callable[[ResultView], ResultView]:
         """Register a view for both renderings. Endpoints: the view's name, and `api_` before it."""
 
-        def register(view: View) -> View:
+        def register(view: ResultView) -> ResultView:
             name = view.__name__
             self.rules[name], self.views[name] = rule, view
             self._blueprint.add_url_rule(rule, name, _rendered(view, _html))
@@ -70,26 +77,26 @@ class Twins:
         return register
 
 
-def _rendered(view: View, render: Renderer) -> Callable[..., Response]:
+def _rendered(view: ResultView, render: Renderer) -> Callable[..., Response]:
     @wraps(view)
     def respond(**values: Any) -> Response:  # noqa: ANN401 - whatever the rule has
-        found = fresh(partial(view, **values))
+        found = fresh_result(partial(view, **values))
         if found is None:
-            return not_yet()
-        shown = found.made_once()
-        key = PageKey(address_of(request.endpoint or ""), shown.snapshot.version, shown.since)
+            return not_yet_response()
+        shown = found.memoized()
+        key = PageKey(page_address(request.endpoint or ""), shown.snapshot.version, shown.since)
         response = render(shown, key)
         if shown.since:
             # While nothing happens, this answer becomes untrue all the same: it is given once.
-            request.environ.pop(TOLD, None)
+            request.environ.pop(PAGE_RESPONSE_ENVIRON_KEY, None)
         return response
 
     return respond
 
 
-def _api(shown: Shown, key: PageKey) -> Response:
-    form = asked_form(tables=shown.table is not None)
-    if shown.table is None or form is Form.JSON:
+def _api(shown: PageResult, key: PageKey) -> Response:
+    form = requested_format(tables=shown.table is not None)
+    if shown.table is None or form is Format.JSON:
         response = _json(shown, key)
     else:
         response = _table(shown, shown.table, form, f"{key.tag}.{form}")
@@ -97,12 +104,12 @@ def _api(shown: Shown, key: PageKey) -> Response:
     return response
 
 
-def _table(shown: Shown, make: Callable[[], Table], form: Form, tag: str) -> Response:
+def _table(shown: PageResult, make: Callable[[], Table], form: Format, tag: str) -> Response:
     if request.if_none_match.contains_weak(tag):
-        response = answer(unchanged(shown), shown.snapshot)
+        response = to_flask_response(unchanged_response(shown), shown.snapshot)
     else:
         table = make()
-        response = table_answer(table, form)
+        response = table_response(table, form)
         if table.long:
             # What its later pages say is not known yet.
             return response
@@ -110,88 +117,92 @@ def _table(shown: Shown, make: Callable[[], Table], form: Form, tag: str) -> Res
     return response
 
 
-def _json(shown: Shown, key: PageKey) -> Response:
+def _json(shown: PageResult, key: PageKey) -> Response:
     # Weak: `as_of` moves on while the content stays.
     known = request.if_none_match.contains_weak(key.tag)
-    said = unchanged(shown) if known else told(shown, key, "json", _shared(key, "json", lambda: _json_text(shown)))
-    response = answer(said, shown.snapshot)
+    said = (
+        unchanged_response(shown)
+        if known
+        else make_page_response(shown, key, "json", _shared(key, "json", lambda: _json_text(shown)))
+    )
+    response = to_flask_response(said, shown.snapshot)
     response.set_etag(key.tag, weak=True)
     response.mimetype = "application/json"
     if shown.paged and not known:
-        response.headers["Link"] = _shared(key, "links", lambda: links_beside(shown.make()))
+        response.headers["Link"] = _shared(key, "links", lambda: neighbour_links(shown.make()))
     return response
 
 
-def _json_text(shown: Shown) -> Text:
+def _json_text(shown: PageResult) -> BodyTemplate:
     """The moments, then all that is the same for everybody who asks."""
     page, names = shown.make(), tuple(shown.moments())
     rest = page.model_dump_json(exclude=set(page.moments)).encode("utf-8", "replace")
     begins = (b'%b"%b":"' % (b'",' if at else b"{", name.encode()) for at, name in enumerate(names))
-    return Text((*begins, b'",' + rest[1:]), names)
+    return BodyTemplate((*begins, b'",' + rest[1:]), names)
 
 
-def _html(shown: Shown, key: PageKey) -> Response:
-    response = answer(_fragment(shown, key) if wants_fragment() else _whole(shown, key), shown.snapshot)
+def _html(shown: PageResult, key: PageKey) -> Response:
+    response = to_flask_response(_fragment(shown, key) if wants_fragment() else _full_page(shown, key), shown.snapshot)
     if wants_fragment():
         response.headers["HX-PTag"] = key.tag
-    elif _known_outline(key, key.tag) is None:
+    elif _known_fingerprint(key, key.tag) is None:
         # Nobody has to wait for it: a first page takes a tenth longer with it.
         app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-        response.call_on_close(partial(_take_down, app, shown, key))
+        response.call_on_close(partial(_store_fingerprint, app, shown, key))
     response.vary.add("HX-Request")
     return response
 
 
-def _fragment(shown: Shown, key: PageKey) -> Told:
+def _fragment(shown: PageResult, key: PageKey) -> PageResponse:
     # Who selects from an answer has another part of a page to renew than the open page has.
     known = request.headers.get("HX-PTag") if request.headers.get("HX-Request-Type") != "full" else None
-    new = _outline(shown, key)
-    old = _known_outline(key, known) if known else None
+    new = _record_fingerprint(shown, key)
+    old = _known_fingerprint(key, known) if known else None
     if known == key.tag or old == new:
-        return unchanged(shown)
+        return unchanged_response(shown)
     changes = "changes", known
-    if old and (text := _shared(key, changes, lambda: Text.of(drawn(shown.make(), old, new)))):
-        return told(shown, key, changes, text, exact)
-    return told(shown, key, "fragment", _template(shown, key, "fragment"), exact)
+    if old and (text := _shared(key, changes, lambda: BodyTemplate.of(render_changes(shown.make(), old, new)))):
+        return make_page_response(shown, key, changes, text, local_timestamp)
+    return make_page_response(shown, key, "fragment", _template(shown, key, "fragment"), local_timestamp)
 
 
-def _outline(shown: Shown, key: PageKey) -> bytes:
+def _record_fingerprint(shown: PageResult, key: PageKey) -> bytes:
     """Taken down while this version is at hand: the answer to the next one tells what has changed since."""
 
     def make() -> bytes:
-        with as_nobody(key.address):
-            return outline(shown.make())
+        with anonymous_request(key.address):
+            return page_fingerprint(shown.make())
 
-    return services().renderings.get((key.address.without(FOLDING), key.tag), "outline", make)
+    return services().renderings.get((key.address.without(EXPANSION_PARAMETERS), key.tag), "outline", make)
 
 
-def _known_outline(key: PageKey, tag: str) -> bytes | None:
+def _known_fingerprint(key: PageKey, tag: str) -> bytes | None:
     """The outline of the version with this tag of the same page, whatever of it was open then."""
-    outline: bytes | None = services().renderings.kept((key.address.without(FOLDING), tag), "outline")
+    outline: bytes | None = services().renderings.kept((key.address.without(EXPANSION_PARAMETERS), tag), "outline")
     return outline
 
 
-def _take_down(app: Flask, shown: Shown, key: PageKey) -> None:
+def _store_fingerprint(app: Flask, shown: PageResult, key: PageKey) -> None:
     with app.app_context():
-        _outline(shown, key)
+        _record_fingerprint(shown, key)
 
 
-def _whole(shown: Shown, key: PageKey) -> Told:
+def _full_page(shown: PageResult, key: PageKey) -> PageResponse:
     """The page with its header, which knows the viewer and is not shared."""
     values = {
         "header": render_template("partials/_header.html").encode(),
         "tag": key.tag.encode(),
         "theme": theme(request.cookies).encode(),
-        "site": as_data(request.root_url.rstrip("/")).encode("utf-8", "replace"),
-        **slots(),
+        "site": escape_data(request.root_url.rstrip("/")).encode("utf-8", "replace"),
+        **viewer_slots(),
     }
-    return told(shown, key, "template", _template(shown, key, "template"), exact, values)
+    return make_page_response(shown, key, "template", _template(shown, key, "template"), local_timestamp, values)
 
 
-def _template(shown: Shown, key: PageKey, form: str) -> Text:
-    def render() -> Text:
+def _template(shown: PageResult, key: PageKey, form: str) -> BodyTemplate:
+    def render() -> BodyTemplate:
         page = shown.make()
-        return Text.of(render_template(getattr(page, form), page=page))
+        return BodyTemplate.of(render_template(getattr(page, form), page=page))
 
     return _shared(key, form, render)
 
@@ -200,7 +211,7 @@ def _shared(key: PageKey, form: Hashable, make: Callable[[], S]) -> S:
     """What all are sent who ask for this address, made of it alone."""
 
     def render() -> S:
-        with as_nobody(key.address):
+        with anonymous_request(key.address):
             return make()
 
     return services().renderings.get(key, form, render)

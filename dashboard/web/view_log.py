@@ -6,11 +6,11 @@ from typing import Any
 from flask import Response, g
 from flask_login import current_user
 
-from dashboard.accounts.audit import Event
+from dashboard.accounts.audit import AuditEventType
 from dashboard.accounts.database import AccountsUnavailable
-from dashboard.web.audit import record
+from dashboard.web.audit import record_event
 from dashboard.web.errors import wants_fragment, wants_json, wants_stream
-from dashboard.web.guard import unavailable
+from dashboard.web.guard import accounts_unavailable_response
 from dashboard.web.services import services
 
 # The ways of what stays open and asks by itself.
@@ -27,7 +27,7 @@ def record_views(response: Response) -> Response:
         _write_down(g.get("read_releases", {}))
     except AccountsUnavailable as exc:
         response.close()
-        return unavailable(exc)
+        return accounts_unavailable_response(exc)
     return response
 
 
@@ -38,7 +38,7 @@ def _write_down(release_ids: Iterable[str]) -> None:
         viewer, way, details = _viewer()
 
         def write(seen: str = release_id, way: str = way, details: dict[str, Any] = details) -> None:
-            record(Event.release_viewed, subject=seen, postpone=True, way=way, **details)
+            record_event(AuditEventType.release_viewed, subject=seen, postpone=True, way=way, **details)
 
         asks_by_itself = way in _PAGES and (wants_fragment() or wants_stream())
         looks.note((viewer, release_id, way), write, open_page=asks_by_itself)

@@ -11,43 +11,43 @@ from time import monotonic
 from cachetools import TTLCache
 from flask import g
 
-from dashboard.domain.causes import Problems
+from dashboard.domain.causes import ProblemSummary
 from dashboard.domain.entities import Occurrence, Occurrences, Release, ReleaseList
-from dashboard.domain.filters import Slice
-from dashboard.domain.finding import Found
+from dashboard.domain.filters import PageRequest
+from dashboard.domain.finding import SearchResults
 from dashboard.domain.ids import is_below_release
-from dashboard.domain.inbox import by_release
+from dashboard.domain.inbox import affected_releases
 from dashboard.live.looks import RunKey
 from dashboard.live.releases import LiveReleases
-from dashboard.live.snapshots import Pair, Snapshot
-from dashboard.live.watched import Watched
+from dashboard.live.snapshots import Snapshot, SnapshotPair
+from dashboard.live.watched import Topic
 
 # Seconds in which the same user who asks for the same release in the same way still has the same look at it.
-LOOK = 300.0
+VIEW_TTL_SECONDS = 300.0
 # As long as a session lasts: what an open page asks for in this time belongs to the look with which it was opened.
-OPEN = 12 * 3600.0
+OPEN_PAGE_TTL_SECONDS = 12 * 3600.0
 # How many looks are remembered. One that is forgotten too early is written down again.
-KEEP = 10_000
+MAX_REMEMBERED_VIEWS = 10_000
 # In how many threads looks are written down at once; those of one key never are.
-TURNS = 32
+LOCK_COUNT = 32
 
 
-class Looks:
+class ViewLog:
     """The looks that this process has written down lately. Safe to use from many threads."""
 
-    def __init__(self, clock: Callable[[], float] = monotonic, keep: int = KEEP) -> None:
+    def __init__(self, clock: Callable[[], float] = monotonic, keep: int = MAX_REMEMBERED_VIEWS) -> None:
         self._clock = clock
-        self._written: TTLCache[Hashable, float] = TTLCache(keep, OPEN, clock)
+        self._written: TTLCache[Hashable, float] = TTLCache(keep, OPEN_PAGE_TTL_SECONDS, clock)
         self._lock = Lock()
-        self._turns = tuple(Lock() for _ in range(TURNS))
+        self._turns = tuple(Lock() for _ in range(LOCK_COUNT))
 
     def note(self, key: Hashable, write: Callable[[], None], *, open_page: bool = False) -> None:
         """Write down a look, if it is a new one; what an open page asks for is none, as long as its own is known.
 
         What cannot be written was not: whoever asks next tries again.
         """
-        with self._turns[hash(key) % TURNS]:
-            if not self._is_known(key, OPEN if open_page else LOOK):
+        with self._turns[hash(key) % LOCK_COUNT]:
+            if not self._is_known(key, OPEN_PAGE_TTL_SECONDS if open_page else VIEW_TTL_SECONDS):
                 write()
                 with self._lock:
                     self._written[key] = self._clock()
@@ -58,7 +58,7 @@ class Looks:
         return written is not None and self._clock() - written < seconds
 
 
-class ViewedReleases:
+class LoggedReleases:
     """What views ask of `LiveReleases`, which takes note of each release that is read for itself.
 
     Lists and searches, in which many are told of beside each other, are no looks at any of them.
@@ -78,47 +78,47 @@ class ViewedReleases:
     ) -> Snapshot[Release]:
         """A release with its tree."""
         seen = self._live.release(release_id, run_id, whole=whole, opened=opened, spent=spent)
-        _note_read(release_id)
+        _remember_read(release_id)
         return seen
 
-    def glance(self, release_id: str, run_id: str | None = None) -> Snapshot[Release]:
+    def peek(self, release_id: str, run_id: str | None = None) -> Snapshot[Release]:
         """The same for whoever does not stay."""
-        seen = self._live.glance(release_id, run_id)
-        _note_read(release_id)
+        seen = self._live.peek(release_id, run_id)
+        _remember_read(release_id)
         return seen
 
-    def pair(self, left: RunKey, right: RunKey) -> Snapshot[Pair[Release]]:
+    def pair(self, left: RunKey, right: RunKey) -> Snapshot[SnapshotPair[Release]]:
         """Two releases."""
         seen = self._live.pair(left, right)
-        _note_read(left[0], right[0])
+        _remember_read(left[0], right[0])
         return seen
 
     def occurrences(self, entity_id: str) -> Snapshot[Occurrences]:
         """Where an entity id occurs; of a release's own id, that release."""
         seen = self._live.occurrences(entity_id)
         if not is_below_release(entity_id):
-            _note_read(entity_id)
+            _remember_read(entity_id)
         return seen
 
-    def problems(self, release_id: str = "") -> Snapshot[Problems]:
+    def problems(self, release_id: str = "") -> Snapshot[ProblemSummary]:
         """What is broken now; with a release, for who shows what is broken in that one alone."""
         seen = self._live.problems()
-        if release_id and any(release_id == found for found, _, _ in by_release(seen.value)):
-            _note_read(release_id)
+        if release_id and any(release_id == found for found, _, _ in affected_releases(seen.value)):
+            _remember_read(release_id)
         return seen
 
-    def find(self, text: str, at: str | None = None) -> Snapshot[Found]:
+    def find(self, text: str, at: str | None = None) -> Snapshot[SearchResults]:
         """What is known by a name with this text; with a release, what is in that one first."""
         seen = self._live.find(text, at)
         if at and any(name.release_id == at for name in seen.value.entities):
-            _note_read(at)
+            _remember_read(at)
         return seen
 
-    def renew(self, what: Watched, seconds: float) -> None:
+    def renew(self, what: Topic, seconds: float) -> None:
         """Read a thing anew within so many seconds, for who is shown it next."""
         self._live.renew(what, seconds)
 
-    def page(self, asked: Slice) -> Snapshot[ReleaseList]:
+    def page(self, asked: PageRequest) -> Snapshot[ReleaseList]:
         """One page of the list."""
         return self._live.page(asked)
 
@@ -126,10 +126,10 @@ class ViewedReleases:
         """Where else than in this run of its release an entity is."""
         return self._live.elsewhere(entity_id, release_id, run_id)
 
-    def subscribe(self, what: Watched, notify: Callable[[str], None]) -> Callable[[], None]:
+    def subscribe(self, what: Topic, notify: Callable[[str], None]) -> Callable[[], None]:
         """Watch a thing until what is returned is called."""
         return self._live.subscribe(what, notify)
 
 
-def _note_read(*release_ids: str) -> None:
+def _remember_read(*release_ids: str) -> None:
     g.setdefault("read_releases", {}).update(dict.fromkeys(release_ids))

@@ -17,41 +17,45 @@ from dashboard.domain.entities import Release
 from dashboard.domain.ids import parse_release_id
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import SourceUnavailable
-from dashboard.live.awaited import Awaited
+from dashboard.live.awaited import WaitCondition
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.wait import WaitPage
-from dashboard.places import Full, Places
-from dashboard.web.asked import RUN
-from dashboard.web.errors import Refused
-from dashboard.web.operations import described
-from dashboard.web.parameters import ToldOnceAtLeast, WholeNumber, words_pattern
+from dashboard.places import PerUserQuota, QuotaExceeded
+from dashboard.web.asked import RELEASE_RUN_PARAMETER
+from dashboard.web.errors import ApiError
+from dashboard.web.operations import api_operation
+from dashboard.web.parameters import IntegerParameter, RequiredParameter, choices_pattern
 from dashboard.web.services import services
-from dashboard.web.shares import Share, refused
-from dashboard.web.shown import Shown
-from dashboard.web.texts import Text
-from dashboard.web.told import TOLD, answer, told
+from dashboard.web.shares import UserLimit, limit_exceeded
+from dashboard.web.shown import PageResult
+from dashboard.web.texts import BodyTemplate
+from dashboard.web.told import PAGE_RESPONSE_ENVIRON_KEY, make_page_response, to_flask_response
 
 # Where a request carries what holds it while it waits.
-HOLDER = "dashboard.holder"
+LONG_POLL_ENVIRON_KEY = "dashboard.holder"
 # What can be waited for: nobody waits for a state that nobody knows.
-PHASES = tuple(phase for phase in Phase if phase is not Phase.UNKNOWN)
-PHASE = ToldOnceAtLeast(
+WAITABLE_PHASES = tuple(phase for phase in Phase if phase is not Phase.UNKNOWN)
+WAIT_PHASE_PARAMETER = RequiredParameter(
     "phase",
-    f"Phases to wait for: {', '.join(PHASES)}. Repeat the parameter or separate values with commas.",
-    {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": words_pattern(PHASES, none=False)}},
+    f"Phases to wait for: {', '.join(WAITABLE_PHASES)}. Repeat the parameter or separate values with commas.",
+    {
+        "type": "array",
+        "minItems": 1,
+        "items": {"type": "string", "pattern": choices_pattern(WAITABLE_PHASES, none=False)},
+    },
 )
-TIMEOUT = WholeNumber("timeout", "Maximum time to wait, in seconds.", 60, 300)
+WAIT_TIMEOUT_PARAMETER = IntegerParameter("timeout", "Maximum time to wait, in seconds.", 60, 300)
 # Threads that wait at once, where the server holds requests in threads, and those of one user.
-THREADS, THREADS_EACH = 4, 3
+MAX_WAITING_THREADS, MAX_WAITING_THREADS_PER_USER = 4, 3
 # Seconds after which who was refused may ask again.
-RETRY_AFTER = 5
+WAIT_RETRY_SECONDS = 5
 # How often a release of which nothing is known is asked for: it may turn out that there is none.
-UNKNOWN_SECONDS = 10.0
+UNKNOWN_RETRY_SECONDS = 10.0
 
 blueprint = Blueprint("waiting", __name__)
 
 
-class Holder(Protocol):
+class LongPollHandle(Protocol):
     """What holds a request. `going` says that the server goes."""
 
     going: bool
@@ -60,7 +64,7 @@ class Holder(Protocol):
     def waited(self) -> float:
         """For how many seconds the request has been here."""
 
-    def hold(self, awaited: Awaited, seconds: float, user_id: str) -> Full | None:
+    def hold(self, awaited: WaitCondition, seconds: float, user_id: str) -> QuotaExceeded | None:
         """Ask the same again when this may be decided, or the request has been here for so many seconds.
 
         If no more can be held, it says why.
@@ -68,47 +72,49 @@ class Holder(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class WaitQuery:
     """What is waited for, and for how many seconds at most."""
 
-    awaited: Awaited
+    awaited: WaitCondition
     seconds: int
 
 
 @blueprint.get("/api/releases/<id:release_id>/wait")
-@described(WaitPage, query=(PHASE, TIMEOUT, RUN), may={404, 429})
+@api_operation(
+    WaitPage, query=(WAIT_PHASE_PARAMETER, WAIT_TIMEOUT_PARAMETER, RELEASE_RUN_PARAMETER), responses={404, 429}
+)
 def wait(release_id: str) -> Response:
     """Wait until a release is in one of the phases, has ended in a different one, or the timeout is over."""
-    asked = _asked(release_id)
-    holder: Holder | None = request.environ.get(HOLDER)
-    return _answer(asked, holder) if holder else _held_here(asked)
+    asked = _requested_wait(release_id)
+    holder: LongPollHandle | None = request.environ.get(LONG_POLL_ENVIRON_KEY)
+    return _wait_response(asked, holder) if holder else _wait_in_thread(asked)
 
 
-def _asked(release_id: str) -> Asked:
-    words = [word for text in request.args.getlist(PHASE.name) for word in text.split(",")]
-    if not words or not set(words) <= set(PHASES):
-        raise PHASE.refuse(f"must be one or more of {', '.join(PHASES)}, separated by commas")
-    awaited = Awaited(parse_release_id(release_id), RUN.read(), frozenset(map(Phase, words)))
-    return Asked(awaited, TIMEOUT.read())
+def _requested_wait(release_id: str) -> WaitQuery:
+    words = [word for text in request.args.getlist(WAIT_PHASE_PARAMETER.name) for word in text.split(",")]
+    if not words or not set(words) <= set(WAITABLE_PHASES):
+        raise WAIT_PHASE_PARAMETER.refuse(f"must be one or more of {', '.join(WAITABLE_PHASES)}, separated by commas")
+    awaited = WaitCondition(parse_release_id(release_id), RELEASE_RUN_PARAMETER.read(), frozenset(map(Phase, words)))
+    return WaitQuery(awaited, WAIT_TIMEOUT_PARAMETER.read())
 
 
-def _answer(asked: Asked, holder: Holder) -> Response:
+def _wait_response(asked: WaitQuery, holder: LongPollHandle) -> Response:
     """The answer, if it is time for one; else the holder is told what to wait for, and nobody is sent this."""
     awaited, over = asked.awaited, holder.waited >= asked.seconds
-    seen = _seen(awaited, due=over)
+    seen = _latest_snapshot(awaited, due=over)
     if seen and (over or awaited.decided(seen)):
-        return _told(awaited, seen, holder.waited)
+        return _wait_page_response(awaited, seen, holder.waited)
     if holder.going:
         raise _refused("server_stopping", "This server is shutting down. Try again; another server will respond.", 1)
     full = holder.hold(awaited, asked.seconds, current_user.id)
-    if full is Full.FOR_USER:
-        raise refused(Share.WAITS, current_user.id, RETRY_AFTER)
+    if full is QuotaExceeded.FOR_USER:
+        raise limit_exceeded(UserLimit.WAITS, current_user.id, WAIT_RETRY_SECONDS)
     if full:
-        raise _refused("too_many_waits", "Too many pending wait requests. Try again later.", RETRY_AFTER)
+        raise _refused("too_many_waits", "Too many pending wait requests. Try again later.", WAIT_RETRY_SECONDS)
     return Response(status=202)
 
 
-def _seen(awaited: Awaited, *, due: bool) -> Snapshot[Release] | None:
+def _latest_snapshot(awaited: WaitCondition, *, due: bool) -> Snapshot[Release] | None:
     """The release as it is known now; None if nothing is, unless an answer is due: that is then raised."""
     try:
         return services().releases.release(awaited.release_id, awaited.run_id)
@@ -118,13 +124,13 @@ def _seen(awaited: Awaited, *, due: bool) -> Snapshot[Release] | None:
         return None
 
 
-def _told(awaited: Awaited, seen: Snapshot[Release], waited: float) -> Response:
+def _wait_page_response(awaited: WaitCondition, seen: Snapshot[Release], waited: float) -> Response:
     values = {"reached": b"true" if awaited.reached(seen) else b"false", "waited": b"%.1f" % waited}
     text = services().renderings.get(seen.version, "wait", lambda: _text(seen))
-    shown = Shown(awaited.watched, seen, lambda: _page(seen))
-    response = answer(told(shown, seen.version, "wait", text, values=values), seen)
+    shown = PageResult(awaited.topic, seen, lambda: _page(seen))
+    response = to_flask_response(make_page_response(shown, seen.version, "wait", text, values=values), seen)
     # It is this request's own, and not to be given again.
-    del request.environ[TOLD]
+    del request.environ[PAGE_RESPONSE_ENVIRON_KEY]
     response.headers["Cache-Control"] = "no-store"
     response.mimetype = "application/json"
     return response
@@ -134,33 +140,33 @@ def _page(seen: Snapshot[Release]) -> WaitPage:
     return WaitPage.of(seen, reached=False, waited=0.0)
 
 
-def _text(seen: Snapshot[Release]) -> Text:
+def _text(seen: Snapshot[Release]) -> BodyTemplate:
     """What differs from one who waits to the next, then all that is the same for everybody."""
     rest = _page(seen).model_dump_json(exclude=set(WaitPage.moments)).encode("utf-8", "replace")
     begins = (b'{"reached":', b',"waited":', b',"as_of":"', b'",' + rest[1:])
-    return Text(begins, ("reached", "waited", "as_of"))
+    return BodyTemplate(begins, ("reached", "waited", "as_of"))
 
 
-def _refused(code: str, message: str, seconds: int) -> Refused:
-    return Refused(503, code, message, headers={"Retry-After": str(seconds)})
+def _refused(code: str, message: str, seconds: int) -> ApiError:
+    return ApiError(503, code, message, headers={"Retry-After": str(seconds)})
 
 
-def _held_here(asked: Asked) -> Response:
+def _wait_in_thread(asked: WaitQuery) -> Response:
     """The answer, for which this thread waits if it has to."""
-    holder = _Thread(services().waiting_threads)
+    holder = _ThreadLongPoll(services().waiting_threads)
     try:
-        response = _answer(asked, holder)
+        response = _wait_response(asked, holder)
         while holder.wait(asked.seconds):
-            response = _answer(asked, holder)
+            response = _wait_response(asked, holder)
     finally:
         holder.close()
     if holder.held:
-        _check_still_welcome()
+        _check_session()
     return response
 
 
-def _check_still_welcome() -> None:
-    """Raise Refused where the login that has waited has ended, or AccountsUnavailable where nothing is known of it."""
+def _check_session() -> None:
+    """Raise ApiError where the login that has waited has ended, or AccountsUnavailable where nothing is known of it."""
     # A context of its own: this one remembers who it was at the beginning.
     with current_app.app_context(), current_app.request_context(request.environ):
         welcome, failure = bool(current_user.is_authenticated), g.get("accounts_failure")
@@ -168,17 +174,17 @@ def _check_still_welcome() -> None:
         raise failure
     if not welcome:
         headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-        raise Refused(
+        raise ApiError(
             401, "invalid_token", "The session or token has ended in the meantime. Sign in again.", headers=headers
         )
 
 
-class _Thread:
+class _ThreadLongPoll:
     """Holds a request in the thread that answers it, one of those for which there are `places`."""
 
     going = False
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: PerUserQuota) -> None:
         self.held = False
         self._user_id = ""
         self._places = places
@@ -192,13 +198,13 @@ class _Thread:
         """For how many seconds the request has been here."""
         return monotonic() - self._began
 
-    def hold(self, awaited: Awaited, seconds: float, user_id: str) -> Full | None:
+    def hold(self, awaited: WaitCondition, seconds: float, user_id: str) -> QuotaExceeded | None:
         """Wait from now on, if there is a place."""
         if not self.held:
-            if full := self._places.take(user_id):
+            if full := self._places.acquire(user_id):
                 return full
             self.held, self._user_id = True, user_id
-            self._end = services().releases.subscribe(awaited.watched, lambda _version: self._moved.set())
+            self._end = services().releases.subscribe(awaited.topic, lambda _version: self._moved.set())
         self._waits = True
         return None
 
@@ -206,7 +212,7 @@ class _Thread:
         """Wait for another version of the release, or the end of the time; False if there is nothing to wait for."""
         waits, self._waits = self._waits, False
         if waits:
-            self._moved.wait(max(min(seconds - self.waited, UNKNOWN_SECONDS), 0.0))
+            self._moved.wait(max(min(seconds - self.waited, UNKNOWN_RETRY_SECONDS), 0.0))
             self._moved.clear()
         return waits
 
@@ -214,4 +220,4 @@ class _Thread:
         """Wait no more."""
         self._end()
         if self.held:
-            self._places.give(self._user_id)
+            self._places.release(self._user_id)

@@ -15,7 +15,7 @@ from temporalio.client import Client as Temporal
 
 from bench.release import BenchRelease
 from dashboard.bridge import LoopThread
-from dashboard.demo.children import spawn, stop
+from dashboard.demo.children import spawn_process, stop_processes
 from dashboard.demo.server import EmbeddedTemporal
 from tests.attack.attacks import ATTACKS
 from tests.attack.costs import LENGTHS, costs
@@ -53,10 +53,10 @@ def _temporal(stack: ExitStack, folder: Path) -> str:
     """A Temporal with one release of 1,000 rows."""
     temporal = stack.enter_context(EmbeddedTemporal(log=folder / "temporal.log"))
     log = folder / "worker.log"
-    worker = spawn(
+    worker = spawn_process(
         "worker", [sys.executable, "-m", "bench.release", temporal.address, "attack"], env=os.environ, log=log
     )
-    stack.callback(stop, [worker], 10)
+    stack.callback(stop_processes, [worker], 10)
     eventually(lambda: "ready" in log.read_text() or worker.check())
 
     async def start() -> None:

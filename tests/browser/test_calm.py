@@ -26,7 +26,7 @@ SHIFTS = """new Promise(done => new PerformanceObserver((list, me) => {
 @pytest.fixture
 def later(tmp_path: Path) -> Iterator[EmbeddedTemporal]:
     """A Temporal that is not there yet."""
-    server = EmbeddedTemporal(port=ports.find_free(), db=tmp_path / "temporal.db", log=tmp_path / "temporal.log")
+    server = EmbeddedTemporal(port=ports.find_free_port(), db=tmp_path / "temporal.db", log=tmp_path / "temporal.log")
     yield server
     server.stop(seconds=0)
 

@@ -11,10 +11,10 @@ from pydantic import SecretStr
 from dashboard.accounts.store import Accounts
 from dashboard.app import create_app
 from dashboard.bridge import LoopThread
-from dashboard.domain.display import isolated
+from dashboard.domain.display import display_isolated
 from dashboard.live.releases import LiveReleases
 from dashboard.settings import Settings
-from dashboard.web.converters import path_of
+from dashboard.web.converters import escape_id
 from tests.browser.conftest import log_in, over_http
 from tests.fake_source import FakeSource
 from tests.ready import make_ready
@@ -77,7 +77,7 @@ def read(places: list[tuple[str, float, float]], text: str) -> str:
 
 
 def test_what_follows_a_text_of_a_rollout_stands_where_it_should(page: Page):
-    page.goto(f"/releases/{path_of(RELEASE)}/entities/{path_of(APP)}")
+    page.goto(f"/releases/{escape_id(RELEASE)}/entities/{escape_id(APP)}")
     places = page.evaluate(PLACES, "h1")
     for text in ("4.1", "U+202E", "U+2066", "failed"):
         assert read(places, text) == text
@@ -92,7 +92,7 @@ def test_what_follows_a_text_of_a_rollout_stands_where_it_should(page: Page):
 
 
 def test_whoever_copies_an_id_gets_the_id_itself(page: Page):
-    page.goto(f"/releases/{path_of(RELEASE)}")
+    page.goto(f"/releases/{escape_id(RELEASE)}")
     assert "‹U+202E›" in page.locator(".ids code").first.inner_text()
     assert page.evaluate(COPY, ".ids code") == RELEASE
 
@@ -102,5 +102,5 @@ def test_scripts_show_texts_as_templates_do(page: Page):
     texts = [f"pay{one}ments 5" for one in TURNING + INVISIBLE.replace("\ud800", "")]
     texts += [*WRITTEN, HEBREW, "a‹U+200B›b"]
     found = page.evaluate(VISIBLE, texts)
-    assert [shown for shown, _ in found] == list(map(isolated, texts))
+    assert [shown for shown, _ in found] == list(map(display_isolated, texts))
     assert [again for _, again in found] == texts

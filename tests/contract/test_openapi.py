@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from dashboard.domain.filters import MalformedFilter, ReleaseFilter
-from dashboard.web.openapi import EXAMPLES, Undescribed, document, template
+from dashboard.web.openapi import EXAMPLES_PATH, UndocumentedRoute, openapi_document, path_template
 from tests.described import ERROR, check, reference
 from tests.stage import dashboard_for, logged_in, shut
 
@@ -44,12 +44,12 @@ def operations() -> dict[str, Operation]:
 
 
 def examples() -> dict[str, Any]:
-    return json.loads(EXAMPLES.read_text())
+    return json.loads(EXAMPLES_PATH.read_text())
 
 
 def test_it_has_every_route_of_the_api_and_no_other(app: Flask):
     routes = {
-        f"{method} {template(rule)}"
+        f"{method} {path_template(rule)}"
         for rule in app.url_map.iter_rules()
         if rule.rule.startswith("/api")
         for method in rule.methods - {"HEAD", "OPTIONS"}
@@ -61,8 +61,8 @@ def test_it_has_every_route_of_the_api_and_no_other(app: Flask):
 def test_a_route_of_which_nothing_is_said_is_told_what_it_takes(tmp_path: Path):
     app = dashboard_for("127.0.0.1:1", tmp_path, "WorkflowType = 'x'")
     app.add_url_rule("/api/new", "new", lambda: "")
-    with pytest.raises(Undescribed, match=r"GET /api/new: .* is not described. Add @described.*make examples"):
-        document(app)
+    with pytest.raises(UndocumentedRoute, match=r"GET /api/new: .* is not described. Add @described.*make examples"):
+        openapi_document(app)
     shut(app)
 
 

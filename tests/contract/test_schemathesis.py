@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.accounts.models import Role
-from dashboard.demo.samples import SAMPLES
+from dashboard.demo.samples import SAMPLES_QUERY
 from tests.conftest import Rollouts
 from tests.served import Served, account, serving
 from tests.stage import EMAIL, PASSWORD
@@ -27,7 +27,7 @@ def samples_served(rollouts: Rollouts, tmp_path: Path) -> Iterator[Served]:
     account(tmp_path).close()
     # It is one user, and in more of a hurry than any.
     hurry = {"CHANGES_PER_MINUTE": "10000", "EXPORTS_PER_MINUTE": "10000"}
-    with serving(tmp_path, rollouts.address, RELEASE_FILTER=SAMPLES, **hurry) as served:
+    with serving(tmp_path, rollouts.address, RELEASE_FILTER=SAMPLES_QUERY, **hurry) as served:
         yield served
 
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from temporalio.client import Client
 
-from dashboard.web.converters import path_of
+from dashboard.web.converters import escape_id
 from tests.rollout_makers import hierarchy
 from tests.stage import Stage
 from tests.waiting import eventually
@@ -90,18 +90,18 @@ def ids(stage: Stage) -> list[str]:
 def test_every_page_of_every_release_opens_and_says_its_id(stage: Stage, ids: list[str]):
     for each in ids:
         for ending in TWINS:
-            path = f"/releases/{path_of(each)}{ending}"
+            path = f"/releases/{escape_id(each)}{ending}"
             assert stage.ask(path).status_code == 200, path
             assert stage.json(path)["id"] == each
         # An id names its own release, or an entity below some release where it has the form of one's.
-        assert stage.ask(f"/entities/{path_of(each)}").status_code in (
+        assert stage.ask(f"/entities/{escape_id(each)}").status_code in (
             {200, 404} if re.match("(app|wave):", each) else {200}
         )
-        assert stage.json(f"/releases/{path_of(each)}/entities/{path_of(each)}")["entity"]["id"] == each
-        assert stage.ask(f"/releases/{path_of(each)}/entities/{path_of(each)}/panel").status_code == 200
-        assert stage.json(f"/releases/{path_of(each)}/wait?phase=running&timeout=5")["reached"] is True
-        assert stage.ask(f"/badges/releases/{path_of(each)}.svg").status_code == 200
-        assert stage.json(f"/kiosk/releases/{path_of(each)}")["release"]["id"] == each
+        assert stage.json(f"/releases/{escape_id(each)}/entities/{escape_id(each)}")["entity"]["id"] == each
+        assert stage.ask(f"/releases/{escape_id(each)}/entities/{escape_id(each)}/panel").status_code == 200
+        assert stage.json(f"/releases/{escape_id(each)}/wait?phase=running&timeout=5")["reached"] is True
+        assert stage.ask(f"/badges/releases/{escape_id(each)}.svg").status_code == 200
+        assert stage.json(f"/kiosk/releases/{escape_id(each)}")["release"]["id"] == each
 
 
 def test_the_links_of_the_list_lead_to_its_releases(stage: Stage, ids: list[str]):
@@ -114,15 +114,15 @@ def test_the_links_of_the_list_lead_to_its_releases(stage: Stage, ids: list[str]
 
 def test_they_are_starred_compared_and_counted_like_any_other(stage: Stage, ids: list[str]):
     for each in ids:
-        assert stage.browser.put(f"/api/stars/{path_of(each)}").status_code == 204
+        assert stage.browser.put(f"/api/stars/{escape_id(each)}").status_code == 204
     starred = stage.json("/releases?starred=1")
     assert {item["id"] for item in starred["items"]} == set(ids)
     for each in ids:
-        assert stage.browser.delete(f"/api/stars/{path_of(each)}").status_code == 204
+        assert stage.browser.delete(f"/api/stars/{escape_id(each)}").status_code == 204
         compared = stage.json(f"/compare?left={quote(each, safe='')}&right={quote(ids[0], safe='')}")
         assert compared["left"]["id"] == each
         assert stage.json(f"/kiosk?show={quote(each, safe='')}")["release"]["id"] == each
-        assert stage.json(f"/releases/{path_of(each)}?selected={quote(each, safe='')}")["selected"]["id"] == each
+        assert stage.json(f"/releases/{escape_id(each)}?selected={quote(each, safe='')}")["selected"]["id"] == each
     turns = stage.json("/kiosk")["turns"]
     assert {turn["release_id"] for turn in turns["turns"]} == set(ids)
     assert stage.json("/problems")["relevant"] >= len(ids) - 1
@@ -137,7 +137,7 @@ def test_an_id_that_a_search_cannot_carry_has_its_child_workflows(stage: Stage):
             "TreeRelease", {"children": [child]}, id=release_id, task_queue=stage.task_queue
         )
     )
-    path = f"/releases/{path_of(release_id)}/hierarchy"
+    path = f"/releases/{escape_id(release_id)}/hierarchy"
     eventually(lambda: child["id"] in stage.ask(f"/api{path}").text, 30)
 
 
@@ -149,13 +149,13 @@ def test_a_release_whose_id_is_that_of_an_app_is_a_release(stage: Stage):
             "ScriptedRelease", {"get_hierarchy": told}, id=release_id, task_queue=stage.task_queue
         )
     )
-    page = stage.json(f"/releases/{path_of(release_id)}/hierarchy")
+    page = stage.json(f"/releases/{escape_id(release_id)}/hierarchy")
     assert (page["id"], page["type"], page["name"], page["problem"]) == (release_id, "release", release_id, None)
     assert len(page["waves"]) == len(told["waves"])
 
 
 @pytest.mark.parametrize("release_id", ["x" * 1001, "\N{ROCKET}" * 251])
 def test_what_temporal_cannot_have_is_refused(stage: Stage, release_id: str):
-    path = path_of(release_id)
+    path = escape_id(release_id)
     for address in (f"/releases/{path}", f"/releases/{path}/wait?phase=failed", f"/entities/{path}"):
         assert stage.json(address, 422)["error"]["code"] == "malformed_id"

@@ -13,11 +13,11 @@ from temporalio.client import Client as Connected
 from temporalio.common import RetryPolicy
 
 from dashboard.bridge import LoopThread
-from dashboard.domain.filters import Cursor, ReleaseFilter, Slice
+from dashboard.domain.filters import Cursor, PageRequest, ReleaseFilter
 from dashboard.domain.phases import Phase
 from dashboard.live.releases import LiveReleases
-from dashboard.temporal.client import Client
-from dashboard.temporal.connection import Connection
+from dashboard.temporal.client import NamespaceClient
+from dashboard.temporal.connection import TemporalConnection
 from dashboard.temporal.gateway import TemporalGateway
 from tests.rollout_makers import hierarchy
 from tests.stage import Stage
@@ -39,7 +39,7 @@ class Counting:
         self.most = 0
 
 
-class CountedClient(Client):
+class CountedClient(NamespaceClient):
     """A client whose calls are counted; each answer of a list takes `slowness` seconds longer."""
 
     def __init__(self, connected: Connected, counts: Counting, slowness: float = 0) -> None:
@@ -81,14 +81,14 @@ class CountedClient(Client):
         return await super().newest_events(*args, **options)
 
 
-class CountedConnection(Connection):
+class CountedConnection(TemporalConnection):
     """A connection whose calls are counted."""
 
     def __init__(self, address: str, counts: Counting, visibility_rps: float = inf) -> None:
         super().__init__({"TEMPORAL_ADDRESS": address, "TEMPORAL_CONFIG_FILE": os.devnull}, visibility_rps)
         self._counts = counts
 
-    def _client_of(self, connected: Connected) -> Client:
+    def _client_of(self, connected: Connected) -> NamespaceClient:
         return CountedClient(connected, self._counts)
 
 
@@ -114,10 +114,10 @@ def test_a_cold_list_of_25_running_releases_is_one_list_one_count_and_20_descrip
 
     def look_thrice(live: LiveReleases) -> None:
         for size in (20, 19, 18):
-            live.page(Slice(size))
+            live.page(PageRequest(size))
 
     assert watched(stage, look_thrice).calls["describe"] == 20, "with what a run began is read once"
-    counts = watched(stage, lambda live: live.page(Slice()))
+    counts = watched(stage, lambda live: live.page(PageRequest()))
     assert counts.calls == {"list": 1, "count": 1, "describe": 20, "query": 20}
     assert counts.most == 20
 
@@ -129,12 +129,12 @@ def test_pages_of_one_filter_share_their_counts_whatever_their_phase(stage: Stag
     stage.listed(*names)
 
     def look_around(live: LiveReleases) -> None:
-        first = live.page(Slice(1)).value
-        failed = live.page(Slice(1, filter=ReleaseFilter(phases=(Phase.FAILED,)))).value
-        deep = live.page(Slice(1, cursor=Cursor(first.next or b"", 1))).value
+        first = live.page(PageRequest(1)).value
+        failed = live.page(PageRequest(1, filter=ReleaseFilter(phases=(Phase.FAILED,)))).value
+        deep = live.page(PageRequest(1, cursor=Cursor(first.next or b"", 1))).value
         assert (first.total, failed.total, deep.total) == (3, 0, 3)
         assert first.counted_at == failed.counted_at == deep.counted_at
-        live.page(Slice(1, filter=ReleaseFilter(q=stage.prefix)))
+        live.page(PageRequest(1, filter=ReleaseFilter(q=stage.prefix)))
 
     calls = watched(stage, look_around).calls
     assert (calls["list"], calls["count"]) == (4, 2)
@@ -148,8 +148,8 @@ def test_closed_releases_are_asked_once_and_then_remembered(stage: Stage):
     assert items["running"]["id"] == running
 
     def look_twice(live: LiveReleases) -> None:
-        live.page(Slice())
-        live.page(Slice(19))
+        live.page(PageRequest())
+        live.page(PageRequest(19))
 
     counts = watched(stage, look_twice)
     assert counts.calls["query"] == 4, "the running one is shared by lists that are read within a moment"
@@ -205,7 +205,7 @@ def test_how_a_run_began_and_which_runs_another_stands_for_is_read_once(stage: S
 
     def look_thrice(live: LiveReleases) -> None:
         for size in (20, 19, 18):
-            assert [release.execution.run_id for release in live.page(Slice(size)).value.releases]
+            assert [release.execution.run_id for release in live.page(PageRequest(size)).value.releases]
         for whole in (False, True):
             assert live.release(release_id, whole=whole).value.execution.origin
 
@@ -215,5 +215,5 @@ def test_how_a_run_began_and_which_runs_another_stands_for_is_read_once(stage: S
 def test_a_release_that_waits_for_its_time_is_described_and_not_asked(stage: Stage):
     stage.start("later", {"get_release_state": STATE}, start_delay=timedelta(hours=1))
     stage.listed("later")
-    counts = watched(stage, lambda live: live.page(Slice()))
+    counts = watched(stage, lambda live: live.page(PageRequest()))
     assert counts.calls == {"list": 1, "count": 1, "describe": 1, "history": 1}

@@ -10,15 +10,15 @@ import pytest
 from temporalio.client import Client as Connected
 
 from dashboard.bridge import LoopThread
-from dashboard.domain.child_runs import Children, merge
-from dashboard.domain.children import release_tree
+from dashboard.domain.child_runs import ChildListing, merge_children
+from dashboard.domain.children import tree_from_children
 from dashboard.domain.entities import Execution, Status
 from dashboard.domain.entity_map import EntityMap
-from dashboard.domain.source import Reading
-from dashboard.temporal.budget import Budget
-from dashboard.temporal.child_details import MAX_DESCRIBED, MAX_EXPLAINED
-from dashboard.temporal.child_list import ChildList
-from dashboard.temporal.client import Client
+from dashboard.domain.source import ReleaseReading
+from dashboard.temporal.budget import Deadline
+from dashboard.temporal.child_details import MAX_DESCRIBED_PER_READ, MAX_EXPLAINED_PER_READ
+from dashboard.temporal.child_list import ChildLister
+from dashboard.temporal.client import NamespaceClient
 from dashboard.temporal.executions import read_description
 from dashboard.temporal.gateway import TemporalGateway
 from tests.integration.test_calls import CountedClient, CountedConnection, Counting
@@ -46,28 +46,28 @@ def counted(stage: Stage, look: Callable[[TemporalGateway, Counting], Coroutine[
         loop.stop()
 
 
-async def described(client: Client, release_id: str) -> Execution:
-    return read_description(await client.get_workflow_handle(release_id).describe(Budget.of(10)))
+async def described(client: NamespaceClient, release_id: str) -> Execution:
+    return read_description(await client.get_workflow_handle(release_id).describe(Deadline.of(10)))
 
 
 def listed(
     stage: Stage,
     release_id: str,
     seconds: float = 10,
-    known: Children | None = None,
+    known: ChildListing | None = None,
     *,
     slowly: bool = False,
     **bounds: int,
-) -> Children:
+) -> ChildListing:
     """What the list of this release's child workflows gives."""
 
     async def ask(connected: Connected) -> Any:
         client = CountedClient(connected, Counting(), slowness=0.1 if slowly else 0)
         release = await described(client, release_id)
-        return await ChildList(client, Budget.of(seconds), **bounds).of(release, known)
+        return await ChildLister(client, Deadline.of(seconds), **bounds).of(release, known)
 
     found = stage.run(ask)
-    assert isinstance(found, Children), found
+    assert isinstance(found, ChildListing), found
     return found
 
 
@@ -119,8 +119,8 @@ def test_only_what_has_changed_is_listed_and_the_tree_is_that_of_a_whole_list(st
     eventually(lambda: listed(stage, release_id).tally == now)
     after, whole = listed(stage, release_id, known=before), listed(stage, release_id)
     assert after.whole_at == before.whole_at, "it was not all listed again"
-    release = stage.run(lambda connected: described(Client(connected), release_id))
-    assert release_tree(release, after, EntityMap()) == release_tree(release, whole, EntityMap())
+    release = stage.run(lambda connected: described(NamespaceClient(connected), release_id))
+    assert tree_from_children(release, after, EntityMap()) == tree_from_children(release, whole, EntityMap())
 
 
 def test_what_appears_in_the_list_long_after_its_start_is_found_all_the_same(still: Stage, eight: str):
@@ -150,7 +150,7 @@ def test_a_run_that_has_been_seen_to_end_does_not_run_again_where_the_list_is_la
         for child in known.listed
         if child.execution.workflow_id.startswith("app:a0-0/")
     ]
-    found = listed(still, eight, known=replace(known, listed=merge(known.listed, ended)))
+    found = listed(still, eight, known=replace(known, listed=merge_children(known.listed, ended)))
     assert ended[0] in found.listed
     assert len(found.listed) == len(known.listed)
 
@@ -163,7 +163,7 @@ def test_another_run_of_a_release_is_listed_anew(stage: Stage, tag: str):
         nonlocal known
         known = await gateway.read(release_id, known, 5)
 
-    known: Reading | None = None
+    known: ReleaseReading | None = None
     counted(stage, read)
     stage.end(release_id, "well")
     stage.start_tree("r", part(f"wave:new/{tag}"))
@@ -184,8 +184,8 @@ def test_a_deadline_amid_the_answers_shows_what_has_come_and_counts_the_rest(sti
     found = listed(still, hundred, 2.5, slowly=True, page=1)
     assert 0 < len(found.listed) < 101
     assert len(found.listed) + found.more == 101
-    release = still.run(lambda connected: described(Client(connected), hundred))
-    root = release_tree(release, found, EntityMap())
+    release = still.run(lambda connected: described(NamespaceClient(connected), hundred))
+    root = tree_from_children(release, found, EntityMap())
     assert root.children[-1].name == f"{found.more} left out"
     assert root.children[-1].problem
     whole = listed(still, hundred, known=found)
@@ -251,18 +251,20 @@ def test_a_release_too_large_to_tell_of_itself_without_child_workflows_says_so(s
 
 
 def test_every_running_child_is_described_in_its_turn_and_no_look_describes_more_than_the_bound(stage: Stage, tag: str):
-    apps = MAX_DESCRIBED * 2 + 5
+    apps = MAX_DESCRIBED_PER_READ * 2 + 5
     waves = (part(f"wave:w{n}/{tag}") for n in range(apps))
     release_id = stage.start_tree("many", *waves)
     eventually(lambda: listed(stage, release_id).tally.total() == apps + 1, 60)
 
     async def look(gateway: TemporalGateway, counts: Counting) -> None:
-        reading: Reading | None = None
+        reading: ReleaseReading | None = None
         told = []
         for _ in range(4):
             counts.calls.clear()
             reading = await gateway.read(release_id, reading, 10)
-            assert counts.calls["describe"] <= MAX_DESCRIBED + 1, "the release itself, and so many of its children"
+            assert counts.calls["describe"] <= MAX_DESCRIBED_PER_READ + 1, (
+                "the release itself, and so many of its children"
+            )
             told.append(sum(row.execution.described_at is not None for row in waves_of(reading)))
         assert told == sorted(told), "what is known stays"
         assert told[-1] == apps
@@ -272,18 +274,18 @@ def test_every_running_child_is_described_in_its_turn_and_no_look_describes_more
     counted(stage, look)
 
 
-def waves_of(reading: Reading) -> Any:
+def waves_of(reading: ReleaseReading) -> Any:
     assert reading.said
     return reading.said.children
 
 
 def test_why_children_ended_is_read_once_and_never_again(stage: Stage, tag: str):
-    apps = MAX_EXPLAINED + 5
+    apps = MAX_EXPLAINED_PER_READ + 5
     release_id = stage.start_tree("ended", *(part(f"wave:w{n}/{tag}", end="boom") for n in range(apps)))
     eventually(lambda: listed(stage, release_id).tally[Status.FAILED] == apps, 60)
 
     async def look(gateway: TemporalGateway, counts: Counting) -> None:
-        reading: Reading | None = None
+        reading: ReleaseReading | None = None
         told, calls = [], []
         for _ in range(4):
             counts.calls.clear()
@@ -292,7 +294,7 @@ def test_why_children_ended_is_read_once_and_never_again(stage: Stage, tag: str)
             unread = [row.problem.code for row in waves_of(reading) if row.error is None]
             assert set(unread) <= {"reason_not_read_yet"}, "a row never says nothing"
             calls.append(counts.calls["history"])
-        assert told[0] <= MAX_EXPLAINED
+        assert told[0] <= MAX_EXPLAINED_PER_READ
         assert told[-1] == apps
         assert (sum(calls), calls[-1]) == (apps, 0)
 

@@ -11,8 +11,8 @@ import pytest
 from temporalio.client import Client
 
 from dashboard.domain.entities import Status
-from dashboard.domain.source import Reading
-from dashboard.temporal.child_words import ASKED, PATIENCE
+from dashboard.domain.source import ReleaseReading
+from dashboard.temporal.child_words import MAX_RUNS_QUERIED, STATE_QUERIES_TIMEOUT_SECONDS
 from dashboard.temporal.gateway import TemporalGateway
 from tests.integration.test_calls import Counting
 from tests.integration.test_child_changes import counted, listed
@@ -112,15 +112,15 @@ def test_each_type_is_asked_once_what_it_answers_and_a_closed_run_once_for_its_w
 
 
 def test_no_look_asks_more_than_the_bound_and_in_time_all_are_asked(stage: Stage, tag: str):
-    apps = [telling(f"app:a{n}/{tag}", end="well") for n in range(ASKED + 10)]
+    apps = [telling(f"app:a{n}/{tag}", end="well") for n in range(MAX_RUNS_QUERIED + 10)]
     release_id = with_apps(stage, tag, *apps)
 
     async def finish(client: Client) -> None:
-        handles = (client.get_workflow_handle(f"app:a{n}/{tag}") for n in range(ASKED + 10))
+        handles = (client.get_workflow_handle(f"app:a{n}/{tag}") for n in range(MAX_RUNS_QUERIED + 10))
         await asyncio.gather(*(handle.signal("finish", "well") for handle in handles))
 
     stage.run(finish)
-    eventually(lambda: listed(stage, release_id).tally[Status.COMPLETED] == ASKED + 10, 60)
+    eventually(lambda: listed(stage, release_id).tally[Status.COMPLETED] == MAX_RUNS_QUERIED + 10, 60)
 
     async def look(gateway: TemporalGateway, counts: Counting) -> None:
         reading = await gateway.read(release_id, None, 20)
@@ -130,10 +130,10 @@ def test_no_look_asks_more_than_the_bound_and_in_time_all_are_asked(stage: Stage
             told.append(sum(row.state == "deploying" for row in reading.said.walk()))
             counts.calls.clear()
             reading = await gateway.read(release_id, reading, 20)
-            assert counts.calls["query"] <= ASKED + 1
-        assert told[0] <= ASKED
+            assert counts.calls["query"] <= MAX_RUNS_QUERIED + 1
+        assert told[0] <= MAX_RUNS_QUERIED
         assert told == sorted(told), "the last word of a closed run stays"
-        assert told[-1] == ASKED + 10
+        assert told[-1] == MAX_RUNS_QUERIED + 10
 
     counted(stage, look)
 
@@ -152,7 +152,7 @@ def test_a_dead_worker_costs_one_look_a_moment_and_later_looks_nothing(stage: St
             worker.close()
             started = time.monotonic()
             reading = await gateway.read(release_id, reading, 5)
-            assert time.monotonic() - started < PATIENCE + 3, "not for as long as a look may take"
+            assert time.monotonic() - started < STATE_QUERIES_TIMEOUT_SECONDS + 3, "not for as long as a look may take"
             assert states(reading) == {"running"}, "an old word is not shown as that of now"
             counts.calls.clear()
             reading = await gateway.read(release_id, reading, 5)
@@ -162,6 +162,6 @@ def test_a_dead_worker_costs_one_look_a_moment_and_later_looks_nothing(stage: St
         counted(stage, look)
 
 
-def states(reading: Reading) -> set[str]:
+def states(reading: ReleaseReading) -> set[str]:
     assert reading.said
     return {row.state for row in reading.said.walk()}

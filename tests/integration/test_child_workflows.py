@@ -6,13 +6,13 @@ from uuid import uuid4
 import pytest
 from temporalio.client import Client as Connected
 
-from dashboard.domain.child_runs import Children
+from dashboard.domain.child_runs import ChildListing
 from dashboard.domain.entity_map import EntityMap
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
-from dashboard.temporal.budget import Budget
-from dashboard.temporal.child_list import ChildList
-from dashboard.temporal.client import Client
+from dashboard.temporal.budget import Deadline
+from dashboard.temporal.child_list import ChildLister
+from dashboard.temporal.client import NamespaceClient
 from dashboard.temporal.executions import read_description
 from tests.cold import within
 from tests.rollout_makers import hierarchy
@@ -92,11 +92,11 @@ def test_a_list_that_takes_several_answers_is_read_whole(stage: Stage, tag: str)
     release_id = stage.start_tree("r", *(part(f"wave:{n}/{tag}") for n in range(6)))
     eventually(lambda: len(rows(tree(stage, release_id))) == 6)
 
-    async def listed(connected: Connected) -> Children:
-        client, budget = Client(connected), Budget.of(10)
+    async def listed(connected: Connected) -> ChildListing:
+        client, budget = NamespaceClient(connected), Deadline.of(10)
         release = read_description(await client.get_workflow_handle(release_id).describe(budget))
-        found = await ChildList(client, budget, page=2).of(release)
-        assert isinstance(found, Children)
+        found = await ChildLister(client, budget, page=2).of(release)
+        assert isinstance(found, ChildListing)
         return found
 
     whole = stage.run(listed)

@@ -21,7 +21,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dashboard.cli import main
-from dashboard.client.terminal import cells
+from dashboard.client.terminal import display_width
 from tests.every_page import ANSWERS
 from tests.rollout_makers import hierarchy
 from tests.served import Served, serving
@@ -177,7 +177,7 @@ def test_a_terminal_gets_colours_unless_they_are_not_wanted_and_lines_that_fit(
     assert "\x1b[34m  ● running" in coloured.text
     assert "\x1b" not in plain.text
     assert ESCAPES.sub("", coloured.text).splitlines()[1:-1] == plain.text.splitlines()[1:-1]
-    assert max(map(cells, plain.text.splitlines())) == COLUMNS
+    assert max(map(display_width, plain.text.splitlines())) == COLUMNS
 
 
 def test_a_release_is_watched_in_place_until_it_has_ended(given: dict[str, str], stage: Stage) -> None:
@@ -193,7 +193,7 @@ def test_a_release_is_watched_in_place_until_it_has_ended(given: dict[str, str],
     assert "RolloutFa" in last[0], "the cause, as far as the line has room"
     for drawn in terminal.drawings:
         assert len(drawn.splitlines()) < ROWS, "more would scroll away what is drawn over"
-        assert max(map(cells, drawn.splitlines())) <= COLUMNS
+        assert max(map(display_width, drawn.splitlines())) <= COLUMNS
     heights = [len(drawn.splitlines()) for drawn in terminal.drawings]
     assert [int(up) for up in re.findall(r"\x1b\[(\d+)F", terminal.text)] == heights[:-1]
 

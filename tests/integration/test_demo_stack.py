@@ -38,7 +38,7 @@ class Demo:
     """A demo in a process of its own, with its data and its current folder in `folder`."""
 
     def __init__(self, folder: Path, *options: str) -> None:
-        self.port = ports.find_free()
+        self.port = ports.find_free_port()
         self.folder = folder
         (folder / ".env").write_text(ENV_FILE)
         argv = [sys.executable, "-P", "-m", "dashboard.cli", "demo", "--port", str(self.port), *options]

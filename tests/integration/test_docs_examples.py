@@ -11,9 +11,9 @@ import pytest
 
 from dashboard.accounts.models import Role
 from dashboard.accounts.store import Accounts
-from dashboard.demo.children import spawn, stop
-from dashboard.demo.samples import SAMPLES
-from dashboard.demo.stack import EMAIL, PASSWORD
+from dashboard.demo.children import spawn_process, stop_processes
+from dashboard.demo.samples import SAMPLES_QUERY
+from dashboard.demo.stack import DEMO_EMAIL, DEMO_PASSWORD
 from tests.conftest import Rollouts
 from tests.served import Served, serving
 from tests.stage import UNHURRIED, dashboard_for, logged_in, shut
@@ -37,9 +37,9 @@ def demo(rollouts: Rollouts, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     (folder / "data").mkdir()
     accounts = Accounts(f"sqlite:///{folder / 'data' / 'accounts.db'}", bounds=UNHURRIED)
     accounts.prepare()
-    accounts.ensure(EMAIL, PASSWORD, name="Admin", role=Role.admin)
+    accounts.ensure(DEMO_EMAIL, DEMO_PASSWORD, name="Admin", role=Role.admin)
     accounts.close()
-    with serving(folder, rollouts.address, RELEASE_FILTER=SAMPLES) as served:
+    with serving(folder, rollouts.address, RELEASE_FILTER=SAMPLES_QUERY) as served:
         yield served
 
 
@@ -66,7 +66,7 @@ def test_the_example_worker_is_shown_with_all_that_it_deploys(temporal_address: 
     program = tmp_path / "worker.py"
     program.write_text(example.replace("localhost:7233", temporal_address))
     log = tmp_path / "worker.log"
-    worker = spawn("example worker", [sys.executable, str(program)], env=os.environ, log=log)
+    worker = spawn_process("example worker", [sys.executable, str(program)], env=os.environ, log=log)
     app = dashboard_for(temporal_address, tmp_path, "WorkflowId = 'release:shop-1.4.2'")
     browser = logged_in(app)
     path = "/api/releases/release:shop-1.4.2/hierarchy"
@@ -78,7 +78,7 @@ def test_the_example_worker_is_shown_with_all_that_it_deploys(temporal_address: 
         assert tree["progress"] == {**tree["progress"], "total": 1, "succeeded": 1}
         assert [row for row in [tree, *tree["waves"]] if row["problem"]] == []
     finally:
-        stop([worker], 10)
+        stop_processes([worker], 10)
         shut(app)
 
 

@@ -18,7 +18,7 @@ from temporalio.converter import DataConverter, DefaultFailureConverterWithEncod
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from dashboard.bridge import LoopThread
-from dashboard.domain.entities import ENCRYPTED
+from dashboard.domain.entities import ENCRYPTED_FAILURE
 from tests.every_page import ANSWERS
 from tests.integration.test_child_workflows import rows, tree
 from tests.stage import Stage
@@ -163,7 +163,7 @@ def test_an_encrypted_failure_says_so_and_is_no_cause(stage: Stage, encoded: Any
     for release_id in (failed, second):
         stage.wait_until_closed(release_id)
     eventually(lambda: {stage.listed(name)[name]["phase"] for name in ("failed", "second")} == {"failed"})
-    assert stage.listed("failed")["failed"]["error_message"] == ENCRYPTED
+    assert stage.listed("failed")["failed"]["error_message"] == ENCRYPTED_FAILURE
     assert "This failure is encrypted" in stage.ask(f"/releases/{failed}").text
     eventually(lambda: stage.json("/problems")["groups"])
     causes = [group["cause"] for group in stage.json("/problems")["groups"]]
@@ -177,4 +177,4 @@ def test_an_activity_whose_failures_are_encrypted_is_retried_and_says_that_they_
     release_id = start(stage, encoded, "retried", "EncodedRelease", "retry")
     pending = lambda: stage.json(f"/releases/{release_id}")["also_pending"]  # noqa: E731
     eventually(lambda: pending() and pending()[0]["retrying"])
-    assert pending()[0]["cause"] == ENCRYPTED
+    assert pending()[0]["cause"] == ENCRYPTED_FAILURE

@@ -12,7 +12,7 @@ from tests.waiting import eventually
 
 def test_a_release_that_temporal_has_forgotten_is_not_found_and_says_how_it_last_stood(tmp_path: Path):
     # A server that keeps nothing knows nothing of before it was started again: as after the retention, but at once.
-    server = EmbeddedTemporal(port=ports.find_free(), log=tmp_path / "temporal.log")
+    server = EmbeddedTemporal(port=ports.find_free_port(), log=tmp_path / "temporal.log")
     with server, scripted_worker(server.address, "queue", tmp_path / "worker.log"):
         stage = Stage(server.address, "queue", tmp_path)
         opened, listed = stage.start("opened", ANSWERS), stage.start("listed", ANSWERS)

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from temporalio.client import Client as Connected
 
 from dashboard.domain.entities import Status
-from dashboard.domain.filters import REACH, MalformedFilter, ReleaseFilter, Slice
-from dashboard.temporal.budget import Budget
-from dashboard.temporal.client import Client
-from dashboard.temporal.visibility import Rows, Visibility
+from dashboard.domain.filters import MAX_OFFSET, MalformedFilter, PageRequest, ReleaseFilter
+from dashboard.temporal.budget import Deadline
+from dashboard.temporal.client import NamespaceClient
+from dashboard.temporal.visibility import Visibility, VisibilityPage
 from tests.rollout_makers import hierarchy
 from tests.stage import Stage
 from tests.waiting import eventually
@@ -46,12 +46,14 @@ def started(stage: Stage, *names: str) -> list[str]:
     return ids
 
 
-def found(stage: Stage, wanted: ReleaseFilter, page_size: int = 100) -> Rows:
+def found(stage: Stage, wanted: ReleaseFilter, page_size: int = 100) -> VisibilityPage:
     """What visibility finds for a filter."""
 
-    async def look(connected: Connected) -> Rows:
+    async def look(connected: Connected) -> VisibilityPage:
         visibility = Visibility(f"WorkflowId STARTS_WITH '{stage.prefix}' OR WorkflowId = 'never'")
-        return await visibility.page(Client(connected), Slice(page_size, filter=wanted), None, Budget.of(10))
+        return await visibility.page(
+            NamespaceClient(connected), PageRequest(page_size, filter=wanted), None, Deadline.of(10)
+        )
 
     return stage.run(look)
 
@@ -97,8 +99,8 @@ def test_a_text_that_the_language_cannot_carry_is_paged_and_counted_too(stage: S
 
 def test_such_a_text_is_refused_where_too_many_begin_like_it(stage: Stage, monkeypatch: pytest.MonkeyPatch):
     started(stage, "w1", "w2")
-    assert REACH == 1_000
-    monkeypatch.setattr("dashboard.temporal.visibility.REACH", 1)
+    assert MAX_OFFSET == 1_000
+    monkeypatch.setattr("dashboard.temporal.visibility.MAX_OFFSET", 1)
     error = stage.json(f"/releases?q={quote(stage.prefix)}%22", 422)["error"]
     assert error["fields"][0]["field"] == "q"
     assert "quotation marks" in error["message"]
@@ -164,7 +166,7 @@ def test_a_walk_by_cursor_sees_every_release_once_and_asks_for_one_page_each_tim
 
 def test_beyond_what_numbers_reach_the_links_carry_cursors(stage: Stage, monkeypatch: pytest.MonkeyPatch):
     started(stage, *(f"n{number}" for number in range(7)))
-    monkeypatch.setattr("dashboard.pages.releases.REACH", 4)
+    monkeypatch.setattr("dashboard.pages.releases.MAX_OFFSET", 4)
 
     def links(path: str) -> dict[str, str]:
         page = BeautifulSoup(stage.ask(path).text, "html.parser")

@@ -11,11 +11,11 @@ import pytest
 from flask import Flask, request_started
 from flask.testing import FlaskClient
 
-from dashboard.accounts.audit import Event, Wanted
+from dashboard.accounts.audit import AuditEventType, AuditQuery
 from dashboard.accounts.store import Accounts
 from dashboard.asgi import AsgiDashboard
 from dashboard.web.services import services
-from dashboard.web.viewed import Looks
+from dashboard.web.viewed import ViewLog
 from tests.every_page import ANSWERS
 from tests.replaced import replace_services
 from tests.rollout_makers import hierarchy
@@ -62,7 +62,7 @@ def release(stage: Stage) -> str:
 
 def looks(accounts: Accounts) -> list[tuple[str | None, str | None, Any]]:
     """Who has looked at which release in which way, the first first."""
-    found = accounts.audit.read(Wanted(events=(Event.release_viewed,)), 1_000)
+    found = accounts.audit.read(AuditQuery(events=(AuditEventType.release_viewed,)), 1_000)
     return [(entry.actor, entry.subject, entry.details["way"]) for entry in reversed(found)]
 
 
@@ -71,7 +71,7 @@ def looked(
 ) -> list[tuple[str, str]]:
     """The looks, by release and way, that this adds to those of a process that remembers none."""
     accounts, browser = services(stage.app).accounts, browser or stage.browser
-    replace_services(stage.app, looks=Looks())
+    replace_services(stage.app, looks=ViewLog())
     before = len(looks(accounts))
     if isinstance(browser, FlaskClient):
         browser.get(path, headers=headers)
@@ -119,12 +119,12 @@ def test_a_look_by_a_link_names_the_link(stage: Stage, release: str):
     (link,) = accounts.kiosk_links.of(maker)
     for path in ("/kiosk", f"/kiosk?show={release}", f"/kiosk/releases/{release}"):
         assert looked(stage, path, screen) == [(release, "kiosk")], path
-        entry = accounts.audit.read(Wanted(), 1)[0]
+        entry = accounts.audit.read(AuditQuery(), 1)[0]
         assert (entry.actor, entry.details) == (None, {"way": "kiosk", "link_id": link.id, "link": "Kitchen"})
     page = stage.ask(f"/badges?release={release}").text
     (key,) = set(re.findall(r"svg\?key=([\w.~-]+)", page))
     assert looked(stage, f"/badges/releases/{release}.svg?key={key}", reader) == [(release, "badge")]
-    entry = accounts.audit.read(Wanted(), 1)[0]
+    entry = accounts.audit.read(AuditQuery(), 1)[0]
     assert (entry.actor, entry.details) == (None, {"way": "badge", "link_of": EMAIL})
 
 

@@ -17,7 +17,7 @@ from temporalio.service import RPCError
 
 from dashboard import ports
 from dashboard.demo.server import EmbeddedTemporal
-from dashboard.live.watched import Watched
+from dashboard.live.watched import Topic
 from tests.every_page import ANSWERS, BOUND, ask_everything, pages_of
 from tests.integration.test_watching import Heard, watching
 from tests.silence import Relay
@@ -38,7 +38,7 @@ TRIES = 5
 def own_temporal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedTemporal]:
     """A server of these tests' own, that they may stop, freeze and start again. Each leaves it as it was."""
     folder = tmp_path_factory.mktemp("own")
-    server = EmbeddedTemporal(port=ports.find_free(), db=folder / "temporal.db", log=folder / "temporal.log")
+    server = EmbeddedTemporal(port=ports.find_free_port(), db=folder / "temporal.db", log=folder / "temporal.log")
     server.start()
     server.wait()
     with scripted_worker(server.address, "queue", folder / "worker.log"):
@@ -80,7 +80,7 @@ def log_in(browser: FlaskClient) -> None:
 
 
 def test_a_dashboard_that_starts_without_temporal_says_so_and_recovers(tmp_path: Path):
-    temporal = EmbeddedTemporal(port=ports.find_free())
+    temporal = EmbeddedTemporal(port=ports.find_free_port())
     app = dashboard_for(temporal.address, tmp_path, "WorkflowType = 'ReleaseWorkflow'")
     browser = logged_in(app)
     assert browser.get("/health").status_code == 200
@@ -172,7 +172,7 @@ def test_what_is_watched_goes_stale_with_temporal_and_comes_back_by_itself(
 ):
     with watching(own_stage) as live:
         heard = Heard()
-        live.subscribe(Watched("release", (f"{own_stage.prefix}-r", None)), heard)
+        live.subscribe(Topic("release", (f"{own_stage.prefix}-r", None)), heard)
         eventually(lambda: heard.versions)
         good = heard.versions[0]
         with frozen(own_temporal):

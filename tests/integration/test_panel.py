@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dashboard.domain.history import MOST_OF_ONE
+from dashboard.domain.history import MAX_CHANGES_PER_ENTITY
 from tests.rollout_makers import hierarchy
 from tests.stage import Stage
 from tests.waiting import eventually
@@ -58,7 +58,7 @@ def test_an_app_that_is_deployed_retried_and_done_has_exactly_that_history(stage
     assert panel.history == ["pending", "deploying", "deploying again", "deploying", "deployed"]
     states = panel.selected["history"]["states"]
     assert [state["seen_at"] for state in states] == sorted(state["seen_at"] for state in states)
-    assert len(states) <= MOST_OF_ONE + 1
+    assert len(states) <= MAX_CHANGES_PER_ENTITY + 1
     assert [state["first"] for state in states] == [True] + [False] * (len(states) - 1)
 
 

@@ -43,13 +43,13 @@ def test_without_temporal_it_says_where_it_is_answers_and_ends_well_although_a_c
     with serving(tmp_path) as served:
         assert served.log.read_text() == f"Serving on http://127.0.0.1:{served.port}\n"
         assert served.ask("GET", "/login")[0] == 200
-        with pytest.raises(ports.PortBusy):
-            ports.check("127.0.0.1", served.port)
+        with pytest.raises(ports.PortInUse):
+            ports.check_port("127.0.0.1", served.port)
         check_a_wait_for_what_is_not_known(served)
         with socket.create_connection(("127.0.0.1", served.port)) as slow:
             slow.sendall(b"GET /login HTTP/1.1\r\nHost:")
             assert served.end() == 0
-        assert not ports.answers(served.port, "/health")
+        assert not ports.http_answers(served.port, "/health")
 
 
 def check_a_wait_for_what_is_not_known(served: Served) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from dashboard.domain.entities import Release, Status
-from dashboard.domain.filters import ReleaseFilter, Slice
+from dashboard.domain.filters import PageRequest, ReleaseFilter
 from dashboard.domain.phases import Phase
 from dashboard.live.releases import LiveReleases
-from dashboard.live.watched import Watched
+from dashboard.live.watched import Topic
 from tests.grpc_gate import counting_gate
 from tests.integration.test_calls import Counting
 from tests.integration.test_child_workflows import part
@@ -37,9 +37,9 @@ def with_failed_app(tree: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def looking_at(live: LiveReleases, *slices: Slice) -> Iterator[None]:
+def looking_at(live: LiveReleases, *slices: PageRequest) -> Iterator[None]:
     """Somebody looks at these lists."""
-    ends = [live.subscribe(Watched("list", each), str) for each in slices]
+    ends = [live.subscribe(Topic("list", each), str) for each in slices]
     try:
         yield
     finally:
@@ -47,8 +47,8 @@ def looking_at(live: LiveReleases, *slices: Slice) -> Iterator[None]:
             end()
 
 
-def rows_of(live: LiveReleases, asked: Slice | None = None) -> dict[str, Release]:
-    return {release.id: release for release in live.page(asked or Slice()).value.releases}
+def rows_of(live: LiveReleases, asked: PageRequest | None = None) -> dict[str, Release]:
+    return {release.id: release for release in live.page(asked or PageRequest()).value.releases}
 
 
 @pytest.mark.timing
@@ -56,12 +56,14 @@ def test_twenty_filters_cost_the_workers_what_one_does(unhurried_stage: Stage):
     stage = unhurried_stage
     ids = [stage.start(f"n{number:02}", TELLS) for number in range(20)]
     stage.listed(*(f"n{number:02}" for number in range(20)))
-    slices = [Slice(20, filter=ReleaseFilter(q=stage.prefix + "-n"[: number % 3])) for number in range(3)]
-    slices += [Slice(20, filter=ReleaseFilter.parse(stage.prefix, [], f"{number}h", "")) for number in range(1, 18)]
+    slices = [PageRequest(20, filter=ReleaseFilter(q=stage.prefix + "-n"[: number % 3])) for number in range(3)]
+    slices += [
+        PageRequest(20, filter=ReleaseFilter.parse(stage.prefix, [], f"{number}h", "")) for number in range(1, 18)
+    ]
     assert len(set(slices)) == FILTERS
     counts = Counting()
     with watching(stage, counts, visibility_rps=5) as live, looking_at(live, *slices):
-        eventually(lambda: all(live.known(Watched("list", each)) for each in slices), 60)
+        eventually(lambda: all(live.known(Topic("list", each)) for each in slices), 60)
         eventually(lambda: all(row.parts for each in slices for row in rows_of(live, each).values()), 60)
         eventually(lambda: settled(counts), 120)
         counts.calls.clear()
@@ -89,7 +91,7 @@ def test_a_list_knows_what_is_inside_of_its_releases_and_keeps_no_tree_of_them(s
     bad = stage.start("bad", {"get_hierarchy": with_failed_app(TREE), "get_release_state": STATE})
     plain = stage.start_tree("plain", part(f"wave:w/{stage.prefix}", part(f"app:a/{stage.prefix}", end="boom")))
     stage.listed("well", "bad", "plain")
-    with watching(stage, max_age=0.2) as live, looking_at(live, Slice()):
+    with watching(stage, max_age=0.2) as live, looking_at(live, PageRequest()):
         eventually(lambda: len(rows_of(live)) == 3 and all(row.parts for row in rows_of(live).values()))
         rows = rows_of(live)
         assert [rows[each].parts and rows[each].parts.failed for each in (well, bad)] == [0, 1]
@@ -107,7 +109,7 @@ def test_releases_that_have_ended_are_read_once_for_what_is_inside(stage: Stage)
     stage.listed(*"abc")
     eventually(lambda: {item["status"] for item in stage.listed(*"abc").values()} == {"COMPLETED"})
     counts = Counting()
-    with watching(stage, counts, max_age=0.2) as live, looking_at(live, Slice()):
+    with watching(stage, counts, max_age=0.2) as live, looking_at(live, PageRequest()):
         eventually(lambda: [row.parts.failed for row in rows_of(live).values() if row.parts] == [1, 1, 1])
         eventually(lambda: counts.calls["list"] >= 20)
         assert counts.queries == {"get_release_state": 3, "get_hierarchy": counts.queries["get_hierarchy"]}
@@ -122,7 +124,7 @@ def test_a_large_release_has_no_parts_and_is_not_asked_for_all_of_it_again(stage
     large = stage.start("large", {"get_hierarchy": {"repeat": 2_200_000}, "get_release_state": STATE})
     stage.listed("large")
     counts = Counting()
-    with watching(stage, counts, max_age=0.2) as live, looking_at(live, Slice()):
+    with watching(stage, counts, max_age=0.2) as live, looking_at(live, PageRequest()):
         for number in range(3):
             stage.tell(large, {"get_release_state": STATE | {"state": f"step {number}"}})
             eventually(lambda number=number: rows_of(live)[large].root.state == f"step {number}")
@@ -153,14 +155,14 @@ def test_what_is_known_to_have_ended_is_shown_so_by_every_list(stage: Stage):
     store = LateStore()
     with counting_gate(stage.address) as gate, watching(stage, at=gate.address, max_age=0.2) as live:
         gate.around = store
-        running = Slice(filter=ReleaseFilter(phases=(Phase.RUNNING,)))
-        with looking_at(live, Slice(), running):
+        running = PageRequest(filter=ReleaseFilter(phases=(Phase.RUNNING,)))
+        with looking_at(live, PageRequest(), running):
             eventually(lambda: set(rows_of(live, running)) == {ending, other})
             store.late = True
             stage.on(ending, lambda handle: handle.terminate("no longer wanted"))
             assert live.release(ending).value.root.phase in {Phase.TERMINATED, Phase.RUNNING}
             eventually(lambda: rows_of(live)[ending].root.phase is Phase.TERMINATED)
-            eventually(lambda: live.page(Slice()).value.counts == {Status.RUNNING: 1, Status.TERMINATED: 1})
+            eventually(lambda: live.page(PageRequest()).value.counts == {Status.RUNNING: 1, Status.TERMINATED: 1})
             eventually(lambda: set(rows_of(live, running)) == {other})
             assert live.page(running).value.total == 1
 
@@ -170,8 +172,8 @@ def test_an_open_release_tells_every_list_as_soon_as_its_own_page(unhurried_stag
     stage = unhurried_stage
     release_id = stage.start("r", TELLS)
     stage.listed("r")
-    with watching(stage) as live, looking_at(live, Slice()):
-        live.subscribe(Watched("release", (release_id, None)), str)
+    with watching(stage) as live, looking_at(live, PageRequest()):
+        live.subscribe(Topic("release", (release_id, None)), str)
         eventually(lambda: rows_of(live)[release_id].parts)
         before = live.release(release_id).value.root.state
         stage.tell(release_id, {"get_hierarchy": TREE | {"state": "verifying"}, "get_release_state": STATE})

@@ -7,7 +7,7 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 from flask.testing import FlaskClient
 
-from dashboard.domain.filters import ReleaseFilter, Slice
+from dashboard.domain.filters import PageRequest, ReleaseFilter
 from dashboard.web.services import services
 from tests.rollout_makers import hierarchy
 from tests.stage import PASSWORD, Stage
@@ -155,7 +155,7 @@ def test_who_starred_the_same_shares_what_is_watched(stage: Stage):
     star(stage, release, browser=zoe)
     pages = [browser.get("/api/releases?starred=1") for browser in (stage.browser, zoe)]
     assert pages[0].headers["ETag"] == pages[1].headers["ETag"]
-    asked = Slice(page_size=100, filter=ReleaseFilter(ids=(release,)))
+    asked = PageRequest(page_size=100, filter=ReleaseFilter(ids=(release,)))
     assert services(stage.app).live.page(asked).value.releases[0].id == release
 
 

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from dashboard.bridge import LoopThread
-from dashboard.domain.filters import Slice
+from dashboard.domain.filters import PageRequest
 from dashboard.live.releases import LiveReleases
-from dashboard.live.stores import LIVELY_AGE
-from dashboard.live.watched import Watched
-from dashboard.temporal.connection import Connection
+from dashboard.live.stores import FAST_INTERVAL_SECONDS
+from dashboard.live.watched import Topic
+from dashboard.temporal.connection import TemporalConnection
 from dashboard.temporal.gateway import TemporalGateway
 from dashboard.web.services import services
 from tests.integration.test_calls import CountedConnection, Counting
@@ -52,8 +52,8 @@ def watching(
         live.close()
 
 
-def connection_to(address: str) -> Connection:
-    return Connection({"TEMPORAL_ADDRESS": address, "TEMPORAL_CONFIG_FILE": os.devnull})
+def connection_to(address: str) -> TemporalConnection:
+    return TemporalConnection({"TEMPORAL_ADDRESS": address, "TEMPORAL_CONFIG_FILE": os.devnull})
 
 
 class Heard:
@@ -73,8 +73,8 @@ def test_a_change_is_known_and_told_without_anybody_asking(stage: Stage):
     stage.listed("r")
     with watching(stage) as live:
         of_release, of_list = Heard(), Heard()
-        live.subscribe(Watched("release", (release_id, None)), of_release)
-        live.subscribe(Watched("list", Slice()), of_list)
+        live.subscribe(Topic("release", (release_id, None)), of_release)
+        live.subscribe(Topic("list", PageRequest()), of_list)
         eventually(lambda: of_release.versions and of_list.versions)
         # Of three, as a machine may stall once.
         took = [change_heard(stage, live, release_id, state, of_release, of_list) for state in ("one", "two", "three")]
@@ -88,7 +88,7 @@ def change_heard(stage: Stage, live: LiveReleases, release_id: str, state: str, 
     eventually(lambda: all(len(each.versions) > count for each, count in zip(heard, before, strict=True)))
     took = max(each.at for each in heard) - told
     eventually(lambda: live.release(release_id).value.root.state == state)
-    eventually(lambda: live.page(Slice()).value.releases[0].root.state == state)
+    eventually(lambda: live.page(PageRequest()).value.releases[0].root.state == state)
     return took
 
 
@@ -111,7 +111,7 @@ def calls_of(stage: Stage, release_id: str, viewers: int) -> Counting:
 
         started = monotonic()
         eventually(all_ask)
-        assert monotonic() - started > (looks - 1) * LIVELY_AGE, "however many ask"
+        assert monotonic() - started > (looks - 1) * FAST_INTERVAL_SECONDS, "however many ask"
     return counts
 
 
@@ -119,7 +119,7 @@ def test_releases_that_wait_for_a_person_are_described_and_never_queried(stage: 
     ids = [stage.start(f"n{number}", {"get_hierarchy": WAITING}) for number in range(10)]
     counts = Counting()
     with watching(stage, counts) as live:
-        ends = [live.subscribe(Watched("release", (release_id, None)), str) for release_id in ids]
+        ends = [live.subscribe(Topic("release", (release_id, None)), str) for release_id in ids]
         # The first answer may be older than what was described with it: each is asked once more.
         eventually(lambda: counts.calls["query"] >= 20)
         described = counts.calls["describe"]
@@ -164,16 +164,16 @@ def show_with(stage: Stage, live: LiveReleases) -> None:
 PRINT_VERSIONS = """
 import os, sys
 from dashboard.bridge import LoopThread
-from dashboard.domain.filters import Slice
+from dashboard.domain.filters import PageRequest
 from dashboard.live.releases import LiveReleases
-from dashboard.live.stores import LIVELY_AGE
-from dashboard.temporal.connection import Connection
+from dashboard.live.stores import FAST_INTERVAL_SECONDS
+from dashboard.temporal.connection import TemporalConnection
 from dashboard.temporal.gateway import TemporalGateway
 
 address, prefix, release_id = sys.argv[1:]
-connection = Connection({"TEMPORAL_ADDRESS": address, "TEMPORAL_CONFIG_FILE": os.devnull})
+connection = TemporalConnection({"TEMPORAL_ADDRESS": address, "TEMPORAL_CONFIG_FILE": os.devnull})
 live = LiveReleases(TemporalGateway(connection, f"WorkflowId STARTS_WITH '{prefix}'"), LoopThread(), timeout=10)
-seen = live.release(release_id), live.page(Slice()), live.problems(), live.occurrences("app:a0-0")
+seen = live.release(release_id), live.page(PageRequest()), live.problems(), live.occurrences("app:a0-0")
 assert not any(each.stale for each in seen)
 print(*(each.version for each in seen), flush=True)
 os._exit(0)

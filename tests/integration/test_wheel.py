@@ -14,7 +14,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from dashboard import ports
-from dashboard.demo.children import spawn, stop
+from dashboard.demo.children import spawn_process, stop_processes
 from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -81,12 +81,12 @@ def test_the_wheel_serves_pages_with_their_styles(tmp_path: Path):
     run(*PIP, "--python", python, "install", "--no-compile", "--no-index", wheel, cwd=tmp_path)
     empty = tmp_path / "empty"
     empty.mkdir()
-    port = ports.find_free()
+    port = ports.find_free_port()
     command = [str(python.with_name("release-dashboard")), "serve", "--port", str(port)]
     env = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
     log = tmp_path / "serve.log"
     argv = ["/bin/sh", "-c", 'cd "$0" && exec "$@"', str(empty), *command]
-    server = spawn("dashboard", argv, env=env | {"DATA_DIR": str(empty / "var")}, log=log)
+    server = spawn_process("dashboard", argv, env=env | {"DATA_DIR": str(empty / "var")}, log=log)
     base = f"http://127.0.0.1:{port}"
     try:
         eventually(lambda: answers(f"{base}/health") or server.check(), 60)
@@ -100,5 +100,5 @@ def test_the_wheel_serves_pages_with_their_styles(tmp_path: Path):
         for script in re.findall(r'<script defer src="([^"]+)"', page):
             assert fetch(base + script)[0] == 200
     finally:
-        stop([server], 10)
+        stop_processes([server], 10)
     assert {path.name for path in empty.iterdir()} == {"var"}

@@ -5,12 +5,12 @@ import pytest
 from dashboard.domain.entities import Release, Status
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem, ProblemCode
-from dashboard.live.awaited import Awaited
-from dashboard.live.snapshots import Snapshot, outdated
+from dashboard.live.awaited import WaitCondition
+from dashboard.live.snapshots import Snapshot, mark_stale
 from tests.rollout_makers import STARTED, entity, execution
 
-AWAITED = Awaited("release:r", None, frozenset({Phase.SUCCEEDED}))
-OF_A_RUN = Awaited("release:r", "run-1", frozenset({Phase.SUCCEEDED}))
+AWAITED = WaitCondition("release:r", None, frozenset({Phase.SUCCEEDED}))
+OF_A_RUN = WaitCondition("release:r", "run-1", frozenset({Phase.SUCCEEDED}))
 
 
 def seen(phase: Phase, status: Status = Status.RUNNING) -> Snapshot[Release]:
@@ -43,7 +43,7 @@ def test_what_may_be_out_of_date_decides_nothing() -> None:
     away = Problem(ProblemCode.UNAVAILABLE, "Temporal cannot be reached.")
     for snapshot in (seen(Phase.SUCCEEDED), seen(Phase.FAILED, Status.FAILED)):
         assert AWAITED.decided(snapshot)
-        stale = outdated(snapshot, away)
+        stale = mark_stale(snapshot, away)
         assert not AWAITED.reached(stale)
         assert not AWAITED.decided(stale)
 

@@ -5,7 +5,7 @@ from threading import Barrier
 
 from structlog.testing import capture_logs
 
-from dashboard.accounts.best_effort import PAUSE_SECONDS, BestEffort
+from dashboard.accounts.best_effort import RETRY_PAUSE_SECONDS, BestEffort
 from dashboard.accounts.outage import AccountsUnavailable
 
 
@@ -29,23 +29,23 @@ def test_after_a_failure_nothing_is_tried_for_a_minute_and_then_again() -> None:
     database.uses.attempt(database.write)
     database.down = True
     with capture_logs() as lines:
-        for database.now in (1.0, 2.0, PAUSE_SECONDS):
+        for database.now in (1.0, 2.0, RETRY_PAUSE_SECONDS):
             database.uses.attempt(database.write)
     assert database.asked == 2
     assert [(line["event"], line["kind"]) for line in lines] == [("best_effort_write_failed", "use")]
 
     database.down = False
-    for database.now in (PAUSE_SECONDS + 1, PAUSE_SECONDS + 2):
+    for database.now in (RETRY_PAUSE_SECONDS + 1, RETRY_PAUSE_SECONDS + 2):
         database.uses.attempt(database.write)
     assert database.asked == 4
 
 
 def test_of_many_at_once_one_alone_runs_into_a_failure() -> None:
-    database, together = Database(), Barrier(20)
+    database, transaction = Database(), Barrier(20)
     database.down = True
 
     def use(_: int) -> None:
-        together.wait(60)
+        transaction.wait(60)
         database.uses.attempt(database.write)
 
     with capture_logs() as lines, ThreadPoolExecutor(20) as pool:

@@ -3,7 +3,7 @@ from collections.abc import Callable, Hashable
 import pytest
 
 from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, SourceUnavailable
-from dashboard.live.breaker import LONGEST, Breaker, Breakers, OfRelease
+from dashboard.live.breaker import MAX_PAUSE_SECONDS, CircuitBreaker, CircuitBreakers, ReleaseBreakerKey
 
 DOWN = Problem(ProblemCode.UNAVAILABLE, "Temporal cannot be reached.")
 
@@ -15,23 +15,23 @@ class Clock:
         return self.now
 
 
-def fail(breaker: Breaker, error: Exception | None = None) -> None:
+def fail(breaker: CircuitBreaker, error: Exception | None = None) -> None:
     with breaker.guard():
         raise error or SourceUnavailable(DOWN)
 
 
-def works(breaker: Breaker) -> bool:
+def works(breaker: CircuitBreaker) -> bool:
     with breaker.guard():
         return True
 
 
 def test_it_lets_calls_through():
-    assert works(Breaker())
+    assert works(CircuitBreaker())
 
 
 def test_after_a_failure_everybody_is_told_at_once_until_the_pause_is_over():
     clock = Clock()
-    breaker = Breaker(pause=1.0, clock=clock)
+    breaker = CircuitBreaker(pause=1.0, clock=clock)
     with pytest.raises(SourceUnavailable):
         fail(breaker)
     with pytest.raises(SourceUnavailable) as told:
@@ -44,7 +44,7 @@ def test_after_a_failure_everybody_is_told_at_once_until_the_pause_is_over():
 
 def test_only_one_caller_at_a_time_finds_out_whether_it_is_back():
     clock = Clock()
-    breaker = Breaker(pause=1.0, clock=clock)
+    breaker = CircuitBreaker(pause=1.0, clock=clock)
     with pytest.raises(SourceUnavailable):
         fail(breaker)
     clock.now += 1.1
@@ -55,7 +55,7 @@ def test_only_one_caller_at_a_time_finds_out_whether_it_is_back():
 
 def test_a_failed_try_opens_it_again():
     clock = Clock()
-    breaker = Breaker(pause=1.0, clock=clock)
+    breaker = CircuitBreaker(pause=1.0, clock=clock)
     for _ in range(2):
         clock.now += 1.1
         with pytest.raises(SourceUnavailable):
@@ -66,7 +66,7 @@ def test_a_failed_try_opens_it_again():
 
 def test_not_found_is_an_answer():
     clock = Clock()
-    breaker = Breaker(pause=1.0, clock=clock)
+    breaker = CircuitBreaker(pause=1.0, clock=clock)
     with pytest.raises(SourceUnavailable):
         fail(breaker)
     clock.now += 1.1
@@ -77,7 +77,7 @@ def test_not_found_is_an_answer():
 
 def test_a_fault_of_ours_does_not_say_that_temporal_is_back():
     clock = Clock()
-    breaker = Breaker(pause=1.0, clock=clock)
+    breaker = CircuitBreaker(pause=1.0, clock=clock)
     with pytest.raises(SourceUnavailable):
         fail(breaker)
     clock.now += 1.1
@@ -90,10 +90,12 @@ LATE = Problem(ProblemCode.TIMED_OUT, "Temporal did not respond in time.")
 REFUSED = Problem(ProblemCode.REFUSED, "Temporal is rate-limiting this dashboard.")
 
 
-A, B, C = map(OfRelease, ("release:a", "release:b", "release:c"))
+A, B, C = map(ReleaseBreakerKey, ("release:a", "release:b", "release:c"))
 
 
-def fails(breakers: Breakers, key: Hashable, problem: Problem, meanwhile: Callable[[], None] = lambda: None) -> None:
+def fails(
+    breakers: CircuitBreakers, key: Hashable, problem: Problem, meanwhile: Callable[[], None] = lambda: None
+) -> None:
     """Make a call that fails, after something else has happened."""
 
     def call() -> None:
@@ -105,7 +107,7 @@ def fails(breakers: Breakers, key: Hashable, problem: Problem, meanwhile: Callab
         call()
 
 
-def goes(breakers: Breakers, key: Hashable) -> bool:
+def goes(breakers: CircuitBreakers, key: Hashable) -> bool:
     """Whether a call is made, and answered."""
     try:
         with breakers.guard(key):
@@ -116,7 +118,7 @@ def goes(breakers: Breakers, key: Hashable) -> bool:
 
 @pytest.mark.parametrize("problem", [LATE, REFUSED], ids=lambda problem: problem.code)
 def test_a_list_that_is_late_or_refused_closes_nothing_else(problem: Problem):
-    breakers = Breakers(Clock())
+    breakers = CircuitBreakers(Clock())
     fails(breakers, "a list", problem)
     assert breakers.problem("a list") == problem
     assert not goes(breakers, "a list")
@@ -126,7 +128,7 @@ def test_a_list_that_is_late_or_refused_closes_nothing_else(problem: Problem):
 
 
 def test_a_release_that_is_late_closes_nothing_but_itself():
-    breakers = Breakers(Clock())
+    breakers = CircuitBreakers(Clock())
     fails(breakers, A, LATE)
     assert breakers.problem(A) == LATE
     assert [goes(breakers, key) for key in (A, B, "a list")] == [False, True, True]
@@ -134,7 +136,7 @@ def test_a_release_that_is_late_closes_nothing_but_itself():
 
 def test_two_releases_that_are_late_close_all_releases_unless_one_answers_between():
     clock = Clock()
-    breakers = Breakers(clock)
+    breakers = CircuitBreakers(clock)
     fails(breakers, A, LATE)
     assert goes(breakers, C)
     fails(breakers, B, LATE)
@@ -147,7 +149,7 @@ def test_two_releases_that_are_late_close_all_releases_unless_one_answers_betwee
 
 def test_one_that_is_closed_for_itself_does_not_keep_the_others_closed():
     clock = Clock()
-    breakers = Breakers(clock)
+    breakers = CircuitBreakers(clock)
     fails(breakers, A, LATE)
     fails(breakers, B, LATE)
     clock.now += 1.1
@@ -159,7 +161,7 @@ def test_one_that_is_closed_for_itself_does_not_keep_the_others_closed():
 
 
 def test_releases_that_are_refused_for_too_many_calls_are_closed_together():
-    breakers = Breakers(Clock())
+    breakers = CircuitBreakers(Clock())
     fails(breakers, A, REFUSED)
     assert [goes(breakers, key) for key in (B, "a list")] == [False, True]
 
@@ -167,7 +169,7 @@ def test_releases_that_are_refused_for_too_many_calls_are_closed_together():
 @pytest.mark.parametrize("finder", ["a list", A])
 def test_where_temporal_cannot_be_reached_nobody_tries_but_one(finder: Hashable):
     clock = Clock()
-    breakers = Breakers(clock)
+    breakers = CircuitBreakers(clock)
     fails(breakers, finder, DOWN)
     assert [goes(breakers, key) for key in ("a list", "another", A)] == [False, False, False]
     clock.now += 1.1
@@ -176,10 +178,10 @@ def test_where_temporal_cannot_be_reached_nobody_tries_but_one(finder: Hashable)
 
 def test_a_list_that_stays_late_is_tried_ever_less_often_until_something_works_again():
     clock = Clock()
-    breakers = Breakers(clock)
+    breakers = CircuitBreakers(clock)
     for _ in range(10):
         fails(breakers, "a list", LATE)
-        clock.now += LONGEST
+        clock.now += MAX_PAUSE_SECONDS
     fails(breakers, "a list", LATE)
     clock.now += 5
     assert goes(breakers, "another"), "which was well before"

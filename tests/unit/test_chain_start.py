@@ -11,9 +11,9 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.service import RPCError, RPCStatusCode
 
 from dashboard.domain.entities import Execution
-from dashboard.temporal.budget import Budget
-from dashboard.temporal.chain_start import MAX_STEPS, FirstEvents, chain_start
-from dashboard.temporal.origins import Origins
+from dashboard.temporal.budget import Deadline
+from dashboard.temporal.chain_start import MAX_CHAIN_RUNS, FirstEventReader, chain_start
+from dashboard.temporal.origins import OriginReader
 from tests.rollout_makers import execution
 from tests.waiting import in_a_loop
 
@@ -55,7 +55,7 @@ class Run:
     def __init__(self, door: Door, run_id: str) -> None:
         self.door, self.run_id = door, run_id
 
-    async def first_event(self, budget: Budget) -> HistoryEvent:
+    async def first_event(self, budget: Deadline) -> HistoryEvent:
         self.door.asked.append(self.run_id)
         if self.run_id not in self.door.events:
             raise RPCError("workflow execution not found", RPCStatusCode.NOT_FOUND, b"")
@@ -67,7 +67,9 @@ def start_of(door: Door, run_id: str, known: Callable[[str], datetime | None] = 
 
     async def look() -> None:
         client: Any = door
-        found.append(await chain_start(FirstEvents(client, "release:r", Budget.of(5)), door.events[run_id], known))
+        found.append(
+            await chain_start(FirstEventReader(client, "release:r", Deadline.of(5)), door.events[run_id], known)
+        )
 
     in_a_loop(look)
     return found[0]
@@ -105,7 +107,7 @@ def test_of_a_run_whose_begin_is_not_understood_it_is_not_known_since_when_it_wo
     told: list[Execution] = []
 
     async def look(door: Any) -> None:
-        told.append(await Origins().told(door, run, Budget.of(5)))
+        told.append(await OriginReader().told(door, run, Deadline.of(5)))
 
     in_a_loop(lambda: look(Door(began(0))))
     odd = Door()
@@ -117,6 +119,6 @@ def test_of_a_run_whose_begin_is_not_understood_it_is_not_known_since_when_it_wo
 
 
 def test_no_look_goes_back_over_more_runs_than_are_listed():
-    door = Door(*(began(number, retried=True) for number in range(MAX_STEPS + 100)))
-    assert start_of(door, f"run-{MAX_STEPS + 99}") == hour(99)
-    assert len(door.asked) == MAX_STEPS
+    door = Door(*(began(number, retried=True) for number in range(MAX_CHAIN_RUNS + 100)))
+    assert start_of(door, f"run-{MAX_CHAIN_RUNS + 99}") == hour(99)
+    assert len(door.asked) == MAX_CHAIN_RUNS

@@ -6,14 +6,14 @@ import pytest
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueResponse
 
 from dashboard.domain.child_details import (
-    NEVER_DESCRIBED,
-    at_work,
-    left_running,
+    CHILD_NOT_DESCRIBED,
+    busy_worker_problem,
+    left_running_problem,
+    no_worker_problem,
     verified_running,
-    waits_for_worker,
-    with_details,
+    with_child_details,
 )
-from dashboard.domain.entities import AttemptKind, FailingTask, Failure, Pollers, Status
+from dashboard.domain.entities import AttemptKind, FailingTask, Failure, Status, WorkerPollers
 from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.temporal.queue_pollers import decode_pollers
 from tests.rollout_makers import STARTED, entity, execution, retrying
@@ -28,7 +28,7 @@ WRAPPED = Failure(
 def row(status: Status = Status.RUNNING, now: Any = LATER, **fields: Any) -> Any:
     """The row of a child workflow of which this is known."""
     run = execution(status, **{"workflow_id": "cluster:c", "described_at": LATER, "task_queue": "q"} | fields)
-    return with_details(entity("cluster:c", "running"), run, now)
+    return with_child_details(entity("cluster:c", "running"), run, now)
 
 
 def test_of_all_that_is_pending_the_worst_stands_first_and_nothing_is_left_out():
@@ -52,7 +52,7 @@ def test_a_failed_child_says_the_innermost_cause_and_a_word_of_its_own_stays():
     assert row(Status.FAILED, closing=WRAPPED).error == "RuntimeError: BMC 10.0.0.3: connection timed out"
     run = execution(Status.FAILED, closing=WRAPPED, described_at=LATER)
     told = entity("cluster:c", "failed", error="its own words")
-    assert with_details(told, run, LATER).error == "its own words"
+    assert with_child_details(told, run, LATER).error == "its own words"
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_a_run_that_was_not_described_for_long_says_since_when():
     assert late.code is ProblemCode.NOT_DESCRIBED
     assert LATER.strftime("%H:%M:%S UTC") in late.message
     assert late.awaited, "nothing is wrong"
-    assert row(described_at=None).problem is NEVER_DESCRIBED
+    assert row(described_at=None).problem is CHILD_NOT_DESCRIBED
     assert row(described_at=None, now=STARTED + timedelta(seconds=5)).problem is None, "it has only just begun"
     assert row(described_at=None, now=None).problem is None
 
@@ -94,25 +94,25 @@ def test_a_run_that_was_not_described_for_long_says_since_when():
     ("pollers", "version", "text"),
     [
         (None, "", "is a worker polling it?"),
-        (Pollers(), "", "no worker is polling it."),
-        (Pollers(("",), LATER), "", "but not picked up this step"),
-        (Pollers(("app:2",), LATER), "", "none can run this step. It requires a worker without a version"),
-        (Pollers(("app:2",), LATER), "app:1", "It requires version app:1; the workers have app:2."),
-        (Pollers(("", "app:2"), LATER, "app:3"), "", "It requires version app:3; the workers have none, app:2."),
-        (Pollers(("app:1", "app:2"), LATER), "app:1", "but not picked up this step"),
+        (WorkerPollers(), "", "no worker is polling it."),
+        (WorkerPollers(("",), LATER), "", "but not picked up this step"),
+        (WorkerPollers(("app:2",), LATER), "", "none can run this step. It requires a worker without a version"),
+        (WorkerPollers(("app:2",), LATER), "app:1", "It requires version app:1; the workers have app:2."),
+        (WorkerPollers(("", "app:2"), LATER, "app:3"), "", "It requires version app:3; the workers have none, app:2."),
+        (WorkerPollers(("app:1", "app:2"), LATER), "app:1", "but not picked up this step"),
     ],
 )
-def test_a_step_that_no_worker_takes_says_who_polls(pollers: Pollers | None, version: str, text: str):
+def test_a_step_that_no_worker_takes_says_who_polls(pollers: WorkerPollers | None, version: str, text: str):
     run = execution(waiting_since=LATER, task_queue="q", pollers=pollers, version=version, history_length=9)
-    problem = waits_for_worker(run)
+    problem = no_worker_problem(run)
     assert problem is not None
     assert problem.code is ProblemCode.NO_WORKER
     assert "its next step" in problem.message
     assert text in problem.message
-    first = waits_for_worker(replace(run, history_length=2))
+    first = no_worker_problem(replace(run, history_length=2))
     assert first is not None
     assert "its first step" in first.message
-    assert waits_for_worker(replace(run, status=Status.TERMINATED)) is None
+    assert no_worker_problem(replace(run, status=Status.TERMINATED)) is None
 
 
 def test_pollers_of_another_version_are_told_from_those_without_one_and_old_ones_do_not_count():
@@ -126,7 +126,7 @@ def test_pollers_of_another_version_are_told_from_those_without_one_and_old_ones
         poller.deployment_options.build_id = build
         poller.deployment_options.worker_versioning_mode = 2 if build else 1  # type: ignore[assignment]
     answer.versioning_info.current_version = "__unversioned__"
-    assert decode_pollers(answer, now) == Pollers(("", "dep:1.0"), now - timedelta(seconds=10))
+    assert decode_pollers(answer, now) == WorkerPollers(("", "dep:1.0"), now - timedelta(seconds=10))
     assert decode_pollers(answer, now + timedelta(hours=1)).last_at is None
     answer.versioning_info.current_deployment_version.deployment_name = "dep"
     answer.versioning_info.current_deployment_version.build_id = "2.0"
@@ -135,12 +135,12 @@ def test_pollers_of_another_version_are_told_from_those_without_one_and_old_ones
 
 def test_a_worker_that_holds_the_task_is_at_work_unless_it_fails():
     run = execution(task_since=LATER)
-    problem = at_work(run)
+    problem = busy_worker_problem(run)
     assert problem is not None
     assert problem.awaited
-    assert at_work(replace(run, failing_task=FailingTask(2))) is None
-    assert at_work(replace(run, status=Status.FAILED)) is None
-    assert at_work(execution()) is None
+    assert busy_worker_problem(replace(run, failing_task=FailingTask(2))) is None
+    assert busy_worker_problem(replace(run, status=Status.FAILED)) is None
+    assert busy_worker_problem(execution()) is None
 
 
 def test_a_run_counts_as_left_behind_only_if_it_was_described_after_all_else_had_time_to_end():
@@ -153,6 +153,6 @@ def test_a_run_counts_as_left_behind_only_if_it_was_described_after_all_else_had
 def test_what_was_left_behind_says_how_its_release_ended_and_what_else_is_wrong():
     ended = execution(Status.CANCELED, closed_at=STARTED)
     stuck = Problem(ProblemCode.NO_WORKER, "No worker is picking up its next step.")
-    text = left_running(ended, "release", stuck).message
+    text = left_running_problem(ended, "release", stuck).message
     assert "left behind: its release was cancelled at 2026-11-22 14:02 UTC" in text
     assert text.endswith(stuck.message)

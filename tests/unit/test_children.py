@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from dashboard.domain.child_runs import Child, Children
-from dashboard.domain.children import followers, release_tree, runs_by_row, tellers
+from dashboard.domain.child_runs import ChildExecution, ChildListing
+from dashboard.domain.children import possible_retries, runs_by_row, state_reporters, tree_from_children
 from dashboard.domain.entities import Failure, Initiator, Origin, Status
 from dashboard.domain.entity_map import EntityMap
 from tests.rollout_makers import STARTED, entity, execution
@@ -14,11 +14,13 @@ MAP = EntityMap()
 RELEASE = "release:r"
 
 
-def child(workflow_id: str, parent: str | None = RELEASE, status: Status = Status.RUNNING, **fields: Any) -> Child:
+def child(
+    workflow_id: str, parent: str | None = RELEASE, status: Status = Status.RUNNING, **fields: Any
+) -> ChildExecution:
     """A child that started so many minutes after its release."""
     started = STARTED + timedelta(minutes=fields.pop("minute", 1))
     run_id, root = fields.pop("run_id", f"run-of-{workflow_id}"), fields.pop("root", "run-1")
-    return Child(execution(status, workflow_id=workflow_id, run_id=run_id, started_at=started), parent, root)
+    return ChildExecution(execution(status, workflow_id=workflow_id, run_id=run_id, started_at=started), parent, root)
 
 
 def test_rows_stand_in_the_order_of_their_start_and_the_newest_run_counts():
@@ -28,7 +30,7 @@ def test_rows_stand_in_the_order_of_their_start_and_the_newest_run_counts():
         child("wave:early", minute=2, status=Status.COMPLETED, run_id="second"),
         child("wave:early", minute=1, status=Status.CONTINUED_AS_NEW, run_id="first"),
     )
-    root = release_tree(release, Children(listed), MAP)
+    root = tree_from_children(release, ChildListing(listed), MAP)
     assert [(wave.id, wave.phase, wave.details["run_id"]) for wave in root.children] == [
         ("wave:early", "succeeded", "second"),
         ("wave:late", "running", "run-of-wave:late"),
@@ -36,7 +38,7 @@ def test_rows_stand_in_the_order_of_their_start_and_the_newest_run_counts():
 
 
 def test_what_was_not_read_is_a_row_that_says_how_much_it_is():
-    root = release_tree(execution(), Children((child("wave:w"),), more=8_000), MAP)
+    root = tree_from_children(execution(), ChildListing((child("wave:w"),), more=8_000), MAP)
     assert [wave.id for wave in root.children] == ["wave:w", "wave:(left-out)"]
     problem = root.children[-1].problem
     assert problem is not None
@@ -52,7 +54,10 @@ def test_runs_of_the_release_before_the_first_of_its_chain_are_another_release()
         child(RELEASE, None, Status.COMPLETED, run_id="run-1", root="run-1", minute=0),
         child("wave:old", root="run-1", minute=1),
     )
-    assert [wave.id for wave in release_tree(release, Children(listed), MAP).children] == ["wave:before", "wave:now"]
+    assert [wave.id for wave in tree_from_children(release, ChildListing(listed), MAP).children] == [
+        "wave:before",
+        "wave:now",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -60,14 +65,14 @@ def test_runs_of_the_release_before_the_first_of_its_chain_are_another_release()
 )
 def test_a_child_workflow_belongs_to_the_row_with_whose_id_its_own_begins(workflow_id: str):
     said = entity(RELEASE, "running", entity("app:pay", "deploying"), entity("app:payments", "deploying"))
-    found = runs_by_row(execution(), Children((child(workflow_id, status=Status.FAILED),)), said, MAP)
+    found = runs_by_row(execution(), ChildListing((child(workflow_id, status=Status.FAILED),)), said, MAP)
     assert {row: run.status for row, run in found.items()} == {"app:pay": Status.FAILED}
 
 
 @pytest.mark.parametrize("workflow_id", ["app:pay-new", "app:pa", "app:payment", "other", "app:other/1"])
 def test_a_child_workflow_whose_id_only_looks_alike_belongs_to_no_row(workflow_id: str):
     said = entity(RELEASE, "running", entity("app:pay", "deploying"))
-    assert runs_by_row(execution(), Children((child(workflow_id),)), said, MAP) == {}
+    assert runs_by_row(execution(), ChildListing((child(workflow_id),)), said, MAP) == {}
 
 
 def test_of_two_attempts_the_newer_says_how_the_row_stands():
@@ -76,18 +81,20 @@ def test_of_two_attempts_the_newer_says_how_the_row_stands():
         child("app:pay/1", status=Status.FAILED, minute=1),
         child("app:pay/2", status=Status.RUNNING, minute=2),
     )
-    found = runs_by_row(execution(), Children(listed), said, MAP)
+    found = runs_by_row(execution(), ChildListing(listed), said, MAP)
     assert {row: run.workflow_id for row, run in found.items()} == {"app:pay": "app:pay/2"}
 
 
-def run_of(number: int, status: Status, **fields: Any) -> Child:
+def run_of(number: int, status: Status, **fields: Any) -> ChildExecution:
     """A run of the release itself, an hour after the one before it, as the list below it has it."""
     started = STARTED + timedelta(hours=number)
-    return Child(execution(status, run_id=f"run-{number}", started_at=started, **fields), None, f"run-{number}")
+    return ChildExecution(
+        execution(status, run_id=f"run-{number}", started_at=started, **fields), None, f"run-{number}"
+    )
 
 
-def waves_of(release: Any, *listed: Child) -> list[str]:
-    return [wave.id for wave in release_tree(release, Children(listed), MAP).children]
+def waves_of(release: Any, *listed: ChildExecution) -> list[str]:
+    return [wave.id for wave in tree_from_children(release, ChildListing(listed), MAP).children]
 
 
 def third(origin: Origin | None) -> Any:
@@ -129,7 +136,7 @@ def test_a_reset_run_keeps_what_was_started_before_the_point_of_the_reset_and_wh
         child("wave:kept", root="run-2", run_id="kept", minute=120),
     )
     below = replace(listed[0], parent_run_id="kept")
-    root = release_tree(third(origin), Children((below, *listed[1:], run_of(2, Status.TERMINATED))), MAP)
+    root = tree_from_children(third(origin), ChildListing((below, *listed[1:], run_of(2, Status.TERMINATED))), MAP)
     assert [wave.id for wave in root.children] == ["wave:kept", "wave:on", "wave:again"]
     assert [row.id for row in root.children[0].walk() if row.id.startswith("cluster")] == ["cluster:later"]
 
@@ -141,7 +148,7 @@ def test_a_child_that_continued_as_new_counts_from_its_first_run_and_no_further(
         child("wave:w", status=Status.CONTINUED_AS_NEW, run_id="b", minute=20),
         child("wave:w", status=Status.COMPLETED, run_id="a", minute=10),
     )
-    (row,) = release_tree(execution(), Children(listed), MAP).children
+    (row,) = tree_from_children(execution(), ChildListing(listed), MAP).children
     assert (row.details["run_id"], row.created_at) == ("d", STARTED + timedelta(minutes=20))
 
 
@@ -152,29 +159,29 @@ def test_a_child_that_was_tried_again_is_one_row_with_its_attempt_and_how_the_la
     )
     why = Failure("", "canary: error rate 7% > 1%")
     origins = {"b": Origin(Initiator.RETRY, 2, before="a", failure=why)}
-    (row,) = release_tree(execution(), Children(listed, origins=origins), MAP).children
+    (row,) = tree_from_children(execution(), ChildListing(listed, origins=origins), MAP).children
     assert row.attempt is not None
     assert (row.attempt.number, row.attempt.last_failure, row.attempt.retrying) == (2, why, True)
     assert row.created_at == STARTED + timedelta(minutes=20), "what it does now began with this attempt"
-    assert [run.run_id for run in followers(execution(), Children(listed), 10)] == ["b"]
+    assert [run.run_id for run in possible_retries(execution(), ChildListing(listed), 10)] == ["b"]
     done = (replace(listed[0], execution=replace(listed[0].execution, status=Status.COMPLETED)), listed[1])
-    (row,) = release_tree(execution(), Children(done, origins=origins), MAP).children
+    (row,) = tree_from_children(execution(), ChildListing(done, origins=origins), MAP).children
     assert (row.phase, row.attempt) == ("succeeded", None)
-    assert followers(execution(), Children(done), 10) == []
+    assert possible_retries(execution(), ChildListing(done), 10) == []
 
 
 def test_a_child_that_waits_for_its_time_is_scheduled_and_is_asked_nothing():
     due = STARTED + timedelta(hours=2)
     waits = child("wave:w", run_id="b", minute=20)
     waits = replace(waits, execution=replace(waits.execution, execution_time=due))
-    before = Children((waits,), asked_at=STARTED + timedelta(hours=1))
-    (row,) = release_tree(execution(), before, MAP).children
+    before = ChildListing((waits,), asked_at=STARTED + timedelta(hours=1))
+    (row,) = tree_from_children(execution(), before, MAP).children
     assert (row.state, row.phase) == ("scheduled", "pending")
-    assert [teller.entity_id for teller in tellers(execution(), before, MAP)] == [RELEASE]
+    assert [reporter.entity_id for reporter in state_reporters(execution(), before, MAP)] == [RELEASE]
     after = replace(before, asked_at=due)
-    (row,) = release_tree(execution(), after, MAP).children
+    (row,) = tree_from_children(execution(), after, MAP).children
     assert (row.phase, row.created_at) == ("running", due)
-    assert len(tellers(execution(), after, MAP)) == 2
+    assert len(state_reporters(execution(), after, MAP)) == 2
     tried = replace(before, origins={"b": Origin(Initiator.RETRY, 2, failure=Failure("", "no"))})
-    (row,) = release_tree(execution(), tried, MAP).children
+    (row,) = tree_from_children(execution(), tried, MAP).children
     assert (row.phase, row.attempt and row.attempt.next_at) == ("running", due)

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from dashboard.client.drawing import list_lines, progress, standing, tree_lines
-from dashboard.client.terminal import Terminal, cells, clean, cut
+from dashboard.client.drawing import list_lines, progress_text, state_text, tree_lines
+from dashboard.client.terminal import Terminal, display_width, single_line, truncate_to_width
 from dashboard.domain.phases import Phase
 from tests.rollout_makers import hierarchy
 
@@ -32,12 +32,12 @@ def page(clusters: int = 2, apps: int = 2, **fields: Any) -> dict[str, Any]:
     [("abc", 3, "abc"), ("abcd", 3, "ab…"), ("日本語", 6, "日本語"), ("日本語", 5, "日本…"), ("a", 0, ""), ("", 0, "")],
 )
 def test_a_text_is_cut_to_the_columns_that_it_takes(text: str, most: int, shown: str) -> None:
-    assert cut(text, most) == shown
-    assert cells(shown) <= most
+    assert truncate_to_width(text, most) == shown
+    assert display_width(shown) <= most
 
 
 def test_a_text_stays_on_its_line_and_says_nothing_to_the_terminal() -> None:
-    assert clean("a\nb\x1b[1m\u2028\u202e") == "a�b‹U+001B›[1m‹U+2028›‹U+202E›"
+    assert single_line("a\nb\x1b[1m\u2028\u202e") == "a�b‹U+001B›[1m‹U+2028›‹U+202E›"
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_every_line_fits(columns: int) -> None:
         name="日本語" * 20, error_message="because " * 20, stale=True, reason={"message": "Temporal is away. " * 5}
     )
     for line in tree_lines(wide, Terminal(columns=columns)):
-        assert cells(line) <= columns
+        assert display_width(line) <= columns
 
 
 def test_a_release_that_may_be_out_of_date_says_so_first() -> None:
@@ -90,16 +90,16 @@ def test_each_phase_has_a_sign_and_a_word(phase: Phase) -> None:
 
 
 def test_the_rollouts_own_word_stands_where_the_phase_says_little() -> None:
-    assert standing(page(phase="paused", state="awaiting_approval")) == "paused, reported as “awaiting approval”"
-    assert standing(page(phase="cancelled", state="in_progress")) == "cancelled"
-    assert standing(page(phase="paused", state="paused")) == "paused"
+    assert state_text(page(phase="paused", state="awaiting_approval")) == "paused, reported as “awaiting approval”"
+    assert state_text(page(phase="cancelled", state="in_progress")) == "cancelled"
+    assert state_text(page(phase="paused", state="paused")) == "paused"
 
 
 def test_waves_are_counted_where_not_all_apps_were_read() -> None:
-    assert progress({"progress": {"total": 3, "succeeded": 1, "unopened": 0}}) == "1/3 apps"
+    assert progress_text({"progress": {"total": 3, "succeeded": 1, "unopened": 0}}) == "1/3 apps"
     read = {"progress": {"total": 3, "succeeded": 0, "unopened": 3}, "wave_progress": {"total": 1, "succeeded": 0}}
-    assert progress(read) == "0/1 wave"
-    assert progress({"progress": {"total": 0, "succeeded": 0, "unopened": 0}}) == ""
+    assert progress_text(read) == "0/1 wave"
+    assert progress_text({"progress": {"total": 0, "succeeded": 0, "unopened": 0}}) == ""
 
 
 @pytest.mark.parametrize(("runs", "shown"), [(True, "shop 1.4.2 "), (False, "shop (to 1.4.2) ")])

@@ -7,9 +7,15 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from dashboard.bounds import RESERVED, Bounds, client_of, network_of, within
-from dashboard.connections import Connections
-from dashboard.requests import Requests
+from dashboard.bounds import (
+    MAX_PROBE_CONNECTIONS,
+    ConnectionLimits,
+    client_address,
+    connection_network,
+    limit_connections,
+)
+from dashboard.connections import ConnectionRegistry
+from dashboard.requests import RequestCounter
 from tests.waiting import in_a_loop
 
 
@@ -27,8 +33,8 @@ class Line:
         self.dropped = True
 
 
-def connections(**bounds: Any) -> Connections:
-    return Connections(Bounds(**bounds))
+def connections(**bounds: Any) -> ConnectionRegistry:
+    return ConnectionRegistry(ConnectionLimits(**bounds))
 
 
 def test_as_many_as_the_bounds_say_are_taken_on_and_one_that_goes_makes_room():
@@ -48,7 +54,7 @@ def test_behind_proxies_no_address_has_a_bound_of_its_own():
 def test_of_those_kept_for_probes_the_oldest_that_says_nothing_makes_room():
     held = connections(connections=0)
     asking, silent = Line(silent=False), Line()
-    for line in (asking, silent, *(Line() for _ in range(RESERVED - 2))):
+    for line in (asking, silent, *(Line() for _ in range(MAX_PROBE_CONNECTIONS - 2))):
         held.admit(line, "192.0.2.1")
     held.admit(Line(), "192.0.2.1")
     assert (asking.dropped, silent.dropped) == (False, True)
@@ -75,7 +81,7 @@ def test_a_flood_of_refusals_is_written_down_once():
     ],
 )
 def test_an_address_of_ipv6_counts_with_its_network(address: str, network: str):
-    assert network_of(address) == network
+    assert connection_network(address) == network
 
 
 @pytest.mark.parametrize(
@@ -95,11 +101,11 @@ def test_an_address_of_ipv6_counts_with_its_network(address: str, network: str):
     ],
 )
 def test_a_client_is_who_the_trusted_proxies_say(told: tuple[bytes, ...], proxies: int, client: str):
-    assert client_of([(b"x-forwarded-for", value) for value in told], "10.0.0.1", proxies) == client
+    assert client_address([(b"x-forwarded-for", value) for value in told], "10.0.0.1", proxies) == client
 
 
 def test_a_client_behind_a_proxy_has_so_many_requests_under_way():
-    requests = Requests(1, 2)
+    requests = RequestCounter(1, 2)
 
     def scope(address: bytes) -> dict[str, Any]:
         return {"headers": [(b"x-forwarded-for", address)], "client": ("10.0.0.1", 1)}
@@ -152,5 +158,5 @@ def test_one_that_cannot_be_checked_keeps_no_other_from_its_deadlines_and_is_log
 
 
 def test_no_more_connections_are_taken_on_than_there_is_room_for():
-    assert within(Bounds(connections=8_000), 96).connections == 96
-    assert within(Bounds(connections=50), 96).connections == 50
+    assert limit_connections(ConnectionLimits(connections=8_000), 96).connections == 96
+    assert limit_connections(ConnectionLimits(connections=50), 96).connections == 50

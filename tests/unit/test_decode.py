@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import ProblemCode
-from dashboard.temporal.decode import CUT, Undecodable, clean_text, decode_entity, decode_release, gap, parse_result
+from dashboard.temporal.decode import (
+    NESTING_CUT_TEXT,
+    UndecodableResult,
+    clean_text,
+    decode_entity,
+    decode_release,
+    gap_row,
+    parse_query_result,
+)
 from tests.rollout_makers import hierarchy
 
 ANY_JSON = st.recursive(
@@ -138,7 +146,7 @@ def test_numbers_that_json_has_not_and_deep_nests_are_kept_as_words():
         deep = [deep]
     details = decode({"state": "x", "cpu": float("nan"), "deep": deep}).details
     assert details["cpu"] == "nan"
-    assert CUT in json.dumps(details["deep"], allow_nan=False)
+    assert NESTING_CUT_TEXT in json.dumps(details["deep"], allow_nan=False)
 
 
 @pytest.mark.parametrize(
@@ -152,14 +160,14 @@ def test_numbers_that_json_has_not_and_deep_nests_are_kept_as_words():
     ],
 )
 def test_an_answer_that_cannot_be_read_says_why(encoding: str, content: bytes, code: ProblemCode):
-    with pytest.raises(Undecodable) as caught:
-        parse_result(encoding, content)
+    with pytest.raises(UndecodableResult) as caught:
+        parse_query_result(encoding, content)
     assert caught.value.problem.code is code
 
 
 def test_an_empty_answer_is_null_and_null_is_no_release():
-    assert parse_result("binary/null", b"") is None
-    with pytest.raises(Undecodable, match="empty; expected an object"):
+    assert parse_query_result("binary/null", b"") is None
+    with pytest.raises(UndecodableResult, match="empty; expected an object"):
         decode(None)
 
 
@@ -175,7 +183,7 @@ def test_of_all_characters_only_controls_and_lone_surrogates_are_replaced():
 
 
 def test_a_gap_has_a_name_even_without_an_id():
-    assert gap("", EntityType.APP, "why").name == "app without an ID"
+    assert gap_row("", EntityType.APP, "why").name == "app without an ID"
 
 
 @settings(max_examples=120)
@@ -183,7 +191,7 @@ def test_a_gap_has_a_name_even_without_an_id():
 def test_any_json_becomes_rows_that_can_be_shown_or_a_reason(answer: Any):
     try:
         release = decode(answer)
-    except Undecodable:
+    except UndecodableResult:
         return
     for row in release.walk():
         assert row.name

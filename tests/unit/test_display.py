@@ -5,8 +5,8 @@ import json
 import pytest
 
 from dashboard.client.drawing import tree_lines
-from dashboard.client.terminal import Terminal, cells, one_json
-from dashboard.domain.display import display_id, display_text, isolated, unusual
+from dashboard.client.terminal import Terminal, display_width, safe_json
+from dashboard.domain.display import confusable_characters, display_id, display_isolated, display_text
 from tests.unit.test_client_drawing import page
 
 TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c"
@@ -44,17 +44,17 @@ def test_texts_that_differ_never_look_the_same_for_what_is_hidden_in_them():
 
 
 def test_characters_that_may_pass_for_others_are_named():
-    (found,) = unusual("p\u0430yments caf\xe9")
+    (found,) = confusable_characters("p\u0430yments caf\xe9")
     assert (found.shown, found.code, found.name) == ("\u0430", "U+0430", "cyrillic small letter a")
-    assert [one.shown for one in unusual("e\u0301 \u200b \uff41")] == ["\u25cc\u0301", "\uff41"]
-    assert unusual("release:checkout-2026-47") == ()
+    assert [one.shown for one in confusable_characters("e\u0301 \u200b \uff41")] == ["\u25cc\u0301", "\uff41"]
+    assert confusable_characters("release:checkout-2026-47") == ()
 
 
 def test_what_is_written_from_right_to_left_keeps_its_order_and_turns_nothing_else():
-    assert isolated("\u05e9\u05dc\u05d5\u05dd") == "\u2068\u05e9\u05dc\u05d5\u05dd\u2069"
-    assert isolated("\u202e\u05e9") == "‹U+202E›\u2068\u05e9\u2069"
-    assert isolated("\u05e9\u05dc 5 \u05e9: 3 of 5") == "\u2068\u05e9\u05dc 5 \u05e9\u2069: 3 of 5"
-    assert isolated("payments") == "payments"
+    assert display_isolated("\u05e9\u05dc\u05d5\u05dd") == "\u2068\u05e9\u05dc\u05d5\u05dd\u2069"
+    assert display_isolated("\u202e\u05e9") == "‹U+202E›\u2068\u05e9\u2069"
+    assert display_isolated("\u05e9\u05dc 5 \u05e9: 3 of 5") == "\u2068\u05e9\u05dc 5 \u05e9\u2069: 3 of 5"
+    assert display_isolated("payments") == "payments"
 
 
 def test_a_terminal_is_shown_no_hidden_character_and_a_program_gets_the_same_data():
@@ -65,8 +65,8 @@ def test_a_terminal_is_shown_no_hidden_character_and_a_program_gets_the_same_dat
     shown = "\n".join(tree_lines(told, Terminal(columns=200)))
     assert not set(TURNING + INVISIBLE) & set(shown) - set("\u2068\u2069")
     assert shown.count("\u2068") == shown.count("\u2069") == 1, "what is from right to left is isolated"
-    assert all(cells(line) <= 200 for line in shown.splitlines())
+    assert all(display_width(line) <= 200 for line in shown.splitlines())
     assert "\u2068" not in "\n".join(tree_lines(told, Terminal())), "a file is for programs"
-    written = one_json(told)
+    written = safe_json(told)
     assert not set(TURNING + INVISIBLE) & set(written)
     assert json.loads(written) == told

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dashboard.accounts.store import UserRefused, normal_email
+from dashboard.accounts.store import InvalidUser, normalize_email
 
 
 @pytest.mark.parametrize(
@@ -20,8 +20,8 @@ from dashboard.accounts.store import UserRefused, normal_email
     ],
 )
 def test_ascii_letters_are_small_and_a_domain_is_as_dns_has_it(given: str, kept: str):
-    assert normal_email(given) == kept
-    assert normal_email(kept) == kept
+    assert normalize_email(given) == kept
+    assert normalize_email(kept) == kept
 
 
 ADDRESS = "kissoffice@example.com"
@@ -41,8 +41,8 @@ ADDRESS = "kissoffice@example.com"
     ],
 )
 def test_what_other_rules_make_the_same_is_another_address(other: str):
-    assert normal_email(other) != ADDRESS
-    assert not normal_email(other).isascii()
+    assert normalize_email(other) != ADDRESS
+    assert not normalize_email(other).isascii()
 
 
 @pytest.mark.parametrize(
@@ -56,5 +56,5 @@ def test_what_other_rules_make_the_same_is_another_address(other: str):
     ],
 )
 def test_what_is_no_domain_or_cannot_be_printed_is_no_address(text: str):
-    with pytest.raises(UserRefused):
-        normal_email(text)
+    with pytest.raises(InvalidUser):
+        normalize_email(text)

@@ -7,9 +7,9 @@ from temporalio.api.failure.v1 import Failure as RawFailure
 from temporalio.api.history.v1 import HistoryEvent
 
 from dashboard.domain.entities import Status
-from dashboard.temporal.connection import Connection, ConnectionSettingsError
+from dashboard.temporal.connection import ConnectionSettingsError, TemporalConnection
 from dashboard.temporal.executions import decode_status, decode_status_word
-from dashboard.temporal.failures import MAX_CAUSES, decode_closing, decode_failure
+from dashboard.temporal.failures import MAX_FAILURE_CAUSES, decode_closing, decode_failure
 
 PREFIX = "WORKFLOW_EXECUTION_STATUS_"
 
@@ -44,13 +44,13 @@ def test_the_chain_of_causes_is_kept_and_bounded():
     raw = RawFailure(message="outermost")
     raw.application_failure_info.type = "RolloutFailed"
     cause = raw
-    for depth in range(MAX_CAUSES + 5):
+    for depth in range(MAX_FAILURE_CAUSES + 5):
         cause = cause.cause
         cause.message = f"cause {depth}"
     failure = decode_failure(raw)
     assert (failure.type, failure.message) == ("RolloutFailed", "outermost")
-    innermost = f"cause {MAX_CAUSES + 4}"
-    kept = [f"cause {depth}" for depth in range(MAX_CAUSES - 1)]
+    innermost = f"cause {MAX_FAILURE_CAUSES + 4}"
+    kept = [f"cause {depth}" for depth in range(MAX_FAILURE_CAUSES - 1)]
     assert [cause.message for cause in failure.causes] == [*kept, innermost]
 
 
@@ -69,11 +69,11 @@ def test_an_end_without_a_reason_has_none():
 
 def test_connection_settings_that_cannot_be_used_are_refused_before_anything_connects():
     with pytest.raises(ConnectionSettingsError, match="nowhere"):
-        Connection({"TEMPORAL_PROFILE": "nowhere"})
+        TemporalConnection({"TEMPORAL_PROFILE": "nowhere"})
     with pytest.raises(ConnectionSettingsError, match="No such file"):
-        Connection({"TEMPORAL_TLS_CLIENT_CERT_PATH": "/missing.pem"})
+        TemporalConnection({"TEMPORAL_TLS_CLIENT_CERT_PATH": "/missing.pem"})
 
 
 def test_without_settings_the_standard_address_and_namespace_are_read(tmp_path):
-    connection = Connection({"TEMPORAL_CONFIG_FILE": "/dev/null"})
+    connection = TemporalConnection({"TEMPORAL_CONFIG_FILE": "/dev/null"})
     assert (connection.address, connection.namespace) == ("localhost:7233", "default")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.domain.entities import Status
-from dashboard.domain.filters import Cursor, MalformedFilter, ReleaseFilter, Slice
+from dashboard.domain.filters import Cursor, MalformedFilter, PageRequest, ReleaseFilter
 from dashboard.domain.phases import Phase
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -128,6 +128,6 @@ def test_what_is_no_time_is_refused(text: str):
 
 
 def test_a_page_knows_how_many_stand_before_it():
-    assert Slice().offset == 0
-    assert Slice(20, 3).offset == 40
-    assert Slice(20, cursor=Cursor(b"token", 12_345)).offset == 12_345
+    assert PageRequest().offset == 0
+    assert PageRequest(20, 3).offset == 40
+    assert PageRequest(20, cursor=Cursor(b"token", 12_345)).offset == 12_345

@@ -4,18 +4,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.domain.finding import MOST, Names, Wanted, find_entities, find_releases
+from dashboard.domain.finding import (
+    MAX_SEARCH_RESULTS,
+    NameIndex,
+    SearchTerms,
+    search_entities,
+    search_releases,
+)
 from tests.rollout_makers import entity
 
 APPS = [entity("app:payments", version="8.14.2"), entity("app:pay"), entity("app:repay"), entity("app:eu-pay")]
 TREE = entity(
     "release:shop", "x", entity("wave:one", "x", entity("cluster:eu-west-1", "x", entity("bundle:b", "x", *APPS)))
 )
-NAMES = Names("release:shop", TREE)
+NAMES = NameIndex("release:shop", TREE)
 
 
-def found(text: str, *trees: Names) -> list[str]:
-    names, total = find_entities(Wanted(text), trees or (NAMES,))
+def found(text: str, *trees: NameIndex) -> list[str]:
+    names, total = search_entities(SearchTerms(text), trees or (NAMES,))
     assert total >= len(names)
     return [name.id for name in names]
 
@@ -37,32 +43,33 @@ def test_of_several_words_each_has_to_be_there_and_what_stands_above_a_row_count
 
 
 def test_a_name_says_where_it_stands():
-    (name,), total = find_entities(Wanted("8.14.2"), [NAMES])
+    (name,), total = search_entities(SearchTerms("8.14.2"), [NAMES])
     assert (name.release_id, name.place, total) == ("release:shop", ("shop", "one", "eu-west-1", "b"), 1)
 
 
 def test_what_is_as_good_comes_from_the_first_tree_first_and_no_more_than_fits():
     many = [
-        Names(f"release:{n}", entity(f"release:{n}", "x", *[entity(f"wave:pay-{w}") for w in range(9)])) for n in "abc"
+        NameIndex(f"release:{n}", entity(f"release:{n}", "x", *[entity(f"wave:pay-{w}") for w in range(9)]))
+        for n in "abc"
     ]
-    names, total = find_entities(Wanted("pay"), many)
-    assert (len(names), total) == (MOST, 27)
+    names, total = search_entities(SearchTerms("pay"), many)
+    assert (len(names), total) == (MAX_SEARCH_RESULTS, 27)
     assert [name.release_id for name in names] == ["release:a"] * 9 + ["release:b"] * 9 + ["release:c"] * 2
 
 
 @pytest.mark.parametrize("text", ["", "   "])
 def test_no_text_finds_no_name(text: str):
     assert found(text) == []
-    assert find_releases(Wanted(text), [TREE]) == ()
+    assert search_releases(SearchTerms(text), [TREE]) == ()
 
 
 def test_a_release_is_found_once_by_any_part_of_its_name():
     others = [entity("release:workshop"), entity("release:hop"), TREE, TREE]
-    assert [name.id for name in find_releases(Wanted("shop"), others)] == ["release:shop", "release:workshop"]
+    assert [name.id for name in search_releases(SearchTerms("shop"), others)] == ["release:shop", "release:workshop"]
 
 
 @given(st.text(max_size=20))
 def test_whatever_is_typed_what_is_found_has_all_its_words(text: str):
-    for name in find_entities(Wanted(text), [NAMES])[0]:
+    for name in search_entities(SearchTerms(text), [NAMES])[0]:
         said = "\n".join((name.name, name.id, name.version or "", *name.place)).casefold()
         assert all(word in said for word in text.casefold().split())

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dashboard.web.formats import clock, compact, duration, iso, line, longer, number, plural
+from dashboard.web.formats import clock, compact, duration, exceeds_line, first_line, iso, number, plural
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -33,11 +33,11 @@ def test_numbers_counts_and_times():
 
 
 def test_a_line_is_the_first_one_cut_to_a_row():
-    assert line("  one\ntwo") == "one"
-    assert longer("one\ntwo")
-    assert not longer("one")
-    assert line("x" * 500).endswith("…")
-    assert len(line("x" * 500)) == 160
+    assert first_line("  one\ntwo") == "one"
+    assert exceeds_line("one\ntwo")
+    assert not exceeds_line("one")
+    assert first_line("x" * 500).endswith("…")
+    assert len(first_line("x" * 500)) == 160
 
 
 def test_details_are_shown_as_they_came():

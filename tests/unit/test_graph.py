@@ -4,29 +4,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.domain.entities import Entity, Release
-from dashboard.domain.graph import MAX_DEPTH, Node, grow
-from dashboard.domain.ids import EntityType, flaw_of
+from dashboard.domain.graph import MAX_TREE_DEPTH, ExecutionNode, build_tree
+from dashboard.domain.ids import EntityType, entity_id_error
 from dashboard.domain.problems import ProblemCode
 from dashboard.domain.work_times import WorkTimes
-from dashboard.pages.places import place_of
-from dashboard.pages.tree import UNFOLDED, row_of
+from dashboard.pages.places import row_place
+from dashboard.pages.tree import FULLY_EXPANDED, entity_row
 from tests.rollout_makers import STARTED, entity, execution
 
 ROOT = "release:r"
 BELOW = ["wave", "cluster", "bundle", "app", "odd"]
 
 
-def node(workflow_id: str, parent: str | None = ROOT) -> Node:
+def node(workflow_id: str, parent: str | None = ROOT) -> ExecutionNode:
     """A node whose type is that of its id."""
     prefix = workflow_id.partition(":")[0]
     if prefix in set(EntityType):
-        return Node(workflow_id, parent, entity(workflow_id, "running"))
+        return ExecutionNode(workflow_id, parent, entity(workflow_id, "running"))
     row = Entity("", EntityType.APP, "running", entity("app:x", "deploying").phase, workflow_id)
-    return Node(workflow_id, parent, row, known=False)
+    return ExecutionNode(workflow_id, parent, row, known=False)
 
 
-def tree(*nodes: Node, limit: int = 1000, more: int = 0) -> Entity:
-    return grow(entity(ROOT, "running"), ROOT, nodes, limit=limit, more=more)
+def tree(*nodes: ExecutionNode, limit: int = 1000, more: int = 0) -> Entity:
+    return build_tree(entity(ROOT, "running"), ROOT, nodes, limit=limit, more=more)
 
 
 def shape(root: Entity) -> list[tuple[str, ProblemCode | None]]:
@@ -41,7 +41,7 @@ def is_shaped(row: Entity, depth: int = 0) -> bool:
     one = row.type is not EntityType.CLUSTER or len(bundles) <= 1
     known = [child for child in row.children if "kind" not in child.details]
     fits = "kind" in row.details or all(levels.index(child.type) >= levels.index(row.type) for child in known)
-    return one and fits and depth <= MAX_DEPTH and all(is_shaped(child, depth + 1) for child in row.children)
+    return one and fits and depth <= MAX_TREE_DEPTH and all(is_shaped(child, depth + 1) for child in row.children)
 
 
 IDS = st.builds(lambda kind, number: f"{kind}:{number}", st.sampled_from(BELOW), st.integers(0, 5))
@@ -69,7 +69,7 @@ def test_ids_are_unique_but_for_those_that_say_so_and_every_row_can_be_shown(pai
     assert [entity_id for entity_id, count in ids.items() if count > 1] == []
     work = WorkTimes(Release(execution(), root), STARTED)
     for position, wave in enumerate(root.children):
-        row_of(wave, root.id, UNFOLDED, place_of("", wave.id, position), work)
+        entity_row(wave, root.id, FULLY_EXPANDED, row_place("", wave.id, position), work)
 
 
 def test_what_is_in_its_place_has_no_problem():
@@ -143,7 +143,7 @@ def test_what_nothing_tells_the_kind_of_is_a_unit_of_work_and_no_trouble():
         ("app", "Notify", None),
     ]
     assert [row.id for row in root.walk() if row.name != "Check it"] == [ROOT, "app:Prepare", "app:a", "app:Notify"]
-    assert all(not flaw_of(row.id) for row in root.walk()), "each has an address"
+    assert all(not entity_id_error(row.id) for row in root.walk()), "each has an address"
     assert [row.details.get("kind") for row in root.walk()][1:] == ["unknown", "unknown", None, "unknown"]
 
 

@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
-from dashboard.turns import TooManyWaiting, Turns
+from dashboard.turns import AdmissionQueue, QueueFull
 from tests.waiting import in_a_loop
 
 
-async def hold(turns: Turns, address: str, began: list[str], over: asyncio.Event) -> None:
-    async with turns.take(address):
+async def hold(turns: AdmissionQueue, address: str, began: list[str], over: asyncio.Event) -> None:
+    async with turns.acquire(address):
         began.append(address)
         await over.wait()
 
@@ -18,7 +18,7 @@ def test_they_are_given_in_the_order_of_asking_and_only_so_many_at_a_time():
     began: list[str] = []
 
     async def go() -> None:
-        turns, over = Turns(2, 10), asyncio.Event()
+        turns, over = AdmissionQueue(2, 10), asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
             for address in "abcde":
                 tasks.create_task(hold(turns, address, began, over))
@@ -30,7 +30,7 @@ def test_they_are_given_in_the_order_of_asking_and_only_so_many_at_a_time():
     assert began == list("abcde")
 
 
-async def waiting(turns: Turns, addresses: str) -> tuple[list[str], list[str]]:
+async def waiting(turns: AdmissionQueue, addresses: str) -> tuple[list[str], list[str]]:
     """Let one ask from each of these addresses in turn; return whose turn it was, and who was refused."""
     began: list[str] = []
     refused: list[str] = []
@@ -39,7 +39,7 @@ async def waiting(turns: Turns, addresses: str) -> tuple[list[str], list[str]]:
     async def ask(address: str) -> None:
         try:
             await hold(turns, address, began, over)
-        except TooManyWaiting:
+        except QueueFull:
             refused.append(address)
 
     async with asyncio.TaskGroup() as tasks:
@@ -47,7 +47,7 @@ async def waiting(turns: Turns, addresses: str) -> tuple[list[str], list[str]]:
             tasks.create_task(ask(address))
             await asyncio.sleep(0)
         over.set()
-    async with asyncio.timeout(60), turns.take("a"):
+    async with asyncio.timeout(60), turns.acquire("a"):
         return began, refused
 
 
@@ -68,7 +68,7 @@ def test_when_so_many_wait_an_address_with_few_replaces_the_newest_of_the_one_wi
     addresses: str, began: str, refused: str
 ):
     async def go() -> None:
-        asked = await waiting(Turns(1, 4), addresses)
+        asked = await waiting(AdmissionQueue(1, 4), addresses)
         assert ("".join(asked[0]), "".join(sorted(asked[1]))) == (began, refused)
 
     in_a_loop(go)
@@ -76,7 +76,7 @@ def test_when_so_many_wait_an_address_with_few_replaces_the_newest_of_the_one_wi
 
 def test_who_leaves_while_they_wait_makes_room():
     async def go() -> None:
-        turns, over, began = Turns(1, 2), asyncio.Event(), list[str]()
+        turns, over, began = AdmissionQueue(1, 2), asyncio.Event(), list[str]()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(hold(turns, "a", began, over))
             leaving = tasks.create_task(hold(turns, "b", began, over))

@@ -8,12 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.domain.diff import differences, standing
+from dashboard.domain.diff import diff_trees, entity_state
 from dashboard.domain.entities import Entity, Execution, Initiator, Origin, Release, Status
-from dashboard.domain.history import MOST_OF_ONE, History
+from dashboard.domain.history import MAX_CHANGES_PER_ENTITY, History
 from dashboard.domain.phases import Phase, phase_of
 from dashboard.domain.problems import Problem, ProblemCode
-from dashboard.live.history import GAP, MOST, MOST_GAPS, remember, weight_of
+from dashboard.live.history import (
+    MAX_CHANGES_PER_RELEASE,
+    MAX_GAPS_PER_RELEASE,
+    MIN_OBSERVATION_GAP,
+    history_weight,
+    record_changes,
+)
 from dashboard.pages.seen import HistoryView
 from tests.rollout_makers import STARTED, entity, execution, retrying
 
@@ -45,7 +51,7 @@ def looked(*looks: tuple[float, Entity], run: str = "run-1") -> Release:
     release, last = None, STARTED
     for seconds, root in looks:
         now = Release(execution(run_id=run), root)
-        release, last = replace(now, history=remember(release, last, now, after(seconds))), after(seconds)
+        release, last = replace(now, history=record_changes(release, last, now, after(seconds))), after(seconds)
     assert release
     return release
 
@@ -72,18 +78,18 @@ def test_two_trees_differ_in_what_an_index_of_both_shows(
     old, new = by_id(before), by_id(now)
     expected = {}
     for entity_id in old.keys() | new.keys():
-        was, is_now = (standing(rows[entity_id]) if entity_id in rows else None for rows in (old, new))
+        was, is_now = (entity_state(rows[entity_id]) if entity_id in rows else None for rows in (old, new))
         if was != is_now:
             expected[entity_id] = was, is_now
-    found = differences(before, now)
+    found = diff_trees(before, now)
     assert {entity_id: (row.was, row.now) for entity_id, row in found.rows.items()} == expected
     assert found.opened == frozenset()
 
 
 def test_what_both_trees_share_is_not_looked_at():
     shared = tree(entity("app:0", "deploying"))
-    assert differences(shared, shared).rows == {}
-    assert remember(looked((0, shared)), STARTED, Release(execution(), shared), after(1)) == History(STARTED)
+    assert diff_trees(shared, shared).rows == {}
+    assert record_changes(looked((0, shared)), STARTED, Release(execution(), shared), after(1)) == History(STARTED)
 
 
 def test_a_row_that_moved_to_another_parent_has_neither_come_nor_left():
@@ -91,7 +97,7 @@ def test_a_row_that_moved_to_another_parent_has_neither_come_nor_left():
     one, two = entity("wave:1", "in_progress", app), entity("wave:2", "in_progress", app)
     bare = [replace(wave, children=(), child_ids=()) for wave in (one, two)]
     before, now = entity("release:r", "", one, bare[1]), entity("release:r", "", bare[0], two)
-    assert differences(before, now).rows == {}
+    assert diff_trees(before, now).rows == {}
 
 
 def test_an_app_that_deploys_is_retried_and_done_is_told_so_look_by_look():
@@ -112,7 +118,7 @@ def test_an_app_that_deploys_is_retried_and_done_is_told_so_look_by_look():
 
 def test_since_when_it_stands_so_is_not_said_where_no_look_saw_it_come():
     assert view(looked((0, tree(entity("app:0", "deploying"))))).stands_since is None
-    away = GAP.total_seconds() + 10
+    away = MIN_OBSERVATION_GAP.total_seconds() + 10
     late = looked((0, tree(entity("app:0"))), (away, tree(entity("app:0", "deploying"))))
     assert view(late).stands_since is None
     again = replace(entity("app:0", "deploying"), attempt=retrying("app:0", 2))
@@ -121,7 +127,7 @@ def test_since_when_it_stands_so_is_not_said_where_no_look_saw_it_come():
 
 
 def test_what_changed_while_nobody_looked_is_told_as_between():
-    away = GAP.total_seconds() + 55
+    away = MIN_OBSERVATION_GAP.total_seconds() + 55
     release = looked((0, tree(entity("app:0"))), (1, tree(entity("app:0"))), (away, tree(entity("app:0", "deployed"))))
     assert told(release) == ["0 pending", "1 60 gap", "1 60 deployed"]
 
@@ -135,9 +141,9 @@ def test_a_run_that_had_ended_was_not_to_be_looked_at():
     done = tree(entity("app:0", "deployed"))
     ended = Release(execution(Status.COMPLETED), done)
     before = replace(ended, history=History(STARTED))
-    assert remember(before, STARTED, ended, after(3600)) == History(STARTED)
+    assert record_changes(before, STARTED, ended, after(3600)) == History(STARTED)
     goes_on = Release(next_run(Initiator.CONTINUED_AS_NEW, continues="run-1"), done)
-    assert len(remember(before, STARTED, goes_on, after(3600)).gaps) == 1
+    assert len(record_changes(before, STARTED, goes_on, after(3600)).gaps) == 1
 
 
 def test_what_was_not_read_before_is_told_from_when_it_was():
@@ -169,62 +175,62 @@ def next_run(initiator: Initiator, **origin: Any) -> Execution:
 def test_a_run_that_was_begun_anew_has_a_history_of_its_own(initiator: Initiator):
     first = looked((0, tree(entity("app:0", "deploying"))))
     again = Release(next_run(initiator), tree(entity("app:0")))
-    assert remember(first, STARTED, again, after(1)) == History(after(1))
+    assert record_changes(first, STARTED, again, after(1)) == History(after(1))
 
 
 def test_another_release_of_the_same_id_begins_anew_and_a_run_that_goes_on_does_not():
     root, done = tree(entity("app:0")), tree(entity("app:0", "deployed"))
     first = looked((0, root))
     goes_on = Release(next_run(Initiator.CONTINUED_AS_NEW, continues="run-1"), done)
-    history = remember(first, STARTED, goes_on, after(1))
+    history = record_changes(first, STARTED, goes_on, after(1))
     assert history.count == 1
     other = Release(execution(run_id="run-3", first_run_id="run-3"), done)
-    assert remember(replace(goes_on, history=history), after(1), other, after(2)) == History(after(2))
+    assert record_changes(replace(goes_on, history=history), after(1), other, after(2)) == History(after(2))
 
 
 def test_a_row_whose_id_stands_twice_is_not_taken_for_another():
     twice = entity("app:0", "failed", problem=Problem(ProblemCode.MALFORMED, "Another row has the same id."))
     before = tree(entity("app:0"), twice)
     now = tree(entity("app:0"), replace(twice, state="deployed", phase=Phase.SUCCEEDED))
-    assert differences(before, now).rows == {}
+    assert diff_trees(before, now).rows == {}
 
 
 def test_of_an_app_that_changes_without_end_the_latest_changes_are_told_and_since_when():
-    looks = [(n, tree(entity("app:0", STATES[n % 2]), entity("app:1"))) for n in range(3 * MOST_OF_ONE)]
+    looks = [(n, tree(entity("app:0", STATES[n % 2]), entity("app:1"))) for n in range(3 * MAX_CHANGES_PER_ENTITY)]
     shown = view(looked(*looks))
-    assert len(shown.states) == MOST_OF_ONE + 1
-    assert shown.since == after(2 * MOST_OF_ONE - 1) == shown.states[0].seen_at
-    assert shown.states[0].state == STATES[(2 * MOST_OF_ONE - 1) % 2]
+    assert len(shown.states) == MAX_CHANGES_PER_ENTITY + 1
+    assert shown.since == after(2 * MAX_CHANGES_PER_ENTITY - 1) == shown.states[0].seen_at
+    assert shown.states[0].state == STATES[(2 * MAX_CHANGES_PER_ENTITY - 1) % 2]
 
 
 def test_attempts_without_end_push_out_no_state():
     app = entity("app:0", "deploying")
-    tries = [(n, tree(replace(app, attempt=retrying("app:0", n)))) for n in range(2, 3 * MOST_OF_ONE)]
+    tries = [(n, tree(replace(app, attempt=retrying("app:0", n)))) for n in range(2, 3 * MAX_CHANGES_PER_ENTITY)]
     shown = view(looked((0, tree(entity("app:0"))), (1, tree(app)), *tries))
     assert [state.state for state in shown.states][:2] == ["pending", "deploying"]
-    assert [state.attempt for state in shown.states][-3:] == [3 * MOST_OF_ONE - n for n in (3, 2, 1)]
-    assert len(shown.states) == MOST_OF_ONE + 1
+    assert [state.attempt for state in shown.states][-3:] == [3 * MAX_CHANGES_PER_ENTITY - n for n in (3, 2, 1)]
+    assert len(shown.states) == MAX_CHANGES_PER_ENTITY + 1
 
 
 def test_more_than_is_remembered_of_a_release_leaves_a_history_since_a_later_moment():
     def all_in(state: str) -> Entity:
-        return tree(*(entity(f"app:{n}", state) for n in range(MOST // 2)))
+        return tree(*(entity(f"app:{n}", state) for n in range(MAX_CHANGES_PER_RELEASE // 2)))
 
     release = looked(*((n, all_in(state)) for n, state in enumerate(("pending", "deploying", "deployed", "failed"))))
     history = release.history
     assert history
-    assert history.count == MOST // 2
+    assert history.count == MAX_CHANGES_PER_RELEASE // 2
     assert history.since == after(2)
     assert told(release) == ["2 deployed", "3 failed"]
-    assert weight_of(history) > MOST // 2 * 100
+    assert history_weight(history) > MAX_CHANGES_PER_RELEASE // 2 * 100
 
 
 def test_gaps_are_bounded_and_those_that_are_left_out_are_not_taken_for_none():
     still = tree(entity("app:0"))
-    looks = [(moment, still) for n in range(MOST_GAPS + 2) for moment in (100 * n, 100 * n + 1)]
+    looks = [(moment, still) for n in range(MAX_GAPS_PER_RELEASE + 2) for moment in (100 * n, 100 * n + 1)]
     history = looked(*looks).history
     assert history
-    assert len(history.gaps) < MOST_GAPS
+    assert len(history.gaps) < MAX_GAPS_PER_RELEASE
     assert history.since > STARTED
     assert all(gap.to_at > history.since for gap in history.gaps)
 

@@ -3,10 +3,10 @@
 import pytest
 from hypothesis import given, strategies
 
-from dashboard.live.snapshots import version_of
-from dashboard.pages.places import place_of_path
-from dashboard.temporal.told import digest_of
-from dashboard.web.address import Address
+from dashboard.live.snapshots import version_hash
+from dashboard.pages.places import row_place_of_path
+from dashboard.temporal.told import content_digest
+from dashboard.web.address import PageAddress
 from dashboard.web.twins import PageKey
 from dashboard.weight import weight_of
 
@@ -16,19 +16,19 @@ PARTS = strategies.lists(strategies.text("a\0\n :?&=#%'\",", max_size=4), min_si
 
 @given(one=PARTS, other=PARTS)
 def test_keys_are_the_same_only_if_all_parts_are(one: list[str], other: list[str]):
-    for key in (tag_of, path_of, lambda parts: digest_of(*parts), lambda parts: version_of(*parts)):
+    for key in (tag_of, path_of, lambda parts: content_digest(*parts), lambda parts: version_hash(*parts)):
         assert (key(one) == key(other)) is (one == other), key
 
 
 def tag_of(parts: list[str]) -> str:
     query = tuple(("open", part) for part in parts)
-    return PageKey(Address("web.release", (("release_id", "r"),), query), "1", None).tag
+    return PageKey(PageAddress("web.release", (("release_id", "r"),), query), "1", None).tag
 
 
 def path_of(parts: list[str]) -> str:
-    return place_of_path((part, 0) for part in parts)
+    return row_place_of_path((part, 0) for part in parts)
 
 
-@pytest.mark.parametrize("key", ["x" * 10_000, ("x" * 5_000, b"x" * 5_000), Address("x", (("x", "x" * 10_000),))])
+@pytest.mark.parametrize("key", ["x" * 10_000, ("x" * 5_000, b"x" * 5_000), PageAddress("x", (("x", "x" * 10_000),))])
 def test_a_key_weighs_what_it_holds(key: object):
     assert 10_000 < weight_of(key) < 10_700

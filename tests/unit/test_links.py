@@ -3,7 +3,7 @@ from flask import Flask, url_for
 
 from dashboard.web import routes
 from dashboard.web.converters import IdConverter
-from dashboard.web.links import entity_url, opening_url
+from dashboard.web.links import entity_url, expanding_url
 
 RUN = "11111111-2222-3333-4444-555555555555"
 IDS = ("app:shop", "app:here", "cluster:a/b", "wave:~2F", "bundle:ü%2F", "app:a?b#c&d=e+f", 'app:"<>', "app:0here1")
@@ -27,11 +27,11 @@ def test_an_address_made_for_a_row_is_the_one_that_flask_gives(flask: Flask, rel
             assert entity_url(entity_id, release_id) == url_for(
                 "web.entity", release_id=release_id, entity_id=entity_id
             )
-            assert opening_url(entity_id, release_id) == url_for("web.release", release_id=release_id, open=entity_id)
+            assert expanding_url(entity_id, release_id) == url_for("web.release", release_id=release_id, open=entity_id)
             assert (RUN in entity_url(entity_id, release_id)) == bool(query), "it stays with the run that is shown"
 
 
 def test_each_release_has_its_own_addresses(flask: Flask):
     with flask.test_request_context("/releases"):
         assert entity_url("app:x", "release:one") != entity_url("app:x", "release:two")
-        assert entity_url("app:x", "release:one") != opening_url("app:x", "release:one")
+        assert entity_url("app:x", "release:one") != expanding_url("app:x", "release:one")

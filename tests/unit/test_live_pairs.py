@@ -7,19 +7,19 @@ from typing import Any
 import pytest
 
 from dashboard.bridge import LoopThread
-from dashboard.domain.filters import ReleaseFilter, Slice
+from dashboard.domain.filters import PageRequest, ReleaseFilter
 from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, SourceUnavailable
-from dashboard.domain.source import Reading
+from dashboard.domain.source import ReleaseReading
 from dashboard.live.pairs import PairReader
 from dashboard.live.releases import LiveReleases
 from dashboard.live.snapshots import Snapshot
-from dashboard.live.watched import Watched
+from dashboard.live.watched import Topic
 from tests.fake_source import FakeSource
 from tests.rollout_makers import STARTED, entity, execution
 from tests.waiting import eventually
 
 LEFT, RIGHT = ("release:a", None), ("release:b", None)
-BOTH = Watched("pair", (LEFT, RIGHT))
+BOTH = Topic("pair", (LEFT, RIGHT))
 DOWN = SourceUnavailable(Problem(ProblemCode.UNAVAILABLE, "Temporal cannot be reached."))
 
 
@@ -30,11 +30,11 @@ class Releases(FakeSource):
         super().__init__()
         self.said: dict[str, str | Exception] = {"release:a": "deploying", "release:b": "deploying"}
 
-    async def read(self, release_id: str, *_: Any, **__: Any) -> Reading:
+    async def read(self, release_id: str, *_: Any, **__: Any) -> ReleaseReading:
         said = self.said[release_id]
         if isinstance(said, Exception):
             raise said
-        return Reading(execution(workflow_id=release_id), said=entity(release_id, said), digest=said)
+        return ReleaseReading(execution(workflow_id=release_id), said=entity(release_id, said), digest=said)
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_both_are_stale_if_either_is_and_as_old_as_the_older(live: LiveReleases,
 
 
 def test_a_wall_screen_hears_of_its_list_and_of_its_release(live: LiveReleases, source: Releases):
-    what = Watched("wall", (Slice(50, filter=ReleaseFilter(q="a")), LEFT))
+    what = Topic("wall", (PageRequest(50, filter=ReleaseFilter(q="a")), LEFT))
     heard: list[str] = []
     end = live.subscribe(what, heard.append)
     eventually(lambda: heard and live.known(what) is not None)

@@ -8,9 +8,9 @@ import pytest
 
 from dashboard.bridge import LoopThread
 from dashboard.domain.entities import Status
-from dashboard.domain.filters import Slice
+from dashboard.domain.filters import PageRequest
 from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, SourceUnavailable
-from dashboard.domain.source import Reading
+from dashboard.domain.source import ReleaseReading
 from dashboard.live.releases import LiveReleases
 from tests.fake_source import FakeSource
 from tests.rollout_makers import entity, execution
@@ -22,7 +22,7 @@ NO_WORKER = Problem(ProblemCode.NO_WORKER, "No worker is polling.")
 @pytest.fixture
 def source() -> FakeSource:
     source = FakeSource()
-    source.answer = Reading(execution(), said=SAID, digest="1")
+    source.answer = ReleaseReading(execution(), said=SAID, digest="1")
     return source
 
 
@@ -43,7 +43,7 @@ def test_a_release_past_its_retention_is_gone_even_if_it_was_seen(live: LiveRele
 
 def test_the_last_words_stay_under_what_temporal_knows_now(live: LiveReleases, source: FakeSource):
     seen = live.release("release:r")
-    source.answer = Reading(execution(Status.TERMINATED), problem=NO_WORKER)
+    source.answer = ReleaseReading(execution(Status.TERMINATED), problem=NO_WORKER)
     stale = live.release("release:r")
     assert (stale.stale, stale.reason, stale.as_of) == (True, NO_WORKER, seen.as_of)
     assert {row.phase for row in stale.value.root.walk()} == {"terminated"}
@@ -51,7 +51,7 @@ def test_the_last_words_stay_under_what_temporal_knows_now(live: LiveReleases, s
 
 def test_the_words_of_an_earlier_run_are_not_shown_for_a_new_one(live: LiveReleases, source: FakeSource):
     live.release("release:r")
-    source.answer = Reading(execution(run_id="run-2"), problem=NO_WORKER)
+    source.answer = ReleaseReading(execution(run_id="run-2"), problem=NO_WORKER)
     release = live.release("release:r")
     assert (release.stale, release.value.root.problem, release.value.root.children) == (False, NO_WORKER, ())
 
@@ -59,12 +59,12 @@ def test_the_words_of_an_earlier_run_are_not_shown_for_a_new_one(live: LiveRelea
 def test_a_list_keeps_the_last_words_of_a_release_that_does_not_answer_and_says_as_of_when(
     live: LiveReleases, source: FakeSource
 ):
-    seen = live.page(Slice())
-    source.answer = Reading(execution(), problem=NO_WORKER)
-    (release,) = live.page(Slice()).value.releases
+    seen = live.page(PageRequest())
+    source.answer = ReleaseReading(execution(), problem=NO_WORKER)
+    (release,) = live.page(PageRequest()).value.releases
     assert (release.root.state, release.root.problem, release.said_at) == ("deploying", NO_WORKER, seen.as_of)
-    source.answer = Reading(execution(), said=replace(SAID, state="completed"), digest="2")
-    (release,) = live.page(Slice()).value.releases
+    source.answer = ReleaseReading(execution(), said=replace(SAID, state="completed"), digest="2")
+    (release,) = live.page(PageRequest()).value.releases
     assert (release.root.state, release.said_at) == ("completed", None)
 
 

@@ -13,12 +13,12 @@ import pytest
 from dashboard.bridge import LoopThread
 from dashboard.calls import note_call
 from dashboard.domain.entities import Status
-from dashboard.domain.filters import Slice
+from dashboard.domain.filters import PageRequest
 from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, SourceUnavailable
 from dashboard.live.history import with_history
-from dashboard.live.releases import MAX_AGE, LiveReleases
-from dashboard.live.turns import LATE, LINGER
-from dashboard.live.watched import Watched
+from dashboard.live.releases import DEFAULT_MAX_AGE_SECONDS, LiveReleases
+from dashboard.live.turns import LATE_AFTER_SECONDS, POLL_LINGER_SECONDS
+from dashboard.live.watched import Topic
 from tests.day_of_looks import MEMORY, Clock
 from tests.fake_source import FakeSource
 from tests.waiting import eventually
@@ -61,7 +61,7 @@ def test_a_viewer_of_what_is_watched_causes_no_look_and_gets_what_the_last_one_f
     source.state = "completed"
     assert [state_of(live) for _ in range(50)] == ["deploying"] * 50
     assert source.reads == 1
-    clock.now += MAX_AGE
+    clock.now += DEFAULT_MAX_AGE_SECONDS
     eventually(lambda: state_of(live) == "completed")
     assert source.reads == 2, "however many have asked meanwhile"
 
@@ -72,11 +72,11 @@ def test_what_is_asked_for_once_is_not_watched_however_much_of_it_there_is(
     for _ in range(2):
         for number in range(100):
             live.release(f"release:{number}")
-        clock.now += LINGER
-    assert len(live._watcher) == 0
+        clock.now += POLL_LINGER_SECONDS
+    assert len(live._poller) == 0
     live.release("release:0")
     live.release("release:0")
-    assert len(live._watcher) == 1
+    assert len(live._poller) == 1
 
 
 def test_who_has_things_read_without_end_takes_no_more_than_a_share_from_what_is_watched(clock: Clock):
@@ -86,16 +86,16 @@ def test_who_has_things_read_without_end_takes_no_more_than_a_share_from_what_is
             return await super().read(*given, **named)
 
     source = Dear()
-    live, watched = live_on(source, clock, budget=50), Watched("release", ("release:r", None))
+    live, watched = live_on(source, clock, budget=50), Topic("release", ("release:r", None))
     try:
         live.subscribe(watched, lambda _version: None)
         for number in range(2_000):
-            live.renew(Watched("release", ("release:other", None)), 1.0)
-            live.glance(f"release:{number % 10}")
+            live.renew(Topic("release", ("release:other", None)), 1.0)
+            live.peek(f"release:{number % 10}")
             clock.now += 0.001
         # The share of four seconds, and ten that were glanced at twice, more than a second apart.
         assert source.reads <= 50 * 0.5 * 4 + 2 * 10 + 5
-        clock.now += MAX_AGE
+        clock.now += DEFAULT_MAX_AGE_SECONDS
         source.state = "completed"
         eventually(lambda: live.release("release:r").value.root.state == "completed")
     finally:
@@ -107,9 +107,9 @@ def test_what_is_late_is_told_to_be_behind_and_nobody_waits_for_it(
 ):
     heard: list[str] = []
     good = live.release("release:r")
-    live.subscribe(Watched("release", ("release:r", None)), heard.append)
+    live.subscribe(Topic("release", ("release:r", None)), heard.append)
     source.gate.clear()
-    clock.now += MAX_AGE + LATE + 0.1
+    clock.now += DEFAULT_MAX_AGE_SECONDS + LATE_AFTER_SECONDS + 0.1
     behind = live.release("release:r")
     assert (behind.value, behind.as_of, behind.stale) == (good.value, good.as_of, True)
     assert behind.reason
@@ -125,14 +125,14 @@ def test_an_outage_is_told_and_is_over_by_itself_with_nobody_asking(
 ):
     heard: list[str] = []
     good = live.release("release:r").version
-    live.subscribe(Watched("release", ("release:r", None)), heard.append)
+    live.subscribe(Topic("release", ("release:r", None)), heard.append)
     source.answer = DOWN
-    clock.now += MAX_AGE
+    clock.now += DEFAULT_MAX_AGE_SECONDS
     eventually(lambda: len(heard) == 2)
     stale = live.release("release:r")
     assert (stale.stale, stale.reason, stale.version) == (True, DOWN.problem, heard[-1])
     source.answer = None
-    clock.now += MAX_AGE
+    clock.now += DEFAULT_MAX_AGE_SECONDS
     eventually(lambda: heard[2:] == [good])
     assert not live.release("release:r").stale
 
@@ -140,9 +140,9 @@ def test_an_outage_is_told_and_is_over_by_itself_with_nobody_asking(
 def test_a_release_that_temporal_forgets_is_gone_for_whoever_asks(live: LiveReleases, source: FakeSource, clock: Clock):
     heard: list[str] = []
     live.release("release:r")
-    live.subscribe(Watched("release", ("release:r", None)), heard.append)
+    live.subscribe(Topic("release", ("release:r", None)), heard.append)
     source.answer = ReleaseNotFound("release:r")
-    clock.now += MAX_AGE
+    clock.now += DEFAULT_MAX_AGE_SECONDS
     eventually(lambda: heard[-1] == "")
     with pytest.raises(ReleaseNotFound):
         live.release("release:r")
@@ -154,35 +154,35 @@ def test_a_release_that_has_ended_is_read_once_more_and_then_let_go(
     source.status = Status.COMPLETED
     live.release("release:r")
     live.release("release:r")
-    clock.now += MAX_AGE
-    eventually(lambda: len(live._watcher) == 0)
+    clock.now += DEFAULT_MAX_AGE_SECONDS
+    eventually(lambda: len(live._poller) == 0)
     assert source.reads == 2, "the first answer may have come before the end"
     live.release("release:r")
-    clock.now += MAX_AGE
+    clock.now += DEFAULT_MAX_AGE_SECONDS
     live.release("release:r")
-    assert len(live._watcher) == 0
+    assert len(live._poller) == 0
 
 
 @pytest.mark.parametrize(
     "what",
     [
-        Watched("release", ("release:r", None)),
-        Watched("history", ("release:r", None)),
-        Watched("list", Slice()),
-        Watched("problems"),
-        Watched("occurrences", "app:shop"),
-        Watched("occurrences", "release:r"),
+        Topic("release", ("release:r", None)),
+        Topic("history", ("release:r", None)),
+        Topic("list", PageRequest()),
+        Topic("problems"),
+        Topic("occurrences", "app:shop"),
+        Topic("occurrences", "release:r"),
     ],
     ids=lambda what: f"{what.kind} {what.key}"[:30],
 )
-def test_whatever_is_subscribed_to_is_read_and_told(live: LiveReleases, what: Watched):
+def test_whatever_is_subscribed_to_is_read_and_told(live: LiveReleases, what: Topic):
     heard: list[str] = []
     end = live.subscribe(what, heard.append)
     eventually(lambda: heard)
     pages = {
         "release": lambda: live.release("release:r"),
         "history": lambda: with_history(seen := live.release("release:r"), seen.value.history),
-        "list": lambda: live.page(Slice()),
+        "list": lambda: live.page(PageRequest()),
         "problems": live.problems,
         "occurrences": lambda: live.occurrences(str(what.key)),
     }
@@ -194,15 +194,15 @@ def test_a_state_that_comes_again_is_another_version_of_what_was_seen(
     live: LiveReleases, source: FakeSource, clock: Clock
 ):
     heard: dict[str, list[str]] = {"release": [], "history": []}
-    ends = [live.subscribe(Watched(kind, ("release:r", None)), told.append) for kind, told in heard.items()]
+    ends = [live.subscribe(Topic(kind, ("release:r", None)), told.append) for kind, told in heard.items()]
     eventually(lambda: all(heard.values()))
     for count, state in enumerate(("failed", "deploying"), start=2):
         source.state = state
-        clock.now += MAX_AGE
+        clock.now += DEFAULT_MAX_AGE_SECONDS
         eventually(lambda count=count: all(len(told) == count for told in heard.values()))
     assert len(set(heard["release"])) == 2
     assert len(set(heard["history"])) == 3
-    known = live.known(Watched("history", ("release:r", None)))
+    known = live.known(Topic("history", ("release:r", None)))
     assert known
     assert known.version == heard["history"][-1]
     for end in ends:

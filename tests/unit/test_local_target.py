@@ -6,23 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.web.security import local_target
+from dashboard.web.security import safe_redirect_target
 from tests.next_tricks import OWN, TRICKS
 
 
 @pytest.mark.parametrize("value", OWN)
 def test_a_path_of_this_site_is_kept(value: str):
-    assert local_target(value) == value
+    assert safe_redirect_target(value) == value
 
 
 @pytest.mark.parametrize("value", TRICKS)
 def test_anything_else_leads_to_the_start(value: str | None):
-    assert local_target(value) == "/"
+    assert safe_redirect_target(value) == "/"
 
 
 @given(st.text() | st.text(alphabet="/\\.:@?#ht ps\t\n\r%2Fexample", max_size=30).map("/".__add__))
 def test_no_text_leads_to_another_site(value: str):
-    target = local_target(value)
+    target = safe_redirect_target(value)
     there = urlsplit(urljoin("https://dashboard.example/login", target))
 
     assert target.startswith("/")

@@ -5,7 +5,7 @@ from threading import Barrier
 
 import pytest
 
-from dashboard.web.viewed import LOOK, OPEN, Looks
+from dashboard.web.viewed import OPEN_PAGE_TTL_SECONDS, VIEW_TTL_SECONDS, ViewLog
 
 KEY = ("rita", "release:r", "page")
 
@@ -16,7 +16,7 @@ class World:
     def __init__(self, keep: int = 100) -> None:
         self.now = 1_000.0
         self.written: list[tuple[str, ...]] = []
-        self.looks = Looks(lambda: self.now, keep)
+        self.looks = ViewLog(lambda: self.now, keep)
 
     def look(self, key: tuple[str, ...] = KEY, *, open_page: bool = False) -> int:
         """How many have been written down after this."""
@@ -27,7 +27,7 @@ class World:
 def test_the_same_user_release_and_way_are_one_look_for_five_minutes():
     world = World()
     assert [world.look() for _ in range(3)] == [1, 1, 1]
-    world.now += LOOK - 1
+    world.now += VIEW_TTL_SECONDS - 1
     assert world.look() == 1
     world.now += 1
     assert [world.look(), world.look()] == [2, 2]
@@ -44,7 +44,7 @@ def test_another_user_release_or_way_is_another_look(other: tuple[str, ...]):
 def test_what_an_open_page_asks_for_belongs_to_the_look_with_which_it_was_opened():
     world = World()
     assert world.look() == 1
-    world.now += OPEN - 1
+    world.now += OPEN_PAGE_TTL_SECONDS - 1
     assert world.look(open_page=True) == 1
     assert world.look() == 2, "opened anew"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.accounts.sessions import Sessions
+from dashboard.accounts.sessions import SessionStore
 from dashboard.accounts.store import Accounts
 from tests.stage import EMAIL, PASSWORD
 
@@ -24,42 +24,42 @@ def accounts(url: str):
 
 
 def test_it_stays_equal_while_accounts_are_only_read(accounts: Accounts):
-    before = accounts.mark()
+    before = accounts.change_token()
     accounts.by_id("nobody")
-    assert accounts.mark() == before
+    assert accounts.change_token() == before
 
 
 def test_it_stays_equal_while_a_session_is_used(accounts: Accounts):
-    sessions = Sessions(accounts, timedelta(hours=1))
+    sessions = SessionStore(accounts, timedelta(hours=1))
     secret = sessions.start(accounts.add(EMAIL, PASSWORD), device="", address="")
-    before = accounts.mark()
+    before = accounts.change_token()
     for _ in range(3):
         _, session = sessions.find(secret)
-        sessions.saw(session)
-    assert accounts.mark() == before
+        sessions.record_activity(session)
+    assert accounts.change_token() == before
 
 
 def test_it_is_another_when_this_or_any_other_connection_has_written(accounts: Accounts, url: str):
-    marks = [accounts.mark()]
+    marks = [accounts.change_token()]
     accounts.ensure(EMAIL, PASSWORD)
-    marks.append(accounts.mark())
+    marks.append(accounts.change_token())
     other = Accounts(url)
     other.disable(EMAIL)
     other.close()
-    marks.append(accounts.mark())
+    marks.append(accounts.change_token())
     assert len(set(marks)) == 3
-    assert accounts.mark() == marks[-1]
+    assert accounts.change_token() == marks[-1]
 
 
 def test_it_is_never_equal_where_the_file_is_gone_or_another(accounts: Accounts, tmp_path: Path):
-    before, path = accounts.mark(), tmp_path / "accounts.db"
+    before, path = accounts.change_token(), tmp_path / "accounts.db"
     path.rename(tmp_path / "away.db")
-    assert len({before, accounts.mark(), accounts.mark()}) == 3
+    assert len({before, accounts.change_token(), accounts.change_token()}) == 3
     Accounts(f"sqlite:///{path}").prepare()
-    assert accounts.mark() != before
+    assert accounts.change_token() != before
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "postgresql://nowhere/x", "nonsense"])
 def test_it_is_never_equal_where_the_database_cannot_tell(url: str):
     accounts = Accounts(url)
-    assert accounts.mark() != accounts.mark()
+    assert accounts.change_token() != accounts.change_token()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dashboard.domain.entities import Entity
 from dashboard.domain.ids import EntityType
-from dashboard.domain.matrix import Matrix, Only, matrix_of, narrowed
+from dashboard.domain.matrix import CellFilter, Matrix, build_matrix, filter_matrix
 from dashboard.domain.problems import Problem, ProblemCode
 from tests.rollout_makers import entity, retrying
 
@@ -45,7 +45,7 @@ def release(tree: list[list[list[tuple[str, str | None, str, bool]]]]) -> Entity
 
 
 def one_wave(*clusters: Entity) -> Matrix:
-    return matrix_of(entity("release:r", "", entity("wave:w", "", *clusters)))
+    return build_matrix(entity("release:r", "", entity("wave:w", "", *clusters)))
 
 
 def app(name: str, version: str | None = "1", state: str = "deployed") -> tuple[str, str | None, str, bool]:
@@ -55,7 +55,7 @@ def app(name: str, version: str | None = "1", state: str = "deployed") -> tuple[
 @given(tree=waves)
 def test_every_app_stands_in_exactly_one_cell_in_the_column_of_its_cluster(tree):
     root = release(tree)
-    matrix = matrix_of(root)
+    matrix = build_matrix(root)
     shown = [(number, id(cell)) for line in matrix.lines for number, cell in line.cells.items()]
     there = [
         (column.number, id(row))
@@ -69,7 +69,7 @@ def test_every_app_stands_in_exactly_one_cell_in_the_column_of_its_cluster(tree)
 
 @given(tree=waves)
 def test_the_majority_runs_in_more_cells_than_any_other_version_may(tree):
-    for line in matrix_of(release(tree)).lines:
+    for line in build_matrix(release(tree)).lines:
         told = [cell for cell in line.cells.values() if cell.version is not None]
         counts = Counter(cell.version for cell in told if cell.state == "deployed")
         most, unknown = max(counts.values(), default=0), sum(cell.state != "deployed" for cell in told)
@@ -82,7 +82,7 @@ def test_the_majority_runs_in_more_cells_than_any_other_version_may(tree):
 
 @given(tree=waves)
 def test_what_runs_differs_by_what_runs_elsewhere_and_a_failed_version_always(tree):
-    for line in matrix_of(release(tree)).lines:
+    for line in build_matrix(release(tree)).lines:
         for cell in line.cells.values():
             if cell.version is None:
                 assert not line.differs(cell)
@@ -107,16 +107,16 @@ def test_a_version_that_did_not_get_there_never_decides_the_majority(state: str)
     assert (line.majority, line.running, line.reached) == (None, 1, int(line.planned == "1"))
 
 
-@given(tree=waves, q=st.sampled_from(["", "A", "c0", "w1", "2", "nowhere"]), only=st.sampled_from([None, *Only]))
+@given(tree=waves, q=st.sampled_from(["", "A", "c0", "w1", "2", "nowhere"]), only=st.sampled_from([None, *CellFilter]))
 def test_what_is_looked_for_is_all_there_and_no_line_or_column_without_it(tree, q, only):
-    whole = matrix_of(release(tree))
-    found = narrowed(whole, q, only)
+    whole = build_matrix(release(tree))
+    found = filter_matrix(whole, q, only)
     numbers = {column.number for column in found.columns}
     assert set(map(id, found.lines)) <= set(map(id, whole.lines)), "majorities stay those of the whole"
-    if only is Only.DIFFERING and not q:
+    if only is CellFilter.DIFFERING and not q:
         assert found.differing == whole.differing
         assert all(line.differing for line in found.lines)
-    if only is Only.BROKEN and not q:
+    if only is CellFilter.BROKEN and not q:
         assert found.broken == whole.broken
     if q or only:
         assert all(numbers & set(line.cells) for line in found.lines)
@@ -163,6 +163,6 @@ def test_what_was_not_read_is_a_gap_and_what_is_empty_is_none():
     failed = replace(entity("cluster:us"), problem=GAP)
     empty = cluster("ap")
     wave = replace(entity("wave:two"), problem=GAP)
-    matrix = matrix_of(entity("release:r", "", entity("wave:one", "", unopened, failed, empty), wave))
+    matrix = build_matrix(entity("release:r", "", entity("wave:one", "", unopened, failed, empty), wave))
     assert [column.gap for column in matrix.columns] == [True, True, False, True]
     assert matrix.columns[-1].cluster is None, "a wave of which no cluster is known has a column all the same"

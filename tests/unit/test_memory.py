@@ -1,8 +1,8 @@
-from dashboard.live.memory import Memory
+from dashboard.live.memory import BoundedCache
 
 
 def test_the_newest_entries_are_kept():
-    memory: Memory[str, int] = Memory(2)
+    memory: BoundedCache[str, int] = BoundedCache(2)
     for number, key in enumerate("aba"):
         memory.keep(key, number)
     memory.keep("c", 3)
@@ -13,7 +13,7 @@ def test_the_newest_entries_are_kept():
 
 
 def test_what_is_weighed_is_kept_up_to_a_weight():
-    memory: Memory[str, str] = Memory(10, weigh=lambda _key, value: len(value))
+    memory: BoundedCache[str, str] = BoundedCache(10, weigh=lambda _key, value: len(value))
     memory.keep("a", "xxxx")
     memory.keep("b", "xxxxx")
     memory.keep("a", "xxxxx")

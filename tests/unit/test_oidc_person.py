@@ -1,16 +1,16 @@
 import pytest
 
 from dashboard.accounts.models import Role
-from dashboard.oidc.person import role_of
-from dashboard.sign_on_settings import SignOnSettings
+from dashboard.oidc.person import role_from_claims
+from dashboard.sign_on_settings import OidcSettings
 
 ROLES = {"read": "viewer", "run": "operator", "root": "admin"}
 
 
 def role(claims: dict[str, object], claim: str = "groups", default: str | None = None) -> Role | None:
-    return role_of(
+    return role_from_claims(
         claims,
-        SignOnSettings.model_validate({"oidc_roles": ROLES, "oidc_role_claim": claim, "oidc_default_role": default}),
+        OidcSettings.model_validate({"oidc_roles": ROLES, "oidc_role_claim": claim, "oidc_default_role": default}),
     )
 
 

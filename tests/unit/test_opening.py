@@ -2,7 +2,7 @@
 
 from dashboard.domain.entities import Entity, Release, Runs
 from dashboard.live.snapshots import Snapshot
-from dashboard.pages.opening import ALL, FAILURES, MOST_ROWS, at_first
+from dashboard.pages.opening import EXPAND_ALL, EXPAND_FAILURES, MAX_EXPANDED_ROWS, initial_expansion
 from dashboard.pages.release import ReleasePage
 from dashboard.pages.rows import ClusterRow, WaveRow
 from tests.rollout_makers import STARTED, entity, execution
@@ -47,22 +47,22 @@ def test_the_page_names_what_is_open_by_itself_whatever_its_viewer_has_done():
 
 def test_all_of_it_opens_and_closes_at_a_word_and_single_rows_differ():
     everything = {"wave:w0", "wave:w1", "cluster:a", "cluster:b", "cluster:c"}
-    assert opened(SMALL, {ALL}, set()) == everything
-    assert opened(SMALL, {ALL}, {"cluster:a"}) == everything - {"cluster:a"}
-    assert opened(SMALL, set(), {ALL}) == set()
-    assert opened(SMALL, {"wave:w0"}, {ALL}) == {"wave:w0"}
+    assert opened(SMALL, {EXPAND_ALL}, set()) == everything
+    assert opened(SMALL, {EXPAND_ALL}, {"cluster:a"}) == everything - {"cluster:a"}
+    assert opened(SMALL, set(), {EXPAND_ALL}) == set()
+    assert opened(SMALL, {"wave:w0"}, {EXPAND_ALL}) == {"wave:w0"}
 
 
 def test_failures_open_with_the_waves_above_them_and_nothing_else():
-    assert opened(SMALL, {FAILURES}, set()) == {"wave:w0", "cluster:b"}
+    assert opened(SMALL, {EXPAND_FAILURES}, set()) == {"wave:w0", "cluster:b"}
 
 
 def test_more_rows_than_a_page_has_room_for_stay_closed_and_are_counted():
     big = release(tuple(cluster(f"c{n}", apps=99) for n in range(25)), (cluster("small"),))
-    first = at_first(big, frozenset({ALL}))
+    first = initial_expansion(big, frozenset({EXPAND_ALL}))
     rows = 2 + sum(
         len(row.flattened()) - 1 for wave in big.root.children for row in wave.children if row.id in first.ids
     )
-    assert rows <= MOST_ROWS
+    assert rows <= MAX_EXPANDED_ROWS
     assert first.left_closed == 26 - len([row for row in first.ids if row.startswith("cluster")]) > 0
     assert "cluster:small" in first.ids, "what is small enough still has room"

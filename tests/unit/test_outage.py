@@ -6,7 +6,7 @@ from threading import Event, Lock
 import pytest
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from dashboard.accounts.outage import AccountsAway, CircuitBreaker, is_away
+from dashboard.accounts.outage import AccountsAway, DatabaseCircuitBreaker, is_database_outage
 from tests.waiting import eventually
 
 
@@ -44,8 +44,8 @@ class Database:
             raise answer
         return answer
 
-    def breaker(self) -> CircuitBreaker:
-        return CircuitBreaker(self.probe, lambda: self._count("dropped"), lambda: self._count("done"))
+    def breaker(self) -> DatabaseCircuitBreaker:
+        return DatabaseCircuitBreaker(self.probe, lambda: self._count("dropped"), lambda: self._count("done"))
 
     def _count(self, name: str) -> None:
         setattr(self, name, getattr(self, name) + 1)
@@ -76,7 +76,7 @@ def test_what_is_slow_or_full_opens_nothing_while_a_probe_is_answered(sqlstate: 
     database.go_on.set()
     eventually(lambda: database.done, 60)
 
-    assert (is_away(failed(sqlstate)), database.dropped) == (True, 0)
+    assert (is_database_outage(failed(sqlstate)), database.dropped) == (True, 0)
 
 
 def test_what_can_be_read_alone_takes_no_changes_and_answers_everything_else():
@@ -94,4 +94,4 @@ def test_what_can_be_read_alone_takes_no_changes_and_answers_everything_else():
 
 @pytest.mark.parametrize("sqlstate", ["42P01", "22021", "23505"])
 def test_a_wrong_answer_is_an_answer(sqlstate: str):
-    assert not is_away(failed(sqlstate))
+    assert not is_database_outage(failed(sqlstate))

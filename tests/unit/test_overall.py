@@ -4,22 +4,22 @@ from dataclasses import replace
 
 import pytest
 
-from dashboard.domain.causes import Standing, broken_in, group, waiting_in
+from dashboard.domain.causes import CauseStatus, affected_entities, group_by_cause, waiting_entities
 from dashboard.domain.entities import Attempt, FailingTask, Release, Status
-from dashboard.domain.kiosk import turns
-from dashboard.domain.overall import overall
+from dashboard.domain.kiosk import kiosk_rotation
+from dashboard.domain.overall import overall_state
 from dashboard.domain.parts import with_parts
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem, ProblemCode
-from dashboard.domain.rollup import blockages, cause_of
-from dashboard.domain.truth import judge, unanswered
-from dashboard.live.awaited import Awaited
+from dashboard.domain.rollup import blockages, trouble_cause
+from dashboard.domain.truth import reconcile, unreported_release
+from dashboard.live.awaited import WaitCondition
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.badge import Badge
-from dashboard.pages.kiosk import Turn
+from dashboard.pages.kiosk import KioskTurn
 from dashboard.pages.release import ReleasePage
 from dashboard.pages.releases import ReleaseItem
-from dashboard.pages.table import Piece
+from dashboard.pages.table import TableChunk
 from dashboard.pages.tables import RELEASE_COLUMNS, releases_table
 from tests.rollout_makers import STARTED, entity, execution, retrying
 from tests.unit.test_overview import NOW, listing, names, seen
@@ -35,7 +35,7 @@ def cluster(name: str, *apps, state: str = "deploying", **fields):
 def release(name: str, state: str, *clusters, status: Status = Status.RUNNING, **fields) -> Release:
     closed_at = NOW if status.closed else None
     run = execution(status, workflow_id=f"release:{name}", closed_at=closed_at, **fields)
-    return judge(run, entity(f"release:{name}", state, entity("wave:one", state, *clusters)))
+    return reconcile(run, entity(f"release:{name}", state, entity("wave:one", state, *clusters)))
 
 
 def listed(found: Release) -> Release:
@@ -65,7 +65,7 @@ def shown(found: Release) -> Snapshot[Release]:
 def test_a_release_that_succeeded_with_failed_parts_says_so_in_every_short_form(status: Status):
     found = listed(half_failed(status))
     words = "succeeded with 2 of 3 failed"
-    assert overall(found).phase is Phase.FAILED
+    assert overall_state(found).phase is Phase.FAILED
     item = ReleaseItem.of(found, superseded=False)
     assert (item.phase, item.overall_phase, item.label, item.failed) == (Phase.SUCCEEDED, Phase.FAILED, words, 2)
     assert item.note == "a: no such image"
@@ -73,7 +73,7 @@ def test_a_release_that_succeeded_with_failed_parts_says_so_in_every_short_form(
     assert (page.title, page.worst) == (f"half: {words}", Phase.FAILED)
     badge = Badge.of(shown(half_failed(status)))
     assert (badge.said, badge.phase) == (f"{words}, 1/3 apps", Phase.FAILED)
-    turn = Turn.of(found, shown=True)
+    turn = KioskTurn.of(found, shown=True)
     assert (turn.word, turn.turn_phase) == (words, Phase.FAILED)
 
 
@@ -81,7 +81,7 @@ def test_on_the_cards_it_needs_attention_and_is_no_success():
     over = seen(listed(half_failed()))
     assert names(over.needy) == ["half"]
     assert over.ended == {Phase.FAILED: 1}
-    assert names(turns(listing([listed(half_failed())]), NOW).releases) == ["half"]
+    assert names(kiosk_rotation(listing([listed(half_failed())]), NOW).releases) == ["half"]
 
 
 def test_an_open_release_with_failed_parts_needs_attention_and_one_that_only_tries_again_moves():
@@ -92,7 +92,7 @@ def test_an_open_release_with_failed_parts_needs_attention_and_one_that_only_tri
 
 
 def test_of_one_whose_parts_were_not_read_nothing_is_claimed():
-    bare = judge(execution(Status.COMPLETED, closed_at=NOW), entity("release:r", "completed"))
+    bare = reconcile(execution(Status.COMPLETED, closed_at=NOW), entity("release:r", "completed"))
     item = ReleaseItem.of(bare, superseded=False)
     assert (item.failed, item.inside, item.unread) == (None, None, True)
     assert not ReleaseItem.of(listed(half_failed()), superseded=False).unread
@@ -102,8 +102,8 @@ def test_cancelled_parts_are_named_and_are_no_failure():
     found = release(
         "r", "completed", entity("cluster:a", "cancelled"), entity("cluster:b", "done"), status=Status.COMPLETED
     )
-    assert overall(found).label == "succeeded with 1 of 2 cancelled"
-    assert overall(found).phase is Phase.SUCCEEDED
+    assert overall_state(found).label == "succeeded with 1 of 2 cancelled"
+    assert overall_state(found).phase is Phase.SUCCEEDED
 
 
 def test_waiting_inside_makes_a_running_release_wait_everywhere_with_the_leaf_named():
@@ -116,19 +116,19 @@ def test_waiting_inside_makes_a_running_release_wait_everywhere_with_the_leaf_na
         Phase.PAUSED,
         "waiting in c1: awaiting approval",
     )
-    assert Turn.of(listed(found), shown=False).turn_phase is Phase.PAUSED
+    assert KioskTurn.of(listed(found), shown=False).turn_phase is Phase.PAUSED
     assert (ReleasePage.of(shown(found)).title, ReleasePage.of(shown(found)).worst) == (
         "gate: waiting in c1",
         Phase.PAUSED,
     )
     assert Badge.of(shown(found)).phase is Phase.PAUSED
-    assert Awaited("release:gate", None, frozenset({Phase.PAUSED})).reached(shown(found))
-    assert Awaited("release:gate", None, frozenset({Phase.RUNNING})).reached(shown(found)), "its own word stays"
+    assert WaitCondition("release:gate", None, frozenset({Phase.PAUSED})).reached(shown(found))
+    assert WaitCondition("release:gate", None, frozenset({Phase.RUNNING})).reached(shown(found)), "its own word stays"
 
 
 def test_an_app_that_waits_is_named_with_its_cluster():
     found = release("gate", "in_progress", cluster("eu", entity("app:shop", "on_hold")))
-    assert overall(found).short == "waiting in eu / shop"
+    assert overall_state(found).short == "waiting in eu / shop"
 
 
 @pytest.mark.parametrize(
@@ -141,8 +141,8 @@ def test_an_app_that_waits_is_named_with_its_cluster():
     ],
 )
 def test_what_fails_as_well_is_not_called_waiting(found: Release):
-    assert overall(found).phase is Phase.RUNNING
-    assert not Awaited("release:gate", None, frozenset({Phase.PAUSED})).reached(shown(found))
+    assert overall_state(found).phase is Phase.RUNNING
+    assert not WaitCondition("release:gate", None, frozenset({Phase.PAUSED})).reached(shown(found))
 
 
 def test_a_paused_activity_pauses_its_row_and_is_no_cause_of_failure():
@@ -150,11 +150,11 @@ def test_a_paused_activity_pauses_its_row_and_is_no_cause_of_failure():
     said = entity(
         "release:r", "in_progress", entity("wave:one", "deploying", cluster("eu", entity("app:shop", "deploying")))
     )
-    found = judge(run, said)
+    found = reconcile(run, said)
     app = next(row for row in found.root.walk() if row.id == "app:shop")
     assert (app.phase, app.state) == (Phase.PAUSED, "deploying")
-    assert broken_in(found) == ()
-    assert [(item.entity.id, item.activity_id) for item in waiting_in(found)] == [
+    assert affected_entities(found) == ()
+    assert [(item.entity.id, item.activity_id) for item in waiting_entities(found)] == [
         ("app:shop", None),
         ("release:r", "notify"),
     ]
@@ -164,11 +164,11 @@ def test_a_paused_activity_pauses_its_row_and_is_no_cause_of_failure():
 
 
 def test_a_paused_activity_of_no_row_makes_the_release_wait_also_where_its_tree_was_not_read():
-    found = judge(execution(attempts={"notify": paused("notify")}), entity("release:r", "in_progress"))
-    assert overall(found).short == "waiting for activity notify"
+    found = reconcile(execution(attempts={"notify": paused("notify")}), entity("release:r", "in_progress"))
+    assert overall_state(found).short == "waiting for activity notify"
     assert names(seen(found).waiting) == ["r"]
     gone = replace(found, execution=replace(found.execution, status=Status.COMPLETED, closed_at=NOW))
-    assert waiting_in(gone) == ()
+    assert waiting_entities(gone) == ()
 
 
 def test_a_requested_cancellation_stands_beside_the_state_until_it_is_done():
@@ -178,32 +178,37 @@ def test_a_requested_cancellation_stands_beside_the_state_until_it_is_done():
     assert ReleasePage.of(shown(found)).title == "r: running, cancelling"
     assert Badge.of(shown(found)).said == "running, cancelling, 0/1 app"
     done = release("r", "rolling_back", status=Status.CANCELED, cancel_requested=True)
-    assert not overall(done).cancelling
+    assert not overall_state(done).cancelling
 
 
 def test_a_release_that_does_not_answer_is_of_unknown_state_whatever_else_says_the_same():
-    healthy = unanswered(execution(), SILENT)
-    failed = unanswered(execution(Status.FAILED, workflow_id="release:f", closed_at=NOW), SILENT)
-    causes = {cause.standing: cause for cause in group([*broken_in(healthy), *broken_in(failed)])}
-    assert [item.release_id for item in causes[Standing.NOT_KNOWN].broken] == ["release:r"]
-    assert [item.release_id for item in causes[Standing.GAVE_UP].broken] == ["release:f"]
+    healthy = unreported_release(execution(), SILENT)
+    failed = unreported_release(execution(Status.FAILED, workflow_id="release:f", closed_at=NOW), SILENT)
+    causes = {
+        cause.standing: cause for cause in group_by_cause([*affected_entities(healthy), *affected_entities(failed)])
+    }
+    assert [item.release_id for item in causes[CauseStatus.NOT_KNOWN].broken] == ["release:r"]
+    assert [item.release_id for item in causes[CauseStatus.GAVE_UP].broken] == ["release:f"]
 
 
 def test_that_it_is_not_known_what_a_row_is_explains_no_failure_and_is_no_problem():
     odd = entity("app:odd", "failed", problem=KIND_UNKNOWN)
-    assert cause_of(odd) is None
-    (item,) = broken_in(release("r", "in_progress", cluster("eu", odd)))
+    assert trouble_cause(odd) is None
+    (item,) = affected_entities(release("r", "in_progress", cluster("eu", odd)))
     assert "kind" not in item.cause
     well = release("r", "in_progress", cluster("eu", entity("app:odd", "deploying", problem=KIND_UNKNOWN)))
-    assert (broken_in(well), blockages(well)) == ((), ())
+    assert (affected_entities(well), blockages(well)) == ((), ())
 
 
 def test_what_was_terminated_in_a_release_that_goes_on_is_broken_once_and_with_its_release_it_is_not():
     parts = entity("cluster:a", "terminated", entity("bundle:a", "terminated", entity("app:a", "terminated")))
     found = release("r", "completed", parts, entity("cluster:b", "completed"), status=Status.COMPLETED)
-    assert [item.entity.id for item in broken_in(found)] == ["cluster:a"]
-    assert group(broken_in(found))[0].standing is Standing.GAVE_UP
-    assert broken_in(release("r", "in_progress", entity("cluster:a", "terminated"), status=Status.TERMINATED)) == ()
+    assert [item.entity.id for item in affected_entities(found)] == ["cluster:a"]
+    assert group_by_cause(affected_entities(found))[0].standing is CauseStatus.GAVE_UP
+    assert (
+        affected_entities(release("r", "in_progress", entity("cluster:a", "terminated"), status=Status.TERMINATED))
+        == ()
+    )
 
 
 def test_nothing_waits_for_what_has_completed():
@@ -213,7 +218,9 @@ def test_nothing_waits_for_what_has_completed():
     (wave,) = blockages(release("r", "in_progress", gone, kept, stuck))
     assert [(obstacle.entity.name, obstacle.over) for obstacle in wave.obstacles] == [("stuck", False), ("kept", True)]
     assert not wave.over
-    (ended,) = blockages(judge(execution(), entity("release:r", "in_progress", entity("wave:one", "completed", kept))))
+    (ended,) = blockages(
+        reconcile(execution(), entity("release:r", "in_progress", entity("wave:one", "completed", kept)))
+    )
     assert ended.over
 
 
@@ -221,7 +228,7 @@ def test_the_table_of_releases_has_what_failed_in_each():
     columns = RELEASE_COLUMNS
     assert {"overall_phase", "summary", "parts", "parts_failed", "waits_in", "cancelling"} <= set(columns)
     item = ReleaseItem.of(listed(half_failed()), superseded=False)
-    cells = releases_table(iter([Piece((item,), NOW, False, None)])).cells(item)
+    cells = releases_table(iter([TableChunk((item,), NOW, False, None)])).cells(item)
     assert (cells["parts_failed"], cells["parts"], cells["summary"]) == (
         2,
         3,
@@ -230,6 +237,8 @@ def test_the_table_of_releases_has_what_failed_in_each():
 
 
 def test_the_list_counts_waves_alone_and_nothing_else_that_a_release_has_below_it():
-    apart = judge(execution(workflow_id="release:flat"), entity("release:flat", "running", entity("app:a", "running")))
+    apart = reconcile(
+        execution(workflow_id="release:flat"), entity("release:flat", "running", entity("app:a", "running"))
+    )
     assert ReleaseItem.of(listed(apart), superseded=False).wave_ids == ()
     assert ReleaseItem.of(listed(waiting()), superseded=False).wave_ids == ("wave:one",)

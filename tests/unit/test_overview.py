@@ -6,7 +6,7 @@ from dashboard.domain.entities import Release, ReleaseList, Status
 from dashboard.domain.filters import ReleaseFilter
 from dashboard.domain.overview import Overview, overview
 from dashboard.domain.phases import Phase
-from dashboard.domain.truth import judge
+from dashboard.domain.truth import reconcile
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.releases import ReleasesPage
 from tests.rollout_makers import STARTED, entity, execution
@@ -17,7 +17,7 @@ NOW = STARTED + timedelta(hours=30)
 def release(name: str, state: str, status: Status = Status.RUNNING, hours_ago: float = 1, **fields) -> Release:
     closed_at = NOW - timedelta(hours=hours_ago) if status.closed else None
     run = execution(status, workflow_id=f"release:{name}", closed_at=closed_at, **fields)
-    return judge(run, entity(f"release:{name}", state, error=f"{name} broke" if state == "failed" else None))
+    return reconcile(run, entity(f"release:{name}", state, error=f"{name} broke" if state == "failed" else None))
 
 
 def listing(releases: Sequence[Release], total: int | None = None) -> ReleaseList:

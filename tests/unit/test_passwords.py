@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from argon2 import PasswordHasher, extract_parameters
 
-from dashboard.accounts.passwords import PasswordRefused, Passwords, check_password_policy
+from dashboard.accounts.passwords import InvalidPassword, PasswordHashing, check_password_policy
 
 PASSWORD = "correct horse battery"
 OWNER = {"email": "rita.levi@ops.xn--mnchen-3ya.example", "name": "Rita Levi-Montalcini"}
@@ -34,7 +34,7 @@ class CountingHasher(PasswordHasher):
 
 
 def test_a_password_matches_its_own_hash_alone():
-    passwords = Passwords()
+    passwords = PasswordHashing()
     kept = passwords.hash(PASSWORD)
 
     assert passwords.matches(kept, PASSWORD)
@@ -43,20 +43,20 @@ def test_a_password_matches_its_own_hash_alone():
 
 
 def test_the_hash_is_argon2id_at_owasps_minimum():
-    parameters = extract_parameters(Passwords().hash(PASSWORD))
+    parameters = extract_parameters(PasswordHashing().hash(PASSWORD))
 
     assert (parameters.memory_cost, parameters.time_cost, parameters.parallelism) == (19456, 2, 1)
     assert parameters.type.name == "ID"
 
 
 def test_two_hashes_of_one_password_differ():
-    passwords = Passwords()
+    passwords = PasswordHashing()
 
     assert passwords.hash(PASSWORD) != passwords.hash(PASSWORD)
 
 
 def test_nobody_has_a_password():
-    passwords = Passwords()
+    passwords = PasswordHashing()
 
     for password in ("", PASSWORD, "\0" * 32):
         assert not passwords.matches(None, password)
@@ -65,7 +65,7 @@ def test_nobody_has_a_password():
 @pytest.mark.timing
 def test_nobodys_password_is_as_much_work_as_somebodys():
     hasher = CountingHasher()
-    passwords = Passwords(hasher)
+    passwords = PasswordHashing(hasher)
     kept = passwords.hash(PASSWORD)
     passwords.matches(kept, "wrong")
     somebodys = _fastest(lambda: passwords.matches(kept, "wrong"))
@@ -76,20 +76,20 @@ def test_nobodys_password_is_as_much_work_as_somebodys():
 
 
 def test_a_hash_that_cannot_be_read_matches_nothing():
-    passwords = Passwords()
+    passwords = PasswordHashing()
 
     assert not passwords.matches("not a hash", PASSWORD)
     assert not passwords.matches("", PASSWORD)
 
 
 def test_composed_and_decomposed_letters_are_one_password():
-    passwords = Passwords()
+    passwords = PasswordHashing()
 
     assert passwords.matches(passwords.hash("caf\u00e9 au lait noir"), "cafe\u0301 au lait noir")
 
 
 def test_any_text_can_be_tried():
-    passwords = Passwords()
+    passwords = PasswordHashing()
     kept = passwords.hash(PASSWORD)
 
     for text in ("\ud800", "\0", "x" * 60_000, "пароль" * 20):
@@ -97,8 +97,8 @@ def test_any_text_can_be_tried():
 
 
 def test_a_hash_with_other_parameters_is_outdated():
-    older = Passwords(PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1)).hash(PASSWORD)
-    passwords = Passwords()
+    older = PasswordHashing(PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1)).hash(PASSWORD)
+    passwords = PasswordHashing()
 
     assert passwords.outdated(older)
     assert not passwords.outdated(passwords.hash(PASSWORD))
@@ -107,7 +107,7 @@ def test_a_hash_with_other_parameters_is_outdated():
 
 def test_at_most_two_verify_at_once():
     hasher = CountingHasher()
-    passwords = Passwords(hasher)
+    passwords = PasswordHashing(hasher)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: passwords.matches(None, "wrong"), range(16)))
 
@@ -122,7 +122,7 @@ def test_the_rule_takes_12_to_128_characters(length: int):
 
 @pytest.mark.parametrize("length", [0, 1, 11, 129, 5000])
 def test_the_rule_says_itself_and_not_the_password(length: int):
-    with pytest.raises(PasswordRefused) as refused:
+    with pytest.raises(InvalidPassword) as refused:
         check_password_policy("q" * length, **OWNER)
 
     assert str(refused.value) == f"The password must have 12 to 128 characters; this one has {length}."
@@ -137,7 +137,7 @@ def test_the_rule_says_itself_and_not_the_password(length: int):
     ],
 )
 def test_what_is_made_of_ones_own_address_or_name_is_no_password(password: str):
-    with pytest.raises(PasswordRefused, match="based on your e-mail address or name"):
+    with pytest.raises(InvalidPassword, match="based on your e-mail address or name"):
         check_password_policy(password, **OWNER)
     check_password_policy(f"{password} trombone", **OWNER)
     check_password_policy("blue trombone 7", email="o@de.example", name=None)
@@ -156,7 +156,7 @@ def test_what_is_made_of_ones_own_address_or_name_is_no_password(password: str):
     ],
 )
 def test_what_repeats_a_few_characters_is_no_password(password: str):
-    with pytest.raises(PasswordRefused, match="repeats a few characters"):
+    with pytest.raises(InvalidPassword, match="repeats a few characters"):
         check_password_policy(password, **OWNER)
 
 

@@ -4,9 +4,9 @@ import pytest
 
 from dashboard.domain.entities import ChildRun, Status
 from dashboard.domain.ids import EntityType
-from dashboard.domain.pending import place
+from dashboard.domain.pending import attach_pending
 from dashboard.domain.phases import Phase, phase_of
-from dashboard.domain.truth import judge
+from dashboard.domain.truth import reconcile
 from tests.rollout_makers import entity, execution, retrying
 
 ROOT = entity(
@@ -26,26 +26,26 @@ def rows(root):
 
 def test_an_activity_stands_on_the_entity_whose_id_it_has_on_every_level():
     ids = ("release:r", "wave:w", "app:pay")
-    root, also, _ = place(ROOT, execution(attempts={name: retrying(name) for name in (*ids, "elsewhere")}))
+    root, also, _ = attach_pending(ROOT, execution(attempts={name: retrying(name) for name in (*ids, "elsewhere")}))
     assert {row.id for row in root.walk() if row.attempt} == set(ids)
     assert [attempt.activity_id for attempt in also] == ["elsewhere"]
 
 
 def test_a_child_workflow_stands_on_the_entity_with_which_its_id_begins():
     runs = tuple(run(name) for name in ("app:pay/7", "app:pay", "cluster:eu-west", "app:pay-back.2", "app:payments"))
-    root, _, others = place(ROOT, execution(child_runs=runs))
+    root, _, others = attach_pending(ROOT, execution(child_runs=runs))
     placed = {row.id: row.child_run.workflow_id for row in root.walk() if row.child_run}
     assert placed == {"app:pay-back": "app:pay-back.2", "app:pay": "app:pay"}
     assert [other.workflow_id for other in others] == ["app:pay/7", "cluster:eu-west", "app:payments"]
 
 
 def test_with_nothing_pending_the_tree_is_the_same():
-    assert place(ROOT, execution())[0] is ROOT
+    assert attach_pending(ROOT, execution())[0] is ROOT
 
 
 def at_work(state: str, phase: Phase, **pending):
     root = entity("release:r", "in_progress", entity("app:pay", state), entity("app:rest", state))
-    placed = rows(place(root, execution(**pending))[0])
+    placed = rows(attach_pending(root, execution(**pending))[0])
     assert placed["app:rest"].phase is phase_of(EntityType.APP, state), "nothing of its own is pending"
     return (placed["app:pay"].state, placed["app:pay"].phase) == (state, phase)
 
@@ -75,7 +75,7 @@ def test_a_word_that_says_what_was_reached_stays_whatever_is_pending(word, phase
 def test_what_an_ended_release_left_at_work_is_not_taken_for_deployed():
     said = entity("release:r", "in_progress", entity("app:pay", "running"), entity("app:rest", "running"))
     left = replace(retrying("app:pay"), over=True)
-    root = judge(execution(Status.TERMINATED, attempts={"app:pay": left}), said).root
+    root = reconcile(execution(Status.TERMINATED, attempts={"app:pay": left}), said).root
     assert [(row.phase, row.overruled) for row in root.children] == [
         (Phase.TERMINATED, True),
         (Phase.SUCCEEDED, False),
@@ -85,6 +85,6 @@ def test_what_an_ended_release_left_at_work_is_not_taken_for_deployed():
 def test_a_child_workflow_that_a_row_was_drawn_from_is_on_that_row_whatever_the_ids_are():
     own = execution(workflow_id="deploy-eu-7", run_id="run-2")
     tree = entity("release:r", "running", entity("wave:w", "running", entity("cluster:eu", "running", execution=own)))
-    root, _, others = place(tree, execution(child_runs=(run("deploy-eu-7"), run("elsewhere"))))
+    root, _, others = attach_pending(tree, execution(child_runs=(run("deploy-eu-7"), run("elsewhere"))))
     assert rows(root)["cluster:eu"].child_run == run("deploy-eu-7")
     assert [other.workflow_id for other in others] == ["elsewhere"]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dashboard.temporal.decode import Undecodable, decode_release, decode_wave, parse_result
-from dashboard.temporal.plain import plain_release, plain_wave
+from dashboard.temporal.decode import UndecodableResult, decode_release, decode_wave, parse_query_result
+from dashboard.temporal.plain import fast_decode_release, fast_decode_wave
 from tests.rollout_makers import hierarchy, wave
 
 PLAIN = "json/plain"
@@ -61,26 +61,26 @@ def changed(draw: st.DrawFn) -> bytes:
 @example(json.dumps(rollout()).encode() + b" {}")
 @example(json.dumps(rollout()).encode("utf-16"))
 def test_what_is_read_quickly_is_what_decode_makes_of_it(content: bytes):
-    quickly = plain_release(PLAIN, content, "release:r")
+    quickly = fast_decode_release(PLAIN, content, "release:r")
     if quickly is not None:
-        assert quickly == decode_release(parse_result(PLAIN, content), "release:r", whole=True)
+        assert quickly == decode_release(parse_query_result(PLAIN, content), "release:r", whole=True)
 
 
 @given(changed().map(lambda content: json.dumps(json.loads(content).get("waves")).encode("utf-8", "surrogatepass")))
 def test_a_wave_that_is_read_quickly_is_what_decode_makes_of_it(waves: bytes):
     listed = json.loads(waves)
     for content in [json.dumps(value).encode() for value in (listed if isinstance(listed, list) else [])]:
-        quickly = plain_wave(PLAIN, content)
+        quickly = fast_decode_wave(PLAIN, content)
         if quickly is not None:
-            assert quickly == decode_wave(parse_result(PLAIN, content))
+            assert quickly == decode_wave(parse_query_result(PLAIN, content))
 
 
 def test_the_contracts_own_form_is_read_quickly():
     content = json.dumps(rollout()).encode()
-    release = plain_release(PLAIN, content, "release:r")
+    release = fast_decode_release(PLAIN, content, "release:r")
     assert release is not None
     assert [row.id for row in release.children] == ["wave:two", "wave:one"]
-    one = plain_wave(PLAIN, json.dumps(wave("wave:one", clusters=2, apps=2)).encode())
+    one = fast_decode_wave(PLAIN, json.dumps(wave("wave:one", clusters=2, apps=2)).encode())
     assert one is not None
     assert len(list(one.walk())) == 1 + 2 * (1 + 1 + 2)
 
@@ -102,18 +102,18 @@ def test_the_contracts_own_form_is_read_quickly():
 def test_what_needs_thought_is_left_to_decode(before: str, after: str):
     text = json.dumps(rollout())
     assert before in text
-    assert plain_release(PLAIN, text.replace(before, after).encode(), "release:r") is None
+    assert fast_decode_release(PLAIN, text.replace(before, after).encode(), "release:r") is None
 
 
 @pytest.mark.parametrize("encoding", ["binary/null", "json/protobuf", "binary/encrypted", ""])
 def test_other_encodings_are_left_to_decode(encoding: str):
-    assert plain_release(encoding, json.dumps(rollout()).encode(), "release:r") is None
+    assert fast_decode_release(encoding, json.dumps(rollout()).encode(), "release:r") is None
 
 
 @pytest.mark.parametrize("release_id", ["rel-1", "wave:other", "release:", "release:a b", " "])
 def test_a_release_has_the_id_of_its_workflow_whatever_that_is(release_id: str):
     content = json.dumps({key: value for key, value in rollout().items() if key != "name"})
-    found = plain_release(PLAIN, content.encode(), release_id)
+    found = fast_decode_release(PLAIN, content.encode(), release_id)
     assert found is not None
     assert found == decode_release(json.loads(content), release_id, whole=True)
     assert (found.id, found.problem) == (release_id, None)
@@ -121,8 +121,8 @@ def test_a_release_has_the_id_of_its_workflow_whatever_that_is(release_id: str):
 
 @pytest.mark.parametrize("content", [b"", b"null", b"[]", b"{", b'"release"'])
 def test_what_is_no_object_is_left_to_decode(content: bytes):
-    assert plain_release(PLAIN, content, "release:r") is None
-    assert plain_wave(PLAIN, content) is None
+    assert fast_decode_release(PLAIN, content, "release:r") is None
+    assert fast_decode_wave(PLAIN, content) is None
     if content not in {b"", b"null"}:
-        with pytest.raises(Undecodable):
-            decode_release(parse_result(PLAIN, content), "release:r", whole=True)
+        with pytest.raises(UndecodableResult):
+            decode_release(parse_query_result(PLAIN, content), "release:r", whole=True)

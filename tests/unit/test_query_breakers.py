@@ -7,7 +7,7 @@ from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse,
 from temporalio.service import RPCError, RPCStatusCode
 
 from dashboard.temporal.backoff import Backoff
-from dashboard.temporal.query_breakers import LONGEST, QueryBreakers
+from dashboard.temporal.query_breakers import MAX_QUERY_PAUSE_SECONDS, QueryCircuitBreakers
 
 NO_WORKER = RPCError("no poller seen for task queue recently", RPCStatusCode.FAILED_PRECONDITION, b"")
 LATE = RPCError("deadline", RPCStatusCode.DEADLINE_EXCEEDED, b"")
@@ -26,9 +26,9 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def queues(clock: Clock) -> QueryBreakers:
+def queues(clock: Clock) -> QueryCircuitBreakers:
     """Releases a and b are on one task queue, c is on another."""
-    queues = QueryBreakers(clock)
+    queues = QueryCircuitBreakers(clock)
     infos = [
         WorkflowExecutionInfo(execution=WorkflowExecution(workflow_id=name), task_queue=queue)
         for name, queue in (("a", "dead"), ("b", "dead"), ("c", "well"))
@@ -38,7 +38,7 @@ def queues(clock: Clock) -> QueryBreakers:
     return queues
 
 
-def sent(queues: QueryBreakers, workflow_id: str, query: str = "get_hierarchy") -> bool:
+def sent(queues: QueryCircuitBreakers, workflow_id: str, query: str = "get_hierarchy") -> bool:
     try:
         queues.check("default", workflow_id, query)
     except RPCError:
@@ -46,21 +46,21 @@ def sent(queues: QueryBreakers, workflow_id: str, query: str = "get_hierarchy") 
     return True
 
 
-def test_a_task_queue_without_a_worker_is_left_alone_and_no_other(queues: QueryBreakers):
+def test_a_task_queue_without_a_worker_is_left_alone_and_no_other(queues: QueryCircuitBreakers):
     queues.failed("default", "a", "get_hierarchy", NO_WORKER)
     assert [sent(queues, name) for name in "abc"] == [False, False, True]
     assert sent(queues, "unknown")
 
 
-def test_after_a_pause_one_query_finds_out_and_the_others_wait_for_it(queues: QueryBreakers, clock: Clock):
+def test_after_a_pause_one_query_finds_out_and_the_others_wait_for_it(queues: QueryCircuitBreakers, clock: Clock):
     queues.failed("default", "a", "get_hierarchy", NO_WORKER)
-    clock.now += LONGEST
+    clock.now += MAX_QUERY_PAUSE_SECONDS
     assert [sent(queues, "b"), sent(queues, "b", "other"), sent(queues, "b")] == [True, False, False]
     queues.answered("default", "b", "get_hierarchy")
     assert sent(queues, "b", "other")
 
 
-def test_a_slow_workflow_says_nothing_of_its_task_queue_until_another_is_slow_too(queues: QueryBreakers):
+def test_a_slow_workflow_says_nothing_of_its_task_queue_until_another_is_slow_too(queues: QueryCircuitBreakers):
     queues.failed("default", "a", "get_hierarchy", LATE)
     queues.failed("default", "a", "get_hierarchy", LATE)
     assert [sent(queues, "a"), sent(queues, "a", "get_release_state"), sent(queues, "b")] == [False, True, True]
@@ -68,7 +68,7 @@ def test_a_slow_workflow_says_nothing_of_its_task_queue_until_another_is_slow_to
     assert [sent(queues, "a", "get_release_state"), sent(queues, "b"), sent(queues, "c")] == [False, False, True]
 
 
-def test_an_answer_in_between_shows_that_the_worker_is_there(queues: QueryBreakers):
+def test_an_answer_in_between_shows_that_the_worker_is_there(queues: QueryCircuitBreakers):
     queues.failed("default", "a", "get_hierarchy", LATE)
     queues.answered("default", "b", "get_hierarchy")
     queues.failed("default", "b", "get_hierarchy", LATE)

@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from dashboard.web.renderings import OVERHEAD, Renderings
+from dashboard.web.renderings import ENTRY_OVERHEAD_BYTES, RenderCache
 from dashboard.weight import weight_of
 from tests.waiting import eventually
 
@@ -26,7 +26,7 @@ class Template:
 
 
 def test_what_many_ask_for_at_once_is_rendered_once():
-    template, renderings = Template(), Renderings()
+    template, renderings = Template(), RenderCache()
     with ThreadPoolExecutor(20) as pool:
         answers = [pool.submit(renderings.get, "tag", "html", template.render) for _ in range(20)]
         eventually(lambda: template.times)
@@ -36,7 +36,7 @@ def test_what_many_ask_for_at_once_is_rendered_once():
 
 
 def test_each_version_and_each_form_is_rendered_by_itself():
-    renderings = Renderings()
+    renderings = RenderCache()
     texts = {
         renderings.get(tag, form, lambda tag=tag, form=form: f"{tag} {form}")
         for tag in ("one", "two")
@@ -46,7 +46,7 @@ def test_each_version_and_each_form_is_rendered_by_itself():
 
 
 def test_an_error_is_told_and_not_kept():
-    renderings = Renderings()
+    renderings = RenderCache()
 
     def fail() -> str:
         raise LookupError("no such row")
@@ -57,7 +57,7 @@ def test_an_error_is_told_and_not_kept():
 
 
 def test_what_is_kept_is_bounded_in_bytes_and_what_is_larger_is_rendered_each_time():
-    template, renderings = Template("x" * 60), Renderings(keep=100 + OVERHEAD + KEY)
+    template, renderings = Template("x" * 60), RenderCache(keep=100 + ENTRY_OVERHEAD_BYTES + KEY)
     template.gate.set()
     for tag in ("a", "b", "b", "a"):
         renderings.get(tag, "html", template.render)
@@ -69,7 +69,7 @@ def test_what_is_kept_is_bounded_in_bytes_and_what_is_larger_is_rendered_each_ti
 
 
 def test_an_empty_text_is_kept_and_takes_its_share_too():
-    template, renderings = Template(""), Renderings(keep=2 * (OVERHEAD + weight_of(("a", "changes"))))
+    template, renderings = Template(""), RenderCache(keep=2 * (ENTRY_OVERHEAD_BYTES + weight_of(("a", "changes"))))
     template.gate.set()
     for tag in ("a", "a", "b", "c", "a"):
         assert renderings.get(tag, "changes", template.render) == b""
@@ -78,7 +78,7 @@ def test_an_empty_text_is_kept_and_takes_its_share_too():
 
 
 def test_a_text_is_weighed_with_its_key():
-    renderings = Renderings(keep=100_000)
+    renderings = RenderCache(keep=100_000)
     for number in range(100):
         renderings.get(("page", f"{number:02}" + "q" * 10_000), "html", lambda: b"short")
     assert 80_000 < renderings.weight <= 100_000

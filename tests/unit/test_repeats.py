@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 
 from dashboard.live.snapshots import Snapshot
-from dashboard.live.watched import Watched
-from dashboard.repeats import LAST, Answer, Repeats
-from dashboard.web.texts import Text
-from dashboard.web.told import Told
+from dashboard.live.watched import Topic
+from dashboard.repeats import CACHE_TTL_SECONDS, HttpResponse, ResponseCache
+from dashboard.web.texts import BodyTemplate
+from dashboard.web.told import PageResponse
 
-THING = Watched("release", ("release:r", None))
+THING = Topic("release", ("release:r", None))
 SCOPE = {"method": "GET", "raw_path": b"/api/releases/release:r", "query_string": b"", "headers": []}
-ANSWER = Answer(200, [(b"content-type", b"application/json"), (b"content-length", b"1")], b"x")
+ANSWER = HttpResponse(200, [(b"content-type", b"application/json"), (b"content-length", b"1")], b"x")
 
 
-TEXT = Text((b"as of ", b""), ("as_of",))
+TEXT = BodyTemplate((b"as of ", b""), ("as_of",))
 
 
 class Content:
@@ -32,11 +32,11 @@ class World:
         self.known: Snapshot[Any] | None = snapshot("1")
         self.mark: object = 1
         self.now = 0.0
-        self.repeats = Repeats(lambda _what: self.known, lambda: self.mark, keep=100_000, clock=lambda: self.now)
+        self.repeats = ResponseCache(lambda _what: self.known, lambda: self.mark, keep=100_000, clock=lambda: self.now)
 
-    def give(self, text: Text = TEXT, **scope: Any) -> None:
+    def give(self, text: BodyTemplate = TEXT, **scope: Any) -> None:
         """Give the answer of the first version."""
-        self.repeats.keep(SCOPE | scope, ANSWER, Told(THING, "1", lambda _snapshot: {}, text), self.mark)
+        self.repeats.keep(SCOPE | scope, ANSWER, PageResponse(THING, "1", lambda _snapshot: {}, text), self.mark)
 
 
 def snapshot(version: str, second: int = 0) -> Snapshot[Any]:
@@ -105,24 +105,24 @@ def test_what_is_kept_is_bounded_in_bytes_with_requests_headers_and_what_is_fill
 
 
 def test_a_text_that_many_are_sent_counts_once_and_until_the_last_of_them(world: World):
-    text = Text((b"x" * 60_000,))
+    text = BodyTemplate((b"x" * 60_000,))
     for number in range(20):
         world.give(text, query_string=b"%d" % number)
     assert all(world.repeats.find(SCOPE | {"query_string": b"%d" % number}) for number in range(20))
     assert 60_000 < world.repeats.weight < 100_000
-    world.give(Text((b"y" * 60_000,)), query_string=b"other")
+    world.give(BodyTemplate((b"y" * 60_000,)), query_string=b"other")
     assert world.repeats.find(SCOPE | {"query_string": b"19"}) is None
     assert world.repeats.find(SCOPE | {"query_string": b"other"})
 
 
 def test_what_is_too_old_is_given_no_more_and_leaves_nothing_behind(world: World):
     world.give()
-    world.now = LAST / 2
+    world.now = CACHE_TTL_SECONDS / 2
     world.give(query_string=b"later")
-    world.now = LAST
+    world.now = CACHE_TTL_SECONDS
     assert world.repeats.find(SCOPE) is None
     assert world.repeats.find(SCOPE | {"query_string": b"later"})
-    world.now = 2 * LAST
+    world.now = 2 * CACHE_TTL_SECONDS
     assert world.repeats.find(SCOPE) is None
     assert world.repeats.weight == 0
 

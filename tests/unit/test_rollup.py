@@ -1,7 +1,7 @@
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem, ProblemCode
-from dashboard.domain.rollup import blockages, cause_of, tally_apps
-from dashboard.domain.truth import judge
+from dashboard.domain.rollup import blockages, count_app_phases, trouble_cause
+from dashboard.domain.truth import reconcile
 from tests.rollout_makers import entity, execution, retrying
 
 
@@ -10,11 +10,11 @@ def cluster(name: str, *apps, state: str = "in_progress", **fields):
 
 
 def release_of(*waves):
-    return judge(execution(), entity("release:r", "in_progress", *waves))
+    return reconcile(execution(), entity("release:r", "in_progress", *waves))
 
 
 def test_apps_are_counted_by_phase_and_retries_beside_them():
-    counts = tally_apps(
+    counts = count_app_phases(
         cluster(
             "c",
             entity("app:a", "deployed"),
@@ -29,12 +29,12 @@ def test_apps_are_counted_by_phase_and_retries_beside_them():
 def test_a_gap_counts_so_that_a_rollout_never_looks_further_along_than_it_is():
     gap = entity("cluster:gap", "", problem=Problem(ProblemCode.MISSING, "not described"), phase=Phase.UNKNOWN)
     wave = entity("wave:w", "in_progress", cluster("c", entity("app:a", "deployed")), gap)
-    counts = tally_apps(wave)
+    counts = count_app_phases(wave)
     assert (counts.total, counts.of(Phase.UNKNOWN)) == (2, 1)
 
 
 def test_a_release_without_waves_has_nothing_to_count():
-    assert tally_apps(entity("release:r", "in_progress")).total == 0
+    assert count_app_phases(entity("release:r", "in_progress")).total == 0
 
 
 def test_a_wave_is_blocked_by_clusters_in_trouble_worst_first():
@@ -66,7 +66,7 @@ def test_a_gap_holds_up_its_wave_and_says_why():
 
 
 def test_an_entity_without_trouble_has_no_cause():
-    assert cause_of(entity("app:a", "deploying")) is None
+    assert trouble_cause(entity("app:a", "deploying")) is None
 
 
 def test_a_tree_flattened_has_every_row_of_it_once():

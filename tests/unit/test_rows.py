@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from dashboard.domain.entities import Entity, Status
-from dashboard.domain.source import Reading
-from dashboard.domain.truth import judge
-from dashboard.live.rows import of_execution, tree_row
+from dashboard.domain.source import ReleaseReading
+from dashboard.domain.truth import reconcile
+from dashboard.live.rows import tree_row, with_current_execution
 from tests.rollout_makers import STARTED, entity, execution
 
 
@@ -21,7 +21,7 @@ from tests.rollout_makers import STARTED, entity, execution
 )
 def test_a_row_lists_as_waves_only_what_is_one_also_once_its_release_has_ended(said: Entity, waves: tuple[str, ...]):
     run = execution()
-    row = tree_row(None, judge(run, said), Reading(run, said, digest="1"), STARTED).value
+    row = tree_row(None, reconcile(run, said), ReleaseReading(run, said, digest="1"), STARTED).value
     assert row.release.root.child_ids == waves
     ended = execution(Status.COMPLETED, closed_at=STARTED + timedelta(minutes=1))
-    assert of_execution(row, ended).root.child_ids == waves
+    assert with_current_execution(row, ended).root.child_ids == waves

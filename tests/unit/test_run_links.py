@@ -7,14 +7,16 @@ from typing import Any
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
 
 from dashboard.domain.entities import Execution, Status
-from dashboard.temporal.budget import Budget
-from dashboard.temporal.earlier_runs import MOST_AGAIN, EarlierRuns
-from dashboard.temporal.history import Endings
-from dashboard.temporal.run_links import RENEWED, RunLinks
+from dashboard.temporal.budget import Deadline
+from dashboard.temporal.earlier_runs import MAX_RESET_RECHECKS, SupersededRuns
+from dashboard.temporal.history import RunEndingReader
+from dashboard.temporal.run_links import RESET_CHECK_INTERVAL_SECONDS, RunLinkReader
 from tests.rollout_makers import STARTED, execution
 from tests.waiting import in_a_loop
 
-ENDED = [execution(Status.COMPLETED, workflow_id=f"release:{n}", run_id=f"run-{n}") for n in range(MOST_AGAIN + 4)]
+ENDED = [
+    execution(Status.COMPLETED, workflow_id=f"release:{n}", run_id=f"run-{n}") for n in range(MAX_RESET_RECHECKS + 4)
+]
 
 
 class Door:
@@ -32,7 +34,7 @@ class Run:
     def __init__(self, door: Door, workflow_id: str, run_id: str) -> None:
         self.door, self.workflow_id, self.run_id = door, workflow_id, run_id
 
-    async def describe(self, budget: Budget) -> DescribeWorkflowExecutionResponse:
+    async def describe(self, budget: Deadline) -> DescribeWorkflowExecutionResponse:
         self.door.described[self.run_id] += 1
         told = DescribeWorkflowExecutionResponse()
         info = told.workflow_execution_info
@@ -46,23 +48,23 @@ class Run:
 
 def test_a_run_that_has_ended_is_described_now_and_then_until_it_was_reset():
     door, clock = Door(), [0.0]
-    earlier = EarlierRuns(Endings(), RunLinks(lambda: clock[0]))
+    earlier = SupersededRuns(RunEndingReader(), RunLinkReader(lambda: clock[0]))
 
     async def look(runs: list[Execution]) -> set[str]:
         client: Any = door
-        return set(await earlier.among(client, runs, Budget.of(5)))
+        return set(await earlier.among(client, runs, Deadline.of(5)))
 
     async def looks() -> None:
         assert await look(ENDED) == set()
         assert await look(ENDED) == set()
         assert set(door.described.values()) == {1}
         door.reset["run-0"] = "run-x"
-        clock[0] = RENEWED + 1
+        clock[0] = RESET_CHECK_INTERVAL_SECONDS + 1
         assert await look(ENDED) == {"run-0"}
-        assert sum(door.described.values()) == len(ENDED) + MOST_AGAIN, "no look describes all of them"
+        assert sum(door.described.values()) == len(ENDED) + MAX_RESET_RECHECKS, "no look describes all of them"
         assert await look(ENDED) == {"run-0"}
         assert set(door.described.values()) == {2}
-        clock[0] = 3 * RENEWED
+        clock[0] = 3 * RESET_CHECK_INTERVAL_SECONDS
         assert await look(ENDED[:2]) == {"run-0"}
         assert (door.described["run-0"], door.described["run-1"]) == (2, 3)
 

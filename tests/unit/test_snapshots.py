@@ -6,15 +6,15 @@ import pytest
 from dashboard.domain.filters import MalformedFilter
 from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, SourceUnavailable
 from dashboard.live import snapshots
-from dashboard.live.seats import Seats
-from dashboard.live.snapshots import Snapshot, SnapshotStore, now, outdated, version_of
+from dashboard.live.seats import Bulkhead
+from dashboard.live.snapshots import Snapshot, SnapshotStore, mark_stale, utc_now, version_hash
 from tests.waiting import eventually
 
 DOWN = Problem(ProblemCode.UNAVAILABLE, "Temporal cannot be reached.")
 
 
 def snapshot(value: str) -> Snapshot[str]:
-    return Snapshot(value, now(), version_of(value))
+    return Snapshot(value, utc_now(), version_hash(value))
 
 
 class Source:
@@ -37,7 +37,7 @@ class Source:
 def test_a_burst_of_viewers_makes_the_load_of_one():
     source = Source()
     # One for each: how long others wait for one depends on the machine.
-    store = SnapshotStore(source.load, max_age=0, keep=4, seats=Seats(50))
+    store = SnapshotStore(source.load, max_age=0, keep=4, bulkhead=Bulkhead(50))
     source.gate.clear()
     with ThreadPoolExecutor(50) as pool:
         answers = [pool.submit(store.get, "a") for _ in range(50)]
@@ -94,10 +94,10 @@ def test_only_so_many_are_kept():
 
 
 def test_a_version_is_the_same_for_the_same_content():
-    assert version_of("a", 1, DOWN) == version_of("a", 1, Problem(DOWN.code, DOWN.message))
-    assert version_of("a") != version_of("b")
-    assert outdated(snapshot("a"), DOWN).version == outdated(snapshot("a"), DOWN).version
-    assert snapshots.now().tzinfo is not None
+    assert version_hash("a", 1, DOWN) == version_hash("a", 1, Problem(DOWN.code, DOWN.message))
+    assert version_hash("a") != version_hash("b")
+    assert mark_stale(snapshot("a"), DOWN).version == mark_stale(snapshot("a"), DOWN).version
+    assert snapshots.utc_now().tzinfo is not None
 
 
 @pytest.mark.parametrize("refusal", [ReleaseNotFound("a"), MalformedFilter("q", "too many begin like that")])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.domain.stable_ids import id_in, ids_in, stable_id
+from dashboard.domain.stable_ids import id_in_release, ids_in_release, stable_id
 
 RELEASE = "release:rel-7"
 
@@ -52,9 +52,9 @@ def test_a_release_without_a_type_is_named_by_its_whole_id():
 
 
 def test_another_release_names_the_entity_in_the_same_way():
-    assert id_in("app:shop-rel-7", RELEASE, "release:rel-8") == "app:shop-rel-8"
-    assert id_in("rel-7/app:rel-7x", RELEASE, "release:rel-8") == "rel-8/app:rel-7x"
-    assert id_in("app:shop", RELEASE, "release:rel-8") == "app:shop"
+    assert id_in_release("app:shop-rel-7", RELEASE, "release:rel-8") == "app:shop-rel-8"
+    assert id_in_release("rel-7/app:rel-7x", RELEASE, "release:rel-8") == "rel-8/app:rel-7x"
+    assert id_in_release("app:shop", RELEASE, "release:rel-8") == "app:shop"
 
 
 @given(
@@ -63,4 +63,4 @@ def test_another_release_names_the_entity_in_the_same_way():
 def test_every_form_that_is_looked_for_leads_back_to_the_plain_id(name: str, release: str):
     plain = f"app:{name}"
     if stable_id(plain, release) == plain:
-        assert {stable_id(each, release) for each in ids_in(plain, release)} == {plain}
+        assert {stable_id(each, release) for each in ids_in_release(plain, release)} == {plain}

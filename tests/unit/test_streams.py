@@ -3,14 +3,23 @@
 import asyncio
 from collections.abc import Callable
 
-from dashboard.live.watched import Watched
-from dashboard.streams import ChannelsOfUsers, Hub, News, Place, Stream, event, news
-from dashboard.web.address import Address
+from dashboard.live.watched import Topic
+from dashboard.streams import (
+    Channel,
+    Hub,
+    PerUserChannelQuota,
+    Stream,
+    Update,
+    event_stream,
+    server_sent_event,
+)
+from dashboard.web.address import PageAddress
 from tests.waiting import in_a_loop
 
-THING = Watched("release", ("release:r", None))
+THING = Topic("release", ("release:r", None))
 PLACE, ELSEWHERE = (
-    Place(THING, Address(endpoint, (("release_id", "release:r"),))) for endpoint in ("web.release", "web.hierarchy")
+    Channel(THING, PageAddress(endpoint, (("release_id", "release:r"),)))
+    for endpoint in ("web.release", "web.hierarchy")
 )
 
 
@@ -18,8 +27,8 @@ class Watching:
     """Subscriptions as they are asked for and ended, and the news that are composed of what is told meanwhile."""
 
     def __init__(self) -> None:
-        self.open: list[Watched] = []
-        self.composed: list[tuple[Address, str]] = []
+        self.open: list[Topic] = []
+        self.composed: list[tuple[PageAddress, str]] = []
         self.latest = "1"
         self.broken = False
         self.free = asyncio.Event()
@@ -27,18 +36,18 @@ class Watching:
         self._notified: list[Callable[[str], None]] = []
         self.hub = Hub(self.subscribe, self.compose)
 
-    def subscribe(self, what: Watched, notify: Callable[[str], None]) -> Callable[[], None]:
+    def subscribe(self, what: Topic, notify: Callable[[str], None]) -> Callable[[], None]:
         self.open.append(what)
         self._notified.append(notify)
         notify(self.latest)
         return lambda: self.open.remove(what)
 
-    async def compose(self, place: Place, known: str) -> News:
+    async def compose(self, place: Channel, known: str) -> Update:
         self.composed.append((place.address, known))
         if self.broken:
             raise LookupError("no such template")
         await self.free.wait()
-        return News(self.latest, known, event("rows", self.latest, known, "rows"))
+        return Update(self.latest, known, server_sent_event("rows", self.latest, known, "rows"))
 
     def move(self, version: str) -> None:
         """There is another version: told from a thread of its own."""
@@ -46,14 +55,14 @@ class Watching:
         for notify in self._notified:
             notify(version)
 
-    async def joined(self, count: int, place: Place = PLACE) -> list[Stream]:
+    async def joined(self, count: int, place: Channel = PLACE) -> list[Stream]:
         """So many streams that have heard of the first version."""
         streams = [Stream() for _ in range(count)]
         for stream in streams:
             self.hub.join(place, stream)
         await settled()
         for stream in streams:
-            stream.take()
+            stream.pop()
         return streams
 
 
@@ -69,7 +78,7 @@ async def welcome() -> bool:
 
 async def hear(stream: Stream, first: str, heard: str = "") -> list[bytes]:
     """All that a page hears, the hint when to come again left out."""
-    said = [text async for text in news(stream, News(first), heard, welcome)]
+    said = [text async for text in event_stream(stream, Update(first), heard, welcome)]
     assert said.pop(0).startswith(b"retry: ")
     return said
 
@@ -81,7 +90,7 @@ def test_many_streams_share_one_subscription_and_one_composing_which_end_with_th
         assert watching.open == [THING]
         await asyncio.to_thread(watching.move, "2")
         assert [await stream.wait(1) for stream in streams] == [True] * 3
-        assert {stream.take() for stream in streams} == {News("2", "1", event("rows", "2", "1", "rows"))}
+        assert {stream.pop() for stream in streams} == {Update("2", "1", server_sent_event("rows", "2", "1", "rows"))}
         assert watching.composed == [(PLACE.address, "1")]
         for stream in streams[:2]:
             watching.hub.leave(PLACE, stream)
@@ -119,7 +128,7 @@ def test_of_versions_that_come_while_one_is_composed_the_last_is_told() -> None:
         await settled()
         watching.free.set()
         await settled()
-        told = stream.take()
+        told = stream.pop()
         assert told is not None
         assert (told.known, told.version) == ("1", "4")
         assert [known for _, known in watching.composed] == ["1", "4"]
@@ -134,13 +143,13 @@ def test_news_that_cannot_be_made_are_asked_for_and_later_ones_come() -> None:
         watching.broken = True
         watching.move("2")
         await settled()
-        told = stream.take()
+        told = stream.pop()
         assert told
         assert (told.version, told.event, bool(told.as_of)) == ("2", b"", True)
         watching.broken = False
         watching.move("3")
         await settled()
-        assert stream.take() == News("3", "2", event("rows", "3", "2", "rows"))
+        assert stream.pop() == Update("3", "2", server_sent_event("rows", "3", "2", "rows"))
 
     in_a_loop(go)
 
@@ -153,7 +162,7 @@ def test_who_has_left_hears_nothing() -> None:
         watching.move("2")
         assert await stays.wait(1)
         await settled()
-        assert leaves.take() is None
+        assert leaves.pop() is None
 
     in_a_loop(go)
 
@@ -162,11 +171,11 @@ def test_who_has_not_heard_the_last_news_has_to_ask() -> None:
     async def go() -> None:
         stream = Stream()
         for number in (2, 3):
-            stream.tell(News(str(number), str(number - 1), b"rows"))
+            stream.put(Update(str(number), str(number - 1), b"rows"))
         hearing = asyncio.create_task(hear(stream, "1", heard="1"))
         await settled()
         stream.end()
-        assert await hearing == [event("changed", "3"), event("again", "3")]
+        assert await hearing == [server_sent_event("changed", "3"), server_sent_event("again", "3")]
 
     in_a_loop(go)
 
@@ -176,7 +185,7 @@ def test_when_all_end_each_is_told_to_come_again() -> None:
         watching = Watching()
         (stream,) = await watching.joined(1)
         watching.hub.end_all()
-        assert await hear(stream, "1") == [event("version", "1"), event("again", "1")]
+        assert await hear(stream, "1") == [server_sent_event("version", "1"), server_sent_event("again", "1")]
 
     in_a_loop(go)
 
@@ -185,12 +194,12 @@ def test_who_knows_the_latest_hears_only_what_comes_after_it() -> None:
     async def go() -> None:
         stream = Stream()
         hearing = asyncio.create_task(hear(stream, "1", heard="1"))
-        rows = event("rows", "2", "1", "2026-11-22T14:02:00Z", "<p>\n</p>")
-        for told in (News("1"), News("2", "1", rows), News("4", "3", b"of another version")):
-            stream.tell(told)
+        rows = server_sent_event("rows", "2", "1", "2026-11-22T14:02:00Z", "<p>\n</p>")
+        for told in (Update("1"), Update("2", "1", rows), Update("4", "3", b"of another version")):
+            stream.put(told)
             await settled()
         stream.end()
-        assert await hearing == [rows, event("changed", "4"), event("again", "4")]
+        assert await hearing == [rows, server_sent_event("changed", "4"), server_sent_event("again", "4")]
 
     in_a_loop(go)
 
@@ -199,7 +208,10 @@ def test_who_knows_an_older_version_hears_at_once() -> None:
     async def go() -> None:
         stream = Stream()
         stream.end()
-        assert await hear(stream, "2", heard="1") == [event("changed", "2"), event("again", "2")]
+        assert await hear(stream, "2", heard="1") == [
+            server_sent_event("changed", "2"),
+            server_sent_event("again", "2"),
+        ]
 
     in_a_loop(go)
 
@@ -207,42 +219,43 @@ def test_who_knows_an_older_version_hears_at_once() -> None:
 def test_nothing_is_told_to_whose_session_has_ended() -> None:
     async def go() -> None:
         stream = Stream()
-        stream.tell(News("2", "1", b"secret"))
+        stream.put(Update("2", "1", b"secret"))
 
         async def unwelcome() -> bool:
             return False
 
-        said = [text async for text in news(stream, News("1"), "1", unwelcome)]
-        assert said[1:] == [event("ended", "1")]
+        said = [text async for text in event_stream(stream, Update("1"), "1", unwelcome)]
+        assert said[1:] == [server_sent_event("ended", "1")]
 
     in_a_loop(go)
 
 
 def test_whatever_ends_a_line_an_event_stays_one() -> None:
     assert (
-        event("rows", "2", "a\r\n\r\nb\rc\nd") == b"event: rows\nid: 2\ndata: a\ndata: \ndata: b\ndata: c\ndata: d\n\n"
+        server_sent_event("rows", "2", "a\r\n\r\nb\rc\nd")
+        == b"event: rows\nid: 2\ndata: a\ndata: \ndata: b\ndata: c\ndata: d\n\n"
     )
 
 
 def test_made_up_addresses_make_no_work_and_their_streams_hear_of_changes_all_the_same() -> None:
     async def go() -> None:
-        watching, channels = Watching(), ChannelsOfUsers(2)
+        watching, channels = Watching(), PerUserChannelQuota(2)
 
-        def at(page: int) -> Address:
-            return Address("web.releases", (), (("page", str(page)),))
+        def at(page: int) -> PageAddress:
+            return PageAddress("web.releases", (), (("page", str(page)),))
 
-        composed = [channels.take("rita", at(number)) for number in (1, 2, 3, 1)]
+        composed = [channels.acquire("rita", at(number)) for number in (1, 2, 3, 1)]
         assert composed == [True, True, False, True]
-        assert channels.take("bob", at(3)), "others have channels of their own"
-        (stream,) = await watching.joined(1, Place(THING, at(3), composed=False))
+        assert channels.acquire("bob", at(3)), "others have channels of their own"
+        (stream,) = await watching.joined(1, Channel(THING, at(3), composed=False))
         watching.move("2")
         await settled()
-        told = stream.take()
+        told = stream.pop()
         assert told
         assert (told.version, told.event, bool(told.as_of)) == ("2", b"", True)
         assert watching.composed == []
         for _ in range(2):
-            channels.give("rita", at(1))
-        assert channels.take("rita", at(3))
+            channels.release("rita", at(1))
+        assert channels.acquire("rita", at(3))
 
     in_a_loop(go)

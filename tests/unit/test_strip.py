@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 from dashboard.domain.entities import Status
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem, ProblemCode
-from dashboard.domain.strip import count_clusters, segments
-from dashboard.domain.truth import judge
+from dashboard.domain.strip import count_clusters, strip_segments
+from dashboard.domain.truth import reconcile
 from dashboard.pages.strip import Strip
-from dashboard.web.strips import small
+from dashboard.web.strips import small_strip_svg
 from tests.rollout_makers import entity, execution, retrying
 
 STATES = ["pending", "in_progress", "completed", "failed", "paused", "odd"]
@@ -24,7 +24,7 @@ def wave(name: str, state: str, *clusters, **fields):
 
 
 def strip_of(*waves, status: Status = Status.RUNNING, most: int = 100) -> Strip:
-    return Strip.of(judge(execution(status), entity("release:r", "in_progress", *waves)), most)
+    return Strip.of(reconcile(execution(status), entity("release:r", "in_progress", *waves)), most)
 
 
 def plain(name: str, state: str = "completed"):
@@ -99,7 +99,7 @@ def test_every_cluster_is_counted_once_whether_it_is_drawn_or_not(states: list[l
         wave(f"w{n}", "in_progress", *(plain(f"{n}-{at}", s) for at, s in enumerate(of))) for n, of in enumerate(states)
     ]
     root = entity("release:r", "in_progress", *waves)
-    found = list(segments(root, most))
+    found = list(strip_segments(root, most))
     assert sum(each.clusters.total for each in found) == count_clusters(root) == sum(map(len, states))
     if count_clusters(root) < most:
         assert [[cell.cluster.state for cell in each.cells or ()] for each in found] == states
@@ -110,7 +110,7 @@ def test_a_small_strip_is_never_wider_than_its_place_and_draws_every_phase_there
     waves = [
         wave(f"w{n}", "completed", *(plain(f"{n}-{at}", s) for at, s in enumerate(of))) for n, of in enumerate(states)
     ]
-    drawn = small(strip_of(*waves, most=2_000))
+    drawn = small_strip_svg(strip_of(*waves, most=2_000))
     assert int(drawn.partition('width="')[2].partition('"')[0]) <= 240
     for cell in {cell.phase for each in strip_of(*waves, most=2_000).waves for cell in each.cells}:
         assert f'class="{cell}"' in drawn

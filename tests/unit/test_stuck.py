@@ -5,14 +5,14 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from dashboard.domain.causes import still_in
+from dashboard.domain.causes import stuck_entities
 from dashboard.domain.entities import Attempt, FailingTask, Release, Status
-from dashboard.domain.history import Change, Difference, History
+from dashboard.domain.history import History, ObservedChange, StateChange
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem, ProblemCode
-from dashboard.domain.stuck import Movement, stuck
-from dashboard.domain.truth import judge
-from dashboard.live.movements import Movements
+from dashboard.domain.stuck import Movement, detect_stuck
+from dashboard.domain.truth import reconcile
+from dashboard.live.movements import MovementTracker
 from dashboard.pages.releases import ReleaseItem
 from tests.rollout_makers import STARTED, entity, execution, retrying
 from tests.unit.test_overview import names, seen
@@ -24,49 +24,49 @@ WATCHED = Movement(STARTED)
 
 def release(*rows, state: str = "in_progress", changed: datetime | None = STARTED, **fields) -> Release:
     below = rows or (entity("cluster:a", "deploying", updated_at=changed),)
-    return judge(execution(**fields), entity("release:r", state, entity("wave:one", "in_progress", *below)))
+    return reconcile(execution(**fields), entity("release:r", state, entity("wave:one", "in_progress", *below)))
 
 
 def test_nothing_has_moved_since_the_newest_change_that_anything_tells():
     quiet = release(entity("cluster:a", updated_at=STARTED + 5 * MINUTE), entity("cluster:b", created_at=STARTED))
-    assert stuck(quiet, WATCHED, STARTED + 34 * MINUTE, AFTER) is None
-    found = stuck(quiet, WATCHED, STARTED + 35 * MINUTE, AFTER)
+    assert detect_stuck(quiet, WATCHED, STARTED + 34 * MINUTE, AFTER) is None
+    found = detect_stuck(quiet, WATCHED, STARTED + 35 * MINUTE, AFTER)
     assert found is not None
     assert found.since == STARTED + 5 * MINUTE
 
 
 def test_a_history_that_grows_is_a_change_though_no_row_tells_of_it():
     grew = Movement(STARTED, grew_at=STARTED + 20 * MINUTE)
-    assert stuck(release(), grew, STARTED + 49 * MINUTE, AFTER) is None
-    found = stuck(release(), grew, STARTED + 51 * MINUTE, AFTER)
+    assert detect_stuck(release(), grew, STARTED + 49 * MINUTE, AFTER) is None
+    found = detect_stuck(release(), grew, STARTED + 51 * MINUTE, AFTER)
     assert found is not None
     assert found.since == STARTED + 20 * MINUTE
 
 
 def test_a_change_that_was_seen_here_counts():
-    change = Change(STARTED, STARTED + 25 * MINUTE, Difference(None, None))
+    change = ObservedChange(STARTED, STARTED + 25 * MINUTE, StateChange(None, None))
     known = replace(release(), history=History(STARTED, {"cluster:a": (change,)}, count=1))
-    assert stuck(known, WATCHED, STARTED + 40 * MINUTE, AFTER) is None
+    assert detect_stuck(known, WATCHED, STARTED + 40 * MINUTE, AFTER) is None
 
 
 def test_where_nothing_tells_a_time_it_is_claimed_only_from_the_first_look_on():
     silent = release(changed=None)
     late = Movement(STARTED + 300 * MINUTE)
-    assert stuck(silent, late, STARTED + 320 * MINUTE, AFTER) is None
-    found = stuck(silent, late, STARTED + 331 * MINUTE, AFTER)
+    assert detect_stuck(silent, late, STARTED + 320 * MINUTE, AFTER) is None
+    found = detect_stuck(silent, late, STARTED + 331 * MINUTE, AFTER)
     assert found is not None
     assert found.since == STARTED + 300 * MINUTE
 
 
 def test_a_release_that_was_only_just_found_is_watched_first():
     just = Movement(STARTED + 60 * MINUTE)
-    assert stuck(release(), just, STARTED + 60 * MINUTE, AFTER) is None
-    assert stuck(release(), just, STARTED + 61 * MINUTE, AFTER) is not None
+    assert detect_stuck(release(), just, STARTED + 60 * MINUTE, AFTER) is None
+    assert detect_stuck(release(), just, STARTED + 61 * MINUTE, AFTER) is not None
 
 
 def test_a_time_that_has_not_come_is_no_change():
     odd = release(entity("cluster:a", updated_at=datetime(9999, 1, 1, tzinfo=STARTED.tzinfo)))
-    assert stuck(odd, WATCHED, STARTED + 90 * MINUTE, AFTER) is not None
+    assert detect_stuck(odd, WATCHED, STARTED + 90 * MINUTE, AFTER) is not None
 
 
 FIRST_TRY = Attempt("app:a", 1, 10, None, None, "worker-1")
@@ -90,15 +90,15 @@ GAP = Problem(ProblemCode.MALFORMED, "not understood")
         release(execution_time=STARTED + 200 * MINUTE),
         release(status=Status.COMPLETED),
         release(status=Status.PAUSED),
-        judge(execution(), entity("release:r", "in_progress")),
+        reconcile(execution(), entity("release:r", "in_progress")),
     ],
 )
 def test_what_works_waits_fails_is_scheduled_has_ended_or_was_not_read_is_not_stuck(found: Release):
-    assert stuck(found, WATCHED, STARTED + 90 * MINUTE, AFTER) is None
+    assert detect_stuck(found, WATCHED, STARTED + 90 * MINUTE, AFTER) is None
 
 
 def test_movements_remember_when_histories_were_seen_to_grow():
-    movements = Movements(10, AFTER)
+    movements = MovementTracker(10, AFTER)
     quiet = release()
     for minutes, events in ((0, 10), (20, 12), (21, 12)):
         movements.note(quiet, events, STARTED + minutes * MINUTE)
@@ -114,7 +114,7 @@ def test_events_in_a_child_workflow_count_and_fewer_than_before_say_nothing():
     def with_child(events: int | None) -> Release:
         return release(entity("cluster:a", updated_at=STARTED, execution=execution(history_length=events)))
 
-    movements = Movements(10, AFTER)
+    movements = MovementTracker(10, AFTER)
     for minutes, events in ((0, 5), (10, 9), (20, None), (30, 9)):
         movements.note(with_child(events), 10, STARTED + minutes * MINUTE)
     found = movements.judged(with_child(9), STARTED + 60 * MINUTE)
@@ -123,12 +123,12 @@ def test_events_in_a_child_workflow_count_and_fewer_than_before_say_nothing():
 
 
 def test_a_stuck_release_moves_on_no_card_and_has_its_own():
-    found = stuck(release(), WATCHED, STARTED + 90 * MINUTE, AFTER)
+    found = detect_stuck(release(), WATCHED, STARTED + 90 * MINUTE, AFTER)
     still = replace(release(), stuck=found)
     over = seen(still)
     assert (names(over.still), names(over.moving), names(over.waiting)) == (["r"], [], [])
     item = ReleaseItem.of(still, superseded=False)
     assert item.stuck is not None
     assert (item.stuck.since, item.overall_phase) == (STARTED, Phase.RUNNING)
-    (row,) = still_in(still)
+    (row,) = stuck_entities(still)
     assert (row.entity.id, row.at) == ("release:r", STARTED)

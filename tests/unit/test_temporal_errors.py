@@ -8,7 +8,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from dashboard.domain.problems import ProblemCode
 from dashboard.temporal.client import QueryRejected
-from dashboard.temporal.errors import is_not_found, query_problem, source_problem, unavailable
+from dashboard.temporal.errors import is_not_found, query_problem, source_problem, source_unavailable
 
 
 def rpc(status: RPCStatusCode, message: str = "what the server said", detail: object = None) -> RPCError:
@@ -37,8 +37,8 @@ def query_failed(message: str) -> RPCError:
 )
 def test_each_code_is_an_answer_of_its_own(status: RPCStatusCode, code: ProblemCode):
     error = rpc(status)
-    assert unavailable(error).problem.code is code
-    assert unavailable(error).problem.detail == "what the server said"
+    assert source_unavailable(error).problem.code is code
+    assert source_unavailable(error).problem.detail == "what the server said"
     assert not is_not_found(error)
 
 

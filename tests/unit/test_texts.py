@@ -8,36 +8,36 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.web.formats import slot, time
-from dashboard.web.texts import Compressed, Text
+from dashboard.web.texts import BodyTemplate, GzipBodyTemplate
 
 parts = st.lists(st.binary(max_size=300), min_size=1, max_size=5)
 
 
 def test_moments_are_put_in_where_the_template_has_slots():
-    text = Text.of(f"<p>{slot('as_of')} and {slot('as_of')}</p>{slot('tag')}")
+    text = BodyTemplate.of(f"<p>{slot('as_of')} and {slot('as_of')}</p>{slot('tag')}")
     moment = time(datetime(2026, 11, 22, 14, 2, tzinfo=UTC), "exact").encode()
     assert text.filled({"as_of": moment, "tag": b"v", "more": b""}) == b"<p>%b and %b</p>v" % (moment, moment)
 
 
 def test_a_text_without_slots_is_as_it_was():
-    assert Text.of("<p>as_of</p>").filled({"as_of": b"x"}) == b"<p>as_of</p>"
-    assert len(Text.of("")) == 0
+    assert BodyTemplate.of("<p>as_of</p>").filled({"as_of": b"x"}) == b"<p>as_of</p>"
+    assert len(BodyTemplate.of("")) == 0
 
 
 @given(parts=parts, value=st.binary(max_size=2_000))
 def test_compressed_it_is_the_same_text_for_every_value(parts: list[bytes], value: bytes):
-    text = Text(tuple(parts), ("value",) * (len(parts) - 1))
+    text = BodyTemplate(tuple(parts), ("value",) * (len(parts) - 1))
     values = {"value": value}
-    assert gzip.decompress(Compressed.of(text).filled(values)) == text.filled(values)
+    assert gzip.decompress(GzipBodyTemplate.of(text).filled(values)) == text.filled(values)
 
 
 def test_compressed_it_is_small():
-    text = Text((b"<li>app</li>" * 1_000, b"<li>app</li>" * 1_000), ("value",))
-    assert len(Compressed.of(text)) < len(text) / 50
+    text = BodyTemplate((b"<li>app</li>" * 1_000, b"<li>app</li>" * 1_000), ("value",))
+    assert len(GzipBodyTemplate.of(text)) < len(text) / 50
 
 
 @pytest.mark.parametrize("size", [0, 0xFFFF, 0x10000, 0x20000])
 def test_what_is_filled_in_may_be_longer_than_a_block(size: int):
-    text = Text((b"before", b"after"), ("value",))
+    text = BodyTemplate((b"before", b"after"), ("value",))
     values = {"value": b"x" * size}
-    assert gzip.decompress(Compressed.of(text).filled(values)) == text.filled(values)
+    assert gzip.decompress(GzipBodyTemplate.of(text).filled(values)) == text.filled(values)

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboard.domain.entities import Entity, Levels, Release, Status
+from dashboard.domain.entities import Entity, LevelCoverage, Release, Status
 from dashboard.domain.problems import Problem, ProblemCode
-from dashboard.domain.timeline import Bar, Timeline, timeline
-from dashboard.domain.truth import judge
+from dashboard.domain.timeline import Timeline, TimelineBar, build_timeline
+from dashboard.domain.truth import reconcile
 from tests.rollout_makers import STARTED, entity, execution, retrying
 
 WORDS = ("pending", "deploying", "deployed", "failed", "odd", "")
@@ -52,15 +52,15 @@ def plan() -> list[Entity]:
 
 
 def drawn(*waves: Entity, status: Status = Status.RUNNING, word: str = "in_progress", ended: float = 30) -> Timeline:
-    return timeline(judged(*waves, status=status, word=word, ended=ended), READ)
+    return build_timeline(judged(*waves, status=status, word=word, ended=ended), READ)
 
 
 def judged(*waves: Entity, status: Status = Status.RUNNING, word: str = "in_progress", ended: float = 30) -> Release:
     run = execution(status, closed_at=at(ended) if status.closed else None)
-    return judge(run, entity("release:r", word, *waves, created_at=STARTED))
+    return reconcile(run, entity("release:r", word, *waves, created_at=STARTED))
 
 
-def all_bars(seen: Timeline) -> list[Bar]:
+def all_bars(seen: Timeline) -> list[TimelineBar]:
     return [bar for above in seen.bars for bar in (above, *above.bars)]
 
 
@@ -129,7 +129,7 @@ def test_a_wave_at_work_that_is_slower_makes_the_estimate_longer():
 def stuck() -> Release:
     """The plan, with the one app that is at work tried again and again."""
     run = execution(attempts={"app:c-1": retrying("app:c-1")})
-    return judge(run, entity("release:r", "in_progress", *plan(), created_at=STARTED))
+    return reconcile(run, entity("release:r", "in_progress", *plan(), created_at=STARTED))
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def stuck() -> Release:
         judged(*plan()[:2], wave("three")),
         judged(*plan()[:2], replace(plan()[2], problem=Problem(ProblemCode.NOT_READ, "not read"))),
         judged(*plan()[:2], replace(plan()[2], details={"run_id": "r"})),
-        replace(judged(*plan()), levels=Levels(frozenset(), {})),
+        replace(judged(*plan()), levels=LevelCoverage(frozenset(), {})),
         replace(judged(*plan()), said_at=STARTED),
         judged(plan()[0]),
         judged(),
@@ -153,7 +153,7 @@ def stuck() -> Release:
     ],
 )
 def test_there_is_no_estimate_where_there_is_nothing_to_estimate_from(release: Release):
-    assert timeline(release, READ).estimate is None
+    assert build_timeline(release, READ).estimate is None
 
 
 apps = st.builds(

@@ -6,7 +6,13 @@ import pytest
 from dashboard.domain.entities import Failure, Status
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem, ProblemCode
-from dashboard.domain.truth import judge, overrule, phase_of_status, settle, unanswered
+from dashboard.domain.truth import (
+    apply_child_statuses,
+    apply_execution_status,
+    phase_of_status,
+    reconcile,
+    unreported_release,
+)
 from tests.rollout_makers import STARTED, entity, execution, retrying
 
 SAID = entity(
@@ -37,7 +43,7 @@ def phases(root):
 
 
 def test_a_running_execution_leaves_the_rollouts_words_alone():
-    release = judge(execution(), SAID)
+    release = reconcile(execution(), SAID)
     assert release.root == SAID
 
 
@@ -52,7 +58,7 @@ def test_a_running_execution_leaves_the_rollouts_words_alone():
     ],
 )
 def test_nothing_of_an_ended_release_is_shown_as_unfinished(status: Status, own: Phase, left: Phase):
-    root = judge(execution(status), SAID).root
+    root = reconcile(execution(status), SAID).root
     found = phases(root)
     assert found.pop("release:r") is own
     assert found.pop("app:done") is Phase.SUCCEEDED
@@ -66,40 +72,40 @@ def test_nothing_of_an_ended_release_is_shown_as_unfinished(status: Status, own:
     ("word", "phase"), [("failed", Phase.FAILED), ("cancelled", Phase.CANCELLED), ("odd", Phase.SUCCEEDED)]
 )
 def test_a_completed_execution_may_report_another_end_as_its_last_word(word: str, phase: Phase):
-    assert judge(execution(Status.COMPLETED), entity("release:r", word)).root.phase is phase
+    assert reconcile(execution(Status.COMPLETED), entity("release:r", word)).root.phase is phase
 
 
 def test_a_status_that_is_newer_than_the_dashboard_is_not_taken_for_an_end():
-    assert judge(execution(Status.UNKNOWN), SAID).root == SAID
+    assert reconcile(execution(Status.UNKNOWN), SAID).root == SAID
     assert phase_of_status(Status.UNKNOWN) is Phase.UNKNOWN
 
 
 def test_a_paused_execution_is_paused_whatever_it_said():
-    assert judge(execution(Status.PAUSED), SAID).root.phase is Phase.PAUSED
+    assert reconcile(execution(Status.PAUSED), SAID).root.phase is Phase.PAUSED
 
 
 def test_pending_activities_stand_on_the_row_whose_id_they_carry():
     attempt = retrying("app:half")
-    release = judge(execution(attempts={"app:half": attempt, "elsewhere": retrying("elsewhere")}), SAID)
+    release = reconcile(execution(attempts={"app:half": attempt, "elsewhere": retrying("elsewhere")}), SAID)
     assert {row.id: row.attempt for row in release.root.walk() if row.attempt} == {"app:half": attempt}
 
 
 def test_the_reason_of_the_end_is_shown_where_the_rollout_gave_none():
     ended = execution(Status.TERMINATED, closing=Failure("", "superseded", kind="terminated"))
-    assert judge(ended, SAID).root.error == "superseded"
-    assert judge(ended, entity("release:r", "failed", error="its own words")).root.error == "its own words"
+    assert reconcile(ended, SAID).root.error == "superseded"
+    assert reconcile(ended, entity("release:r", "failed", error="its own words")).root.error == "its own words"
 
 
 def test_a_release_that_did_not_answer_shows_what_temporal_knows():
     problem = Problem(ProblemCode.NO_WORKER, "No worker is polling.")
-    root = unanswered(execution(), problem).root
+    root = unreported_release(execution(), problem).root
     assert (root.id, root.state, root.phase, root.problem) == ("release:r", "running", Phase.RUNNING, problem)
 
 
 def test_a_part_alone_is_settled_by_the_same_rule():
     half = entity("app:half", "deploying")
-    assert settle(execution(), half) == half
-    assert settle(execution(Status.TERMINATED), half).phase is Phase.TERMINATED
+    assert apply_execution_status(execution(), half) == half
+    assert apply_execution_status(execution(Status.TERMINATED), half).phase is Phase.TERMINATED
 
 
 ENDED_AT = STARTED + timedelta(hours=1)
@@ -115,8 +121,8 @@ def told(run: Any) -> Any:
     """A release that ended while it said that a cluster is being deployed, and the cluster's own workflow."""
     bundle = entity("bundle:b", "in_progress", entity("app:done", "deployed"), entity("app:half", "deploying"))
     wave = entity("wave:w", "deploying", entity("cluster:c", "deploying", bundle), entity("cluster:d", "deploying"))
-    said = overrule(entity("release:r", "deploying", wave), {"cluster:c": run})
-    return judge(execution(Status.TERMINATED, closed_at=ENDED_AT), said)
+    said = apply_child_statuses(entity("release:r", "deploying", wave), {"cluster:c": run})
+    return reconcile(execution(Status.TERMINATED, closed_at=ENDED_AT), said)
 
 
 def test_a_child_that_runs_after_the_end_of_its_release_is_running_and_what_it_has_below_is_not_known():
@@ -152,14 +158,14 @@ def test_a_child_that_ended_for_itself_after_its_release_keeps_its_own_end(statu
 
 def test_a_child_that_is_paused_in_temporal_is_paused_whatever_was_said_of_it():
     run = execution(Status.PAUSED, workflow_id="cluster:c")
-    said = overrule(entity("release:r", "deploying", entity("cluster:c", "deploying")), {"cluster:c": run})
+    said = apply_child_statuses(entity("release:r", "deploying", entity("cluster:c", "deploying")), {"cluster:c": run})
     assert said.children[0].phase is Phase.PAUSED
 
 
 def test_a_part_that_a_child_left_behind_when_it_was_terminated_says_so():
     parent = execution(Status.TERMINATED, workflow_id="wave:w", closed_at=ENDED_AT, described_at=ENDED_AT)
     said = entity("release:r", "deploying", entity("wave:w", "deploying", entity("cluster:c", "deploying")))
-    root = judge(execution(), overrule(said, {"wave:w": parent, "cluster:c": child_of_ended()})).root
+    root = reconcile(execution(), apply_child_statuses(said, {"wave:w": parent, "cluster:c": child_of_ended()})).root
     (cluster,) = root.children[0].children
     assert (root.children[0].phase, cluster.phase) == (Phase.TERMINATED, Phase.RUNNING)
     assert cluster.problem is not None

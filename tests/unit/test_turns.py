@@ -4,7 +4,13 @@ from collections import Counter
 
 import pytest
 
-from dashboard.live.turns import LATE, LINGER, LIVELY, SELDOM, Turns
+from dashboard.live.turns import (
+    FAST_WINDOW_SECONDS,
+    FINISHED_INTERVAL_SECONDS,
+    LATE_AFTER_SECONDS,
+    POLL_LINGER_SECONDS,
+    PollSchedule,
+)
 
 
 class Clock:
@@ -19,11 +25,11 @@ def clock() -> Clock:
     return Clock()
 
 
-def turns_of(clock: Clock, budget: float = 1000, at_once: int = 8) -> Turns[str]:
-    return Turns(budget=budget, at_once=at_once, clock=clock)
+def turns_of(clock: Clock, budget: float = 1000, at_once: int = 8) -> PollSchedule[str]:
+    return PollSchedule(budget=budget, at_once=at_once, clock=clock)
 
 
-def play(turns: Turns[str], clock: Clock, seconds: float, step: float = 0.01) -> list[str]:
+def play(turns: PollSchedule[str], clock: Clock, seconds: float, step: float = 0.01) -> list[str]:
     """The order of turns in so many seconds, each of which takes no time."""
     order = []
     for _ in range(round(seconds / step)):
@@ -43,9 +49,9 @@ def test_each_thing_has_a_turn_in_each_of_its_intervals(clock: Clock):
 
 def test_what_has_moved_lately_has_more_turns_than_what_is_quiet(clock: Clock):
     turns = turns_of(clock)
-    watch = turns.add("a", 1.0, 0.0, lively=0.5)
+    watch = turns.add("a", 1.0, 0.0, fast_interval=0.5)
     watch.subscribers[1] = lambda _version: None
-    play(turns, clock, LIVELY)
+    play(turns, clock, FAST_WINDOW_SECONDS)
     assert len(play(turns, clock, 10.5)) in {10, 11}
     turns.moved(watch)
     assert len(play(turns, clock, 10.5)) >= 20
@@ -55,7 +61,7 @@ def test_what_nobody_has_asked_for_is_let_go(clock: Clock):
     turns = turns_of(clock)
     turns.add("a", 1.0, 1.0)
     turns.add("b", 1.0, 1.0)
-    play(turns, clock, LINGER - 2)
+    play(turns, clock, POLL_LINGER_SECONDS - 2)
     turns.add("b", 1.0, 1.0)
     assert set(play(turns, clock, 4)) == {"a", "b"}
     assert set(play(turns, clock, 4)) == {"b"}
@@ -66,10 +72,10 @@ def test_what_somebody_subscribes_to_stays_and_is_let_go_a_while_after(clock: Cl
     turns = turns_of(clock)
     watch = turns.add("a", 1.0, 1.0)
     watch.subscribers[1] = lambda _version: None
-    assert len(play(turns, clock, LINGER * 3)) >= LINGER * 3 - 2
+    assert len(play(turns, clock, POLL_LINGER_SECONDS * 3)) >= POLL_LINGER_SECONDS * 3 - 2
     watch.subscribers.clear()
     watch.asked_at = clock.now
-    assert len(play(turns, clock, LINGER * 3)) <= LINGER
+    assert len(play(turns, clock, POLL_LINGER_SECONDS * 3)) <= POLL_LINGER_SECONDS
     assert len(turns) == 0
 
 
@@ -88,7 +94,7 @@ def test_looks_made_on_the_way_come_off_the_budget(clock: Clock):
     turns = turns_of(clock, budget=10)
     turns.add("a", 0.1, 0.0)
     assert play(turns, clock, 0.05) == ["a"]
-    turns.spend(19)
+    turns.charge(19)
     assert play(turns, clock, 1.9) == []
     assert len(play(turns, clock, 1.0)) >= 9
 
@@ -126,7 +132,7 @@ def test_the_pause_lasts_until_the_next_turn_or_until_the_budget_allows_it(clock
 def test_what_waits_too_long_for_its_turn_is_late_until_it_has_had_it(clock: Clock):
     turns = turns_of(clock)
     watch = turns.add("a", 1.0, 1.0)
-    clock.now += 1 + LATE
+    clock.now += 1 + LATE_AFTER_SECONDS
     assert not turns.late(watch)
     clock.now += 0.1
     assert turns.late(watch)
@@ -150,7 +156,7 @@ def test_what_is_over_is_let_go_unless_somebody_subscribes_to_it(clock: Clock):
         turns.done(watch, over=True)
         clock.now += 0.1
     assert [watch.what for watch in turns] == ["kept"]
-    clock.now += SELDOM - 0.2
+    clock.now += FINISHED_INTERVAL_SECONDS - 0.2
     assert turns.next() is None
     clock.now += 0.2
     assert turns.next()
@@ -184,5 +190,5 @@ def test_a_day_with_thousands_of_things_leaves_nothing_behind(clock: Clock):
         play(turns, clock, 20, step=1.0)
         assert len(turns) <= 3
         assert len(turns._waiting) <= 3
-    play(turns, clock, LINGER + 2, step=1.0)
+    play(turns, clock, POLL_LINGER_SECONDS + 2, step=1.0)
     assert (len(turns), turns._waiting) == (0, [])

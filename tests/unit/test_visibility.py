@@ -6,8 +6,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dashboard.domain.filters import ReleaseFilter
-from dashboard.temporal.left_out import LeftOut, Span
-from dashboard.temporal.visibility import count_query, list_query, literal, sayable, time_literal
+from dashboard.temporal.left_out import ExcludedRuns, RunSpan
+from dashboard.temporal.visibility import (
+    count_query,
+    list_query,
+    representable_prefix,
+    string_literal,
+    time_literal,
+)
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 BASE = "WorkflowType = 'ReleaseWorkflow'"
@@ -32,7 +38,7 @@ def read_back(text: str) -> str:
 @example("''")
 @example("\\")
 def test_a_literal_is_read_back_as_it_was_whatever_it_holds(text: str):
-    assert read_back(literal(text)) == text
+    assert read_back(string_literal(text)) == text
 
 
 @given(
@@ -50,7 +56,7 @@ def test_a_search_text_never_leaves_its_literals(text: str):
 
 @given(st.text(alphabet="ab'\"\\"))
 def test_what_is_sayable_is_the_beginning_of_a_text_without_what_the_server_changes(text: str):
-    said = sayable(text)
+    said = representable_prefix(text)
     assert text.startswith(said)
     assert not set(said) & {'"', "\\"}
     assert said == said.strip("'")
@@ -90,8 +96,10 @@ def test_since_is_part_of_what_is_meant_and_until_is_not(since: str):
 
 def test_runs_that_others_stand_for_are_not_asked_for_again_and_what_begins_later_is():
     begin = NOW - timedelta(days=1)
-    spans = Span("release:cron", "first", begin, NOW), Span("release:other", "of another", None, NOW)
-    left_out = LeftOut({span.first_run_id: span for span in spans}, {"run-1": "release:cron", "run-2": "release:x"})
+    spans = RunSpan("release:cron", "first", begin, NOW), RunSpan("release:other", "of another", None, NOW)
+    left_out = ExcludedRuns(
+        {span.first_run_id: span for span in spans}, {"run-1": "release:cron", "run-2": "release:x"}
+    )
     query = list_query("", asked("release:cron"), NOW, left_out)
     outside = f"StartTime > {time_literal(NOW)} OR StartTime < {time_literal(begin)}"
     assert f"(WorkflowId != 'release:cron' OR {outside})" in query

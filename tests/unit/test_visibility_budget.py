@@ -5,7 +5,12 @@ import asyncio
 import pytest
 from temporalio.service import RPCError, RPCStatusCode
 
-from dashboard.temporal.visibility_budget import CALM, RECOVERY, VisibilityBudget, optional
+from dashboard.temporal.visibility_budget import (
+    RATE_DOUBLING_SECONDS,
+    RECOVERY_DELAY_SECONDS,
+    VisibilityBudget,
+    low_priority,
+)
 from tests.waiting import in_a_loop
 
 
@@ -56,8 +61,12 @@ def test_a_refusal_halves_the_rate_once_and_it_comes_back_slowly(clock: Clock):
     budget.refused()
     budget.refused()
     assert budget.slowed
-    assert 4 * CALM - 2 <= len(renewals(budget, clock, "a", CALM)) <= 4 * CALM + 1, "halved, not quartered"
-    clock.now += RECOVERY
+    assert (
+        4 * RECOVERY_DELAY_SECONDS - 2
+        <= len(renewals(budget, clock, "a", RECOVERY_DELAY_SECONDS))
+        <= 4 * RECOVERY_DELAY_SECONDS + 1
+    ), "halved, not quartered"
+    clock.now += RATE_DOUBLING_SECONDS
     assert not budget.slowed
     renewals(budget, clock, "a", 1.0)
     assert len(renewals(budget, clock, "a", 10.0)) >= 79
@@ -89,7 +98,7 @@ def test_whoever_waits_has_a_call_in_turn_and_what_is_optional_comes_last():
         budget = VisibilityBudget(50)
         for _ in range(50):
             await budget.take(0)
-        with optional():
+        with low_priority():
             tasks = [asyncio.ensure_future(take(budget, "child list"))]
         tasks += [asyncio.ensure_future(take(budget, name)) for name in ("list", "count")]
         await asyncio.gather(*tasks)

@@ -7,17 +7,17 @@ import pytest
 
 from dashboard.bridge import LoopThread
 from dashboard.domain.entities import Status
-from dashboard.domain.filters import Cursor, ReleaseFilter, Slice
+from dashboard.domain.filters import Cursor, PageRequest, ReleaseFilter
 from dashboard.domain.problems import Problem, ProblemCode, SourceUnavailable
-from dashboard.domain.source import Listing, Reading
+from dashboard.domain.source import ReleaseListing, ReleaseReading
 from dashboard.live.releases import LiveReleases
-from dashboard.pages.table import MAX_ROWS, Piece
-from dashboard.web.walk import SECONDS, walked
+from dashboard.pages.table import MAX_TABLE_ROWS, TableChunk
+from dashboard.web.walk import MAX_EXPORT_SECONDS, export_pages
 from tests.fake_source import FakeSource
 from tests.rollout_makers import entity, execution
 
 AWAY = SourceUnavailable(Problem(ProblemCode.UNAVAILABLE, "Temporal is unavailable."))
-ASKED = Slice(100)
+ASKED = PageRequest(100)
 
 
 class LongList(FakeSource):
@@ -31,24 +31,24 @@ class LongList(FakeSource):
 
     async def page(
         self,
-        asked: Slice,
-        known: Mapping[tuple[str, str], Reading],
+        asked: PageRequest,
+        known: Mapping[tuple[str, str], ReleaseReading],
         counts: Mapping[Status, int] | None,
         budget: float,
-        last: Listing | None = None,
-    ) -> Listing:
+        last: ReleaseListing | None = None,
+    ) -> ReleaseListing:
         begin, end = asked.offset, min(asked.offset + asked.page_size, self.count)
         if self.away_from is not None and begin >= self.away_from:
             raise AWAY
         readings = (_reading(number) for number in range(begin, end))
         following = b"next" if self.tokens and end < self.count else None
-        return Listing(tuple(readings), {Status.COMPLETED: self.count}, following)
+        return ReleaseListing(tuple(readings), {Status.COMPLETED: self.count}, following)
 
 
-def _reading(number: int) -> Reading:
+def _reading(number: int) -> ReleaseReading:
     release_id = f"release:r{number}"
     run = execution(Status.COMPLETED, workflow_id=release_id, run_id=f"run-{number}")
-    return Reading(run, said=entity(release_id, "completed"), digest="1")
+    return ReleaseReading(run, said=entity(release_id, "completed"), digest="1")
 
 
 @pytest.fixture
@@ -69,11 +69,11 @@ def seal(cursor: Cursor) -> str:
     return f"from {cursor.offset}"
 
 
-def walk(releases: LiveReleases, asked: Slice = ASKED, **options: Any) -> list[Piece]:
-    return list(walked(releases, asked, releases.page(asked), seal, **options))
+def walk(releases: LiveReleases, asked: PageRequest = ASKED, **options: Any) -> list[TableChunk]:
+    return list(export_pages(releases, asked, releases.page(asked), seal, **options))
 
 
-def ids(pieces: list[Piece]) -> list[str]:
+def ids(pieces: list[TableChunk]) -> list[str]:
     return [row.id for piece in pieces for row in piece.rows]
 
 
@@ -91,18 +91,18 @@ def test_a_list_that_has_no_tokens_is_walked_by_number(lists: Any):
 
 
 def test_past_the_bound_it_says_so_and_where_to_go_on(lists: Any):
-    releases = lists(LongList(MAX_ROWS + 150))
+    releases = lists(LongList(MAX_TABLE_ROWS + 150))
     pieces = walk(releases)
-    assert len(ids(pieces)) == MAX_ROWS
-    assert pieces[-1].next == f"from {MAX_ROWS}"
+    assert len(ids(pieces)) == MAX_TABLE_ROWS
+    assert pieces[-1].next == f"from {MAX_TABLE_ROWS}"
     assert "at most 10,000 rows; about 150 releases remain" in pieces[-1].missing[0]
-    rest = walk(releases, Slice(100, cursor=Cursor(b"next", MAX_ROWS)))
-    assert len({*ids(pieces), *ids(rest)}) == MAX_ROWS + 150
+    rest = walk(releases, PageRequest(100, cursor=Cursor(b"next", MAX_TABLE_ROWS)))
+    assert len({*ids(pieces), *ids(rest)}) == MAX_TABLE_ROWS + 150
     assert not rest[-1].missing
 
 
 def test_a_slow_list_ends_in_time_and_says_so(lists: Any):
-    moments = iter([0.0, 1.0, SECONDS - 1, SECONDS + 1])
+    moments = iter([0.0, 1.0, MAX_EXPORT_SECONDS - 1, MAX_EXPORT_SECONDS + 1])
     pieces = walk(lists(LongList(900)), clock=lambda: next(moments))
     assert len(ids(pieces)) == 300
     assert "time limit of 60 seconds; about 600 releases remain" in pieces[-1].missing[0]
@@ -121,4 +121,4 @@ def test_a_list_that_cannot_be_read_on_says_why_and_where_it_stopped(lists: Any)
 
 def test_a_list_that_cannot_be_read_at_all_is_no_table(lists: Any):
     with pytest.raises(SourceUnavailable):
-        walk(lists(LongList(900, away_from=0)), Slice(100, filter=ReleaseFilter(q="x")))
+        walk(lists(LongList(900, away_from=0)), PageRequest(100, filter=ReleaseFilter(q="x")))

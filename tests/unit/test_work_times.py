@@ -7,8 +7,8 @@ import pytest
 
 from dashboard.domain.entities import Entity, Execution, Release, Runs, Status
 from dashboard.domain.phases import Phase
-from dashboard.domain.timeline import timeline
-from dashboard.domain.truth import judge
+from dashboard.domain.timeline import build_timeline
+from dashboard.domain.truth import reconcile
 from dashboard.domain.work_times import WorkTimes
 from dashboard.live.snapshots import Snapshot
 from dashboard.pages.timeline import TimelinePage
@@ -39,7 +39,7 @@ def wave(*apps: Entity, state: str = "in_progress") -> Entity:
 
 
 def release_of(*waves: Entity, run: Execution | None = None) -> Release:
-    return judge(run or execution(), entity("release:r", "in_progress", *waves, created_at=STARTED))
+    return reconcile(run or execution(), entity("release:r", "in_progress", *waves, created_at=STARTED))
 
 
 def times_of(release: Release, entity_id: str) -> tuple[datetime | None, datetime | None]:
@@ -73,7 +73,7 @@ def test_what_an_ended_release_left_at_work_ended_with_it():
 def test_a_time_years_away_dates_no_work_and_leaves_the_axis_alone(odd: datetime):
     release = release_of(wave(app("a", "deployed", at(20)), app("b", "failed", odd), state="deployed"))
     assert times_of(release, "app:b") == (None, None)
-    drawn = timeline(release, READ)
+    drawn = build_timeline(release, READ)
     assert (drawn.span.start, drawn.known_until) == (STARTED, at(20))
     assert [mark for bar in drawn.bars for mark in bar.marks] == [], "nobody knows when that failed"
     page = TimelinePage.of(Snapshot(release, READ, "v"))
@@ -84,7 +84,7 @@ def test_a_time_years_away_dates_no_work_and_leaves_the_axis_alone(odd: datetime
 
 def test_times_some_days_before_or_hours_after_are_taken_as_they_are():
     release = release_of(wave(app("a", "deployed", at(-3000)), app("b", "deploying", at(300)), state="odd"))
-    drawn = timeline(release, READ)
+    drawn = build_timeline(release, READ)
     assert (drawn.span.start, drawn.known_until) == (at(-3000), at(300))
 
 

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from pydantic import SecretStr
 
 from dashboard.accounts.models import User
-from dashboard.accounts.passwords import Passwords
+from dashboard.accounts.passwords import PasswordHashing
 from dashboard.accounts.store import Accounts
 from dashboard.app import create_app
 from dashboard.settings import Settings
@@ -56,7 +56,7 @@ def open_accounts() -> Iterator[Callable[..., Accounts]]:
     """Opens accounts as `Accounts` does, and closes them when the test is over."""
     with ExitStack() as stack:
 
-        def opened(url: str, passwords: Passwords | None = None) -> Accounts:
+        def opened(url: str, passwords: PasswordHashing | None = None) -> Accounts:
             accounts = Accounts(url, passwords or CHEAP, UNHURRIED)
             stack.callback(accounts.close)
             return accounts

@@ -10,10 +10,17 @@ from threading import Barrier, Event
 import pytest
 from sqlalchemy import Engine, event
 
-from dashboard.accounts.kept import MAX_STARS, MAX_VIEWS, Kept, KeptConflict, Preferences, ViewUnknown
-from dashboard.accounts.kiosk_links import MOST, LinkRefused
+from dashboard.accounts.kept import (
+    MAX_STARS,
+    MAX_VIEWS,
+    PreferenceConflict,
+    Preferences,
+    PreferencesStore,
+    ViewNotFound,
+)
+from dashboard.accounts.kiosk_links import MAX_KIOSK_LINKS_PER_USER, InvalidKioskLink
 from dashboard.accounts.models import User
-from dashboard.accounts.refresh_tokens import RefreshReused, RefreshTokens
+from dashboard.accounts.refresh_tokens import RefreshTokenReused, RefreshTokens
 from dashboard.accounts.store import Accounts
 from dashboard.accounts.tokens import InvalidToken
 from dashboard.settings import Settings
@@ -22,7 +29,7 @@ from tests.waiting import eventually
 
 pytestmark = ON_EVERY_DATABASE
 
-REFUSALS = (InvalidToken, KeptConflict, LinkRefused, ViewUnknown)
+REFUSALS = (InvalidToken, PreferenceConflict, InvalidKioskLink, ViewNotFound)
 
 
 @pytest.fixture
@@ -57,7 +64,7 @@ def test_no_token_of_a_family_outlives_its_reuse(processes: list[Accounts], user
         eventually(lambda: reuse.done() or waits_for_a_lock(processes[2]), 60)
         hold.release.set()
         newest = renewing.result(60).token
-        assert isinstance(reuse.exception(60), RefreshReused)
+        assert isinstance(reuse.exception(60), RefreshTokenReused)
 
     with pytest.raises(InvalidToken):
         other.renew(newest)
@@ -101,12 +108,12 @@ def waits_for_a_lock(accounts: Accounts) -> bool:
 
 
 def keep_views(accounts: Accounts, user: User) -> tuple[Callable[[int], object], Callable[[], int]]:
-    kept = Kept(accounts)
+    kept = PreferencesStore(accounts)
     return lambda number: kept.add_view(user.id, f"View {number}", "q=a"), lambda: len(kept.views(user.id))
 
 
 def keep_stars(accounts: Accounts, user: User) -> tuple[Callable[[int], object], Callable[[], int]]:
-    kept = Kept(accounts)
+    kept = PreferencesStore(accounts)
     return lambda number: kept.star(user.id, f"release:{number}"), lambda: len(kept.stars(user.id))
 
 
@@ -117,7 +124,11 @@ def make_links(accounts: Accounts, user: User) -> tuple[Callable[[int], object],
 
 @pytest.mark.parametrize(
     ("keep", "table", "most"),
-    [(keep_views, "saved_views", MAX_VIEWS), (keep_stars, "stars", MAX_STARS), (make_links, "kiosk_links", MOST)],
+    [
+        (keep_views, "saved_views", MAX_VIEWS),
+        (keep_stars, "stars", MAX_STARS),
+        (make_links, "kiosk_links", MAX_KIOSK_LINKS_PER_USER),
+    ],
 )
 def test_nobody_has_more_than_the_bound_however_many_are_made_concurrently(
     processes: list[Accounts],
@@ -143,14 +154,14 @@ def test_nobody_has_more_than_the_bound_however_many_are_made_concurrently(
 
 
 def test_the_first_who_says_how_times_are_written_leaves_one_row(processes: list[Accounts], user: User):
-    several = [Kept(accounts) for accounts in processes]
+    several = [PreferencesStore(accounts) for accounts in processes]
     concurrently(*(lambda kept=kept: kept.set_preferences(user.id, Preferences("UTC", 24)) for kept in several))
 
     assert several[0].preferences(user.id) == Preferences("UTC", 24)
 
 
 def test_a_view_that_is_removed_is_changed_by_nobody_at_the_same_moment(processes: list[Accounts], user: User):
-    one, other, third, _ = (Kept(accounts) for accounts in processes)
+    one, other, third, _ = (PreferencesStore(accounts) for accounts in processes)
     for number in range(10):
         view = one.add_view(user.id, f"View {number}", "q=a")
         _, begun, changed = concurrently(
@@ -158,5 +169,5 @@ def test_a_view_that_is_removed_is_changed_by_nobody_at_the_same_moment(processe
             lambda view=view: other.set_default(user.id, view),
             lambda view=view: third.change_view(user.id, view, "Another", "q=b", shared=True),
         )
-        assert all(done is None or isinstance(done, ViewUnknown) for done in (begun, changed))
+        assert all(done is None or isinstance(done, ViewNotFound) for done in (begun, changed))
         assert one.views(user.id) == ()

@@ -12,7 +12,7 @@ import pytest
 from argon2 import PasswordHasher, extract_parameters
 
 from dashboard.accounts.database import AccountsUnavailable
-from dashboard.accounts.passwords import Passwords
+from dashboard.accounts.passwords import PasswordHashing
 from dashboard.accounts.store import Accounts, EmailTaken
 from dashboard.settings import Settings, SettingsError
 from tests.postgres import ON_EVERY_DATABASE
@@ -29,9 +29,9 @@ def database(settings: Settings) -> Path:
 def test_a_hash_with_older_parameters_is_renewed_at_the_login(
     settings: Settings, open_accounts: Callable[..., Accounts], database: Path
 ):
-    accounts = open_accounts(settings.accounts_url, Passwords())
+    accounts = open_accounts(settings.accounts_url, PasswordHashing())
     accounts.prepare()
-    older = Passwords(PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1))
+    older = PasswordHashing(PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1))
     user = open_accounts(settings.accounts_url, older).add(EMAIL, PASSWORD)
     assert accounts.authenticate(EMAIL, "wrong") is None
     assert _memory_cost(database) == 8192
@@ -45,9 +45,9 @@ def test_a_hash_with_older_parameters_is_renewed_at_the_login(
 def test_renewing_a_hash_does_not_undo_a_change_of_password_meanwhile(
     settings: Settings, accounts: Accounts, open_accounts: Callable[..., Accounts]
 ):
-    older = Passwords(PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1))
+    older = PasswordHashing(PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1))
     open_accounts(settings.accounts_url, older).add(EMAIL, PASSWORD)
-    interrupted = Passwords(InterruptedHasher(lambda: accounts.set_password(EMAIL, "another long password")))
+    interrupted = PasswordHashing(InterruptedHasher(lambda: accounts.set_password(EMAIL, "another long password")))
     open_accounts(settings.accounts_url, interrupted).authenticate(EMAIL, PASSWORD)
 
     assert accounts.authenticate(EMAIL, PASSWORD) is None

@@ -19,7 +19,7 @@ from sqlalchemy.schema import CreateTable
 
 from dashboard import ports
 from dashboard.accounts.commands import db
-from dashboard.accounts.kept import Kept, Preferences
+from dashboard.accounts.kept import Preferences, PreferencesStore
 from dashboard.accounts.models import Base
 from dashboard.accounts.revisions import _configuration
 from dashboard.accounts.store import Accounts
@@ -120,7 +120,7 @@ def test_a_database_from_before_revisions_is_taken_over_with_all_that_it_holds(
     rita, bob = accounts.known(EMAIL), accounts.known("bob@example.com")
     assert (rita.id, rita.name, rita.role, rita.epoch, rita.enabled) == ("u1", "Rita", "admin", 3, True)
     assert bob.disabled_at == datetime(2025, 2, 3, 4, 5, 6, tzinfo=UTC)
-    kept = Kept(accounts)
+    kept = PreferencesStore(accounts)
     assert kept.preferences("u1") == Preferences("Europe/Berlin", 24)
     assert (kept.stars("u1"), kept.default_view("u1").name) == (("release:rel-2025-01",), "Mine")
     assert [link.name for link in accounts.kiosk_links.of(rita)] == ["Kitchen"]
@@ -152,11 +152,11 @@ def test_many_processes_take_an_old_database_over_at_once(settings: Settings, da
 
 def test_a_start_with_the_tables_of_today_writes_nothing(accounts: Accounts, settings: Settings):
     accounts.add(EMAIL, PASSWORD)
-    mark = accounts.mark()
+    mark = accounts.change_token()
     other = Accounts(settings.accounts_url)
     other.prepare()
 
-    assert accounts.mark() == mark
+    assert accounts.change_token() == mark
 
 
 def test_what_fails_halfway_leaves_the_database_as_it_was(
@@ -305,7 +305,7 @@ def test_on_postgresql_a_start_says_what_to_run_and_changes_nothing(postgres: Po
 def test_on_postgresql_a_server_ends_and_says_what_to_run(postgres: Postgres, tmp_path: Path):
     with postgres.database() as url:
         env = os.environ | {"DATABASE_URL": url, "DATA_DIR": str(tmp_path), "SECRET_KEY": "k" * 32}
-        argv = [sys.executable, "-m", "dashboard.cli", "serve", "--port", str(ports.find_free())]
+        argv = [sys.executable, "-m", "dashboard.cli", "serve", "--port", str(ports.find_free_port())]
         served = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=60, check=False)
 
     assert (served.returncode, "release-dashboard db upgrade" in served.stderr) == (2, True)
@@ -331,7 +331,7 @@ def test_on_postgresql_a_database_from_before_revisions_is_taken_over(postgres: 
 
         rita = accounts.known(EMAIL)
         assert (rita.id, rita.name, rita.role, rita.epoch) == ("u1", "Rita", "admin", 3)
-        assert Kept(accounts).default_view("u1").name == "Mine"
+        assert PreferencesStore(accounts).default_view("u1").name == "Mine"
         with engine.connect() as connection:
             assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
         accounts.close()

@@ -8,8 +8,8 @@ import pytest
 from argon2 import PasswordHasher
 
 from dashboard.accounts.models import Role
-from dashboard.accounts.passwords import Passwords
-from dashboard.accounts.store import Accounts, EmailTaken, UserRefused, UserUnknown
+from dashboard.accounts.passwords import PasswordHashing
+from dashboard.accounts.store import Accounts, EmailTaken, InvalidUser, UserNotFound
 from dashboard.settings import Settings
 from tests.postgres import ON_EVERY_DATABASE_IN_FULL
 
@@ -87,13 +87,13 @@ def test_what_looks_like_an_address_is_taken(accounts: Accounts, typed: str):
     ],
 )
 def test_what_is_no_address_is_refused(accounts: Accounts, typed: str):
-    with pytest.raises(UserRefused, match=r"such as name@example.com"):
+    with pytest.raises(InvalidUser, match=r"such as name@example.com"):
         accounts.add(typed, PASSWORD)
 
 
 @pytest.mark.parametrize("name", ["x" * 201, "Rita\x1b[31m", "Ri\nta", "\u202eatiR"])
 def test_a_name_that_cannot_be_shown_is_refused(accounts: Accounts, name: str):
-    with pytest.raises(UserRefused, match="up to 200 characters"):
+    with pytest.raises(InvalidUser, match="up to 200 characters"):
         accounts.add(EMAIL, PASSWORD, name=name)
 
 
@@ -142,7 +142,7 @@ def test_any_other_pair_is_nobody(accounts: Accounts, email: str, password: str)
 
 def test_every_refusal_is_the_same_work(settings: Settings, open_accounts: Callable[..., Accounts]):
     hasher = CountingHasher()
-    accounts = open_accounts(settings.accounts_url, Passwords(hasher))
+    accounts = open_accounts(settings.accounts_url, PasswordHashing(hasher))
     accounts.prepare()
     accounts.add(EMAIL, PASSWORD)
     accounts.add("gone@example.com", PASSWORD)
@@ -207,7 +207,7 @@ def test_changes_touch_nobody_else(accounts: Accounts):
 
 def test_nobody_cannot_be_changed(accounts: Accounts):
     for change in (accounts.disable, lambda email: accounts.set_password(email, PASSWORD)):
-        with pytest.raises(UserUnknown, match=f"There is no user {EMAIL}"):
+        with pytest.raises(UserNotFound, match=f"There is no user {EMAIL}"):
             change(EMAIL)
 
 

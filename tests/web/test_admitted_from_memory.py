@@ -11,12 +11,12 @@ from flask.testing import FlaskClient
 from pydantic import SecretStr
 from werkzeug.test import EnvironBuilder
 
-from dashboard.accounts.admissions import LONGEST_SECONDS, Admissions
+from dashboard.accounts.admissions import MAX_OUTAGE_SECONDS, RecentAdmissions
 from dashboard.accounts.models import User
 from dashboard.accounts.store import Accounts
-from dashboard.accounts.timeouts import Timeouts
+from dashboard.accounts.timeouts import DatabaseTimeouts
 from dashboard.settings import Settings
-from dashboard.web.streams import still_welcome
+from dashboard.web.streams import is_session_valid
 from tests.postgres import MADE, Postgres
 from tests.ready import make_ready
 from tests.silence import Relay
@@ -26,7 +26,7 @@ from tests.waiting import eventually
 pytestmark = pytest.mark.web
 
 # What a silent database holds up the first who ask, and no machine is too slow for.
-BOUNDS = Timeouts(connect=4, statement=4, pool=4)
+BOUNDS = DatabaseTimeouts(connect=4, statement=4, pool=4)
 UNAVAILABLE = "The accounts database is unavailable."
 EVERYBODY = {"session", "stream", "access token", "personal token", "screen"}
 
@@ -63,7 +63,7 @@ def clock() -> StandingClock:
 def accounts(settings: Settings, clock: StandingClock) -> Iterator[Accounts]:
     make_ready(settings)
     accounts = Accounts(settings.accounts_url, CHEAP, BOUNDS)
-    accounts.admissions = Admissions(accounts, clock)
+    accounts.admissions = RecentAdmissions(accounts, clock)
     yield accounts
     accounts.close()
 
@@ -83,7 +83,7 @@ def admitted(
     def who() -> set[str]:
         seen = {
             "session": logged_in.get("/api/auth/me").status_code == 200,
-            "stream": still_welcome(app, dict(stream)),
+            "stream": is_session_valid(app, dict(stream)),
             "access token": stranger.get("/api/auth/me", headers=bearer).status_code == 200,
             "personal token": stranger.get("/api/auth/me", headers=personal).status_code == 200,
             "screen": UNAVAILABLE not in screen.get("/kiosk").text,
@@ -100,7 +100,7 @@ def test_nobody_is_let_in_for_longer_than_ten_minutes_by_whatever_way(
     relay.hush()
     try:
         assert admitted() == EVERYBODY
-        clock.now += LONGEST_SECONDS - 1
+        clock.now += MAX_OUTAGE_SECONDS - 1
         assert admitted() == EVERYBODY
         clock.now += 1
         assert admitted() == set()

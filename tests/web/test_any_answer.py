@@ -12,12 +12,12 @@ from flask import Flask, render_template
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dashboard.domain.truth import judge, unanswered
-from dashboard.live.snapshots import Snapshot, now
+from dashboard.domain.truth import reconcile, unreported_release
+from dashboard.live.snapshots import Snapshot, utc_now
 from dashboard.pages.release import HierarchyPage, ReleasePage
 from dashboard.pages.tables import tree_table
-from dashboard.temporal.decode import Undecodable, decode_release
-from dashboard.web.tables import ndjson, spreadsheet
+from dashboard.temporal.decode import UndecodableResult, decode_release
+from dashboard.web.tables import csv_table_lines, ndjson_lines
 from tests.rollout_makers import execution
 from tests.stage import dashboard_for, shut
 
@@ -54,10 +54,10 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
 @given(answer=ANSWERS)
 def test_any_answer_gives_a_page_of_our_own_elements_and_valid_json(app: Flask, answer: Any):
     try:
-        release = judge(execution(), decode_release(answer, "release:r", whole=True))
-    except Undecodable as exc:
-        release = unanswered(execution(), exc.problem)
-    snapshot = Snapshot(release, now(), "v")
+        release = reconcile(execution(), decode_release(answer, "release:r", whole=True))
+    except UndecodableResult as exc:
+        release = unreported_release(execution(), exc.problem)
+    snapshot = Snapshot(release, utc_now(), "v")
     for page in (ReleasePage.of(snapshot), HierarchyPage.of(snapshot)):
         json.loads(page.model_dump_json(), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
         with app.test_request_context("/releases/release:r"):
@@ -65,8 +65,10 @@ def test_any_answer_gives_a_page_of_our_own_elements_and_valid_json(app: Flask, 
         assert html.find("x-evil") is None
         assert html.select("[x-evil], [onclick], [href^='javascript:']") == []
     table = tree_table(HierarchyPage.of(snapshot))
-    rows = list(csv.DictReader(io.StringIO(b"".join(spreadsheet(table, iter(table.pieces))).decode("utf-8-sig"), "")))
+    rows = list(
+        csv.DictReader(io.StringIO(b"".join(csv_table_lines(table, iter(table.pieces))).decode("utf-8-sig"), ""))
+    )
     assert not [cell for row in rows for cell in row.values() if cell.lstrip().startswith(("=", "+", "-", "@"))]
-    *lines, last = b"".join(ndjson(table, iter(table.pieces))).splitlines()
+    *lines, last = b"".join(ndjson_lines(table, iter(table.pieces))).splitlines()
     assert json.loads(last)["end"]["rows"] == len(lines) == sum(row["type"] != "gap" for row in rows)
     assert [json.loads(line)["id"] for line in lines] == [row["id"].removeprefix("'") for row in rows[: len(lines)]]

@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 
 from dashboard.accounts.models import User
 from dashboard.accounts.store import Accounts
-from dashboard.accounts.tokens import Tokens
-from dashboard.web.login import WRONG
+from dashboard.accounts.tokens import AccessTokens
+from dashboard.web.login import WRONG_CREDENTIALS_MESSAGE
 from dashboard.web.services import services
 
 PASSWORD = "correct horse battery"
@@ -63,7 +63,7 @@ def test_every_refusal_reads_the_same(
     error = answer.get_json()["error"]
 
     assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
-    assert (error["code"], error["message"]) == ("wrong_credentials", WRONG)
+    assert (error["code"], error["message"]) == ("wrong_credentials", WRONG_CREDENTIALS_MESSAGE)
     assert error["request_id"]
 
 
@@ -176,7 +176,7 @@ def test_a_token_ends(app: Flask, client: FlaskClient, user: User):
 
 
 def test_a_token_with_another_key_is_nobody(client: FlaskClient, user: User):
-    token, _ = Tokens(b"x" * 32, timedelta(hours=1)).issue(user)
+    token, _ = AccessTokens(b"x" * 32, timedelta(hours=1)).issue(user)
 
     assert client.get("/api/auth/me", headers={"Authorization": f"Bearer {token}"}).status_code == 401
 

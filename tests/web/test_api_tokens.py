@@ -10,7 +10,14 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from dashboard.accounts.api_tokens import LONGEST_DAYS, MOST, ApiTokens, Scope, TokenRefused, TooManyTokens
+from dashboard.accounts.api_tokens import (
+    MAX_TOKEN_DAYS,
+    MAX_TOKENS_PER_USER,
+    ApiTokens,
+    InvalidTokenRequest,
+    TokenScope,
+    TooManyTokens,
+)
 from dashboard.accounts.models import ApiTokenRow, Role, User
 from dashboard.accounts.store import Accounts
 from dashboard.settings import Settings
@@ -215,16 +222,16 @@ def test_each_has_so_many_and_no_more_however_many_are_made_at_once(
         return True
 
     with ThreadPoolExecutor(8) as pool:
-        added = list(pool.map(add, range(MOST + 10)))
+        added = list(pool.map(add, range(MAX_TOKENS_PER_USER + 10)))
 
-    assert added.count(True) == len(api_tokens.of(user)) == MOST
+    assert added.count(True) == len(api_tokens.of(user)) == MAX_TOKENS_PER_USER
     assert api_tokens.revoke(user, api_tokens.of(user)[0].id)
     api_tokens.add(user, "Room again", "read")
     api_tokens.add(accounts.add("bob@example.com", PASSWORD), "Room for others", "read")
 
 
 def test_one_too_many_is_409(logged_in: FlaskClient, api_tokens: ApiTokens, user: User):
-    for number in range(MOST):
+    for number in range(MAX_TOKENS_PER_USER):
         api_tokens.add(user, f"Token {number}", "read")
     answer = logged_in.post("/api/tokens", json={"name": "One more"})
 
@@ -251,34 +258,34 @@ def test_the_last_use_is_noted_seldom_so_that_answers_can_be_given_again(
     _, token = api_tokens.add(user, "Deploy job", "write")
     now = datetime.now(UTC)
     with travel(now) as clock:
-        admitted = api_tokens.admits(token)
+        admitted = api_tokens.verify(token)
         assert admitted
-        assert (admitted.user, admitted.scope) == (accounts.by_id(user.id), Scope.write)
+        assert (admitted.user, admitted.scope) == (accounts.by_id(user.id), TokenScope.write)
         assert api_tokens.of(user)[0].used_at == now
         clock.shift(timedelta(minutes=9))
-        assert api_tokens.admits(token)
+        assert api_tokens.verify(token)
         assert api_tokens.of(user)[0].used_at == now
         clock.shift(timedelta(minutes=2))
-        assert api_tokens.admits(token)
+        assert api_tokens.verify(token)
         assert api_tokens.of(user)[0].used_at == now + timedelta(minutes=11)
 
 
 def test_asking_by_a_token_writes_nothing_for_ten_minutes(accounts: Accounts, api_tokens: ApiTokens, user: User):
     _, token = api_tokens.add(user, "Deploy job", "write")
     with travel(datetime.now(UTC)) as clock:
-        api_tokens.admits(token)
-        mark = accounts.mark()
+        api_tokens.verify(token)
+        mark = accounts.change_token()
         clock.shift(timedelta(minutes=9, seconds=59))
-        assert api_tokens.admits(token)
-        assert accounts.mark() == mark
+        assert api_tokens.verify(token)
+        assert accounts.change_token() == mark
         clock.shift(timedelta(seconds=1))
-        assert api_tokens.admits(token)
-        assert accounts.mark() != mark
+        assert api_tokens.verify(token)
+        assert accounts.change_token() != mark
 
 
 @pytest.mark.parametrize("token", ["", "rdt_", "x", "rdt_" + "x" * 5000, "rdt_ä\udc80", "rdt_' OR 1=1 --"])
 def test_a_made_up_token_opens_nothing(api_tokens: ApiTokens, token: str):
-    assert api_tokens.admits(token) is None
+    assert api_tokens.verify(token) is None
 
 
 def test_a_hash_is_no_token(app: Flask, logged_in: FlaskClient, accounts: Accounts):
@@ -301,7 +308,7 @@ def test_a_hash_is_no_token(app: Flask, logged_in: FlaskClient, accounts: Accoun
         ({"scope": "admin"}, "scope"),
         ({"scope": None}, "scope"),
         ({"days": 0}, "days"),
-        ({"days": LONGEST_DAYS + 1}, "days"),
+        ({"days": MAX_TOKEN_DAYS + 1}, "days"),
         ({"days": -1}, "days"),
         ({"days": 10**400}, "days"),
         ({"days": "30"}, "days"),
@@ -321,8 +328,8 @@ def test_what_cannot_be_made_is_named(logged_in: FlaskClient, given: dict[str, o
 
 @pytest.mark.parametrize("name", ["x", "x" * 60, " Deploy job ", "Überwachung 🚀", "rdt_"])
 def test_a_name_is_kept_as_it_was_given_but_for_blanks_around_it(api_tokens: ApiTokens, user: User, name: str):
-    assert api_tokens.add(user, name, "read", LONGEST_DAYS)[0].name == name.strip()
-    with pytest.raises(TokenRefused):
+    assert api_tokens.add(user, name, "read", MAX_TOKEN_DAYS)[0].name == name.strip()
+    with pytest.raises(InvalidTokenRequest):
         api_tokens.add(user, f"{name}\0", "read")
 
 
@@ -339,7 +346,7 @@ def test_another_replica_knows_at_once(
 ):
     token = make(logged_in)
     other = ApiTokens(open_accounts(settings.accounts_url).session)
-    assert other.admits(token)
+    assert other.verify(token)
     assert other.revoke(user, other.of(user)[0].id)
 
     assert not opens(app, token)

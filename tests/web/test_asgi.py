@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from dashboard.asgi import AsgiDashboard
 from dashboard.web.services import services
-from dashboard.web.tables import STREAMED
+from dashboard.web.tables import STREAMED_ENVIRON_KEY
 from tests.waiting import in_a_loop
 
 
@@ -34,7 +34,7 @@ def ask(app: Flask, path: str, headers: Iterable[tuple[bytes, bytes]] = (), **op
         sent.append(message)
 
     async def go() -> None:
-        await AsgiDashboard(app, services(app).live, services(app).accounts.mark, threads=1, **options)(
+        await AsgiDashboard(app, services(app).live, services(app).accounts.change_token, threads=1, **options)(
             scope, receive, send
         )
 
@@ -96,7 +96,7 @@ class Pieces:
         app.view_functions["kept_api.settings"] = self.answer
 
     def answer(self) -> Response:
-        request.environ[STREAMED] = True
+        request.environ[STREAMED_ENVIRON_KEY] = True
         answer = Response(self._pieces())
         answer.call_on_close(self.close)
         return answer
@@ -123,7 +123,9 @@ class Client:
     async def ask(self, pieces: Pieces) -> None:
         path = "/api/settings"
         scope = {"type": "http", "http_version": "1.1", "method": "GET", "path": path, "raw_path": path.encode()}
-        dashboard = AsgiDashboard(self.app, services(self.app).live, services(self.app).accounts.mark, threads=2)
+        dashboard = AsgiDashboard(
+            self.app, services(self.app).live, services(self.app).accounts.change_token, threads=2
+        )
         asked = False
 
         async def receive() -> dict[str, Any]:

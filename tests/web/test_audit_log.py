@@ -13,13 +13,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import insert, text
 
-from dashboard.accounts.audit import Event, Happened, Wanted
+from dashboard.accounts.audit import AuditEvent, AuditEventType, AuditQuery
 from dashboard.accounts.database import AccountsUnavailable
 from dashboard.accounts.models import AuditRow, Role, User
 from dashboard.accounts.store import Accounts
-from dashboard.pages.audit import WORDS, audit_table
-from dashboard.web.audit_log import MOST_ROWS, _pieces
-from dashboard.web.tables import ndjson
+from dashboard.pages.audit import EVENT_TEXTS, audit_table
+from dashboard.web.audit_log import MAX_EXPORT_ROWS, _export_pieces
+from dashboard.web.tables import ndjson_lines
 from tests.postgres import ON_EVERY_DATABASE
 from tests.web.conftest import PASSWORD
 from tests.web.test_audit_recorded import nothing_is_kept
@@ -29,7 +29,7 @@ pytestmark = ON_EVERY_DATABASE
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
 # Nobody's, so that what the test's own login writes is not among them.
-NOBODY = Happened(Event.logout, None, None, None, None, None, {})
+NOBODY = AuditEvent(AuditEventType.logout, None, None, None, None, None, {})
 # What is asked for, and who of a, b and c is then left.
 FILTERS: list[tuple[str, set[str]]] = [
     ("event=logout", {"b"}),
@@ -106,7 +106,7 @@ def test_it_works(admin: FlaskClient, accounts: Accounts):
 
 
 def test_every_event_has_words(accounts: Accounts):
-    assert set(WORDS) == set(Event)
+    assert set(EVENT_TEXTS) == set(AuditEventType)
 
 
 def test_an_event_of_a_later_version_is_shown(admin: FlaskClient, accounts: Accounts):
@@ -216,30 +216,30 @@ def test_a_table_ends_at_its_bound_and_says_where_it_goes_on(accounts: Accounts)
     write(accounts, "logout")
     with accounts.session() as session:
         # Two more than fit, made by the database itself.
-        numbers = f"WITH RECURSIVE many(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM many WHERE n <= {MOST_ROWS})"
+        numbers = f"WITH RECURSIVE many(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM many WHERE n <= {MAX_EXPORT_ROWS})"
         copies = "SELECT at, event, details FROM audit, many"
         session.execute(text(f"INSERT INTO audit (at, event, details) {numbers} {copies}"))
-    ids = [entry.id for entry in accounts.audit.read(Wanted(), 3)]
-    table = audit_table(_pieces(accounts.audit, Wanted(), None, accounts.now()))
+    ids = [entry.id for entry in accounts.audit.read(AuditQuery(), 3)]
+    table = audit_table(_export_pieces(accounts.audit, AuditQuery(), None, accounts.now()))
     longest, last = 0, b""
-    for written in ndjson(table, iter(table.pieces)):
+    for written in ndjson_lines(table, iter(table.pieces)):
         longest, last = max(longest, len(written)), written
     end = json.loads(last)["end"]
 
-    assert (end["rows"], end["whole"], end["next"]) == (MOST_ROWS, False, str(ids[0] - MOST_ROWS + 1))
+    assert (end["rows"], end["whole"], end["next"]) == (MAX_EXPORT_ROWS, False, str(ids[0] - MAX_EXPORT_ROWS + 1))
     assert longest < 400_000, "no more than a piece is in memory"
 
 
 def test_a_table_that_cannot_be_read_on_says_so_and_where_it_goes_on(accounts: Accounts):
     with accounts.session() as session:
         session.execute(insert(AuditRow), [{"at": NOW, "event": "logout", "details": "{}"}] * 2_500)
-    newest = accounts.audit.read(Wanted(), 1)[0].id
-    pieces = _pieces(accounts.audit, Wanted(), None, accounts.now())
+    newest = accounts.audit.read(AuditQuery(), 1)[0].id
+    pieces = _export_pieces(accounts.audit, AuditQuery(), None, accounts.now())
     first = next(pieces)
     with nothing_is_kept(accounts):
         second = next(pieces)
         with pytest.raises(AccountsUnavailable):
-            next(_pieces(accounts.audit, Wanted(), None, accounts.now()))
+            next(_export_pieces(accounts.audit, AuditQuery(), None, accounts.now()))
 
     assert [len(first.rows), len(second.rows)] == [1_000, 1_000]
     assert (first.missing, second.next) == ((), str(newest - 1_999))
@@ -260,7 +260,7 @@ def test_what_was_written_is_shown_as_text(admin: FlaskClient, accounts: Account
 
 def test_what_no_database_takes_is_kept_as_far_as_one_does(admin: FlaskClient, accounts: Accounts):
     text = "a\x00b\ud800" + "x" * 10_000
-    accounts.audit.add(Happened(Event.logout, None, None, text, text, None, {"text": text}))
+    accounts.audit.add(AuditEvent(AuditEventType.logout, None, None, text, text, None, {"text": text}))
     said = "ab?" + "x" * 296
     item, _ = items(admin)
 
@@ -276,7 +276,7 @@ def test_details_are_said_in_one_line_without_what_is_not_there(admin: FlaskClie
 
 def test_nobody_and_the_command_line_are_told_apart(admin: FlaskClient, accounts: Accounts, user: User):
     accounts.audit.add(NOBODY)
-    accounts.audit.add(Happened.by_command(Event.user_disabled, user.email))
-    by_command, nobody = (row.select("td")[1].text for row in soup(admin).select(".audit tbody tr")[:2])
+    accounts.audit.add(AuditEvent.from_command_line(AuditEventType.user_disabled, user.email))
+    from_command_line, nobody = (row.select("td")[1].text for row in soup(admin).select(".audit tbody tr")[:2])
 
-    assert (by_command, nobody) == ("command line", "unknown")
+    assert (from_command_line, nobody) == ("command line", "unknown")

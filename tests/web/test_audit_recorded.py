@@ -12,21 +12,21 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
 
-from dashboard.accounts.audit import Entry, Event, Happened, Wanted
+from dashboard.accounts.audit import AuditEntry, AuditEvent, AuditEventType, AuditQuery
 from dashboard.accounts.database import AccountsUnavailable
 from dashboard.accounts.models import Role, User
 from dashboard.accounts.store import Accounts, EmailTaken
 from dashboard.settings import Settings
-from dashboard.web.floods import MOST, Floods
+from dashboard.web.floods import MAX_SAMPLES_PER_INTERVAL, LogSampler
 from tests.postgres import ON_EVERY_DATABASE_IN_FULL
 from tests.web.conftest import PASSWORD
 
 pytestmark = ON_EVERY_DATABASE_IN_FULL
 
 
-def written(accounts: Accounts, *events: Event) -> list[Entry]:
+def written(accounts: Accounts, *events: AuditEventType) -> list[AuditEntry]:
     """All entries of these events, the oldest first."""
-    return accounts.audit.read(Wanted(events=events), 1_000)[::-1]
+    return accounts.audit.read(AuditQuery(events=events), 1_000)[::-1]
 
 
 @contextmanager
@@ -72,7 +72,7 @@ def test_a_session_that_another_login_takes_the_place_of_is_written_down_as_ende
     bob = accounts.add("bob@example.com", PASSWORD)
     log_in(logged_in, email=bob.email)
 
-    (ended,) = written(accounts, Event.session_ended)
+    (ended,) = written(accounts, AuditEventType.session_ended)
     assert ended.actor == user.email
 
 
@@ -157,12 +157,12 @@ def test_what_is_done_in_a_transaction_is_done_as_a_whole_or_not_at_all(accounts
     told: list[str] = []
 
     def add(*emails: str) -> None:
-        with accounts.together():
+        with accounts.transaction():
             for email in emails:
-                with accounts.together():
+                with accounts.transaction():
                     accounts.add(email, PASSWORD)
-                accounts.audit.add(Happened.by_command(Event.user_added, email))
-                accounts.afterwards(partial(told.append, email))
+                accounts.audit.add(AuditEvent.from_command_line(AuditEventType.user_added, email))
+                accounts.on_commit(partial(told.append, email))
                 assert email not in told, "nothing is sure yet"
 
     add("ada@example.com")
@@ -180,27 +180,31 @@ def test_a_flood_of_logins_is_told_of_once_for_each_user(client: FlaskClient, ac
         log_in(client, "wrong horse")
     assert {log_in(client, "wrong horse").status_code for _ in range(20)} == {429}
     assert log_in(client, email="Rita@Example.com ").status_code == 429
-    (first,) = written(accounts, Event.login_throttled)
+    (first,) = written(accounts, AuditEventType.login_throttled)
     assert (first.subject, first.details) == (user.email, {"left_out": 0})
     for number in range(5):
         log_in(client, "wrong horse", f"user{number}@example.com")
     log_in(client, "wrong horse", "another@example.com")
 
-    assert [(entry.subject, entry.details) for entry in written(accounts, Event.login_throttled)[1:]] == [
+    assert [(entry.subject, entry.details) for entry in written(accounts, AuditEventType.login_throttled)[1:]] == [
         ("(no user)", {"left_out": 20})
     ]
 
 
 def test_a_flood_of_many_users_is_told_of_so_often_a_minute_and_then_again(settings: Settings):
     now = [0.0]
-    floods = Floods(lambda: now[0])
-    picked = [floods.pick(number) for number in range(5_000)]
+    floods = LogSampler(lambda: now[0])
+    picked = [floods.sample(number) for number in range(5_000)]
 
-    assert (picked.count(0), picked.count(None)) == (MOST, 5_000 - MOST)
+    assert (picked.count(0), picked.count(None)) == (MAX_SAMPLES_PER_INTERVAL, 5_000 - MAX_SAMPLES_PER_INTERVAL)
     now[0] = 59.0
-    assert floods.pick("another") is None
+    assert floods.sample("another") is None
     now[0] = 61.0
-    assert [floods.pick("another"), floods.pick("another"), floods.pick(1)] == [5_001 - MOST, None, 1]
+    assert [floods.sample("another"), floods.sample("another"), floods.sample(1)] == [
+        5_001 - MAX_SAMPLES_PER_INTERVAL,
+        None,
+        1,
+    ]
 
 
 @pytest.mark.parametrize("typed", ["correct horse battery", "Horse@2026", "horse@battery.staple", "\ud800horse"])

@@ -19,13 +19,13 @@ from dashboard.bridge import LoopThread
 from dashboard.domain.entities import Release, Status
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, SourceUnavailable
-from dashboard.domain.source import Reading
+from dashboard.domain.source import ReleaseReading
 from dashboard.live.releases import LiveReleases
-from dashboard.live.snapshots import Snapshot, version_of
+from dashboard.live.snapshots import Snapshot, version_hash
 from dashboard.pages.badge import Badge
 from dashboard.settings import Settings
-from dashboard.web.badges import DrawnBadge
-from dashboard.web.contrast import contrast, tokens
+from dashboard.web.badges import RenderedBadge
+from dashboard.web.contrast import contrast_ratio, design_tokens
 from tests.fake_source import FakeSource
 from tests.rollout_makers import STARTED, entity, execution
 from tests.web.conftest import PASSWORD
@@ -177,24 +177,24 @@ def test_it_is_asked_for_each_time_and_sent_once(logged_in: FlaskClient, client:
 def seen(state: str, name: str = "r", **fields: Any) -> Snapshot[Release]:
     root = entity("release:r", state, entity("wave:w", "completed", entity("cluster:c", "completed")), **fields)
     release = Release(execution(Status.RUNNING), root)
-    return Snapshot(release, STARTED, version_of(state))
+    return Snapshot(release, STARTED, version_hash(state))
 
 
 def colour(name: str) -> str:
-    return next(token.value for token in tokens() if token.name == name)[len("light-dark(") :].partition(",")[0]
+    return next(token.value for token in design_tokens() if token.name == name)[len("light-dark(") :].partition(",")[0]
 
 
 @pytest.mark.parametrize("phase", list(Phase))
 def test_each_phase_can_be_read_in_its_colours(phase: Phase):
-    badge = DrawnBadge.of(Badge.of(seen("odd", phase=phase)))
+    badge = RenderedBadge.of(Badge.of(seen("odd", phase=phase)))
     assert badge.badge.said == f"{phase.replace('_', ' ')}, 1/1 app"
-    assert contrast(badge.ink, badge.paper) >= 4.5
-    assert contrast(badge.card, badge.text) >= 4.5
+    assert contrast_ratio(badge.ink, badge.paper) >= 4.5
+    assert contrast_ratio(badge.card, badge.text) >= 4.5
 
 
 def test_a_name_cannot_break_out_of_the_picture(app: Flask, logged_in: FlaskClient, source: FakeSource):
     name = '"/><script>alert(1)</script>\x07\ud800 & more of a name than there is room for'
-    source.answer = Reading(execution(), said=replace(entity("release:r", "deploying"), name=name))
+    source.answer = ReleaseReading(execution(), said=replace(entity("release:r", "deploying"), name=name))
     answer = logged_in.get(PATH)
     assert said(answer).startswith('"/><script>alert(1)</script>‹U+0007›…')
     assert "<script" not in answer.text

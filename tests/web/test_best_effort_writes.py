@@ -15,11 +15,11 @@ from sqlalchemy import Engine, create_engine, event, update
 from structlog.testing import capture_logs
 
 from dashboard.accounts.api_tokens import ApiTokens
-from dashboard.accounts.audit import Event, Happened
+from dashboard.accounts.audit import AuditEvent, AuditEventType
 from dashboard.accounts.database import AccountsAway, AccountsUnavailable
 from dashboard.accounts.models import SessionRow, User
 from dashboard.accounts.store import Accounts
-from dashboard.accounts.timeouts import Timeouts
+from dashboard.accounts.timeouts import DatabaseTimeouts
 from dashboard.settings import Settings
 from tests.postgres import ON_EVERY_DATABASE
 from tests.ready import make_ready
@@ -38,7 +38,7 @@ Fault = Callable[[Accounts, Settings], AbstractContextManager[None]]
 def accounts(settings: Settings) -> Iterator[Accounts]:
     make_ready(settings)
     # It takes so long to find out that nothing can be written; to read takes longer on no machine.
-    accounts = Accounts(settings.accounts_url, CHEAP, Timeouts(connect=4, statement=2, pool=4))
+    accounts = Accounts(settings.accounts_url, CHEAP, DatabaseTimeouts(connect=4, statement=2, pool=4))
     yield accounts
     accounts.close()
 
@@ -138,12 +138,12 @@ def test_where_nothing_can_be_written_whoever_may_come_in_is_let_in_to_read(
 ):
     with fault(accounts, settings):
         check_all_are_let_in(asked)
-        eventually(lambda: not accounts.takes_changes)
+        eventually(lambda: not accounts.is_writable)
         with pytest.raises(AccountsAway):
-            accounts.audit.add(Happened.by_command(Event.user_added, user.email))
+            accounts.audit.add(AuditEvent.from_command_line(AuditEventType.user_added, user.email))
         refused = app.test_client().post("/login", data={"username": user.email, "password": "correct horse battery"})
         assert refused.status_code == 503
-    eventually(lambda: accounts.takes_changes)
+    eventually(lambda: accounts.is_writable)
     used = ApiTokens(accounts.session).of(user)[0].used_at, accounts.kiosk_links.of(user)[0].used_at
     assert used == (None, None)
 
@@ -154,15 +154,15 @@ def test_where_the_disk_is_full_whoever_may_come_in_is_let_in(
     with full(accounts, settings):
         check_all_are_let_in(asked)
         with pytest.raises(AccountsUnavailable):
-            accounts.audit.add(Happened.by_command(Event.user_added, "ada@example.com"))
+            accounts.audit.add(AuditEvent.from_command_line(AuditEventType.user_added, "ada@example.com"))
 
 
 @ON_EVERY_DATABASE
 def test_one_whose_last_use_was_not_written_has_it_written_later(accounts: Accounts, settings: Settings, user: User):
     _, token = ApiTokens(accounts.session).add(user, "Deploy job", "read")
     with read_only(accounts, settings):
-        assert ApiTokens(accounts.session).admits(token)
-    eventually(lambda: accounts.takes_changes)
+        assert ApiTokens(accounts.session).verify(token)
+    eventually(lambda: accounts.is_writable)
     later = ApiTokens(accounts.session)
-    assert later.admits(token)
+    assert later.verify(token)
     assert later.of(user)[0].used_at

@@ -16,12 +16,19 @@ import uvicorn
 from structlog.testing import capture_logs
 from uvicorn.server import ServerState
 
-from dashboard.accounts.audit import LONGEST_SUBJECT, Event, Happened
+from dashboard.accounts.audit import MAX_SUBJECT_LENGTH, AuditEvent, AuditEventType
 from dashboard.accounts.models import Role
 from dashboard.bounded_http import BoundedHttp
-from dashboard.bounds import MAX_HEADERS, MAX_PIPELINED, MAX_TARGET, PROGRESS, RESERVED, Bounds
-from dashboard.connections import Connections
-from dashboard.wire import gone
+from dashboard.bounds import (
+    MAX_HEADER_COUNT,
+    MAX_PIPELINED_REQUESTS,
+    MAX_PROBE_CONNECTIONS,
+    MAX_TARGET_BYTES,
+    MIN_PROGRESS_BYTES,
+    ConnectionLimits,
+)
+from dashboard.connections import ConnectionRegistry
+from dashboard.wire import wait_for_disconnect
 from tests.served import Served, account, serving
 from tests.stage import EMAIL
 from tests.waiting import eventually, in_a_loop
@@ -81,15 +88,15 @@ def headers(count: int, size: int = 1) -> bytes:
 @pytest.mark.parametrize(
     ("content", "status"),
     [
-        (HEAD + headers(MAX_HEADERS - 1) + b"\r\n", 200),
-        (HEAD + headers(MAX_HEADERS) + b"\r\n", 431),
+        (HEAD + headers(MAX_HEADER_COUNT - 1) + b"\r\n", 200),
+        (HEAD + headers(MAX_HEADER_COUNT) + b"\r\n", 431),
         (HEAD + b"x: y\r\n" * 100_000 + b"\r\n", 431),
         (HEAD + headers(50, 1_200) + b"\r\n", 200),
         (HEAD + headers(50, 1_400) + b"\r\n", 431),
         (HEAD + b"x: " + b"y" * 5_000_000, 431),
         (HEAD + b"x" * 5_000_000, 431),
-        (b"GET /login?" + b"x" * (MAX_TARGET - 7) + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
-        (b"GET /login?" + b"x" * (MAX_TARGET - 6) + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 414),
+        (b"GET /login?" + b"x" * (MAX_TARGET_BYTES - 7) + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
+        (b"GET /login?" + b"x" * (MAX_TARGET_BYTES - 6) + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 414),
         (b"GET /releases/" + b"/entities/" * 6_000 + b"/panel HTTP/1.1\r\nHost: localhost\r\n\r\n", 414),
         (b"GET /" + b"x" * 5_000_000, 414),
         (POST + CHUNKED + b"1;" + b"x" * 5_000_000, 431),
@@ -116,10 +123,10 @@ def test_a_header_without_an_end_counts_from_its_first_piece_on(bounded: Served,
 
 
 def test_a_refusal_says_so_in_the_form_of_the_api_and_has_the_headers_of_every_answer(bounded: Served) -> None:
-    status, text, _ = bounded.ask("GET", f"/api/releases?q={'x' * MAX_TARGET}")
+    status, text, _ = bounded.ask("GET", f"/api/releases?q={'x' * MAX_TARGET_BYTES}")
     assert (status, json.loads(text)["error"]["code"]) == (414, "target_too_long")
     with connect(bounded) as client:
-        client.sendall(HEAD + headers(MAX_HEADERS) + b"\r\n")
+        client.sendall(HEAD + headers(MAX_HEADER_COUNT) + b"\r\n")
         answer = http.client.HTTPResponse(client)
         answer.begin()
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -129,8 +136,8 @@ def test_a_refusal_says_so_in_the_form_of_the_api_and_has_the_headers_of_every_a
 
 def test_of_requests_at_once_on_one_connection_a_few_wait_and_no_thousands(bounded: Served) -> None:
     with connect(bounded) as client:
-        client.sendall((HEAD + b"\r\n") * MAX_PIPELINED + HEAD + b"Connection: close\r\n\r\n")
-        assert client.makefile("rb").read().count(b"HTTP/1.1 200 ") == MAX_PIPELINED + 1
+        client.sendall((HEAD + b"\r\n") * MAX_PIPELINED_REQUESTS + HEAD + b"Connection: close\r\n\r\n")
+        assert client.makefile("rb").read().count(b"HTTP/1.1 200 ") == MAX_PIPELINED_REQUESTS + 1
     with connect(bounded) as client:
         client.sendall((HEAD + b"\r\n") * 5_000)
         eventually(lambda: "too many pipelined requests" in bounded.log.read_text(), BOUND)
@@ -180,18 +187,18 @@ def long_log(folder: Path) -> None:
     """Two thousand entries of the audit log, a thousand of which are read at once: more than 1 MB."""
     accounts = account(folder)
     accounts.set_role(EMAIL, Role.admin)
-    details = {str(number): "x" * LONGEST_SUBJECT for number in range(4)}
-    with accounts.together():
+    details = {str(number): "x" * MAX_SUBJECT_LENGTH for number in range(4)}
+    with accounts.transaction():
         for number in range(2_000):
-            accounts.audit.add(Happened.by_command(Event.user_added, str(number), **details))
+            accounts.audit.add(AuditEvent.from_command_line(AuditEventType.user_added, str(number), **details))
     accounts.close()
 
 
 def read_slowly(answer: http.client.HTTPResponse, seconds: float) -> bytes:
     """All of an answer, of which only a little is taken in the first seconds, but steadily."""
-    body, began = answer.read(PROGRESS), monotonic()
+    body, began = answer.read(MIN_PROGRESS_BYTES), monotonic()
     while monotonic() - began < seconds:
-        body += answer.read(PROGRESS)
+        body += answer.read(MIN_PROGRESS_BYTES)
         sleep(0.25)
     return body + answer.read()
 
@@ -219,7 +226,7 @@ def test_a_long_table_is_for_who_reads_it_slowly_too_while_who_reads_nothing_is_
 
 
 def test_a_stream_that_is_read_goes_on_while_one_that_is_not_ends() -> None:
-    connections, state = Connections(Bounds(response_seconds=0.5)), ServerState()
+    connections, state = ConnectionRegistry(ConnectionLimits(response_seconds=0.5)), ServerState()
     config = uvicorn.Config(stream, lifespan="off", log_config=None)
     config.load()
 
@@ -235,9 +242,9 @@ def test_a_stream_that_is_read_goes_on_while_one_that_is_not_ends() -> None:
                 send(HEAD + b"\r\n")
             async with asyncio.timeout(BOUND):
                 while not logs:
-                    assert await reader.read(PROGRESS)
+                    assert await reader.read(MIN_PROGRESS_BYTES)
                 for _ in range(20):
-                    assert await reader.readexactly(PROGRESS)
+                    assert await reader.readexactly(MIN_PROGRESS_BYTES)
         writer.close()
         await asyncio.wait(state.tasks)
         watch.cancel()
@@ -251,9 +258,9 @@ def test_a_stream_that_is_read_goes_on_while_one_that_is_not_ends() -> None:
 async def stream(_scope: Any, receive: Any, send: Any) -> None:
     """Send until the client has gone."""
     await send({"type": "http.response.start", "status": 200, "headers": []})
-    leaving = asyncio.create_task(gone(receive))
+    leaving = asyncio.create_task(wait_for_disconnect(receive))
     while not leaving.done():
-        await send({"type": "http.response.body", "body": b"x" * PROGRESS, "more_body": True})
+        await send({"type": "http.response.body", "body": b"x" * MIN_PROGRESS_BYTES, "more_body": True})
         await asyncio.sleep(0.01)
 
 
@@ -262,7 +269,7 @@ def test_past_the_bound_of_an_address_the_newest_is_refused_and_probes_are_answe
         for _ in range(FEW):
             stack.enter_context(connect(bounded)).sendall(HEAD)
         # Past those that are kept for probes, too: whoever holds one without a word makes room.
-        for _ in range(2 * RESERVED):
+        for _ in range(2 * MAX_PROBE_CONNECTIONS):
             stack.enter_context(connect(bounded))
         assert bounded.ask("GET", "/health")[:2] == (200, '{"status":"ok"}\n')
         assert bounded.ask("GET", "/ready")[0] == 200

@@ -13,20 +13,20 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from dashboard.app import create_app
-from dashboard.domain.causes import Problems, broken_in, group, waiting_in
+from dashboard.domain.causes import ProblemSummary, affected_entities, group_by_cause, waiting_entities
 from dashboard.domain.entities import ChildRun, Entity, Occurrence, Occurrences, Release, ReleaseList, Runs, Status
 from dashboard.domain.filters import ReleaseFilter
-from dashboard.domain.kiosk import turns as wall_turns
-from dashboard.domain.order import Order
+from dashboard.domain.kiosk import kiosk_rotation as wall_turns
+from dashboard.domain.order import SortOrder
 from dashboard.domain.phases import phase_of
 from dashboard.domain.problems import Problem, ProblemCode
-from dashboard.domain.truth import judge
-from dashboard.live.snapshots import Snapshot, joined, outdated
+from dashboard.domain.truth import reconcile
+from dashboard.live.snapshots import Snapshot, join_snapshots, mark_stale
 from dashboard.pages.base import Page
 from dashboard.pages.compare import ComparePage
 from dashboard.pages.entity import EntityPage
-from dashboard.pages.kiosk import KioskPage, TurnsView
-from dashboard.pages.matrix import Asked, MatrixPage
+from dashboard.pages.kiosk import KioskPage, KioskRotationView
+from dashboard.pages.matrix import MatrixPage, MatrixQuery
 from dashboard.pages.occurrences import OccurrencesPage
 from dashboard.pages.panel import Panel, PanelPage
 from dashboard.pages.problems import ProblemsPage
@@ -36,7 +36,7 @@ from dashboard.pages.starred import StarredPage
 from dashboard.pages.strip import StripPage
 from dashboard.pages.timeline import TimelinePage
 from dashboard.settings import Settings
-from dashboard.web.changes import MANY, drawn, outline
+from dashboard.web.changes import MAX_CHANGED_PARTS, page_fingerprint, render_changes
 from dashboard.web.services import services
 from tests.open_page import OpenPage, parsed
 from tests.rollout_makers import STARTED, entity, execution, retrying
@@ -116,7 +116,7 @@ def edited(root: Entity, place: int, edit: str, number: int) -> Entity:
 def release_of(root: Entity, *, status: Status = Status.RUNNING, number: int = 0) -> Release:
     """The release as it stands in Temporal."""
     run = execution(status, run_id=f"run-{number}", workflow_id=f"release:r{number}" if number else "release:r")
-    return replace(judge(run, root), runs=Runs((run,)))
+    return replace(reconcile(run, root), runs=Runs((run,)))
 
 
 def pages(root: Entity, opened: frozenset[str], *, stale: bool) -> Iterator[tuple[str, Page]]:
@@ -124,18 +124,18 @@ def pages(root: Entity, opened: frozenset[str], *, stale: bool) -> Iterator[tupl
     release = release_of(root)
     seen = Snapshot(release, STARTED, "v")
     asked = "&".join(f"open={entity_id}" for entity_id in sorted(opened))
-    yield f"/releases/release:r?{asked}", ReleasePage.of(outdated(seen, GAP) if stale else seen, opened)
+    yield f"/releases/release:r?{asked}", ReleasePage.of(mark_stale(seen, GAP) if stale else seen, opened)
     yield "/releases/release:r/hierarchy", HierarchyPage.of(seen)
-    for order in Order:
+    for order in SortOrder:
         yield f"/releases/release:r/hierarchy/{order}", HierarchyPage.of(seen, order=order)
-    yield "/releases/release:r/strip", StripPage.of(outdated(seen, GAP) if stale else seen)
-    yield "/releases/release:r/timeline", TimelinePage.of(outdated(seen, GAP) if stale else seen)
-    yield "/releases/release:r/matrix", MatrixPage.of(seen, Asked())
+    yield "/releases/release:r/strip", StripPage.of(mark_stale(seen, GAP) if stale else seen)
+    yield "/releases/release:r/timeline", TimelinePage.of(mark_stale(seen, GAP) if stale else seen)
+    yield "/releases/release:r/matrix", MatrixPage.of(seen, MatrixQuery())
     ids = {row.id for row in root.walk()}
     for entity_id in {"release:r", "wave:w0", "cluster:c0", "app:a0-0"} & ids:
         yield f"/releases/release:r/entities/{entity_id}", EntityPage.of(seen, entity_id, opened)
     for entity_id in ("wave:w0", "app:a0-0"):
-        shown = outdated(seen, GAP) if stale else seen
+        shown = mark_stale(seen, GAP) if stale else seen
         panel = PanelPage.of(shown, Panel.of(shown, entity_id))
         yield f"/releases/release:r/entities/{entity_id}/panel", panel
     others = [release_of(replace(row, children=()), number=n) for n, row in enumerate(root.children, start=1)]
@@ -143,18 +143,20 @@ def pages(root: Entity, opened: frozenset[str], *, stale: bool) -> Iterator[tupl
     yield "/releases", ReleasesPage.of(Snapshot(listed, STARTED, "v"), ReleaseFilter(), lambda _: "")
     absent = tuple((row.id, row.problem) for row in root.walk() if row.problem)
     starred = Snapshot(replace(listed, absent=absent), STARTED, "v")
-    yield "/releases?starred=1", StarredPage.of(outdated(starred, GAP) if stale else starred)
+    yield "/releases?starred=1", StarredPage.of(mark_stale(starred, GAP) if stale else starred)
     found = tuple(Occurrence(release_of(root, number=n).execution, row) for n, row in enumerate(root.children))
     everywhere = Occurrences("wave:w0", found[:1], found[1:], 2, 2)
     if found:
         yield "/entities/wave:w0", OccurrencesPage.of(Snapshot(everywhere, STARTED, "v"))
-    broken = Problems(group(broken_in(release)), 1, 1, 1, 1, 0, waiting=waiting_in(release))
+    broken = ProblemSummary(
+        group_by_cause(affected_entities(release)), 1, 1, 1, 1, 0, waiting=waiting_entities(release)
+    )
     yield "/problems", ProblemsPage.of(Snapshot(broken, STARTED, "v"))
-    turns = TurnsView.of(wall_turns(listed, STARTED), release.id, 12)
-    yield "/kiosk", KioskPage.of(outdated(seen, GAP) if stale else seen, release, turns, {})
+    turns = KioskRotationView.of(wall_turns(listed, STARTED), release.id, 12)
+    yield "/kiosk", KioskPage.of(mark_stale(seen, GAP) if stale else seen, release, turns, {})
     yield (
         "/compare?left=release:r0&right=release:r",
-        ComparePage.of(joined(Snapshot(release_of(tree()), STARTED, "v"), seen)),
+        ComparePage.of(join_snapshots(Snapshot(release_of(tree()), STARTED, "v"), seen)),
     )
 
 
@@ -182,7 +184,7 @@ def drawings(app: Flask, root: Entity, opened: frozenset[str] = OPEN, *, stale: 
     """Every page that shows this tree."""
     for address, page in pages(root, opened, stale=stale):
         with app.test_request_context(address):
-            yield Drawing(address, page, outline(page), render_template(page.fragment, page=page))
+            yield Drawing(address, page, page_fingerprint(page), render_template(page.fragment, page=page))
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +206,7 @@ class Viewer:
         for new in seen:
             open_page, old = self._shown.get(new.path) or (OpenPage(new.whole), new)
             with self._app.test_request_context(new.address):
-                answer = drawn(new.page, old.outline, new.outline) if old.outline != new.outline else ""
+                answer = render_changes(new.page, old.outline, new.outline) if old.outline != new.outline else ""
             if old.outline == new.outline:
                 assert new.whole == old.whole, new.path
             elif answer:
@@ -242,7 +244,7 @@ def told_all(app: Flask, before: Entity, after: Entity, opened: frozenset[str]) 
     for mine, everybodys in makes:
         with app.test_request_context("/releases/release:r"):
             shown, wanted = (render_template(mine(seen).fragment, page=mine(seen)) for seen in (old, new))
-            news = drawn(everybodys(new), outline(everybodys(old)), outline(everybodys(new)))
+            news = render_changes(everybodys(new), page_fingerprint(everybodys(old)), page_fingerprint(everybodys(new)))
         if news:
             page = OpenPage(shown)
             page.take(news, news=True)
@@ -292,7 +294,7 @@ def changed(app: Flask, place: int, edit: str, number: int) -> str:
     after = edited(root, place, edit, number)
     with app.test_request_context("/releases/release:r/hierarchy"):
         old, page = (HierarchyPage.of(Snapshot(release_of(root), STARTED, "v")) for root in (root, after))
-        return drawn(page, outline(old), outline(page))
+        return render_changes(page, page_fingerprint(old), page_fingerprint(page))
 
 
 def targets(answer: str) -> list[str]:
@@ -316,7 +318,9 @@ def test_a_field_that_a_page_does_not_show_brings_nothing(app: Flask):
     root = tree()
     after = edited(root, place_of("app:a0-0"), "details", 1)
     with app.test_request_context("/releases/release:r/hierarchy"):
-        old, new = (outline(HierarchyPage.of(Snapshot(release_of(root), STARTED, "v"))) for root in (root, after))
+        old, new = (
+            page_fingerprint(HierarchyPage.of(Snapshot(release_of(root), STARTED, "v"))) for root in (root, after)
+        )
     assert old == new
 
 
@@ -330,21 +334,21 @@ def test_where_an_id_stands_twice_the_whole_is_due(app: Flask):
     after = edited(root, place_of("app:a0-1"), "state", 2)
     with app.test_request_context("/releases/release:r/hierarchy"):
         old, page = (HierarchyPage.of(Snapshot(release_of(root), STARTED, "v")) for root in (root, after))
-        assert drawn(page, outline(old), outline(page)) == ""
+        assert render_changes(page, page_fingerprint(old), page_fingerprint(page)) == ""
 
 
 def test_with_many_changes_the_whole_is_due(app: Flask):
-    apps = [entity(f"app:{n}", "deploying") for n in range(MANY + 1)]
+    apps = [entity(f"app:{n}", "deploying") for n in range(MAX_CHANGED_PARTS + 1)]
     wave = entity("wave:w", "", entity("cluster:c", "", entity("bundle:b", "", *apps)))
     roots = [entity("release:r", "in_progress", wave)] * 2
-    for place in range(4, MANY + 5):
+    for place in range(4, MAX_CHANGED_PARTS + 5):
         roots[1] = edited(roots[1], place, "version", 2)
     with app.test_request_context("/releases/release:r/hierarchy"):
         old, page = (HierarchyPage.of(Snapshot(release_of(root), STARTED, "v")) for root in roots)
-        assert drawn(page, outline(old), outline(page)) == ""
+        assert render_changes(page, page_fingerprint(old), page_fingerprint(page)) == ""
 
 
 def test_an_outline_takes_eight_bytes_for_each_row(app: Flask):
     page = HierarchyPage.of(Snapshot(release_of(tree()), STARTED, "v"))
     with app.test_request_context("/releases/release:r/hierarchy"):
-        assert len(outline(page)) == 8 * (1 + len(page.parts) + len(list(tree().walk())) - 1)
+        assert len(page_fingerprint(page)) == 8 * (1 + len(page.parts) + len(list(tree().walk())) - 1)

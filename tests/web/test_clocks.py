@@ -8,13 +8,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from dashboard.accounts.api_tokens import ApiTokens
-from dashboard.accounts.audit import Wanted
-from dashboard.accounts.identities import Identities
+from dashboard.accounts.audit import AuditQuery
+from dashboard.accounts.identities import IdentityStore
 from dashboard.accounts.models import User
 from dashboard.accounts.refresh_tokens import RefreshTokens
-from dashboard.accounts.sessions import Sessions
+from dashboard.accounts.sessions import SessionStore
 from dashboard.accounts.store import Accounts
-from dashboard.accounts.throttle import MOST_OF_USER, Throttle, Throttled
+from dashboard.accounts.throttle import MAX_FAILURES_PER_USER, LoginThrottle, TooManyLoginFailures
 from dashboard.settings import Settings
 from tests.oidc_provider import OpenIdProvider, sent_back
 from tests.postgres import ON_EVERY_DATABASE
@@ -33,24 +33,24 @@ def test_what_one_replica_gave_holds_on_one_whose_clock_is_wrong_and_is_not_swep
 ):
     made = logged_in.post("/api/tokens", json={"name": "Deploy job", "scope": "read", "days": 1}).get_json()["token"]
     link = accounts.kiosk_links.add(user, "Wall")
-    refresh, identities = RefreshTokens(accounts, IDLE), Identities(accounts)
+    refresh, identities = RefreshTokens(accounts, IDLE), IdentityStore(accounts)
     first = refresh.start(user)
-    assert identities.use_up("a login", 60)
+    assert identities.consume("a login", 60)
 
     with time_machine.travel(datetime.now(UTC) + by, tick=True):
         browser = app.test_client()
         assert browser.post("/login", data={"username": EMAIL, "password": PASSWORD}).status_code == 303
         refresh.start(user)
         ApiTokens(accounts.session).add(user, "Another", "read", 1)
-        identities.use_up("another login", 60)
-        Sessions(accounts, IDLE).sweep()
+        identities.consume("another login", 60)
+        SessionStore(accounts, IDLE).sweep()
         for who in (logged_in, browser):
             assert who.get("/api/auth/me").status_code == 200
             assert [token["valid"] for token in who.get("/api/tokens").get_json()["tokens"]] == [True, True]
         for token in (bearer, {"Authorization": f"Bearer {made}"}):
             assert app.test_client().get("/api/auth/me", headers=token).status_code == 200
-        assert accounts.kiosk_links.admits(link)
-        assert not identities.use_up("a login", 60), "an answer counts once"
+        assert accounts.kiosk_links.verify(link)
+        assert not identities.consume("a login", 60), "an answer counts once"
         second = refresh.renew(first).token
 
     assert browser.get("/api/auth/me").status_code == 200
@@ -64,9 +64,9 @@ def test_what_was_begun_where_the_clock_is_wrong_ends_when_it_should(
 ):
     refresh = RefreshTokens(accounts, IDLE)
     with time_machine.travel(datetime.now(UTC) + by, tick=True):
-        Sessions(accounts, IDLE).start(user, device="", address="")
+        SessionStore(accounts, IDLE).start(user, device="", address="")
         refresh.start(user)
-        expires = [session.expires_at for session in Sessions(accounts, IDLE).of(user)]
+        expires = [session.expires_at for session in SessionStore(accounts, IDLE).of(user)]
         pair = app.test_client().post("/api/auth/login", json={"username": EMAIL, "password": PASSWORD}).get_json()
         accounts.disable(EMAIL)
         accounts.enable(EMAIL)
@@ -78,16 +78,16 @@ def test_what_was_begun_where_the_clock_is_wrong_ends_when_it_should(
 
 
 def logged(accounts: Accounts) -> list[tuple[str, datetime]]:
-    return [(str(entry.event), entry.at) for entry in accounts.audit.read(Wanted(), 10)]
+    return [(str(entry.event), entry.at) for entry in accounts.audit.read(AuditQuery(), 10)]
 
 
 @ON_A_SERVER
 @WRONG
 def test_failures_are_counted_together_by_replicas_whose_clocks_are_apart(accounts: Accounts, by: timedelta):
-    throttle = Throttle(accounts)
-    for _ in range(MOST_OF_USER):
+    throttle = LoginThrottle(accounts)
+    for _ in range(MAX_FAILURES_PER_USER):
         throttle.bound(EMAIL, "192.0.2.1", lambda: None)
-    with time_machine.travel(datetime.now(UTC) + by, tick=True), pytest.raises(Throttled) as refused:
+    with time_machine.travel(datetime.now(UTC) + by, tick=True), pytest.raises(TooManyLoginFailures) as refused:
         throttle.bound(EMAIL, "192.0.2.1", lambda: None)
     assert 0 < refused.value.seconds <= 300
 
@@ -117,5 +117,5 @@ def test_ready_says_how_far_the_clocks_are_apart(client: FlaskClient, settings: 
     with time_machine.travel(datetime.now(UTC) + timedelta(hours=2), tick=True):
         other = Accounts(settings.accounts_url)
         other.prepare()
-        assert 7195 < (other.clock_ahead or 0) < 7205
+        assert 7195 < (other.clock_skew_seconds or 0) < 7205
         other.close()

@@ -7,11 +7,11 @@ import pytest
 from flask.testing import FlaskClient
 
 from dashboard.accounts.models import Role
-from dashboard.demo.samples import SAMPLES
-from dashboard.demo.seed import TASK_QUEUE
-from dashboard.web.endings import UNTAGGED
+from dashboard.demo.samples import SAMPLES_QUERY
+from dashboard.demo.seed import DEMO_TASK_QUEUE
+from dashboard.web.endings import ENDPOINTS_WITHOUT_ETAG
 from dashboard.web.services import services
-from dashboard.web.texts import WORTH_COMPRESSING
+from dashboard.web.texts import MIN_COMPRESSED_BYTES
 from tests.conftest import Rollouts
 from tests.stage import EMAIL, dashboard_for, logged_in, shut
 from tests.waiting import settled
@@ -23,7 +23,7 @@ ASKED = {"/api/find": "q=release:", "/api/kiosk": "every=20"}
 @pytest.fixture(scope="module")
 def viewer(rollouts: Rollouts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
     """Somebody at a dashboard of their own: all that is asked for here is kept watched for a while."""
-    shown = f"{SAMPLES} AND TaskQueue = '{TASK_QUEUE}'"
+    shown = f"{SAMPLES_QUERY} AND TaskQueue = '{DEMO_TASK_QUEUE}'"
     app = dashboard_for(rollouts.address, tmp_path_factory.mktemp("conditional"), shown)
     services(app).accounts.set_role(EMAIL, Role.admin)
     yield logged_in(app)
@@ -35,7 +35,11 @@ def gets(viewer: FlaskClient, rollouts: Rollouts) -> Iterator[tuple[str, str]]:
     values = {"release_id": rollouts.failed, "entity_id": "cluster:eu-west-1"}
     values["user_id"] = viewer.get("/api/profile").get_json()["id"]
     for rule in viewer.application.url_map.iter_rules():
-        if rule.rule.startswith("/api/") and "GET" in (rule.methods or ()) and rule.endpoint not in UNTAGGED:
+        if (
+            rule.rule.startswith("/api/")
+            and "GET" in (rule.methods or ())
+            and rule.endpoint not in ENDPOINTS_WITHOUT_ETAG
+        ):
             built = rule.build({name: values[name] for name in rule.arguments})
             assert built
             yield rule.rule, f"{built[1]}?{ASKED.get(rule.rule, '')}".rstrip("?")
@@ -97,7 +101,7 @@ def test_what_is_worth_it_is_compressed_for_who_takes_that(viewer: FlaskClient, 
     assert "Content-Encoding" not in plain.headers
     assert "Accept-Encoding" in plain.vary
     assert "Accept-Encoding" in short.vary
-    assert (short.headers.get("Content-Encoding") == "gzip") is (len(plain.data) >= WORTH_COMPRESSING)
+    assert (short.headers.get("Content-Encoding") == "gzip") is (len(plain.data) >= MIN_COMPRESSED_BYTES)
     if "Content-Encoding" in short.headers:
         assert len(gzip.decompress(short.data)) == pytest.approx(len(plain.data), rel=0.05)
         assert int(short.headers["Content-Length"]) == len(short.data) < len(plain.data)

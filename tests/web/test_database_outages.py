@@ -13,14 +13,14 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from dashboard.accounts.admissions import Way
-from dashboard.accounts.audit import Event, Happened, Wanted
+from dashboard.accounts.admissions import AuthMethod
+from dashboard.accounts.audit import AuditEvent, AuditEventType, AuditQuery
 from dashboard.accounts.database import AccountsAway
 from dashboard.accounts.models import User
-from dashboard.accounts.opaque import hash_of
-from dashboard.accounts.revisions import LOCK as REVISIONS_LOCK
+from dashboard.accounts.opaque import hash_secret
+from dashboard.accounts.revisions import MIGRATION_LOCK_ID as REVISIONS_LOCK
 from dashboard.accounts.store import Accounts
-from dashboard.accounts.timeouts import COMMAND, Timeouts
+from dashboard.accounts.timeouts import COMMAND_TIMEOUTS, DatabaseTimeouts
 from dashboard.settings import Settings
 from tests.every_page import ANSWERS
 from tests.postgres import MADE, ON_EVERY_DATABASE, Postgres, binaries, running
@@ -145,7 +145,7 @@ def listed(served: Served, cookie: str) -> set[str]:
 
 
 def looks(accounts: Accounts, release: str) -> list[str]:
-    return [entry.subject or "" for entry in accounts.audit.read(Wanted(subject=release), 10)]
+    return [entry.subject or "" for entry in accounts.audit.read(AuditQuery(subject=release), 10)]
 
 
 def test_who_was_let_in_lately_goes_on_reading_and_who_was_sent_away_stays_out(
@@ -222,9 +222,9 @@ def test_where_another_process_has_locked_sqlite_pages_go_on_and_changes_are_ref
 def test_an_entry_postponed_after_the_database_is_back_is_written_then_and_not_after_the_next_outage(
     accounts: Accounts,
 ):
-    assert accounts.takes_changes
-    assert accounts.audit.postpone(Happened.by_command(Event.release_viewed, "late"))
-    eventually(lambda: accounts.audit.read(Wanted(subject="late"), 2), 60)
+    assert accounts.is_writable
+    assert accounts.audit.postpone(AuditEvent.from_command_line(AuditEventType.release_viewed, "late"))
+    eventually(lambda: accounts.audit.read(AuditQuery(subject="late"), 2), 60)
 
 
 @ON_EVERY_DATABASE
@@ -253,10 +253,15 @@ def test_what_another_process_has_ended_lets_in_nobody_while_the_database_is_awa
     jwt = bearer["Authorization"].removeprefix("Bearer ")
     for sent in (jwt, token):
         assert stranger.get("/api/auth/me", headers={"Authorization": f"Bearer {sent}"}).status_code == 200
-    ways = [(Way.session, cookie.value), (Way.user, jwt), (Way.api_token, token), (Way.screen, screen)]
+    ways = [
+        (AuthMethod.session, cookie.value),
+        (AuthMethod.user, jwt),
+        (AuthMethod.api_token, token),
+        (AuthMethod.screen, screen),
+    ]
 
     def recalled() -> list[bool]:
-        return [accounts.admissions.recall(way, hash_of(secret)) is not None for way, secret in ways]
+        return [accounts.admissions.recall(way, hash_secret(secret)) is not None for way, secret in ways]
 
     accounts.admissions.verify()
     assert recalled() == [True] * 4
@@ -267,9 +272,12 @@ def test_what_another_process_has_ended_lets_in_nobody_while_the_database_is_awa
 
 @ON_EVERY_DATABASE
 def test_commands_and_changes_of_the_tables_wait_longer_than_a_server(settings: Settings, accounts: Accounts):
-    assert (Timeouts() == Timeouts.of(settings), COMMAND.statement > Timeouts().statement) == (True, True)
-    quick = Accounts(settings.accounts_url, CHEAP, Timeouts(statement=0.2, pool=0.2, connect=0.2))
-    patient = Accounts(settings.accounts_url, CHEAP, COMMAND)
+    assert (
+        DatabaseTimeouts() == DatabaseTimeouts.of(settings),
+        COMMAND_TIMEOUTS.statement > DatabaseTimeouts().statement,
+    ) == (True, True)
+    quick = Accounts(settings.accounts_url, CHEAP, DatabaseTimeouts(statement=0.2, pool=0.2, connect=0.2))
+    patient = Accounts(settings.accounts_url, CHEAP, COMMAND_TIMEOUTS)
     with ThreadPoolExecutor(1) as pool:
         with accounts.alone(REVISIONS_LOCK):
             with pytest.raises(AccountsAway), quick.alone(REVISIONS_LOCK):

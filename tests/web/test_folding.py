@@ -3,13 +3,13 @@
 import pytest
 from flask.testing import FlaskClient
 
-from dashboard.web.asked import MAX_OPEN
+from dashboard.web.asked import MAX_EXPANDED_IDS
 
 
 @pytest.mark.parametrize("name", ["open", "shut"])
 def test_an_address_names_so_many_rows_and_no_more(logged_in: FlaskClient, bearer: dict[str, str], name: str):
     # Separated by commas: otherwise the address would be too long before it has that many.
-    asked = ",".join(f"app:{n}" for n in range(MAX_OPEN + 1))
+    asked = ",".join(f"app:{n}" for n in range(MAX_EXPANDED_IDS + 1))
     answer = logged_in.get(f"/api/releases/release:x?{name}={asked}", headers=bearer)
     assert answer.status_code == 422
     assert answer.get_json()["error"]["fields"][0]["field"] == name

@@ -10,13 +10,13 @@ from bs4 import BeautifulSoup
 from flask import Flask, render_template
 from flask.testing import FlaskClient
 
-from dashboard.accounts.kiosk_links import MOST, LinkRefused
+from dashboard.accounts.kiosk_links import MAX_KIOSK_LINKS_PER_USER, InvalidKioskLink
 from dashboard.accounts.models import Role, User
 from dashboard.accounts.store import Accounts
 from dashboard.domain.entities import Release, Status
-from dashboard.domain.kiosk import turns
+from dashboard.domain.kiosk import kiosk_rotation
 from dashboard.live.snapshots import Snapshot
-from dashboard.pages.kiosk import KioskPage, TurnsView
+from dashboard.pages.kiosk import KioskPage, KioskRotationView
 from dashboard.settings import Settings
 from tests.unit.test_overview import NOW, listing, release
 
@@ -137,9 +137,9 @@ def test_a_name_that_cannot_be_one_is_said(logged_in: FlaskClient, name: str):
 
 
 def test_a_user_has_so_many_links_and_no_more(accounts: Accounts, user: User):
-    for number in range(MOST):
+    for number in range(MAX_KIOSK_LINKS_PER_USER):
         accounts.kiosk_links.add(user, f"Screen {number}")
-    with pytest.raises(LinkRefused, match=str(MOST)):
+    with pytest.raises(InvalidKioskLink, match=str(MAX_KIOSK_LINKS_PER_USER)):
         accounts.kiosk_links.add(user, "One more")
 
 
@@ -162,21 +162,21 @@ def test_the_last_use_is_noted_seldom_so_that_answers_can_be_given_again(account
     now = datetime.now(UTC)
     with time_machine.travel(now, tick=False) as clock:
         assert accounts.kiosk_links.of(user)[0].used_at is None
-        assert accounts.kiosk_links.admits(token)
+        assert accounts.kiosk_links.verify(token)
         assert accounts.kiosk_links.of(user)[0].used_at == now
-        mark = accounts.mark()
+        mark = accounts.change_token()
         clock.shift(timedelta(minutes=9))
-        assert accounts.kiosk_links.admits(token)
-        assert accounts.mark() == mark
+        assert accounts.kiosk_links.verify(token)
+        assert accounts.change_token() == mark
         clock.shift(timedelta(minutes=2))
-        assert accounts.kiosk_links.admits(token)
-        assert accounts.mark() != mark
+        assert accounts.kiosk_links.verify(token)
+        assert accounts.change_token() != mark
         assert accounts.kiosk_links.of(user)[0].used_at == now + timedelta(minutes=11)
 
 
 @pytest.mark.parametrize("token", ["", "x", "x" * 5000, "ä\udc80"])
 def test_a_made_up_token_opens_nothing(accounts: Accounts, token: str):
-    assert not accounts.kiosk_links.admits(token)
+    assert not accounts.kiosk_links.verify(token)
 
 
 @pytest.mark.parametrize(
@@ -196,8 +196,8 @@ def test_a_page_leads_to_its_wall_screen(logged_in: FlaskClient, bearer: dict[st
 
 def test_nothing_is_said_to_run_only_where_nothing_does(app: Flask):
     def said(*releases: Release) -> str:
-        found = turns(listing(releases), NOW)
-        page = KioskPage.of(Snapshot(None, NOW, "v"), None, TurnsView.of(found, None, 12), {})
+        found = kiosk_rotation(listing(releases), NOW)
+        page = KioskPage.of(Snapshot(None, NOW, "v"), None, KioskRotationView.of(found, None, 12), {})
         with app.test_request_context("/kiosk"):
             return render_template(page.fragment, page=page)
 

@@ -14,9 +14,9 @@ from dashboard.accounts.models import User
 from dashboard.accounts.store import Accounts
 from dashboard.app import create_app
 from dashboard.settings import Settings
-from dashboard.web.limits import MAX_BODY
+from dashboard.web.limits import MAX_BODY_BYTES
 
-TOO_LARGE = b"x" * (MAX_BODY + 1)
+TOO_LARGE = b"x" * (MAX_BODY_BYTES + 1)
 
 
 class Endless(io.RawIOBase):
@@ -86,12 +86,12 @@ def unended(body: io.RawIOBase | io.BytesIO) -> dict[str, Any]:
 def test_a_body_without_a_length_is_read_no_further_than_that(client: FlaskClient, path: str):
     body = Endless()
     assert client.post(path, environ_overrides=unended(body)).status_code == 413
-    assert body.taken < 2 * MAX_BODY
+    assert body.taken < 2 * MAX_BODY_BYTES
 
 
 def test_a_body_without_a_length_is_taken_whole_or_not_at_all(client: FlaskClient, user: User):
     body = b"username=rita@example.com&password=correct+horse+battery&more="
-    fits = body + b"x" * (MAX_BODY - len(body))
+    fits = body + b"x" * (MAX_BODY_BYTES - len(body))
     assert client.post("/api/auth/login", environ_overrides=unended(io.BytesIO(body))).status_code == 200
     assert client.post("/api/auth/login", environ_overrides=unended(io.BytesIO(fits))).status_code == 200
     assert client.post("/api/auth/login", environ_overrides=unended(io.BytesIO(fits + b"x"))).status_code == 413
@@ -255,7 +255,7 @@ def test_where_a_login_leads_is_not_refused_but_leads_to_the_start(client: Flask
 
 
 def test_the_app_reads_no_more_than_is_allowed(app: Flask):
-    assert app.config["MAX_CONTENT_LENGTH"] == MAX_BODY == 65_536
+    assert app.config["MAX_CONTENT_LENGTH"] == MAX_BODY_BYTES == 65_536
 
 
 @pytest.mark.parametrize("host", ["a..b", "x" * 64, ".", "x" * 64 + ":80"])

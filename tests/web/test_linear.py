@@ -24,8 +24,8 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from dashboard.accounts.models import Role
 from dashboard.accounts.store import Accounts
-from dashboard.bounds import MAX_HEAD, MAX_TARGET
-from dashboard.web.limits import MAX_BODY
+from dashboard.bounds import MAX_HEAD_BYTES, MAX_TARGET_BYTES
+from dashboard.web.limits import MAX_BODY_BYTES
 from tests.described import reference
 
 pytestmark = pytest.mark.timing
@@ -232,7 +232,7 @@ def test_an_address_is_matched_in_linear_time(app: Flask) -> None:
         for first, last in sorted({(parts(rule)[0], parts(rule)[-1]) for rule in app.url_map.iter_rules()}):
             match = partial(_match, routes, first, f"{last}/")
             for piece in pieces:
-                yield from cost(first, match, piece, MAX_TARGET, FLOOR / 10)
+                yield from cost(first, match, piece, MAX_TARGET_BYTES, FLOOR / 10)
 
     assert list(costs()) == []
 
@@ -249,7 +249,7 @@ def test_a_parameter_is_read_in_linear_time(asker: Asker) -> None:
             for number, name in enumerate(sorted(asker.names("GET", path, ()))):
                 # One after the other, so that each of them is tried somewhere.
                 for piece in PIECES[number % 6 :: 6]:
-                    longest = (MAX_TARGET - len(f"{path}?{name}=")) // len(quote_plus(piece)) * len(piece)
+                    longest = (MAX_TARGET_BYTES - len(f"{path}?{name}=")) // len(quote_plus(piece)) * len(piece)
                     yield from cost(f"{path} {name}", partial(asker.ask_for, path, name), piece, longest)
 
     assert list(costs()) == []
@@ -274,7 +274,7 @@ def test_a_header_and_a_cookie_are_read_in_linear_time(asker: Asker) -> None:
                 for start in starts.get(name, ("",)):
                     ask = partial(asker.ask_with, method, path, name.removeprefix("HTTP_").replace("_", "-"), start)
                     for piece in pieces[some]:
-                        yield from cost(f"{method} {path} {name}", ask, piece, MAX_HEAD - 1_000)
+                        yield from cost(f"{method} {path} {name}", ask, piece, MAX_HEAD_BYTES - 1_000)
 
     assert list(costs()) == []
 
@@ -286,7 +286,7 @@ def test_a_form_is_read_in_linear_time(asker: Asker) -> None:
             for number, name in enumerate(sorted(asker.names("POST", path, WELL))):
                 for piece in {*PIECES[number % 6 :: 6], COMBINING}:
                     size = 3 if piece in "%&+=; " else len(piece.encode())
-                    longest = (MAX_BODY - 1_000) // size * len(piece)
+                    longest = (MAX_BODY_BYTES - 1_000) // size * len(piece)
                     yield from cost(f"{path} {name}", partial(asker.send_form, path, name), piece, longest)
 
     assert list(costs()) == []
@@ -306,11 +306,11 @@ def test_json_is_read_in_linear_time(asker: Asker) -> None:
     def costs() -> Iterator[Cost]:
         for method, path, fields in taking_json():
             for piece in (*PIECES[::6], "[", '{"a":', "9", "[],", '"a":1,', '"\\u0301\\u0316'):
-                yield from cost(f"{method} {path}", partial(asker.send, method, path), piece, MAX_BODY - 1_000)
+                yield from cost(f"{method} {path}", partial(asker.send, method, path), piece, MAX_BODY_BYTES - 1_000)
             for number, field in enumerate(fields):
                 ask = partial(asker.send_json, method, path, dict.fromkeys(fields, "x"), field)
                 for piece in {*PIECES[number % 6 :: 6], COMBINING}:
-                    longest = (MAX_BODY - 1_000) // len(piece.encode()) * len(piece)
+                    longest = (MAX_BODY_BYTES - 1_000) // len(piece.encode()) * len(piece)
                     yield from cost(f"{method} {path} {field}", ask, piece, longest)
 
     assert list(costs()) == []
@@ -323,7 +323,7 @@ def test_json_that_is_nested_too_deeply_is_an_error_in_what_was_sent(
 ) -> None:
     for method, path, _ in taking_json():
         for text in (before * (depth // 2) + "1" + after * (depth // 2), before * (depth // 2)):
-            assert asker.send(method, path, text[:MAX_BODY]) in {400, 422}, (method, path)
+            assert asker.send(method, path, text[:MAX_BODY_BYTES]) in {400, 422}, (method, path)
 
 
 @pytest.mark.parametrize("piece", ["[", '{"a":'])

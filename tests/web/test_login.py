@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 from dashboard.accounts.models import User
 from dashboard.accounts.store import Accounts
 from dashboard.settings import Settings
-from dashboard.web.login import WRONG
+from dashboard.web.login import WRONG_CREDENTIALS_MESSAGE
 
 PASSWORD = "correct horse battery"
 
@@ -95,7 +95,7 @@ def test_every_refusal_reads_the_same(
     page = BeautifulSoup(answer.text, "html.parser")
 
     assert answer.status_code == 401
-    assert page.select_one('[role="alert"]').text == WRONG
+    assert page.select_one('[role="alert"]').text == WRONG_CREDENTIALS_MESSAGE
     assert page.select_one("input[name=username]")["value"] == username
     assert page.select_one("input[name=next]")["value"] == "/releases?page=2"
     assert not page.select_one("input[name=password]").get("value")

@@ -14,13 +14,13 @@ from argon2 import PasswordHasher
 from flask import Flask, request
 
 from dashboard.accounts.models import Role
-from dashboard.accounts.passwords import AT_ONCE as MAX_HASHES
-from dashboard.accounts.passwords import Passwords
+from dashboard.accounts.passwords import MAX_CONCURRENT_HASHES as MAX_HASHES
+from dashboard.accounts.passwords import PasswordHashing
 from dashboard.accounts.store import Accounts
 from dashboard.app import create_app
-from dashboard.asgi import MAX_HASHES_WAITING
+from dashboard.asgi import MAX_QUEUED_HASHES
 from dashboard.settings import Settings
-from dashboard.web.hashing import needs_turn
+from dashboard.web.hashing import needs_hash_slot
 from dashboard.web.services import services
 from tests.ready import make_ready
 from tests.served import Served, account, serving
@@ -57,12 +57,12 @@ def test_while_hundreds_wait_to_log_in_pages_are_answered_and_who_is_too_many_is
         eventually(lambda: select(clients, [], [], 0)[0], 60)
         # As many wait as may, far more than there are threads; whoever asks for anything else does not wait for them.
         asked = 0
-        while len(unanswered(clients)) > MAX_HASHES_WAITING // 2 and asked < 10:
+        while len(unanswered(clients)) > MAX_QUEUED_HASHES // 2 and asked < 10:
             for path in ("/health", "/ready", "/static/css/dashboard.css"):
                 assert served.ask("GET", path)[0] == 200
             asked += 1
         assert asked, "it was answered while they waited"
-        refused = FLOOD - MAX_HASHES_WAITING - MAX_HASHES
+        refused = FLOOD - MAX_QUEUED_HASHES - MAX_HASHES
         eventually(lambda: FLOOD - len(unanswered(clients)) >= refused, 60)
         waiting = unanswered(clients)
         answers = [answer_on(client) for client in clients if client not in waiting]
@@ -120,7 +120,7 @@ def noting(settings: Settings) -> Iterator[tuple[Flask, NotingHasher]]:
     """A dashboard that notes which views hash."""
     make_ready(settings)
     hasher = NotingHasher()
-    accounts = Accounts(settings.accounts_url, Passwords(hasher))
+    accounts = Accounts(settings.accounts_url, PasswordHashing(hasher))
     accounts.prepare()
     accounts.add(EMAIL, PASSWORD, role=Role.admin)
     accounts.add("bob@example.com", PASSWORD)
@@ -156,7 +156,7 @@ def test_every_view_that_hashes_a_password_has_it_done_in_turn(noting: tuple[Fla
         *("/login", "/profile/password", "/users", "/users/bob"),
         *("/api/auth/login", "/api/profile/password", "/api/users", "/api/users/bob/password"),
     }
-    assert [each for each in hasher.views if not needs_turn(app, *each)] == []
+    assert [each for each in hasher.views if not needs_hash_slot(app, *each)] == []
 
 
 def _path(app: Flask, endpoint: str, arguments: set[str], user_id: str) -> str:

@@ -16,10 +16,10 @@ from sqlalchemy.exc import OperationalError
 
 from dashboard.accounts.commands import db, users
 from dashboard.accounts.database import AccountsUnavailable
-from dashboard.accounts.engines import engine_of
-from dashboard.accounts.masking import Mask, parsed
+from dashboard.accounts.engines import create_accounts_engine
+from dashboard.accounts.masking import SecretMask, parse_database_url
 from dashboard.accounts.store import Accounts
-from dashboard.accounts.timeouts import Timeouts
+from dashboard.accounts.timeouts import DatabaseTimeouts
 from dashboard.app import create_app
 from dashboard.settings import Settings, SettingsError
 
@@ -74,31 +74,33 @@ def test_no_start_tells_it_with_its_traceback(url: str, tmp_path: Path):
 
 
 def test_the_url_is_shown_without_it(url: str):
-    assert SECRET not in Mask(url).shown
+    assert SECRET not in SecretMask(url).shown
     # Where a value holds more than the secret, it is hidden as a whole.
     value = {
         FORMS["file"]: f"/home/rita/{SECRET}",
         FORMS["options"]: f"-c app.key={SECRET}",
         FORMS["keywords"]: f"{SECRET} x",
     }.get(url, SECRET)
-    assert SECRET not in Mask(url).text(f"cannot connect to {url}: no such host as a@{value}, {value!r}")
+    assert SECRET not in SecretMask(url).text(f"cannot connect to {url}: no such host as a@{value}, {value!r}")
 
 
 def test_what_is_no_secret_stays():
-    shown = Mask(f"postgresql+psycopg://rita:{SECRET}@db.example.com:5432/a?sslmode=require&password=x").shown
+    shown = SecretMask(f"postgresql+psycopg://rita:{SECRET}@db.example.com:5432/a?sslmode=require&password=x").shown
 
     assert shown == "postgresql+psycopg://rita:***@db.example.com:5432/a?password=***&sslmode=require"
-    assert Mask(f"sqlite:///accounts.db?uri=true&key={SECRET}").shown == "sqlite:///accounts.db?key=***&uri=true"
-    assert Mask("sqlite:////home/rita@work/accounts.db").shown == "sqlite:////home/rita%40work/accounts.db"
+    assert SecretMask(f"sqlite:///accounts.db?uri=true&key={SECRET}").shown == "sqlite:///accounts.db?key=***&uri=true"
+    assert SecretMask("sqlite:////home/rita@work/accounts.db").shown == "sqlite:////home/rita%40work/accounts.db"
     # A short one is hidden where it stands for itself.
-    assert Mask("postgresql://rita:in@h/d").text("in a line of the log: 'in'") == "*** a line of the log: '***'"
+    assert SecretMask("postgresql://rita:in@h/d").text("in a line of the log: 'in'") == "*** a line of the log: '***'"
 
 
 def test_an_engine_is_not_shown_with_it_and_logs_in_with_it():
     with closing(socket.create_server(("127.0.0.1", 0))) as server, ThreadPoolExecutor(1) as pool:
         told = pool.submit(told_to, server)
         where = f"127.0.0.1:{server.getsockname()[1]}/a?password={SECRET}&sslmode=disable&gssencmode=disable"
-        engine = engine_of(parsed(f"postgresql+psycopg://rita@{where}"), Timeouts(connect=60))
+        engine = create_accounts_engine(
+            parse_database_url(f"postgresql+psycopg://rita@{where}"), DatabaseTimeouts(connect=60)
+        )
         with pytest.raises(OperationalError):
             engine.connect()
 
@@ -136,7 +138,7 @@ def test_no_line_of_the_log_has_it(
 def test_no_traceback_has_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     for module in (sys, threading):
         monkeypatch.setattr(module, "excepthook", module.excepthook)
-    Mask(FORMS["unencoded"]).hide_in_tracebacks()
+    SecretMask(FORMS["unencoded"]).mask_tracebacks()
     sys.excepthook(ValueError, ValueError(f"no host {SECRET}"), None)
 
     assert capsys.readouterr().err == "ValueError: no host ***\n"

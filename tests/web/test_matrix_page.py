@@ -12,9 +12,9 @@ from flask.testing import FlaskClient
 from dashboard.domain.entities import Entity
 from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.live.snapshots import Snapshot
-from dashboard.pages.matrix import MAX_CELLS, Asked, MatrixPage
+from dashboard.pages.matrix import MAX_MATRIX_CELLS, MatrixPage, MatrixQuery
 from dashboard.web.csv import csv_text
-from dashboard.web.matrix import matrix_lines
+from dashboard.web.matrix import matrix_csv_rows
 from tests.conftest import Rollouts
 from tests.rollout_makers import STARTED, entity
 from tests.web.test_changes import release_of
@@ -118,7 +118,7 @@ def test_what_was_not_read_is_said_and_not_shown_as_absent(app: Flask):
     read = large(1, 1).children[0].children[0]
     root = entity("release:r", "", entity("wave:w", "", read, unopened, entity("cluster:new")))
     with app.test_request_context("/releases/release:r/matrix?open=cluster:a"):
-        seen = MatrixPage.of(Snapshot(release_of(root), STARTED, "v"), Asked(opened=frozenset({"cluster:a"})))
+        seen = MatrixPage.of(Snapshot(release_of(root), STARTED, "v"), MatrixQuery(opened=frozenset({"cluster:a"})))
         page = BeautifulSoup(render_template(seen.fragment, page=seen), "html.parser")
     assert seen.not_read == 1
     assert [words(cell) for cell in page.select("tbody td")][1:] == ["not loaded", "not in this cluster"]
@@ -132,9 +132,9 @@ def test_what_is_not_the_latest_is_said(app: Flask):
     old, new = (large(1, 1).children[0] for _ in range(2))
     root = entity("release:r", "", replace(old, problem=moved_on), replace(new, id="wave:new"))
     with app.test_request_context("/releases/release:r/matrix"):
-        seen = MatrixPage.of(Snapshot(release_of(root), STARTED, "v"), Asked())
+        seen = MatrixPage.of(Snapshot(release_of(root), STARTED, "v"), MatrixQuery())
         page = BeautifulSoup(render_template(seen.fragment, page=seen), "html.parser")
-        table = list(matrix_lines(release_of(root), Asked()))
+        table = list(matrix_csv_rows(release_of(root), MatrixQuery()))
     assert (seen.behind, seen.not_read) == (1, 0)
     assert [small["title"] for small in page.select("thead small[title]")] == [moved_on.message]
     assert "Partly out of date" in words(page.select_one(".notice.stale"))
@@ -143,7 +143,7 @@ def test_what_is_not_the_latest_is_said(app: Flask):
 
 def test_the_file_of_a_release_that_says_nothing_says_so():
     silent = replace(entity("release:r"), problem=Problem(ProblemCode.QUERY_FAILED, "It did not answer."))
-    ((*_, state),) = matrix_lines(release_of(silent), Asked())
+    ((*_, state),) = matrix_csv_rows(release_of(silent), MatrixQuery())
     assert state == "not loaded: It did not answer."
 
 
@@ -164,9 +164,9 @@ def large(clusters: int, apps: int, name: str = "a{app}") -> Entity:
 )
 def test_the_pages_of_a_large_matrix_are_bounded_and_have_every_cell_once(clusters: int, apps: int, name: str):
     seen = Snapshot(release_of(large(clusters, apps, name)), STARTED, "v")
-    first = MatrixPage.of(seen, Asked())
-    pages = [MatrixPage.of(seen, Asked(page=number)) for number in range(1, first.pages + 1)]
-    assert all(len(page.rows) * len(page.clusters) <= MAX_CELLS for page in pages)
+    first = MatrixPage.of(seen, MatrixQuery())
+    pages = [MatrixPage.of(seen, MatrixQuery(page=number)) for number in range(1, first.pages + 1)]
+    assert all(len(page.rows) * len(page.clusters) <= MAX_MATRIX_CELLS for page in pages)
     shown = [
         (cluster.id, cell.id)
         for page in pages
@@ -175,4 +175,4 @@ def test_the_pages_of_a_large_matrix_are_bounded_and_have_every_cell_once(cluste
         if cell
     ]
     assert len(shown) == len(set(shown)) == clusters * apps == first.cells
-    assert MatrixPage.of(seen, Asked(page=10_000)).page == first.pages
+    assert MatrixPage.of(seen, MatrixQuery(page=10_000)).page == first.pages

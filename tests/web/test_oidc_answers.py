@@ -11,8 +11,8 @@ from flask.testing import FlaskClient
 from structlog.testing import capture_logs
 
 from dashboard.accounts.store import Accounts
-from dashboard.accounts.throttle import MOST_OF_ADDRESS
-from dashboard.oidc.flow import MOST_AT_ONCE
+from dashboard.accounts.throttle import MAX_FAILURES_PER_NETWORK
+from dashboard.oidc.flow import MAX_FLOWS_PER_BROWSER
 from tests.clocks import travel
 from tests.oidc_provider import TOKEN, OpenIdProvider, query_of, sent_back, sign_on
 from tests.postgres import ON_EVERY_DATABASE_IN_FULL
@@ -46,7 +46,7 @@ def test_logins_that_are_begun_in_several_tabs_can_all_be_finished_each_where_it
 
 
 def test_a_browser_keeps_the_newest_logins_and_begins_the_others_again(visitor: FlaskClient):
-    begun = [visitor.get(f"/login/oidc?next=/{'x' * 600}{n}").location for n in range(MOST_AT_ONCE + 4)]
+    begun = [visitor.get(f"/login/oidc?next=/{'x' * 600}{n}").location for n in range(MAX_FLOWS_PER_BROWSER + 4)]
     cookie = visitor.get_cookie("release_dashboard_sign_on")
 
     assert cookie is not None
@@ -62,7 +62,7 @@ def test_to_begin_again_is_no_failure_however_often_and_shuts_nobody_out(
     app = sign_on_app()
     stray = sent_back(app.test_client().get("/login/oidc").location)
     told = []
-    for _ in range(MOST_OF_ADDRESS + 3):
+    for _ in range(MAX_FAILURES_PER_NETWORK + 3):
         browser = app.test_client()
         browser.get("/login/oidc")
         told.append(browser.get(stray))
@@ -207,8 +207,11 @@ def test_a_flood_of_answers_is_stopped_and_reaches_the_provider_no_more(
 ):
     app = sign_on_app()
     with travel("2025-03-01 08:00Z") as now:
-        assert fail(app, MOST_OF_ADDRESS + 3) == [401] * MOST_OF_ADDRESS + [429] * 3
-        assert (provider.asked.count(TOKEN), len(failures(accounts))) == (MOST_OF_ADDRESS, MOST_OF_ADDRESS)
+        assert fail(app, MAX_FAILURES_PER_NETWORK + 3) == [401] * MAX_FAILURES_PER_NETWORK + [429] * 3
+        assert (provider.asked.count(TOKEN), len(failures(accounts))) == (
+            MAX_FAILURES_PER_NETWORK,
+            MAX_FAILURES_PER_NETWORK,
+        )
         browser = app.test_client()
         state = query_of(browser.get("/login/oidc").location)["state"]
         told = browser.get(f"{BACK}?code=a&state={state}", environ_base={"REMOTE_ADDR": "192.0.2.1"})
@@ -223,7 +226,7 @@ def test_failed_answers_keep_nobody_from_logging_in_with_a_password(
 ):
     app = sign_on_app()
     accounts.add("bob@example.com", "correct horse battery")
-    fail(app, MOST_OF_ADDRESS, "127.0.0.1")
+    fail(app, MAX_FAILURES_PER_NETWORK, "127.0.0.1")
     given = {"username": "bob@example.com", "password": "correct horse battery"}
 
     assert app.test_client().post("/login", data=given).status_code == 303
@@ -231,9 +234,9 @@ def test_failed_answers_keep_nobody_from_logging_in_with_a_password(
 
 def test_other_sites_cannot_shut_anybody_out_or_fill_the_log(sign_on_app: Callable[..., Flask], accounts: Accounts):
     app = sign_on_app()
-    mark = accounts.mark()
+    mark = accounts.change_token()
     # As by pictures of another site: without the cookie, which is not sent with those.
     statuses = {app.test_client().get(f"{BACK}?error=access_denied&state=x").status_code for _ in range(30)}
 
-    assert (statuses, failures(accounts), accounts.mark()) == ({401}, [], mark)
+    assert (statuses, failures(accounts), accounts.change_token()) == ({401}, [], mark)
     assert sign_on(app.test_client()).status_code == 303

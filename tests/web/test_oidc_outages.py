@@ -12,10 +12,16 @@ from flask.typing import ResponseReturnValue
 
 from dashboard.accounts.store import Accounts
 from dashboard.app import create_app
-from dashboard.live.seats import SEATS
-from dashboard.oidc.answers import LONGEST_ANSWER
-from dashboard.oidc.provider import AT_ONCE, DEADLINE, KEPT, PAUSE, Provider
-from dashboard.serve import THREADS
+from dashboard.live.seats import BULKHEAD_SIZE
+from dashboard.oidc.answers import MAX_RESPONSE_BYTES
+from dashboard.oidc.provider import (
+    FAILURE_PAUSE_SECONDS,
+    MAX_CONCURRENT_PROVIDER_REQUESTS,
+    METADATA_TTL_SECONDS,
+    PROVIDER_DEADLINE_SECONDS,
+    OidcProvider,
+)
+from dashboard.serve import SERVER_THREADS
 from dashboard.settings import Settings
 from dashboard.web.services import services
 from tests.oidc_provider import DISCOVERY, KEYS, TOKEN, OpenIdProvider, provided, sent_back, sign_on
@@ -36,7 +42,7 @@ class Clock:
         return self.now
 
 
-def with_provider(app: Flask, made: Provider) -> Flask:
+def with_provider(app: Flask, made: OidcProvider) -> Flask:
     """The app with another way of asking the provider."""
     sign_on = services(app).sign_on
     sign_on.provider.close()
@@ -48,12 +54,12 @@ def with_provider(app: Flask, made: Provider) -> Flask:
 def hurried(sign_on_app: Callable[..., Flask], provider: OpenIdProvider, settings: Settings) -> FlaskClient:
     """A browser at a dashboard that waits for the provider for less than half a second."""
     named = settings.model_copy(update=provider.settings())
-    return with_provider(sign_on_app(), Provider(named, deadline=HURRIED)).test_client()
+    return with_provider(sign_on_app(), OidcProvider(named, deadline=HURRIED)).test_client()
 
 
 def huge() -> ResponseReturnValue:
     return Response(
-        iter([b'{"padding": "'] + [b"x" * 8192] * (2 * LONGEST_ANSWER // 8192)), mimetype="application/json"
+        iter([b'{"padding": "'] + [b"x" * 8192] * (2 * MAX_RESPONSE_BYTES // 8192)), mimetype="application/json"
     )
 
 
@@ -131,7 +137,7 @@ def test_a_dashboard_starts_while_the_provider_is_away_and_finds_it_when_it_is_b
     clock = Clock()
     with provided() as first:
         named = settings.model_copy(update=first.settings())
-    app = with_provider(create_app(named, accounts=accounts), Provider(named, clock=clock))
+    app = with_provider(create_app(named, accounts=accounts), OidcProvider(named, clock=clock))
     browser = app.test_client()
     assert browser.get("/login").status_code == 200
     check_refused(browser.get("/login/oidc"), 503, "provider_unreachable", browser, accounts)
@@ -140,7 +146,7 @@ def test_a_dashboard_starts_while_the_provider_is_away_and_finds_it_when_it_is_b
         told = browser.get("/login/oidc")
         assert (told.status_code, len(failures(accounts))) == (503, 1)
         assert "does not answer" in said(told)
-        clock.now += PAUSE
+        clock.now += FAILURE_PAUSE_SECONDS
         assert sign_on(browser).status_code == 303
     services(app).sign_on.provider.close()
 
@@ -169,7 +175,7 @@ def test_a_provider_that_takes_its_time_is_not_waited_for(
 
     check_refused(answer, 503, "provider_timed_out", hurried, accounts)
     assert took < HURRIED + 1.5
-    assert DEADLINE <= 5
+    assert PROVIDER_DEADLINE_SECONDS <= 5
     services(hurried.application).sign_on.provider.close()
 
 
@@ -178,14 +184,14 @@ def test_a_login_that_meets_an_outage_which_others_met_can_be_finished_after_it(
 ):
     clock = Clock()
     named = settings.model_copy(update=provider.settings())
-    app = with_provider(sign_on_app(), Provider(named, deadline=HURRIED, clock=clock))
+    app = with_provider(sign_on_app(), OidcProvider(named, deadline=HURRIED, clock=clock))
     first, second = app.test_client(), app.test_client()
     backs = [sent_back(browser.get("/login/oidc").location) for browser in (first, second)]
     provider.instead[TOKEN] = provider.hang
     met = [browser.get(back).status_code for browser, back in zip((first, second), backs, strict=True)]
     del provider.instead[TOKEN]
     asked = provider.asked.count(TOKEN)
-    clock.now += PAUSE
+    clock.now += FAILURE_PAUSE_SECONDS
 
     assert (met, asked, len(failures(accounts))) == ([503, 503], 1, 1)
     assert [browser.get(back).status_code for browser, back in zip((first, second), backs, strict=True)] == [401, 303]
@@ -197,10 +203,10 @@ def test_those_who_wait_for_the_provider_leave_the_server_to_others(
 ):
     provider.instead[DISCOVERY] = provider.hang
     named = settings.model_copy(update=provider.settings())
-    app = with_provider(sign_on_app(), Provider(named, deadline=60))
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        waiting = [pool.submit(app.test_client().get, "/login/oidc") for _ in range(AT_ONCE)]
-        eventually(lambda: len(provider.asked) == AT_ONCE, 60)
+    app = with_provider(sign_on_app(), OidcProvider(named, deadline=60))
+    with ThreadPoolExecutor(MAX_CONCURRENT_PROVIDER_REQUESTS) as pool:
+        waiting = [pool.submit(app.test_client().get, "/login/oidc") for _ in range(MAX_CONCURRENT_PROVIDER_REQUESTS)]
+        eventually(lambda: len(provider.asked) == MAX_CONCURRENT_PROVIDER_REQUESTS, 60)
         refused = [app.test_client().get("/login/oidc") for _ in range(10)]
         assert not any(future.done() for future in waiting), "nobody was sent away only when the others were through"
         provider.released.set()
@@ -208,10 +214,12 @@ def test_those_who_wait_for_the_provider_leave_the_server_to_others(
 
     assert {answer.status_code for answer in refused} == {503}
     assert "Too many concurrent sign-ins" in said(refused[0])
-    assert AT_ONCE < THREADS - SEATS, "the rest of the server's threads wait for nobody"
-    assert statuses == [503] * AT_ONCE
+    assert MAX_CONCURRENT_PROVIDER_REQUESTS < SERVER_THREADS - BULKHEAD_SIZE, (
+        "the rest of the server's threads wait for nobody"
+    )
+    assert statuses == [503] * MAX_CONCURRENT_PROVIDER_REQUESTS
     # Who was not even asked for leaves no trace in what is kept for good.
-    assert len(failures(accounts)) == len(provider.asked) == AT_ONCE
+    assert len(failures(accounts)) == len(provider.asked) == MAX_CONCURRENT_PROVIDER_REQUESTS
     services(app).sign_on.provider.close()
 
 
@@ -220,11 +228,11 @@ def test_what_is_known_of_the_provider_is_asked_anew_after_ten_minutes(
 ):
     clock = Clock()
     named = settings.model_copy(update=provider.settings())
-    app = with_provider(sign_on_app(), Provider(named, clock=clock))
-    for seconds in (0, KEPT - 1, 1):
+    app = with_provider(sign_on_app(), OidcProvider(named, clock=clock))
+    for seconds in (0, METADATA_TTL_SECONDS - 1, 1):
         clock.now += seconds
         sign_on(app.test_client())
 
     assert provider.asked == [DISCOVERY, TOKEN, KEYS, TOKEN, DISCOVERY, TOKEN, KEYS]
-    assert KEPT <= 600
+    assert METADATA_TTL_SECONDS <= 600
     services(app).sign_on.provider.close()

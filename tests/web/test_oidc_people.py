@@ -8,7 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from dashboard.accounts.identities import Identities
+from dashboard.accounts.identities import IdentityStore
 from dashboard.accounts.models import Role
 from dashboard.accounts.store import Accounts
 from tests.oidc_provider import OpenIdProvider, sign_on
@@ -120,7 +120,7 @@ def test_who_has_been_given_somebodys_old_address_is_not_them(
     assert (answer.status_code, me(visitor)) == (403, None)
     assert "An account with your e-mail address already exists" in said(answer)
     # Until an admin says that they are.
-    Identities(accounts).forget(accounts.known(EMAIL))
+    IdentityStore(accounts).forget(accounts.known(EMAIL))
     assert sign_on(visitor).status_code == 303
 
 

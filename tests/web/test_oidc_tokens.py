@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from joserfc.jwk import OctKey
 
 from dashboard.accounts.store import Accounts
-from dashboard.oidc.id_token import LEEWAY
+from dashboard.oidc.id_token import CLOCK_LEEWAY_SECONDS
 from tests.oidc_provider import CLIENT_SECRET, KEYS, TOKEN, OpenIdProvider, new_key, sign_on
 from tests.web.refused import check_refused, failures, is_in, said
 
@@ -27,11 +27,11 @@ def told(claims: dict[str, object]) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("claims", "reason"),
     [
-        ({"exp": timedelta(seconds=-LEEWAY - 5)}, "expired"),
+        ({"exp": timedelta(seconds=-CLOCK_LEEWAY_SECONDS - 5)}, "expired"),
         ({"exp": None}, "wrong_exp"),
         ({"exp": "tomorrow"}, "wrong_exp"),
-        ({"nbf": timedelta(seconds=LEEWAY + 30)}, "wrong_nbf"),
-        ({"iat": timedelta(seconds=LEEWAY + 30)}, "wrong_iat"),
+        ({"nbf": timedelta(seconds=CLOCK_LEEWAY_SECONDS + 30)}, "wrong_nbf"),
+        ({"iat": timedelta(seconds=CLOCK_LEEWAY_SECONDS + 30)}, "wrong_iat"),
         ({"iat": None}, "wrong_iat"),
         ({"aud": "another"}, "wrong_aud"),
         ({"aud": ["another", "and another"]}, "wrong_aud"),
@@ -59,7 +59,11 @@ def test_an_id_token_that_is_not_right_lets_nobody_in(
 
 @pytest.mark.parametrize(
     "claims",
-    [{"exp": timedelta(seconds=-LEEWAY + 20)}, {"iat": timedelta(seconds=LEEWAY - 20)}, {"azp": "dashboard"}],
+    [
+        {"exp": timedelta(seconds=-CLOCK_LEEWAY_SECONDS + 20)},
+        {"iat": timedelta(seconds=CLOCK_LEEWAY_SECONDS - 20)},
+        {"azp": "dashboard"},
+    ],
     ids=str,
 )
 def test_clocks_may_be_a_little_apart(provider: OpenIdProvider, visitor: FlaskClient, claims: dict[str, object]):

@@ -15,12 +15,12 @@ from dashboard.accounts.models import Role
 from dashboard.accounts.store import Accounts
 from dashboard.app import create_app
 from dashboard.bridge import LoopThread
-from dashboard.domain.source import Reading
+from dashboard.domain.source import ReleaseReading
 from dashboard.live.releases import LiveReleases
 from dashboard.settings import Settings
-from dashboard.web.address import Address, address_of, as_nobody, declared
-from dashboard.web.asked import RUN as RUN_PARAMETER
-from dashboard.web.operations import described
+from dashboard.web.address import PageAddress, anonymous_request, declared_parameters, page_address
+from dashboard.web.asked import RELEASE_RUN_PARAMETER as RUN_PARAMETER
+from dashboard.web.operations import api_operation
 from dashboard.web.routes import twins
 from dashboard.web.services import services
 from tests.fake_source import FakeSource
@@ -61,7 +61,7 @@ def source() -> FakeSource:
 @pytest.fixture
 def releases(source: FakeSource) -> Iterator[LiveReleases]:
     said = release("release:r", "in_progress", entity("wave:w", "in_progress", *ROWS))
-    source.answer = Reading(execution(), said=said, digest="1")
+    source.answer = ReleaseReading(execution(), said=said, digest="1")
     live = LiveReleases(source, LoopThread(), timeout=2.0)
     yield live
     live.close()
@@ -74,11 +74,11 @@ def app(settings: Settings, accounts: Accounts, releases: LiveReleases) -> Flask
     return app
 
 
-def asked(app: Flask, path: str) -> Address:
+def asked(app: Flask, path: str) -> PageAddress:
     """What an address asks for."""
     with app.test_request_context(path):
         assert request.endpoint, path
-        return address_of(request.endpoint)
+        return page_address(request.endpoint)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -181,13 +181,13 @@ IDS = TEXTS.filter(lambda text: text != "").map(lambda text: f"app:{text}")
 @given(ids=strategies.lists(IDS, min_size=2, max_size=2), texts=strategies.lists(TEXTS, min_size=2, max_size=2))
 def test_two_addresses_are_the_same_only_if_all_they_ask_for_is(app: Flask, ids: list[str], texts: list[str]):
     one, other = (
-        Address("web.entity", (("release_id", a), ("entity_id", b)), (("open", text),))
+        PageAddress("web.entity", (("release_id", a), ("entity_id", b)), (("open", text),))
         for a, b, text in zip(ids, ids[::-1], texts, strict=True)
     )
     with app.app_context():
         for address in (one, other):
-            with as_nobody(address):
-                assert address_of(request.endpoint or "") == address
+            with anonymous_request(address):
+                assert page_address(request.endpoint or "") == address
     assert (one == other) is (ids[0] == ids[1] and texts[0] == texts[1])
 
 
@@ -207,7 +207,7 @@ def test_every_view_declares_the_parameters_that_it_reads(app: Flask, accounts: 
         built = rule.build({name: "app:pay" if name == "entity_id" else "release:r" for name in rule.arguments})
         assert built
         with app.app_context():
-            queries = [{each.name: VALUES.get(each.name, "1")} for each in declared(rule.endpoint)]
+            queries = [{each.name: VALUES.get(each.name, "1")} for each in declared_parameters(rule.endpoint)]
         for query in ({}, *queries, VALUES):
             # Every client of the suite holds what was read to what is declared (`tests/described.py`).
             logged_in.get(f"{built[1]}?{urlencode(query)}")
@@ -222,7 +222,7 @@ def test_what_a_view_reads_and_does_not_declare_is_found(app: Flask, logged_in: 
 
 
 def test_a_view_is_given_no_parameter_that_it_does_not_declare(app: Flask, logged_in: FlaskClient):
-    app.view_functions["web.small_strip"] = described(query=(RUN_PARAMETER,))(lambda release_id: [*request.args])
+    app.view_functions["web.small_strip"] = api_operation(query=(RUN_PARAMETER,))(lambda release_id: [*request.args])
     assert logged_in.get("/releases/release:r/strip/small?x=1&run=2&open=3").get_json() == ["run"]
 
 

@@ -12,8 +12,14 @@ from structlog.testing import capture_logs
 
 from dashboard.accounts.database import AccountsUnavailable
 from dashboard.accounts.models import AuditRow, Role, User, UserRow
-from dashboard.accounts.people import LastAdmin, NotAdmin, People, UserChanged, UserGone
-from dashboard.accounts.sessions import Sessions
+from dashboard.accounts.people import (
+    AdminRequired,
+    LastAdminError,
+    UserAdmin,
+    UserIdNotFound,
+    UserVersionConflict,
+)
+from dashboard.accounts.sessions import SessionStore
 from dashboard.accounts.store import Accounts, EmailTaken
 from dashboard.settings import Settings
 from dashboard.web.services import services
@@ -27,8 +33,8 @@ ADA, INA, BOB = "ada@example.com", "ina@example.com", "bob@example.com"
 
 
 @pytest.fixture
-def people(accounts: Accounts) -> People:
-    return People(accounts)
+def people(accounts: Accounts) -> UserAdmin:
+    return UserAdmin(accounts)
 
 
 @pytest.fixture
@@ -58,7 +64,7 @@ def at_once(*acts: Callable[[], object]) -> list[object]:
         ready.wait(30)
         try:
             return act()
-        except (LastAdmin, NotAdmin, UserChanged, AccountsUnavailable) as exc:
+        except (LastAdminError, AdminRequired, UserVersionConflict, AccountsUnavailable) as exc:
             return type(exc)
 
     with ThreadPoolExecutor(len(acts)) as pool:
@@ -66,14 +72,14 @@ def at_once(*acts: Callable[[], object]) -> list[object]:
 
 
 @pytest.fixture
-def two_processes(settings: Settings, open_accounts: Callable[..., Accounts], accounts: Accounts) -> list[People]:
+def two_processes(settings: Settings, open_accounts: Callable[..., Accounts], accounts: Accounts) -> list[UserAdmin]:
     """The users as two processes have them: each with an engine of its own."""
-    return [People(open_accounts(settings.accounts_url)) for _ in range(2)]
+    return [UserAdmin(open_accounts(settings.accounts_url)) for _ in range(2)]
 
 
 @pytest.mark.parametrize("wanted", [{"disabled": True}, {"role": Role.viewer}], ids=["disable", "demote"])
 def test_two_admins_who_give_up_at_the_same_moment_are_not_both_let_go(
-    two_processes: list[People], accounts: Accounts, ada: User, ina: User, wanted: dict[str, object]
+    two_processes: list[UserAdmin], accounts: Accounts, ada: User, ina: User, wanted: dict[str, object]
 ):
     one, other = two_processes
     for _ in range(10):
@@ -83,7 +89,7 @@ def test_two_admins_who_give_up_at_the_same_moment_are_not_both_let_go(
             lambda now=now: other.change(now[1], ina.id, None, **wanted),
         )
         assert len(admins(accounts)) == 1
-        assert done.count(LastAdmin) == 1
+        assert done.count(LastAdminError) == 1
         for email in (ADA, INA):
             accounts.enable(email)
             accounts.set_role(email, Role.admin)
@@ -91,7 +97,7 @@ def test_two_admins_who_give_up_at_the_same_moment_are_not_both_let_go(
 
 @pytest.mark.parametrize("wanted", [{"disabled": True}, {"role": Role.viewer}], ids=["disable", "demote"])
 def test_of_two_admins_who_do_it_to_one_another_at_the_same_moment_one_is_left(
-    two_processes: list[People], accounts: Accounts, ada: User, ina: User, wanted: dict[str, object]
+    two_processes: list[UserAdmin], accounts: Accounts, ada: User, ina: User, wanted: dict[str, object]
 ):
     one, other = two_processes
     for _ in range(10):
@@ -101,14 +107,14 @@ def test_of_two_admins_who_do_it_to_one_another_at_the_same_moment_one_is_left(
             lambda now=now: other.change(now[1], ada.id, None, **wanted),
         )
         assert len(admins(accounts)) == 1
-        assert done.count(NotAdmin) == 1, "who was faster has ended what the other could do"
+        assert done.count(AdminRequired) == 1, "who was faster has ended what the other could do"
         for email in (ADA, INA):
             accounts.enable(email)
             accounts.set_role(email, Role.admin)
 
 
 def test_of_two_who_change_what_both_have_seen_one_is_told(
-    two_processes: list[People], accounts: Accounts, ada: User, ina: User, bob: User
+    two_processes: list[UserAdmin], accounts: Accounts, ada: User, ina: User, bob: User
 ):
     one, other = two_processes
     for number in range(10):
@@ -117,11 +123,11 @@ def test_of_two_who_change_what_both_have_seen_one_is_told(
             lambda seen=seen, name=f"A{number}": one.change(ada, bob.id, seen, name=name),
             lambda seen=seen, name=f"B{number}": other.change(ina, bob.id, seen, name=name),
         )
-        assert done.count(UserChanged) == 1
+        assert done.count(UserVersionConflict) == 1
         assert accounts.known(BOB).name in {f"A{number}", f"B{number}"}
 
 
-def test_whose_login_has_ended_meanwhile_changes_nothing(people: People, accounts: Accounts, ada: User, bob: User):
+def test_whose_login_has_ended_meanwhile_changes_nothing(people: UserAdmin, accounts: Accounts, ada: User, bob: User):
     ended = {
         "disabled": lambda: accounts.disable(ADA),
         "enabled again": lambda: accounts.enable(ADA),
@@ -131,30 +137,30 @@ def test_whose_login_has_ended_meanwhile_changes_nothing(people: People, account
     for why, end in ended.items():
         before = accounts.known(ADA)
         end()
-        with pytest.raises(NotAdmin):
+        with pytest.raises(AdminRequired):
             people.change(before, bob.id, None, disabled=True)
-        with pytest.raises(NotAdmin):
+        with pytest.raises(AdminRequired):
             people.known(before, bob.id, None)
-        with pytest.raises(NotAdmin):
+        with pytest.raises(AdminRequired):
             people.add(before, "new@example.com", accounts.hashed(PASSWORD), name=None, role=Role.admin)
         assert accounts.known(BOB) == bob, why
     assert len(accounts.all()) == 2
 
 
-def test_who_is_gone_or_there_already_is_told(people: People, accounts: Accounts, ada: User, bob: User):
+def test_who_is_gone_or_there_already_is_told(people: UserAdmin, accounts: Accounts, ada: User, bob: User):
     hashed = accounts.hashed(PASSWORD)
     with pytest.raises(EmailTaken):
         people.add(ada, BOB, hashed, name=None, role=Role.viewer)
     for unknown in ("nobody", "x" * 500, ""):
-        with pytest.raises(UserGone):
+        with pytest.raises(UserIdNotFound):
             people.change(ada, unknown, None, name="x")
-        with pytest.raises(UserGone):
+        with pytest.raises(UserIdNotFound):
             people.one(unknown)
     assert "argon2" not in repr(hashed)
 
 
 def test_the_version_of_a_user_is_another_with_every_change_and_stays_when_they_are_seen(
-    people: People, accounts: Accounts, ada: User, bob: User, app: Flask
+    people: UserAdmin, accounts: Accounts, ada: User, bob: User, app: Flask
 ):
     versions = [people.one(bob.id).version]
     for act in (
@@ -175,9 +181,9 @@ def test_the_version_of_a_user_is_another_with_every_change_and_stays_when_they_
 
 
 def test_when_somebody_was_seen_is_said_of_sessions_that_last_alone(
-    people: People, accounts: Accounts, app: Flask, ada: User, bob: User
+    people: UserAdmin, accounts: Accounts, app: Flask, ada: User, bob: User
 ):
-    sessions: Sessions = services(app).sessions
+    sessions: SessionStore = services(app).sessions
     for _ in range(2):
         sessions.start(bob, device="x", address="127.0.0.1")
     last = max(session.seen_at for session in sessions.of(bob))
@@ -194,28 +200,28 @@ def test_what_is_done_together_is_done_whole_or_not_at_all(accounts: Accounts, a
     told: list[str] = []
 
     def fail_in_the_end() -> None:
-        with accounts.together():
+        with accounts.transaction():
             accounts.set_name(BOB, "Robert")
             assert accounts.known(BOB).name == "Robert"
             assert accounts.by_id(bob.id).name == "Robert", "by every way of asking"
-            accounts.afterwards(lambda: told.append("failed"))
+            accounts.on_commit(lambda: told.append("failed"))
             accounts.add(ADA, accounts.hashed(PASSWORD))
 
     with pytest.raises(EmailTaken):
         fail_in_the_end()
     assert accounts.known(BOB).name == "Bob"
-    with accounts.together(), accounts.together(), accounts.session() as session:
+    with accounts.transaction(), accounts.transaction(), accounts.session() as session:
         row = session.scalar(select(UserRow).where(UserRow.email == BOB))
         accounts.disable(BOB)
         accounts.set_name(BOB, "Robert")
-        accounts.afterwards(lambda: told.append("done"))
+        accounts.on_commit(lambda: told.append("done"))
         assert (row.name, told) == ("Robert", [])
     assert told == ["done"]
     assert (accounts.known(BOB).enabled, accounts.known(BOB).name) == (False, "Robert")
 
 
 def test_what_one_thread_does_together_is_no_part_of_what_another_does(accounts: Accounts, bob: User):
-    with ThreadPoolExecutor(1) as pool, accounts.together():
+    with ThreadPoolExecutor(1) as pool, accounts.transaction():
         accounts.set_name(BOB, "Robert")
         assert pool.submit(accounts.by_id, bob.id).result(30).name == "Bob"
     assert accounts.known(BOB).name == "Robert"
@@ -247,7 +253,7 @@ def test_a_change_that_cannot_be_written_down_is_not_made(
     data: dict[str, str] | None,
     json: object,
 ):
-    sessions: Sessions = services(app).sessions
+    sessions: SessionStore = services(app).sessions
     browser = app.test_client()
     browser.post("/login", data={"username": ADA, "password": PASSWORD})
     others = [sessions.start(user, device="x", address="127.0.0.1") for user in (ada, bob)]

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from dashboard.accounts.models import User
-from dashboard.accounts.refresh_tokens import RefreshReused, RefreshTokens
+from dashboard.accounts.refresh_tokens import RefreshTokenReused, RefreshTokens
 from dashboard.accounts.store import Accounts
 from dashboard.accounts.tokens import InvalidToken
 from dashboard.app import create_app
@@ -111,7 +111,7 @@ def test_of_many_at_the_same_moment_one_wins_and_the_family_ends(
         with ThreadPoolExecutor(len(several)) as pool:
             answers = list(pool.map(renew, several))
         (won,) = [answer for answer in answers if isinstance(answer, str)]
-        assert [type(answer) for answer in answers].count(RefreshReused) == 1, "it is told once"
+        assert [type(answer) for answer in answers].count(RefreshTokenReused) == 1, "it is told once"
         with pytest.raises(InvalidToken):
             several[1].renew(won)
 
@@ -152,7 +152,7 @@ def test_one_ends_when_it_said_and_a_new_one_begins_anew(refresh_tokens: Refresh
         now.shift(LIFETIME)
         with pytest.raises(InvalidToken) as refused:
             refresh_tokens.renew(token)
-        assert not isinstance(refused.value, RefreshReused)
+        assert not isinstance(refused.value, RefreshTokenReused)
 
 
 def test_how_long_is_a_setting(settings: Settings, user: User, accounts: Accounts):

@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, select
 from werkzeug.test import TestResponse
 
 from dashboard.accounts.models import ApiTokenRow, RefreshTokenRow, Role, User
-from dashboard.accounts.opaque import hash_of
+from dashboard.accounts.opaque import hash_secret
 from dashboard.accounts.store import Accounts
 from dashboard.app import create_app
 from dashboard.settings import Settings
@@ -291,7 +291,7 @@ def test_sessions_are_listed_and_ended_one_by_one_and_all_together(
     bobs = app.test_client()
     log_in(bobs, bob.email)
     listed = [session.id for session in sessions.of(user)]
-    mine, last = hash_of(secret_of(logged_in)), hash_of(secret_of(others[2]))
+    mine, last = hash_secret(secret_of(logged_in)), hash_secret(secret_of(others[2]))
 
     assert (len(listed), {mine, last} <= set(listed), len(sessions.of(bob))) == (4, True, 1)
     assert not sessions.end(bob, last), "it is not bob's"

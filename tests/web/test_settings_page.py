@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from dashboard.accounts.kept import MAX_STARS, MAX_VIEWS, Kept, KeptRefused
+from dashboard.accounts.kept import MAX_STARS, MAX_VIEWS, InvalidPreference, PreferencesStore
 from dashboard.accounts.models import User
 from dashboard.accounts.store import Accounts
 from dashboard.settings import Settings
@@ -292,15 +292,15 @@ def test_when_the_accounts_fail_the_page_of_the_error_is_whole(logged_in: FlaskC
 
 @ON_EVERY_DATABASE_IN_FULL
 def test_what_is_one_too_many_is_refused(accounts: Accounts, user: User):
-    kept = Kept(accounts)
+    kept = PreferencesStore(accounts)
     for number in range(MAX_VIEWS):
         kept.add_view(user.id, f"View {number}", "q=a")
     for number in range(MAX_STARS):
         kept.star(user.id, f"release:{number}")
 
-    with pytest.raises(KeptRefused):
+    with pytest.raises(InvalidPreference):
         kept.add_view(user.id, "One more", "q=a")
-    with pytest.raises(KeptRefused):
+    with pytest.raises(InvalidPreference):
         kept.star(user.id, "release:more")
     kept.star(user.id, "release:1")
     assert (len(kept.views(user.id)), len(kept.stars(user.id))) == (MAX_VIEWS, MAX_STARS)

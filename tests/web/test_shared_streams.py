@@ -152,14 +152,14 @@ def test_nothing_of_the_first_viewer_of_a_stream_is_sent_to_another(
     second = somebody(app, "rita", Role.viewer)
 
     async def go() -> None:
-        dashboard = AsgiDashboard(app, services(app).live, services(app).accounts.mark, threads=2)
+        dashboard = AsgiDashboard(app, services(app).live, services(app).accounts.change_token, threads=2)
         name, value = cookie(app, first)
         headers = [(name.encode(), value.encode()) for name, value in OF_THE_FIRST.items()]
         admins = Open(dashboard, f"{path}?{MARK}=1&open={MARK}", [*headers, (name, value + b"; theme=dark")])
         await until(lambda: b"event: version" in admins.heard)
         viewers = Open(dashboard, path, [(b"host", b"localhost"), cookie(app, second)])
         await until(lambda: b"event: version" in viewers.heard)
-        (place,) = dashboard._hub._audiences
+        (place,) = dashboard._hub._channels_open
         assert MARK not in repr(place), "both hear of one address"
         assert {type(leaf) for leaf in leaves(place)} <= {str, int, bool, type(None)}
         with templates(app) as seen:
@@ -186,12 +186,12 @@ def test_a_stream_is_of_what_was_asked(app: Flask, source: FakeSource):
     browser = somebody(app, "rita", Role.viewer)
 
     async def go() -> None:
-        dashboard = AsgiDashboard(app, services(app).live, services(app).accounts.mark, threads=2)
+        dashboard = AsgiDashboard(app, services(app).live, services(app).accounts.change_token, threads=2)
         paths = ("release:r?v2", "release:r%3Fv2", "release:r?q=w1&x", "release:r%3Fq=w1", "release:r?x=1&q=w1&q=w2")
         headers = [(b"host", b"localhost"), cookie(app, browser)]
         streams = [Open(dashboard, f"/live/releases/{path}", headers) for path in paths]
         await until(lambda: all(b"event: version" in stream.heard for stream in streams))
-        assert len(dashboard._hub._audiences) == 4, "the last asks for the same as the third"
+        assert len(dashboard._hub._channels_open) == 4, "the last asks for the same as the third"
         source.state = "verifying"
         await until(lambda: all(b"event: rows" in stream.heard for stream in streams))
         await asyncio.gather(*(stream.leave() for stream in streams))

@@ -13,17 +13,17 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from dashboard.accounts.api_tokens import Scope
-from dashboard.accounts.audit import Event, Wanted
+from dashboard.accounts.api_tokens import TokenScope
+from dashboard.accounts.audit import AuditEventType, AuditQuery
 from dashboard.accounts.models import AuditRow, Role, SessionRow, User
 from dashboard.accounts.store import Accounts
 from dashboard.app import create_app
 from dashboard.asgi import AsgiDashboard
 from dashboard.bridge import LoopThread
 from dashboard.settings import Settings
-from dashboard.streams import CHANNELS_PER_USER
+from dashboard.streams import MAX_CHANNELS_PER_USER
 from dashboard.web.services import services
-from dashboard.web.shares import BOUNDED_ELSEWHERE, COUNTED, Share
+from dashboard.web.shares import EVENTS_BY_RATE_LIMIT, EVENTS_LIMITED_ELSEWHERE, UserLimit
 from tests.fake_source import FakeSource
 from tests.postgres import ON_EVERY_DATABASE_IN_FULL
 from tests.waiting import in_a_loop
@@ -107,7 +107,7 @@ class Place:
         name = self.app.config["SESSION_COOKIE_NAME"]
         cookies = tuple({"Cookie": f"{name}={secret_of(browser)}"} for browser in browsers)
         access, _ = services(self.app).tokens.issue(user, by_password=True)
-        _, personal = services(self.app).api_tokens.add(user, "CI", Scope.write, 1)
+        _, personal = services(self.app).api_tokens.add(user, "CI", TokenScope.write, 1)
         tokens = tuple({"Authorization": f"Bearer {token}"} for token in (access, personal))
         return Person(user, browsers, (cookies[0], cookies[1]), tokens)
 
@@ -142,7 +142,7 @@ def place(settings: Settings, accounts: Accounts) -> Iterator[Place]:
     live.close()
 
 
-def check_refused(share: Share, status: int, retry_after: object, body: str, says: str) -> None:
+def check_refused(share: UserLimit, status: int, retry_after: object, body: str, says: str) -> None:
     """That it was refused for this, with a time to come again, and that the body says what to do."""
     assert status == 429, body
     assert int(str(retry_after)) > 0
@@ -164,7 +164,7 @@ def streams(place: Place) -> None:
             refused = ask(place.one, session, **more)
             await refused.begun()
             retry_after = refused.headers[b"retry-after"].decode()
-            check_refused(Share.STREAMS, refused.status, retry_after, refused.body.decode(), "Close other pages")
+            check_refused(UserLimit.STREAMS, refused.status, retry_after, refused.body.decode(), "Close other pages")
             await refused.leave()
         theirs = ask(place.other, 0)
         assert await theirs.begun() == 200
@@ -192,7 +192,7 @@ def waits(place: Place) -> None:
             refused = ask(headers, 300)
             await refused.begun()
             retry_after = refused.headers[b"retry-after"].decode()
-            check_refused(Share.WAITS, refused.status, retry_after, refused.body.decode(), "without waiting")
+            check_refused(UserLimit.WAITS, refused.status, retry_after, refused.body.decode(), "without waiting")
         assert await ask(place.other.tokens[0], 1).begun() == 200
         for each in held:
             await each.leave()
@@ -217,7 +217,7 @@ def tables(place: Place) -> None:
                 refused = ask(headers, path)
                 await refused.begun()
                 retry_after = refused.headers[b"retry-after"].decode()
-                check_refused(Share.TABLES, refused.status, retry_after, refused.body.decode(), "single pages")
+                check_refused(UserLimit.TABLES, refused.status, retry_after, refused.body.decode(), "single pages")
             assert await ask(headers, "/api/releases").begun() == 200
         theirs = ask(place.other.tokens[0])
         assert await theirs.begun() == 200
@@ -236,7 +236,7 @@ def exports(place: Place) -> None:
         assert browser.get(other or path, headers=headers).status_code == 200
     for browser, other, headers in ways:
         answer = browser.get(other or path, headers=headers)
-        check_refused(Share.EXPORTS, answer.status_code, answer.headers["Retry-After"], answer.text, "Try again in")
+        check_refused(UserLimit.EXPORTS, answer.status_code, answer.headers["Retry-After"], answer.text, "Try again in")
     assert place.other.browsers[0].get(path).status_code == 200
     assert place.one.browsers[0].get("/releases/release:r/matrix").status_code == 200
     a_minute_later(place)
@@ -263,7 +263,7 @@ def changes(place: Place) -> None:
         nobody.delete("/api/sessions", headers=one.tokens[0]),
     ]
     for answer in refused:
-        check_refused(Share.CHANGES, answer.status_code, answer.headers["Retry-After"], answer.text, "Try again in")
+        check_refused(UserLimit.CHANGES, answer.status_code, answer.headers["Retry-After"], answer.text, "Try again in")
     assert (place.accounts.kiosk_links.of(one.user), place.accounts.all()) == before
     assert place.link.post("/screens", data={"name": "Hall"}).status_code == 302
     assert place.other.browsers[0].post("/screens", data={"name": "Hall"}).status_code == 201
@@ -293,7 +293,7 @@ def sessions(place: Place) -> None:
 
 def a_minute_later(place: Place) -> None:
     """Let all that was written down be older than it is."""
-    written = place.accounts.audit.read(Wanted(), 100)
+    written = place.accounts.audit.read(AuditQuery(), 100)
     with place.accounts.session() as session:
         connection = session.connection()
         if connection.dialect.name == "postgresql":
@@ -305,25 +305,25 @@ def a_minute_later(place: Place) -> None:
             session.execute(update(AuditRow).where(AuditRow.id == entry.id).values(at=older))
 
 
-DRIVEN: dict[Share, Callable[[Place], None]] = {
-    Share.STREAMS: streams,
-    Share.WAITS: waits,
-    Share.TABLES: tables,
-    Share.EXPORTS: exports,
-    Share.CHANGES: changes,
-    Share.SESSIONS: sessions,
+DRIVEN: dict[UserLimit, Callable[[Place], None]] = {
+    UserLimit.STREAMS: streams,
+    UserLimit.WAITS: waits,
+    UserLimit.TABLES: tables,
+    UserLimit.EXPORTS: exports,
+    UserLimit.CHANGES: changes,
+    UserLimit.SESSIONS: sessions,
 }
 
 
 @ON_EVERY_DATABASE_IN_FULL
-@pytest.mark.parametrize("share", Share)
-def test_one_user_who_has_all_of_a_share_is_refused_and_another_notices_nothing(place: Place, share: Share):
+@pytest.mark.parametrize("share", UserLimit)
+def test_one_user_who_has_all_of_a_share_is_refused_and_another_notices_nothing(place: Place, share: UserLimit):
     DRIVEN[share](place)
 
 
 def test_every_event_counts_for_a_share_or_is_bounded_elsewhere():
-    classes = (*COUNTED.values(), BOUNDED_ELSEWHERE)
-    assert sorted(event for events in classes for event in events) == sorted(Event)
+    classes = (*EVENTS_BY_RATE_LIMIT.values(), EVENTS_LIMITED_ELSEWHERE)
+    assert sorted(event for events in classes for event in events) == sorted(AuditEventType)
 
 
 def test_too_much_is_refused_in_one_place():
@@ -336,4 +336,4 @@ def test_too_much_is_refused_in_one_place():
 def test_as_many_are_given_as_is_said():
     given = Settings()
     assert (given.streams_per_user, given.sessions_per_user, given.changes_per_minute) == (50, 50, 30)
-    assert given.streams_per_user > CHANNELS_PER_USER
+    assert given.streams_per_user > MAX_CHANNELS_PER_USER

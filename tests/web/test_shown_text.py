@@ -21,12 +21,12 @@ from dashboard.client.drawing import list_lines, log_line, tree_lines
 from dashboard.client.terminal import Terminal
 from dashboard.domain.entities import Entity, FailingTask, Failure, Pause
 from dashboard.domain.problems import Problem, ProblemCode
-from dashboard.domain.source import Reading
+from dashboard.domain.source import ReleaseReading
 from dashboard.live.releases import LiveReleases
 from dashboard.settings import Settings
-from dashboard.web.converters import path_of
+from dashboard.web.converters import escape_id
 from dashboard.web.services import services
-from dashboard.web.shown_text import Place
+from dashboard.web.shown_text import HtmlContext
 from tests.every_page import pages_of
 from tests.fake_source import FakeSource
 from tests.rollout_makers import STARTED, entity, execution, retrying
@@ -61,7 +61,7 @@ def failure() -> Failure:
     return Failure(f"Type{HARM}", f"message{HARM}", (Failure(f"Cause{HARM}", f"deep{HARM}"),), by=f"rita{HARM}")
 
 
-def told() -> Reading:
+def told() -> ReleaseReading:
     """What every release says."""
     app = hostile(entity(APP, "failed"))
     bundle = hostile(entity(f"bundle:b{QUIET}", f"deploying{HARM}", app))
@@ -77,7 +77,7 @@ def told() -> Reading:
         waiting_since=STARTED,
         closing=failure(),
     )
-    return Reading(run, said=replace(root, id=RELEASE))
+    return ReleaseReading(run, said=replace(root, id=RELEASE))
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def hidden_in(answer: TestResponse) -> dict[str, str]:
 
 
 def test_no_page_shows_a_hidden_character_and_every_script_and_address_has_the_id_itself(logged_in: FlaskClient):
-    for path in pages_of(path_of(RELEASE), path_of(APP)):
+    for path in pages_of(escape_id(RELEASE), escape_id(APP)):
         answer = logged_in.get(path)
         assert answer.status_code == 200, path
         assert hidden_in(answer) == {}, path
@@ -118,26 +118,26 @@ def test_no_page_shows_a_hidden_character_and_every_script_and_address_has_the_i
                 tag["data-entity-id"] for tag in BeautifulSoup(answer.text, "html.parser").select("[data-entity-id]")
             }
             assert ids & {RELEASE, APP}, path
-    twin = logged_in.get(f"/api/releases/{path_of(RELEASE)}/hierarchy").get_json()
+    twin = logged_in.get(f"/api/releases/{escape_id(RELEASE)}/hierarchy").get_json()
     assert twin["id"] == RELEASE, "JSON is data"
     assert twin["name"] == f"{HEBREW}{HARM}"
-    page = logged_in.get(f"/releases/{path_of(RELEASE)}").text
+    page = logged_in.get(f"/releases/{escape_id(RELEASE)}").text
     assert f"<bdi>{HEBREW}‹U+" in page, "what is written from right to left turns nothing beside it"
-    assert f'href="/releases/{path_of(RELEASE)}/strip"' in page
+    assert f'href="/releases/{escape_id(RELEASE)}/strip"' in page
 
 
 def test_nor_does_a_page_of_what_is_kept_here(app: Flask, logged_in: FlaskClient):
-    assert logged_in.put(f"/api/stars/{path_of(RELEASE)}").status_code == 204
-    assert logged_in.get(f"/releases/{path_of(RELEASE)}").status_code == 200
+    assert logged_in.put(f"/api/stars/{escape_id(RELEASE)}").status_code == 204
+    assert logged_in.get(f"/releases/{escape_id(RELEASE)}").status_code == 200
     services(app).accounts.set_role(EMAIL, Role.admin)
     assert logged_in.post("/login", data={"username": EMAIL, "password": PASSWORD}).status_code == 303
-    small = f"/releases/{path_of(RELEASE)}/strip/small"
+    small = f"/releases/{escape_id(RELEASE)}/strip/small"
     for path in (
         "/settings",
         "/releases?starred=1",
         small,
         "/audit",
-        f"/releases/{path_of(RELEASE)}x{HARM}/entities/no",
+        f"/releases/{escape_id(RELEASE)}x{HARM}/entities/no",
     ):
         answer = logged_in.get(path)
         assert answer.status_code in {200, 422}, path
@@ -152,7 +152,7 @@ def test_no_file_badge_or_terminal_shows_one(logged_in: FlaskClient):
         text = answer.text.removeprefix("\ufeff")
         assert not HIDDEN & set(text), path
         assert "‹U+202E›" in text
-    at = f"/releases/{path_of(RELEASE)}"
+    at = f"/releases/{escape_id(RELEASE)}"
     for path in (f"/api{at}/hierarchy?format=csv", f"{at}/matrix.csv"):
         answer = logged_in.get(path)
         assert answer.status_code == 200, path
@@ -216,7 +216,7 @@ def test_each_expression_of_a_template_is_shown_as_its_place_takes_it(app: Flask
 
 @pytest.mark.parametrize("path", sorted(TEMPLATES.rglob("*.*")), ids=lambda path: path.name)
 def test_every_template_ends_where_text_stands(path: Path):
-    place = Place()
+    place = HtmlContext()
     place.feed(re.sub(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", "", path.read_text(), flags=re.DOTALL))
     assert place.in_text, "what it takes for an attribute is none"
 

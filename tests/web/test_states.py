@@ -18,10 +18,10 @@ from dashboard.app import create_app
 from dashboard.bridge import LoopThread
 from dashboard.domain.entities import Status
 from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, RunNotFound, SourceUnavailable
-from dashboard.domain.source import Listing, Reading
+from dashboard.domain.source import ReleaseListing, ReleaseReading
 from dashboard.live.releases import LiveReleases
 from dashboard.settings import Settings
-from dashboard.web.errors import Refused, answer
+from dashboard.web.errors import ApiError, error_response
 from tests.fake_source import FakeSource
 from tests.rollout_makers import STARTED, execution, release
 from tests.waiting import eventually
@@ -34,12 +34,12 @@ RUN = "01234567-89ab-4def-8123-456789abcdef"
 class Unfilled(FakeSource):
     """A Temporal in which there is no release."""
 
-    async def page(self, *_: Any) -> Listing:
+    async def page(self, *_: Any) -> ReleaseListing:
         """An empty list, or what asking for it raises."""
         self.reads += 1
         if isinstance(self.answer, Exception):
             raise self.answer
-        return Listing((), {})
+        return ReleaseListing((), {})
 
 
 @pytest.fixture
@@ -110,14 +110,14 @@ def test_of_a_release_of_which_it_is_not_known_what_came_before_it_no_row_says_s
     serve: Callable[..., Any], source: FakeSource
 ):
     run = execution(began_unread=True)
-    source.answer = Reading(run, said=release("release:r", "deploying"))
+    source.answer = ReleaseReading(run, said=release("release:r", "deploying"))
     _, browser = serve(source)
     item = browser.get("/api/releases?q=release:r").get_json()["items"][0]
     assert (item["began_at"], item["state"], item["summary"]) == (None, "deploying", "running")
     page = BeautifulSoup(browser.get("/releases?q=release:r").text, "html.parser")
     assert words(page.select_one("#live li[data-entity-id] .times")) == ""
     ended = replace(run, status=Status.COMPLETED, closed_at=STARTED + timedelta(hours=1))
-    source.answer = Reading(ended, said=release("release:r", "deploying"))
+    source.answer = ReleaseReading(ended, said=release("release:r", "deploying"))
     page = BeautifulSoup(browser.get("/releases?q=release:r&page_size=9").text, "html.parser")
     assert words(page.select_one("#live li[data-entity-id] .times")).startswith("finished")
     assert browser.get("/releases/release:r/strip").status_code == 200
@@ -198,10 +198,10 @@ def test_what_is_not_there_offers_where_it_may_be(serve: Callable[..., Any], sou
 @pytest.mark.parametrize(
     ("raised", "status"),
     [
-        (Refused(401, "not_logged_in", "Your session has ended. Sign in again."), 401),
-        (Refused(403, "cross_site", "The request came from another site."), 403),
+        (ApiError(401, "not_logged_in", "Your session has ended. Sign in again."), 401),
+        (ApiError(403, "cross_site", "The request came from another site."), 403),
         (RequestEntityTooLarge(), 413),
-        (Refused(422, "invalid_parameter", "q: takes less"), 422),
+        (ApiError(422, "invalid_parameter", "q: takes less"), 422),
         (TooManyRequests(), 429),
         (InternalServerError(), 500),
         (SourceUnavailable(Problem(ProblemCode.DENIED, "Temporal refuses.")), 503),
@@ -217,7 +217,7 @@ def test_each_error_says_what_happened_and_what_to_do_next(serve: Callable[..., 
         return
     with app.test_request_context("/releases?q=x"):
         app.preprocess_request()
-        made = app.process_response(answer(raised))
+        made = app.process_response(error_response(raised))
     card(made, status)
 
 

@@ -14,7 +14,7 @@ from dashboard.accounts.store import Accounts
 from dashboard.app import create_app
 from dashboard.domain.phases import Phase
 from dashboard.settings import Settings
-from dashboard.web.contrast import contrast, tokens
+from dashboard.web.contrast import contrast_ratio, design_tokens
 from tests.web.conftest import PASSWORD
 
 ROOT = Path(__file__).parent.parent.parent
@@ -129,7 +129,7 @@ def test_it_takes_a_login(guide: Flask):
 
 
 def test_every_colour_of_text_can_be_read_on_whatever_it_stands_on():
-    inks = [token for token in tokens() if token.light is not None]
+    inks = [token for token in design_tokens() if token.light is not None]
     assert {"text", "muted", "accent", "failed", "running", "succeeded", "paused", "pending", "stopped"} == {
         token.name for token in inks
     }
@@ -137,8 +137,8 @@ def test_every_colour_of_text_can_be_read_on_whatever_it_stands_on():
 
 
 def test_contrast_is_reckoned_as_wcag_does():
-    assert contrast("#ffffff", "#000000") == pytest.approx(21)
-    assert contrast("#777777", "#ffffff") == contrast("#ffffff", "#777777") == pytest.approx(4.48, abs=0.01)
+    assert contrast_ratio("#ffffff", "#000000") == pytest.approx(21)
+    assert contrast_ratio("#777777", "#ffffff") == contrast_ratio("#ffffff", "#777777") == pytest.approx(4.48, abs=0.01)
 
 
 @pytest.mark.parametrize("sheet", [sheet.name for sheet in SHEETS if sheet.name != "tokens.css"])

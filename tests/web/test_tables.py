@@ -13,16 +13,16 @@ from flask import Flask
 from flask.testing import FlaskClient
 from structlog.testing import capture_logs
 
-from dashboard.domain.causes import Problems
-from dashboard.domain.inbox import Asked
+from dashboard.domain.causes import ProblemSummary
+from dashboard.domain.inbox import ProblemFilter
 from dashboard.domain.problems import Problem, ProblemCode
-from dashboard.live.snapshots import BEHIND, Snapshot
+from dashboard.live.snapshots import RENEWAL_BEHIND, Snapshot
 from dashboard.pages.release import HierarchyPage
 from dashboard.pages.table import Table
 from dashboard.pages.tables import ENTITY_COLUMNS, PROBLEM_COLUMNS, RELEASE_COLUMNS, problems_table, tree_table
-from dashboard.web.media import Form, asked_form
+from dashboard.web.media import Format, requested_format
 from dashboard.web.services import services
-from dashboard.web.tables import AT_ONCE, ndjson, spreadsheet
+from dashboard.web.tables import MAX_CONCURRENT_TABLES, csv_table_lines, ndjson_lines
 from tests.conftest import Rollouts
 from tests.rollout_makers import STARTED, entity
 from tests.waiting import settled
@@ -53,8 +53,8 @@ def read(written: bytes) -> list[dict[str, str]]:
 
 def written(table: Table) -> tuple[Any, list[dict[str, str]]]:
     """The last line in NDJSON, and the rows in CSV."""
-    *_, last = b"".join(ndjson(table, iter(table.pieces))).splitlines()
-    return json.loads(last)["end"], read(b"".join(spreadsheet(table, iter(table.pieces))))
+    *_, last = b"".join(ndjson_lines(table, iter(table.pieces))).splitlines()
+    return json.loads(last)["end"], read(b"".join(csv_table_lines(table, iter(table.pieces))))
 
 
 def rows_below(value: Any) -> list[Any]:
@@ -161,11 +161,11 @@ def test_what_is_starred_and_not_known_is_a_row_that_says_so(viewer: FlaskClient
 def test_the_form_is_the_one_that_is_liked_best(app: Flask, accept: str | None, form: str):
     headers = {"Accept": accept} if accept else {}
     with app.test_request_context("/api/releases", headers=headers):
-        assert asked_form() == form
+        assert requested_format() == form
     with app.test_request_context("/api/releases?format=ndjson", headers=headers):
-        assert asked_form() is Form.NDJSON
+        assert requested_format() is Format.NDJSON
     with app.test_request_context("/releases?format=csv", headers=headers):
-        assert asked_form() is Form.JSON
+        assert requested_format() is Format.JSON
 
 
 @pytest.mark.parametrize("address", [*TABLES, "/api/compare", "/api/releases/{}/timeline"])
@@ -246,8 +246,8 @@ def test_too_many_long_tables_at_once_are_refused_with_a_time_to_come_again(view
         assert viewer.get("/api/releases?format=csv").status_code == 200, "each gives its turn back"
         with viewer.head("/api/releases?format=csv") as answer:
             assert (answer.status_code, answer.data) == (200, b"")
-    others = [f"user {number}" for number in range(AT_ONCE)]
-    assert list(map(turns.take, others)) == [None] * AT_ONCE
+    others = [f"user {number}" for number in range(MAX_CONCURRENT_TABLES)]
+    assert list(map(turns.take, others)) == [None] * MAX_CONCURRENT_TABLES
     try:
         answer = viewer.get("/api/releases?format=csv")
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
@@ -256,14 +256,16 @@ def test_too_many_long_tables_at_once_are_refused_with_a_time_to_come_again(view
         assert viewer.get("/api/problems?format=csv").status_code == 200, "it is at hand"
     finally:
         for other in others:
-            turns.give(other)
+            turns.release(other)
 
 
 def test_what_was_not_read_of_a_tree_is_said_at_its_end():
     unopened = replace(entity("wave:far"), child_ids=("cluster:a",))
     later = replace(entity("wave:new"), problem=Problem(ProblemCode.NOT_READ, "It comes with the next look."))
     release = release_of(entity("release:r", "", unopened, later))
-    end, rows = written(tree_table(HierarchyPage.of(Snapshot(release, STARTED, "v", stale=True, reason=BEHIND))))
+    end, rows = written(
+        tree_table(HierarchyPage.of(Snapshot(release, STARTED, "v", stale=True, reason=RENEWAL_BEHIND)))
+    )
     assert (end["rows"], end["whole"], end["stale"], end["reason"]["code"]) == (3, False, True, "behind")
     assert end["missing"] == [
         "Rows yet to be loaded: 1. Try again",
@@ -271,7 +273,7 @@ def test_what_was_not_read_of_a_tree_is_said_at_its_end():
     ]
     assert {row["stale"] for row in rows} == {"true"}
     assert [row["problem"] for row in rows if row["type"] == "gap"] == [
-        f"Out of date: {BEHIND.message}",
+        f"Out of date: {RENEWAL_BEHIND.message}",
         *end["missing"],
     ]
     assert [row["problem_code"] for row in rows if row["id"] == "wave:new"] == ["not_read_yet"]
@@ -288,8 +290,8 @@ def test_a_release_that_says_nothing_is_a_row_and_a_gap():
 
 
 def test_no_problem_found_is_not_told_as_none_where_not_all_was_looked_at():
-    seen = Problems((), total=90, listed=50, relevant=40, read=30, partly=2, unanswered=3)
-    end, rows = written(problems_table(Snapshot(seen, STARTED, "v"), Asked()))
+    seen = ProblemSummary((), total=90, listed=50, relevant=40, read=30, partly=2, unanswered=3)
+    end, rows = written(problems_table(Snapshot(seen, STARTED, "v"), ProblemFilter()))
     assert (end["rows"], end["whole"], len(end["missing"])) == (0, False, 4)
     assert [row["problem"] for row in rows] == end["missing"]
     assert end["missing"][0] == "Releases older than the newest 50, not checked: 40"
@@ -299,11 +301,11 @@ def test_nothing_of_a_rollouts_making_is_a_formula_or_a_line_of_its_own():
     names = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "\n@x", "\uff1d1", "a\nb,c\"d'"]
     waves = [replace(entity(f"wave:w{at}"), name=name, error=name, version=name) for at, name in enumerate(names)]
     table = tree_table(HierarchyPage.of(Snapshot(release_of(entity("release:r", "", *waves)), STARTED, "v")))
-    rows = read(b"".join(spreadsheet(table, iter(table.pieces))))
+    rows = read(b"".join(csv_table_lines(table, iter(table.pieces))))
     found = [(row["name"], row["error"]) for row in rows[1:]]
     assert found[:-1] == [(f"'{name}", f"'{name}") for name in names[:-1]]
     assert found[-1] == (names[-1], names[-1])
-    assert len(b"".join(ndjson(table, iter(table.pieces))).splitlines()) == len(names) + 2
+    assert len(b"".join(ndjson_lines(table, iter(table.pieces))).splitlines()) == len(names) + 2
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,16 @@ from werkzeug.test import TestResponse
 
 from dashboard.accounts.models import User
 from dashboard.accounts.store import Accounts
-from dashboard.accounts.throttle import MOST, MOST_OF_SITE, MOST_OF_USER_ANYWHERE, Throttle, Throttled
+from dashboard.accounts.throttle import (
+    MAX_FAILURES_PER_SITE,
+    MAX_STRANGER_FAILURES,
+    MAX_STRANGER_FAILURES_PER_USER,
+    LoginThrottle,
+    TooManyLoginFailures,
+)
 from dashboard.app import create_app
 from dashboard.settings import Settings
-from dashboard.web.devices import COOKIE, known_device
+from dashboard.web.devices import DEVICE_COOKIE_NAME, known_device
 from tests.clocks import travel
 from tests.postgres import ON_EVERY_DATABASE
 
@@ -29,8 +35,8 @@ PASSWORD = "correct horse battery"
 
 
 @pytest.fixture
-def throttle(accounts: Accounts) -> Throttle:
-    return Throttle(accounts)
+def throttle(accounts: Accounts) -> LoginThrottle:
+    return LoginThrottle(accounts)
 
 
 def log_in(
@@ -40,15 +46,15 @@ def log_in(
     return client.post(path, data=data, headers=headers, environ_base={"REMOTE_ADDR": address})
 
 
-def fail(throttle: Throttle, count: int, email: str = "rita@example.com", address: str = "192.0.2.1") -> None:
+def fail(throttle: LoginThrottle, count: int, email: str = "rita@example.com", address: str = "192.0.2.1") -> None:
     for _ in range(count):
         throttle.admit(email, address)
 
 
-def is_admitted(throttle: Throttle, email: str = "rita@example.com", address: str = "192.0.2.1") -> bool:
+def is_admitted(throttle: LoginThrottle, email: str = "rita@example.com", address: str = "192.0.2.1") -> bool:
     try:
         throttle.forgive(throttle.admit(email, address))
-    except Throttled:
+    except TooManyLoginFailures:
         return False
     return True
 
@@ -108,7 +114,7 @@ def test_an_unknown_user_is_counted_like_one_who_is_known(client: FlaskClient, u
     assert [answer.status_code for answer in refused] == [429, 429]
 
 
-def test_ten_failures_close_an_address_for_all_users(throttle: Throttle):
+def test_ten_failures_close_an_address_for_all_users(throttle: LoginThrottle):
     for number in range(10):
         throttle.admit(f"user{number}@example.com", "192.0.2.1")
 
@@ -116,16 +122,16 @@ def test_ten_failures_close_an_address_for_all_users(throttle: Throttle):
     assert is_admitted(throttle, "another@example.com", "192.0.2.2")
 
 
-def test_a_thousand_failures_close_the_login_for_all(throttle: Throttle, accounts: Accounts):
-    assert MOST == 1000
-    spread(accounts, MOST - 1)
+def test_a_thousand_failures_close_the_login_for_all(throttle: LoginThrottle, accounts: Accounts):
+    assert MAX_STRANGER_FAILURES == 1000
+    spread(accounts, MAX_STRANGER_FAILURES - 1)
     assert is_admitted(throttle)
     throttle.admit("rita@example.com", "192.0.2.1")
 
     assert not is_admitted(throttle, "another@example.com", "198.51.100.1")
 
 
-def test_logins_that_succeed_are_not_counted(throttle: Throttle):
+def test_logins_that_succeed_are_not_counted(throttle: LoginThrottle):
     fail(throttle, 4)
     for _ in range(20):
         assert is_admitted(throttle)
@@ -134,11 +140,11 @@ def test_logins_that_succeed_are_not_counted(throttle: Throttle):
     assert not is_admitted(throttle)
 
 
-def test_many_tries_at_once_are_no_more_than_one_after_another(throttle: Throttle):
+def test_many_tries_at_once_are_no_more_than_one_after_another(throttle: LoginThrottle):
     def admitted(_: int) -> bool:
         try:
             throttle.admit("rita@example.com", "192.0.2.1")
-        except Throttled:
+        except TooManyLoginFailures:
             return False
         return True
 
@@ -155,7 +161,7 @@ def test_many_who_come_at_once_from_one_address_do_not_shut_one_another_out(app:
 
 
 @pytest.mark.integration
-def test_processes_count_together(settings: Settings, throttle: Throttle):
+def test_processes_count_together(settings: Settings, throttle: LoginThrottle):
     script = (
         "import sys; from dashboard.accounts.store import Accounts; from dashboard.accounts.throttle import Throttle\n"
         "throttle = Throttle(Accounts(sys.argv[1]))\n"
@@ -169,13 +175,13 @@ def test_processes_count_together(settings: Settings, throttle: Throttle):
 
 
 @pytest.mark.parametrize("typed", ["RITA@example.com", "  rita@example.com "])
-def test_an_address_is_one_however_it_is_typed(throttle: Throttle, typed: str):
+def test_an_address_is_one_however_it_is_typed(throttle: LoginThrottle, typed: str):
     fail(throttle, 5, typed)
 
     assert not is_admitted(throttle)
 
 
-def test_what_is_typed_into_the_wrong_field_is_not_kept(throttle: Throttle, accounts: Accounts):
+def test_what_is_typed_into_the_wrong_field_is_not_kept(throttle: LoginThrottle, accounts: Accounts):
     for typed in ("correct horse battery", "another secret"):
         throttle.admit(typed, "192.0.2.1")
     with accounts.session() as session:
@@ -205,23 +211,23 @@ def test_what_is_typed_into_the_wrong_field_is_not_kept(throttle: Throttle, acco
     ],
     ids=range(15),
 )
-def test_an_address_is_one_machines_or_one_networks(throttle: Throttle, one: str, other: str, same: bool):
+def test_an_address_is_one_machines_or_one_networks(throttle: LoginThrottle, one: str, other: str, same: bool):
     fail(throttle, 5, address=one)
 
     assert is_admitted(throttle, address=other) != same
 
 
-def test_a_site_of_many_networks_is_counted_as_one_too(throttle: Throttle):
-    for number in range(MOST_OF_SITE):
+def test_a_site_of_many_networks_is_counted_as_one_too(throttle: LoginThrottle):
+    for number in range(MAX_FAILURES_PER_SITE):
         throttle.admit(f"user{number}@example.com", f"[2001:db8:7:{number:x}::1]:443")
 
     assert not is_admitted(throttle, "another@example.com", "2001:db8:7:ffff::1")
     assert is_admitted(throttle, "another@example.com", "2001:db8:8::1")
 
 
-def test_a_user_is_not_guessed_from_many_places(throttle: Throttle):
+def test_a_user_is_not_guessed_from_many_places(throttle: LoginThrottle):
     throttle.remember("rita@example.com", "192.0.2.1")
-    for number in range(MOST_OF_USER_ANYWHERE):
+    for number in range(MAX_STRANGER_FAILURES_PER_USER):
         throttle.admit("rita@example.com", f"198.51.100.{number}")
 
     assert not is_admitted(throttle, "RITA@example.com", "203.0.113.1")
@@ -232,12 +238,12 @@ def test_a_user_is_not_guessed_from_many_places(throttle: Throttle):
 
 
 def test_no_number_of_strangers_shuts_out_who_has_signed_in_lately(
-    app: Flask, accounts: Accounts, user: User, throttle: Throttle
+    app: Flask, accounts: Accounts, user: User, throttle: LoginThrottle
 ):
     accounts.add("bob@example.com", PASSWORD)
     browser = app.test_client()
     assert log_in(browser, user.email, PASSWORD).status_code == 303
-    spread(accounts, MOST)
+    spread(accounts, MAX_STRANGER_FAILURES)
     elsewhere, new = "198.51.100.1", "staple and another horse"
 
     assert log_in(app.test_client(), user.email, PASSWORD, elsewhere).status_code == 429
@@ -269,7 +275,7 @@ def test_the_cookie_of_a_device_is_rotated_ends_and_lets_nobody_in(app: Flask, s
     with travel("2025-03-01 08:00Z") as now:
         browser = app.test_client()
         login = log_in(browser, user.email, PASSWORD)
-        (written,) = (value for value in login.headers.getlist("Set-Cookie") if COOKIE in value)
+        (written,) = (value for value in login.headers.getlist("Set-Cookie") if DEVICE_COOKIE_NAME in value)
         first = device_of(browser)
         log_in(browser, user.email, PASSWORD)
         second = device_of(browser)
@@ -288,7 +294,7 @@ def test_the_cookie_of_a_device_is_rotated_ends_and_lets_nobody_in(app: Flask, s
         assert not is_known(app, second, user.email)
     secure = app.test_client()
     secure.post("/login", data={"username": user.email, "password": PASSWORD}, base_url="https://localhost")
-    cookie = secure.get_cookie(f"__Host-{COOKIE}")
+    cookie = secure.get_cookie(f"__Host-{DEVICE_COOKIE_NAME}")
     assert cookie
     assert cookie.secure
 
@@ -303,7 +309,7 @@ def test_what_a_proxy_adds_to_an_address_makes_no_new_one(
     assert [log_in(client, user.email, "wrong", **each).status_code for each in headers] == [401] * 5 + [429]
 
 
-def test_what_is_too_old_to_count_is_swept_away(throttle: Throttle, accounts: Accounts):
+def test_what_is_too_old_to_count_is_swept_away(throttle: LoginThrottle, accounts: Accounts):
     with travel("2025-03-01 08:00Z") as now:
         fail(throttle, 5)
         now.shift(timedelta(minutes=5))
@@ -312,7 +318,7 @@ def test_what_is_too_old_to_count_is_swept_away(throttle: Throttle, accounts: Ac
         assert session.scalar(text("SELECT count(*) FROM login_failures")) == 1
 
 
-def test_what_is_refused_writes_nothing(throttle: Throttle, accounts: Accounts, settings: Settings):
+def test_what_is_refused_writes_nothing(throttle: LoginThrottle, accounts: Accounts, settings: Settings):
     fail(throttle, 5)
     with accounts.session() as session:
         before = session.execute(text("SELECT id, at FROM login_failures ORDER BY id")).all()
@@ -354,7 +360,7 @@ def signed_in(app: Flask, user: User, address: str) -> FlaskClient:
 
 
 def device_of(browser: FlaskClient) -> str:
-    cookie = browser.get_cookie(COOKIE)
+    cookie = browser.get_cookie(DEVICE_COOKIE_NAME)
     assert cookie
     return cookie.value
 
@@ -362,7 +368,7 @@ def device_of(browser: FlaskClient) -> str:
 def with_device(app: Flask, cookie: str) -> FlaskClient:
     """A browser that has nothing but this cookie."""
     browser = app.test_client()
-    browser.set_cookie(COOKIE, cookie)
+    browser.set_cookie(DEVICE_COOKIE_NAME, cookie)
     return browser
 
 
@@ -371,7 +377,7 @@ def by_device(app: Flask, user: User, cookie: str, password: str, address: str) 
 
 
 def is_known(app: Flask, cookie: str, email: str) -> bool:
-    with app.test_request_context(headers={"Cookie": f"{COOKIE}={cookie}"}):
+    with app.test_request_context(headers={"Cookie": f"{DEVICE_COOKIE_NAME}={cookie}"}):
         return bool(known_device(email))
 
 
@@ -380,7 +386,7 @@ def spread(accounts: Accounts, count: int) -> None:
     insert = text("INSERT INTO login_failures (at, user_key, address) VALUES (:at, :key, :key)")
     # As the column writes it.
     now = text("SELECT at FROM login_failures")
-    throttle = Throttle(accounts)
+    throttle = LoginThrottle(accounts)
     attempt = throttle.admit("first@example.com", "203.0.113.1")
     with accounts.session() as session:
         (at,) = session.execute(now).one()

@@ -7,10 +7,10 @@ from bs4 import BeautifulSoup, Tag
 from flask.testing import FlaskClient
 
 from dashboard.domain.entities import Entity
-from dashboard.domain.truth import judge
+from dashboard.domain.truth import reconcile
 from dashboard.live.snapshots import Snapshot
-from dashboard.pages.timeline import MANY_CLUSTERS, MOST_TICKS, TimelinePage
-from dashboard.web.charts import FAR, axis
+from dashboard.pages.timeline import MAX_CLUSTERS_WITH_OPEN_BARS, MAX_TICKS, TimelinePage
+from dashboard.web.charts import MAX_NARROW_LABEL_PERCENT, axis
 from tests.conftest import Rollouts
 from tests.rollout_makers import STARTED, entity, execution
 
@@ -67,7 +67,7 @@ def test_a_retry_names_attempt_and_cause(viewer: FlaskClient, rollouts: Rollouts
 
 
 def test_a_version_is_the_same_text_while_nothing_changes(viewer: FlaskClient, rollouts: Rollouts):
-    release = judge(execution(), entity("release:r", "in_progress", wave(0, 2)))
+    release = reconcile(execution(), entity("release:r", "in_progress", wave(0, 2)))
     early, late = (TimelinePage.of(Snapshot(release, STARTED + timedelta(minutes=minutes), "v")) for minutes in (5, 50))
     assert early.frame == late.frame
     assert early.model_dump(exclude={"as_of"}) == late.model_dump(exclude={"as_of"})
@@ -79,8 +79,8 @@ def wave(number: int, clusters: int, word: str = "in_progress") -> Entity:
 
 
 def test_of_very_many_clusters_closed_waves_leave_theirs_out_until_asked_for():
-    waves = [wave(0, MANY_CLUSTERS, "completed"), wave(1, 2), wave(2, 2, "pending")]
-    seen = Snapshot(judge(execution(), entity("release:r", "in_progress", *waves)), STARTED, "v")
+    waves = [wave(0, MAX_CLUSTERS_WITH_OPEN_BARS, "completed"), wave(1, 2), wave(2, 2, "pending")]
+    seen = Snapshot(reconcile(execution(), entity("release:r", "in_progress", *waves)), STARTED, "v")
     assert [row.clusters is None for row in TimelinePage.of(seen).waves] == [True, False, True]
     assert [row.clusters is None for row in TimelinePage.of(seen, frozenset({"wave:0"})).waves] == [False, False, True]
     assert all(row.clusters for row in TimelinePage.of(seen, every=True).waves)
@@ -88,17 +88,17 @@ def test_of_very_many_clusters_closed_waves_leave_theirs_out_until_asked_for():
 
 def test_the_axis_has_a_few_round_times_however_long_a_release_takes():
     for clusters in (1, 2, 8, 100, 1_000):
-        release = judge(execution(), entity("release:r", "in_progress", wave(0, clusters)))
+        release = reconcile(execution(), entity("release:r", "in_progress", wave(0, clusters)))
         page = TimelinePage.of(Snapshot(release, STARTED, "v"))
         ticks = list(page.ticks())
-        assert len(ticks) <= MOST_TICKS + 1
+        assert len(ticks) <= MAX_TICKS + 1
         assert all(page.from_at <= tick <= page.until and not tick.microsecond for tick in ticks)
 
 
 def test_times_that_begin_near_the_end_of_the_axis_are_marked_for_narrow_screens():
-    release = judge(execution(), entity("release:r", "in_progress", wave(0, 8)))
+    release = reconcile(execution(), entity("release:r", "in_progress", wave(0, 8)))
     page = TimelinePage.of(Snapshot(release, STARTED, "v"))
     labels = re.findall(r'<foreignObject x="([0-9.]+)%"( class="far")?><time', axis(page))
     assert len(labels) > 2
     assert {bool(far) for _, far in labels} == {False, True}
-    assert all((float(at) > FAR) == bool(far) for at, far in labels)
+    assert all((float(at) > MAX_NARROW_LABEL_PERCENT) == bool(far) for at, far in labels)

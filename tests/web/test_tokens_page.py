@@ -6,7 +6,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from structlog.testing import capture_logs
 
-from dashboard.accounts.api_tokens import MOST, ApiTokens
+from dashboard.accounts.api_tokens import MAX_TOKENS_PER_USER, ApiTokens
 from dashboard.accounts.models import User
 from dashboard.accounts.store import Accounts
 
@@ -94,12 +94,12 @@ def test_what_cannot_be_made_is_said_beside_the_form(logged_in: FlaskClient, val
 
 
 def test_one_too_many_is_said(logged_in: FlaskClient, accounts: Accounts, user: User):
-    for number in range(MOST):
+    for number in range(MAX_TOKENS_PER_USER):
         ApiTokens(accounts.session).add(user, f"Token {number}", "read")
     answer = logged_in.post("/tokens", data=fill(logged_in, name="One more"))
 
     assert answer.status_code == 409
-    assert f"You have reached the limit of {MOST} tokens" in answer.text
+    assert f"You have reached the limit of {MAX_TOKENS_PER_USER} tokens" in answer.text
 
 
 def test_another_site_can_make_and_revoke_nothing(logged_in: FlaskClient, accounts: Accounts, user: User):

@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import text
 
-from dashboard.accounts.audit import Wanted
+from dashboard.accounts.audit import AuditQuery
 from dashboard.accounts.commands import users
-from dashboard.accounts.identities import Identities, Identity
+from dashboard.accounts.identities import IdentityStore, OidcIdentity
 from dashboard.accounts.models import AuditRow, Role
 from dashboard.accounts.store import Accounts
 
@@ -95,7 +95,7 @@ def test_what_it_changes_is_written_down_without_the_password(kept: Accounts):
     run("enable", "rita@example.com")
     run("password", "rita@example.com", "--password-stdin", typed="another horse battery\n")
     run("list")
-    entries = kept.audit.read(Wanted(), 10)[::-1]
+    entries = kept.audit.read(AuditQuery(), 10)[::-1]
 
     assert [(entry.event, entry.details) for entry in entries] == [
         ("user_added", {"role": "admin"}),
@@ -128,7 +128,7 @@ def test_what_is_refused_is_not_written_down(kept: Accounts):
     add()
     run("disable", "nobody@example.com")
 
-    assert [entry.event for entry in kept.audit.read(Wanted(), 10)] == ["user_added"]
+    assert [entry.event for entry in kept.audit.read(AuditQuery(), 10)] == ["user_added"]
 
 
 @pytest.mark.parametrize("command", ["add", "disable", "enable", "password"])
@@ -199,8 +199,8 @@ def test_password_sets_another(kept: Accounts):
 
 def test_unlink_forgets_whose_account_of_a_provider_it_is(kept: Accounts):
     kept.prepare()
-    identities = Identities(kept)
-    rita = Identity("https://login.example.com", "1", "rita@example.com", verified=True)
+    identities = IdentityStore(kept)
+    rita = OidcIdentity("https://login.example.com", "1", "rita@example.com", verified=True)
     identities.add(rita, Role.viewer)
     told = [run("unlink", "rita@example.com").output for _ in range(2)]
 

@@ -15,7 +15,7 @@ from dashboard.asgi import AsgiDashboard
 from dashboard.bridge import LoopThread
 from dashboard.domain.problems import Problem, ProblemCode, SourceUnavailable
 from dashboard.live.releases import LiveReleases
-from dashboard.live.watched import Watched
+from dashboard.live.watched import Topic
 from dashboard.settings import Settings
 from dashboard.web.services import services
 from tests.fake_source import FakeSource
@@ -32,7 +32,7 @@ class Counted(LiveReleases):
     open = 0
     asked = 0
 
-    def subscribe(self, what: Watched, notify: Callable[[str], None]) -> Callable[[], None]:
+    def subscribe(self, what: Topic, notify: Callable[[str], None]) -> Callable[[], None]:
         self.open += 1
         end = super().subscribe(what, notify)
 
@@ -95,7 +95,7 @@ class Client:
 
 
 def serve(app: Flask, **options: Any) -> AsgiDashboard:
-    return AsgiDashboard(app, services(app).live, services(app).accounts.mark, threads=2, **options)
+    return AsgiDashboard(app, services(app).live, services(app).accounts.change_token, threads=2, **options)
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -151,7 +151,7 @@ def test_all_who_wait_for_a_release_share_one_subscription_and_cost_nothing_whil
         await until(lambda: live.asked == 3 and live.open == 1)
         for word in ("verifying", "deploying", "retrying"):
             source.state = word
-            await until(lambda: (seen := live.at_hand("release:r")) and seen.value.root.state == source.state)
+            await until(lambda: (seen := live.cached("release:r")) and seen.value.root.state == source.state)
         assert live.asked == 3
         source.state = "failed"
         assert [(await client.answer())[1]["reached"] for client in clients] == [True] * 3
@@ -168,7 +168,7 @@ def test_what_may_be_out_of_date_is_not_taken_for_how_it_is(
         waits = Client(dashboard, bearer, "phase=failed&timeout=300")
         await until(lambda: live.open == 1)
         source.answer = DOWN
-        await until(lambda: (seen := live.at_hand("release:r")) and seen.stale)
+        await until(lambda: (seen := live.cached("release:r")) and seen.stale)
         status, page = await Client(dashboard, bearer, "phase=running&timeout=1").answer()
         assert (status, page["phase"], page["stale"], page["reached"]) == (200, "running", True, False)
         assert page["reason"]["code"] == "temporal_unavailable"
