@@ -33,7 +33,7 @@ coverage: .venv/.dev browser postgres ## The same with branch coverage, which ha
 	@$(PARALLEL) -m 'not timing and not full' $(COVERED) $(ARGS)
 	@printf 'Coverage of domain, temporal and web, with branches, in percent: '
 	@$(BIN)/python -m coverage report --format=total --precision=1 --fail-under=95 \
-		--include='dashboard/domain/*,dashboard/temporal/*,dashboard/web/*'
+		--include='dashboard/*/*'
 
 test-timing: .venv/.dev browser postgres ## What measures seconds or calls, one test after another
 	@$(PYTEST) -m timing $(ARGS)
@@ -63,20 +63,20 @@ attack: .venv/.dev postgres ## Attack the dashboard as it is served, on both dat
 	@$(BIN)/python -m tests.attack
 
 browser: ## Chromium for the browser tests, from Debian's packages where that is possible
-	@sh tests/browser/install.sh
+	@sh scripts/install_chromium.sh
 
 postgres: ## PostgreSQL and nginx for the tests of accounts and replicas, from Debian's packages where that is possible
 	@{ ls /usr/lib/postgresql/*/bin/pg_ctl || command -v pg_ctl; } >/dev/null 2>&1 && \
-		{ ls /usr/sbin/nginx || command -v nginx; } >/dev/null 2>&1 || sh tests/web/install.sh
+		{ ls /usr/sbin/nginx || command -v nginx; } >/dev/null 2>&1 || sh scripts/install_postgres_nginx.sh
 
 lighthouse: .venv/.dev bench/lighthouse/node_modules/.done ## Lighthouse's scores of the list and of a large release; fails under 95
 	@$(BIN)/python -m bench.lighthouse
 
 screenshots: .venv/.dev browser ## Pictures of every page in screenshots/, and the README's four in docs/
-	@$(BIN)/python -m tests.screenshots
+	@$(BIN)/python -m scripts.screenshots
 
 examples: .venv/.dev ## Answers of the sample rollouts, as the API's reference shows them
-	@$(BIN)/python -m tests.api_examples
+	@$(BIN)/python -m scripts.api_examples
 
 docs: .venv/.dev ## The pages of docs/ that come from the code, and .env.example
 	@$(BIN)/python -m scripts.generate_docs

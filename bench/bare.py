@@ -8,9 +8,9 @@ from types import SimpleNamespace
 from flask import Flask, Response, request
 from flask_login import LoginManager, UserMixin, login_required, login_user
 
-from dashboard.accounts.masking import SecretMask
-from dashboard.serve import serve
-from dashboard.settings import Settings
+from dashboard.database.url_masking import SecretMask
+from dashboard.server.uvicorn_server import serve
+from dashboard.settings.model import Settings
 from dashboard.web.services import KEY
 
 

@@ -22,20 +22,20 @@ from pydantic import SecretStr
 from temporalio.client import Client
 
 from bench.table import milliseconds
-from dashboard.accounts.store import Accounts
 from dashboard.app import create_app
-from dashboard.bridge import LoopThread
+from dashboard.auth.accounts import Accounts
+from dashboard.concurrency.loop_thread import LoopThread
 from dashboard.demo.server import EmbeddedTemporal
 from dashboard.domain.entities import Execution
 from dashboard.domain.filters import LIST_PAGE_SIZE, MAX_OFFSET, Cursor
 from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.domain.source import ReleaseReading
-from dashboard.live.releases import LiveReleases
-from dashboard.settings import Settings
-from dashboard.temporal.budget import Deadline
+from dashboard.live.service import LiveReleases
+from dashboard.settings.model import Settings
 from dashboard.temporal.connection import TemporalConnection
+from dashboard.temporal.deadline import Deadline
 from dashboard.temporal.gateway import TemporalGateway
-from dashboard.web.listing import cursor_sealer, requested_slice
+from dashboard.views.releases.query import cursor_sealer, requested_slice
 
 T = TypeVar("T")
 QUERY = "WorkflowType = 'ReleaseWorkflow'"

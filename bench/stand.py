@@ -14,11 +14,11 @@ from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
 from temporalio.client import Client as Temporal
 
 from bench.client import Client
-from dashboard import ports
-from dashboard.accounts.store import Accounts
-from dashboard.bridge import LoopThread
+from dashboard.auth.accounts import Accounts
+from dashboard.concurrency.loop_thread import LoopThread
 from dashboard.demo.children import ChildProcess, spawn_process, stop_processes
 from dashboard.demo.server import EmbeddedTemporal
+from dashboard.server import ports
 
 T = TypeVar("T")
 QUEUE = "bench"

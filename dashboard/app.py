@@ -12,77 +12,72 @@ from jinja2 import StrictUndefined
 from werkzeug.local import LocalProxy
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from dashboard.accounts.api_tokens import ApiTokens
-from dashboard.accounts.kept import PreferencesStore
-from dashboard.accounts.masking import SecretMask
-from dashboard.accounts.refresh_tokens import RefreshTokens
-from dashboard.accounts.sessions import SessionStore
-from dashboard.accounts.store import Accounts
-from dashboard.accounts.throttle import LoginThrottle
-from dashboard.accounts.timeouts import DatabaseTimeouts
-from dashboard.accounts.tokens import AccessTokens
-from dashboard.bridge import LoopThread
+from dashboard.audit import view_log
+from dashboard.audit import views as audit_views
+from dashboard.audit.viewed_releases import ViewLog
+from dashboard.auth import browser_sessions, database_outage, guard, login_views, permissions
+from dashboard.auth.access_tokens import AccessTokens
+from dashboard.auth.accounts import Accounts
+from dashboard.auth.api_tokens import ApiTokens
+from dashboard.auth.known_devices import device_signer
+from dashboard.auth.oidc import views as oidc_views
+from dashboard.auth.refresh_tokens import RefreshTokens
+from dashboard.auth.session_store import SessionStore
+from dashboard.auth.throttle import LoginThrottle
+from dashboard.concurrency.log_sampler import LogSampler
+from dashboard.concurrency.loop_thread import LoopThread
+from dashboard.concurrency.quota import PerUserQuota
+from dashboard.database.timeouts import DatabaseTimeouts
+from dashboard.database.url_masking import SecretMask
 from dashboard.domain.source import ReleaseSource
-from dashboard.live.releases import LiveReleases
-from dashboard.places import PerUserQuota
-from dashboard.settings import Settings, SettingsError, ensure_secret_key, load_settings
+from dashboard.live.service import LiveReleases
+from dashboard.push import stream_views, wait_view
+from dashboard.settings.model import Settings, SettingsError, ensure_secret_key, load_settings
+from dashboard.styleguide import views as styleguide_views
 from dashboard.temporal.connection import ConnectionSettingsError, TemporalConnection
 from dashboard.temporal.gateway import TemporalGateway
+from dashboard.users.admin import api as admin_api
+from dashboard.users.admin import forms as admin_forms
+from dashboard.users.preferences import api as preferences_api
+from dashboard.users.preferences import forms as preferences_forms
+from dashboard.users.preferences.store import PreferencesStore
+from dashboard.users.profile import api as profile_api
+from dashboard.users.profile import forms as profile_forms
+from dashboard.users.tokens import views as tokens_views
+from dashboard.views import routes as views_routes
+from dashboard.views.badges import routes as badges_routes
+from dashboard.views.kiosk import routes as kiosk_routes
+from dashboard.views.shared import html as shared_html
+from dashboard.views.strip import svg as strip_svg
+from dashboard.views.timeline import svg as timeline_svg
 from dashboard.web import (
-    api_tokens,
-    assets,
-    audit_log,
-    away,
-    badges,
-    charts,
-    drawings,
     errors,
-    guard,
+    escaping,
     health,
-    kept,
-    kept_api,
-    kiosk,
-    limits,
-    login,
-    oidc,
     pipeline,
-    profile,
-    profile_api,
-    reference,
-    rights,
-    routes,
+    request_limits,
     security,
-    sessions,
-    shares,
-    shown_text,
-    streams,
-    strips,
-    styleguide,
-    tables,
-    users,
-    users_api,
-    view_log,
-    waiting,
+    static_files,
+    user_limits,
 )
 from dashboard.web.address import DashboardRequest
-from dashboard.web.converters import IdConverter
-from dashboard.web.devices import device_signer
-from dashboard.web.floods import LogSampler
+from dashboard.web.export import response as export_response
 from dashboard.web.formats import FILTERS, segment
-from dashboard.web.renderings import RenderCache
+from dashboard.web.openapi import views as openapi_views
+from dashboard.web.render_cache import RenderCache
 from dashboard.web.services import KEY, Deployment, Services, services
-from dashboard.web.viewed import ViewLog
+from dashboard.web.url_ids import IdConverter
 
 # What features do before and after views; `pipeline.py` says when.
 HOOKS = pipeline.FeatureHooks(
-    note_read_only=away.note_read_only,
+    note_read_only=database_outage.note_read_only,
     require_login=guard.require_login,
-    require_admin=rights.require_admin,
-    no_store=rights.no_store,
+    require_admin=permissions.require_admin,
+    no_store=permissions.no_store,
     record_views=view_log.record_views,
-    note_activity=sessions.note_activity,
-    verify_admissions=away.verify_admissions,
-    mark_read_only=away.mark_read_only,
+    note_activity=browser_sessions.note_activity,
+    verify_admissions=database_outage.verify_admissions,
+    mark_read_only=database_outage.mark_read_only,
 )
 
 
@@ -101,11 +96,11 @@ def create_app(
     app = _flask(settings)
     app.extensions[KEY] = _services(settings, releases or _live(settings), accounts, mask)
     errors.init_app(app)
-    limits.init_app(app)
+    request_limits.init_app(app)
     security.init_app(app)
     guard.init_app(app)
-    kept.init_app(app)
-    assets.init_app(app)
+    preferences_forms.init_app(app)
+    static_files.init_app(app)
     pipeline.install(app, HOOKS)
     for blueprint in _blueprints(settings):
         app.register_blueprint(blueprint)
@@ -113,21 +108,33 @@ def create_app(
 
 
 def _blueprints(settings: Settings) -> Iterator[Blueprint]:
-    yield from (login.pages, login.auth)
+    yield from (login_views.pages, login_views.auth)
     if settings.oidc_issuer:
-        yield oidc.blueprint
-    views = (health, routes, kiosk, badges, streams, waiting, kept, kept_api, api_tokens, audit_log, profile)
-    for part in (*views, profile_api, users, users_api, reference):
+        yield oidc_views.blueprint
+    views = (
+        health,
+        views_routes,
+        kiosk_routes,
+        badges_routes,
+        stream_views,
+        wait_view,
+        preferences_forms,
+        preferences_api,
+        tokens_views,
+        audit_views,
+        profile_forms,
+    )
+    for part in (*views, profile_api, admin_forms, admin_api, openapi_views):
         yield part.blueprint
     if settings.styleguide:
-        yield styleguide.blueprint
+        yield styleguide_views.blueprint
 
 
 def _flask(settings: Settings) -> Flask:
-    app = limits.BoundedFlask(
+    app = request_limits.BoundedFlask(
         "dashboard",
-        template_folder=str(assets.asset_folder("templates")),
-        static_folder=str(assets.asset_folder("static")),
+        template_folder=str(static_files.asset_folder("templates")),
+        static_folder=str(static_files.asset_folder("static")),
     )
     app.request_class = DashboardRequest
     *previous, secret_key = _secret_keys(settings)
@@ -135,8 +142,10 @@ def _flask(settings: Settings) -> Flask:
     app.jinja_env.globals["deployment"] = LocalProxy(lambda: services().deployment)
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters.update(FILTERS | drawings.FILTERS | charts.FILTERS | strips.FILTERS | kept.FILTERS)
-    shown_text.init_app(app)
+    app.jinja_env.filters.update(
+        FILTERS | shared_html.FILTERS | timeline_svg.FILTERS | strip_svg.FILTERS | preferences_forms.FILTERS
+    )
+    escaping.init_app(app)
     app.url_map.converters["id"] = IdConverter
     # An id may hold two slashes in a row.
     app.url_map.merge_slashes = False
@@ -165,14 +174,14 @@ def _services(settings: Settings, live: LiveReleases, accounts: Accounts, mask: 
         kept=PreferencesStore(accounts),
         throttle=LoginThrottle(accounts),
         devices=device_signer(_secret_keys(settings)),
-        sign_on=oidc.sign_on_of(settings, accounts),
+        sign_on=oidc_views.sign_on_of(settings, accounts),
         mask=mask,
         renderings=RenderCache(),
         looks=ViewLog(),
         login_floods=LogSampler(),
         share_floods=LogSampler(),
-        long_tables=PerUserQuota(tables.MAX_CONCURRENT_TABLES, shares.MAX_TABLES_PER_USER),
-        waiting_threads=PerUserQuota(waiting.MAX_WAITING_THREADS, waiting.MAX_WAITING_THREADS_PER_USER),
+        long_tables=PerUserQuota(export_response.MAX_CONCURRENT_TABLES, user_limits.MAX_TABLES_PER_USER),
+        waiting_threads=PerUserQuota(wait_view.MAX_WAITING_THREADS, wait_view.MAX_WAITING_THREADS_PER_USER),
         draining=threading.Event(),
     )
 

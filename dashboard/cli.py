@@ -8,15 +8,15 @@ from typing import NoReturn
 import click
 
 from dashboard import __version__
-from dashboard.settings import Settings, SettingsError, load_settings
+from dashboard.settings.model import Settings, SettingsError, load_settings
 
 port_type = click.IntRange(1, 65535)
 
 
 # Where the commands are that stand in rooms of their own.
 _LAZY_COMMANDS = {
-    "db": "dashboard.accounts.commands",
-    "users": "dashboard.accounts.commands",
+    "db": "dashboard.users.commands",
+    "users": "dashboard.users.commands",
     "releases": "dashboard.client.commands",
     "show": "dashboard.client.commands",
     "wait": "dashboard.client.commands",
@@ -51,11 +51,11 @@ def serve(host: str | None, port: int | None) -> None:
     """Serve the dashboard and its API."""
     settings = _settings()
     host, port = host or settings.listen_host, port or settings.port
-    from dashboard.accounts.masking import SecretMask
     from dashboard.app import create_app
-    from dashboard.bounds import ConnectionLimits
-    from dashboard.ports import PortInUse, PortUnavailable
-    from dashboard.serve import serve as serve_app
+    from dashboard.database.url_masking import SecretMask
+    from dashboard.server.limits import ConnectionLimits
+    from dashboard.server.ports import PortInUse, PortUnavailable
+    from dashboard.server.uvicorn_server import serve as serve_app
 
     SecretMask(settings.accounts_url).mask_tracebacks()
     try:

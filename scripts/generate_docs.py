@@ -12,7 +12,7 @@ import click
 from pydantic.fields import FieldInfo
 
 from dashboard.cli import main
-from dashboard.settings import EXPECTED, SECTIONS, Settings
+from dashboard.settings.model import EXPECTED, SECTIONS, Settings
 
 ROOT = Path(__file__).parent.parent
 WIDTH = 118

@@ -29,7 +29,7 @@ QUEUE = "module-trace"
 RELEASES = [f"release:module-trace-{number}" for number in range(5)]
 SIGN_IN = {"username": support.VIEWER, "password": support.PASSWORD}
 # Where the rollout that says what it is told stands.
-SCRIPTED = ("tests/support/scripted_rollout.py", "tests/scripted.py")
+SCRIPTED = ("tests/support/scripted_rollout.py", "tests/support/scripted_rollout.py")
 
 
 @dataclass(frozen=True, order=True)
@@ -202,7 +202,7 @@ def trace_all() -> None:
         support.prepare(folder, address, RELEASE_FILTER="WorkflowType = 'ScriptedRelease'")
         print(f"{'':16} modules folders threads  calls changes", flush=True)
         for step in (["pages"], ["change", str(support.free_port())]):
-            subprocess.run([sys.executable, "-m", "scripts.module_trace", *step], check=True)  # noqa: S603
+            subprocess.run([sys.executable, "-m", "scripts.module_trace", *step], check=True)
 
 
 def main() -> None:

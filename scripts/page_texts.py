@@ -169,7 +169,7 @@ class Looks:
             if not path.startswith("/api/"):
                 self.look(path, f"{path} (htmx)", **{"HX-Request": "true"})
 
-    def json(self, path: str) -> Any:  # noqa: ANN401 - JSON
+    def json(self, path: str) -> Any:
         """The JSON at an address of the API."""
         return self.browser.get(f"/api{path}").get_json()
 

@@ -13,7 +13,7 @@ from dashboard.demo.children import spawn_process, stop_processes
 from dashboard.demo.server import EmbeddedTemporal
 
 ROOT = Path(__file__).parent.parent
-PASSWORD = "correct horse battery"  # noqa: S105 - of users who are there for one run
+PASSWORD = "correct horse battery"
 ADMIN = "ada@example.com"
 VIEWER = "rita@example.com"
 START_SECONDS = 240.0
@@ -71,7 +71,7 @@ def prepare(folder: Path, address: str, **settings: str) -> None:
 def release_dashboard(*argv: str) -> None:
     """Run the command in a process of its own; one that asks for a password gets it."""
     command = [sys.executable, "-m", "dashboard.cli", *argv]
-    subprocess.run(command, input=f"{PASSWORD}\n", text=True, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+    subprocess.run(command, input=f"{PASSWORD}\n", text=True, check=True, stdout=subprocess.DEVNULL)
 
 
 def free_port() -> int:

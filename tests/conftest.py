@@ -17,12 +17,12 @@ from dashboard.demo.children import ChildProcess, spawn_process, stop_processes
 from dashboard.demo.samples import SAMPLES_QUERY, samples
 from dashboard.demo.seed import DEMO_TASK_QUEUE
 from dashboard.demo.server import EmbeddedTemporal
-from tests.compiled import compile_once
-from tests.described import check_all_clients
-from tests.served import Served, account, serving
-from tests.shared import folder_of_run, shared
-from tests.stage import PATIENCE, TIMEOUT, Stage, dashboard_for, logged_in, scripted_worker, shut
-from tests.waiting import eventually
+from tests.support.api_document import check_all_clients
+from tests.support.compile_once import compile_once
+from tests.support.harness import PATIENCE, TIMEOUT, Stage, dashboard_for, logged_in, scripted_worker, shut
+from tests.support.served import Served, account, serving
+from tests.support.shared_services import folder_of_run, shared
+from tests.support.waiting import eventually
 
 TESTS = Path(__file__).parent
 SESSION = pytest.StashKey[pytest.Session]()

@@ -11,7 +11,11 @@ import jinja2
 import pytest
 from jinja2 import meta
 
-from dashboard.web import charts, drawings, formats, kept, shown_text, strips
+from dashboard.users.preferences import forms as preferences_forms
+from dashboard.views.shared import html as shared_html
+from dashboard.views.strip import svg as strip_svg
+from dashboard.views.timeline import svg as timeline_svg
+from dashboard.web import escaping, formats
 
 pytestmark = pytest.mark.unit
 
@@ -24,7 +28,14 @@ FORBIDDEN = {
     "pages": ("flask", "temporalio", "asyncio", "sqlalchemy", "dashboard."),
     "temporal": ("flask", "sqlalchemy", "dashboard.web", "dashboard.pages", "dashboard.live", "dashboard.app"),
     "live": ("flask", "temporalio", "dashboard.web", "dashboard.pages", "dashboard.temporal", "dashboard.app"),
-    "web": ("temporalio", "asyncio", "dashboard.temporal", "dashboard.bridge", "dashboard.app", "dashboard.demo"),
+    "web": (
+        "temporalio",
+        "asyncio",
+        "dashboard.temporal",
+        "dashboard.concurrency.loop_thread",
+        "dashboard.app",
+        "dashboard.demo",
+    ),
     "accounts": ("flask", "temporalio", "asyncio", "dashboard.web", "dashboard.live", "dashboard.app"),
     "oidc": ("flask", "temporalio", "asyncio", "sqlalchemy", "dashboard.web", "dashboard.live", "dashboard.app"),
     # It runs elsewhere than the server, and knows of it what the API says.
@@ -33,8 +44,8 @@ FORBIDDEN = {
 # What a room may import of those all the same.
 ALLOWED = {
     "domain": ("dashboard.domain",),
-    "pages": ("dashboard.domain", "dashboard.pages", "dashboard.live.snapshots"),
-    "client": ("dashboard.client", "dashboard.domain.display", "dashboard.web.converters", "dashboard.__version__"),
+    "pages": ("dashboard.domain", "dashboard.pages", "dashboard.live.snapshot_store"),
+    "client": ("dashboard.client", "dashboard.domain.display", "dashboard.web.url_ids", "dashboard.__version__"),
 }
 APP_MAY_BE_IMPORTED_BY = {"wsgi.py", "dashboard/cli.py"}
 
@@ -170,9 +181,11 @@ def test_whose_something_is_is_decided_by_what_is_the_same_to_the_letter():
 def templates() -> jinja2.Environment:
     """The templates, as an environment that only parses."""
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(ROOT / "templates"), autoescape=True)
-    environment.filters.update(formats.FILTERS | drawings.FILTERS | charts.FILTERS | strips.FILTERS | kept.FILTERS)
-    environment.filters.update(shown_text.FILTERS)
-    environment.add_extension(shown_text.ContextualEscaping)
+    environment.filters.update(
+        formats.FILTERS | shared_html.FILTERS | timeline_svg.FILTERS | strip_svg.FILTERS | preferences_forms.FILTERS
+    )
+    environment.filters.update(escaping.FILTERS)
+    environment.add_extension(escaping.ContextualEscaping)
     return environment
 
 

@@ -10,15 +10,15 @@ import click
 import pytest
 from flask import Flask
 
-from dashboard.accounts.audit import AuditEventType
+from dashboard.audit.log import AuditEventType
 from dashboard.cli import main
 from dashboard.domain.entity_map import read_entity_map
 from dashboard.domain.ids import EntityType
 from dashboard.domain.problems import ProblemCode
-from dashboard.settings import Settings
-from dashboard.web.openapi import path_template
-from dashboard.web.shares import UserLimit
-from tests.stage import dashboard_for, shut
+from dashboard.settings.model import Settings
+from dashboard.web.openapi.document import path_template
+from dashboard.web.user_limits import UserLimit
+from tests.support.harness import dashboard_for, shut
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

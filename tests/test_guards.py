@@ -18,13 +18,13 @@ from pydantic import SecretStr
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
-from dashboard.accounts.api_tokens import TokenScope
-from dashboard.accounts.models import Role, User
-from dashboard.accounts.store import Accounts
 from dashboard.app import create_app
-from dashboard.settings import Settings
+from dashboard.auth.accounts import Accounts
+from dashboard.auth.api_tokens import TokenScope
+from dashboard.database.models import Role, User
+from dashboard.settings.model import Settings
 from dashboard.web.services import services
-from tests.stage import CHEAP
+from tests.support.harness import CHEAP
 
 pytestmark = pytest.mark.web
 

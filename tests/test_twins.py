@@ -7,7 +7,7 @@ import pytest
 from bs4 import BeautifulSoup
 from flask.testing import FlaskClient
 
-from dashboard.web.routes import twins
+from dashboard.views.routes import twins
 from tests.conftest import Rollouts
 
 pytestmark = pytest.mark.integration

@@ -10,11 +10,11 @@ import pytest
 from bs4 import BeautifulSoup
 from flask import Flask
 
-from dashboard.accounts.models import User
-from dashboard.accounts.store import Accounts
 from dashboard.app import create_app
-from dashboard.settings import Settings
-from tests.described import reference
+from dashboard.auth.accounts import Accounts
+from dashboard.database.models import User
+from dashboard.settings.model import Settings
+from tests.support.api_document import reference
 from tests.web.conftest import PASSWORD, accounts, open_accounts, settings, user
 
 __all__ = ["accounts", "open_accounts", "settings", "user"]

@@ -30,7 +30,7 @@ from dashboard.client.drawing import (
 )
 from dashboard.client.screen import JsonLines, LiveScreen
 from dashboard.client.terminal import Terminal, safe_json, single_line
-from dashboard.web.converters import escape_id
+from dashboard.web.url_ids import escape_id
 
 # The exit status for each phase in which a release may end. 2 is wrong use, 7 that it could not be found out.
 EXIT_STATUS_BY_PHASE = {"succeeded": 0, "failed": 1, "cancelled": 3, "terminated": 4, "timed_out": 5}

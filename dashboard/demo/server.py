@@ -9,8 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from dashboard import ports
 from dashboard.demo.children import ChildProcess, DemoError, spawn_process, stop_processes
+from dashboard.server import ports
 
 SERVER_START_SECONDS = 60.0
 SERVER_STOP_SECONDS = 5.0

@@ -18,14 +18,14 @@ from pathlib import Path
 
 import click
 
-from dashboard import ports
-from dashboard.accounts.models import Role
-from dashboard.accounts.store import Accounts
+from dashboard.auth.accounts import Accounts
+from dashboard.database.models import Role
 from dashboard.demo.children import ChildProcess, DemoError, spawn_process, stop_processes
 from dashboard.demo.reload import FileWatcher
 from dashboard.demo.samples import SAMPLES_QUERY
 from dashboard.demo.server import EmbeddedTemporal
-from dashboard.settings import EXPECTED, Settings, SettingsError, load_settings
+from dashboard.server import ports
+from dashboard.settings.model import EXPECTED, Settings, SettingsError, load_settings
 
 DEMO_EMAIL = "admin@example.com"
 DEMO_PASSWORD = "admin123"  # noqa: S105 - it opens a demo that listens on this machine only

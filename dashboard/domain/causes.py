@@ -14,7 +14,7 @@ from dashboard.domain.parts import PAUSED_ACTIVITY_TEXT
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import ProblemCode
 from dashboard.domain.rollup import pause_reason, trouble_cause
-from dashboard.domain.texts import truncate
+from dashboard.domain.truncation import truncate
 
 NO_REASON_REPORTED = "No reason reported"
 # Why a release does not answer while its workflow task fails.

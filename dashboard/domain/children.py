@@ -15,8 +15,8 @@ from dashboard.domain.ids import EntityType, release_name
 from dashboard.domain.pending import pause_with_activity
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem, ProblemCode
+from dashboard.domain.reconcile import phase_of_status, with_reported_state
 from dashboard.domain.stable_ids import candidate_entity_ids, stable_id
-from dashboard.domain.truth import phase_of_status, with_reported_state
 
 # The word for what is to begin at a time that has not come.
 SCHEDULED_STATE = "scheduled"

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
-from dashboard.domain.frozen import frozen
 from dashboard.domain.history import History
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem, ProblemCode
-from dashboard.domain.texts import truncate, truncate_details
+from dashboard.domain.records import frozen
+from dashboard.domain.truncation import truncate, truncate_details
 
 if TYPE_CHECKING:
     # A summary of entities: it is made from what is declared here.

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from dashboard.domain.entities import Status
 from dashboard.domain.ids import MAX_RELEASE_ID_BYTES, RELEASE_PREFIX
 from dashboard.domain.phases import Phase
-from dashboard.domain.truth import phase_of_status
+from dashboard.domain.reconcile import phase_of_status
 
 # How many releases a page has if nothing else is asked for, and how far into the list pages are found by number: one
 # visibility call carries at most so many.

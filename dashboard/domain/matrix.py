@@ -13,9 +13,9 @@ from enum import StrEnum
 
 from dashboard.domain.entities import Entity
 from dashboard.domain.ids import EntityType
+from dashboard.domain.levels import clusters_in, waves_in
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import ProblemCode
-from dashboard.domain.shape import clusters_in, waves_in
 
 _BETWEEN = "-_./:@"
 # How a deployment may have ended without its version: what runs there is not known.

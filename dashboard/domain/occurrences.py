@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from dashboard.domain.entities import Occurrence
-from dashboard.domain.order import severity_rank
+from dashboard.domain.sort_order import severity_rank
 
 
 def current_occurrences(newest_first: Sequence[Occurrence]) -> tuple[Occurrence, ...]:

@@ -9,7 +9,7 @@ from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import ProblemCode
 from dashboard.domain.rollup import PhaseCounts, count_phases, leaves_of, pause_reason, trouble_cause
-from dashboard.domain.texts import truncate
+from dashboard.domain.truncation import truncate
 
 PAUSED_ACTIVITY_TEXT = "its activity is paused in Temporal"
 _FAILED = frozenset({Phase.FAILED, Phase.TIMED_OUT})

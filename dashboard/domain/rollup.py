@@ -10,7 +10,7 @@ from dashboard.domain.execution_problem import short_paused_text
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import ProblemCode
-from dashboard.domain.texts import truncate
+from dashboard.domain.truncation import truncate
 
 _PHASE = attrgetter("phase")
 _TROUBLE = frozenset({Phase.FAILED, Phase.TIMED_OUT, Phase.PAUSED})

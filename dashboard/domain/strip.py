@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from dashboard.domain.entities import Entity
 from dashboard.domain.ids import EntityType
+from dashboard.domain.levels import TreePath, clusters_in, wave_holders
 from dashboard.domain.phases import Phase
 from dashboard.domain.rollup import PhaseCounts, count_app_phases, count_phases
-from dashboard.domain.shape import TreePath, clusters_in, wave_holders
 
 _AT_WORK = frozenset({Phase.RUNNING, Phase.PAUSED})
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dashboard.domain.entities import Entity, Release, Status
+from dashboard.domain.levels import clusters_in
 from dashboard.domain.phases import Phase
 from dashboard.domain.rollup import count_app_phases
-from dashboard.domain.shape import clusters_in
 from dashboard.domain.work_times import WorkTimes, has_begun
 
 # What keeps an estimate from being one: nobody knows when a row in one of these moves on.

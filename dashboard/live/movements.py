@@ -3,10 +3,10 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from dashboard.concurrency.bounded_cache import BoundedCache
 from dashboard.domain.entities import Release
 from dashboard.domain.parts import parts_of
 from dashboard.domain.stuck import Movement, detect_stuck
-from dashboard.live.memory import BoundedCache
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from dashboard.concurrency.bulkhead import Bulkhead
 from dashboard.domain.causes import ProblemSummary
-from dashboard.live.looks import ReleaseReader, list_weight, search_weight
-from dashboard.live.seats import Bulkhead
-from dashboard.live.snapshots import Snapshot, SnapshotStore
-from dashboard.live.trees import tree_weight
+from dashboard.live.loaded_release import tree_weight
+from dashboard.live.reader import ReleaseReader, list_weight, search_weight
+from dashboard.live.snapshot_store import Snapshot, SnapshotStore
 
 # A release is looked at more often, as a change is to be seen within a second: this share of it, or, when it has moved
 # lately, after so many seconds.

@@ -11,8 +11,8 @@ from dashboard.domain.entities import Attempt, ChildRun
 from dashboard.domain.problems import Problem
 from dashboard.temporal.decode import clean_text
 from dashboard.temporal.failures import read_failure
-from dashboard.temporal.moments import MAX_TASK_PICKUP_DELAY, decode_timestamp
 from dashboard.temporal.salvage import FieldDecoder, decode_each
+from dashboard.temporal.timestamps import MAX_TASK_PICKUP_DELAY, decode_timestamp
 
 # Characters kept of what an activity tells of itself.
 MAX_HEARTBEAT_LENGTH = 2_000

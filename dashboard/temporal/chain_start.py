@@ -7,10 +7,10 @@ from temporalio.api.enums.v1 import ContinueAsNewInitiator, EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.service import RPCError
 
-from dashboard.temporal.budget import Deadline
 from dashboard.temporal.client import NamespaceClient
+from dashboard.temporal.deadline import Deadline
 from dashboard.temporal.errors import is_not_found
-from dashboard.temporal.moments import decode_timestamp
+from dashboard.temporal.timestamps import decode_timestamp
 
 # How many runs are gone back where the first of all may have been tried again, or is deleted already.
 MAX_CHAIN_RUNS = 50

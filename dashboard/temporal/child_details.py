@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 from cachetools import LRUCache
 
-from dashboard.calls import call_share
+from dashboard.concurrency.call_log import call_share
 from dashboard.domain.child_runs import ChildListing
 from dashboard.domain.entities import Execution, Status
 from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.domain.rotation import runs_to_describe, runs_to_explain
-from dashboard.temporal.budget import Deadline
 from dashboard.temporal.client import NamespaceClient
+from dashboard.temporal.deadline import Deadline
 from dashboard.temporal.errors import CALL_ERRORS, is_not_found
 from dashboard.temporal.executions import read_description
 from dashboard.temporal.history import RunEndingReader, with_task_failure

@@ -17,8 +17,8 @@ from dashboard.domain.child_runs import (
 from dashboard.domain.children import MAX_CHILD_WORKFLOWS
 from dashboard.domain.entities import Execution, Initiator, Status
 from dashboard.domain.problems import Problem
-from dashboard.temporal.budget import Deadline
 from dashboard.temporal.client import NamespaceClient
+from dashboard.temporal.deadline import Deadline
 from dashboard.temporal.errors import CALL_ERRORS, source_problem
 from dashboard.temporal.executions import read_executions
 from dashboard.temporal.visibility import count_by_status, representable_prefix, string_literal, time_literal

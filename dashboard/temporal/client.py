@@ -26,7 +26,7 @@ from temporalio.api.workflowservice.v1 import (
 )
 from temporalio.client import Client as Connected
 
-from dashboard.temporal.budget import Deadline
+from dashboard.temporal.deadline import Deadline
 
 
 class QueryRejected(Exception):

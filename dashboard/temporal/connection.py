@@ -7,8 +7,8 @@ from temporalio.client import Client as Connected
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 
 from dashboard.temporal.client import NamespaceClient
+from dashboard.temporal.guarded_service import GuardedService, VisibilityBudgets
 from dashboard.temporal.query_breakers import QueryCircuitBreakers
-from dashboard.temporal.service import GuardedService, VisibilityBudgets
 from dashboard.temporal.visibility_budget import VisibilityBudget
 
 

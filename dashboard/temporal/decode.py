@@ -12,8 +12,8 @@ from dashboard.domain.entities import NO_DETAILS, Entity
 from dashboard.domain.ids import EntityType, entity_id_error, release_name
 from dashboard.domain.phases import Phase, phase_of
 from dashboard.domain.problems import Problem, ProblemCode
+from dashboard.temporal.reported_times import is_unset, read_time
 from dashboard.temporal.salvage import undecodable_problem, undecodable_row
-from dashboard.temporal.times import is_unset, read_time
 
 # What no page and no JSON can carry. One pattern: texts of many lines may be millions of characters long.
 _HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")

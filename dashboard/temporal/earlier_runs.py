@@ -14,10 +14,10 @@ from cachetools import LRUCache, TTLCache
 
 from dashboard.domain.entities import Execution, Status
 from dashboard.domain.filters import PageRequest, ReleaseFilter
-from dashboard.temporal.budget import Deadline
 from dashboard.temporal.client import NamespaceClient
+from dashboard.temporal.deadline import Deadline
+from dashboard.temporal.excluded_runs import ExcludedRuns, RunSpan
 from dashboard.temporal.history import RunEndingReader
-from dashboard.temporal.left_out import ExcludedRuns, RunSpan
 from dashboard.temporal.run_links import RESET_CHECK_INTERVAL_SECONDS, RunLinkReader
 from dashboard.temporal.visibility import VisibilityPage
 

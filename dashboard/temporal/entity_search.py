@@ -9,11 +9,11 @@ from dashboard.domain.ids import parse_entity_id
 from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.domain.source import RunEntity
 from dashboard.domain.stable_ids import id_in_release, stable_id
-from dashboard.temporal.budget import Deadline
+from dashboard.temporal.child_reader import ChildReader, with_pending_work
 from dashboard.temporal.client import NamespaceClient
+from dashboard.temporal.deadline import Deadline
 from dashboard.temporal.origins import scheduled_reading
-from dashboard.temporal.query_shape import HIERARCHY_QUERY, query_entity, query_release
-from dashboard.temporal.reading import ChildReader, with_pending_work
+from dashboard.temporal.queries import HIERARCHY_QUERY, query_entity, query_release
 from dashboard.temporal.salvage import undecodable_problem, undecodable_row
 
 

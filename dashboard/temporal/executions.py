@@ -19,9 +19,9 @@ from dashboard.domain.entities import Execution, FailingTask, Pause, Status
 from dashboard.domain.problems import Problem
 from dashboard.temporal.activities import read_attempts, read_child_runs
 from dashboard.temporal.decode import clean_text
-from dashboard.temporal.moments import MAX_TASK_PICKUP_DELAY, decode_timestamp
 from dashboard.temporal.pending import read_operations, task_held_since, worker_version_of
 from dashboard.temporal.salvage import FieldDecoder, decode_each, decode_or_replace
+from dashboard.temporal.timestamps import MAX_TASK_PICKUP_DELAY, decode_timestamp
 
 # Stands for a start that cannot be read: it has to be somewhere in the order.
 UNREADABLE_START = datetime(1970, 1, 1, tzinfo=UTC)

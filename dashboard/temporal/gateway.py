@@ -13,30 +13,30 @@ from dashboard.domain.filters import PageRequest
 from dashboard.domain.problems import NotFound, Problem, ProblemCode, ReleaseNotFound, RunNotFound, SourceUnavailable
 from dashboard.domain.runs import merge_described_runs
 from dashboard.domain.source import EntitySearchResult, ReleaseListing, ReleaseReading, RunEntity
-from dashboard.temporal.budget import Deadline
-from dashboard.temporal.busy import with_unanswered_reason
+from dashboard.temporal.busy_workers import with_unanswered_reason
 from dashboard.temporal.child_details import DescriptionCache
-from dashboard.temporal.child_words import ChildStates
+from dashboard.temporal.child_reader import ChildReader
+from dashboard.temporal.child_states import ChildStates
 from dashboard.temporal.client import NamespaceClient, RunHandle
 from dashboard.temporal.connection import TemporalConnection
+from dashboard.temporal.deadline import Deadline
 from dashboard.temporal.earlier_runs import SupersededRuns
 from dashboard.temporal.entity_search import EntitySearch
 from dashboard.temporal.errors import CALL_ERRORS, is_not_found, source_unavailable
 from dashboard.temporal.executions import read_description
-from dashboard.temporal.foreign import OtherNamespaceChildren
 from dashboard.temporal.history import RunEndingReader, with_task_failure
+from dashboard.temporal.list_interval import ListInterval
 from dashboard.temporal.origins import OriginReader, scheduled_reading
-from dashboard.temporal.pace import ListInterval
-from dashboard.temporal.parts import query_in_parts
-from dashboard.temporal.presence import WorkerLiveness
-from dashboard.temporal.query_shape import HIERARCHY_QUERY, RELEASE_STATE_QUERY, query_release
+from dashboard.temporal.other_namespaces import OtherNamespaceChildren
+from dashboard.temporal.queries import HIERARCHY_QUERY, RELEASE_STATE_QUERY, query_release
 from dashboard.temporal.queue_pollers import QueuePollerReader
-from dashboard.temporal.reading import ChildReader
 from dashboard.temporal.release_reading import build_reading, fingerprint_of, is_too_large, with_run_ending
 from dashboard.temporal.release_states import ReleaseStateReader
 from dashboard.temporal.run_links import RunLinkReader
 from dashboard.temporal.salvage import undecodable_problem
 from dashboard.temporal.visibility import Visibility, VisibilityPage
+from dashboard.temporal.waves import query_in_parts
+from dashboard.temporal.worker_liveness import WorkerLiveness
 
 # Kept back from what the queries may take, in seconds, so that those that did answer still make it into the page.
 RESPONSE_RESERVE_SECONDS = 0.15

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from cachetools import LRUCache
 
 from dashboard.domain.entities import Execution, Failure, Status
-from dashboard.temporal.budget import Deadline
 from dashboard.temporal.client import NamespaceClient, RunHandle
+from dashboard.temporal.deadline import Deadline
 from dashboard.temporal.errors import CALL_ERRORS
 from dashboard.temporal.failures import (
     is_reset,

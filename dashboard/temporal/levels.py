@@ -10,11 +10,11 @@ from dashboard.domain.entities import Entity, LevelCoverage
 from dashboard.domain.ids import EntityType, MalformedId, parse_entity_id
 from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.domain.source import CachedPart, Fingerprint
-from dashboard.temporal.budget import Deadline
 from dashboard.temporal.client import RunHandle
+from dashboard.temporal.deadline import Deadline
 from dashboard.temporal.decode import entity_id_flaw, gap_row
-from dashboard.temporal.query_shape import RELEASE_STATE_QUERY, query_release, query_state
-from dashboard.temporal.told import PartialResult, content_digest
+from dashboard.temporal.partial_result import PartialResult, content_digest
+from dashboard.temporal.queries import RELEASE_STATE_QUERY, query_release, query_state
 
 # Entities asked for at once. While a workflow moves on, Temporal holds one query for it at a time and refuses others,
 # and the SDK waits longer each time before it tries again: beside 5 signals a second, 94 answers took 1.2 s one by one

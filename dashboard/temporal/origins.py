@@ -12,9 +12,9 @@ from temporalio.api.history.v1 import HistoryEvent, WorkflowExecutionStartedEven
 from dashboard.domain.children import scheduled_release
 from dashboard.domain.entities import Execution, Initiator, Origin
 from dashboard.domain.source import ReleaseReading
-from dashboard.temporal.budget import Deadline
 from dashboard.temporal.chain_start import FirstEventReader, chain_start
 from dashboard.temporal.client import NamespaceClient
+from dashboard.temporal.deadline import Deadline
 from dashboard.temporal.decode import clean_text
 from dashboard.temporal.errors import CALL_ERRORS
 from dashboard.temporal.failures import read_failure

@@ -10,8 +10,8 @@ from dashboard.domain.entities import Attempt, AttemptKind, Failure
 from dashboard.domain.problems import Problem
 from dashboard.temporal.decode import clean_text
 from dashboard.temporal.failures import read_failure
-from dashboard.temporal.moments import decode_timestamp
 from dashboard.temporal.salvage import decode_each
+from dashboard.temporal.timestamps import decode_timestamp
 
 _STATE = PendingNexusOperationState
 

@@ -11,8 +11,8 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueResponse
 from dashboard.domain.child_details import unpolled_activity_problem
 from dashboard.domain.entities import Attempt, Execution, WorkerPollers
 from dashboard.domain.problems import Problem
-from dashboard.temporal.budget import Deadline
 from dashboard.temporal.client import NamespaceClient
+from dashboard.temporal.deadline import Deadline
 from dashboard.temporal.decode import clean_text
 from dashboard.temporal.errors import CALL_ERRORS
 from dashboard.temporal.pending import worker_version_text

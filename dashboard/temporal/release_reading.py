@@ -6,7 +6,7 @@ from dashboard.domain.entities import Execution
 from dashboard.domain.execution_problem import execution_problem_of
 from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.domain.source import Fingerprint, ReleaseReading
-from dashboard.temporal.reading import WorkflowReport
+from dashboard.temporal.child_reader import WorkflowReport
 
 
 def with_run_ending(execution: Execution, known: Execution) -> Execution:

@@ -8,18 +8,18 @@ from dashboard.domain.entity_map import EntityMap
 from dashboard.domain.execution_problem import execution_problem_of
 from dashboard.domain.problems import Problem
 from dashboard.domain.source import ReleaseReading
-from dashboard.temporal.budget import Deadline
-from dashboard.temporal.busy import unanswered_reason
-from dashboard.temporal.client import NamespaceClient, RunHandle
-from dashboard.temporal.history import RunEndingReader
-from dashboard.temporal.origins import OriginReader, scheduled_reading
-from dashboard.temporal.query_shape import RELEASE_STATE_QUERY, query_release
-from dashboard.temporal.reading import (
+from dashboard.temporal.busy_workers import unanswered_reason
+from dashboard.temporal.child_reader import (
     WorkflowReport,
     describe_listed_run,
     has_no_query_handlers,
     report_without_queries,
 )
+from dashboard.temporal.client import NamespaceClient, RunHandle
+from dashboard.temporal.deadline import Deadline
+from dashboard.temporal.history import RunEndingReader
+from dashboard.temporal.origins import OriginReader, scheduled_reading
+from dashboard.temporal.queries import RELEASE_STATE_QUERY, query_release
 from dashboard.temporal.release_reading import build_reading
 from dashboard.temporal.salvage import undecodable_problem
 

@@ -9,11 +9,11 @@ from cachetools import LRUCache
 from temporalio.service import RPCError
 
 from dashboard.domain.entities import Execution
-from dashboard.temporal.budget import Deadline
 from dashboard.temporal.client import NamespaceClient
+from dashboard.temporal.deadline import Deadline
 from dashboard.temporal.errors import CALL_ERRORS, is_not_found
+from dashboard.temporal.excluded_runs import RunSpan
 from dashboard.temporal.executions import read_description
-from dashboard.temporal.left_out import RunSpan
 
 MAX_KNOWN_RUN_LINKS = 20_000
 # Seconds after which it is asked again whether a run that has ended was reset.

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 from dashboard.domain.entities import Runs
 from dashboard.domain.runs import MAX_LISTED_RUNS
-from dashboard.temporal.budget import Deadline
 from dashboard.temporal.client import NamespaceClient
+from dashboard.temporal.deadline import Deadline
 from dashboard.temporal.errors import CALL_ERRORS
 from dashboard.temporal.executions import read_executions
 from dashboard.temporal.visibility import representable_prefix, string_literal

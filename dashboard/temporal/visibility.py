@@ -24,11 +24,11 @@ from dashboard.domain.filters import (
 )
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem
-from dashboard.temporal.budget import Deadline
 from dashboard.temporal.client import NamespaceClient
+from dashboard.temporal.deadline import Deadline
 from dashboard.temporal.errors import is_not_found, lacks_paused_status, source_problem
+from dashboard.temporal.excluded_runs import ExcludedRuns, RunSpan
 from dashboard.temporal.executions import read_description, read_executions, read_status_word
-from dashboard.temporal.left_out import ExcludedRuns, RunSpan
 
 # For how many seconds an id that Temporal did not know is not asked for again, and how many such ids are remembered.
 UNKNOWN_ID_TTL_SECONDS = 10.0

@@ -14,9 +14,9 @@ from flask import Request, current_app, request
 from werkzeug.datastructures import MultiDict
 from werkzeug.utils import cached_property
 
-from dashboard.web.media import FORMAT_PARAMETER
-from dashboard.web.operations import operation_of
-from dashboard.web.parameters import QueryParameter
+from dashboard.web.negotiation import FORMAT_PARAMETER
+from dashboard.web.openapi.operation import operation_of
+from dashboard.web.query_params import QueryParameter
 
 # What a viewer has opened, closed and selected: it makes no other page, and all who differ in it hear the same.
 EXPANSION_PARAMETERS = frozenset({"open", "shut", "selected"})

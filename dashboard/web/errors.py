@@ -12,8 +12,8 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from dashboard.domain.ids import MalformedId
 from dashboard.domain.problems import EntityNotFound, NotFound, RunNotFound, SourceUnavailable
-from dashboard.pages.base import PageModel
-from dashboard.web.advice import NextLink, general_links, links_for_missing, next_step
+from dashboard.web.error_help import NextLink, general_links, links_for_missing, next_step
+from dashboard.web.page_model import PageModel
 
 log = structlog.get_logger()
 

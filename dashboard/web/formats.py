@@ -10,8 +10,8 @@ from markupsafe import Markup
 from pydantic import JsonValue
 
 from dashboard.domain.phases import Phase
+from dashboard.web.escaping import escape_text
 from dashboard.web.links import current_address, entity_url, expanding_url, selecting_url, without_parameters
-from dashboard.web.shown_text import escape_text
 
 MAX_LINE_LENGTH = 160
 # Characters of a text on a page that shows other things beside it.

@@ -11,10 +11,10 @@ from urllib.parse import unquote
 
 from flask import Response, request
 
-from dashboard.live.snapshots import utc_now
+from dashboard.live.snapshot_store import utc_now
 from dashboard.web.errors import ApiError, wants_json
+from dashboard.web.page_result import PageResult
 from dashboard.web.services import services
-from dashboard.web.shown import PageResult
 
 AS_OF_HEADER = "As-Of"
 # Where a browser that goes on to another page has the page's own moment: it sends no header then.

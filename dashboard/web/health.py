@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from flask import Blueprint, Flask, Response, current_app, jsonify
 
-from dashboard.accounts.clock import MAX_CLOCK_SKEW_SECONDS
+from dashboard.database.clock import MAX_CLOCK_SKEW_SECONDS
 from dashboard.web.services import services
 
 blueprint = Blueprint("health", __name__)

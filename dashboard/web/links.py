@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from flask import Request, g, request, url_for
 
-from dashboard.web.converters import escape_id
+from dashboard.web.url_ids import escape_id
 
 # What stands in an address for an id that is put in later. It cannot be a part of a run id, which may come after it.
 _PLACEHOLDER = "here"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from flask import Flask, Response
 from werkzeug.wrappers import Response as BaseResponse
 
-from dashboard.web import assets, endings, errors, limits, security
+from dashboard.web import errors, http_cache, request_limits, security, static_files
 
 Before = Callable[[], BaseResponse | None]
 After = Callable[[Response], Response]
@@ -33,10 +33,10 @@ def before_views(features: FeatureHooks) -> tuple[Before, ...]:
     """What runs before a view; the first that raises or answers ends it."""
     return (
         errors.assign_request_id,
-        limits.refuse_malformed_target,
-        limits.refuse_other_hosts,
-        limits.refuse_large_bodies,
-        limits.refuse_control_characters,
+        request_limits.refuse_malformed_target,
+        request_limits.refuse_other_hosts,
+        request_limits.refuse_large_bodies,
+        request_limits.refuse_control_characters,
         # Other sites are refused before anybody's session is looked at.
         security.refuse_other_sites,
         security.answer_preflight,
@@ -51,12 +51,12 @@ def after_views(features: FeatureHooks) -> tuple[After, ...]:
     return (
         features.no_store,
         # A tag is of what was said, however it is sent.
-        endings.add_etag,
-        endings.compress,
+        http_cache.add_etag,
+        http_cache.compress,
         # It may answer with an error instead, which is to have what follows as well.
         features.record_views,
-        assets.compress_file,
-        assets.let_browsers_keep,
+        static_files.compress_file,
+        static_files.let_browsers_keep,
         features.note_activity,
         features.verify_admissions,
         features.mark_read_only,

@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 from flask import Flask, Request, Response, current_app, request
 from flask.sessions import SecureCookieSession, SessionInterface, SessionMixin
 
-from dashboard.accounts.sessions import PERSISTENT_MAX_AGE
-from dashboard.web.devices import set_device_cookie
+from dashboard.auth.known_devices import set_device_cookie
+from dashboard.auth.session_store import PERSISTENT_MAX_AGE
 from dashboard.web.errors import ApiError, wants_json
 from dashboard.web.services import services
 

@@ -7,26 +7,26 @@ from typing import TYPE_CHECKING
 from flask import Flask, current_app
 from itsdangerous import URLSafeSerializer
 
-from dashboard.accounts.api_tokens import ApiTokens
-from dashboard.accounts.identities import IdentityStore
-from dashboard.accounts.kept import PreferencesStore
-from dashboard.accounts.masking import SecretMask
-from dashboard.accounts.people import UserAdmin
-from dashboard.accounts.refresh_tokens import RefreshTokens
-from dashboard.accounts.sessions import SessionStore
-from dashboard.accounts.store import Accounts
-from dashboard.accounts.throttle import LoginThrottle
-from dashboard.accounts.tokens import AccessTokens
-from dashboard.live.releases import LiveReleases
-from dashboard.oidc.flow import SignInFlows
-from dashboard.places import PerUserQuota
-from dashboard.settings import Settings
-from dashboard.web.floods import LogSampler
-from dashboard.web.renderings import RenderCache
-from dashboard.web.viewed import LoggedReleases, ViewLog
+from dashboard.audit.viewed_releases import LoggedReleases, ViewLog
+from dashboard.auth.access_tokens import AccessTokens
+from dashboard.auth.accounts import Accounts
+from dashboard.auth.api_tokens import ApiTokens
+from dashboard.auth.oidc.flow import SignInFlows
+from dashboard.auth.oidc.identities import IdentityStore
+from dashboard.auth.refresh_tokens import RefreshTokens
+from dashboard.auth.session_store import SessionStore
+from dashboard.auth.throttle import LoginThrottle
+from dashboard.concurrency.log_sampler import LogSampler
+from dashboard.concurrency.quota import PerUserQuota
+from dashboard.database.url_masking import SecretMask
+from dashboard.live.service import LiveReleases
+from dashboard.settings.model import Settings
+from dashboard.users.admin.store import UserAdmin
+from dashboard.users.preferences.store import PreferencesStore
+from dashboard.web.render_cache import RenderCache
 
 if TYPE_CHECKING:
-    from dashboard.oidc.provider import OidcProvider
+    from dashboard.auth.oidc.provider import OidcProvider
 
 KEY = "release_dashboard"
 

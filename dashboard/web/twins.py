@@ -10,21 +10,18 @@ from typing import Any, TypeVar
 from flask import Blueprint, Flask, Response, current_app, render_template, request
 
 from dashboard import __version__
-from dashboard.pages.table import Table
+from dashboard.users.preferences.forms import viewer_slots
 from dashboard.web.address import EXPANSION_PARAMETERS, PageAddress, anonymous_request, page_address
-from dashboard.web.changes import page_fingerprint, render_changes
+from dashboard.web.body_template import BodyTemplate
 from dashboard.web.errors import wants_fragment
+from dashboard.web.escaping import escape_data
+from dashboard.web.export.response import table_response
+from dashboard.web.export.table import Table
 from dashboard.web.formats import theme
 from dashboard.web.freshness import fresh_result, not_yet_response
-from dashboard.web.kept import viewer_slots
 from dashboard.web.links import neighbour_links
-from dashboard.web.media import Format, requested_format
-from dashboard.web.services import services
-from dashboard.web.shown import PageResult
-from dashboard.web.shown_text import escape_data
-from dashboard.web.tables import table_response
-from dashboard.web.texts import BodyTemplate
-from dashboard.web.told import (
+from dashboard.web.negotiation import Format, requested_format
+from dashboard.web.page_response import (
     PAGE_RESPONSE_ENVIRON_KEY,
     PageResponse,
     local_timestamp,
@@ -32,6 +29,9 @@ from dashboard.web.told import (
     to_flask_response,
     unchanged_response,
 )
+from dashboard.web.page_result import PageResult
+from dashboard.web.partial_updates import page_fingerprint, render_changes
+from dashboard.web.services import services
 
 S = TypeVar("S", bound=Sized)
 

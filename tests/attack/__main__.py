@@ -14,14 +14,14 @@ from pathlib import Path
 from temporalio.client import Client as Temporal
 
 from bench.release import BenchRelease
-from dashboard.bridge import LoopThread
+from dashboard.concurrency.loop_thread import LoopThread
 from dashboard.demo.children import spawn_process, stop_processes
 from dashboard.demo.server import EmbeddedTemporal
 from tests.attack.attacks import ATTACKS
 from tests.attack.costs import LENGTHS, costs
 from tests.attack.stand import VIEWERS, Stand, standing
-from tests.postgres import running
-from tests.waiting import eventually
+from tests.support.postgres import running
+from tests.support.waiting import eventually
 
 # What /health may take beside the viewers, in milliseconds, for 95 of 100.
 HEALTH_MS = 100

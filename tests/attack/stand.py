@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from dashboard.accounts.store import Accounts
-from dashboard.settings import Settings, load_settings
-from tests.served import Served, serving
+from dashboard.auth.accounts import Accounts
+from dashboard.settings.model import Settings, load_settings
+from tests.support.served import Served, serving
 
 PASSWORD = "correct horse battery"
 VIEWERS = 20

@@ -12,9 +12,9 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, TimeoutError, expect, sync_playwright
 from werkzeug.serving import make_server
 
-from dashboard.accounts.models import Role
+from dashboard.database.models import Role
 from dashboard.web.services import services
-from tests.stage import EMAIL, PASSWORD, Stage
+from tests.support.harness import EMAIL, PASSWORD, Stage
 
 # What comes after the page is there: small strips, and what its scripts write.
 THERE = """() => document.readyState === "complete" && ![...document.querySelectorAll(".strip-slot")].some(

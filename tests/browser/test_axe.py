@@ -6,13 +6,13 @@ from contextlib import ExitStack
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.axe import IN_SHORT, LOOKS, Looks, violations
 from tests.browser.conftest import as_admin, log_in, over_http
-from tests.browser.states import start_all
-from tests.every_page import ANSWERS, OWN_PAGES, VENDORED_PAGES, pages_of, rules_not_in
-from tests.grpc_gate import gate_before
-from tests.stage import EMAIL, Stage, dashboard_for, shut
-from tests.waiting import eventually
+from tests.support.axe import IN_SHORT, LOOKS, Looks, violations
+from tests.support.every_page import ANSWERS, OWN_PAGES, VENDORED_PAGES, pages_of, rules_not_in
+from tests.support.grpc_gate import gate_before
+from tests.support.harness import EMAIL, Stage, dashboard_for, shut
+from tests.support.page_states import start_all
+from tests.support.waiting import eventually
 
 # In the guide each part stands many times under its name, and no script makes a tree of rows that are examples.
 REPEATED = frozenset({"landmark-unique", "nested-interactive", "target-size"})

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from dashboard import ports
 from dashboard.demo.server import EmbeddedTemporal
+from dashboard.server import ports
 from tests.browser.conftest import log_in
 from tests.browser.test_live_page import base_url, page, release
-from tests.served import account, serving
-from tests.stage import Stage
+from tests.support.harness import Stage
+from tests.support.served import account, serving
 
 __all__ = ["base_url", "page", "release"]
 

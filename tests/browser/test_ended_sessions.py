@@ -11,9 +11,9 @@ from dashboard.web.services import services
 from tests.browser.conftest import fill_in, log_in, wait_until_led_to
 from tests.browser.test_live_page import OFTEN, base_url
 from tests.browser.test_notify import SHOWN
-from tests.rollout_makers import hierarchy
-from tests.stage import EMAIL, PASSWORD, Stage
-from tests.waiting import eventually
+from tests.support.harness import EMAIL, PASSWORD, Stage
+from tests.support.rollout_makers import hierarchy
+from tests.support.waiting import eventually
 
 __all__ = ["base_url"]
 

@@ -10,9 +10,9 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from dashboard.web.services import services
 from tests.browser.test_live_page import OFTEN
-from tests.rollout_makers import hierarchy
-from tests.stage import EMAIL, Stage
-from tests.waiting import eventually
+from tests.support.harness import EMAIL, Stage
+from tests.support.rollout_makers import hierarchy
+from tests.support.waiting import eventually
 
 WALL = {"width": 1920, "height": 1080}
 

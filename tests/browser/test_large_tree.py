@@ -14,9 +14,9 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from tests.browser.conftest import log_in
 from tests.browser.test_news import STREAMING
 from tests.integration.test_large import TOO_LARGE, WAVES, state
-from tests.served import Served
-from tests.stage import Stage
-from tests.waiting import eventually
+from tests.support.harness import Stage
+from tests.support.served import Served
+from tests.support.waiting import eventually
 
 LONGEST_MS = 200.0
 # What the page itself takes, it takes in every round; a cache that others have emptied is not always cold.

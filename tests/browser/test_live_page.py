@@ -10,9 +10,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.browser.conftest import fill_in, log_in, over_http, wait_until_led_to
 from tests.browser.test_news import asked_of
 from tests.integration.test_levels import answers, start
-from tests.rollout_makers import hierarchy
-from tests.stage import Stage
-from tests.waiting import eventually
+from tests.support.harness import Stage
+from tests.support.rollout_makers import hierarchy
+from tests.support.waiting import eventually
 
 THEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 # The page asks three times a second, not every few: before its own scripts run, which come after the document's.

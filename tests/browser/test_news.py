@@ -7,10 +7,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
 from tests.browser.conftest import log_in, wait_until_led_to
-from tests.rollout_makers import hierarchy
-from tests.served import Served
-from tests.stage import Stage
-from tests.waiting import eventually
+from tests.support.harness import Stage
+from tests.support.rollout_makers import hierarchy
+from tests.support.served import Served
+from tests.support.waiting import eventually
 
 STREAMING = "document.documentElement.dataset.hearing === 'true'"
 # What a tab does when it is put behind another.

@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.browser.conftest import over_http
-from tests.next_tricks import TRICKS
-from tests.stage import EMAIL, PASSWORD, dashboard_for, shut
+from tests.support.harness import EMAIL, PASSWORD, dashboard_for, shut
+from tests.support.redirect_tricks import TRICKS
 
 # What can be sent at all: not half of a character.
 SENT = sorted({trick for trick in TRICKS if trick and trick.encode("utf-8", "ignore").decode() == trick})

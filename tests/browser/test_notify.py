@@ -10,9 +10,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from tests.browser.conftest import log_in
 from tests.browser.test_live_page import OFTEN, base_url
 from tests.browser.test_news import HIDE
-from tests.rollout_makers import hierarchy
-from tests.stage import Stage
-from tests.waiting import eventually
+from tests.support.harness import Stage
+from tests.support.rollout_makers import hierarchy
+from tests.support.waiting import eventually
 
 __all__ = ["base_url"]
 

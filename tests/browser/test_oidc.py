@@ -8,12 +8,12 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, Request, expect
 
 from dashboard.web.services import services
-from tests.browser.axe import LOOKS, violations
 from tests.browser.conftest import over_http
 from tests.browser.test_widths import OUTSIDE, WIDTHS
-from tests.oidc_provider import OpenIdProvider, provided
-from tests.replaced import replace_deployment
-from tests.stage import dashboard_for, shut
+from tests.support.axe import LOOKS, violations
+from tests.support.harness import dashboard_for, shut
+from tests.support.oidc_provider import OpenIdProvider, provided
+from tests.support.replaced_services import replace_deployment
 
 BACK = "/login/oidc/callback"
 

@@ -11,8 +11,8 @@ from tests.browser.test_live_page import page as page
 from tests.browser.test_tree import other as other
 from tests.browser.test_tree import release as release
 from tests.browser.test_tree import row, set_states, walk, walk_to_first_app
-from tests.stage import Stage
-from tests.waiting import eventually
+from tests.support.harness import Stage
+from tests.support.waiting import eventually
 
 APP, NEXT = "app:a0-0", "app:a0-1"
 

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from dashboard.accounts.models import Role
+from dashboard.database.models import Role
 from dashboard.web.services import services
-from tests.browser.axe import LOOKS, violations
 from tests.browser.conftest import as_admin, over_http
 from tests.browser.test_widths import OUTSIDE, WIDTHS
-from tests.stage import EMAIL, PASSWORD, Stage
+from tests.support.axe import LOOKS, violations
+from tests.support.harness import EMAIL, PASSWORD, Stage
 
 LONG = "w" * 60
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
-from tests.browser.axe import violations
 from tests.browser.conftest import log_in, over_http
-from tests.every_page import VENDORED_PAGES
-from tests.stage import Stage
+from tests.support.axe import violations
+from tests.support.every_page import VENDORED_PAGES
+from tests.support.harness import Stage
 
 # What Redoc has no setting for: its maker's mark, which it leaves out where it cannot have it, and a font of icons.
 REFUSED = ("https://cdn.redoc.ly/redoc/logo-mini", "Loading the font 'data:")

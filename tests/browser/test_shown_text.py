@@ -8,19 +8,19 @@ import pytest
 from playwright.sync_api import Browser, Page
 from pydantic import SecretStr
 
-from dashboard.accounts.store import Accounts
 from dashboard.app import create_app
-from dashboard.bridge import LoopThread
+from dashboard.auth.accounts import Accounts
+from dashboard.concurrency.loop_thread import LoopThread
 from dashboard.domain.display import display_isolated
-from dashboard.live.releases import LiveReleases
-from dashboard.settings import Settings
-from dashboard.web.converters import escape_id
+from dashboard.live.service import LiveReleases
+from dashboard.settings.model import Settings
+from dashboard.web.url_ids import escape_id
 from tests.browser.conftest import log_in, over_http
-from tests.fake_source import FakeSource
-from tests.ready import make_ready
-from tests.stage import CHEAP, EMAIL, PASSWORD, shut
-from tests.unit.test_display import INVISIBLE, TURNING, WRITTEN
-from tests.web.test_shown_text import APP, HEBREW, RELEASE, told
+from tests.support.fake_source import FakeSource
+from tests.support.harness import CHEAP, EMAIL, PASSWORD, shut
+from tests.support.prepared_databases import make_ready
+from tests.unit.domain.test_display import INVISIBLE, TURNING, WRITTEN
+from tests.web.web.test_escaping import APP, HEBREW, RELEASE, told
 
 # Where each character of a text is, from the left: pixels.
 PLACES = """(selector) => {

@@ -5,8 +5,8 @@ import re
 from playwright.sync_api import Page, expect
 
 from tests.browser.test_live_page import base_url, page, release
-from tests.rollout_makers import hierarchy
-from tests.stage import Stage
+from tests.support.harness import Stage
+from tests.support.rollout_makers import hierarchy
 
 __all__ = ["base_url", "page", "release"]
 

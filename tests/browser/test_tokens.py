@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.axe import LOOKS, violations
 from tests.browser.conftest import log_in, over_http
 from tests.browser.test_widths import OUTSIDE, WIDTHS
-from tests.stage import Stage
+from tests.support.axe import LOOKS, violations
+from tests.support.harness import Stage
 
 
 @pytest.fixture

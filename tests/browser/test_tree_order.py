@@ -10,9 +10,9 @@ from tests.browser.test_live_page import base_url as base_url
 from tests.browser.test_live_page import page as page
 from tests.browser.test_tree import other as other
 from tests.browser.test_tree import row
-from tests.rollout_makers import hierarchy
-from tests.stage import Stage
-from tests.waiting import eventually
+from tests.support.harness import Stage
+from tests.support.rollout_makers import hierarchy
+from tests.support.waiting import eventually
 
 CLUSTERS = 40
 

@@ -6,10 +6,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.conftest import log_in
-from tests.rollout_makers import hierarchy
-from tests.served import Served
-from tests.stage import Stage
-from tests.waiting import eventually
+from tests.support.harness import Stage
+from tests.support.rollout_makers import hierarchy
+from tests.support.served import Served
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timing
 

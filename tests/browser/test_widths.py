@@ -4,11 +4,11 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.browser.conftest import as_admin
-from tests.browser.states import mixed, told
 from tests.browser.test_live_page import base_url, page
-from tests.every_page import OWN_PAGES, pages_of
-from tests.stage import Stage
-from tests.waiting import eventually
+from tests.support.every_page import OWN_PAGES, pages_of
+from tests.support.harness import Stage
+from tests.support.page_states import mixed, told
+from tests.support.waiting import eventually
 
 __all__ = ["base_url", "page"]
 

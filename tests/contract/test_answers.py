@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from dashboard.pages.base import Page
-from dashboard.pages.entity import EntityPage
-from dashboard.pages.occurrences import OccurrencesPage
-from dashboard.pages.problems import ProblemsPage
-from dashboard.pages.release import HierarchyPage, ReleasePage
-from dashboard.pages.releases import ReleasesPage
-from dashboard.pages.timeline import TimelinePage
+from dashboard.views.entity.occurrences import OccurrencesPage
+from dashboard.views.entity.page import EntityPage
+from dashboard.views.problems.page import ProblemsPage
+from dashboard.views.release.page import HierarchyPage, ReleasePage
+from dashboard.views.releases.page import ReleasesPage
+from dashboard.views.timeline.page import TimelinePage
+from dashboard.web.page_model import Page
 from tests.conftest import Rollouts
-from tests.described import reference
+from tests.support.api_document import reference
 
 
 def conforms(answer: Any, name: str) -> None:

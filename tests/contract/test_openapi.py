@@ -13,9 +13,9 @@ from flask.testing import FlaskClient
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from dashboard.domain.filters import MalformedFilter, ReleaseFilter
-from dashboard.web.openapi import EXAMPLES_PATH, UndocumentedRoute, openapi_document, path_template
-from tests.described import ERROR, check, reference
-from tests.stage import dashboard_for, logged_in, shut
+from dashboard.web.openapi.document import EXAMPLES_PATH, UndocumentedRoute, openapi_document, path_template
+from tests.support.api_document import ERROR, check, reference
+from tests.support.harness import dashboard_for, logged_in, shut
 
 Operation = dict[str, Any]
 # Those that take two at the same moment, or more than a client of the app itself can send.
@@ -135,8 +135,8 @@ def numbers() -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Every parameter that is a number: an address, its name and its schema."""
     for name, said in operations().items():
         if name.endswith("/wait") or name in FOR_ADMINS:
-            # Where Temporal does not answer, it is waited for. tests/integration/test_wait.py has its bounds; for what
-            # admins are shown Temporal is not asked, and tests/web/test_audit_log.py and test_people_api.py have them.
+            # Waits last while Temporal is away: tests/integration/test_long_poll.py has their bounds. What admins see
+            # takes no Temporal: tests/web/audit/test_audit_log.py and tests/web/users/test_users_api.py have it.
             continue
         address = examples().get(name, {}).get("address", "").partition("?")[0]
         for parameter in said["parameters"]:

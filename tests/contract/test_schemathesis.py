@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.accounts.models import Role
+from dashboard.database.models import Role
 from dashboard.demo.samples import SAMPLES_QUERY
 from tests.conftest import Rollouts
-from tests.served import Served, account, serving
-from tests.stage import EMAIL, PASSWORD
+from tests.support.harness import EMAIL, PASSWORD
+from tests.support.served import Served, account, serving
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 SECONDS = 600

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.stage import Stage
+from tests.support.harness import Stage
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ from temporalio.api.operatorservice.v1 import CreateNexusEndpointRequest
 
 from tests.integration.test_child_troubles import address_of, causes, queueless, row_of
 from tests.integration.test_child_workflows import part, tree
-from tests.integration.test_why import words
-from tests.stage import Stage, scripted_worker
-from tests.waiting import eventually
+from tests.integration.test_stuck_reasons import words
+from tests.support.harness import Stage, scripted_worker
+from tests.support.waiting import eventually
 
 
 @pytest.fixture

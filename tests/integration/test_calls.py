@@ -12,16 +12,16 @@ import pytest
 from temporalio.client import Client as Connected
 from temporalio.common import RetryPolicy
 
-from dashboard.bridge import LoopThread
+from dashboard.concurrency.loop_thread import LoopThread
 from dashboard.domain.filters import Cursor, PageRequest, ReleaseFilter
 from dashboard.domain.phases import Phase
-from dashboard.live.releases import LiveReleases
+from dashboard.live.service import LiveReleases
 from dashboard.temporal.client import NamespaceClient
 from dashboard.temporal.connection import TemporalConnection
 from dashboard.temporal.gateway import TemporalGateway
-from tests.rollout_makers import hierarchy
-from tests.stage import Stage
-from tests.waiting import eventually
+from tests.support.harness import Stage
+from tests.support.rollout_makers import hierarchy
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timing
 

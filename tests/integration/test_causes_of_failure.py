@@ -14,10 +14,10 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from dashboard.bridge import LoopThread
+from dashboard.concurrency.loop_thread import LoopThread
 from tests.integration.test_child_workflows import rows, tree
-from tests.stage import Stage
-from tests.waiting import eventually
+from tests.support.harness import Stage
+from tests.support.waiting import eventually
 
 HELM = "RuntimeError: helm: timed out waiting for the condition"
 LONG = "x" * 400_000

@@ -9,23 +9,23 @@ from uuid import uuid4
 import pytest
 from temporalio.client import Client as Connected
 
-from dashboard.bridge import LoopThread
+from dashboard.concurrency.loop_thread import LoopThread
 from dashboard.domain.child_runs import ChildListing, merge_children
 from dashboard.domain.children import tree_from_children
 from dashboard.domain.entities import Execution, Status
 from dashboard.domain.entity_map import EntityMap
 from dashboard.domain.source import ReleaseReading
-from dashboard.temporal.budget import Deadline
 from dashboard.temporal.child_details import MAX_DESCRIBED_PER_READ, MAX_EXPLAINED_PER_READ
 from dashboard.temporal.child_list import ChildLister
 from dashboard.temporal.client import NamespaceClient
+from dashboard.temporal.deadline import Deadline
 from dashboard.temporal.executions import read_description
 from dashboard.temporal.gateway import TemporalGateway
 from tests.integration.test_calls import CountedClient, CountedConnection, Counting
 from tests.integration.test_child_workflows import chain, part, rows, tree
-from tests.rollout_makers import hierarchy
-from tests.stage import Stage
-from tests.waiting import eventually
+from tests.support.harness import Stage
+from tests.support.rollout_makers import hierarchy
+from tests.support.waiting import eventually
 
 
 @pytest.fixture

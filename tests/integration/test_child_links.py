@@ -12,10 +12,10 @@ from dashboard.domain.entity_map import EntityMap
 from dashboard.domain.ids import EntityType
 from tests.integration.test_child_troubles import address_of, row_of
 from tests.integration.test_child_workflows import part, rows, tree
-from tests.replaced import replace_deployment
-from tests.rollout_makers import hierarchy
-from tests.stage import Stage
-from tests.waiting import eventually
+from tests.support.harness import Stage
+from tests.support.replaced_services import replace_deployment
+from tests.support.rollout_makers import hierarchy
+from tests.support.waiting import eventually
 
 UI = "https://ui.example.com/namespaces/default/workflows"
 

@@ -6,10 +6,10 @@ from uuid import uuid4
 import pytest
 
 from tests.integration.test_child_workflows import Plan, chain, part, rows, tree
-from tests.integration.test_why import words
-from tests.rollout_makers import hierarchy
-from tests.stage import Stage
-from tests.waiting import eventually
+from tests.integration.test_stuck_reasons import words
+from tests.support.harness import Stage
+from tests.support.rollout_makers import hierarchy
+from tests.support.waiting import eventually
 
 
 @pytest.fixture

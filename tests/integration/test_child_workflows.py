@@ -10,14 +10,14 @@ from dashboard.domain.child_runs import ChildListing
 from dashboard.domain.entity_map import EntityMap
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
-from dashboard.temporal.budget import Deadline
 from dashboard.temporal.child_list import ChildLister
 from dashboard.temporal.client import NamespaceClient
+from dashboard.temporal.deadline import Deadline
 from dashboard.temporal.executions import read_description
-from tests.cold import within
-from tests.rollout_makers import hierarchy
-from tests.stage import Stage, scripted_worker
-from tests.waiting import eventually
+from tests.support.harness import Stage, scripted_worker
+from tests.support.rollout_makers import hierarchy
+from tests.support.stalled_machine import within
+from tests.support.waiting import eventually
 
 Plan = dict[str, Any]
 

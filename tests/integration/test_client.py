@@ -22,11 +22,11 @@ from click.testing import CliRunner, Result
 
 from dashboard.cli import main
 from dashboard.client.terminal import display_width
-from tests.every_page import ANSWERS
-from tests.rollout_makers import hierarchy
-from tests.served import Served, serving
-from tests.stage import Stage
-from tests.waiting import eventually
+from tests.support.every_page import ANSWERS
+from tests.support.harness import Stage
+from tests.support.rollout_makers import hierarchy
+from tests.support.served import Served, serving
+from tests.support.waiting import eventually
 
 ROWS, COLUMNS = 14, 60
 ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")

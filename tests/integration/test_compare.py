@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from bs4 import BeautifulSoup
 
-from tests.open_page import parsed
-from tests.rollout_makers import hierarchy
-from tests.stage import Stage
+from tests.support.harness import Stage
+from tests.support.open_page import parsed
+from tests.support.rollout_makers import hierarchy
+from tests.support.waiting import eventually
 from tests.test_twins import rows_of_html, rows_of_json
-from tests.waiting import eventually
 
 COUNTS = dict.fromkeys(("version", "planned", "added", "removed", "state", "unknown", "same"), 0)
 

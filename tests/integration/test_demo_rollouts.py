@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus, WorkflowHandle
 
-from dashboard.bridge import LoopThread
+from dashboard.concurrency.loop_thread import LoopThread
 from dashboard.demo.server import EmbeddedTemporal
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 RELEASE = {"id", "state", "workflow_id", "created_at", "updated_at", "wave_ids"}
 WAVE = {"id", "release_id", "sequence", "name", "state", "created_at", "updated_at", "cluster_ids"}

@@ -17,10 +17,10 @@ from urllib.parse import urlencode
 import pytest
 
 import dashboard as dashboard_package
-from dashboard import ports
 from dashboard.demo.children import DemoError
 from dashboard.demo.server import EmbeddedTemporal
-from tests.waiting import eventually
+from dashboard.server import ports
+from tests.support.waiting import eventually
 
 # What people who use the dashboard in earnest may have in their folder; the demo must go past all of it.
 ENV_FILE = """

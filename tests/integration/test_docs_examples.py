@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.accounts.models import Role
-from dashboard.accounts.store import Accounts
+from dashboard.auth.accounts import Accounts
+from dashboard.database.models import Role
 from dashboard.demo.children import spawn_process, stop_processes
 from dashboard.demo.samples import SAMPLES_QUERY
 from dashboard.demo.stack import DEMO_EMAIL, DEMO_PASSWORD
 from tests.conftest import Rollouts
-from tests.served import Served, serving
-from tests.stage import UNHURRIED, dashboard_for, logged_in, shut
+from tests.support.harness import UNHURRIED, dashboard_for, logged_in, shut
+from tests.support.served import Served, serving
+from tests.support.waiting import eventually
 from tests.test_docs import DOCS, ROOT, blocks
-from tests.waiting import eventually
 
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 SCRIPTS = [

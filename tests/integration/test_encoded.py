@@ -17,12 +17,12 @@ from temporalio.common import RetryPolicy
 from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes, PayloadCodec
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from dashboard.bridge import LoopThread
+from dashboard.concurrency.loop_thread import LoopThread
 from dashboard.domain.entities import ENCRYPTED_FAILURE
-from tests.every_page import ANSWERS
 from tests.integration.test_child_workflows import rows, tree
-from tests.stage import Stage
-from tests.waiting import eventually
+from tests.support.every_page import ANSWERS
+from tests.support.harness import Stage
+from tests.support.waiting import eventually
 
 
 class Packed(PayloadCodec):

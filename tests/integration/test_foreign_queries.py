@@ -5,9 +5,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.rollout_makers import hierarchy
-from tests.stage import Stage
-from tests.waiting import eventually
+from tests.support.harness import Stage
+from tests.support.rollout_makers import hierarchy
+from tests.support.waiting import eventually
 
 ANSWERS = ["a text", 7, 2.5, True, None, [], ["wave:one"], {}, {"progress": 3, "phase": "canary"}, {"raise": "not now"}]
 

@@ -9,11 +9,11 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.every_page import ANSWERS
-from tests.rollout_makers import hierarchy
-from tests.silence import Relay
-from tests.stage import Stage, dashboard_for, logged_in, shut
-from tests.waiting import eventually
+from tests.support.every_page import ANSWERS
+from tests.support.harness import Stage, dashboard_for, logged_in, shut
+from tests.support.rollout_makers import hierarchy
+from tests.support.silent_proxy import Relay
+from tests.support.waiting import eventually
 
 OPEN_PAGE = {"HX-Request": "true", "HX-Source": "div#live"}
 LONG = 3600.0

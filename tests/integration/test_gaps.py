@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.cold import within
 from tests.integration.test_worker_trouble import forget_the_worker
-from tests.rollout_makers import hierarchy
-from tests.stage import Stage, scripted_worker
-from tests.waiting import eventually
+from tests.support.harness import Stage, scripted_worker
+from tests.support.rollout_makers import hierarchy
+from tests.support.stalled_machine import within
+from tests.support.waiting import eventually
 
 TREE = hierarchy()
 STATE = {key: value for key, value in TREE.items() if key != "waves"}

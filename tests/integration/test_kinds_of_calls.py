@@ -9,12 +9,12 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.every_page import ANSWERS
-from tests.grpc_gate import CountingGate, counting_gate
 from tests.integration.test_child_workflows import chain, rows
-from tests.rollout_makers import hierarchy
-from tests.stage import Stage, dashboard_for, logged_in, shut
-from tests.waiting import eventually
+from tests.support.every_page import ANSWERS
+from tests.support.grpc_gate import CountingGate, counting_gate
+from tests.support.harness import Stage, dashboard_for, logged_in, shut
+from tests.support.rollout_makers import hierarchy
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timing
 

@@ -2,10 +2,10 @@
 
 import http.client
 
-from tests.every_page import ANSWERS
-from tests.served import Served, account
-from tests.stage import EMAIL, Stage
-from tests.waiting import eventually
+from tests.support.every_page import ANSWERS
+from tests.support.harness import EMAIL, Stage
+from tests.support.served import Served, account
+from tests.support.waiting import eventually
 
 
 def ask(served: Served, path: str, **sent: str) -> tuple[int, dict[str, str]]:

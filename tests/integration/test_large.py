@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.stage import Stage
-from tests.waiting import eventually
+from tests.support.harness import Stage
+from tests.support.waiting import eventually
 
 TOO_LARGE = {"get_hierarchy": {"repeat": 2_200_000}}
 WAVES = [f"wave:w{number}" for number in range(12)]

@@ -10,16 +10,16 @@ from typing import Any, TypeVar
 import pytest
 from bs4 import BeautifulSoup
 
-from dashboard.bridge import LoopThread
+from dashboard.concurrency.loop_thread import LoopThread
 from dashboard.domain.entities import Entity
-from dashboard.live.releases import LiveReleases
+from dashboard.live.service import LiveReleases
 from dashboard.temporal.gateway import TemporalGateway
-from tests.cold import within
 from tests.integration.test_calls import CountedConnection, Counting, watched
-from tests.rollout_makers import state
-from tests.stage import Stage
+from tests.support.harness import Stage
+from tests.support.rollout_makers import state
+from tests.support.stalled_machine import within
+from tests.support.waiting import eventually
 from tests.test_twins import rows_of_html, rows_of_json
-from tests.waiting import eventually
 
 T = TypeVar("T")
 WAVES = [f"wave:w{number}" for number in range(12)]

@@ -11,12 +11,12 @@ from temporalio.client import Client as Connected
 
 from dashboard.domain.entities import Status
 from dashboard.domain.filters import MAX_OFFSET, MalformedFilter, PageRequest, ReleaseFilter
-from dashboard.temporal.budget import Deadline
 from dashboard.temporal.client import NamespaceClient
+from dashboard.temporal.deadline import Deadline
 from dashboard.temporal.visibility import Visibility, VisibilityPage
-from tests.rollout_makers import hierarchy
-from tests.stage import Stage
-from tests.waiting import eventually
+from tests.support.harness import Stage
+from tests.support.rollout_makers import hierarchy
+from tests.support.waiting import eventually
 
 STATE = {key: value for key, value in hierarchy().items() if key != "waves"}
 AWKWARD = [
@@ -166,7 +166,7 @@ def test_a_walk_by_cursor_sees_every_release_once_and_asks_for_one_page_each_tim
 
 def test_beyond_what_numbers_reach_the_links_carry_cursors(stage: Stage, monkeypatch: pytest.MonkeyPatch):
     started(stage, *(f"n{number}" for number in range(7)))
-    monkeypatch.setattr("dashboard.pages.releases.MAX_OFFSET", 4)
+    monkeypatch.setattr("dashboard.views.releases.page.MAX_OFFSET", 4)
 
     def links(path: str) -> dict[str, str]:
         page = BeautifulSoup(stage.ask(path).text, "html.parser")

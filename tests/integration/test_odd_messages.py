@@ -13,10 +13,10 @@ from temporalio.api.workflowservice.v1 import (
     ListWorkflowExecutionsResponse,
 )
 
-from tests.every_page import ANSWERS, pages_of
-from tests.grpc_gate import CountingGate, counting_gate
-from tests.stage import Stage
-from tests.waiting import eventually
+from tests.support.every_page import ANSWERS, pages_of
+from tests.support.grpc_gate import CountingGate, counting_gate
+from tests.support.harness import Stage
+from tests.support.waiting import eventually
 
 
 @pytest.fixture

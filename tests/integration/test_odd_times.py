@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.every_page import pages_of
-from tests.rollout_makers import hierarchy
-from tests.stage import Stage
-from tests.waiting import eventually
+from tests.support.every_page import pages_of
+from tests.support.harness import Stage
+from tests.support.rollout_makers import hierarchy
+from tests.support.waiting import eventually
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 # What stands for a time that was never set, as programs of several languages write it.

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 import dashboard
-from tests.every_page import ANSWERS, ask_everything, pages_of
 from tests.integration.test_child_workflows import part
-from tests.stage import Stage
-from tests.waiting import eventually
+from tests.support.every_page import ANSWERS, ask_everything, pages_of
+from tests.support.harness import Stage
+from tests.support.waiting import eventually
 
 # Where Temporal's messages and the answers of workflows are decoded.
 MODULES = ("activities", "decode", "executions", "failures", "metadata", "moments", "pending", "plain", "times")

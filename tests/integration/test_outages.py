@@ -15,14 +15,14 @@ from flask.testing import FlaskClient
 from temporalio.client import WorkflowQueryFailedError
 from temporalio.service import RPCError
 
-from dashboard import ports
 from dashboard.demo.server import EmbeddedTemporal
-from dashboard.live.watched import Topic
-from tests.every_page import ANSWERS, BOUND, ask_everything, pages_of
-from tests.integration.test_watching import Heard, watching
-from tests.silence import Relay
-from tests.stage import EMAIL, PASSWORD, Stage, dashboard_for, logged_in, scripted_worker, shut
-from tests.waiting import eventually
+from dashboard.live.topic import Topic
+from dashboard.server import ports
+from tests.integration.test_polling import Heard, watching
+from tests.support.every_page import ANSWERS, BOUND, ask_everything, pages_of
+from tests.support.harness import EMAIL, PASSWORD, Stage, dashboard_for, logged_in, scripted_worker, shut
+from tests.support.silent_proxy import Relay
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timing
 

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.stage import Stage
-from tests.waiting import eventually
+from tests.support.harness import Stage
+from tests.support.waiting import eventually
 
 Plan = dict[str, Any]
 PAGES = ("", "/hierarchy", "/strip", "/timeline", "/matrix")

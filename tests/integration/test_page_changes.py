@@ -5,10 +5,10 @@ import re
 import pytest
 from werkzeug.test import TestResponse
 
-from tests.open_page import OpenPage, parsed
-from tests.rollout_makers import hierarchy
-from tests.stage import Stage, logged_in
-from tests.waiting import eventually
+from tests.support.harness import Stage, logged_in
+from tests.support.open_page import OpenPage, parsed
+from tests.support.rollout_makers import hierarchy
+from tests.support.waiting import eventually
 
 MOMENT = re.compile(r'<time data-show="exact" datetime="[^"]*">[^<]*</time>')
 

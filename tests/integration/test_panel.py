@@ -3,9 +3,9 @@
 from typing import Any
 
 from dashboard.domain.history import MAX_CHANGES_PER_ENTITY
-from tests.rollout_makers import hierarchy
-from tests.stage import Stage
-from tests.waiting import eventually
+from tests.support.harness import Stage
+from tests.support.rollout_makers import hierarchy
+from tests.support.waiting import eventually
 
 APP = "app:a0-0"
 

@@ -10,9 +10,9 @@ from bs4 import BeautifulSoup
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import PauseActivityRequest
 
-from tests.rollout_makers import hierarchy
-from tests.stage import Stage, dashboard_for, logged_in, shut
-from tests.waiting import eventually
+from tests.support.harness import Stage, dashboard_for, logged_in, shut
+from tests.support.rollout_makers import hierarchy
+from tests.support.waiting import eventually
 
 
 def answers(tree: dict[str, Any]) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from temporalio.api.workflowservice.v1 import PauseWorkflowExecutionRequest, Unp
 from temporalio.client import Client
 
 from tests.integration.test_child_workflows import part, rows, tree
-from tests.rollout_makers import hierarchy
-from tests.stage import Stage
-from tests.waiting import eventually
+from tests.support.harness import Stage
+from tests.support.rollout_makers import hierarchy
+from tests.support.waiting import eventually
 
 TREE = hierarchy()
 STATE = {key: value for key, value in TREE.items() if key != "waves"}

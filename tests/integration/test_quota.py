@@ -14,11 +14,11 @@ from temporalio.api.workflowservice.v1 import ListWorkflowExecutionsRequest
 from temporalio.service import RPCError
 
 from dashboard.demo.server import EmbeddedTemporal
-from tests.every_page import ANSWERS
-from tests.grpc_gate import CountingGate, counting_gate
 from tests.integration.test_child_workflows import part
-from tests.stage import Stage, dashboard_for, logged_in, scripted_worker, shut
-from tests.waiting import eventually
+from tests.support.every_page import ANSWERS
+from tests.support.grpc_gate import CountingGate, counting_gate
+from tests.support.harness import Stage, dashboard_for, logged_in, scripted_worker, shut
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timing
 

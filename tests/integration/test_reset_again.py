@@ -5,9 +5,9 @@ from temporalio.api.enums.v1 import ResetReapplyType
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client
 
-from tests.integration.test_begun_anew import items
-from tests.stage import Stage
-from tests.waiting import eventually
+from tests.integration.test_retries_schedules_resets import items
+from tests.support.harness import Stage
+from tests.support.waiting import eventually
 
 Counts = dict[str, int]
 

@@ -6,9 +6,9 @@ from uuid import uuid4
 import pytest
 from bs4 import BeautifulSoup
 
-from tests.rollout_makers import hierarchy
-from tests.stage import Stage
-from tests.waiting import eventually
+from tests.support.harness import Stage
+from tests.support.rollout_makers import hierarchy
+from tests.support.waiting import eventually
 
 
 def telling(state: str) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from typing import Any
 
 from bs4 import BeautifulSoup
 
-from dashboard.live.watched import Topic
+from dashboard.live.topic import Topic
 from dashboard.web.services import services
-from tests.rollout_makers import hierarchy
-from tests.stage import Stage
-from tests.waiting import eventually
+from tests.support.harness import Stage
+from tests.support.rollout_makers import hierarchy
+from tests.support.waiting import eventually
 
 TREE = hierarchy()
 ANSWERS = {"get_hierarchy": TREE, "get_release_state": {key: value for key, value in TREE.items() if key != "waves"}}

@@ -13,12 +13,12 @@ from urllib.parse import urlencode
 
 import pytest
 
-from dashboard import ports
 from dashboard.demo.server import EmbeddedTemporal
-from tests.every_page import BOUND
-from tests.served import Listener, Served, account, serving
-from tests.stage import EMAIL, PASSWORD
-from tests.waiting import eventually
+from dashboard.server import ports
+from tests.support.every_page import BOUND
+from tests.support.harness import EMAIL, PASSWORD
+from tests.support.served import Listener, Served, account, serving
+from tests.support.waiting import eventually
 
 # More viewers at once than the server has threads.
 MANY = 60

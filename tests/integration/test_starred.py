@@ -9,10 +9,10 @@ from flask.testing import FlaskClient
 
 from dashboard.domain.filters import PageRequest, ReleaseFilter
 from dashboard.web.services import services
-from tests.rollout_makers import hierarchy
-from tests.stage import PASSWORD, Stage
+from tests.support.harness import PASSWORD, Stage
+from tests.support.rollout_makers import hierarchy
+from tests.support.waiting import eventually
 from tests.test_twins import rows_of_html, rows_of_json
-from tests.waiting import eventually
 
 ANSWERS = {"get_hierarchy": hierarchy(), "get_release_state": hierarchy()}
 

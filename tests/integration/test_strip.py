@@ -4,13 +4,13 @@ from uuid import uuid4
 
 from bs4 import BeautifulSoup, Tag
 
-from dashboard.live.watched import Topic
+from dashboard.live.topic import Topic
 from dashboard.web.services import services
 from tests.integration.test_page_changes import change, poll, same
-from tests.open_page import OpenPage, parsed
-from tests.rollout_makers import hierarchy
-from tests.stage import Stage
-from tests.waiting import eventually
+from tests.support.harness import Stage
+from tests.support.open_page import OpenPage, parsed
+from tests.support.rollout_makers import hierarchy
+from tests.support.waiting import eventually
 
 
 def start(stage: Stage, state: str = "deploying") -> str:

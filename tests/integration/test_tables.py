@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 from temporalio.client import Client
 
-from tests.served import Served
-from tests.stage import Stage
-from tests.waiting import eventually
+from tests.support.harness import Stage
+from tests.support.served import Served
+from tests.support.waiting import eventually
 
 # More than a page of a table.
 COUNT = 130

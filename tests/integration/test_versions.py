@@ -10,9 +10,9 @@ from bs4 import BeautifulSoup
 from pydantic import BaseModel
 
 from tests.integration.test_child_workflows import part
-from tests.rollout_makers import hierarchy
-from tests.stage import Stage
-from tests.waiting import eventually
+from tests.support.harness import Stage
+from tests.support.rollout_makers import hierarchy
+from tests.support.waiting import eventually
 
 STATES = ("failed", "pending", "deployed")
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from dashboard import ports
 from dashboard.demo.children import spawn_process, stop_processes
-from tests.waiting import eventually
+from dashboard.server import ports
+from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 # The one that runs the tests: the empty environment needs none. What is never imported need not be compiled.

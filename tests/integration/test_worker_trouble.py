@@ -7,10 +7,10 @@ import pytest
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetStickyTaskQueueRequest
 
-from tests.every_page import ANSWERS, BOUND, Answers, ask_everything, pages_of
-from tests.rollout_makers import hierarchy
-from tests.stage import Stage, scripted_worker
-from tests.waiting import eventually
+from tests.support.every_page import ANSWERS, BOUND, Answers, ask_everything, pages_of
+from tests.support.harness import Stage, scripted_worker
+from tests.support.rollout_makers import hierarchy
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timing
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from dashboard import __version__
 from dashboard.cli import main
-from dashboard.settings import SettingsError, load_settings
+from dashboard.settings.model import SettingsError, load_settings
 
 
 @pytest.fixture(autouse=True)

@@ -10,17 +10,17 @@ from flask import Flask
 from flask.testing import FlaskClient
 from pydantic import SecretStr
 
-from dashboard.accounts.models import User
-from dashboard.accounts.passwords import PasswordHashing
-from dashboard.accounts.store import Accounts
 from dashboard.app import create_app
-from dashboard.settings import Settings
+from dashboard.auth.accounts import Accounts
+from dashboard.auth.passwords import PasswordHashing
+from dashboard.database.models import User
+from dashboard.settings.model import Settings
 from dashboard.web.services import services
-from tests.oidc_provider import OpenIdProvider, provided
-from tests.postgres import Postgres, binaries, own_database, running
-from tests.ready import make_ready
-from tests.shared import folder_of_run, shared
-from tests.stage import CHEAP, UNHURRIED
+from tests.support.harness import CHEAP, UNHURRIED
+from tests.support.oidc_provider import OpenIdProvider, provided
+from tests.support.postgres import Postgres, binaries, own_database, running
+from tests.support.prepared_databases import make_ready
+from tests.support.shared_services import folder_of_run, shared
 
 EMAIL = "rita@example.com"
 PASSWORD = "correct horse battery"

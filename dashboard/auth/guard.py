@@ -1,0 +1,257 @@
+"""Who is asking, by session or by token, and the guard that stands before every route."""
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import ClassVar
+from urllib.parse import quote, urlsplit
+
+import structlog
+from flask import Flask, Response, current_app, g, redirect, request, url_for
+from flask_login import LoginManager, current_user
+from werkzeug.exceptions import MethodNotAllowed
+from werkzeug.wrappers import Response as BaseResponse
+
+from dashboard.auth.api_tokens import TokenScope
+from dashboard.auth.bearer import auth_method_of, authenticate_bearer, bearer_token
+from dashboard.auth.database_outage import find_or_recall, refuse_changes_while_away
+from dashboard.auth.opaque_tokens import hash_secret
+from dashboard.auth.recent_admissions import AuthMethod
+from dashboard.auth.session_store import BrowserSession
+from dashboard.database.models import Role, User
+from dashboard.database.unit_of_work import AccountsUnavailable
+from dashboard.server.limits import MAX_TARGET_BYTES
+from dashboard.web.errors import (
+    ApiError,
+    error_response,
+    wants_fragment,
+    wants_json,
+    wants_kiosk,
+    wants_stream,
+)
+from dashboard.web.security import safe_redirect_target
+from dashboard.web.services import services
+
+log = structlog.get_logger()
+
+# All that anybody may ask for. Everything else, and what does not exist, takes a login.
+PUBLIC_ENDPOINTS = frozenset(
+    {
+        "static",
+        "health.health",
+        "health.ready",
+        "login.form",
+        "login.submit",
+        "login.logout",
+        "oidc.start",
+        "oidc.callback",
+        "auth.token",
+        "auth.refresh",
+        "kiosk.enter",
+        # It takes a link of its own, a token or a session, and says so by a picture.
+        "badges.badge",
+    }
+)
+# All that the link of a wall screen opens, to look at.
+KIOSK_ENDPOINTS = frozenset({"web.kiosk", "web.kiosk_release"})
+KIOSK_COOKIE_NAME = "release_dashboard_kiosk"
+
+SESSION_ENDED_MESSAGE = "Your session has ended. Sign in again."
+KIOSK_SESSION_ENDED_MESSAGE = "Your session has ended. Sign in again, or open a wall screen link."
+READ_ONLY_SCOPE_MESSAGE = "This token is read-only. Use a token with write access."
+KIOSK_LINK_ENDED_MESSAGE = "The link was revoked, or its creator no longer has access. Open a new link on this screen."
+
+
+@dataclass(frozen=True)
+class SignedInUser:
+    """A user to flask-login and to templates, where it is `current_user`.
+
+    `session` is the one that lets them in, if it is one; `secret` is what its cookie holds. `scope` is what the way in
+    lets them do; `by_password` is whether they gave their password for it.
+    """
+
+    user: User
+    session: BrowserSession | None = None
+    secret: str = field(default="", repr=False)
+    scope: TokenScope = TokenScope.write
+    by_password: bool = True
+    is_authenticated: ClassVar[bool] = True
+    is_active: ClassVar[bool] = True
+    is_anonymous: ClassVar[bool] = False
+
+    def get_id(self) -> str:
+        """What the cookie holds, and flask-login takes for the id of the user."""
+        return self.secret
+
+    @property
+    def id(self) -> str:
+        """The user's id."""
+        return self.user.id
+
+    @property
+    def email(self) -> str:
+        """The user's address."""
+        return self.user.email
+
+    @property
+    def name(self) -> str | None:
+        """What the pages call the user, if a name was given."""
+        return self.user.name
+
+    @property
+    def role(self) -> Role:
+        """What the user may do."""
+        return self.user.role
+
+
+def init_app(app: Flask) -> None:
+    """Know who asks by session or token."""
+    app.config.update(
+        # It would tie sessions to what X-Forwarded-For claims, and a laptop changes networks.
+        SESSION_PROTECTION=None,
+        # Nothing sets this cookie; under its usual name another site of the same host might.
+        REMEMBER_COOKIE_NAME="release_dashboard_remember",
+    )
+    manager = LoginManager(app)
+    manager.user_loader(_from_session)
+    manager.request_loader(_from_bearer)
+    app.register_error_handler(AccountsUnavailable, accounts_unavailable_response)
+
+
+def require_login() -> BaseResponse | None:
+    """Let pass who is logged in, and what is public; send the others where they can log in."""
+    if _requested_endpoint() in PUBLIC_ENDPOINTS or _is_within_scope() or _is_kiosk_screen():
+        refuse_changes_while_away()
+        return None
+    if "accounts_failure" in g:
+        raise g.accounts_failure
+    if wants_kiosk():
+        # Nobody stands there who could log in: it says so until somebody does.
+        raise (
+            kiosk_link_error()
+            if KIOSK_COOKIE_NAME in request.cookies
+            else ApiError(401, "session_ended", KIOSK_SESSION_ENDED_MESSAGE)
+        )
+    if wants_json():
+        raise _unauthorized()
+    if wants_stream():
+        raise ApiError(401, "not_logged_in", SESSION_ENDED_MESSAGE)
+    if wants_fragment():
+        headers = {"HX-Redirect": _login_url(_page_of_fragment())}
+        raise ApiError(401, "not_logged_in", SESSION_ENDED_MESSAGE, headers=headers)
+    return redirect(_login_url(requested_page_path()))
+
+
+def _is_within_scope() -> bool:
+    """Whether somebody is logged in; raises ApiError if their token may not do this."""
+    if not current_user.is_authenticated:
+        return False
+    if current_user.scope is TokenScope.read and request.method not in {"GET", "HEAD"}:
+        headers = {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}
+        raise ApiError(403, "read_only_token", READ_ONLY_SCOPE_MESSAGE, headers=headers)
+    return True
+
+
+def kiosk_link_error() -> ApiError:
+    """What the link of a wall screen leads to when it opens nothing (any more)."""
+    return ApiError(401, "link_ended", KIOSK_LINK_ENDED_MESSAGE)
+
+
+def _is_kiosk_screen() -> bool:
+    """Whether a screen with a link that holds asks for what links open. It is nobody, and may do nothing else."""
+    token = request.cookies.get(KIOSK_COOKIE_NAME)
+    if not token or request.endpoint not in KIOSK_ENDPOINTS or request.method not in {"GET", "HEAD"}:
+        return False
+    try:
+        g.kiosk_link = find_or_recall(
+            AuthMethod.screen, hash_secret(token), lambda: services().accounts.kiosk_links.verify(token)
+        )
+    except AccountsUnavailable as exc:
+        g.accounts_failure = exc
+        return False
+    return g.kiosk_link is not None
+
+
+def _unauthorized() -> ApiError:
+    if bearer_token() is None:
+        message = "Sign in, or send an access token: Authorization: Bearer ..."
+        return ApiError(401, "not_logged_in", message, headers={"WWW-Authenticate": "Bearer"})
+    headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+    return ApiError(401, "invalid_token", "The access token is invalid or has expired.", headers=headers)
+
+
+def accounts_unavailable_response(exc: AccountsUnavailable) -> Response:
+    """The answer where the accounts cannot be read or written to."""
+    # Where it is refused without a question, the first of those that had to wait has said why.
+    log.error("accounts_unavailable", exc_info=exc if exc.__cause__ else None)
+    return error_response(ApiError(503, "accounts_unavailable", str(exc), headers={"Retry-After": "5"}))
+
+
+def _requested_endpoint() -> str | None:
+    """The endpoint of this address, also when it does not take this method: that is 405, and no secret."""
+    error = request.routing_exception
+    if not isinstance(error, MethodNotAllowed) or not error.valid_methods:
+        return request.endpoint
+    adapter = current_app.create_url_adapter(request)
+    return adapter.match(method=next(iter(error.valid_methods)))[0] if adapter else None
+
+
+def _login_url(target: str | None) -> str:
+    address = url_for("login.form", next=target)
+    # Written once more, a long address may be too long.
+    return address if len(address) <= MAX_TARGET_BYTES else url_for("login.form")
+
+
+def requested_page_path() -> str | None:
+    """The address of the page that is asked for, as a browser would write it; none for what is sent."""
+    if request.method not in {"GET", "HEAD"}:
+        return None
+    # Quoted again: the path comes decoded, and an id may hold a question mark.
+    path = quote(request.path, safe="/:@!$&'()*+,;=~")
+    query = request.query_string.decode("utf-8", "replace")
+    return f"{path}?{query}" if query else path
+
+
+def _page_of_fragment() -> str | None:
+    """The page that htmx asked from: the one to come back to, where the fragment alone would be bare."""
+    try:
+        url = urlsplit(request.headers.get("HX-Current-URL", ""))
+    except ValueError:
+        return None
+    if url.netloc != request.host:
+        return None
+    return safe_redirect_target(f"{url.path}?{url.query}" if url.query else url.path)
+
+
+def _from_session(secret: str) -> SignedInUser | None:
+    # A token that was sent is the one that counts, so that a script never works by somebody's cookie by chance.
+    if bearer_token() is not None:
+        return None
+    find = partial(services().sessions.find, secret)
+    try:
+        found = find_or_recall(AuthMethod.session, hash_secret(secret), find, lasts=lambda found: found[1].lasts)
+    except AccountsUnavailable as exc:
+        # Told by the guard. Here it would come again when the page of the error asks who is looking at it.
+        g.accounts_failure = exc
+        return None
+    if found is None:
+        return None
+    user, g.browser_session = found
+    return SignedInUser(user, g.browser_session, secret)
+
+
+def _from_bearer(_request: object) -> SignedInUser | None:
+    sent = bearer_token()
+    if sent is None:
+        return None
+    try:
+        bearer = find_or_recall(
+            auth_method_of(sent),
+            hash_secret(sent),
+            lambda: authenticate_bearer(sent),
+            user=lambda one: one.user,
+            lasts=lambda one: one.lasts,
+        )
+    except AccountsUnavailable as exc:
+        g.accounts_failure = exc
+        return None
+    return SignedInUser(bearer.user, scope=bearer.scope, by_password=bearer.by_password) if bearer else None

@@ -1,0 +1,35 @@
+"""What not everybody who is logged in may do, and answers that are for nobody else."""
+
+from flask import Response, request
+from flask_login import current_user
+
+from dashboard.database.models import Role
+from dashboard.web.errors import ApiError
+
+_REAUTHENTICATE_MESSAGE = "This requires a session, or an access token from signing in with a password."
+ADMINS_ONLY_MESSAGE = "Admins only. Ask an administrator."
+# The blueprints whose every route takes an admin, and those whose answers are about people or somebody's login.
+FOR_ADMINS = frozenset({"audit_log", "users", "users_api"})
+PERSONAL = frozenset({"auth", "login", "oidc", "profile", "profile_api", "users", "users_api"})
+
+
+def require_password_login() -> None:
+    """Let pass who gave a password for this session or access token: a copied token must not make others.
+
+    Raises ApiError for who comes by a personal token, or by an access token that a refresh token gave.
+    """
+    if not current_user.by_password:
+        raise ApiError(403, "password_needed", _REAUTHENTICATE_MESSAGE)
+
+
+def require_admin() -> None:
+    """Let only admins pass where a blueprint is theirs. Raises ApiError."""
+    if request.blueprint in FOR_ADMINS and current_user.role is not Role.admin:
+        raise ApiError(403, "admin_needed", ADMINS_ONLY_MESSAGE)
+
+
+def no_store(response: Response) -> Response:
+    """Keep personal answers out of every cache, least of all one with a password."""
+    if request.blueprint in PERSONAL:
+        response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,112 @@
+"""A release as it is shown, made of what was read of it, with what looks have shown of it before."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from dashboard.domain.entities import Release
+from dashboard.domain.parts import with_parts
+from dashboard.domain.problems import Problem, ProblemCode
+from dashboard.domain.search import NameIndex
+from dashboard.domain.source import ReleaseReading
+from dashboard.domain.truncation import text_size
+from dashboard.live import list_rows
+from dashboard.live.change_log import history_weight, record_changes
+from dashboard.live.reconciliation import reconcile_or_gap, unreported_release_or_gap
+from dashboard.live.snapshot_store import Snapshot, mark_late, version_hash
+
+# Bytes that a row takes, and a listed child workflow. Measured with 1,000 of each: from 600 (the fields of the contract
+# alone) to 1,200 (an error, five further fields, and an end that overrules it), and 580. Long texts come on top.
+TREE_ROW_BYTES = 1_000
+TREE_CHILD_BYTES = 600
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedRelease:
+    """A release as it is shown, the reading that it was made of, how many rows it has, and their names.
+
+    `texts` is how many characters its errors and details have.
+    """
+
+    release: Release
+    reading: ReleaseReading
+    rows: int
+    names: NameIndex
+    texts: int = 0
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes it takes."""
+        children = self.reading.children
+        listed = TREE_CHILD_BYTES * len(children.listed) if children else 0
+        return TREE_ROW_BYTES * (1 + self.rows) + self.texts + listed + history_weight(self.release.history)
+
+    @property
+    def over(self) -> bool:
+        """Whether all of a run that has ended was read after its end: nothing that is shown can change any more."""
+        reading = self.reading
+        return reading.execution.status.closed and reading.fingerprint is not None and reading.whole
+
+
+def load_or_last(
+    reading: ReleaseReading, known: ReleaseReading | None, last: Snapshot[LoadedRelease] | None, as_of: datetime
+) -> Snapshot[LoadedRelease]:
+    """What was read; where the release did not answer, its last words, under what Temporal knows of it now."""
+    if reading.said:
+        return _listed(_seen(reconcile_or_gap(reading.execution, reading.said), reading, as_of, last), reading)
+    problem = reading.problem or Problem(ProblemCode.MISSING, "The release was not queried.")
+    # What was said of it before it began says nothing of how it goes.
+    if last is None or known is None or known.said is None or known.scheduled or _other_run(known, reading):
+        return _seen(unreported_release_or_gap(reading.execution, problem), reading, as_of, None)
+    # The last words are marked with their time.
+    kept = replace(known, execution=reading.execution, runs=reading.runs)
+    stale = _seen(reconcile_or_gap(reading.execution, known.said), kept, last.as_of, last)
+    return replace(stale, version=version_hash(stale.version, problem.code), stale=True, reason=problem)
+
+
+def _listed(seen: Snapshot[LoadedRelease], reading: ReleaseReading) -> Snapshot[LoadedRelease]:
+    """The same as of when its child workflows were listed, where these are part of what is shown and may move."""
+    children = reading.children
+    if children is None or children.listed_at is None or reading.fingerprint:
+        return seen
+    return mark_late(replace(seen, as_of=min(seen.as_of, children.listed_at)), children.late)
+
+
+def _seen(
+    release: Release, reading: ReleaseReading, as_of: datetime, last: Snapshot[LoadedRelease] | None
+) -> Snapshot[LoadedRelease]:
+    # The history's length is left out: an event that changes nothing that is shown makes no new version.
+    execution = replace(reading.execution, history_length=None)
+    runs = [(run.run_id, run.status) for run in reading.runs.executions]
+    version = version_hash(execution, reading.digest, reading.problem, reading.scheduled, runs)
+    release = list_rows.with_scheduled_start(
+        with_parts(replace(release, runs=reading.runs, levels=reading.levels)), reading
+    )
+    unmoved = last is not None and last.value.reading.said is reading.said
+    count, texts = (last.value.rows, last.value.texts) if last and unmoved else _size(release)
+    return Snapshot(LoadedRelease(release, reading, count, NameIndex(release.id, release.root), texts), as_of, version)
+
+
+def _size(release: Release) -> tuple[int, int]:
+    """How many rows a release has, and how many characters their errors and details, which may be of any length."""
+    found = release.root.flattened()
+    errors = sum([len(row.error) for row in found if row.error])
+    return len(found), errors + sum([text_size(row.details) for row in found if row.details])
+
+
+def with_recorded_changes(
+    seen: Snapshot[LoadedRelease], last: Snapshot[LoadedRelease] | None, at: datetime
+) -> Snapshot[LoadedRelease]:
+    """The same with what looks have shown of it. What has no words says nothing about how its rows stood."""
+    told = last is not None and last.value.reading.said is not None and seen.value.reading.said is not None
+    before = last.value.release if last and told else None
+    history = record_changes(before, last.as_of if last else at, seen.value.release, at)
+    return replace(seen, value=replace(seen.value, release=replace(seen.value.release, history=history)))
+
+
+def _other_run(known: ReleaseReading, reading: ReleaseReading) -> bool:
+    return known.execution.run_id != reading.execution.run_id
+
+
+def tree_weight(seen: LoadedRelease) -> int:
+    """About how many bytes a release takes."""
+    return seen.weight

@@ -1,0 +1,73 @@
+"""Two things at once, as two releases: shown as of the older of them, and renewed when either is."""
+
+from collections.abc import Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, cast
+
+from dashboard.domain.entities import Release
+from dashboard.live.reader import RunKey
+from dashboard.live.snapshot_store import Snapshot, SnapshotPair, join_snapshots
+from dashboard.live.topic import Topic
+
+PairListener = Callable[[str], None]
+
+# What is two things: two releases to compare, or the list and one of its releases on a wall screen.
+PAIR_KINDS = frozenset({"pair", "wall"})
+
+# Second halves that are read at the same time. Whoever finds none free waits, for as long as a release takes.
+MAX_CONCURRENT_PAIR_READS = 8
+
+
+class PairReader:
+    """Reads two releases at the same time; `release` is that of LiveReleases."""
+
+    def __init__(self, release: Callable[[RunKey], Snapshot[Release]]) -> None:
+        self._release = release
+        self._pool = ThreadPoolExecutor(MAX_CONCURRENT_PAIR_READS, thread_name_prefix="pairs")
+
+    def get(self, left: RunKey, right: RunKey) -> Snapshot[SnapshotPair[Release]]:
+        """Both; raises what reading either raises, of the left one first."""
+        if left == right:
+            both = self._release(left)
+            return join_snapshots(both, both)
+        second = self._pool.submit(self._release, right)
+        return join_snapshots(self._release(left), second.result())
+
+    def close(self) -> None:
+        """Read nothing more."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def pair_topics(what: Topic) -> tuple[Topic, Topic]:
+    """The two things that are shown together."""
+    left, right = cast("tuple[Hashable, RunKey]", what.key)
+    return Topic("list" if what.kind == "wall" else "release", left), Topic("release", right)
+
+
+def subscribe_pair(
+    what: Topic,
+    subscribe: Callable[[Topic, PairListener], Callable[[], None]],
+    shown: Callable[[Topic], Snapshot[Any] | None],
+    notify: PairListener,
+) -> Callable[[], None]:
+    """Watch both things of a pair.
+
+    `notify` hears the version of both whenever either has another, and "" if one is gone.
+    """
+    both = pair_topics(what)
+
+    def tell(version: str) -> None:
+        left, right = map(shown, both)
+        if left and right:
+            notify(join_snapshots(left, right).version)
+        elif not version:
+            # Not while one of them is still to be read for the first time.
+            notify(version)
+
+    ends = [subscribe(each, tell) for each in both]
+
+    def end() -> None:
+        for each in ends:
+            each()
+
+    return end

@@ -1,0 +1,177 @@
+"""Looks again and again at what somebody looks at, so that a viewer never waits for a look and never causes one."""
+
+import threading
+from collections.abc import Callable
+from time import monotonic
+
+import structlog
+
+from dashboard.live.schedule import LATE_AFTER_SECONDS, PollJob, PollSchedule, VersionListener
+from dashboard.live.topic import Topic
+
+log = structlog.get_logger()
+
+# Threads that look, at most. They are not those of requests, and none takes a seat that a request could have.
+MAX_POLL_THREADS = 8
+# How often it is found out, in seconds, which things that somebody subscribes to are late.
+LATE_CHECK_INTERVAL_SECONDS = 1.0
+# The version of what is not known: it could not be read, or there is no such thing.
+UNKNOWN_VERSION = ""
+
+
+class Poller:
+    """One watch for each thing, however many look at it. Nothing runs before the first, nor after `close`.
+
+    `look` renews what is known of a thing and says whether that is to go on; `version` says which version of it
+    whoever asks now gets, or UNKNOWN_VERSION. `budget` is in calls for each second, one for a look if it spends no
+    more; what waits for more than `late` seconds for its turn is late.
+    """
+
+    def __init__(
+        self,
+        look: Callable[[Topic], bool],
+        version: Callable[[Topic], str],
+        *,
+        budget: float,
+        clock: Callable[[], float] = monotonic,
+        late: float = LATE_AFTER_SECONDS,
+    ) -> None:
+        self._look = look
+        self._version = version
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._turns: PollSchedule[Topic] = PollSchedule(budget=budget, at_once=MAX_POLL_THREADS, clock=clock, late=late)
+        self._threads: list[threading.Thread] = []
+        self._idle = 0
+        self._check_at = clock()
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._turns)
+
+    def is_polling(self, what: Topic) -> bool:
+        """Whether a thing is watched already, and so need not be looked at by whoever asks for it now."""
+        with self._changed:
+            watch = self._turns.get(what)
+            if watch is None or watch.over:
+                return False
+            watch.asked_at = self._clock()
+            return True
+
+    def late(self, what: Topic) -> bool:
+        """Whether a thing has had to wait for its turn for too long."""
+        with self._changed:
+            watch = self._turns.get(what)
+            return watch is not None and self._turns.late(watch)
+
+    def watch(self, what: Topic, every: float, fast_interval: float | None = None, *, soon: bool = False) -> None:
+        """Somebody has just looked at a thing: look at it every so many seconds, for as long as it is asked for.
+
+        Once it has moved lately, that may be after `fast_interval` seconds. With `soon`, the first
+        look is as soon as there is a turn, and the next one not later than a lively one.
+        """
+        with self._changed:
+            self._turns.renew(what, every, fast_interval, soon=soon)
+            self._wake()
+
+    def subscribe(
+        self, what: Topic, every: float, notify: VersionListener, fast_interval: float | None = None
+    ) -> Callable[[], None]:
+        """Watch a thing until what is returned is called; `notify` hears its version, at once if it is known.
+
+        It hears of each other version that comes, from any thread.
+        """
+        me = object()
+        version = self._version(what)
+        with self._changed:
+            watch = self._turns.add(what, every, 0.0, fast_interval)
+            watch.subscribers[me] = notify
+            # Not the version alone: a turn may have ended since, and have told all but this one.
+            known = watch.told = watch.told or version
+            self._wake()
+
+        def end() -> None:
+            with self._changed:
+                if watch.subscribers.pop(me, None):
+                    watch.asked_at = self._clock()
+
+        if known != UNKNOWN_VERSION:
+            notify(known)
+        return end
+
+    def charge(self, calls: int) -> None:
+        """Take calls off the budget that a look has made on its way."""
+        with self._changed:
+            self._turns.charge(calls)
+
+    def close(self) -> None:
+        """Begin no more looks, and wait for those under way."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _wake(self) -> None:
+        """Let a thread see to what has changed: one that waits, else one more, unless there are enough."""
+        if not self._idle and not self._closed and len(self._threads) < MAX_POLL_THREADS:
+            thread = threading.Thread(target=self._work, name="poller", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        self._changed.notify()
+
+    def _work(self) -> None:
+        while not self._closed:
+            with self._changed:
+                watch = self._turns.next()
+                if watch is None:
+                    self._rest()
+                else:
+                    self._wake()
+            if watch is not None:
+                self._turn(watch)
+            self._tell_all()
+
+    def _rest(self) -> None:
+        if self._closed:
+            return
+        waits = [LATE_CHECK_INTERVAL_SECONDS] if len(self._turns) else []
+        pause = self._turns.pause()
+        self._idle += 1
+        self._changed.wait(min(waits if pause is None else [*waits, pause], default=None))
+        self._idle -= 1
+
+    def _turn(self, watch: PollJob[Topic]) -> None:
+        going_on: bool | None
+        try:
+            going_on = self._look(watch.what)
+        except Exception:
+            # A mistake of ours. Whoever asks for the thing meets it himself; the others' turns go on.
+            log.exception("poll_failed", kind=watch.what.kind)
+            going_on = None
+        with self._changed:
+            self._turns.done(watch, over=not going_on)
+            self._changed.notify()
+        self._tell(watch, UNKNOWN_VERSION if going_on is None else self._version(watch.what))
+
+    def _tell_all(self) -> None:
+        """Once in a while: what nobody has looked at for long is told to be so by its version."""
+        with self._changed:
+            if self._clock() < self._check_at:
+                return
+            self._check_at = self._clock() + LATE_CHECK_INTERVAL_SECONDS
+            # What is over is not late, however long ago it was looked at.
+            subscribed = [watch for watch in self._turns if watch.subscribers and not watch.over]
+        for watch in subscribed:
+            self._tell(watch, self._version(watch.what))
+
+    def _tell(self, watch: PollJob[Topic], version: str) -> None:
+        """Tell a thing's subscribers its version, if it is another than they were told."""
+        with self._changed:
+            if version == watch.told:
+                return
+            watch.told = version
+            self._turns.moved(watch)
+            subscribers = list(watch.subscribers.values())
+        for notify in subscribers:
+            notify(version)

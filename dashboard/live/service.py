@@ -1,0 +1,324 @@
+"""The latest that is known of releases, for any number of viewers. Views ask here and nowhere else."""
+
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from time import monotonic
+from typing import Any
+
+from dashboard.concurrency.call_log import count_calls
+from dashboard.concurrency.loop_thread import LoopThread
+from dashboard.domain.causes import ProblemSummary
+from dashboard.domain.entities import Occurrence, Occurrences, Release, ReleaseList
+from dashboard.domain.filters import MalformedFilter, PageRequest
+from dashboard.domain.ids import is_below_release
+from dashboard.domain.problems import NotFound, SourceUnavailable
+from dashboard.domain.search import SearchResults
+from dashboard.domain.source import ReleaseSource
+from dashboard.live.change_log import with_history
+from dashboard.live.circuit_breaker import ReleaseBreakerKey
+from dashboard.live.list_rows import ListRow
+from dashboard.live.loaded_release import LoadedRelease
+from dashboard.live.occurrence_search import find_other_occurrences
+from dashboard.live.pair_reader import PAIR_KINDS, PairReader, pair_topics, subscribe_pair
+from dashboard.live.poller import UNKNOWN_VERSION
+from dashboard.live.pollers import PollerPair
+from dashboard.live.problem_finder import MAX_RELEASES_LISTED, ProblemFinder
+from dashboard.live.reader import ReleaseReader, RunKey
+from dashboard.live.schedule import POLL_LINGER_SECONDS
+from dashboard.live.search import NameSearch
+from dashboard.live.snapshot_store import RENEWAL_BEHIND, Snapshot, SnapshotPair, join_snapshots, mark_stale
+from dashboard.live.stores import TopicStores
+from dashboard.live.topic import Topic
+from dashboard.live.viewer_budget import VIEWER_SHARE, ViewerBudget
+
+# How often what somebody looks at is renewed, in seconds. What is not watched is shared while it is younger than this.
+DEFAULT_MAX_AGE_SECONDS = 1.0
+# Counts of the list, which cost more the more releases there are, are asked for this seldom.
+COUNT_MAX_AGE_SECONDS = 5.0
+# If nobody says otherwise: calls a second that all that is watched takes together, and bytes of all that is kept.
+DEFAULT_CALLS_PER_SECOND = 50
+DEFAULT_CACHE_BYTES = 128 * 1024 * 1024
+# And after how long without any change, and with nothing pending, a release is stuck.
+DEFAULT_STUCK_AFTER = timedelta(minutes=30)
+# How often a caller who wants more of a large release than has come looks again, within the time of one answer: a look
+# that somebody else has begun may not know of it. With less time than this left, in seconds, nothing more would come.
+MAX_REREADS = 2
+MIN_REREAD_SECONDS = 0.3
+
+PROBLEMS_TOPIC = Topic("problems")
+
+
+class LiveReleases:
+    """Answers from snapshots. What somebody looks at is renewed in the background, the rest when somebody asks for it.
+
+    `max_age` is the interval of all that is watched, in seconds, shorter for what moves and longer for what is costly.
+    With 0 nothing is watched, and each caller asks for himself. `budget` is in calls for each second, and `memory` in
+    bytes. A release that runs is stuck when nothing has changed in it for `stuck_after` and nothing is pending.
+    """
+
+    def __init__(
+        self,
+        source: ReleaseSource,
+        loop: LoopThread,
+        *,
+        timeout: float,
+        max_age: float = DEFAULT_MAX_AGE_SECONDS,
+        count_age: float = COUNT_MAX_AGE_SECONDS,
+        budget: float = DEFAULT_CALLS_PER_SECOND,
+        memory: int = DEFAULT_CACHE_BYTES,
+        stuck_after: timedelta = DEFAULT_STUCK_AFTER,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._loop = loop
+        self._timeout = timeout
+        self._reader = ReleaseReader(
+            source,
+            loop,
+            timeout=timeout,
+            count_age=count_age,
+            max_age=max_age,
+            memory=memory // 8,
+            stuck_after=stuck_after,
+            clock=clock,
+        )
+        self._problem_finder = ProblemFinder(self._listed, self._tree, self._row, timeout)
+        self._stores = TopicStores(self._reader, self._problem_finder.find, max_age=max_age, memory=memory, clock=clock)
+        self._names = NameSearch(self.page, self._stores.pages, self._stores.trees)
+        self._pairs = PairReader(lambda key: self.release(*key, whole=True))
+        self._watching = max_age > 0
+        self._poller = PollerPair(self._look, self._version, budget=budget, clock=clock)
+        self._viewer_budget = ViewerBudget(VIEWER_SHARE * budget, clock)
+
+    def page(self, asked: PageRequest) -> Snapshot[ReleaseList]:
+        """One page of the list; raises SourceUnavailable if nothing is known yet."""
+        return self._latest(Topic("list", asked))
+
+    def release(
+        self,
+        release_id: str,
+        run_id: str | None = None,
+        *,
+        whole: bool = False,
+        opened: frozenset[str] = frozenset(),
+        spent: float = 0.0,
+    ) -> Snapshot[Release]:
+        """A release with its tree: its latest run, or the one with this id. `spent` of the answer's seconds are gone.
+
+        Raises ReleaseNotFound or RunNotFound, or SourceUnavailable if nothing is known yet.
+
+        A release too large for one answer is read in parts, and a first look shows those that came in a moment; with
+        `whole` the caller waits for the rest, within a bound. One that is read level by level has what is below those
+        that are `opened` now, or were lately by anybody.
+        """
+        key = (release_id, run_id)
+        self._reader.open(key, opened)
+        until = monotonic() + self._timeout - spent
+        seen: Snapshot[LoadedRelease] = self._latest(
+            Topic("release", key), max(self._timeout - spent, MIN_REREAD_SECONDS)
+        )
+        for _ in range(MAX_REREADS):
+            reading, left = seen.value.reading, until - monotonic()
+            enough = not reading.misses(opened) and (reading.whole or not whole)
+            if enough or seen.stale or left < MIN_REREAD_SECONDS:
+                break
+            seen = self._stores.trees.get(key, anew=True, seconds=left)
+        return _release(seen)
+
+    def elsewhere(self, entity_id: str, release_id: str, run_id: str) -> tuple[Snapshot[Occurrence], ...]:
+        """Where else than in this run of its release an entity is, of what was read lately: nothing is asked for it."""
+        known = (_release(seen) for _, seen in reversed(list(self._stores.trees.all_latest())))
+        return find_other_occurrences(known, entity_id, release_id, run_id)
+
+    def peek(self, release_id: str, run_id: str | None = None) -> Snapshot[Release]:
+        """The same for whoever does not stay: it is not watched for that, and not longer than it is anyhow."""
+        with self._allowed():
+            return _release(self._stores.trees.get((release_id, run_id)))
+
+    def cached(self, release_id: str, run_id: str | None = None) -> Snapshot[Release] | None:
+        """A release as it was read last, at once and in any thread: as old as that may be, unless it is watched."""
+        seen = self._shown(Topic("release", (release_id, run_id)))
+        return _release(seen) if seen else None
+
+    def occurrences(self, entity_id: str) -> Snapshot[Occurrences]:
+        """Where an entity id occurs, as far as was looked; a release's own id occurs once."""
+        if is_below_release(entity_id):
+            return self._latest(Topic("occurrences", entity_id))
+        seen = self.release(entity_id)
+        found = (Occurrence(seen.value.execution, seen.value.root),)
+        return Snapshot(Occurrences(entity_id, found, (), 1, 1), seen.as_of, seen.version, seen.stale, seen.reason)
+
+    def find(self, text: str, at: str | None = None) -> Snapshot[SearchResults]:
+        """What is known by a name with this text, first of all in the release that the viewer is `at`.
+
+        Raises MalformedFilter.
+        """
+        return self._names.find(text, at)
+
+    def problems(self) -> Snapshot[ProblemSummary]:
+        """What is broken now, as far as was looked; raises SourceUnavailable if nothing is known yet."""
+        return self._latest(PROBLEMS_TOPIC)
+
+    def pair(self, left: RunKey, right: RunKey) -> Snapshot[SnapshotPair[Release]]:
+        """Two releases, each as whole as it can be had within the time of one answer; raises as `release` does."""
+        return self._pairs.get(left, right)
+
+    def renew(self, what: Topic, seconds: float) -> None:
+        """Read a thing however lately that was done, for somebody who knows of something later, and off the budget.
+
+        What cannot be read in so many seconds stays as it is known, and so does all while viewers have had their share
+        of the budget: whoever claims to know of what is to come could else have it read without end.
+        """
+        if not self._viewer_budget.is_left():
+            return
+        if what.kind in PAIR_KINDS:
+            for side in pair_topics(what):
+                self.renew(side, seconds)
+            return
+        if what.kind == "problems":
+            # What is broken begins with that list, and is as old.
+            self.renew(Topic("list", PageRequest(MAX_RELEASES_LISTED, lately=True)), seconds)
+        what = Topic("release", what.key) if what.kind == "history" else _looked_at(what)
+        with self._allowed(), suppress(SourceUnavailable, NotFound, MalformedFilter):
+            self._stores.kinds[what.kind].store.get(what.key, anew=True, seconds=seconds)
+
+    def subscribe(self, what: Topic, notify: Callable[[str], None]) -> Callable[[], None]:
+        """Watch a thing for as long as somebody looks. `notify` is called from any thread with the version of what is
+        known, at once if it is, and whenever that, or its staleness, is another; with "" when there is no such thing
+        (any more). Returns what ends the subscription; it may be called from any thread.
+        """
+        if what.kind in PAIR_KINDS:
+            return subscribe_pair(what, self.subscribe, self._shown, notify)
+        if what.kind == "history":
+            release = Topic("release", what.key)
+            return self.subscribe(release, lambda version: notify(self._with_history(release, version)))
+        what = _looked_at(what)
+        kind = self._stores.kinds[what.kind]
+        return self._poller.subscribe(what, kind.every, notify, kind.fast_interval)
+
+    def close(self) -> None:
+        """End the loop's thread and whatever runs on it."""
+        self._poller.close()
+        self._problem_finder.close()
+        self._pairs.close()
+        self._loop.stop()
+
+    def known(self, what: Topic) -> Snapshot[Any] | None:
+        """What is known of a thing while it is watched: at once, in any thread. None if somebody has to look."""
+        if what.kind in PAIR_KINDS:
+            left, right = map(self.known, pair_topics(what))
+            return join_snapshots(left, right) if left and right else None
+        if what.kind == "history":
+            seen = self.known(Topic("release", what.key))
+            return with_history(seen, seen.value.release.history) if seen else None
+        what = _looked_at(what)
+        return self._shown(what) if self._poller.is_polling(what) else None
+
+    def _latest(self, what: Topic, seconds: float | None = None) -> Snapshot[Any]:
+        """What is known of a watched thing, at once; else what a look of the caller's own finds, in so many seconds."""
+        kind = self._stores.kinds[what.kind]
+        kept = self.known(what)
+        if kept is not None:
+            return kept
+        # A script that reads thousands of releases once each leaves the budget to those that somebody looks at.
+        again = kind.store.loaded_within(what.key, POLL_LINGER_SECONDS)
+        snapshot = kind.store.get(what.key, seconds=seconds)
+        if self._watching and again and not _over(snapshot):
+            self._poller.watch(what, kind.every, kind.fast_interval)
+            self._watch_rows(snapshot)
+        return snapshot
+
+    def _shown(self, what: Topic) -> Snapshot[Any] | None:
+        """What is known of a thing, marked if its next look is late."""
+        latest = self._stores.kinds[what.kind].store.latest(what.key)
+        if latest is None or latest.stale or not self._poller.late(what):
+            return latest
+        return mark_stale(latest, self._reader.trouble(_breaker_of(what)) or RENEWAL_BEHIND)
+
+    def _with_history(self, release: Topic, version: str) -> str:
+        """The version of a release with what has been seen of it, where there is such a release."""
+        seen = self._shown(release) if version else None
+        return with_history(seen, seen.value.release.history).version if seen else version
+
+    def _look(self, what: Topic) -> bool:
+        try:
+            snapshot = self._stores.kinds[what.kind].store.get(what.key, anew=True, seated=False)
+        except SourceUnavailable:
+            return True
+        except (NotFound, MalformedFilter):
+            return False
+        self._watch_rows(snapshot)
+        return not _over(snapshot)
+
+    def _watch_rows(self, listing: Snapshot[Any]) -> None:
+        """Renew what a list shows of its releases for as long as somebody looks at the list."""
+        if not isinstance(listing.value, ReleaseList):
+            return
+        kind = self._stores.kinds["row"]
+        for release in (*listing.value.releases, *listing.value.also):
+            key = (release.id, release.execution.run_id)
+            row = kind.store.latest(key)
+            if row is None or row.value.over:
+                continue
+            # One that has ended is read once more as soon as can be.
+            behind = row.value.reading.execution.status is not release.execution.status and row.as_of < listing.as_of
+            self._poller.watch(
+                Topic("row", key), kind.every, kind.fast_interval, soon=behind or row.value.tree_at is None
+            )
+
+    def _version(self, what: Topic) -> str:
+        snapshot = self._shown(what)
+        return snapshot.version if snapshot else UNKNOWN_VERSION
+
+    def _listed(self, most: int) -> Snapshot[ReleaseList]:
+        found = self._stores.pages.get(PageRequest(page_size=most, lately=True), seated=False)
+        self._watch_rows(found)
+        return found
+
+    def _tree(self, release_id: str) -> Snapshot[Release]:
+        """A release that nobody looks at by itself: it is not watched, but taken off the budget of what is."""
+        with self._charged():
+            return _release(self._stores.trees.get((release_id, None), seated=False))
+
+    def _row(self, release: Release) -> ListRow | None:
+        """What lists know of a release, if its tree was read for that."""
+        seen = self._reader.rows.latest((release.id, release.execution.run_id))
+        return seen.value if seen and seen.value.tree_at else None
+
+    @contextmanager
+    def _allowed(self) -> Iterator[None]:
+        """Take the calls of a read that a viewer has caused off the budget, up to the share that viewers have of it."""
+        left = self._viewer_budget.is_left()
+        with count_calls() as log:
+            yield
+        if left:
+            self._viewer_budget.charge(log.calls)
+            self._poller.charge(log.calls)
+
+    @contextmanager
+    def _charged(self) -> Iterator[None]:
+        """Take the calls of a read off the budget of what is watched."""
+        with count_calls() as log:
+            yield
+        self._poller.charge(log.calls)
+
+
+def _looked_at(what: Topic) -> Topic:
+    """What has to be watched: a search for a release's own id finds that release."""
+    if what.kind == "occurrences" and not is_below_release(str(what.key)):
+        return Topic("release", (what.key, None))
+    return what
+
+
+def _breaker_of(what: Topic) -> Hashable:
+    if what.kind in {"release", "row"} and isinstance(what.key, tuple):
+        return ReleaseBreakerKey(what.key[0])
+    return what.key
+
+
+def _release(seen: Snapshot[LoadedRelease]) -> Snapshot[Release]:
+    return Snapshot(seen.value.release, seen.as_of, seen.version, seen.stale, seen.reason)
+
+
+def _over(snapshot: Snapshot[Any]) -> bool:
+    return isinstance(snapshot.value, LoadedRelease | ListRow) and snapshot.value.over and not snapshot.stale

@@ -1,0 +1,214 @@
+"""Snapshots: what was known at one moment, shared by all who ask for the same thing."""
+
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from time import monotonic
+from typing import Generic, TypeVar
+
+from dashboard.concurrency.bounded_cache import BoundedCache
+from dashboard.concurrency.bulkhead import Bulkhead
+from dashboard.concurrency.single_flight import SingleFlight
+from dashboard.concurrency.weight import weight_of
+from dashboard.domain.filters import MalformedFilter
+from dashboard.domain.problems import NotFound, Problem, ProblemCode, SourceUnavailable
+
+T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
+
+# A list, or a tree of child workflows, that is older than this is no longer the latest, whatever the reason.
+MAX_LISTED_AGE = timedelta(seconds=10)
+
+TOO_MANY_WAITING = Problem(ProblemCode.BUSY, "Too many requests are waiting for Temporal.")
+RENEWAL_BEHIND = Problem(
+    ProblemCode.BEHIND,
+    "The next update is late: too many open pages for the rate limit, or Temporal is slow.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot(Generic[T]):
+    """What was known at `as_of` (UTC). `stale` says that it is not the latest, and `reason` why,
+    or why it is renewed less often than usual.
+
+    `version` is a hash of the content, so that two processes that read the same agree on it.
+    """
+
+    value: T
+    as_of: datetime
+    version: str
+    stale: bool = False
+    reason: Problem | None = None
+
+
+def version_hash(*parts: object) -> str:
+    """A hash of content; the parts must have a `repr` that says all that matters."""
+    return blake2b(repr(parts).encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()
+
+
+def utc_now() -> datetime:
+    """This moment, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotPair(Generic[T]):
+    """Two things that are shown together, each as it was known."""
+
+    left: Snapshot[T]
+    right: Snapshot[T]
+
+
+def join_snapshots(left: Snapshot[T], right: Snapshot[T]) -> Snapshot[SnapshotPair[T]]:
+    """Two snapshots as one: as old as the older, stale if either is, and another version when either is."""
+    return Snapshot(
+        SnapshotPair(left, right),
+        min(left.as_of, right.as_of),
+        version_hash(left.version, right.version),
+        left.stale or right.stale,
+        left.reason or right.reason,
+    )
+
+
+def mark_stale(snapshot: Snapshot[T], reason: Problem) -> Snapshot[T]:
+    """The same content, marked as not the latest."""
+    version = version_hash(snapshot.version, reason.code)
+    return replace(snapshot, version=version, stale=True, reason=reason)
+
+
+def mark_late(seen: Snapshot[T], late: Problem | None) -> Snapshot[T]:
+    """What is renewed as often as Temporal allows says since when it stands; past a bound, it is not the latest."""
+    if late is None:
+        return seen
+    if utc_now() - seen.as_of > MAX_LISTED_AGE:
+        return mark_stale(seen, late)
+    if late.code is not ProblemCode.REFUSED:
+        return seen
+    return replace(seen, reason=late, version=version_hash(seen.version, late.code))
+
+
+@dataclass(frozen=True, slots=True)
+class _StoredSnapshot(Generic[T]):
+    """What was loaded last, when by the store's clock, and the last that was good: the same, unless it is stale."""
+
+    loaded_at: float
+    latest: Snapshot[T]
+    good: Snapshot[T] | None
+
+
+class SnapshotStore(Generic[K, T]):
+    """Loads a snapshot for a key once for all who ask at the same time, and keeps it for `max_age` seconds.
+
+    When the source cannot be asked, the last good snapshot is answered, marked as stale; without one the error is
+    raised. `load` gets the key, the last good snapshot, if there is one, and how many seconds it may take, None for as
+    many as usual. Of snapshots, those loaded last are kept, as many as `keep`, or as weigh so many bytes, with their
+    keys. Whoever waits needs a place in the `bulkhead`; where there is none, it is the same as if the source could not
+    be asked.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[K, Snapshot[T] | None, float | None], Snapshot[T]],
+        *,
+        max_age: float,
+        keep: int,
+        weigh: Callable[[T], int] | None = None,
+        bulkhead: Bulkhead | None = None,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._load = load
+        self._bulkhead = bulkhead or Bulkhead()
+        self._max_age = max_age
+        self._clock = clock
+        self._kept: BoundedCache[K, _StoredSnapshot[T]] = BoundedCache(
+            keep, lambda key, kept: weight_of(key) + _weight(kept, weigh) if weigh else 1
+        )
+        self._flights: SingleFlight[K, Snapshot[T]] = SingleFlight()
+
+    @property
+    def weight(self) -> int:
+        """What all that is kept weighs."""
+        return self._kept.weight
+
+    def get(self, key: K, *, anew: bool = False, seconds: float | None = None, seated: bool = True) -> Snapshot[T]:
+        """The snapshot for a key, loaded `anew` even if it is young, within so many seconds; raises what `load` raises.
+
+        Whoever comes while another's load is under way waits for that one, however long it may take. Those whose
+        number is bounded in another way need not be `seated`.
+        """
+        young = None if anew else self._young(key)
+        if young:
+            return young
+        if seated and not self._bulkhead.take():
+            return self._unasked(key)
+        try:
+            return self._flights.get(key, lambda: self._fly(key, seconds, anew=anew))
+        finally:
+            if seated:
+                self._bulkhead.give()
+
+    def put(self, key: K, snapshot: Snapshot[T]) -> None:
+        """Keep what was learnt of a key in another way, as if it had just been loaded."""
+        kept = self._kept.get(key)
+        good = kept.good if kept and snapshot.stale else snapshot
+        self._kept.keep(key, _StoredSnapshot(self._clock(), snapshot, good))
+
+    def latest(self, key: K) -> Snapshot[T] | None:
+        """What was loaded last, if anything is kept."""
+        kept = self._kept.get(key)
+        return kept.latest if kept else None
+
+    def all_latest(self) -> Iterator[tuple[K, Snapshot[T]]]:
+        """What was loaded last for each key that is kept, the one that was loaded longest ago first."""
+        for key in self._kept:
+            latest = self.latest(key)
+            if latest:
+                yield key, latest
+
+    def loaded_within(self, key: K, seconds: float) -> bool:
+        """Whether it was loaded so lately that whoever asks for it now is not the only one, or has come again."""
+        kept = self._kept.get(key)
+        return kept is not None and self._clock() - kept.loaded_at < seconds
+
+    def _unasked(self, key: K) -> Snapshot[T]:
+        kept = self._kept.get(key)
+        if kept is None or kept.good is None:
+            raise SourceUnavailable(TOO_MANY_WAITING)
+        return mark_stale(kept.good, TOO_MANY_WAITING)
+
+    def _young(self, key: K) -> Snapshot[T] | None:
+        kept = self._kept.get(key)
+        return kept.latest if kept is not None and self._clock() - kept.loaded_at < self._max_age else None
+
+    def _fly(self, key: K, seconds: float | None, *, anew: bool) -> Snapshot[T]:
+        # Another may have landed between the look and the take-off.
+        young = None if anew else self._young(key)
+        if young:
+            return young
+        started = self._clock()
+        kept = self._kept.get(key)
+        good = kept.good if kept else None
+        snapshot = self._load_or_last(key, good, seconds)
+        self._kept.keep(key, _StoredSnapshot(started, snapshot, good if snapshot.stale else snapshot))
+        return snapshot
+
+    def _load_or_last(self, key: K, last: Snapshot[T] | None, seconds: float | None) -> Snapshot[T]:
+        try:
+            return self._load(key, last, seconds)
+        except (NotFound, MalformedFilter):
+            # It is not to be shown as something that is, or can be asked for, whatever was known of it.
+            self._kept.forget(key)
+            raise
+        except SourceUnavailable as exc:
+            if last is None:
+                raise
+            return mark_stale(last, exc.problem)
+
+
+def _weight(kept: _StoredSnapshot[T], weigh: Callable[[T], int]) -> int:
+    """What a snapshot and the last good one weigh together; they often share what they say."""
+    latest = weigh(kept.latest.value)
+    if kept.good is None or kept.good.value is kept.latest.value:
+        return latest
+    return latest + weigh(kept.good.value)

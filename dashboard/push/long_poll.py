@@ -1,0 +1,104 @@
+"""Requests that wait for a release: held in the event loop, and put to Flask again when there may be an answer."""
+
+from time import monotonic
+from typing import cast
+
+from dashboard.concurrency.quota import PerUserQuota, QuotaExceeded
+from dashboard.domain.overall import overall_state
+from dashboard.live.reader import RunKey
+from dashboard.live.service import LiveReleases
+from dashboard.push.hub import Channel, Hub, Stream, Update
+from dashboard.push.wait_condition import WaitCondition
+from dashboard.push.wait_view import UNKNOWN_RETRY_SECONDS
+from dashboard.web.address import PageAddress
+
+# Requests that wait at once; past that, they are told to come again.
+MAX_LONG_POLLS = 1_000
+# And of one user: a script that loses count must not take the places of all others.
+MAX_LONG_POLLS_PER_USER = 200
+# All who wait for a release hear the same, whatever they wait for.
+WAIT_ADDRESS = PageAddress("waiting.wait", ())
+
+
+class LongPollHub:
+    """All requests that wait, `most` of them at once, `each` of one user. To be made in the event loop."""
+
+    def __init__(self, releases: LiveReleases, most: int = MAX_LONG_POLLS, each: int = MAX_LONG_POLLS_PER_USER) -> None:
+        self.releases = releases
+        self.hub = Hub(releases.subscribe, self._standing)
+        self.places = PerUserQuota(most, each)
+        self.going = False
+
+    def end_all(self) -> None:
+        """Let every request have an answer now, and hold no more."""
+        self.going = True
+        self.hub.end_all()
+
+    async def _standing(self, place: Channel, _known: str) -> Update:
+        """What those who wait for a release hear of: where it stands, and nothing of what else changes in it."""
+        seen = self.releases.cached(*cast(RunKey, place.what.key))
+        if seen is None:
+            return Update("")
+        release = seen.value
+        return Update(f"{release.root.phase} {overall_state(release).phase} {release.execution.status} {seen.stale}")
+
+
+class LongPoll:
+    """One request that may wait. `hold` and `close` may be called in any thread."""
+
+    def __init__(self, waits: LongPollHub) -> None:
+        self.gone = False
+        self._waits = waits
+        self._began = monotonic()
+        self._stream = Stream()
+        self._place: Channel | None = None
+        self._user_id = ""
+        self._held: tuple[WaitCondition, float] | None = None
+
+    @property
+    def going(self) -> bool:
+        """Whether the server goes."""
+        return self._waits.going
+
+    @property
+    def waited(self) -> float:
+        """For how many seconds the request has been here."""
+        return monotonic() - self._began
+
+    def hold(self, awaited: WaitCondition, seconds: float, user_id: str) -> QuotaExceeded | None:
+        """Ask the same again when this may be decided, or the request has been here for so many seconds."""
+        if self._place is None:
+            if full := self._waits.places.acquire(user_id):
+                return full
+            self._user_id = user_id
+            self._place = Channel(awaited.topic, WAIT_ADDRESS)
+            self._waits.hub.join(self._place, self._stream)
+        self._held = awaited, seconds
+        return None
+
+    async def wait_until_due(self) -> bool:
+        """Wait until it is worth asking again; False if nothing is waited for, or nobody waits any more."""
+        held, self._held = self._held, None
+        if held is None:
+            return False
+        awaited, seconds = held
+        while not self._stream.ending:
+            seen = self._waits.releases.cached(awaited.release_id, awaited.run_id)
+            if seen and awaited.decided(seen):
+                break
+            left = max(seconds - self.waited, 0.0)
+            if not await self._stream.wait(left if seen else min(left, UNKNOWN_RETRY_SECONDS)):
+                break
+            self._stream.pop()
+        return not self.gone
+
+    def leave(self) -> None:
+        """Whoever asked has gone. To be called in the event loop."""
+        self.gone = True
+        self._stream.end()
+
+    def close(self) -> None:
+        """Watch the release no more."""
+        if self._place:
+            self._waits.hub.leave(self._place, self._stream)
+            self._waits.places.release(self._user_id)

@@ -1,0 +1,42 @@
+"""The requests that are under way: how many each client has, where a proxy brings them all."""
+
+from collections import Counter
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from typing import Any
+
+from dashboard.server.limits import client_address
+
+MAX_REQUESTS_PER_CLIENT = 500
+
+
+class RequestCounter:
+    """Counts the requests of each client that trusted proxies tell of. Belongs to the event loop.
+
+    Without proxies, a client has no more requests than connections, and those are counted.
+    """
+
+    def __init__(self, proxies: int, most: int) -> None:
+        self._proxies = proxies
+        self._most = most
+        self._open: Counter[str] = Counter()
+
+    def address(self, scope: MutableMapping[str, Any]) -> str:
+        """Who sent a request."""
+        return client_address(scope["headers"], (scope.get("client") or ("", 0))[0], self._proxies)
+
+    @contextmanager
+    def of(self, scope: MutableMapping[str, Any]) -> Iterator[bool]:
+        """Count a request while it is under way; whether its client has few enough."""
+        if not self._proxies:
+            yield True
+            return
+        address = self.address(scope)
+        self._open[address] += 1
+        try:
+            yield self._open[address] <= self._most
+        finally:
+            # Subtracting a counter would look through all addresses.
+            self._open[address] -= 1
+            if not self._open[address]:
+                del self._open[address]

@@ -1,0 +1,75 @@
+"""What one client may take of the server: how large a request is, how long it takes, and how many connections."""
+
+import resource
+from dataclasses import dataclass, replace
+
+from dashboard.auth.client_addresses import client_network
+from dashboard.settings.model import Settings
+
+# Bytes of a request's target, its path and query as they are sent.
+MAX_TARGET_BYTES = 4 * 1024
+# A request's head: how many headers (the trailers of a body in chunks count as well), and bytes in all.
+MAX_HEADER_COUNT = 100
+MAX_HEAD_BYTES = 64 * 1024
+# Requests that may wait on one connection while another is answered: each takes some KB, and a piece has thousands.
+MAX_PIPELINED_REQUESTS = 16
+# Bytes that a client has to take of an answer in RESPONSE_TIMEOUT seconds, where that many are left.
+MIN_PROGRESS_BYTES = 16 * 1024
+# Connections past the bounds, on which only a probe is answered.
+MAX_PROBE_CONNECTIONS = 32
+# How long one of those may take to say what it wants.
+PROBE_CONNECTION_SECONDS = 5.0
+# File descriptors for all that is no connection of a client: the database, files, Temporal.
+RESERVED_FILE_DESCRIPTORS = 128
+# Each open page and each silent client takes one.
+MAX_FILE_DESCRIPTORS = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """The bounds that the settings choose. With `proxies`, it is they who connect, and who tell a client's address."""
+
+    request_seconds: float = 20
+    response_seconds: float = 20
+    connections: int = 8_000
+    connections_per_address: int = 500
+    proxies: int = 0
+
+    @classmethod
+    def of(cls, settings: Settings) -> "ConnectionLimits":
+        """Take them from the settings."""
+        return cls(
+            settings.request_timeout,
+            settings.response_timeout,
+            settings.max_connections,
+            settings.max_connections_per_address,
+            settings.trusted_proxies,
+        )
+
+
+def raise_file_limit() -> int:
+    """Raise the limit of open files as far as may be; return how many connections it leaves room for."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = MAX_FILE_DESCRIPTORS if most == resource.RLIM_INFINITY else min(MAX_FILE_DESCRIPTORS, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, most))
+    return max(1, max(files - RESERVED_FILE_DESCRIPTORS, files // 2) - MAX_PROBE_CONNECTIONS)
+
+
+def limit_connections(bounds: ConnectionLimits, room: int) -> ConnectionLimits:
+    """The bounds, with no more connections than there is room for."""
+    return replace(bounds, connections=min(bounds.connections, room))
+
+
+def connection_network(address: str) -> str:
+    """What connections are counted by: the address; of IPv6 the /64, as everybody has a whole one to choose from."""
+    return client_network(address) or address[:64]
+
+
+def client_address(headers: list[tuple[bytes, bytes]], peer: str, proxies: int) -> str:
+    """The address of who sent a request, as the trusted proxies tell it."""
+    if not proxies:
+        return connection_network(peer)
+    told = b",".join(value for name, value in headers if name == b"x-forwarded-for").split(b",")
+    return (
+        connection_network(told[-proxies].strip().decode("latin1")) if len(told) >= proxies and told[-proxies] else peer
+    )

@@ -1,0 +1,125 @@
+"""What a viewer keeps for themselves, for scripts: the same as the page and its forms, as JSON."""
+
+from typing import Literal, TypeVar
+
+from flask import Blueprint, Response, request
+from flask_login import current_user
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from dashboard.domain.ids import parse_release_id
+from dashboard.users.preferences.forms import get_own_view, settings_page, view_item
+from dashboard.users.preferences.page import SettingsPage, ViewItem
+from dashboard.users.preferences.store import MAX_VIEW_NAME_LENGTH, MAX_VIEW_QUERY_LENGTH, Preferences
+from dashboard.views.releases.query import view_query
+from dashboard.web.errors import ApiError, FieldError
+from dashboard.web.openapi.operation import api_operation
+from dashboard.web.services import services
+
+M = TypeVar("M", bound=BaseModel)
+
+blueprint = Blueprint("kept_api", __name__, url_prefix="/api")
+
+
+class RequestBody(BaseModel):
+    """A request body. Values are not converted between types."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+
+class SettingsUpdate(RequestBody):
+    """How times are to be written; what is left out is as the browser does it."""
+
+    zone: str = Field("", description="Time zone name, such as Europe/Berlin. Empty: the browser's time zone.")
+    hours: Literal[12, 24] | None = Field(None, description="Null: the browser's default.")
+
+
+class SavedViewBody(RequestBody):
+    """A view as it is to be. `query` is a filter as it stands in the list's address."""
+
+    name: str = Field(min_length=1, max_length=MAX_VIEW_NAME_LENGTH)
+    query: str = Field(min_length=1, max_length=MAX_VIEW_QUERY_LENGTH, description="For example phase=failed&since=7d.")
+    shared: bool = False
+    default: bool = False
+
+
+@blueprint.get("/settings")
+@api_operation(SettingsPage)
+def settings() -> Response:
+    """Return the user's settings, views and stars."""
+    return json_response(settings_page())
+
+
+@blueprint.put("/settings")
+@api_operation(SettingsPage, takes=SettingsUpdate)
+def save_settings() -> Response:
+    """Save the time zone and clock format."""
+    given = parse_json_body(SettingsUpdate)
+    services().kept.set_preferences(current_user.id, Preferences(given.zone, given.hours))
+    return json_response(settings_page())
+
+
+@blueprint.post("/views")
+@api_operation(ViewItem, takes=SavedViewBody, status=201, responses={409})
+def add_view() -> Response:
+    """Save a filter of the list as a view."""
+    given = parse_json_body(SavedViewBody)
+    query = view_query(given.query)
+    view_id = services().kept.add_view(current_user.id, given.name, query, shared=given.shared)
+    return _set_default(view_id, default=given.default, status=201)
+
+
+@blueprint.put("/views/<view_id>")
+@api_operation(ViewItem, takes=SavedViewBody, responses={404, 409})
+def change_view(view_id: str) -> Response:
+    """Replace a view."""
+    given = parse_json_body(SavedViewBody)
+    query = view_query(given.query)
+    services().kept.change_view(current_user.id, view_id, given.name, query, shared=given.shared)
+    return _set_default(view_id, default=given.default)
+
+
+@blueprint.delete("/views/<view_id>")
+@api_operation(status=204, responses={404})
+def remove_view(view_id: str) -> Response:
+    """Delete a view."""
+    get_own_view(view_id)
+    services().kept.remove_view(current_user.id, view_id)
+    return Response(status=204)
+
+
+@blueprint.put("/stars/<id:release_id>")
+@api_operation(status=204, responses={409})
+def star(release_id: str) -> Response:
+    """Star a release."""
+    services().kept.star(current_user.id, parse_release_id(release_id))
+    return Response(status=204)
+
+
+@blueprint.delete("/stars/<id:release_id>")
+@api_operation(status=204)
+def unstar(release_id: str) -> Response:
+    """Remove a star. Succeeds if there is none."""
+    services().kept.unstar(current_user.id, parse_release_id(release_id))
+    return Response(status=204)
+
+
+def _set_default(view_id: str, *, default: bool, status: int = 200) -> Response:
+    """The view, after it was made the default or is that no longer, as was asked for."""
+    if get_own_view(view_id).default != default:
+        services().kept.set_default(current_user.id, view_id if default else None)
+    return json_response(view_item(get_own_view(view_id)), status)
+
+
+def parse_json_body(model: type[M]) -> M:
+    """The request's JSON; raises ApiError, which names each field that is wrong."""
+    try:
+        return model.model_validate(request.get_json())
+    except ValidationError as exc:
+        wrong = [FieldError(field=".".join(map(str, error["loc"])), message=error["msg"]) for error in exc.errors()]
+        said = "; ".join(f"{each.field}: {each.message}" if each.field else each.message for each in wrong)
+        raise ApiError(422, "invalid_field", said, fields=wrong) from exc
+
+
+def json_response(page: BaseModel, status: int = 200) -> Response:
+    text = page.model_dump_json().encode("utf-8", "replace")
+    return Response(text, status, {"Cache-Control": "no-store"}, mimetype="application/json")

@@ -1,0 +1,208 @@
+"""What a viewer keeps for themselves: the page of it, its forms, and what other pages say to this viewer alone."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from flask import Blueprint, Flask, Response, g, make_response, redirect, render_template, request, url_for
+from flask_login import current_user
+from markupsafe import Markup
+from werkzeug.wrappers import Response as BaseResponse
+
+from dashboard.auth.database_outage import value_or
+from dashboard.auth.guard import requested_page_path
+from dashboard.database.unit_of_work import AccountsUnavailable
+from dashboard.domain.ids import parse_release_id
+from dashboard.users.preferences.page import SettingsPage, Star, ViewItem, ViewsBar
+from dashboard.users.preferences.store import (
+    InvalidPreference,
+    PreferenceConflict,
+    Preferences,
+    SavedView,
+    ViewNotFound,
+    time_zone_names,
+)
+from dashboard.views.releases.query import filter_query, requested_filter, view_query
+from dashboard.web.errors import ApiError, error_response, field_conflict, invalid_parameter, wants_fragment
+from dashboard.web.escaping import escape_data
+from dashboard.web.formats import theme
+from dashboard.web.security import safe_redirect_target
+from dashboard.web.services import services
+
+THEME_COOKIE_MAX_AGE_SECONDS = 365 * 24 * 3600
+# As forms send them; what is none of these is refused where it is kept.
+_HOUR_CYCLES = {"": None, "12": 12, "24": 24}
+_STARRABLE_ENDPOINTS = frozenset({"web.release", "web.hierarchy", "web.strip", "web.timeline", "web.matrix"})
+
+blueprint = Blueprint("kept", __name__)
+
+
+def init_app(app: Flask) -> None:
+    """Answer what cannot be kept."""
+    app.register_error_handler(InvalidPreference, lambda exc: error_response(invalid_parameter(exc.field, exc.reason)))
+    app.register_error_handler(PreferenceConflict, lambda exc: error_response(field_conflict(exc.field, exc.reason)))
+    app.register_error_handler(
+        ViewNotFound,
+        lambda _exc: error_response(ApiError(404, "view_not_found", "View not found. It may have been deleted.")),
+    )
+
+
+@blueprint.get("/settings")
+def settings() -> Response:
+    """Show all that the viewer keeps."""
+    return _no_store(make_response(render_template(SettingsPage.template, page=settings_page())))
+
+
+@blueprint.post("/settings")
+def save_settings() -> BaseResponse:
+    """Keep how times are written, or show the form again with what is wrong."""
+    zone, hours = request.form.get("zone", ""), request.form.get("hours", "")
+    try:
+        services().kept.set_preferences(current_user.id, Preferences(zone, _HOUR_CYCLES.get(hours, 0)))
+    except InvalidPreference as exc:
+        page = settings_page().model_copy(update={"error": f"{exc.field}: {exc.reason}", "refused": zone[:80]})
+        return _no_store(make_response(render_template(page.template, page=page), 422))
+    return _redirect_back("kept.settings")
+
+
+@blueprint.post("/settings/theme")
+def save_theme() -> BaseResponse:
+    """Keep the colours in this browser, as the button in the header does."""
+    chosen = request.form.get("theme", "")
+    if chosen not in {"auto", "light", "dark"}:
+        raise invalid_parameter("theme", "must be auto, light or dark")
+    response = _redirect_back("kept.settings")
+    response.set_cookie("theme", chosen, max_age=THEME_COOKIE_MAX_AGE_SECONDS, samesite="Lax")
+    return response
+
+
+@blueprint.post("/views")
+def add_view() -> BaseResponse:
+    """Keep a filter of the list under a name, and show it."""
+    query = view_query(request.form.get("query", ""))
+    services().kept.add_view(current_user.id, request.form.get("name", ""), query)
+    return redirect(f"{url_for('web.releases')}?{query}", 303)
+
+
+@blueprint.post("/views/<view_id>")
+def change_view(view_id: str) -> BaseResponse:
+    """Do one thing to a view of the viewer's own: what `do` says."""
+    kept, user = services().kept, current_user.id
+    view = get_own_view(view_id)
+    match request.form.get("do", ""):
+        case "remove":
+            kept.remove_view(user, view_id)
+        case "default" | "undefault" as which:
+            kept.set_default(user, view_id if which == "default" else None)
+        case "share" | "unshare" as which:
+            kept.change_view(user, view_id, view.name, view.query, shared=which == "share")
+        case "rename":
+            kept.change_view(user, view_id, request.form.get("name", ""), view.query, shared=view.shared)
+        case _:
+            raise invalid_parameter("do", "must be remove, default, undefault, share, unshare or rename")
+    return _redirect_back("kept.settings")
+
+
+@blueprint.post("/stars")
+def change_stars() -> BaseResponse:
+    """Star the release that `add` names, and take the star of the one that `remove` names."""
+    for release_id in request.form.getlist("add"):
+        services().kept.star(current_user.id, parse_release_id(release_id))
+    for release_id in request.form.getlist("remove"):
+        services().kept.unstar(current_user.id, release_id)
+    # A script stays where it is.
+    return Response(status=204) if wants_fragment() else _redirect_back("web.releases")
+
+
+def get_own_view(view_id: str) -> SavedView:
+    """The viewer's view with this id; raises ViewNotFound."""
+    for view in services().kept.views(current_user.id):
+        if view.id == view_id:
+            return view
+    raise ViewNotFound(view_id)
+
+
+def settings_page() -> SettingsPage:
+    """All that the viewer keeps, as it is now."""
+    kept, user = services().kept, current_user.id
+    preferences = kept.preferences(user)
+    return SettingsPage(
+        zone=preferences.zone,
+        hours=preferences.hours,
+        theme=theme(request.cookies),
+        views=_items(kept.views(user)),
+        shared_views=_items(kept.views_of_others(user)),
+        stars=kept.stars(user),
+        zones=tuple(time_zone_names().values()),
+        now=datetime.now(UTC),
+    )
+
+
+def view_item(view: SavedView) -> ViewItem:
+    """A view as pages and JSON say it."""
+    return ViewItem(
+        id=view.id, name=view.name, query=view.query, shared=view.shared, default=view.default, owner=view.owner
+    )
+
+
+def viewer_slots() -> dict[str, bytes]:
+    """What the page that is asked for says to its viewer alone, by the names of its slots."""
+    said = {"clocks": clock_attributes(current_user)}
+    if request.endpoint == "web.releases":
+        said["views"] = Markup(render_template("partials/_views.html", page=_views_bar()))  # noqa: S704 - our own
+    elif request.endpoint in _STARRABLE_ENDPOINTS and request.view_args:
+        star = _star(request.view_args["release_id"])
+        said["star"] = Markup(render_template("partials/_star.html", page=star))  # noqa: S704 - our own
+    return {name: text.encode() for name, text in said.items()}
+
+
+def clock_attributes(user: object) -> Markup:
+    """The attributes by which the page's script knows in which zone, and by how many hours, to write times."""
+    preferences = _preferences() if getattr(user, "is_authenticated", False) else Preferences()
+    hours = preferences.hours or ""
+    return Markup(f'data-zone="{escape_data(preferences.zone)}" data-hours="{hours}"')  # noqa: S704 - escaped
+
+
+def _preferences() -> Preferences:
+    if "preferences" not in g:
+        try:
+            g.preferences = services().kept.preferences(current_user.id)
+        except AccountsUnavailable:
+            # The page of an error is shown as well: times are then written as the browser does.
+            g.preferences = Preferences()
+    kept: Preferences = g.preferences
+    return kept
+
+
+def _views_bar() -> ViewsBar:
+    kept, user = services().kept, current_user.id
+    return ViewsBar(
+        views=_items(value_or((), lambda: kept.views(user))),
+        others=_items(value_or((), lambda: kept.views_of_others(user))),
+        stars=value_or((), lambda: kept.stars(user)),
+        asked=filter_query(requested_filter()),
+        starred="starred" in request.args,
+        here=requested_page_path() or "",
+    )
+
+
+def _star(release_id: str) -> Star:
+    stars = value_or((), lambda: services().kept.stars(current_user.id))
+    return Star(release_id=release_id, starred=release_id in stars, here=requested_page_path() or "")
+
+
+def _items(views: Iterable[SavedView]) -> tuple[ViewItem, ...]:
+    return tuple(map(view_item, views))
+
+
+def _redirect_back(otherwise: str) -> BaseResponse:
+    """Go where the form says that it came from, else to this endpoint."""
+    target = safe_redirect_target(request.form.get("next"))
+    return redirect(target if target != "/" else url_for(otherwise), 303)
+
+
+def _no_store(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+FILTERS = {"clocks": clock_attributes}

@@ -1,0 +1,173 @@
+"""What is asked of the list: its filter and its page, read from the address."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
+from hashlib import sha256
+from urllib.parse import parse_qsl, urlencode
+
+from flask import current_app, request
+from itsdangerous import BadSignature, Signer
+from werkzeug.datastructures import MultiDict
+
+from dashboard.domain.filters import (
+    ID_PREFIX,
+    LIST_PAGE_SIZE,
+    MAX_OFFSET,
+    RELATIVE_TIME,
+    STATUS_PHASES,
+    Cursor,
+    PageRequest,
+    ReleaseFilter,
+)
+from dashboard.domain.ids import MAX_RELEASE_ID_BYTES
+from dashboard.views.releases.page import FilterView
+from dashboard.web.errors import invalid_parameter
+from dashboard.web.negotiation import Format, requested_format
+from dashboard.web.query_params import (
+    PLAIN_TEXT_SCHEMA,
+    ChoiceParameter,
+    IntegerParameter,
+    RepeatedParameter,
+    SchemaParameter,
+    choices_pattern,
+)
+
+MAX_LIST_PAGE_SIZE = 100
+# Of what the filter takes, what callers are told of: every day that there is in the years that it takes, and a time.
+_DAY = (
+    "((19[7-9][0-9]|2[01][0-9]{2})-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)"
+    "|02-(0[1-9]|1[0-9]|2[0-8]))|(19(7[26]|8[048]|9[26])|20([02468][048]|[13579][26])"
+    "|21(0[48]|[2468][048]|[13579][26]))-02-29)"
+)
+_TIME = "T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{3}|[.][0-9]{6})?)?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])?"
+MOMENT_SCHEMA = {"type": "string", "pattern": f"^({_DAY}({_TIME})?|{RELATIVE_TIME.pattern})?$"}
+MOMENT_HELP = "a date or time from 1970 to 2199 (UTC unless it has a zone), or a relative time: 90m, 24h, 7d, 2w."
+
+LIST_Q_PARAMETER = SchemaParameter(
+    "q",
+    f"Releases whose ID starts with this text, with or without `{ID_PREFIX}`.",
+    PLAIN_TEXT_SCHEMA | {"maxLength": MAX_RELEASE_ID_BYTES},
+)
+LIST_PHASE_PARAMETER = RepeatedParameter(
+    "phase",
+    f"Phases to include, by Temporal status: {', '.join(STATUS_PHASES)}. "
+    "Repeat the parameter or separate values with commas.",
+    {"type": "array", "items": {"type": "string", "pattern": choices_pattern(STATUS_PHASES)}},
+)
+LIST_SINCE_PARAMETER = SchemaParameter("since", f"Releases started at or after this time: {MOMENT_HELP}", MOMENT_SCHEMA)
+LIST_UNTIL_PARAMETER = SchemaParameter("until", f"Releases started before this time: {MOMENT_HELP}", MOMENT_SCHEMA)
+FILTER_PARAMETERS = (LIST_Q_PARAMETER, LIST_PHASE_PARAMETER, LIST_SINCE_PARAMETER, LIST_UNTIL_PARAMETER)
+LIST_PAGE_PARAMETER = IntegerParameter(
+    "page", f"Page number, up to the first {MAX_OFFSET:,} releases. Cannot be combined with `cursor`.", 1, MAX_OFFSET
+)
+LIST_PAGE_SIZE_PARAMETER = IntegerParameter(
+    "page_size", "Number of releases per page.", LIST_PAGE_SIZE, MAX_LIST_PAGE_SIZE
+)
+LIST_CURSOR_PARAMETER = SchemaParameter(
+    "cursor", "The value of `next` from a response with the same filter.", PLAIN_TEXT_SCHEMA | {"minLength": 1}
+)
+LIST_STARRED_PARAMETER = ChoiceParameter(
+    "starred", "Set to 1 to list the user's starred releases. Cannot be combined with other parameters.", ("1",)
+)
+
+_LIST_PARAMETER_NAMES = (*FilterView.model_fields, "page", "page_size", "cursor")
+
+
+def requested_slice() -> PageRequest:
+    """The page of the list that the request is for; raises MalformedFilter, or ApiError with 422."""
+    args, wanted = request.args, requested_filter()
+    if requested_format() is not Format.JSON:
+        return _export_slice(wanted)
+    page_size = LIST_PAGE_SIZE_PARAMETER.read()
+    sealed = args.get(LIST_CURSOR_PARAMETER.name)
+    if sealed is None:
+        page = _page(page_size)
+        # The overview above the list counts what ended lately, however much runs.
+        return PageRequest(page_size, page, wanted, lately=page == 1 and wanted == ReleaseFilter())
+    if LIST_PAGE_PARAMETER.name in args:
+        raise LIST_PAGE_PARAMETER.refuse("cannot be combined with cursor")
+    return PageRequest(page_size, filter=wanted, cursor=_open_cursor(sealed, wanted))
+
+
+def _export_slice(wanted: ReleaseFilter) -> PageRequest:
+    """The first page of a table, which has the whole list, or all of it from a cursor on."""
+    for which in (LIST_PAGE_PARAMETER, LIST_PAGE_SIZE_PARAMETER):
+        if which.name in request.args:
+            raise which.refuse(
+                "cannot be used with an export, which includes all pages; use cursor to set where it starts"
+            )
+    sealed = request.args.get("cursor")
+    return PageRequest(
+        MAX_LIST_PAGE_SIZE, filter=wanted, cursor=_open_cursor(sealed, wanted) if sealed is not None else None
+    )
+
+
+def requested_filter() -> ReleaseFilter:
+    """The filter that the request is for; raises MalformedFilter."""
+    return _filter(request.args)
+
+
+def wants_starred() -> bool:
+    """Whether the starred releases are asked for, which are not filtered; raises ApiError with 422."""
+    if LIST_STARRED_PARAMETER.name not in request.args:
+        return False
+    if request.args[
+        LIST_STARRED_PARAMETER.name
+    ] not in LIST_STARRED_PARAMETER.words or not request.args.keys().isdisjoint(_LIST_PARAMETER_NAMES):
+        raise LIST_STARRED_PARAMETER.refuse(f"must be 1 and cannot be combined with {', '.join(_LIST_PARAMETER_NAMES)}")
+    return True
+
+
+def filter_query(wanted: ReleaseFilter) -> str:
+    """A filter as it stands in an address, always the same for the same one; empty for the whole list."""
+    return urlencode(FilterView.of(wanted).parameters, doseq=True)
+
+
+def view_query(text: str) -> str:
+    """The same of a filter that somebody gives as text; raises MalformedFilter, or ApiError with 422."""
+    given = MultiDict(parse_qsl(text.removeprefix("?"), keep_blank_values=True))
+    other = next((name for name in given if name not in FilterView.model_fields), None)
+    query = "" if other else filter_query(_filter(given))
+    if not query:
+        takes = f"must use the query parameters of the list: {', '.join(FilterView.model_fields)}"
+        raise invalid_parameter(
+            "query", f"{takes}; {other} is not supported" if other else f"{takes}; at least one is required"
+        )
+    return query
+
+
+def _filter(args: MultiDict[str, str]) -> ReleaseFilter:
+    return ReleaseFilter.parse(args.get("q", ""), args.getlist("phase"), args.get("since", ""), args.get("until", ""))
+
+
+def cursor_sealer(wanted: ReleaseFilter) -> Callable[[Cursor], str]:
+    """Writes cursors for this filter's list, as they stand in an address.
+
+    They are signed: the store takes a token that it did not make for a fault of its own, and tries again and again.
+    """
+    signer = _signer(wanted)
+    return lambda cursor: signer.sign(urlsafe_b64encode(b"%d:%b" % (cursor.offset, cursor.token))).decode()
+
+
+def _open_cursor(sealed: str, wanted: ReleaseFilter) -> Cursor:
+    try:
+        offset, _, token = urlsafe_b64decode(_signer(wanted).unsign(sealed.encode())).partition(b":")
+    except (BadSignature, UnicodeEncodeError) as exc:
+        takes = "must be the value of next from a response with the same q, phase, since and until"
+        raise LIST_CURSOR_PARAMETER.refuse(takes) from exc
+    return Cursor(token, int(offset))
+
+
+def _signer(wanted: ReleaseFilter) -> Signer:
+    # The last one signs; the others are of before it was changed.
+    keys = [*current_app.config["SECRET_KEY_FALLBACKS"], current_app.config["SECRET_KEY"]]
+    return Signer(keys, salt=f"list {wanted}", sep=".", digest_method=sha256)
+
+
+def _page(page_size: int) -> int:
+    page = LIST_PAGE_PARAMETER.read()
+    if page * page_size > MAX_OFFSET:
+        last = MAX_OFFSET // page_size
+        reach = f"page numbers reach the first {MAX_OFFSET:,} releases; use cursor for the rest"
+        raise LIST_PAGE_PARAMETER.refuse(f"must be an integer from 1 to {last} with page_size {page_size}: {reach}")
+    return page

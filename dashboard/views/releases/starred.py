@@ -1,0 +1,60 @@
+"""The releases that a viewer has starred, as they stand now, however old they are."""
+
+from typing import ClassVar
+
+from dashboard.domain.entities import ReleaseList
+from dashboard.domain.ids import release_name
+from dashboard.domain.phases import Phase
+from dashboard.domain.problems import Problem
+from dashboard.live.snapshot_store import Snapshot
+from dashboard.views.releases.page import ListPage, ReleaseItem
+from dashboard.web.page_model import PageModel, ProblemView, freshness
+
+
+class UnavailableRelease(PageModel):
+    """A starred release that is not available. `problem` has the reason."""
+
+    id: str
+    state: str = ""
+    phase: Phase = Phase.UNKNOWN
+    problem: ProblemView
+
+    @classmethod
+    def of(cls, release_id: str, problem: Problem) -> "UnavailableRelease":
+        """The item of an id."""
+        return cls(
+            id=release_id, problem=ProblemView(code=problem.code, message=problem.message, detail=problem.detail)
+        )
+
+    @property
+    def name(self) -> str:
+        """What follows the type in the id."""
+        return release_name(self.id)
+
+
+class StarredPage(ListPage):
+    """The latest run of each starred release, most recently started first. `absent` releases are not available."""
+
+    template: ClassVar[str] = "pages/starred.html"
+    fragment: ClassVar[str] = "partials/_starred.html"
+    parts: ClassVar[tuple[str, ...]] = ("starred_head",)
+    called: ClassVar[str] = "Starred"
+
+    absent: tuple[UnavailableRelease, ...]
+    total: int
+
+    @classmethod
+    def of(cls, snapshot: Snapshot[ReleaseList]) -> "StarredPage":
+        """The page of a list that was asked for by ids."""
+        listed = snapshot.value
+        return cls(
+            items=tuple(ReleaseItem.of(release, superseded=False) for release in listed.releases),
+            absent=tuple(UnavailableRelease.of(release_id, problem) for release_id, problem in listed.absent),
+            total=len(listed.releases) + len(listed.absent),
+            **freshness(snapshot),
+        )
+
+    @property
+    def frame(self) -> tuple[object, ...]:
+        """What stands below the list."""
+        return (self.absent,)

@@ -1,0 +1,108 @@
+"""Static files and templates: where they are, and how long a browser may keep them."""
+
+import re
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+from posixpath import normpath
+from typing import Any
+
+from flask import Flask, Response, current_app, request
+from rjsmin import jsmin
+
+from dashboard.web.body_template import BodyTemplate, GzipBodyTemplate
+from dashboard.web.services import services
+
+# What stands before a file's own name in its address.
+_VERSIONED_PATH = re.compile(r"^v-[0-9a-f]{10}/")
+# Our own scripts; what is vendored is sent as it was published.
+_OWN_SCRIPTS = re.compile(r"js/[^/]+\.js$")
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def asset_folder(name: str) -> Path:
+    """`templates` or `static`: inside the package in a built wheel, beside it in a checkout."""
+    inside = _PACKAGE / name
+    return inside if inside.is_dir() else _PACKAGE.parent / name
+
+
+def init_app(app: Flask) -> None:
+    """Name all static files together by their content, so that browsers keep them and still see new ones at once.
+
+    The name stands before the file's own, so that scripts and styles that name one another by relative paths are of
+    one version.
+    """
+
+    @app.url_defaults
+    def add_version(endpoint: str, values: dict[str, Any]) -> None:
+        if endpoint == "static" and not _VERSIONED_PATH.match(values["filename"]):
+            values["filename"] = f"v-{_version(app.debug)}/{values['filename']}"
+
+    def send(filename: str) -> Response:
+        return app.send_static_file(_VERSIONED_PATH.sub("", filename, count=1))
+
+    app.view_functions["static"] = send
+
+
+def compress_file(response: Response) -> Response:
+    """Send static files as small as they get."""
+    if not _is_file(response):
+        return response
+    response.vary.add("Accept-Encoding")
+    return _minified_and_compressed(response)
+
+
+def let_browsers_keep(response: Response) -> Response:
+    """Let browsers keep a static file that was asked for by its content's name."""
+    if _is_file(response) and f"/v-{_version(current_app.debug)}/" in request.path:
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    return response
+
+
+def compile_templates(app: Flask) -> None:
+    """Compile every template, so that no first page has to wait for that: many at once take a second."""
+    for name in app.jinja_env.list_templates(extensions=["html"]):
+        app.jinja_env.get_template(name)
+
+
+def _is_file(response: Response) -> bool:
+    return request.endpoint == "static" and response.status_code == 200
+
+
+def _minified_and_compressed(response: Response) -> Response:
+    """A file as it is sent, made once for all who ask: compressed, and our own scripts without comments and blanks."""
+    tag, _ = response.get_etag()
+    response.direct_passthrough = False
+    plain = response.get_data()
+
+    # However it is written: addresses that nobody has been given must not have it made again.
+    name = normpath(_VERSIONED_PATH.sub("", (request.view_args or {})["filename"], count=1))
+
+    def make() -> GzipBodyTemplate:
+        return GzipBodyTemplate.of(BodyTemplate((jsmin(plain) if _OWN_SCRIPTS.match(name) else plain,)))
+
+    made = services().renderings.get((name, tag), "static", make)
+    if request.accept_encodings["gzip"]:
+        response.set_data(made.filled({}))
+        response.headers["Content-Encoding"] = "gzip"
+    else:
+        response.set_data(made.text.filled({}))
+    response.set_etag(tag or "", weak=True)
+    return response
+
+
+def _version(fresh: bool) -> str:
+    return _digest() if fresh else _cached_version()
+
+
+@cache
+def _cached_version() -> str:
+    return _digest()
+
+
+def _digest() -> str:
+    files = sorted(path for path in asset_folder("static").rglob("*") if path.is_file())
+    content = blake2b(digest_size=5)
+    for path in files:
+        content.update(f"{path.relative_to(asset_folder('static'))}\0".encode() + path.read_bytes())
+    return content.hexdigest()
