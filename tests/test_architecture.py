@@ -199,10 +199,10 @@ def test_a_template_reads_the_page_and_flasks_own_names_only(name: str):
 
 # What a partial is given by the `with` of those who include it.
 GIVEN_BY_INCLUDE = {
-    "partials/_details.html": {"details", "key"},
-    "partials/_failure_line.html": {"message", "calm"},
-    "partials/_kiosk_release.html": {"release"},
-    "partials/_problem.html": {"problem"},
+    "shared/_details.html": {"details", "key"},
+    "shared/_failure_line.html": {"message", "calm"},
+    "kiosk/_release.html": {"release"},
+    "shared/_problem.html": {"problem"},
 }
 
 

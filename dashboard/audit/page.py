@@ -115,7 +115,7 @@ class AuditFilter(PageModel):
 class AuditPage(PageModel):
     """A page of the audit log, newest entries first."""
 
-    template: ClassVar[str] = "pages/audit.html"
+    template: ClassVar[str] = "audit/page.html"
 
     items: tuple[AuditItem, ...]
     page_size: int

@@ -58,7 +58,7 @@ class LoginPage(PageModel):
     the name of the identity provider, if any, and `password` tells whether password sign-in is available.
     """
 
-    template: ClassVar[str] = "pages/login.html"
+    template: ClassVar[str] = "auth/login.html"
 
     next: str
     username: str = ""

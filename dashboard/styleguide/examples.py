@@ -50,16 +50,16 @@ class Example(PageModel):
 
 def partial_example(name: str, state: str, page: PageModel, within: str = "", **given: object) -> Example:
     """A partial as a page includes it, with its moments filled in."""
-    text = BodyTemplate.of(render_template(f"partials/_{name}.html", page=page, **given))
+    text = BodyTemplate.of(render_template(f"{name}.html", page=page, **given))
     moment = local_timestamp(samples.SAMPLE_NOW).encode()
     filled = text.filled({"as_of": moment, "counted_at": moment})
-    return Example(of=f"partials/_{name}.html", state=state, drawn=filled.decode(), within=within)
+    return Example(of=f"{name}.html", state=state, drawn=filled.decode(), within=within)
 
 
 def macro_example(template: str, name: str, state: str, *given: object) -> Example:
     """What a macro makes of these."""
-    drawn = get_template_attribute(f"macros/{template}.html", name)(*given)
-    return Example(of=f"macros/{template}.html: {name}", state=state, drawn=str(drawn))
+    drawn = get_template_attribute(f"{template}.html", name)(*given)
+    return Example(of=f"{template}.html: {name}", state=state, drawn=str(drawn))
 
 
 def side_by_side(examples: Iterator[Example], numbers: Iterator[int]) -> Iterator[Example]:

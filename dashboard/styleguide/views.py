@@ -39,7 +39,7 @@ class StyleguideSection(PageModel):
 class StyleguidePage(PageModel):
     """All sections and the design tokens."""
 
-    template: ClassVar[str] = "pages/styleguide.html"
+    template: ClassVar[str] = "styleguide/page.html"
 
     phases: tuple[Phase, ...]
     tokens: tuple[DesignToken, ...]

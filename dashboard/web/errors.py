@@ -62,9 +62,9 @@ class FieldError(PageModel):
 class ErrorPage(PageModel):
     """An error, rendered as HTML and as JSON."""
 
-    template: ClassVar[str] = "pages/error.html"
-    fragment: ClassVar[str] = "partials/_error.html"
-    wall: ClassVar[tuple[str, str]] = ("pages/kiosk_error.html", "partials/_kiosk_error.html")
+    template: ClassVar[str] = "shared/error.html"
+    fragment: ClassVar[str] = "shared/_error.html"
+    wall: ClassVar[tuple[str, str]] = ("kiosk/error.html", "kiosk/_error.html")
     # What is as it always is stays out of the JSON.
     model_config = ConfigDict(json_schema_serialization_defaults_required=False)
 

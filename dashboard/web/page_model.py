@@ -78,7 +78,7 @@ class Page(PageModel):
     fragment: ClassVar[str]
     moments: ClassVar[frozenset[str]] = frozenset({"as_of"})
     shared: ClassVar[bool] = True
-    # What the fragment has besides its lines, by the names of partials; each stands in an element `part-` and its name.
+    # Templates of what the fragment has besides its lines; each stands in an element with the `part_id` of its name.
     parts: ClassVar[tuple[str, ...]] = ()
     # The macro that draws one of its lines: template and name.
     line: ClassVar[tuple[str, str]] = ("", "")

@@ -47,10 +47,15 @@ def _pieces(page: Page, places: Iterable[int]) -> Iterator[Markup]:
         at = place - 1 - len(page.parts)
         if at < 0:
             name = page.parts[place - 1]
-            yield _piece(f"part-{name}", "innerMorph", _part(page, name))
+            yield _piece(part_id(name), "innerMorph", _part(page, name))
         else:
             draw = get_template_attribute(*page.line)
             yield _piece(lines[at].line_id, "outerMorph", draw(lines[at], page.owner).strip())
+
+
+def part_id(template: str) -> str:
+    """Return the HTML id of the element that holds a part: `release/_head.html` stands in `part-release-head`."""
+    return "part-" + template.removesuffix(".html").replace("/_", "/").replace("/", "-")
 
 
 def _piece(target: str, swap: str, text: Markup) -> Markup:
@@ -58,4 +63,4 @@ def _piece(target: str, swap: str, text: Markup) -> Markup:
 
 
 def _part(page: Page, name: str) -> Markup:
-    return Markup(render_template(f"partials/_{name}.html", page=page))  # noqa: S704 - our own template
+    return Markup(render_template(name, page=page))  # noqa: S704 - our own template

@@ -190,7 +190,7 @@ def _store_fingerprint(app: Flask, shown: PageResult, key: PageKey) -> None:
 def _full_page(shown: PageResult, key: PageKey) -> PageResponse:
     """The page with its header, which knows the viewer and is not shared."""
     values = {
-        "header": render_template("partials/_header.html").encode(),
+        "header": render_template("shared/_header.html").encode(),
         "tag": key.tag.encode(),
         "theme": theme(request.cookies).encode(),
         "site": escape_data(request.root_url.rstrip("/")).encode("utf-8", "replace"),

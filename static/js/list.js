@@ -72,7 +72,7 @@ document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
 
 // By then htmx knows the slots.
 document.addEventListener("DOMContentLoaded", () => {
-  if (document.getElementById("part-releases_foot")) setInterval(fill, 1000);
+  if (document.getElementById("part-releases-foot")) setInterval(fill, 1000);
   fill();
 });
 

@@ -39,7 +39,7 @@ class UserWithPassword(UserItem):
 class UsersPage(PageModel):
     """A page of the users with `q` in their e-mail address or name, sorted by e-mail address."""
 
-    template: ClassVar[str] = "pages/users.html"
+    template: ClassVar[str] = "users/admin/list.html"
 
     items: tuple[UserItem, ...]
     total: int = Field(description="Total number of users on all pages.")
@@ -79,7 +79,7 @@ class UserPage(PageModel):
     `password` is the generated password, shown once. `error` is why nothing changed; `wrong` has errors by form field.
     """
 
-    template: ClassVar[str] = "pages/user.html"
+    template: ClassVar[str] = "users/admin/user.html"
 
     user: UserItem
     own: bool = Field(description="Whether this is the requesting admin.")

@@ -148,10 +148,10 @@ def viewer_slots() -> dict[str, bytes]:
     """What the page that is asked for says to its viewer alone, by the names of its slots."""
     said = {"clocks": clock_attributes(current_user)}
     if request.endpoint == "web.releases":
-        said["views"] = Markup(render_template("partials/_views.html", page=_views_bar()))  # noqa: S704 - our own
+        said["views"] = Markup(render_template("users/preferences/_views_bar.html", page=_views_bar()))  # noqa: S704 - our own
     elif request.endpoint in _STARRABLE_ENDPOINTS and request.view_args:
         star = _star(request.view_args["release_id"])
-        said["star"] = Markup(render_template("partials/_star.html", page=star))  # noqa: S704 - our own
+        said["star"] = Markup(render_template("users/preferences/_star.html", page=star))  # noqa: S704 - our own
     return {name: text.encode() for name, text in said.items()}
 
 

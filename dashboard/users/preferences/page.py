@@ -67,7 +67,7 @@ class Star(PageModel):
 class SettingsPage(PageModel):
     """The user's settings, their own and shared views, and their stars."""
 
-    template: ClassVar[str] = "pages/settings.html"
+    template: ClassVar[str] = "users/preferences/page.html"
 
     zone: str = Field(description="Time zone name, such as Europe/Berlin. Empty: the browser's time zone.")
     hours: int | None = Field(description="12 or 24. Null: the browser's default.")

@@ -44,7 +44,7 @@ class ProfilePage(PageModel):
     `wrong` has errors by form field; `typed` is the submitted name. `changed` is set if the password was changed.
     """
 
-    template: ClassVar[str] = "pages/profile.html"
+    template: ClassVar[str] = "users/profile/page.html"
 
     profile: ProfileView
     sessions: tuple[SessionItem, ...]

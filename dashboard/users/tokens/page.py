@@ -30,7 +30,7 @@ class CreatedToken(TokenItem):
 class TokensPage(PageModel):
     """The user's tokens, newest first. Expired and revoked tokens stay until the next one is created."""
 
-    template: ClassVar[str] = "pages/tokens.html"
+    template: ClassVar[str] = "users/tokens/page.html"
 
     tokens: tuple[TokenItem, ...]
     made: CreatedToken | None = Field(default=None, exclude=True)

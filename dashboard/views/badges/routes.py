@@ -80,7 +80,7 @@ class RenderedBadge(PageModel):
 class BadgesPage(PageModel):
     """The image URL of a release's badge, and markup that links it to the release."""
 
-    template: ClassVar[str] = "pages/badges.html"
+    template: ClassVar[str] = "badges/page.html"
 
     release_id: str | None = None
     preview: str = ""

@@ -45,8 +45,8 @@ class SuggestedPair(PageModel):
 class ChoosePage(Page):
     """The newest releases to choose from. `left` and `right` are already chosen."""
 
-    template: ClassVar[str] = "pages/choose.html"
-    fragment: ClassVar[str] = "partials/_choose.html"
+    template: ClassVar[str] = "compare/choose.html"
+    fragment: ClassVar[str] = "compare/_choose.html"
 
     left: str | None
     right: str | None

@@ -103,8 +103,8 @@ class ComparedRelease(PageModel):
 class ComparePage(Page):
     """The differences between two releases. Clusters without differences are only counted."""
 
-    template: ClassVar[str] = "pages/compare.html"
-    fragment: ClassVar[str] = "partials/_compare.html"
+    template: ClassVar[str] = "compare/page.html"
+    fragment: ClassVar[str] = "compare/_content.html"
 
     left: ComparedRelease
     right: ComparedRelease

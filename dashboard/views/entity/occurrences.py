@@ -66,10 +66,10 @@ class OccurrencesPage(Page):
     the entity. The IDs of its parent and children are null if its type has none or they were not reported.
     """
 
-    template: ClassVar[str] = "pages/occurrences.html"
-    fragment: ClassVar[str] = "partials/_occurrences.html"
-    parts: ClassVar[tuple[str, ...]] = ("occurrences_head",)
-    line: ClassVar[tuple[str, str]] = ("macros/items.html", "occurrence")
+    template: ClassVar[str] = "entity/occurrences.html"
+    fragment: ClassVar[str] = "entity/_occurrences.html"
+    parts: ClassVar[tuple[str, ...]] = ("entity/_occurrences_head.html",)
+    line: ClassVar[tuple[str, str]] = ("shared/list_items.html", "occurrence")
 
     id: str
     type: EntityType

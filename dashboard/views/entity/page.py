@@ -52,10 +52,10 @@ class EntityRef(PageModel):
 class EntityPage(Page):
     """An entity of a release. `path` lists its ancestors; `entity` includes everything below it."""
 
-    template: ClassVar[str] = "pages/entity.html"
-    fragment: ClassVar[str] = "partials/_entity.html"
-    parts: ClassVar[tuple[str, ...]] = ("entity_head", "entity_foot")
-    line: ClassVar[tuple[str, str]] = ("macros/tree.html", "line")
+    template: ClassVar[str] = "entity/page.html"
+    fragment: ClassVar[str] = "entity/_content.html"
+    parts: ClassVar[tuple[str, ...]] = ("entity/_head.html", "entity/_foot.html")
+    line: ClassVar[tuple[str, str]] = ("shared/tree.html", "line")
 
     release_id: str
     release_phase: Phase

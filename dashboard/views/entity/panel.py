@@ -139,8 +139,8 @@ class Panel(PageModel):
 class PanelPage(Page):
     """The side panel as a page of its own."""
 
-    template: ClassVar[str] = "pages/panel.html"
-    fragment: ClassVar[str] = "partials/_panel.html"
+    template: ClassVar[str] = "entity/panel.html"
+    fragment: ClassVar[str] = "entity/_panel.html"
 
     selected: Panel
 

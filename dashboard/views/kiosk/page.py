@@ -155,8 +155,8 @@ class KioskRelease(ReleaseRow):
 class KioskPage(Page):
     """A wall screen: a release, or the message that no release is in progress."""
 
-    template: ClassVar[str] = "pages/kiosk.html"
-    fragment: ClassVar[str] = "partials/_kiosk.html"
+    template: ClassVar[str] = "kiosk/page.html"
+    fragment: ClassVar[str] = "kiosk/_content.html"
 
     turns: KioskRotationView | None = Field(description="Null if the screen shows a single release.")
     release: KioskRelease | None = Field(description="Null if no release is in progress or needs attention.")

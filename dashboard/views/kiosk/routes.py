@@ -69,7 +69,7 @@ class KioskQuery:
 class ScreensPage(PageModel):
     """The wall screen links, with the newly created one, which is shown only once."""
 
-    template: ClassVar[str] = "pages/screens.html"
+    template: ClassVar[str] = "kiosk/links.html"
 
     links: tuple[KioskLink, ...]
     made: str | None = None

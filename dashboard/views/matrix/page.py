@@ -44,8 +44,8 @@ class MatrixPage(Page):
     Pages split the clusters, and also the apps if there are very many.
     """
 
-    template: ClassVar[str] = "pages/matrix.html"
-    fragment: ClassVar[str] = "partials/_matrix.html"
+    template: ClassVar[str] = "matrix/page.html"
+    fragment: ClassVar[str] = "matrix/_content.html"
 
     id: str
     name: str

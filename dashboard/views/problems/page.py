@@ -39,10 +39,10 @@ class ProblemsPage(Page):
     Groups are sorted by handling, worst first: failed without retries, then retrying, then unknown; newest first.
     """
 
-    template: ClassVar[str] = "pages/problems.html"
-    fragment: ClassVar[str] = "partials/_problems.html"
-    parts: ClassVar[tuple[str, ...]] = ("problems_head", "problems_scope")
-    line: ClassVar[tuple[str, str]] = ("macros/items.html", "problem")
+    template: ClassVar[str] = "problems/page.html"
+    fragment: ClassVar[str] = "problems/_content.html"
+    parts: ClassVar[tuple[str, ...]] = ("problems/_head.html", "problems/_scope.html")
+    line: ClassVar[tuple[str, str]] = ("shared/list_items.html", "problem")
 
     groups: tuple[ProblemGroup, ...]
     more_groups: int

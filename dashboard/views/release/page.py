@@ -29,9 +29,15 @@ from dashboard.web.page_model import Page, freshness
 class TreePage(Page, ReleaseTree):
     """A release with the requested part of its tree."""
 
-    fragment: ClassVar[str] = "partials/_release.html"
-    parts: ClassVar[tuple[str, ...]] = ("release_head", "release_notices", "strip", "tree_count", "release_foot")
-    line: ClassVar[tuple[str, str]] = ("macros/tree.html", "line")
+    fragment: ClassVar[str] = "release/_content.html"
+    parts: ClassVar[tuple[str, ...]] = (
+        "release/_head.html",
+        "release/_notices.html",
+        "strip/_strip.html",
+        "release/_tree_count.html",
+        "release/_foot.html",
+    )
+    line: ClassVar[tuple[str, str]] = ("shared/tree.html", "line")
     strip_alone: ClassVar[bool] = False
 
     view: ClassVar[str]
@@ -153,7 +159,7 @@ class ReleasePage(TreePage):
     In a release that is loaded on demand, waves are expanded only if requested.
     """
 
-    template: ClassVar[str] = "pages/release.html"
+    template: ClassVar[str] = "release/page.html"
     view: ClassVar[str] = "web.release"
 
     at_first: InitialExpansion = Field(exclude=True)
@@ -213,7 +219,7 @@ class HierarchyPage(TreePage):
     In a release that is loaded on demand, it is the loaded part of the tree; `unopened` lists what is missing.
     """
 
-    template: ClassVar[str] = "pages/hierarchy.html"
+    template: ClassVar[str] = "release/hierarchy.html"
     view: ClassVar[str] = "web.hierarchy"
 
     @property

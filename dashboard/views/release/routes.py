@@ -138,7 +138,7 @@ def small_strip(release_id: str) -> str:
         small = SmallStrip.missing(exc.problem.message)
     except NotFound as exc:
         small = SmallStrip.missing(exc.reason)
-    return render_template("partials/_strip_small.html", page=small)
+    return render_template("strip/_small.html", page=small)
 
 
 @twins.route("/releases/<id:release_id>/timeline")

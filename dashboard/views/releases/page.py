@@ -99,7 +99,7 @@ class FilterView(PageModel):
 class ListPage(Page):
     """Releases as rows of any list."""
 
-    line: ClassVar[tuple[str, str]] = ("macros/items.html", "release")
+    line: ClassVar[tuple[str, str]] = ("shared/list_items.html", "release")
     called: ClassVar[str]
 
     items: tuple[ReleaseItem, ...]
@@ -124,10 +124,10 @@ class ListPage(Page):
 class ReleasesPage(ListPage):
     """A page of the list: releases in progress, newest start first, then ended releases, latest end first."""
 
-    template: ClassVar[str] = "pages/releases.html"
-    fragment: ClassVar[str] = "partials/_releases.html"
+    template: ClassVar[str] = "releases/page.html"
+    fragment: ClassVar[str] = "releases/_content.html"
     moments: ClassVar[frozenset[str]] = frozenset({"as_of", "counted_at"})
-    parts: ClassVar[tuple[str, ...]] = ("releases_overview", "releases_head", "releases_foot")
+    parts: ClassVar[tuple[str, ...]] = ("releases/_overview.html", "releases/_head.html", "releases/_foot.html")
     called: ClassVar[str] = "Releases"
 
     total: int

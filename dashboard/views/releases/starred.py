@@ -35,9 +35,9 @@ class UnavailableRelease(PageModel):
 class StarredPage(ListPage):
     """The latest run of each starred release, most recently started first. `absent` releases are not available."""
 
-    template: ClassVar[str] = "pages/starred.html"
-    fragment: ClassVar[str] = "partials/_starred.html"
-    parts: ClassVar[tuple[str, ...]] = ("starred_head",)
+    template: ClassVar[str] = "releases/starred.html"
+    fragment: ClassVar[str] = "releases/_starred.html"
+    parts: ClassVar[tuple[str, ...]] = ("releases/_starred_head.html",)
     called: ClassVar[str] = "Starred"
 
     absent: tuple[UnavailableRelease, ...]

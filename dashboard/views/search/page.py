@@ -59,8 +59,8 @@ class TypedId(PageModel):
 class SearchPage(Page):
     """At most 20 results. Exact matches come first, then prefixes, then words with the prefix, then the rest."""
 
-    template: ClassVar[str] = "pages/find.html"
-    fragment: ClassVar[str] = "partials/_find.html"
+    template: ClassVar[str] = "search/page.html"
+    fragment: ClassVar[str] = "search/_content.html"
 
     q: str
     release_id: str | None = Field(description="Release whose pages are included in the search.")

@@ -179,9 +179,9 @@ class Strip:
 class StripPage(Page, ReleaseRow):
     """A release as a strip: its waves, with a cell for each cluster."""
 
-    template: ClassVar[str] = "pages/strip.html"
-    fragment: ClassVar[str] = "partials/_strip_page.html"
-    parts: ClassVar[tuple[str, ...]] = ("strip_head", "strip")
+    template: ClassVar[str] = "strip/page.html"
+    fragment: ClassVar[str] = "strip/_content.html"
+    parts: ClassVar[tuple[str, ...]] = ("strip/_head.html", "strip/_strip.html")
 
     type: EntityType
     workflow_id: str

@@ -54,8 +54,8 @@ class EstimateView(PageModel):
 class TimelinePage(Page, ReleaseRow):
     """A release over time. It stays the same while nothing changes: work in progress has no end."""
 
-    template: ClassVar[str] = "pages/timeline.html"
-    fragment: ClassVar[str] = "partials/_timeline.html"
+    template: ClassVar[str] = "timeline/page.html"
+    fragment: ClassVar[str] = "timeline/_content.html"
 
     type: EntityType
     from_at: datetime = Field(description="Start of the release, or of the first known work.")

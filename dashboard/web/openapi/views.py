@@ -38,13 +38,13 @@ class ReferencePage(PageModel):
 class DocsPage(ReferencePage):
     """Swagger UI, by which one can also try things."""
 
-    template: ClassVar[str] = "pages/docs.html"
+    template: ClassVar[str] = "openapi/docs.html"
 
 
 class RedocPage(ReferencePage):
     """Redoc, to read."""
 
-    template: ClassVar[str] = "pages/redoc.html"
+    template: ClassVar[str] = "openapi/redoc.html"
 
 
 @blueprint.get("/api/openapi.json")

@@ -39,7 +39,7 @@ OF_THE_FIRST = {
     "authorization": f"Basic {MARK}",
 }
 # What is drawn for one viewer, and put into what all are sent.
-OF_ONE = {"partials/_header.html", "partials/_views.html", "partials/_star.html"}
+OF_ONE = {"shared/_header.html", "users/preferences/_views_bar.html", "users/preferences/_star.html"}
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ SHEETS = sorted((ROOT / "static" / "css").glob("*.css"))
 
 # What cannot stand in an example, and why.
 ELSEWHERE = {
-    "partials/_alternate.html": "a link in the head of a page",
-    "partials/_icons.html": "it is on every page, and shows nothing itself",
+    "shared/_alternate.html": "a link in the head of a page",
+    "shared/_icons.html": "it is on every page, and shows nothing itself",
 }
 
 
@@ -66,8 +66,12 @@ def test_it_works(page: BeautifulSoup):
 
 def test_it_shows_every_partial_and_macro_that_there_is(page: BeautifulSoup, drawn: set[str]):
     folders = ROOT / "templates"
-    every = {str(path.relative_to(folders)) for kind in ("partials", "macros") for path in (folders / kind).glob("*")}
-    assert every - drawn - set(ELSEWHERE) == set(), "show it among dashboard/web/examples_*.py"
+    every = {
+        str(path.relative_to(folders))
+        for path in folders.rglob("*.html")
+        if path.name.startswith("_") or "{% macro" in path.read_text()
+    }
+    assert every - drawn - set(ELSEWHERE) == set(), "show it among dashboard/styleguide/examples_*.py"
     assert set(ELSEWHERE) <= every
 
 
