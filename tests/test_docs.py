@@ -144,7 +144,7 @@ def test_every_event_of_the_audit_log_is_documented():
 def test_every_event_of_a_stream_is_documented():
     sent = set()
     for path in (ROOT / "dashboard").rglob("*.py"):
-        sent |= set(re.findall(r'\bevent\("([a-z]+)", ', path.read_text()))
+        sent |= set(re.findall(r'\bserver_sent_event\("([a-z]+)", ', path.read_text()))
     assert {"rows", "changed", "ended", "again", "version"} <= sent
     page = text("docs/api/events.md")
     assert [name for name in sorted(sent) if f"\n| `{name}` |" not in page] == []

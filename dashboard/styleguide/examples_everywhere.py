@@ -23,24 +23,26 @@ ERROR_EXAMPLES = (
 def notice_examples() -> Iterator[Example]:
     """What is not current, not known or not well, and each error."""
     page = expanded_release(stale=True)
-    yield partial_example("freshness", "out of date", page)
-    yield partial_example("problem", "a gap", page, problem=samples.MISSING_PROBLEM)
-    yield partial_example("problem", "only not read so far", page, problem=samples.NOT_OPENED_PROBLEM)
-    yield partial_example("failure_line", "a failure", page, message=samples.LONG_MESSAGE, calm=False)
-    yield partial_example("failure_line", "what was said, of no failure", page, message=samples.LONG_MESSAGE, calm=True)
-    yield partial_example("details", "other fields", page, details={"ticket": "REL-4711"}, key="details")
+    yield partial_example("shared/_freshness", "out of date", page)
+    yield partial_example("shared/_problem", "a gap", page, problem=samples.MISSING_PROBLEM)
+    yield partial_example("shared/_problem", "only not read so far", page, problem=samples.NOT_OPENED_PROBLEM)
+    yield partial_example("shared/_failure_line", "a failure", page, message=samples.LONG_MESSAGE, calm=False)
+    yield partial_example(
+        "shared/_failure_line", "what was said, of no failure", page, message=samples.LONG_MESSAGE, calm=True
+    )
+    yield partial_example("shared/_details", "other fields", page, details={"ticket": "REL-4711"}, key="details")
     for status, code, message in ERROR_EXAMPLES:
         retry_after = 5 if status == 503 else None
         error = ErrorPage(
             code=code, message=message, request_id="4f3c21d0a8b97e65", status=status, retry_after=retry_after
         )
-        yield partial_example("error", f"{status} {code}", error)
+        yield partial_example("shared/_error", f"{status} {code}", error)
 
 
 def frame_examples() -> Iterator[Example]:
     """What stands around every page."""
     page = expanded_release()
-    yield partial_example("as_of", "how old a page is", page)
-    yield partial_example("header", "the top of every page", page)
-    yield partial_example("header", "with its menu", page).opened("menu")
-    yield partial_example("keys", "what ? shows", page).opened("keys")
+    yield partial_example("shared/_as_of", "how old a page is", page)
+    yield partial_example("shared/_header", "the top of every page", page)
+    yield partial_example("shared/_header", "with its menu", page).opened("menu")
+    yield partial_example("shared/_shortcuts", "what ? shows", page).opened("keys")

@@ -32,18 +32,18 @@ def _list_page(*, empty: bool = False, wanted: ReleaseFilter | None = None, more
 def chip_examples() -> Iterator[Example]:
     """A state as a word with its phase."""
     for row in _list_page().items:
-        yield macro_example("rows", "chip", f"{row.phase}, says {row.state}", row)
+        yield macro_example("shared/rows", "chip", f"{row.phase}, says {row.state}", row)
 
 
 def list_examples() -> Iterator[Example]:
     """The list, its form, the strips of its rows, and its kin."""
-    yield partial_example("filters", "the form above the list", _list_page())
-    yield partial_example("releases", "a release in each phase, one with older words", _list_page(more=80))
-    yield partial_example("strip_small", "a row's strip", SmallStrip.of(samples.sample_snapshot()))
-    yield partial_example("strip_small", "out of date", SmallStrip.of(samples.sample_snapshot(stale=True)))
-    yield partial_example("strip_small", "none", SmallStrip.missing("No worker is polling the task queue."))
+    yield partial_example("releases/_filters", "the form above the list", _list_page())
+    yield partial_example("releases/_content", "a release in each phase, one with older words", _list_page(more=80))
+    yield partial_example("strip/_small", "a row's strip", SmallStrip.of(samples.sample_snapshot()))
+    yield partial_example("strip/_small", "out of date", SmallStrip.of(samples.sample_snapshot(stale=True)))
+    yield partial_example("strip/_small", "none", SmallStrip.missing("No worker is polling the task queue."))
     choose = ChoosePage.of(samples.sample_list(*samples.listed_releases()), None, None)
-    yield partial_example("choose", "releases to compare", choose)
+    yield partial_example("compare/_choose", "releases to compare", choose)
     found = samples.sample_release()
     row = next(row for row in found.root.walk() if row.id == "app:payments")
     silent = samples.sample_execution(workflow_id="release:silent", run_id="run-silent")
@@ -52,14 +52,14 @@ def list_examples() -> Iterator[Example]:
     )
     everywhere = Occurrences("app:payments", (Occurrence(found.execution, row),), (gap,), 2, 12)
     page = OccurrencesPage.of(Snapshot(everywhere, samples.SAMPLE_NOW, "styleguide"))
-    yield partial_example("occurrences", "an entity in two releases, one not responding", page)
+    yield partial_example("entity/_occurrences", "an entity in two releases, one not responding", page)
 
 
 def starred_examples() -> Iterator[Example]:
     """What a viewer has starred."""
-    yield partial_example("starred", "some unavailable", StarredPage.of(samples.starred_releases()))
-    yield partial_example("starred", "out of date", StarredPage.of(samples.starred_releases(stale=True)))
-    yield partial_example("starred", "none", StarredPage.of(samples.sample_list()))
+    yield partial_example("releases/_starred", "some unavailable", StarredPage.of(samples.starred_releases()))
+    yield partial_example("releases/_starred", "out of date", StarredPage.of(samples.starred_releases(stale=True)))
+    yield partial_example("releases/_starred", "none", StarredPage.of(samples.sample_list()))
 
 
 def search_examples() -> Iterator[Example]:
@@ -67,11 +67,11 @@ def search_examples() -> Iterator[Example]:
     some = SearchPage.of(samples.sample_search_results(), "payments", None, PAGE_LINKS)
     away = SearchPage.of(samples.sample_search_results(away=True), "app:payments", None, ())
     none = SearchPage.of(samples.no_search_results(), "no results", None, ())
-    yield partial_example("find", "releases, entities and pages", some, "card found")
-    yield partial_example("find", "a whole id, while Temporal is away", away, "card found")
-    yield partial_example("find", "nothing", none, "card found")
-    results = partial_example("find", "", some).drawn
-    palette = partial_example("palette", "what Ctrl+K opens, with results", some).opened("palette")
+    yield partial_example("search/_content", "releases, entities and pages", some, "card found")
+    yield partial_example("search/_content", "a whole id, while Temporal is away", away, "card found")
+    yield partial_example("search/_content", "nothing", none, "card found")
+    results = partial_example("search/_content", "", some).drawn
+    palette = partial_example("search/_palette", "what Ctrl+K opens, with results", some).opened("palette")
     place = 'id="palette-found">'
     yield palette.model_copy(update={"drawn": palette.drawn.replace(place, place + results)})
 
@@ -82,25 +82,25 @@ def overview_examples() -> Iterator[Example]:
     one = ReleasesPage.of(samples.sample_list(releases[1]), ReleaseFilter(), lambda _: "")
     old = samples.sample_release(Status.COMPLETED, closed_at=samples.minutes_before_sample(60 * 24 * 3))
     quiet = ReleasesPage.of(samples.sample_list(old), ReleaseFilter(), lambda _: "")
-    yield partial_example("releases_overview", "something of each", _list_page())
-    yield partial_example("releases_overview", "one release", one)
-    yield partial_example("releases_overview", "nothing at all", quiet)
+    yield partial_example("releases/_overview", "something of each", _list_page())
+    yield partial_example("releases/_overview", "one release", one)
+    yield partial_example("releases/_overview", "nothing at all", quiet)
     for phase in ("failed", "paused", "retry", "unknown"):
-        yield macro_example("overview", "figure", phase, phase, 3, "of this kind", "#", "and what that means")
-    yield macro_example("overview", "figure", "none", "failed", 0, "of this kind", "#", "")
+        yield macro_example("shared/cards", "figure", phase, phase, 3, "of this kind", "#", "and what that means")
+    yield macro_example("shared/cards", "figure", "none", "failed", 0, "of this kind", "#", "")
 
 
 def problem_examples() -> Iterator[Example]:
     """What is broken now."""
     broken = ProblemsPage.of(samples.sample_problems(samples.sample_release()))
-    yield partial_example("problems", "failed, retrying, unknown, waiting", broken)
-    yield partial_example("problems", "no problems", ProblemsPage.of(samples.no_problems()))
+    yield partial_example("problems/_content", "failed, retrying, unknown, waiting", broken)
+    yield partial_example("problems/_content", "no problems", ProblemsPage.of(samples.no_problems()))
 
 
 def empty_examples() -> Iterator[Example]:
     """What stands where there is nothing to show."""
     wanted = ReleaseFilter.parse("shop", ["failed"], "7d", "")
-    yield partial_example("releases_foot", "no release at all", _list_page(empty=True))
-    yield partial_example("releases_foot", "no results", _list_page(empty=True, wanted=wanted))
+    yield partial_example("releases/_foot", "no release at all", _list_page(empty=True))
+    yield partial_example("releases/_foot", "no results", _list_page(empty=True, wanted=wanted))
     bare = samples.sample_release(root=samples.sample_entity("release:checkout-2026-47", "in_progress"))
-    yield partial_example("release_foot", "no waves yet", ReleasePage.of(samples.sample_snapshot(bare)))
+    yield partial_example("release/_foot", "no waves yet", ReleasePage.of(samples.sample_snapshot(bare)))

@@ -31,24 +31,26 @@ def expanded_release(*, stale: bool = False) -> ReleasePage:
 def tree_examples() -> Iterator[Example]:
     """A release as a tree, and what stands above it."""
     yield macro_example(
-        "tabs", "release_tabs", "the views of a release", "release:checkout-2026-47", "checkout-2026-47"
+        "shared/tabs", "release_tabs", "the views of a release", "release:checkout-2026-47", "checkout-2026-47"
     )
-    yield partial_example("release", "every kind of row in every phase", expanded_release())
-    yield partial_example("release", "out of date", expanded_release(stale=True))
+    yield partial_example("release/_content", "every kind of row in every phase", expanded_release())
+    yield partial_example("release/_content", "out of date", expanded_release(stale=True))
     ended = samples.sample_release(Status.TERMINATED)
-    yield partial_example("how_far", "not blocked", expanded_release())
-    yield partial_example("release", "ended: nothing in it is running", ReleasePage.of(samples.sample_snapshot(ended)))
-    yield partial_example("how_far", "ended", ReleasePage.of(samples.sample_snapshot(ended)))
+    yield partial_example("release/_progress", "not blocked", expanded_release())
+    yield partial_example(
+        "release/_content", "ended: nothing in it is running", ReleasePage.of(samples.sample_snapshot(ended))
+    )
+    yield partial_example("release/_progress", "ended", ReleasePage.of(samples.sample_snapshot(ended)))
     troubled = ReleasePage.of(samples.sample_snapshot(samples.failing_release()))
-    yield partial_example("pending", "failing code, no worker, unassigned activities", troubled)
+    yield partial_example("release/_pending", "failing code, no worker, unassigned activities", troubled)
     earlier = samples.sample_release(run_id="00000000-0000-4000-8000-000000000001")
     old = ReleasePage.of(samples.sample_snapshot(replace(earlier, runs=samples.sample_release().runs)))
-    yield partial_example("runs", "an earlier run", old)
+    yield partial_example("shared/_runs", "an earlier run", old)
 
 
 def _panel_example(state: str, entity_id: str, seen: Snapshot[Release], *also_in: Snapshot[Occurrence]) -> Example:
     page = PanelPage.of(seen, Panel.of(seen, entity_id, also_in))
-    return partial_example("panel", state, page, "panel alone card")
+    return partial_example("entity/_panel", state, page, "panel alone card")
 
 
 def panel_examples() -> Iterator[Example]:
@@ -67,19 +69,21 @@ def panel_examples() -> Iterator[Example]:
 def entity_examples() -> Iterator[Example]:
     """One entity on a page of its own."""
     for entity_id, state in ((SELECTED_ID, "a retrying app"), ("cluster:us-east-1", "a cluster")):
-        yield partial_example("entity", state, EntityPage.of(samples.sample_snapshot(), entity_id, EXPANDED_IDS))
+        yield partial_example(
+            "entity/_content", state, EntityPage.of(samples.sample_snapshot(), entity_id, EXPANDED_IDS)
+        )
 
 
 def picture_examples() -> Iterator[Example]:
     """A release to look at."""
-    yield partial_example("strip_page", "a release as a strip", StripPage.of(samples.sample_snapshot()))
-    yield partial_example("timeline", "waves over time", TimelinePage.of(samples.sample_snapshot()))
+    yield partial_example("strip/_content", "a release as a strip", StripPage.of(samples.sample_snapshot()))
+    yield partial_example("timeline/_content", "waves over time", TimelinePage.of(samples.sample_snapshot()))
     matrix = MatrixPage.of(samples.sample_snapshot(), MatrixQuery())
-    yield partial_example("matrix", "apps by clusters", matrix)
-    yield partial_example("matrix_pages", "a part of a large one", matrix.model_copy(update={"page": 2, "pages": 3}))
+    yield partial_example("matrix/_content", "apps by clusters", matrix)
+    yield partial_example("matrix/_pages", "a part of a large one", matrix.model_copy(update={"page": 2, "pages": 3}))
     other = samples.sample_snapshot(samples.sample_release(Status.COMPLETED, workflow_id="release:checkout-2026-46"))
     yield partial_example(
-        "compare", "one release and another", ComparePage.of(join_snapshots(other, samples.sample_snapshot()))
+        "compare/_content", "one release and another", ComparePage.of(join_snapshots(other, samples.sample_snapshot()))
     )
 
 
@@ -89,19 +93,19 @@ def kiosk_examples() -> Iterator[Example]:
     found = kiosk_rotation(listed.value, listed.as_of)
     whose = KioskRotationView.of(found, found.releases[0].id, 12)
     yield partial_example(
-        "kiosk", "a release that has its turn", KioskPage.of(seen, seen.value, whose, {}), KIOSK_CLASSES
+        "kiosk/_content", "a release that has its turn", KioskPage.of(seen, seen.value, whose, {}), KIOSK_CLASSES
     )
     old = samples.sample_snapshot(stale=True)
-    yield partial_example("kiosk", "out of date", KioskPage.of(old, old.value, None, {}), KIOSK_CLASSES)
+    yield partial_example("kiosk/_content", "out of date", KioskPage.of(old, old.value, None, {}), KIOSK_CLASSES)
     ended = samples.sample_list(
         samples.sample_release(Status.COMPLETED, closed_at=samples.minutes_before_sample(60 * 24 * 3))
     )
     nobody = KioskRotationView.of(kiosk_rotation(ended.value, ended.as_of), None, 12)
-    yield partial_example("kiosk", "nothing in progress", KioskPage.of(ended, None, nobody, {}), KIOSK_CLASSES)
+    yield partial_example("kiosk/_content", "nothing in progress", KioskPage.of(ended, None, nobody, {}), KIOSK_CLASSES)
     away = ErrorPage(
         code="temporal_unavailable",
         message="Temporal cannot be reached.",
         request_id="4f3c21d0a8b97e65",
         status=503,
     )
-    yield partial_example("kiosk_error", "nothing can be shown", away, KIOSK_CLASSES)
+    yield partial_example("kiosk/_error", "nothing can be shown", away, KIOSK_CLASSES)

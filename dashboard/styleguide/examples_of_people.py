@@ -60,32 +60,34 @@ def _profile(*sessions: SessionItem) -> ProfilePage:
 def profile_examples() -> Iterator[Example]:
     """The parts of the profile's page."""
     page = _profile(CURRENT_SESSION, PHONE_SESSION)
-    yield partial_example("profile_name", "a name", page, "settings")
+    yield partial_example("users/profile/_name", "a name", page, "settings")
     refused = page.model_copy(update={"wrong": {"name": "The name must have only printable characters."}, "typed": "A"})
-    yield partial_example("profile_name", "refused", refused, "settings")
-    yield partial_example("profile_password", "a new password", page, "settings")
+    yield partial_example("users/profile/_name", "refused", refused, "settings")
+    yield partial_example("users/profile/_password", "a new password", page, "settings")
     refused = page.model_copy(update={"wrong": {"current": "The current password is wrong."}})
-    yield partial_example("profile_password", "refused", refused, "settings")
-    yield partial_example("profile_sessions", "two browsers", page, "settings")
-    yield partial_example("profile_sessions", "this one alone", _profile(CURRENT_SESSION), "settings")
+    yield partial_example("users/profile/_password", "refused", refused, "settings")
+    yield partial_example("users/profile/_sessions", "two browsers", page, "settings")
+    yield partial_example("users/profile/_sessions", "this one alone", _profile(CURRENT_SESSION), "settings")
 
 
 def user_examples() -> Iterator[Example]:
     """The parts of the pages of users."""
     page = UsersPage(items=(ADMIN_USER, DISABLED_USER), total=120, page=2, page_size=50, q="example")
-    yield partial_example("users_add", "a form that waits", page)
+    yield partial_example("users/admin/_add", "a form that waits", page)
     wrong = {"email": "A user ada@example.com already exists."}
     typed = {"email": ADMIN_USER.email, "name": "", "role": "viewer"}
-    yield partial_example("users_add", "refused", page.model_copy(update={"wrong": wrong, "typed": typed}))
-    yield partial_example("users_list", "a page of several", page)
-    yield partial_example("users_list", "a page beyond the last", page.model_copy(update={"items": (), "page": 9}))
+    yield partial_example("users/admin/_add", "refused", page.model_copy(update={"wrong": wrong, "typed": typed}))
+    yield partial_example("users/admin/_list", "a page of several", page)
+    yield partial_example(
+        "users/admin/_list", "a page beyond the last", page.model_copy(update={"items": (), "page": 9})
+    )
     yield macro_example(
-        "identity",
+        "shared/identity",
         "identity",
         "an address that looks like another's",
         "\N{CYRILLIC SMALL LETTER A}da\u200b@example.com",
     )
-    yield partial_example("users_list", "nobody", page.model_copy(update={"items": (), "total": 0, "page": 1}))
+    yield partial_example("users/admin/_list", "nobody", page.model_copy(update={"items": (), "total": 0, "page": 1}))
     for state, user, own in (("oneself", ADMIN_USER, True), ("a disabled user", DISABLED_USER, False)):
-        yield partial_example("user_role", state, UserPage(user=user, own=own), "settings")
-        yield partial_example("user_access", state, UserPage(user=user, own=own), "settings")
+        yield partial_example("users/admin/_role", state, UserPage(user=user, own=own), "settings")
+        yield partial_example("users/admin/_access", state, UserPage(user=user, own=own), "settings")

@@ -39,25 +39,31 @@ def _settings_page(*, empty: bool = False) -> SettingsPage:
 
 def view_examples() -> Iterator[Example]:
     """The views above the list, and the star of a release."""
-    yield partial_example("views", "all releases", _views_bar())
-    yield partial_example("views", "starred", _views_bar(starred=True))
-    yield partial_example("views", "one's own, being edited", _views_bar("phase=failed")).opened("own-view")
-    yield partial_example("views", "another user's", _views_bar("q=checkout"))
-    yield partial_example("views", "a filter, being saved", _views_bar("phase=paused")).opened("new-view")
-    yield partial_example("views", "those that others share", _views_bar()).opened("shared-views")
+    yield partial_example("users/preferences/_views_bar", "all releases", _views_bar())
+    yield partial_example("users/preferences/_views_bar", "starred", _views_bar(starred=True))
+    yield partial_example("users/preferences/_views_bar", "one's own, being edited", _views_bar("phase=failed")).opened(
+        "own-view"
+    )
+    yield partial_example("users/preferences/_views_bar", "another user's", _views_bar("q=checkout"))
+    yield partial_example("users/preferences/_views_bar", "a filter, being saved", _views_bar("phase=paused")).opened(
+        "new-view"
+    )
+    yield partial_example("users/preferences/_views_bar", "those that others share", _views_bar()).opened(
+        "shared-views"
+    )
     for starred in (True, False):
         star = Star(release_id="release:checkout-2026-47", starred=starred, here=STYLEGUIDE_PATH)
-        yield partial_example("star", "starred" if starred else "not starred", star)
+        yield partial_example("users/preferences/_star", "starred" if starred else "not starred", star)
 
 
 def settings_examples() -> Iterator[Example]:
     """The parts of the settings' page."""
     kept, none = _settings_page(), _settings_page(empty=True)
     refused = kept.model_copy(update={"error": "zone: must be a time zone name", "refused": "Mars/Olympus"})
-    yield partial_example("settings_times", "how times are written", kept, "settings")
-    yield partial_example("settings_times", "refused", refused, "settings")
-    yield partial_example("settings_colours", "light or dark", kept, "settings")
-    yield partial_example("settings_views", "views", kept, "settings")
-    yield partial_example("settings_views", "no views", none, "settings")
-    yield partial_example("settings_stars", "stars", kept, "settings")
-    yield partial_example("settings_stars", "no stars", none, "settings")
+    yield partial_example("users/preferences/_times", "how times are written", kept, "settings")
+    yield partial_example("users/preferences/_times", "refused", refused, "settings")
+    yield partial_example("users/preferences/_colours", "light or dark", kept, "settings")
+    yield partial_example("users/preferences/_views", "views", kept, "settings")
+    yield partial_example("users/preferences/_views", "no views", none, "settings")
+    yield partial_example("users/preferences/_stars", "stars", kept, "settings")
+    yield partial_example("users/preferences/_stars", "no stars", none, "settings")

@@ -18,7 +18,10 @@ from tests.support.harness import Stage
 from tests.support.waiting import eventually
 
 # Where Temporal's messages and the answers of workflows are decoded.
-MODULES = ("activities", "decode", "executions", "failures", "metadata", "moments", "pending", "plain", "times")
+MODULES = (
+    *("activities", "decode", "executions", "failures", "metadata"),
+    *("timestamps", "pending", "fast_decode", "reported_times"),
+)
 PACKAGE = Path(dashboard.__file__).parent
 
 

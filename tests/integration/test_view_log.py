@@ -181,7 +181,7 @@ class Asgi:
         self.reached = 0
 
     def open(self) -> None:
-        mark = services(self.app).accounts.mark
+        mark = services(self.app).accounts.change_token
         self.dashboard = AsgiDashboard(self.app, services(self.app).live, mark, threads=2)
 
     def count(self, _app: Flask, **_more: object) -> None:

@@ -10,7 +10,7 @@ USE = """
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from tests.shared import shared
+from tests.support.shared_services import shared
 
 place = Path(sys.argv[1])
 

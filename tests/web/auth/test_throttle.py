@@ -163,8 +163,8 @@ def test_many_who_come_at_once_from_one_address_do_not_shut_one_another_out(app:
 @pytest.mark.integration
 def test_processes_count_together(settings: Settings, throttle: LoginThrottle):
     script = (
-        "import sys; from dashboard.auth.accounts import Accounts; from dashboard.auth.throttle import Throttle\n"
-        "throttle = Throttle(Accounts(sys.argv[1]))\n"
+        "import sys; from dashboard.auth.accounts import Accounts; from dashboard.auth.throttle import LoginThrottle\n"
+        "throttle = LoginThrottle(Accounts(sys.argv[1]))\n"
         "for _ in range(2): throttle.admit('rita@example.com', '192.0.2.1')"
     )
     for _ in range(2):

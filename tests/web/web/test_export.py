@@ -253,7 +253,7 @@ def test_too_many_long_tables_at_once_are_refused_with_a_time_to_come_again(view
         with viewer.head("/api/releases?format=csv") as answer:
             assert (answer.status_code, answer.data) == (200, b"")
     others = [f"user {number}" for number in range(MAX_CONCURRENT_TABLES)]
-    assert list(map(turns.take, others)) == [None] * MAX_CONCURRENT_TABLES
+    assert list(map(turns.acquire, others)) == [None] * MAX_CONCURRENT_TABLES
     try:
         answer = viewer.get("/api/releases?format=csv")
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")

@@ -120,7 +120,7 @@ class Place:
         """Do something with the dashboard as the shipped server has it."""
 
         async def go() -> None:
-            mark = services(self.app).accounts.mark
+            mark = services(self.app).accounts.change_token
             await serve(AsgiDashboard(self.app, services(self.app).live, mark, threads=4, max_waits_each=MOST))
 
         in_a_loop(go)
@@ -329,8 +329,13 @@ def test_every_event_counts_for_a_share_or_is_bounded_elsewhere():
 def test_too_much_is_refused_in_one_place():
     package = Path(__file__).parents[3] / "dashboard"
     # The bounds of logins are of addresses, too, and told on their own pages.
-    refusing = {path.name for path in package.rglob("*.py") if re.search(r"Refused\(\s*429|, 429\)", path.read_text())}
-    assert refusing - {"login.py", "oidc.py", "profile.py", "profile_api.py"} == {"shares.py"}
+    refusing = {
+        str(path.relative_to(package))
+        for path in package.rglob("*.py")
+        if re.search(r"ApiError\(\s*429|, 429\)", path.read_text())
+    }
+    logins = {"auth/login_views.py", "auth/oidc/views.py", "users/profile/forms.py", "users/profile/api.py"}
+    assert refusing - logins == {"web/user_limits.py"}
 
 
 def test_as_many_are_given_as_is_said():
