@@ -150,6 +150,12 @@ def test_every_event_of_a_stream_is_documented():
     assert [name for name in sorted(sent) if f"\n| `{name}` |" not in page] == []
 
 
+def test_every_package_is_in_the_architecture():
+    page = text("docs/design/architecture.md")
+    packages = {path.parent.name for path in (ROOT / "dashboard").glob("*/__init__.py")}
+    assert [name for name in sorted(packages) if f"`{name}`" not in page] == []
+
+
 def error_codes() -> Iterator[str]:
     """Every code of an error that the source names: the text after a status wherever an error is made."""
     for path in (ROOT / "dashboard").rglob("*.py"):
