@@ -80,7 +80,7 @@ release-dashboard show release:payments-2026-46
 release-dashboard wait release:payments-2026-46 --phase succeeded --timeout 60
 ```
 
-- `release:` may be omitted from an id. `--json` prints the JSON of the API.
+- `release:` may be omitted from an ID. `--json` prints the JSON of the API.
 - `show --watch` redraws the tree in a terminal until the release has ended; in a file, it adds a line for each change.
 - `wait` continues while the server restarts.
 - What may be out of date says so first. Colours appear on terminals only, and not with `NO_COLOR`.

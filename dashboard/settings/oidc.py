@@ -38,8 +38,8 @@ class OidcSettings(BaseModel):
             pattern=_PRINTABLE,
             max_length=300,
             validate_default=True,
-            description="The client id that the provider assigned.",
-            json_schema_extra={"expected": "the id of a client, together with OIDC_ISSUER"},
+            description="The client ID that the provider assigned.",
+            json_schema_extra={"expected": "the ID of a client, together with OIDC_ISSUER"},
             examples=["release-dashboard"],
         ),
     ] = None
