@@ -25,6 +25,7 @@ DOCS = ROOT / "docs"
 PAGES = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md"), *(ROOT / "bench").glob("*.md")])
 # What a shell does by itself, and what is on every machine.
 SHELL = {"curl", "export", "python3"}
+LANGUAGES = {"sh", "sh no-test", "python", "toml", "ini", "json", "sql", "nginx", "mermaid", "text"}
 # What only htmx or a form asks for; the page around it is documented.
 PARTS = {"/releases/{release_id}/strip/small", "/static/{filename}"}
 
@@ -216,6 +217,26 @@ def test_every_command_that_is_shown_can_be_run(page: Path, words: list[str]):
         command.make_context(words[0], arguments)
     else:
         assert words[0] in SHELL, f"{page.name}: {words[0]}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_block_says_what_it_is(page: Path):
+    fences = re.findall(r"^ *```(.*)$", page.read_text(), re.MULTILINE)
+    assert len(fences) % 2 == 0
+    # A command in a block of another kind would be looked at by no test.
+    assert set(fences[::2]) <= LANGUAGES
+    assert set(fences[1::2]) <= {""}
+
+
+def test_what_ci_runs_exists():
+    makefile = (ROOT / "Makefile").read_text()
+    targets = [
+        target
+        for workflow in (ROOT / ".github" / "workflows").glob("*.yml")
+        for target in re.findall(r"^ +- run: make ([a-z-]+)$", workflow.read_text(), re.MULTILINE)
+    ]
+    assert {"lint", "test", "test-full"} <= set(targets)
+    assert [target for target in targets if not re.search(rf"^{target}:", makefile, re.MULTILINE)] == []
 
 
 def test_targets_that_are_named_exist():
