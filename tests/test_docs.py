@@ -19,10 +19,13 @@ from dashboard.settings.model import Settings
 from dashboard.web.openapi.document import path_template
 from dashboard.web.user_limits import UserLimit
 from tests.support.harness import dashboard_for, shut
+from tests.test_wording import phrases_in
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md"), *(ROOT / "bench").glob("*.md")])
+# The others have measurements and tables that are held elsewhere.
+OURS = [page for page in PAGES if page.name != "SECURITY.md" and page.parent.name != "bench"]
 # What a shell does by itself, and what is on every machine.
 SHELL = {"curl", "export", "python3"}
 LANGUAGES = {"sh", "sh no-test", "python", "toml", "ini", "json", "sql", "nginx", "mermaid", "text"}
@@ -63,6 +66,12 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     app = dashboard_for("127.0.0.1:1", tmp_path_factory.mktemp("docs"), "WorkflowType = 'x'", timeout=0.2)
     yield app
     shut(app)
+
+
+@pytest.mark.parametrize("page", OURS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_pages_use_the_standard_words(page: Path):
+    plain = re.sub(r"^ *```.*?^ *```|\]\([^)]*\)", " ", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    assert phrases_in(plain) == []
 
 
 def test_the_readme_is_short():

@@ -33,7 +33,7 @@ class AccountSettings(BaseModel):
     secret_key: Annotated[
         Secret | None,
         Field(
-            description="Signs single sign-ons that are under way, known browsers, links of badges, and access "
+            description="Signs single sign-ons in progress, known browsers, links of badges, and access "
             "tokens unless `JWT_SECRET` does. Without it, a key is generated once and kept in `DATA_DIR`. All "
             "replicas need the same: with a database server none is generated, and `serve` does not start without "
             "one."

@@ -89,8 +89,8 @@ class ServerSettings(BaseModel):
         Field(
             ge=1,
             le=60_000,
-            description="Connections from one address (one /64 of IPv6). Behind trusted proxies: requests of one "
-            "client that are under way.",
+            description="Connections from one address (one /64 of IPv6). Behind trusted proxies: concurrent "
+            "requests of one client.",
         ),
     ] = 500
     log_level: Annotated[LogLevel, Field(description="Least severe level that is logged.")] = "INFO"
