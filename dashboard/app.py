@@ -84,7 +84,7 @@ HOOKS = pipeline.FeatureHooks(
 def create_app(
     settings: Settings | None = None, *, releases: LiveReleases | None = None, accounts: Accounts | None = None
 ) -> Flask:
-    """The dashboard as a WSGI app. Connects to nothing: Temporal is asked when the first page needs it.
+    """Return the dashboard as a WSGI app. Connects to nothing: Temporal is asked when the first page needs it.
 
     Raises SettingsError for settings that cannot be used.
     """
@@ -157,7 +157,7 @@ def _flask(settings: Settings) -> Flask:
 
 
 def _secret_keys(settings: Settings) -> list[str]:
-    """The keys with which secrets are signed: the one that counts comes last."""
+    """Return the keys with which secrets are signed: the one that counts comes last."""
     return [key.get_secret_value() for key in (settings.secret_key_previous, settings.secret_key) if key]
 
 
@@ -214,7 +214,7 @@ def _source(settings: Settings) -> ReleaseSource:
 
 
 def _temporal_ui(settings: Settings) -> str:
-    """Where Temporal's own pages show executions of the namespace that is read; empty if nobody said."""
+    """Return where Temporal's own pages show executions of the namespace that is read; empty if nobody said."""
     if not settings.temporal_ui_url:
         return ""
     return f"{settings.temporal_ui_url}/namespaces/{segment(_connection(settings).namespace)}/workflows"

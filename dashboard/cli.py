@@ -27,11 +27,11 @@ class LazyCommands(click.Group):
     """Loads commands of other rooms, and what they need, only when they are asked for: all others start without."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names of all commands."""
+        """Return the names of all commands."""
         return sorted([*super().list_commands(ctx), *_LAZY_COMMANDS])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of this name."""
+        """Return the command of this name."""
         if cmd_name not in _LAZY_COMMANDS:
             return super().get_command(ctx, cmd_name)
         command: click.Command = getattr(import_module(_LAZY_COMMANDS[cmd_name]), cmd_name)

@@ -19,7 +19,7 @@ from dashboard.database.unit_of_work import database_now
 MAX_SUBJECT_LENGTH = 300
 # How much waits in memory at most until the database takes it.
 MAX_POSTPONED_EVENTS = 10_000
-# As the actor of what somebody does who needs no login: whoever may run the commands may do all that they do.
+# As the actor of what somebody does who needs no sign-in: whoever may run the commands may do all that they do.
 COMMAND_LINE_ACTOR = "command line"
 
 AuditDetails = Mapping[str, str | int | bool | None]
@@ -56,7 +56,7 @@ class AuditEventType(StrEnum):
 class AuditEvent:
     """An event with who did it (`actor`, an e-mail address), what it was done to, and the request that it came with.
 
-    None stands for what there is not: nobody was logged in, or it came with no request.
+    None stands for what there is not: nobody was signed in, or it came with no request.
     """
 
     event: str
@@ -69,7 +69,7 @@ class AuditEvent:
 
     @classmethod
     def from_command_line(cls, event: AuditEventType, subject: str, **details: str | int | bool | None) -> "AuditEvent":
-        """What somebody did at the command line."""
+        """Return what somebody did at the command line."""
         return cls(event, None, COMMAND_LINE_ACTOR, subject, None, None, details)
 
     def plain(self) -> "AuditEvent":
@@ -98,7 +98,7 @@ class AuditQuery:
     """Which entries: of one of these events; with these texts in who did it and in what it was done to, in capital
     letters or small ones; from this address, with this request; not before `since`, and before `until`.
 
-    What is empty or None makes no difference.
+    What is empty or None does not matter.
     """
 
     events: tuple[AuditEventType, ...] = ()

@@ -66,18 +66,18 @@ class AuditItem(PageModel):
 
     @property
     def said(self) -> str:
-        """The event in words."""
+        """Return the event in words."""
         return EVENT_TEXTS.get(self.event, self.event.replace("_", " "))
 
     @property
     def more(self) -> str:
-        """The details in one line."""
+        """Return the details in one line."""
         known = ((name, value) for name, value in self.details.items() if value not in (None, 0, ""))
         return ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in known)
 
     @property
     def release_id(self) -> str | None:
-        """The release that it is about, which has a page."""
+        """Return the release that it is about, which has a page."""
         return self.subject if self.event == "release_viewed" else None
 
     def cells(self) -> dict[str, TableCell]:
@@ -103,12 +103,12 @@ class AuditFilter(PageModel):
 
     @classmethod
     def of(cls, since: TimeBound | None, until: TimeBound | None, **others: Any) -> "AuditFilter":  # noqa: ANN401 - the fields
-        """The view of a filter."""
+        """Return the view of a filter."""
         return cls(since=since.text if since else "", until=until.text if until else "", **others)
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The filter as it stands in an address."""
+        """Return the filter as it stands in an address."""
         return {name: value for name, value in self if value}
 
 
@@ -125,28 +125,28 @@ class AuditPage(PageModel):
 
     @property
     def title(self) -> str:
-        """A few words for the heading."""
+        """Return a few words for the heading."""
         return "Audit log"
 
     @property
     def groups(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        """What kinds of events there are to choose from, each with its events; all of them first."""
+        """Return what kinds of events there are to choose from, each with its events; all of them first."""
         return (("Everything", ()), *((name, tuple(events)) for name, events in EVENT_GROUPS.items()))
 
     @property
     def asked_events(self) -> str:
-        """The events that are asked for, in words, where they are none of the groups."""
+        """Return the events that are asked for, in words, where they are none of the groups."""
         if self.filter.event in {events for _, events in self.groups}:
             return ""
         return ", ".join(EVENT_TEXTS.get(event, event) for event in self.filter.event)
 
     @property
     def neighbours(self) -> Mapping[str, Mapping[str, Any]]:
-        """The first page, and the one with what came before this."""
+        """Return the first page, and the one with what came before this."""
         return {"first": {}} | ({"next": {"cursor": self.next}} if self.next else {})
 
     def asking(self, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - what templates give
-        """The parameters of the first page with some of the filter changed; None or nothing takes one away."""
+        """Return the parameters of the first page with some of the filter changed; None or nothing takes one away."""
         page_size = {} if self.page_size == AUDIT_PAGE_SIZE else {"page_size": self.page_size}
         return {name: value for name, value in (self.filter.parameters | page_size | changes).items() if value}
 

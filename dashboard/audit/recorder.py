@@ -1,4 +1,4 @@
-"""Writes down what happened with a request: in the audit log, and as a line of the structured log."""
+"""Record events of a request in the audit log and the structured log."""
 
 import structlog
 from flask import g, request
@@ -26,12 +26,12 @@ def record_event(
     postpone: bool = False,
     **details: str | int | bool | None,
 ) -> None:
-    """Write down what the `actor` did, or whoever is logged in, with the request's address and id.
+    """Record an event of the `actor`, by default the current user, with the IP address and request ID.
 
-    `subject` is what it was done to: a release id, a user's address, the address of a table. `details` are what
-    else there is to say of it; secrets never are. Raises AccountsUnavailable, or ApiError of who does too much: what is
-    not written down must not pass as done. Of what is done `together` it is a part: written and told of with the rest,
-    or not at all. With `postpone` it is told of immediately, and written when the database is back if it is away.
+    `subject` is the target: a release ID, a user's address, the path of an export. `details` must not contain secrets.
+    Raises AccountsUnavailable, or ApiError for a user above the rate limit: an unrecorded action must not succeed.
+    Within a `together` block, the entry is part of the transaction. With `postpone`, it is logged immediately and
+    written to the database later if that is unavailable.
     """
     who = actor or (current_user if current_user.is_authenticated else None)
     if who:

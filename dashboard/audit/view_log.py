@@ -1,4 +1,4 @@
-"""Writes down who looks at which release: one look once, however often a page or a script asks."""
+"""Record which users view which releases: once per view, however often a page or script polls."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -20,7 +20,7 @@ _SHOWING = frozenset({200, 304})
 
 
 def record_views(response: Response) -> Response:
-    """Write down the looks of this answer's viewer; what cannot be written down is not shown."""
+    """Record the views of this response. Raises if they cannot be recorded."""
     if response.status_code not in _SHOWING:
         return response
     try:
@@ -32,7 +32,7 @@ def record_views(response: Response) -> Response:
 
 
 def _write_down(release_ids: Iterable[str]) -> None:
-    """Write down that who asks sees these releases now. Raises AccountsUnavailable."""
+    """Record that the requester views these releases. Raises AccountsUnavailable."""
     looks = services().looks
     for release_id in release_ids:
         viewer, way, details = _viewer()
@@ -45,7 +45,7 @@ def _write_down(release_ids: Iterable[str]) -> None:
 
 
 def _viewer() -> tuple[str | None, str, dict[str, Any]]:
-    """Who looks, in which way, and where nobody is logged in, what else is to be said of them."""
+    """Return the viewer, the kind of access and, without a user, further details."""
     if current_user.is_authenticated:
         # Pages are opened by sessions alone.
         return current_user.id, "api" if wants_json() or current_user.session is None else "page", {}

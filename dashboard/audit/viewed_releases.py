@@ -1,7 +1,6 @@
-"""Which releases an answer shows, and which looks at them were written down lately.
+"""Track which releases a response shows, and which views were recorded recently.
 
-One rule holds for every route: what a view reads of one release for an answer is shown by it. So views ask for releases
-here and nowhere else, and no route has to say that it shows one.
+Any release that a view reads for a response counts as viewed. Views therefore read releases only through this module.
 """
 
 from collections.abc import Callable, Hashable
@@ -33,7 +32,7 @@ LOCK_COUNT = 32
 
 
 class ViewLog:
-    """The looks that this process has written down lately. Safe to use from many threads."""
+    """The views recorded recently by this process. Thread-safe."""
 
     def __init__(self, clock: Callable[[], float] = monotonic, keep: int = MAX_REMEMBERED_VIEWS) -> None:
         self._clock = clock
@@ -42,9 +41,9 @@ class ViewLog:
         self._turns = tuple(Lock() for _ in range(LOCK_COUNT))
 
     def note(self, key: Hashable, write: Callable[[], None], *, open_page: bool = False) -> None:
-        """Write down a look, if it is a new one; what an open page asks for is none, as long as its own is known.
+        """Record a view if it is new. Polls of an open page do not count.
 
-        What cannot be written was not: whoever asks next tries again.
+        If recording fails, the next request retries.
         """
         with self._turns[hash(key) % LOCK_COUNT]:
             if not self._is_known(key, OPEN_PAGE_TTL_SECONDS if open_page else VIEW_TTL_SECONDS):
@@ -59,9 +58,9 @@ class ViewLog:
 
 
 class LoggedReleases:
-    """What views ask of `LiveReleases`, which takes note of each release that is read for itself.
+    """Access to `LiveReleases` for views that tracks each release read individually.
 
-    Lists and searches, in which many are told of beside each other, are no looks at any of them.
+    Lists and searches show many releases and do not count as views.
     """
 
     def __init__(self, live: LiveReleases) -> None:
@@ -76,13 +75,13 @@ class LoggedReleases:
         opened: frozenset[str] = frozenset(),
         spent: float = 0.0,
     ) -> Snapshot[Release]:
-        """A release with its tree."""
+        """Return a release with its tree."""
         seen = self._live.release(release_id, run_id, whole=whole, opened=opened, spent=spent)
         _remember_read(release_id)
         return seen
 
     def peek(self, release_id: str, run_id: str | None = None) -> Snapshot[Release]:
-        """The same for whoever does not stay."""
+        """Return a release without polling it."""
         seen = self._live.peek(release_id, run_id)
         _remember_read(release_id)
         return seen
@@ -94,40 +93,40 @@ class LoggedReleases:
         return seen
 
     def occurrences(self, entity_id: str) -> Snapshot[Occurrences]:
-        """Where an entity id occurs; of a release's own id, that release."""
+        """Return where an entity id occurs; of a release's own id, that release."""
         seen = self._live.occurrences(entity_id)
         if not is_below_release(entity_id):
             _remember_read(entity_id)
         return seen
 
     def problems(self, release_id: str = "") -> Snapshot[ProblemSummary]:
-        """What is broken now; with a release, for who shows what is broken in that one alone."""
+        """Return current problems; with a release, those of that release only."""
         seen = self._live.problems()
         if release_id and any(release_id == found for found, _, _ in affected_releases(seen.value)):
             _remember_read(release_id)
         return seen
 
     def find(self, text: str, at: str | None = None) -> Snapshot[SearchResults]:
-        """What is known by a name with this text; with a release, what is in that one first."""
+        """Search by name, with matches of the given release first."""
         seen = self._live.find(text, at)
         if at and any(name.release_id == at for name in seen.value.entities):
             _remember_read(at)
         return seen
 
     def renew(self, what: Topic, seconds: float) -> None:
-        """Read a thing anew within so many seconds, for who is shown it next."""
+        """Read a topic again within a timeout."""
         self._live.renew(what, seconds)
 
     def page(self, asked: PageRequest) -> Snapshot[ReleaseList]:
-        """One page of the list."""
+        """Return one page of the list."""
         return self._live.page(asked)
 
     def elsewhere(self, entity_id: str, release_id: str, run_id: str) -> tuple[Snapshot[Occurrence], ...]:
-        """Where else than in this run of its release an entity is."""
+        """Return other occurrences of an entity."""
         return self._live.elsewhere(entity_id, release_id, run_id)
 
     def subscribe(self, what: Topic, notify: Callable[[str], None]) -> Callable[[], None]:
-        """Watch a thing until what is returned is called."""
+        """Poll a topic until the returned function is called."""
         return self._live.subscribe(what, notify)
 
 

@@ -1,4 +1,4 @@
-"""The audit log for admins: its page, the same for scripts, and as a table to take away."""
+"""The audit log for admins: page, API and export."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -121,9 +121,9 @@ def _table(form: Format) -> Response:
 
 
 def _export_pieces(log: AuditLog, wanted: AuditQuery, before: int | None, as_of: datetime) -> Iterator[TableChunk]:
-    """All entries piece by piece, as of this moment. Needs no request: it goes on after its view is left.
+    """Yield all entries in pieces, as of now. Needs no request context: it continues after the view has returned.
 
-    Raises AccountsUnavailable where not even the first can be read.
+    Raises AccountsUnavailable if the first piece cannot be read.
     """
     left = MAX_EXPORT_ROWS
     found = log.read(wanted, EXPORT_BATCH_SIZE + 1, before)
@@ -149,7 +149,7 @@ def _export_piece(rows: tuple[AuditItem, ...], as_of: datetime, cut: str, last: 
 
 
 def _requested_query() -> tuple[AuditFilter, AuditQuery]:
-    """What is asked for, as it was asked and as it is looked for; raises MalformedFilter, or ApiError with 422."""
+    """Return the filter as given and as a query; raises MalformedFilter, or ApiError with 422."""
     texts = {
         which.name: which.read()
         for which in (

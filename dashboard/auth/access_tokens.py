@@ -87,7 +87,7 @@ class AccessTokens:
 
 
 def _decode_signed(token: str, key: bytes) -> dict[str, Any]:
-    """The claims of a token that was signed with this key, whenever it holds."""
+    """Return the claims of a token that was signed with this key, whenever it holds."""
     # The library would ask this machine's clock.
     options: jwt.types.Options = {"require": REQUIRED_CLAIMS}
     options |= {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
@@ -98,7 +98,7 @@ def _decode_signed(token: str, key: bytes) -> dict[str, Any]:
 
 
 def _time_left(claims: dict[str, Any], now: datetime) -> timedelta:
-    """Return for how much longer a token holds. From when it is makes no difference.
+    """Return for how much longer a token holds. From when it is does not matter.
 
     Raises InvalidToken for one that has expired or does not hold yet.
     """
@@ -121,7 +121,7 @@ def _signing_key(settings: Settings) -> bytes:
 
 
 def _previous_keys(settings: Settings) -> list[bytes]:
-    """The keys that were used before, of which nothing is signed any more."""
+    """Return the keys that were used before, of which nothing is signed any more."""
     kept, derived = settings.jwt_secret_previous, settings.secret_key_previous
     return ([kept.get_secret_value().encode()] if kept else []) + ([_derive_key(derived)] if derived else [])
 

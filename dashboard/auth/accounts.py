@@ -69,8 +69,8 @@ class UserNotFound(LookupError):
 def normalize_email(text: str) -> str:
     """Return the address in the one form that is kept and compared. Raises InvalidUser.
 
-    Two are the same if they are the same but for ASCII case and for how a domain is written. Blanks around are typed
-    by chance; whoever is given an address by another program looks for them first.
+    Two are the same if they are the same except for ASCII case and for how a domain is written. Blanks around are typed
+    by chance; whoever is given an address by another program searches for them first.
     """
     typed = text.strip(" \t\r\n") if len(text) <= MAX_TYPED_EMAIL_LENGTH else ""
     local, at, domain = typed.rpartition("@")
@@ -112,7 +112,7 @@ class Accounts(Database):
         super().close()
 
     def hashed(self, password: str) -> HashedPassword:
-        """The password as `add` and `set_password` take it, too: for who is to do that in little time."""
+        """Return the password as `add` and `set_password` take it, too: for who is to do that in little time."""
         return HashedPassword(self._passwords.hash(password))
 
     def add(
@@ -161,7 +161,7 @@ class Accounts(Database):
         return user
 
     def empty(self) -> bool:
-        """Whether there is no user at all, not even a disabled one."""
+        """Return whether there is no user at all, not even a disabled one."""
         with self.session() as session:
             return session.scalar(select(UserRow.id).limit(1)) is None
 
@@ -196,7 +196,7 @@ class Accounts(Database):
     def set_role(self, email: str, role: Role) -> User:
         """Let the user do other things, and end their sessions, so that what they may do comes with a new login.
 
-        Tokens stay: what they open is asked of the role anew each time. Raises UserNotFound.
+        Tokens stay: what they open is asked of the role again each time. Raises UserNotFound.
         """
         user = self.known(email)
         with self.session() as session:

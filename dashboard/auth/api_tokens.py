@@ -26,7 +26,7 @@ MAX_TOKEN_NAME_LENGTH = 60
 MAX_TOKEN_DAYS = 365
 # How many of a user's may hold at a time.
 MAX_TOKENS_PER_USER = 20
-# How exactly it is kept when a token was last used: each writing makes all answers be made anew.
+# How exactly it is kept when a token was last used: each writing makes all answers be made again.
 TOKEN_USE_RESOLUTION = timedelta(minutes=10)
 
 
@@ -70,12 +70,12 @@ class ApiToken:
 
     @property
     def valid(self) -> bool:
-        """Whether it opens anything."""
+        """Return whether it opens anything."""
         return self.revoked_at is None and not self.expired
 
     @property
     def expired(self) -> bool:
-        """Whether its time is over."""
+        """Return whether its time is over."""
         return self.expires_at is not None and self.expires_at <= self.asked_at
 
 
@@ -115,7 +115,7 @@ class ApiTokens:
         """Make a token that holds for so many days, or until it is revoked.
 
         Returns it and its secret, which is shown once. What has ended is forgotten. Raises InvalidTokenRequest, or
-        TooManyTokens, also if the user's sessions have ended meanwhile: nobody reads that any more.
+        TooManyTokens, also if the user's sessions have ended in the meantime: nobody reads that any more.
         """
         secret, named, allowed = new_secret(API_TOKENS_PREFIX), _normalize_token_name(name), _normalize_scope(scope)
         lasts = timedelta(days=_normalize_days(days)) if days is not None else None
@@ -148,7 +148,7 @@ class ApiTokens:
         return AuthenticatedToken(User(*of_user), TokenScope(scope), expires_at - now if expires_at else None)
 
     def of(self, user: User) -> list[ApiToken]:
-        """The user's tokens, the newest first; what has ended stays until the next is made."""
+        """Return the user's tokens, the newest first; what has ended stays until the next is made."""
         asked = select(*(_TOKENS.c[name] for name in _TOKEN_COLUMNS), DATABASE_NOW).where(_TOKENS.c.user_id == user.id)
         with self._transaction() as session:
             found = session.execute(asked.order_by(_TOKENS.c.created_at.desc())).all()
@@ -169,7 +169,7 @@ class ApiTokens:
 
 
 def _unchanged(user: User) -> ColumnElement[bool]:
-    """Whether the user is the one whose login was looked at: with the same password, and not disabled since."""
+    """Whether the user is the one whose sign-in was looked at: with the same password, and not disabled since."""
     return (UserRow.id == user.id) & (UserRow.epoch == user.epoch) & UserRow.disabled_at.is_(None)
 
 

@@ -1,4 +1,4 @@
-"""The tokens that scripts send: access tokens of a login, and the personal tokens that people make for them."""
+"""Bearer tokens of scripts: access tokens from signing in, and API tokens."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,7 +15,7 @@ from dashboard.web.services import services
 
 @dataclass(frozen=True, slots=True)
 class BearerIdentity:
-    """Who sent a token, what it lets them do, whether they gave their password for it, and how much longer it holds."""
+    """The user of a token, its scope, whether it comes from a password sign-in, and its remaining lifetime."""
 
     user: User
     scope: TokenScope
@@ -24,19 +24,19 @@ class BearerIdentity:
 
 
 def bearer_token() -> str | None:
-    """The token sent with a request to the API, or for a badge; pages take none."""
+    """Return the token of an API or badge request, or None. Pages accept no tokens."""
     scheme, _, sent = request.headers.get("Authorization", "").partition(" ")
     takes_one = wants_json() or request.endpoint == "badges.badge"
     return sent.strip(" \t") if takes_one and scheme.lower() == "bearer" else None
 
 
 def auth_method_of(token: str) -> AuthMethod:
-    """What kind of token this is."""
+    """Return what kind of token this is."""
     return AuthMethod.api_token if token.startswith(API_TOKENS_PREFIX) else AuthMethod.user
 
 
 def authenticate_bearer(token: str) -> BearerIdentity | None:
-    """Whose token this is, if it lets anybody in. Raises AccountsUnavailable."""
+    """Return the owner of a valid token, or None. Raises AccountsUnavailable."""
     if token.startswith(API_TOKENS_PREFIX):
         admitted = services().api_tokens.verify(token)
         return (

@@ -1,4 +1,4 @@
-"""Sessions as they come and go with requests: begun, ended, and kept alive by what somebody does."""
+"""Start, end and extend browser sessions."""
 
 import re
 
@@ -37,7 +37,7 @@ _SYSTEMS = {
 
 
 def start_browser_session(user: User, *, keep: bool = False) -> None:
-    """Begin a session in this browser, with an id of its own; the one that it had ends."""
+    """Start a session with a new ID in this browser; the previous one ends."""
     end_browser_session()
     address = (request.remote_addr or "")[:MAX_CLIENT_ADDRESS_LENGTH]
     secret = services().sessions.start(user, device=device_name(request.user_agent.string), address=address, kept=keep)
@@ -47,9 +47,9 @@ def start_browser_session(user: User, *, keep: bool = False) -> None:
 
 
 def end_browser_session(event: AuditEventType = AuditEventType.session_ended) -> None:
-    """End the session of this browser, for whoever has a copy of its cookie, too, and write down this event.
+    """End the session of this browser, including copies of its cookie, and record the event.
 
-    Raises AccountsUnavailable where that cannot be done: then it has not ended, and must not seem so.
+    Raises AccountsUnavailable if it cannot be ended, so that the user does not assume it has.
     """
     found = current_user.session if current_user.is_authenticated else None
     if "accounts_failure" in g:
@@ -64,7 +64,7 @@ def end_browser_session(event: AuditEventType = AuditEventType.session_ended) ->
 
 
 def device_name(agent: str) -> str:
-    """A few words for what calls itself so, such as "Firefox on Linux"; only letters, digits and what joins them."""
+    """Return a description of a user agent, such as "Firefox on Linux"."""
     browser = next((name for mark, name in _BROWSERS.items() if f"{mark}/" in agent), None)
     system = next((name for mark, name in _SYSTEMS.items() if mark in agent), None)
     if browser:
@@ -74,7 +74,7 @@ def device_name(agent: str) -> str:
 
 
 def note_activity(response: Response) -> Response:
-    """Keep the session alive by what somebody does with it."""
+    """Extend the session on user activity."""
     found = g.get("browser_session")
     if found and response.status_code < 400 and _is_activity() and not is_accounts_outage():
         services().sessions.record_activity(found)
@@ -82,7 +82,7 @@ def note_activity(response: Response) -> Response:
 
 
 def _is_activity() -> bool:
-    """Whether somebody did something. An open page asks for what is new on its own, and a wall screen takes turns."""
+    """Return whether the request is user activity, unlike polls of open pages and wall screens."""
     if request.method not in SAFE_METHODS:
         return True
     if wants_json() or wants_stream() or wants_kiosk():

@@ -1,4 +1,4 @@
-"""Where requests come from, as it is counted: by what a client cannot choose anew for each of them."""
+"""Where requests come from, as it is counted: by what a client cannot choose again for each of them."""
 
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
@@ -21,7 +21,7 @@ def site_network(address: str) -> str:
 
 
 def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
-    """The address in what a server or a proxy says: some add the port, brackets or the name of an interface."""
+    """Return the address in what a server or a proxy says: some add the port, brackets or the name of an interface."""
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]

@@ -1,4 +1,4 @@
-"""Pages while the accounts' database is away: shown to who was let in lately, to read alone, and saying so."""
+"""Serve pages read-only to recently authenticated users while the accounts database is unavailable."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -26,9 +26,9 @@ def find_or_recall(
     user: Callable[[T], User] | None = None,
     lasts: Callable[[T], timedelta | None] | None = None,
 ) -> T | None:
-    """Return what `find` finds; while the database is away, what it found lately. Raises AccountsUnavailable.
+    """Return the result of `find` or, while the database is unavailable, its recent result. Raises AccountsUnavailable.
 
-    `lasts` tells for how much longer that holds by itself, where this is known.
+    `lasts` returns for how much longer the result is valid, if known.
     """
     admissions = services().accounts.admissions
     try:
@@ -46,24 +46,24 @@ def find_or_recall(
 
 
 def is_accounts_outage() -> bool:
-    """Whether this request is answered without the database, or without that anything is written to it."""
+    """Return whether this request is served without the database, or without writing to it."""
     return "accounts_away" in g
 
 
 def refuse_changes_while_away() -> None:
-    """Raise AccountsAway for what would change something."""
+    """Raise AccountsAway for requests that would change something."""
     if is_accounts_outage() and request.method not in SAFE_METHODS:
         raise g.accounts_away
 
 
 def note_read_only() -> None:
-    """Note that this request is answered without that anything is written, if so."""
+    """Note that this request is served without writing to the database."""
     if not services().accounts.is_writable:
         g.accounts_away = AccountsAway()
 
 
 def mark_read_only(response: Response) -> Response:
-    """Mark what is answered while the database is away."""
+    """Add a header to responses while the database is unavailable."""
     if is_accounts_outage() and request.endpoint != "static":
         response.headers[ACCOUNTS_AWAY_HEADER] = "read-only"
         # The same without the mark is another answer.
@@ -72,7 +72,7 @@ def mark_read_only(response: Response) -> Response:
 
 
 def verify_admissions(response: Response) -> Response:
-    """Have the next request that is let in see what this one has changed."""
+    """Invalidate cached authentication so that the next request sees this one's changes."""
     if request.method not in SAFE_METHODS and response.status_code < 400 and not is_accounts_outage():
         try:
             services().accounts.admissions.verify()
@@ -83,7 +83,7 @@ def verify_admissions(response: Response) -> Response:
 
 
 def value_or(otherwise: Any, find: Callable[[], Any]) -> Any:  # noqa: ANN401  of what the page shows beside the releases
-    """Return what `find` finds; while the database is away, this."""
+    """Return the result of `find` or, while the database is unavailable, a default."""
     try:
         return find()
     except AccountsAway as exc:

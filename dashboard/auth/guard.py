@@ -1,4 +1,4 @@
-"""Who is asking, by session or by token, and the guard that stands before every route."""
+"""Authenticate requests by session or token, and guard every route."""
 
 from dataclasses import dataclass, field
 from functools import partial
@@ -63,10 +63,10 @@ KIOSK_LINK_ENDED_MESSAGE = "The link was revoked, or its creator no longer has a
 
 @dataclass(frozen=True)
 class SignedInUser:
-    """A user to flask-login and to templates, where it is `current_user`.
+    """The authenticated user, `current_user` in templates.
 
-    `session` is the one that lets them in, if it is one; `secret` is what its cookie holds. `scope` is what the way in
-    lets them do; `by_password` is whether they gave their password for it.
+    `session` is set for browser sessions, and `secret` is the value of its cookie. `scope` limits the permissions;
+    `by_password` is whether the user signed in with a password.
     """
 
     user: User
@@ -79,32 +79,32 @@ class SignedInUser:
     is_anonymous: ClassVar[bool] = False
 
     def get_id(self) -> str:
-        """What the cookie holds, and flask-login takes for the id of the user."""
+        """Return the cookie's value, which Flask-Login uses as the user's ID."""
         return self.secret
 
     @property
     def id(self) -> str:
-        """The user's id."""
+        """Return the user's id."""
         return self.user.id
 
     @property
     def email(self) -> str:
-        """The user's address."""
+        """Return the user's address."""
         return self.user.email
 
     @property
     def name(self) -> str | None:
-        """What the pages call the user, if a name was given."""
+        """Return the user's display name, if any."""
         return self.user.name
 
     @property
     def role(self) -> Role:
-        """What the user may do."""
+        """Return the user's role."""
         return self.user.role
 
 
 def init_app(app: Flask) -> None:
-    """Know who asks by session or token."""
+    """Set up authentication by session and token."""
     app.config.update(
         # It would tie sessions to what X-Forwarded-For claims, and a laptop changes networks.
         SESSION_PROTECTION=None,
@@ -118,14 +118,14 @@ def init_app(app: Flask) -> None:
 
 
 def require_login() -> BaseResponse | None:
-    """Let pass who is logged in, and what is public; send the others where they can log in."""
+    """Allow authenticated and public requests; redirect others to the sign-in page."""
     if _requested_endpoint() in PUBLIC_ENDPOINTS or _is_within_scope() or _is_kiosk_screen():
         refuse_changes_while_away()
         return None
     if "accounts_failure" in g:
         raise g.accounts_failure
     if wants_kiosk():
-        # Nobody stands there who could log in: it says so until somebody does.
+        # Nobody stands there who could sign in: it says so until somebody does.
         raise (
             kiosk_link_error()
             if KIOSK_COOKIE_NAME in request.cookies
@@ -142,7 +142,7 @@ def require_login() -> BaseResponse | None:
 
 
 def _is_within_scope() -> bool:
-    """Whether somebody is logged in; raises ApiError if their token may not do this."""
+    """Return whether a user is signed in; raises ApiError if their token's scope does not allow the request."""
     if not current_user.is_authenticated:
         return False
     if current_user.scope is TokenScope.read and request.method not in {"GET", "HEAD"}:
@@ -152,12 +152,12 @@ def _is_within_scope() -> bool:
 
 
 def kiosk_link_error() -> ApiError:
-    """What the link of a wall screen leads to when it opens nothing (any more)."""
+    """Return the error for an invalid or revoked wall screen link."""
     return ApiError(401, "link_ended", KIOSK_LINK_ENDED_MESSAGE)
 
 
 def _is_kiosk_screen() -> bool:
-    """Whether a screen with a link that holds asks for what links open. It is nobody, and may do nothing else."""
+    """Return whether a wall screen with a valid link requests a wall screen page, its only permission."""
     token = request.cookies.get(KIOSK_COOKIE_NAME)
     if not token or request.endpoint not in KIOSK_ENDPOINTS or request.method not in {"GET", "HEAD"}:
         return False
@@ -180,14 +180,14 @@ def _unauthorized() -> ApiError:
 
 
 def accounts_unavailable_response(exc: AccountsUnavailable) -> Response:
-    """The answer where the accounts cannot be read or written to."""
+    """Return the response while the accounts database is unavailable."""
     # Where it is refused without a question, the first of those that had to wait has said why.
     log.error("accounts_unavailable", exc_info=exc if exc.__cause__ else None)
     return error_response(ApiError(503, "accounts_unavailable", str(exc), headers={"Retry-After": "5"}))
 
 
 def _requested_endpoint() -> str | None:
-    """The endpoint of this address, also when it does not take this method: that is 405, and no secret."""
+    """Return the endpoint of this address even if it does not allow the method."""
     error = request.routing_exception
     if not isinstance(error, MethodNotAllowed) or not error.valid_methods:
         return request.endpoint
@@ -197,12 +197,12 @@ def _requested_endpoint() -> str | None:
 
 def _login_url(target: str | None) -> str:
     address = url_for("login.form", next=target)
-    # Written once more, a long address may be too long.
+    # Written again, a long address may be too long.
     return address if len(address) <= MAX_TARGET_BYTES else url_for("login.form")
 
 
 def requested_page_path() -> str | None:
-    """The address of the page that is asked for, as a browser would write it; none for what is sent."""
+    """Return the URL of the requested page as a browser would write it; None for other methods than GET."""
     if request.method not in {"GET", "HEAD"}:
         return None
     # Quoted again: the path comes decoded, and an id may hold a question mark.
@@ -212,7 +212,7 @@ def requested_page_path() -> str | None:
 
 
 def _page_of_fragment() -> str | None:
-    """The page that htmx asked from: the one to come back to, where the fragment alone would be bare."""
+    """Return the page that htmx sent the request from, to return to it instead of the fragment."""
     try:
         url = urlsplit(request.headers.get("HX-Current-URL", ""))
     except ValueError:

@@ -29,7 +29,7 @@ def contains_mostly_user_data(password: str, email: str, name: str | None) -> bo
 
 
 def _user_words(email: str, name: str) -> list[str]:
-    """The address, its parts and the name's, the longest first: a shorter one may stand in a longer one."""
+    """Return the address, its parts and the name's, the longest first: a shorter one may stand in a longer one."""
     local, _, domain = email.rpartition("@")
     whole = {_letters(text) for text in (email, local, domain, name)}
     parts = {_letters(part) for text in (email, _unicode_domain(domain), name) for part in re.split(r"[\W_]+", text)}
@@ -38,7 +38,7 @@ def _user_words(email: str, name: str) -> list[str]:
 
 
 def _unicode_domain(domain: str) -> str:
-    """The domain as people write it, where it is kept as DNS has it."""
+    """Return the domain as people write it, where it is kept as DNS has it."""
     try:
         return ".".join(
             label[4:].encode().decode("punycode") if label.lower().startswith("xn--") else label

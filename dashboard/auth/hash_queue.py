@@ -1,4 +1,4 @@
-"""Which views hash passwords: the server gives them a thread only when it is their turn."""
+"""Mark views that hash passwords: the server limits how many of them run concurrently."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -13,13 +13,13 @@ _METHODS = frozenset({"POST", "PUT", "PATCH"})
 
 
 def hashes_passwords(view: F) -> F:
-    """Say of a view that it hashes a password. Stands between the route and the view."""
+    """Mark a view as hashing passwords. Place it between the route and the view."""
     setattr(view, _ATTRIBUTE, True)
     return view
 
 
 def needs_hash_slot(app: Flask, method: str, path: str) -> bool:
-    """Whether the view at this address, as WSGI has it, hashes passwords."""
+    """Return whether the view at this WSGI address hashes passwords."""
     if method not in _METHODS:
         return False
     try:

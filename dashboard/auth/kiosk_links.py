@@ -16,7 +16,7 @@ from dashboard.database.user_lock import lock_user
 
 MAX_KIOSK_LINK_NAME_LENGTH = 80
 MAX_KIOSK_LINKS_PER_USER = 50
-# How exactly it is kept when a link was last used: each writing makes all answers be made anew.
+# How exactly it is kept when a link was last used: each writing makes all answers be made again.
 LINK_USE_RESOLUTION = timedelta(minutes=10)
 
 
@@ -98,7 +98,7 @@ class KioskLinks:
         return AuthenticatedKioskLink(row.id, row.name)
 
     def of(self, user: User) -> list[KioskLink]:
-        """The links that this user may revoke, the newest first: their own, of an admin all."""
+        """Return the links that this user may revoke, the newest first: their own, of an admin all."""
         asked = select(KioskLinkRow, UserRow.email, _LINK_IS_VALID).join(UserRow).where(_visible_to(user))
         with self._transaction() as session:
             found = session.execute(asked.order_by(KioskLinkRow.created_at.desc())).all()

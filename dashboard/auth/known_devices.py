@@ -1,7 +1,7 @@
-"""The devices by which users have signed in lately, known by a cookie: strangers who fail shut nobody out there.
+"""Recognize devices of recent sign-ins by a cookie, so that failed attempts of strangers do not lock users out.
 
-The cookie lets nobody in. It holds a value drawn by chance at each login and a digest of whose login that was, signed
-with the secret key; here nothing is kept of it.
+The cookie grants no access. It holds a random value per sign-in and a digest of the user, signed with the secret key.
+Nothing is stored on the server.
 """
 
 import hmac
@@ -22,12 +22,12 @@ _MAX_DEVICE_COOKIE_LENGTH = 400
 
 
 def device_signer(keys: Iterable[str]) -> URLSafeSerializer:
-    """Sign with the last of these secret keys, and take what was signed with the others, too."""
+    """Return a signer that signs with the last of these keys and accepts all of them."""
     return URLSafeSerializer(list(keys), salt="device", signer_kwargs={"digest_method": sha256})
 
 
 def remember_device(email: str) -> None:
-    """Have this browser keep that this user has signed in with it, by a new cookie in place of the one that it has."""
+    """Set a new device cookie for this user."""
     device = new_secret()
     g.device_cookie = services().devices.dumps(
         [device, _device_digest(device, email), int(datetime.now(UTC).timestamp())]
@@ -35,9 +35,9 @@ def remember_device(email: str) -> None:
 
 
 def known_device(email: str | None = None) -> str:
-    """Return what names the device of this request if this user has signed in with it lately; else nothing.
+    """Return the ID of this device if the user has recently signed in with it, or an empty string.
 
-    Without an address, any user.
+    Without an address, any user counts.
     """
     kept = request.cookies.get(_device_cookie_name(), "")
     if not kept or len(kept) > _MAX_DEVICE_COOKIE_LENGTH:
@@ -53,7 +53,7 @@ def known_device(email: str | None = None) -> str:
 
 
 def set_device_cookie(response: Response) -> None:
-    """Write the cookie if somebody has signed in."""
+    """Write the cookie after a sign-in."""
     if cookie := g.pop("device_cookie", None):
         secure, age = request.is_secure, KNOWN_DEVICE_TTL
         response.set_cookie(

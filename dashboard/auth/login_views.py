@@ -1,4 +1,4 @@
-"""The ways in: the login page for people, access tokens for scripts."""
+"""Sign-in: the page for people, and access tokens for scripts."""
 
 from math import ceil
 from typing import ClassVar
@@ -39,7 +39,7 @@ from dashboard.web.security import safe_redirect_target
 from dashboard.web.services import services
 
 REFRESH_ENDED_MESSAGE = "This refresh token is invalid, expired or already used. Sign in again."
-# What is written down where a login was tried with something that is no user's address.
+# What is written down where a sign-in was tried with something that is no user's address.
 UNKNOWN_SUBJECT = "(no user)"
 # One sentence for every cause: it must not tell who has an account.
 WRONG_CREDENTIALS_MESSAGE = "Wrong e-mail address or password, or the account is disabled."
@@ -71,7 +71,7 @@ class LoginPage(PageModel):
 
     @property
     def title(self) -> str:
-        """A few words for the heading."""
+        """Return a few words for the heading."""
         return "Sign in"
 
 
@@ -160,7 +160,7 @@ def _token_pair(user: User, refresh_token: str, *, by_password: bool) -> Respons
 
 
 def _text_fields(*names: str) -> dict[str, str]:
-    """These fields of the request's form or JSON. Raises ApiError, which names what is missing."""
+    """Return these fields of the form or JSON. Raises ApiError with the missing fields."""
     given = request.get_json() if request.is_json else request.form
     values = {name: given.get(name) if hasattr(given, "get") else None for name in names}
     named = {name: value for name, value in values.items() if isinstance(value, str) and value}
@@ -201,15 +201,15 @@ def _sign_in_options() -> tuple[NextLink, ...]:
 
 
 def retry_message(seconds: int) -> str:
-    """What somebody is told who has to wait so long until a login is looked at again."""
+    """Return the message for a throttled sign-in."""
     minutes = ceil(seconds / 60)
     return f"Too many failed sign-ins. Try again in {minutes} minute{'' if minutes == 1 else 's'}."
 
 
 def _attempted_subject(username: str) -> str:
-    """The user for whom a login was tried, by their address; what is none is not told.
+    """Return the e-mail address of a failed sign-in if it is one of a user.
 
-    People type their password into the wrong field, and many a password looks like an address.
+    Other input is not recorded: people type their password into the wrong field.
     """
     try:
         user = services().accounts.by_email(username)
@@ -219,7 +219,7 @@ def _attempted_subject(username: str) -> str:
 
 
 def login_page(page: LoginPage, status: int = 200) -> Response:
-    """The form as it stands, with the ways in that there are."""
+    """Return the form with the available sign-in methods."""
     deployment = services().deployment
     first = not deployment.sign_on and _has_no_users()
     said = {"first": first, "sign_on": deployment.sign_on, "password": deployment.password_login}

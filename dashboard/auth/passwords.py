@@ -50,12 +50,12 @@ class HashedPassword:
 
 
 def generate_password() -> str:
-    """A new password, which can be read to somebody on the telephone."""
+    """Return a new password, which can be read to somebody on the telephone."""
     return "-".join("".join(secrets.choice(_GENERATED_ALPHABET) for _ in range(_LONG)) for _ in range(_GROUPS))
 
 
 class PasswordHashing:
-    """Hashes and verifies, at most `at_once` at a time: a flood of logins must not take the cores from the pages."""
+    """Hashes and verifies, at most `at_once` at a time: a flood of sign-ins must not take the cores from the pages."""
 
     def __init__(self, hasher: PasswordHasher | None = None, at_once: int = MAX_CONCURRENT_HASHES) -> None:
         self._hasher = hasher or PasswordHasher(
@@ -73,7 +73,7 @@ class PasswordHashing:
             return self._hasher.hash(_as_bytes(password))
 
     def matches(self, kept: str | None, password: str) -> bool:
-        """Whether the password is the one kept. None, for nobody, is as much work as somebody.
+        """Return whether the password is the one kept. None, for nobody, is as much work as somebody.
 
         One that is too long is nobody's, and no work at all: to compose its letters could take seconds.
         """
@@ -86,7 +86,7 @@ class PasswordHashing:
                 return False
 
     def outdated(self, kept: str) -> bool:
-        """Whether the hash was made with other parameters than those of today."""
+        """Return whether the hash was made with other parameters than those of today."""
         return self._hasher.check_needs_rehash(kept)
 
 

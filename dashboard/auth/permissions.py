@@ -1,4 +1,4 @@
-"""What not everybody who is logged in may do, and answers that are for nobody else."""
+"""Permission checks beyond signing in, and responses that must not be cached."""
 
 from flask import Response, request
 from flask_login import current_user
@@ -14,22 +14,22 @@ PERSONAL = frozenset({"auth", "login", "oidc", "profile", "profile_api", "users"
 
 
 def require_password_login() -> None:
-    """Let pass who gave a password for this session or access token: a copied token must not make others.
+    """Require a session or an access token from a password sign-in: a stolen token must not create others.
 
-    Raises ApiError for who comes by a personal token, or by an access token that a refresh token gave.
+    Raises ApiError for API tokens and for access tokens from a refresh token.
     """
     if not current_user.by_password:
         raise ApiError(403, "password_needed", _REAUTHENTICATE_MESSAGE)
 
 
 def require_admin() -> None:
-    """Let only admins pass where a blueprint is theirs. Raises ApiError."""
+    """Require an admin for blueprints of admins. Raises ApiError."""
     if request.blueprint in FOR_ADMINS and current_user.role is not Role.admin:
         raise ApiError(403, "admin_needed", ADMINS_ONLY_MESSAGE)
 
 
 def no_store(response: Response) -> Response:
-    """Keep personal answers out of every cache, least of all one with a password."""
+    """Forbid caching of personal responses."""
     if request.blueprint in PERSONAL:
         response.headers["Cache-Control"] = "no-store"
     return response

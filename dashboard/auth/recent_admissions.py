@@ -84,7 +84,7 @@ class RecentAdmissions:
                 ).start()
 
     def recall(self, way: AuthMethod, hashed: str, *, stream: bool = False) -> Any | None:  # noqa: ANN401  as it was noted
-        """What was found by this, if it was so short before the database went away that it still counts."""
+        """Return what was found by this, if it was so short before the database went away that it still counts."""
         now = self._clock()
         away_since = self._database.away_since or now
         with self._lock:
@@ -131,7 +131,7 @@ class RecentAdmissions:
                 continue
 
     def _is_idle(self, stop: threading.Event) -> bool:
-        """Whether nobody was let in for so long that there is nothing to look at."""
+        """Return whether nobody was let in for so long that there is nothing to look at."""
         with self._lock:
             busy = any(self._clock() - one.at <= STREAM_RECENT_SECONDS for one in self._admitted.values())
             if not busy and self._stop is stop:
@@ -144,7 +144,7 @@ def _user_proof(user_id: str, epoch: int) -> str:
 
 
 def _still_valid(connection: Connection, way: AuthMethod, proofs: Iterable[str]) -> set[str]:
-    """Those of these that still let somebody in."""
+    """Return those of these that still let somebody in."""
     asked, found = sorted(proofs), set()
     for start in range(0, len(asked), _VERIFY_BATCH_SIZE):
         found |= _VALIDITY_QUERIES[way](connection, asked[start : start + _VERIFY_BATCH_SIZE])

@@ -1,6 +1,6 @@
 """Refresh tokens: each is good for one new pair, and one that is used twice has been copied.
 
-Those that came of one login, one after another, are a family. Of a token only a hash is kept.
+Those that came of one sign-in, one after another, are a family. Of a token only a hash is kept.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class RefreshTokenReused(InvalidToken):
 
 @dataclass(frozen=True, slots=True)
 class TokenRenewal:
-    """For whom a pair is to be made anew, and the refresh token of it."""
+    """For whom a pair is to be made again, and the refresh token of it."""
 
     user: User
     token: str
@@ -98,7 +98,7 @@ def _consume_token(session: Session, hashed: str, now: datetime) -> Row[str, str
 
 
 def _unchanged_user(session: Session, used: Row[str, str, int]) -> User | None:
-    """The user, with the password that the family began with, and not disabled since."""
+    """Return the user, with the password that the family began with, and not disabled since."""
     row = session.scalar(select(UserRow).where(UserRow.id == used.user_id, UserRow.epoch == used.epoch))
     return row.value() if row and row.disabled_at is None else None
 

@@ -1,4 +1,4 @@
-"""What scripts send to be let in, and what they are told of themselves."""
+"""Request and response models of authentication."""
 
 from datetime import datetime
 

@@ -12,12 +12,12 @@ from dashboard.database.models import DATABASE_NOW, SessionRow, User, UserRow
 from dashboard.database.unit_of_work import database_now
 from dashboard.database.user_lock import lock_user
 
-# From the login, whatever is done in between.
+# From the sign-in, whatever is done in between.
 SESSION_MAX_AGE = timedelta(hours=12)
 # The same for who wants to be kept signed in: how long without a visit, and how long in all.
 PERSISTENT_IDLE_TIMEOUT = timedelta(days=30)
 PERSISTENT_MAX_AGE = timedelta(days=90)
-# How exactly it is kept when somebody was last here: each writing makes all answers be made anew.
+# How exactly it is kept when somebody was last here: each writing makes all answers be made again.
 LAST_SEEN_RESOLUTION = timedelta(minutes=5)
 
 _USERS, _SESSIONS = UserRow.__table__, SessionRow.__table__
@@ -92,7 +92,7 @@ class SessionStore:
         secret = new_secret()
         row = SessionRow(id_hash=hash_secret(secret), user_id=user.id, epoch=user.epoch, kept=kept, device=device)
         with self._accounts.session() as session:
-            # Of several logins at once, each counts those before it.
+            # Of several sign-ins at once, each counts those before it.
             lock_user(session, user.id)
             now = database_now(session)
             row.address, row.created_at, row.seen_at = address, now, now
@@ -129,7 +129,7 @@ class SessionStore:
             session.execute(update(SessionRow).where(due).values(seen_at=now, expires_at=end))
 
     def of(self, user: User) -> list[BrowserSession]:
-        """The sessions that let this user in, the one seen last first."""
+        """Return the sessions that let this user in, the one seen last first."""
         holds = (SessionRow.user_id == user.id) & (SessionRow.epoch == user.epoch)
         asked = select(*_SESSION_COLUMNS).where(holds, SessionRow.expires_at > DATABASE_NOW)
         with self._accounts.reading() as connection:
@@ -143,7 +143,7 @@ class SessionStore:
             return session.scalar(ended.returning(SessionRow.id_hash)) is not None
 
     def end_all(self, user: User, *, but: str | None = None) -> int:
-        """End the user's sessions at once, but for the one with this id; returns how many."""
+        """End the user's sessions at once, except for the one with this id; returns how many."""
         ended = delete(SessionRow).where(SessionRow.user_id == user.id, SessionRow.id_hash != (but or ""))
         with self._accounts.session() as session:
             return len(session.scalars(ended.returning(SessionRow.id_hash)).all())

@@ -1,4 +1,4 @@
-"""How many logins may fail: counted in the database, for all processes and replicas together.
+"""How many sign-ins may fail: counted in the database, for all processes and replicas together.
 
 Strangers are counted by the user whom they mean, by where they come from, and in all. Who has signed in lately from the
 same device or the same place is none, and is counted by that alone: no number of strangers shuts them out.
@@ -31,7 +31,7 @@ MAX_FAILURES_PER_NETWORK = 10
 MAX_FAILURES_PER_SITE = 30
 MAX_STRANGER_FAILURES_PER_USER = 50
 MAX_STRANGER_FAILURES = 1_000
-# For how long somebody is known after a login, by its device or its place.
+# For how long somebody is known after a sign-in, by its device or its place.
 KNOWN_DEVICE_TTL = timedelta(days=30)
 # Any number, as long as nothing else on the server takes the same for a lock.
 THROTTLE_LOCK_ID = 0x72645F746872
@@ -39,14 +39,14 @@ THROTTLE_LOCK_ID = 0x72645F746872
 # What the others are known by: a place from which their user has signed in, or a device, named after this.
 _KNOWN_BY_NETWORK = "place"
 _KNOWN_BY_DEVICE = "device "
-# Logins by a provider are nobody's until they have succeeded.
+# Sign-ins by a provider are nobody's until they have succeeded.
 _OIDC_USER_KEY = "sso"
 
 T = TypeVar("T")
 
 
 class TooManyLoginFailures(Exception):
-    """Too many failed sign-ins. One may be tried again after so many `seconds`."""
+    """Too many failed sign-ins. One may be retried after so many `seconds`."""
 
     def __init__(self, seconds: int) -> None:
         super().__init__("Too many failed sign-ins.")
@@ -55,7 +55,7 @@ class TooManyLoginFailures(Exception):
 
 @dataclass(frozen=True, slots=True)
 class LoginAttempt:
-    """What a login is counted by: who is meant, unreadably; from where; and by what they are known, if they are."""
+    """What a sign-in is counted by: who is meant, unreadably; from where; and by what they are known, if they are."""
 
     user_key: str
     place: str
@@ -63,14 +63,14 @@ class LoginAttempt:
     known_by: str = ""
 
     def row(self, now: datetime) -> LoginFailureRow:
-        """A row that counts it."""
+        """Return a row that counts it."""
         return LoginFailureRow(
             at=now, user_key=self.user_key, address=self.place, site=self.site, known_by=self.known_by
         )
 
 
 class LoginThrottle:
-    """Counts failed logins in the database of these accounts."""
+    """Counts failed sign-ins in the database of these accounts."""
 
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
@@ -87,10 +87,10 @@ class LoginThrottle:
         device: str = "",
         known: bool = False,
     ) -> T | None:
-        """Who `authenticate` says it is, if another login may be tried; that it says nobody counts as a failure.
+        """Who `authenticate` says it is, if another sign-in may be tried; that it says nobody counts as a failure.
 
         `device` names one by which this user has signed in lately; `known` is whether they are signed in here. Raises
-        Throttled, which is not counted: it ends by itself.
+        TooManyLoginFailures, which is not counted.
         """
         # A look first: what is refused waits for nobody and writes nothing, so that a flood holds nobody up.
         with self._accounts.session() as session:
@@ -105,19 +105,19 @@ class LoginThrottle:
             return found
 
     def check_sign_on(self, address: str, device: str = "") -> None:
-        """Raise TooManyLoginFailures if too many logins by a provider have failed from this address or device."""
+        """Raise TooManyLoginFailures if too many sign-ins by a provider have failed from this address or device."""
         with self._accounts.session() as session:
             _check(session, _oidc_attempt(address, device), database_now(session))
 
     def count_sign_on(self, address: str, device: str = "") -> None:
-        """Count a login by a provider that failed. From this address, passwords are counted by themselves."""
+        """Count a sign-in by a provider that failed. From this address, passwords are counted by themselves."""
         with self._accounts.session() as session:
             now = database_now(session)
             session.execute(delete(LoginFailureRow).where(LoginFailureRow.at <= now - FAILURE_WINDOW))
             session.add(_oidc_attempt(address, device).row(now))
 
     def admit(self, typed: str, address: str, *, device: str = "", known: bool = False) -> int:
-        """Count a login as failed before it is tried, as many are at once; what names it, to `forgive` it."""
+        """Count a sign-in as failed before it is tried, as many are at once; what names it, to `forgive` it."""
         with self._accounts.alone(THROTTLE_LOCK_ID) as session:
             now = database_now(session)
             session.execute(delete(LoginFailureRow).where(LoginFailureRow.at <= now - FAILURE_WINDOW))
@@ -129,7 +129,7 @@ class LoginThrottle:
             return row.id
 
     def forgive(self, attempt: int) -> None:
-        """Take a login that did not fail out of the count; those that failed before it stay."""
+        """Take a sign-in that did not fail out of the count; those that failed before it stay."""
         with self._accounts.session() as session:
             session.execute(delete(LoginFailureRow).where(LoginFailureRow.id == attempt))
 
@@ -186,7 +186,7 @@ def _check(session: Session, attempt: LoginAttempt, now: datetime) -> None:
 
 
 def _limits(attempt: LoginAttempt) -> Iterator[tuple[ColumnElement[bool], int]]:
-    """What this one is counted with, and how many of those may fail."""
+    """Yield what this one is counted with, and how many of those may fail."""
     alike = LoginFailureRow.known_by == attempt.known_by
     of_user = LoginFailureRow.user_key == attempt.user_key
     of_place = LoginFailureRow.address == attempt.place

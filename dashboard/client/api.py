@@ -26,7 +26,7 @@ from dashboard.client.terminal import single_line
 URL_VARIABLE, TOKEN_VARIABLE = "DASHBOARD_URL", "DASHBOARD_TOKEN"
 # Seconds that a connection, and an answer that waits for nothing, may take.
 CONNECT_TIMEOUT_SECONDS, RESPONSE_TIMEOUT_SECONDS = 5.0, 30.0
-# Seconds after which it is tried again where nobody said.
+# Seconds after which it is retried where nobody said.
 DEFAULT_RETRY_SECONDS = 2.0
 
 
@@ -200,7 +200,7 @@ def _connections(url: str) -> urllib3.PoolManager:
 
 
 def _json(answer: urllib3.BaseHTTPResponse) -> Mapping[str, Any] | None:
-    """The object that was answered; None if it is anything else."""
+    """Return the object that was answered; None if it is anything else."""
     try:
         page = json.loads(answer.data)
     except (ValueError, HTTPError):
@@ -213,7 +213,7 @@ def _seconds(text: str) -> float:
 
 
 def _reason(exc: HTTPError) -> str:
-    """Why nobody answers, in a few words."""
+    """Return why nobody answers, in a few words."""
     cause = exc.__cause__ or exc.__context__
     said = cause.strerror if isinstance(cause, OSError) and cause.strerror else ""
     match exc:

@@ -136,13 +136,13 @@ def wait(release: str, phase: tuple[str, ...], timeout: int, as_json: bool) -> N
 
 
 def _paths(release: str) -> list[str]:
-    """Where a release may be: by its id, or by what follows `release:` in it."""
+    """Return where a release may be: by its id, or by what follows `release:` in it."""
     ids = [release] if ":" in release else [release, f"release:{release}"]
     return [f"/releases/{escape_id(each)}" for each in ids]
 
 
 def _first(api: ApiClient, paths: Sequence[str]) -> tuple[str, ApiResponse]:
-    """The first of these paths at which there is something, with its answer; raises NoSuchResource."""
+    """Return the first of these paths at which there is something, with its answer; raises NoSuchResource."""
     *others, last = paths
     for path in others:
         with suppress(NoSuchResource):
@@ -151,12 +151,12 @@ def _first(api: ApiClient, paths: Sequence[str]) -> tuple[str, ApiResponse]:
 
 
 def _has_ended(page: Mapping[str, Any]) -> bool:
-    """Whether a release has ended, as far as is known now."""
+    """Return whether a release has ended, as far as is known now."""
     return not page["stale"] and page["status"] in FINAL_STATUSES
 
 
 def _wait(api: ApiClient, paths: Sequence[str], phases: str, until: float) -> Mapping[str, Any]:
-    """The answer that ends a wait. A server that goes or comes meanwhile is waited for as well."""
+    """Return the answer that ends a wait. A server that goes or comes in the meantime is waited for as well."""
     known = False
     path, *others = paths
     while True:

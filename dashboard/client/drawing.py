@@ -29,7 +29,7 @@ MAX_SUMMARY_COLUMNS = 160
 
 
 def list_lines(page: Mapping[str, Any], terminal: Terminal) -> list[str]:
-    """A page of the list."""
+    """Return a page of the list."""
     items = page["items"]
     lines = stale_line(page, terminal)
     if not items:
@@ -44,7 +44,7 @@ def list_lines(page: Mapping[str, Any], terminal: Terminal) -> list[str]:
 
 
 def tree_lines(page: Mapping[str, Any], terminal: Terminal) -> list[str]:
-    """One release, as deep as the terminal has room for it; what has none is counted."""
+    """Return one release, as deep as the terminal has room for it; what has none is counted."""
     head = [*stale_line(page, terminal), _head_line(page, terminal)]
     foot = [terminal.line((f"as of {_clock(page['as_of'])}", DIM))]
     room = None if terminal.rows is None else max(terminal.rows - len(head) - len(foot) - 1, 0)
@@ -52,7 +52,7 @@ def tree_lines(page: Mapping[str, Any], terminal: Terminal) -> list[str]:
 
 
 def _rows(page: JsonRow, terminal: Terminal, room: int | None) -> list[str]:
-    """The rows below a release, as deep as there is room for; of too many waves, the first."""
+    """Return the rows below a release, as deep as there is room for; of too many waves, the first."""
     for depth in range(MAX_LEVELS, 1, -1):
         rows = [_row_line(row, before, terminal) for row, before in _walk(page, "", depth)]
         if room is None or len(rows) <= room:
@@ -61,7 +61,7 @@ def _rows(page: JsonRow, terminal: Terminal, room: int | None) -> list[str]:
 
 
 def log_line(page: Mapping[str, Any]) -> tuple[str, str]:
-    """When it was so, and how a release stands, in a line for a log."""
+    """Return when it was so, and how a release stands, in a line for a log."""
     said = "  ".join(
         filter(None, (single_line(page["name"]), overall_phase(page), progress_text(page), cause_text(page)))
     )
@@ -69,7 +69,7 @@ def log_line(page: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def stale_line(page: Mapping[str, Any], terminal: Terminal) -> list[str]:
-    """A line that says so, where what is known may be out of date."""
+    """Return a line that says so, where what is known may be out of date."""
     if not page["stale"]:
         return []
     why = single_line((page["reason"] or {}).get("message") or "newer data may exist")
@@ -77,7 +77,7 @@ def stale_line(page: Mapping[str, Any], terminal: Terminal) -> list[str]:
 
 
 def state_text(row: JsonRow) -> str:
-    """The phase of a row in words, with the rollout's own word where the phase says little."""
+    """Return the phase of a row in words, with the rollout's own word where the phase says little."""
     phase, state = single_line(row["phase"]).replace("_", " "), single_line(row["state"] or "").replace("_", " ")
     says = row["phase"] in {"paused", "unknown"} and state and state != phase
     return f"{phase}, reported as “{truncate_to_width(state, MAX_NAME_COLUMNS)}”" if says else phase
@@ -90,12 +90,12 @@ def overall_phase(page: JsonRow) -> str:
 
 
 def has_failed_parts(page: JsonRow) -> bool:
-    """Whether a release succeeded while parts of it failed."""
+    """Return whether a release succeeded while parts of it failed."""
     return page["phase"] == "succeeded" and page.get("overall_phase") == "failed"
 
 
 def progress_text(row: JsonRow) -> str:
-    """How many apps below a row are done, or waves where not all apps were read; empty where there are none."""
+    """Return how many apps below a row are done, or waves where not all apps were read; empty where there are none."""
     counts = row.get("progress") or {}
     noun = counts.get("noun", "app")
     if counts.get("unopened") and "wave_progress" in row:
@@ -105,7 +105,7 @@ def progress_text(row: JsonRow) -> str:
 
 
 def cause_text(row: JsonRow) -> str:
-    """Why a row is in trouble, or what is not known of it."""
+    """Return why a row is in trouble, or what is unknown of it."""
     attempt = row.get("attempt") or {}
     told = row.get("error_message") or attempt.get("cause")
     if not told and row["phase"] not in {"failed", "timed_out"}:
@@ -143,12 +143,12 @@ def _standing(row: JsonRow, facts: str) -> tuple[StyledText, ...]:
 
 
 def _shown_phase(row: JsonRow) -> str:
-    """The phase whose sign and colour a row has: of a release, with its parts counted in."""
+    """Return the phase whose sign and colour a row has: of a release, with its parts counted in."""
     return single_line(row.get("overall_phase") or row["phase"])
 
 
 def _walk(row: JsonRow, before: str, depth: int) -> Iterator[tuple[JsonRow, str]]:
-    """The rows below this one, so many levels deep with it, each with what is drawn before it."""
+    """Yield the rows below this one, so many levels deep with it, each with what is drawn before it."""
     below = _below(row) if depth > 1 else ()
     for place, child in enumerate(below):
         last = place == len(below) - 1
@@ -163,7 +163,7 @@ def _below(row: JsonRow) -> Sequence[JsonRow]:
 
 
 def _span(row: JsonRow) -> str:
-    """How long a release took, or has been running, or when it is to begin."""
+    """Return how long a release took, or has been running, or when it is to begin."""
     if row.get("scheduled_for"):
         return f"scheduled for {datetime.fromisoformat(row['scheduled_for']).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
     began_at = row.get("began_at", row["started_at"])

@@ -28,7 +28,7 @@ class LiveScreen:
         self._said = said
 
     def _draw(self, lines: list[str]) -> None:
-        # Up to where it began, and away with all that is below: in one piece, so that nothing flickers.
+        # Up to where it began, and away with everything that is below: in one piece, so that nothing flickers.
         back = f"\x1b[{self._drawn}F\x1b[J" if self._drawn else ""
         click.echo(back + "\n".join(lines))
         self._drawn = len(lines)

@@ -51,7 +51,7 @@ class Terminal:
 
     @classmethod
     def now(cls) -> "Terminal":
-        """The terminal as it is now."""
+        """Return the terminal as it is now."""
         if not sys.stdout.isatty():
             return cls()
         size = shutil.get_terminal_size()
@@ -59,7 +59,7 @@ class Terminal:
         return cls(not plain and not os.environ.get("NO_COLOR"), not plain, size.columns, size.lines)
 
     def line(self, *pieces: StyledText) -> str:
-        """A line of these pieces, as far as there is room for them."""
+        """Return a line of these pieces, as far as there is room for them."""
         shown, room = [], self.columns
         for text, ink in pieces:
             if room is not None:
@@ -77,18 +77,18 @@ class Terminal:
 
 
 def phase_sign(phase: str) -> str:
-    """The sign of a phase."""
+    """Return the sign of a phase."""
     return PHASE_STYLES.get(phase, PHASE_STYLES["unknown"])[1]
 
 
 def phase_style(phase: str) -> TextStyle:
-    """The colour of a phase."""
+    """Return the colour of a phase."""
     colour, _ = PHASE_STYLES.get(phase, PHASE_STYLES["unknown"])
     return TextStyle(colour, dim=not colour)
 
 
 def single_line(value: object) -> str:
-    """A text of a rollout on one line, without anything that a terminal would obey."""
+    """Return a text of a rollout on one line, without anything that a terminal would obey."""
     return _LINE_ENDS.sub("\N{REPLACEMENT CHARACTER}", display_text(str(value)))
 
 
@@ -98,12 +98,12 @@ def safe_json(page: object) -> str:
 
 
 def display_width(text: str) -> int:
-    """How many columns a text takes."""
+    """Return how many columns a text takes."""
     return sum(map(_character_width, text))
 
 
 def truncate_to_width(text: str, most: int) -> str:
-    """A text in so many columns at most."""
+    """Return a text in so many columns at most."""
     if display_width(text) <= most:
         return text
     kept, room = "", most - 1

@@ -14,7 +14,7 @@ class AdmissionQueue:
     """Gives `concurrent` turns at a time, in the order of asking. Belongs to the event loop.
 
     At most `most` wait. Past that, one from an address of which fewer wait replaces the newest from the address of
-    which most do: a few addresses keep nobody else from waiting.
+    which most do: a few addresses keep no one else from waiting.
     """
 
     def __init__(self, concurrent: int, most: int) -> None:

@@ -1,4 +1,4 @@
-"""A bounded memory that many threads write and the event loop's thread reads."""
+"""A bounded cache that many threads write and the event loop's thread reads."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -9,7 +9,7 @@ V = TypeVar("V")
 
 
 class BoundedCache(Mapping[K, V], Generic[K, V]):
-    """Keeps the newest entries, so many or, if they are weighed, so much; the one kept longest ago goes first."""
+    """Keeps the newest entries up to a number or, if weighed, a total weight. The oldest entry is evicted first."""
 
     def __init__(self, limit: int, weigh: Callable[[K, V], int] = lambda _key, _value: 1) -> None:
         self._limit = limit
@@ -20,11 +20,11 @@ class BoundedCache(Mapping[K, V], Generic[K, V]):
 
     @property
     def weight(self) -> int:
-        """What all entries weigh."""
+        """Return the weight of all entries."""
         return self._weight
 
     def keep(self, key: K, value: V) -> None:
-        """Remember a value; it becomes the newest. One that is heavier than the limit is not remembered at all."""
+        """Add a value as the newest entry. A value above the weight limit is not stored."""
         weight = self._weigh(key, value)
         with self._lock:
             self._drop(key)
@@ -36,7 +36,7 @@ class BoundedCache(Mapping[K, V], Generic[K, V]):
                 self._drop(next(iter(self._entries)))
 
     def forget(self, key: K) -> None:
-        """Remember it no longer, if it was."""
+        """Remove an entry, if there is one."""
         with self._lock:
             self._drop(key)
 

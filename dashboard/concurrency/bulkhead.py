@@ -1,4 +1,4 @@
-"""Seats for those who wait for Temporal: some of a server's threads always stay free for what needs no waiting."""
+"""Bulkhead for requests that wait for Temporal: some server threads stay free for requests that do not wait."""
 
 import threading
 import time
@@ -12,7 +12,7 @@ FULL_PAUSE_SECONDS = 1.0
 
 
 class Bulkhead:
-    """Given to so many at once. Where all stay taken, the next ones hear so at once, instead of queueing up as well."""
+    """A limited number of seats. If all are taken, further requests fail immediately instead of queueing."""
 
     def __init__(
         self,
@@ -26,7 +26,7 @@ class Bulkhead:
         self._full_until = 0.0
 
     def take(self) -> bool:
-        """Whether there is a seat; whoever gets one has to give it back."""
+        """Take a seat, if there is one; the caller must release it."""
         if self._free.acquire(blocking=False):
             return True
         if self._clock() < self._full_until:
@@ -37,5 +37,5 @@ class Bulkhead:
         return False
 
     def give(self) -> None:
-        """Give a seat back."""
+        """Release a seat."""
         self._free.release()

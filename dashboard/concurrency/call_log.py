@@ -40,12 +40,12 @@ def note_call() -> None:
 
 
 def is_background_read() -> bool:
-    """Whether the read that is under way renews something that is known, so that nobody waits for it."""
+    """Return whether the read that is in progress renews something that is known, so that nobody waits for it."""
     log = _log.get()
     return log is not None and log.background
 
 
 def call_share(most: int) -> int:
-    """How many calls of a kind that takes turns this read may make: its share, and so many at most."""
+    """Return how many calls of a kind that takes turns this read may make: its share, and so many at most."""
     log = _log.get()
     return most if log is None or log.share is None else min(most, log.share)

@@ -1,4 +1,4 @@
-"""What may come by the thousand, and is told of a few times a minute."""
+"""Sample log events that may occur thousands of times."""
 
 from collections.abc import Callable, Hashable
 from threading import Lock
@@ -12,7 +12,7 @@ MAX_SAMPLES_PER_INTERVAL = 100
 
 
 class LogSampler:
-    """Picks what is told of: each thing once a minute, and so many in all. Safe to use from many threads."""
+    """Samples events: each key once per minute, with a total limit. Thread-safe."""
 
     def __init__(self, clock: Callable[[], float] = monotonic, most: int = MAX_SAMPLES_PER_INTERVAL) -> None:
         self._told: TTLCache[Hashable, None] = TTLCache(most, SAMPLE_INTERVAL_SECONDS, clock)
@@ -21,7 +21,7 @@ class LogSampler:
         self._lock = Lock()
 
     def sample(self, key: Hashable) -> int | None:
-        """None if this is to be left out; else how many were, since the last one that was not."""
+        """Return None if the event is to be skipped, otherwise the number of events skipped since the last one."""
         with self._lock:
             self._told.expire()
             if key in self._told or len(self._told) >= self._most:

@@ -22,7 +22,7 @@ class PerUserQuota:
         self._lock = Lock()
 
     def acquire(self, user_id: str) -> QuotaExceeded | None:
-        """Why there is no place for this user, if there is none; whoever gets one has to give it back."""
+        """Return why there is no place for this user, if there is none; whoever gets one has to give it back."""
         with self._lock:
             if self._taken[user_id] >= self._each:
                 return QuotaExceeded.FOR_USER

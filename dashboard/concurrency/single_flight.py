@@ -17,7 +17,7 @@ class SingleFlight(Generic[K, V]):
         self._making: dict[K, Future[V]] = {}
 
     def get(self, key: K, make: Callable[[], V]) -> V:
-        """What `make` gives for this key, made by the first who asks; raises what it raises."""
+        """Return what `make` gives for this key, made by the first who asks; raises what it raises."""
         with self._lock:
             making = self._making.get(key)
             if making is None:

@@ -24,7 +24,7 @@ class ChangeCounter:
             return object()
         try:
             with self._lock:
-                # Never written to by this connection, so that all that is written counts.
+                # Never written to by this connection, so that everything that is written counts.
                 self._connection = self._connection or self._open(self._path)
                 count = self._connection.execute("PRAGMA data_version").fetchone()
                 return self._era, count, self._path.stat().st_ino

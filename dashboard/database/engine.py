@@ -66,7 +66,7 @@ def _create_server_engine(
 
 
 def lock_writes(connection: Connection, lock: int) -> None:
-    """Let nobody else who takes this lock write until the transaction of this connection ends."""
+    """Let no one else who takes this lock write until the transaction of this connection ends."""
     if connection.dialect.name == "sqlite":
         # All writing is one lock. The driver would take it with the first change, and only after looking.
         connection.exec_driver_sql("BEGIN IMMEDIATE")

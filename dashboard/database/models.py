@@ -51,7 +51,7 @@ class User:
 
     @property
     def enabled(self) -> bool:
-        """Whether the user may log in."""
+        """Return whether the user may sign in."""
         return self.disabled_at is None
 
 
@@ -97,12 +97,12 @@ class UserRow(Base):
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     def value(self) -> User:
-        """The user as a value, free of the database."""
+        """Return the user as a value, free of the database."""
         return User(self.id, self.email, self.name, self.role, self.created_at, self.disabled_at, self.epoch)
 
 
 def _user_id_column(**options: Any) -> Mapped[str]:  # noqa: ANN401  what a column takes
-    """A column that names a user, whose removal takes the row along."""
+    """Return a column that names a user, whose removal takes the row along."""
     return mapped_column(String(32), ForeignKey("users.id", ondelete="CASCADE"), **options)
 
 
@@ -176,7 +176,7 @@ class IdentityRow(Base):
 
 
 class UsedSignInRow(Base):
-    """A login at a provider whose answer has come, so that no answer to it counts any more."""
+    """A sign-in at a provider whose answer has come, so that no answer to it counts any more."""
 
     __tablename__ = "used_sign_ons"
 
@@ -201,7 +201,7 @@ class ApiTokenRow(Base):
 
 
 class RefreshTokenRow(Base):
-    """A token that is good for one new access token. Those that came of one login are one family."""
+    """A token that is good for one new access token. Those that came of one sign-in are one family."""
 
     __tablename__ = "refresh_tokens"
 
@@ -216,7 +216,7 @@ class RefreshTokenRow(Base):
 
 
 class LoginFailureRow(Base):
-    """A login that failed. `user_key` is a hash of what was typed: people type passwords into the wrong field.
+    """A sign-in that failed. `user_key` is a hash of what was typed: people type passwords into the wrong field.
 
     `known_by` is what it is counted by alone; empty for strangers.
     """

@@ -57,7 +57,7 @@ class DatabaseCircuitBreaker:
             raise AccountsAway
 
     def is_open(self) -> bool:
-        """Whether the database is known not to answer."""
+        """Return whether the database is known not to answer."""
         return self.unread_since is not None
 
     def note(self, exc: BaseException) -> None:
@@ -129,7 +129,7 @@ class DatabaseCircuitBreaker:
 
 
 def is_database_outage(exc: BaseException) -> bool:
-    """Whether this says that the database does not answer, and not that it answers something wrong."""
+    """Return whether this says that the database does not answer, and not that it answers something wrong."""
     if isinstance(exc, PoolTimeout) or _is_connection_error(exc):
         return True
     if not isinstance(exc, DBAPIError):

@@ -80,7 +80,7 @@ def _shown(engine: Engine) -> str:
 
 @cache
 def _latest() -> str | None:
-    """The revision of today, from the files beside this one."""
+    """Return the revision of today, from the files beside this one."""
     return ScriptDirectory.from_config(_configuration()).get_current_head()
 
 

@@ -37,7 +37,7 @@ class DatabaseTimeouts:
 
     @property
     def whole(self) -> float:
-        """How long all of a transaction may take."""
+        """Return how long all of a transaction may take."""
         return max(self.connect, self.statement) + GRACE_SECONDS
 
     @property
@@ -94,7 +94,7 @@ class DatabaseWait:
 
     @property
     def seconds_left(self) -> float:
-        """How long there is to wait."""
+        """Return how long there is to wait."""
         return self.end - monotonic()
 
     def next_end(self) -> float:
@@ -102,7 +102,7 @@ class DatabaseWait:
         return min(self.end, monotonic() + self.bounds.idle) if self.checking else self.end
 
     def is_over(self) -> bool:
-        """Whether there is nothing to wait for any more, with nothing having come so far."""
+        """Return whether there is nothing to wait for any more, with nothing having come so far."""
         if monotonic() >= self.doubt_at:
             self.doubt_at = inf
             self.doubt()

@@ -77,7 +77,7 @@ class Database:
 
     @property
     def away_since(self) -> float | None:
-        """When it was noticed that the database does not answer, by the monotonic clock; None while it does."""
+        """Return when it was noticed that the database does not answer, by the monotonic clock; None while it does."""
         return self._breaker.unread_since
 
     def on_recovery(self, act: Callable[[], object]) -> None:
@@ -86,7 +86,7 @@ class Database:
 
     @property
     def is_writable(self) -> bool:
-        """Whether nothing is known against it that the database is written to."""
+        """Return whether nothing is known against it that the database is written to."""
         return self._breaker.unread_since is None and not self._breaker.unwritten
 
     def change_token(self) -> object:
@@ -103,7 +103,7 @@ class Database:
             if whole := self._joined():
                 yield whole
                 whole.flush()
-                # What follows reads anew what statements have changed.
+                # What follows reads again what statements have changed.
                 whole.expire_all()
             else:
                 with Session(self._open(), expire_on_commit=False) as session, session.begin():
@@ -111,7 +111,7 @@ class Database:
 
     @contextmanager
     def long_session(self) -> Iterator[Session]:
-        """One transaction that reads much, and may take ten times as long as others."""
+        """Yield one transaction that reads much, and may take ten times as long as others."""
         bounds = self._bounds.longer(10)
         with self._asking(bounds), Session(self._open(), expire_on_commit=False) as session, session.begin():
             if session.get_bind().dialect.name == "postgresql":
@@ -153,7 +153,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection to ask with, without the ORM."""
+        """Yield a connection to ask with, without the ORM."""
         with self._asking():
             if whole := self._joined():
                 yield whole.connection()

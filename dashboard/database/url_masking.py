@@ -37,7 +37,7 @@ class InvalidDatabaseUrl(ValueError):
 
 
 def parse_database_url(url: str) -> URL:
-    """The URL in its parts. Raises InvalidDatabaseUrl, whose traceback does not have it."""
+    """Return the URL in its parts. Raises InvalidDatabaseUrl, whose traceback does not have it."""
     try:
         return make_url(url)
     except (ArgumentError, ValueError):
@@ -61,7 +61,7 @@ class SecretMask:
 
     @property
     def shown(self) -> str:
-        """The URL as it may be shown."""
+        """Return the URL as it may be shown."""
         try:
             url = parse_database_url(self._url)
         except InvalidDatabaseUrl:
@@ -73,7 +73,7 @@ class SecretMask:
         return url.set(query=query).render_as_string(hide_password=True).replace("=%2A%2A%2A", f"={MASKED_TEXT}")
 
     def text(self, text: str) -> str:
-        """The text without the secrets."""
+        """Return the text without the secrets."""
         return self._secrets.sub(MASKED_TEXT, text) if self._secrets else text
 
     def __call__(self, _logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -94,7 +94,7 @@ class SecretMask:
 
 
 def _secrets(url: str) -> Iterator[str]:
-    """All that may be secret in it, as it is written and as it is meant, whether or not it can be parsed."""
+    """Yield all that may be secret in it, as it is written and as it is meant, whether or not it can be parsed."""
     begin, at, _ = url.partition("://")[2].rpartition("@")
     password = begin.partition(":")[2] if at else ""
     for form in {password, unquote(password)}:

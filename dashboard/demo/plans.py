@@ -66,7 +66,7 @@ class ReleasePlan:
     versions: dict[str, str] = field(default_factory=dict)
 
     def app_ids(self) -> Iterator[str]:
-        """The ids of all apps, in the order in which they are taken in hand."""
+        """Yield the ids of all apps, in the order in which they are taken in hand."""
         for wave in self.waves:
             for cluster in wave.clusters:
                 for app in self.apps:
@@ -90,5 +90,5 @@ def _timer(seconds: float) -> float:
 
 
 def cluster_app_id(app: str, cluster: str) -> str:
-    """The id of an app in a cluster; unique within a release."""
+    """Return the id of an app in a cluster; unique within a release."""
     return f"app:{app}-{cluster}"

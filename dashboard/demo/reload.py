@@ -19,7 +19,7 @@ class FileWatcher:
         self._looked = time.monotonic()
 
     def changed(self) -> bool:
-        """Whether a file was changed, added or removed since this was last asked."""
+        """Return whether a file was changed, added or removed since this was last asked."""
         if time.monotonic() - self._looked < SCAN_INTERVAL_SECONDS:
             return False
         before, self._seen, self._looked = self._seen, self._look(), time.monotonic()

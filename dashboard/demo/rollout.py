@@ -35,7 +35,7 @@ class RolloutNode:
             parent.children.append(self)
 
     def alone(self) -> dict[str, Any]:
-        """The entity as JSON, with the ids of its children."""
+        """Return the entity as JSON, with the ids of its children."""
         said: dict[str, Any] = {"id": self.id}
         if self.parent:
             said[PARENT_ID_FIELD[self.kind]] = self.parent.id
@@ -50,7 +50,7 @@ class RolloutNode:
         return said
 
     def whole(self) -> dict[str, Any]:
-        """The entity as JSON, with everything below it."""
+        """Return the entity as JSON, with everything below it."""
         said = self.alone()
         if self.kind in CHILD_FIELDS:
             said[CHILD_FIELDS[self.kind][1]] = [child.whole() for child in self.children]
@@ -59,7 +59,7 @@ class RolloutNode:
         return said
 
     def ancestors(self) -> Iterable["RolloutNode"]:
-        """The entities above this one, nearest first."""
+        """Return the entities above this one, nearest first."""
         node = self.parent
         while node:
             yield node
@@ -127,7 +127,7 @@ class Rollout:
                 above.error = f"{app.facts['name']}: {message}"
 
     def cancel(self, now: datetime) -> None:
-        """Everything that was under way is cancelled. Apps keep their last word: nobody can say how far they got."""
+        """Everything that was in progress is cancelled. Apps keep their last word: nobody can say how far they got."""
         for node in self.index.values():
             if node.kind != "app" and node.state in {"in_progress", "awaiting_approval"}:
                 self.say(node, "cancelled", now)

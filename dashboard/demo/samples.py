@@ -92,7 +92,7 @@ class Sample:
 
 
 def samples(pace: float = 1.0) -> Iterator[Sample]:
-    """All samples, in the order in which they are started; `pace` multiplies how long they take.
+    """Yield all samples, in the order in which they are started; `pace` multiplies how long they take.
 
     Those that are to be seen at work keep at least a quarter of their time, however small the pace.
     """
@@ -124,7 +124,7 @@ def _plan(tempo: RolloutTempo, *apps: str) -> ReleasePlan:
 
 
 def _past_head_start(plan: ReleasePlan) -> str:
-    """The landmark where every lane has come to an app that takes its time."""
+    """Return the landmark where every lane has come to an app that takes its time."""
     position = plan.tempo.head_start + plan.tempo.lanes - 1
     return next(islice(plan.app_ids(), position, None))
 
@@ -154,7 +154,7 @@ def _failed(plan: ReleasePlan) -> Sample:
 
 
 def _stopped(role: str, release_id: str, ending: SampleEnding, *apps: str) -> Sample:
-    """One that would take hours after its first wave and a little of the second: there is time to end it."""
+    """Return one that would take hours after its first wave and a little of the second: there is time to end it."""
     tempo = RolloutTempo(deploy=3600, lanes=2, head_start=len(apps) + 1)
     plan = _plan(tempo, *apps)
     return Sample(role, release_id, plan, ending, _past_head_start(plan))
@@ -179,7 +179,7 @@ def _retrying(plan: ReleasePlan) -> Sample:
 
 
 def _children(plan: ReleasePlan) -> Sample:
-    """One whose waves, clusters, bundles and apps are workflows themselves, and answer no query."""
+    """Return one whose waves, clusters, bundles and apps are workflows themselves, and answer no query."""
     message = "Readiness probe failed: GET /healthz: connection refused"
     fault = PlannedFault("ReadinessTimeout", message, failures=64, maximum=70, retry_seconds=2)
     landmark = cluster_app_id("shipping", "us-east-1")

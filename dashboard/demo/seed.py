@@ -83,7 +83,7 @@ async def wait_until_ended(handle: AnyWorkflowHandle) -> None:
 
 
 async def _tree_reached(client: Client, sample: Sample, handle: AnyWorkflowHandle) -> bool:
-    """Whether the landmark's own workflow has begun to fail, and the list knows it."""
+    """Return whether the landmark's own workflow has begun to fail, and the list knows it."""
     if (await handle.describe()).status is not WorkflowExecutionStatus.RUNNING:
         return True
     # Visibility lags: what settles here is to be found by whoever looks next.
@@ -116,7 +116,7 @@ async def _reached(_client: Client, sample: Sample, handle: AnyWorkflowHandle) -
 
 
 async def _latest_of_series(client: Client, sample: Sample) -> str:
-    """The id of the latest release of a series, or of the next one if that has ended.
+    """Return the id of the latest release of a series, or of the next one if that has ended.
 
     Older ones may be past their retention, so that the first number says nothing about the latest.
     """

@@ -54,7 +54,7 @@ class EmbeddedTemporal:
 
     @property
     def ui_address(self) -> str:
-        """The address of its web pages; empty without them."""
+        """Return the address of its web pages; empty without them."""
         return f"http://127.0.0.1:{self._ui_port}" if self._ui_port else ""
 
     @property
@@ -64,12 +64,12 @@ class EmbeddedTemporal:
 
     @property
     def alive(self) -> bool:
-        """Whether the server's process runs."""
+        """Return whether the server's process runs."""
         return self._child is not None and self._child.alive
 
     @property
     def pid(self) -> int:
-        """The server's process id; only once it has been started."""
+        """Return the server's process id; only once it has been started."""
         if self._child is None:
             raise DemoError("The embedded Temporal has not been started")
         return self._child.process.pid
@@ -94,13 +94,13 @@ class EmbeddedTemporal:
         return self._child
 
     def answers(self) -> bool:
-        """Whether the server knows its namespace by now. Raises DemoError if it has ended."""
+        """Return whether the server knows its namespace by now. Raises DemoError if it has ended."""
         if self._child:
             self._child.check()
         return ports.http_answers(self._http_port, "/api/v1/namespaces/default")
 
     def shows(self) -> bool:
-        """Whether its web pages are there by now."""
+        """Return whether its web pages are there by now."""
         return self._ui_port is not None and ports.http_answers(self._ui_port, "/")
 
     def wait(self, seconds: float = SERVER_START_SECONDS) -> None:

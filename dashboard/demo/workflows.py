@@ -54,38 +54,38 @@ class ReleaseWorkflow:
 
     @workflow.query
     def get_release_state(self) -> EntityJson:
-        """The release, without its waves."""
+        """Return the release, without its waves."""
         return self._rollout.release.alone()
 
     @workflow.query
     def get_hierarchy(self) -> EntityJson:
-        """The release with everything below it."""
+        """Return the release with everything below it."""
         return self._rollout.release.whole()
 
     @workflow.query
     def get_wave_hierarchy(self, wave_id: str) -> EntityJson | None:
-        """One wave with everything below it."""
+        """Return one wave with everything below it."""
         wave = self._find("wave", wave_id)
         return wave.whole() if wave else None
 
     @workflow.query
     def get_wave_state(self, wave_id: str) -> EntityJson | None:
-        """One wave, without its clusters."""
+        """Return one wave, without its clusters."""
         return self._alone("wave", wave_id)
 
     @workflow.query
     def get_cluster_state(self, cluster_id: str) -> EntityJson | None:
-        """One cluster, without its bundle."""
+        """Return one cluster, without its bundle."""
         return self._alone("cluster", cluster_id)
 
     @workflow.query
     def get_bundle_state(self, bundle_id: str) -> EntityJson | None:
-        """One bundle, without its apps."""
+        """Return one bundle, without its apps."""
         return self._alone("bundle", bundle_id)
 
     @workflow.query
     def get_app_state(self, app_id: str) -> EntityJson | None:
-        """One app."""
+        """Return one app."""
         return self._alone("app", app_id)
 
     def _find(self, kind: str, entity_id: str) -> RolloutNode | None:

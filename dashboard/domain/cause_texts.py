@@ -37,7 +37,7 @@ _TYPE = re.compile(r"[A-Z][A-Za-z0-9_.]*: ")
 
 
 def child_failure_cause(workflow_id: str, status: Status) -> str:
-    """Why a workflow failed whose child ended like this; empty for an end that has a cause of its own."""
+    """Return why a workflow failed whose child ended like this; empty for an end that has a cause of its own."""
     return f"The child workflow {workflow_id} {_ENDED[status]}." if status in _ENDED else ""
 
 

@@ -38,7 +38,7 @@ class PathStep:
 
 @dataclass(frozen=True, slots=True)
 class AffectedEntity:
-    """Something that failed, is being retried, is not known or waits for somebody, and why. `entity` has no children.
+    """Something that failed, is retrying, is unknown or waits for approval, and why. `entity` has no children.
 
     `path` leads from the release down to it. `activity_id` is set for an activity that belongs to no entity of its
     own, then `entity` is the release, and for one that is pending beside the worst of its entity.
@@ -55,7 +55,7 @@ class AffectedEntity:
 
     @property
     def retrying(self) -> bool:
-        """Whether it is being tried again."""
+        """Return whether it is retrying."""
         return self.attempt is not None and self.attempt.retrying
 
     @property
@@ -68,12 +68,12 @@ class AffectedEntity:
 
     @property
     def failed(self) -> bool:
-        """Whether it ended other than well."""
+        """Return whether it ended other than well."""
         return self.entity.phase.broken or self.entity.phase is Phase.TERMINATED
 
     @property
     def names(self) -> frozenset[str]:
-        """What a text about it may call it by."""
+        """Return what a text about it may call it by."""
         entity = self.entity
         ids = {step.id for step in self.path} | {step.id.partition(":")[2] for step in self.path}
         return frozenset({*ids, *(step.name for step in self.path), entity.version or "", self.run_id})
@@ -94,7 +94,7 @@ class CauseStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """All that is broken for one cause, newest first; `example` is the text of the newest as it came."""
+    """All that is broken for one cause, newest first; `example` is the text of the newest unchanged."""
 
     text: str
     example: str
@@ -102,7 +102,7 @@ class Cause:
 
     @property
     def standing(self) -> CauseStatus:
-        """Gave up if anything in it failed that nothing tries again; a gap alone tells of no failure."""
+        """Gave up if anything in it failed that nothing retries; a gap alone tells of no failure."""
         if any(item.failed and not item.retrying for item in self.broken):
             return CauseStatus.GAVE_UP
         if any(item.stalled for item in self.broken):
@@ -114,7 +114,7 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class ProblemSummary:
-    """What is broken now, newest cause first, what waits for somebody, and how far was looked.
+    """What is broken now, newest cause first, what waits for approval, and how far was looked.
 
     `listed` are the newest of all `total` releases, `relevant` those of them that run or failed lately; `read` is how
     many of these were read whole, `partly` how many in part, as they are too large for one answer, paused or at work,
@@ -141,7 +141,7 @@ def group_by_cause(broken: Iterable[AffectedEntity]) -> tuple[Cause, ...]:
 
 
 def affected_entities(release: Release) -> tuple[AffectedEntity, ...]:
-    """What is broken in a release: where it happened, and not again at each level above that repeats it."""
+    """Return what is broken in a release: where it happened, and not again at each level above that repeats it."""
     stopped = release.root.phase not in _ENDED_WITH_ALL
     found = list(_broken_below((_judged(release),), release, stopped=stopped))
     failing = release.execution.failing_task
@@ -156,11 +156,11 @@ def affected_entities(release: Release) -> tuple[AffectedEntity, ...]:
 
 
 def _judged(release: Release) -> Entity:
-    """The release's own row: what follows from a failing workflow task is no cause beside it."""
+    """Return the release's own row: what follows from a failing workflow task is no cause beside it."""
     root, execution = release.root, release.execution
     if execution.failing_task and root.problem and root.problem.code in _FOLLOWS_FROM_FAILING_TASK:
         return replace(root, problem=None)
-    # Why it does not answer is not known from its silence, but from who polls.
+    # Why it does not answer is unknown from its silence, but from who polls.
     silent = root.problem is None or root.problem.code in {ProblemCode.QUERY_TIMED_OUT, ProblemCode.NO_WORKER}
     waits = no_worker_problem(execution) if silent else None
     return replace(root, problem=waits) if waits else root
@@ -187,7 +187,7 @@ def _broken_below(path: tuple[Entity, ...], release: Release, *, stopped: bool) 
 
 
 def _told(cause: str | None) -> str | None:
-    """A cause, unless it says that it cannot be read: different ones share these words."""
+    """Return a cause, unless it says that it cannot be read: different ones share these words."""
     return None if cause is None or cause.endswith(tuple(PLACEHOLDER_MESSAGES)) else cause
 
 
@@ -200,13 +200,13 @@ def _repeats(text: str, item: AffectedEntity) -> bool:
 
 
 def _untold(entity: Entity) -> str:
-    """Why no reason is given: it may only not have been read so far."""
+    """Return why no reason is given: it may only not have been read so far."""
     problem = entity.problem
     return problem.message if problem and problem.code is ProblemCode.REASON_NOT_READ else NO_REASON_REPORTED
 
 
 def waiting_entities(release: Release) -> tuple[AffectedEntity, ...]:
-    """What waits for somebody in a release that has not ended: where it says so, and not again at each level above."""
+    """What waits for approval in a release that has not ended: where it says so, and not again at each level above."""
     if release.execution.status.closed:
         return ()
     paused = (attempt for attempt in release.also_pending if attempt.paused)
@@ -215,7 +215,7 @@ def waiting_entities(release: Release) -> tuple[AffectedEntity, ...]:
 
 
 def stuck_entities(release: Release) -> tuple[AffectedEntity, ...]:
-    """The release itself if nothing has moved in it for long, as it was read; `at` is since when."""
+    """Return the release itself if nothing has moved in it for long, as it was read; `at` is since when."""
     if release.stuck is None:
         return ()
     return (replace(_of((release.root,), release, release.stuck.why, None), at=release.stuck.since),)
@@ -250,7 +250,7 @@ def _of(
 
 
 def _brief(entity: Entity) -> Entity:
-    """An entity without what is below it, with no text longer than a row has room for."""
+    """Return an entity without what is below it, with no text longer than a row has room for."""
     return replace(
         entity,
         children=(),
@@ -266,5 +266,5 @@ def _step(parent: Entity | None, entity: Entity) -> PathStep:
 
 
 def sibling_position(parent: Entity | None, entity: Entity) -> int:
-    """The place of an entity among its siblings; 0 for the release."""
+    """Return the place of an entity among its siblings; 0 for the release."""
     return next((index for index, child in enumerate(parent.children) if child is entity), 0) if parent else 0

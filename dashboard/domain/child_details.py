@@ -21,7 +21,7 @@ _TASK_FAILS = Failure("", "the workflow task is retrying")
 
 
 def workflow_task_attempt(task: FailingTask) -> Attempt:
-    """A failing workflow task as something that is tried again and again."""
+    """Return a failing workflow task as something that is retried repeatedly."""
     failure = task.failure or _TASK_FAILS
     return Attempt("", task.attempt, None, failure, None, None, kind=AttemptKind.WORKFLOW_TASK)
 
@@ -36,7 +36,7 @@ def pending_attempts(run: Execution, tried: Attempt | None = None) -> list[Attem
 
 
 def no_worker_problem(run: Execution) -> Problem | None:
-    """Why the next step of a workflow is not taken, or None where it does not wait for a worker."""
+    """Return why the next step of a workflow is not taken, or None where it does not wait for a worker."""
     if run.waiting_since is None or run.status.closed:
         return None
     step = "first" if run.history_length is not None and run.history_length <= _UNTOUCHED else "next"
@@ -46,7 +46,7 @@ def no_worker_problem(run: Execution) -> Problem | None:
 
 
 def unpolled_activity_problem(attempt: Attempt) -> Problem:
-    """What to say of an activity that waits on a task queue which no worker polls."""
+    """Return what to say of an activity that waits on a task queue which no worker polls."""
     since = f", waiting since {attempt.untaken_since:%H:%M:%S} UTC" if attempt.untaken_since else ""
     text = f"No worker is picking up its activity {attempt.label}{since} on task queue {attempt.task_queue}: "
     # A worker that has its hands full does not poll.
@@ -56,7 +56,7 @@ def unpolled_activity_problem(attempt: Attempt) -> Problem:
 
 
 def pollers_text(run: Execution) -> str:
-    """What is known of the workers of the task queue on which a step waits, as the end of a sentence."""
+    """Return what is known of the workers of the task queue on which a step waits, as the end of a sentence."""
     pollers = run.pollers
     if pollers is None:
         return "is a worker polling it?"
@@ -106,7 +106,7 @@ def _unpolled(pending: list[Attempt]) -> Problem | None:
 
 
 def close_reason(closing: Failure | None) -> str | None:
-    """Why an execution ended: its innermost application failure, or what else ended it.
+    """Return why an execution ended: its innermost application failure, or what else ended it.
 
     Who had it cancelled is no error: that it was is what its status says.
     """
@@ -116,7 +116,7 @@ def close_reason(closing: Failure | None) -> str | None:
 
 
 def _reason(run: Execution) -> str | None:
-    """Why a child workflow ended, and who ended it."""
+    """Return why a child workflow ended, and who ended it."""
     closing = run.closing
     if closing is None or not run.status.closed:
         return None
@@ -130,7 +130,7 @@ def _reason(run: Execution) -> str | None:
 
 
 def _not_known(run: Execution, now: datetime | None) -> Problem | None:
-    """What was not read of this run, and since when."""
+    """Return what was not read of this run, and since when."""
     if run.status.closed:
         return _no_reason(run) if run.status in FAILURE_STATUSES else None
     if now is None or (run.described_at and now - run.described_at < MAX_DESCRIPTION_AGE):
@@ -156,7 +156,7 @@ CLOSE_REASON_NOT_READ = {
 
 
 def verified_running(run: Execution, ended_at: datetime) -> bool:
-    """Whether a workflow was described as running after all that ends together with its release had time to."""
+    """Return whether a workflow was described as running after all that ends together with its release had time to."""
     return not run.status.closed and run.described_at is not None and run.described_at - ended_at > PARENT_CLOSE_GRACE
 
 

@@ -74,7 +74,7 @@ class ChildListing:
         return self.asked_at is not None and run.scheduled_for(self.asked_at) is not None
 
     def latest(self, child: ChildExecution) -> Execution:
-        """A run as it is known best: a list is seconds late, and has less of it than a description."""
+        """Return a run as it is known best: a list is seconds late, and has less of it than a description."""
         run = self.described.get(child.execution.run_id)
         if run is None or (child.execution.status.closed and not run.status.closed):
             return child.execution
@@ -83,17 +83,17 @@ class ChildListing:
 
     @property
     def tally(self) -> Counter[Status]:
-        """How many runs there are of each status."""
+        """Return how many runs there are of each status."""
         return Counter(child.execution.status for child in self.listed)
 
     @property
     def newest(self) -> datetime:
-        """The latest start or end of them all, by the server's clock."""
+        """Return the latest start or end of them all, by the server's clock."""
         return max(child.execution.closed_at or child.execution.started_at for child in self.listed)
 
 
 def merge_children(known: Iterable[ChildExecution], newer: Iterable[ChildExecution]) -> tuple[ChildExecution, ...]:
-    """All runs of both lists, each once. The newer record counts, but no run that has closed runs again."""
+    """Return all runs of both lists, each once. The newer record counts, but no run that has closed runs again."""
     runs = {child.execution.run_id: child for child in known}
     for child in newer:
         before = runs.get(child.execution.run_id)
@@ -103,7 +103,7 @@ def merge_children(known: Iterable[ChildExecution], newer: Iterable[ChildExecuti
 
 
 def is_behind_count(children: ChildListing, counted: Mapping[Status, int]) -> bool:
-    """Whether something that has been counted is not among them in that state, or in a later one.
+    """Return whether something that has been counted is not among them in that state, or in a later one.
 
     They may be ahead of the count by what happened after it. What closes never changes again, so that no status
     of an end can have been counted more often than it is found.
@@ -114,7 +114,7 @@ def is_behind_count(children: ChildListing, counted: Mapping[Status, int]) -> bo
 
 
 def exceeds_count(children: ChildListing, counted: Mapping[Status, int]) -> bool:
-    """Whether a later count finds less than these were: some have been deleted, or the count is an older one."""
+    """Return whether a later count finds less than these were: some have been deleted, or the count is an older one."""
     ends = any(number > counted.get(status, 0) for status, number in children.tally.items() if status.closed)
     return ends or sum(counted.values()) < len(children.listed)
 
@@ -162,7 +162,7 @@ def _below(runs: set[str], newest_first: Sequence[ChildExecution]) -> frozenset[
 
 
 def _kept_by_reset(release: Execution, newest_first: Sequence[ChildExecution]) -> frozenset[str]:
-    """The runs that a reset kept, with what they continued as and what they started."""
+    """Return the runs that a reset kept, with what they continued as and what they started."""
     kept = set(release.origin.kept) if release.origin else set()
     continued: set[str] = set()
     for child in reversed(newest_first):

@@ -25,12 +25,12 @@ MAX_CHILD_WORKFLOWS = 20_000
 
 
 def release_from_execution(release: Execution) -> Entity:
-    """A release as its execution alone tells it, for one that says nothing of itself."""
+    """Return a release as its execution alone tells it, for one that says nothing of itself."""
     return _row(release, EntityType.RELEASE, release.workflow_id)
 
 
 def scheduled_release(release: Execution) -> Entity:
-    """A release whose work has not begun: it waits for its time, and nobody can have told of it."""
+    """Return a release whose work has not begun: it waits for its time, and nobody can have told of it."""
     return replace(
         _waiting(release_from_execution(release)), created_at=release.started_at, updated_at=release.started_at
     )
@@ -39,7 +39,7 @@ def scheduled_release(release: Execution) -> Entity:
 def tree_from_children(
     release: Execution, children: ChildListing, entity_map: EntityMap, now: datetime | None = None
 ) -> Entity:
-    """A release that says nothing of itself, with its child workflows as its rows, in the order of their start.
+    """Return a release that says nothing of itself, with its child workflows as its rows, in the order of their start.
 
     With `now` (UTC), a child workflow that was not described lately says since when.
     """
@@ -73,7 +73,7 @@ def _still_listed(root: Entity, release: Execution, runs: Iterable[Execution]) -
 
 
 def _since_first(child: ChildExecution, earlier: Mapping[str, Sequence[Execution]]) -> ChildExecution:
-    """A child workflow with the start of the first of the runs that continue one another up to it."""
+    """Return a child workflow with the start of the first of the runs that continue one another up to it."""
     runs = earlier.get(child.execution.workflow_id)
     before = continued_runs(child.execution, runs) if runs else ()
     if not before:
@@ -82,9 +82,9 @@ def _since_first(child: ChildExecution, earlier: Mapping[str, Sequence[Execution
 
 
 def possible_retries(release: Execution, children: ChildListing, limit: int) -> list[Execution]:
-    """The newest runs of child workflows of which an earlier run did not end by continuing, and those that wait.
+    """Return the newest runs of child workflows of which an earlier run did not end by continuing, and those that wait.
 
-    Their first events say whether they were tried again. Those that run come first.
+    Their first events say whether they were retried. Those that run come first.
     """
     newest: dict[str, Execution] = {}
     found: dict[str, Execution] = {}
@@ -115,12 +115,12 @@ def find_child_row(release: Execution, children: ChildListing, entity_id: str, e
 
 
 def _named(node: ExecutionNode) -> ExecutionNode:
-    """A node whose row has the id that it has in a tree."""
+    """Return a node whose row has the id that it has in a tree."""
     return node if node.known else replace(node, row=with_unknown_type(node.row))
 
 
 def _parent_id(node: ExecutionNode, release: Execution, entity_map: EntityMap) -> str:
-    """The id of the entity above a row, as far as the parent's workflow id alone tells it."""
+    """Return the id of the entity above a row, as far as the parent's workflow id alone tells it."""
     parent = node.parent or ""
     if parent == release.workflow_id:
         return parent
@@ -138,7 +138,7 @@ class StateReporter:
 
 
 def state_reporters(release: Execution, children: ChildListing, entity_map: EntityMap) -> list[StateReporter]:
-    """The release and the newest run of each child workflow of which it is known what entity it is."""
+    """Return the release and the newest run of each child workflow of which it is known what entity it is."""
     found = {release.workflow_id: StateReporter(release, EntityType.RELEASE, release.workflow_id)}
     for child in children_of_release(release, children.listed):
         run = child.execution
@@ -175,14 +175,14 @@ def _node(
 
 
 def _after_its_last_run(row: Entity, origin: Origin) -> Entity:
-    """The row of a run that waits for its time on a schedule, with how the run before it failed, if it did."""
+    """Return the row of a run that waits for its time on a schedule, with how the run before it failed, if it did."""
     if origin.initiator is not Initiator.CRON or origin.failure is None or row.error:
         return row
     return replace(row, error=f"Last run failed: {origin.failure.root_cause.line}")
 
 
 def _before_its_attempt(row: Entity, run: Execution, children: ChildListing) -> Entity:
-    """The row of a run that waits for its next attempt: that comes later, and nothing began in the future."""
+    """Return the row of a run that waits for its next attempt: that comes later, and nothing began in the future."""
     if children.asked_at is None or run.scheduled_for(children.asked_at) is None:
         return row
     return replace(row, created_at=run.started_at, updated_at=run.started_at)
@@ -195,7 +195,7 @@ def _waiting(row: Entity) -> Entity:
 def entity_of(
     workflow_id: str, workflow_type: str, release_id: str, entity_map: EntityMap
 ) -> tuple[EntityType, str] | None:
-    """The type and the entity id of a child workflow, None where nothing tells.
+    """Return the type and the entity id of a child workflow, None where nothing tells.
 
     One whose id begins with the release's own part is what the rest of its id says, before what its type says.
     """
@@ -233,7 +233,7 @@ def _row(run: Execution, entity_type: EntityType, entity_id: str) -> Entity:
 def runs_by_row(
     release: Execution, children: ChildListing, said: Entity, entity_map: EntityMap
 ) -> dict[str, Execution]:
-    """The newest child workflow of each row that the release told of itself, where there is one."""
+    """Return the newest child workflow of each row that the release told of itself, where there is one."""
     known = {row.id for row in said.walk() if row.id} - {said.id}
     found: dict[str, Execution] = {}
     for child in children_of_release(release, children.listed):
@@ -245,7 +245,7 @@ def runs_by_row(
 
 
 def _names(run: Execution, release: Execution, entity_map: EntityMap) -> Iterator[str]:
-    """The entity ids that a workflow may stand for, the likeliest first."""
+    """Yield the entity ids that a workflow may stand for, the likeliest first."""
     yield run.workflow_id
     entity = entity_of(run.workflow_id, run.workflow_type, release.workflow_id, entity_map)
     yield from candidate_entity_ids(entity[1] if entity else run.workflow_id, release.workflow_id)

@@ -61,7 +61,7 @@ class ClusterPair:
 
     @property
     def counts(self) -> Counter[DiffKind]:
-        """How many apps are of each kind."""
+        """Return how many apps are of each kind."""
         return Counter(app.kind for app in self.apps)
 
 
@@ -74,7 +74,7 @@ class Comparison:
 
     @property
     def counts(self) -> Counter[DiffKind]:
-        """How many apps are of each kind."""
+        """Return how many apps are of each kind."""
         return sum((cluster.counts for cluster in self.clusters), Counter())
 
 
@@ -114,7 +114,7 @@ def compare_releases(left: Entity, right: Entity) -> Comparison:
 
 
 def rows_with_gaps(root: Entity) -> tuple[Entity, ...]:
-    """The rows of a release of which something is not known, or below which nothing was read."""
+    """Return the rows of a release of which something is unknown, or below which nothing was read."""
     return tuple(row for row in root.walk() if _gap(row))
 
 
@@ -201,7 +201,7 @@ def _stands(row: Entity) -> tuple[str, str]:
 def _likes(
     left: Sequence[Entity], right: Sequence[Entity], ids: tuple[str, str]
 ) -> Iterable[tuple[int | None, int | None]]:
-    """The places of each row and of its like, in the order of the right; then those of the left that have none.
+    """Return the places of each row and of its like, in the order of the right; then those of the left that have none.
 
     `ids` are those of the releases, whose own parts of the rows' ids make no difference.
     """

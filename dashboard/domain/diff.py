@@ -22,7 +22,7 @@ def entity_state(entity: Entity) -> EntityState:
 
 
 def diff_trees(before: Entity, after: Entity) -> TreeDiff:
-    """What the rows of two trees of one release differ in. Parts that both share are not looked at."""
+    """Return what the rows of two trees of one release differ in. Parts that both share are not looked at."""
     found, came, left = [(before, after)], dict[str, EntityState](), dict[str, EntityState]()
     opened: set[str] = set()
     branches = list(found)
@@ -56,19 +56,19 @@ def _tries(entity: Entity) -> int | None:
 
 
 def _is_known(entity: Entity) -> bool:
-    """Whether it has an id by which it can be told from others."""
+    """Return whether it has an id by which it can be told from others."""
     return bool(entity.id) and not (entity.problem and entity.problem.code is ProblemCode.MALFORMED)
 
 
 def _unread(entity: Entity) -> bool:
-    """Whether nothing is known of what is below it, so that nothing there has come or gone."""
+    """Return whether nothing is known of what is below it, so that nothing there has come or gone."""
     return not entity.children and bool(entity.child_ids or entity.problem)
 
 
 def _paired(
     old: tuple[Entity, ...], new: tuple[Entity, ...], came: dict[str, EntityState], left: dict[str, EntityState]
 ) -> list[tuple[Entity, Entity]]:
-    """The rows that both have; the others, with all below them, go to those that came or left."""
+    """Return the rows that both have; the others, with all below them, go to those that came or left."""
     if [row.id for row in old] == [row.id for row in new]:
         return list(zip(old, new, strict=True))
     theirs = {row.id: row for row in new}

@@ -52,7 +52,7 @@ class ConfusableCharacter:
 
     @property
     def shown(self) -> str:
-        """The character where it can be seen: one that combines, on a circle."""
+        """Return the character where it can be seen: one that combines, on a circle."""
         return f"\N{DOTTED CIRCLE}{self.character}" if unicodedata.combining(self.character) else self.character
 
 

@@ -66,7 +66,7 @@ class Failure:
 
 
 class AttemptKind(StrEnum):
-    """What is attempted. A workflow task is attempted again when the workflow's own code fails, a workflow as a whole
+    """What is attempted. A workflow task is attempted again when the workflow code fails, a workflow as a whole
     by its retry policy.
     """
 
@@ -103,7 +103,7 @@ class Attempt:
 
     @property
     def unpolled(self) -> bool:
-        """Whether no worker polls the task queue on which it waits."""
+        """Return whether no worker polls the task queue on which it waits."""
         return self.problem is not None and self.problem.code is ProblemCode.NO_WORKER
 
     @property
@@ -114,12 +114,12 @@ class Attempt:
 
     @property
     def retrying(self) -> bool:
-        """Whether an attempt has failed already and another comes by itself."""
+        """Return whether an attempt has failed already and another comes by itself."""
         return self.number > 1 and self.last_failure is not None and not self.over and not self.paused
 
     @property
     def cause(self) -> str | None:
-        """What is at the bottom of the last failure, as far as a row has room for it."""
+        """Return what is at the bottom of the last failure, as far as a row has room for it."""
         if self.last_failure is None:
             return None
         line = truncate(self.last_failure.root_cause.line)
@@ -134,7 +134,7 @@ class Attempt:
     @property
     def severity(self) -> tuple[bool, bool, bool, bool, bool, int]:
         """Orders what is pending for one workflow: the greatest is the one to look at first."""
-        # What is inside a workflow that was tried again says more than that it was.
+        # What is inside a workflow that was retried says more than that it was.
         inside = self.kind is not AttemptKind.WORKFLOW
         task = self.kind is AttemptKind.WORKFLOW_TASK
         return task, self.retrying, inside, self.paused, self.last_failure is not None, self.number
@@ -201,7 +201,7 @@ class ChildRun:
 
 @dataclass(frozen=True, slots=True)
 class FailingTask:
-    """A workflow task that fails again and again: the workflow's own code raises, and nothing in it moves on."""
+    """A workflow task that fails repeatedly: the workflow's own code raises, and nothing in it moves on."""
 
     attempt: int
     failure: Failure | None = None
@@ -217,7 +217,7 @@ class Entity:
 
     `state` is the rollout's own word, whole; `phase` is ours. `name` is never empty. `problem` says what is not
     known about this row; `overruled`, that Temporal knows better than its last word.
-    `details` are the fields that the contract does not name, kept as they came. `parent_id` is what a row that was
+    `details` are the fields that the contract does not name, kept unchanged. `parent_id` is what a row that was
     asked for alone says that it is part of.
     `attempt` is the first to look at of what is pending for it, and `others` are the rest. `execution` is the child
     workflow that works on it, as it was listed or described last.
@@ -246,26 +246,26 @@ class Entity:
 
     @property
     def pending(self) -> tuple[Attempt, ...]:
-        """All that is pending for it, the first to look at first."""
+        """Return all that is pending for it, the first to look at first."""
         return (self.attempt, *self.others) if self.attempt else self.others
 
     @property
     def left_running(self) -> bool:
-        """Whether its own child workflow runs on though its release has ended."""
+        """Return whether its own child workflow runs on though its release has ended."""
         return self.problem is not None and self.problem.code is ProblemCode.LEFT_RUNNING
 
     @property
     def version_runs(self) -> bool:
-        """Whether its version is known to run: its deployment succeeded. Elsewhere it is planned, or failed."""
+        """Return whether its version is known to run: its deployment succeeded. Elsewhere it is planned, or failed."""
         return self.version is not None and self.phase is Phase.SUCCEEDED
 
     @property
     def unopened(self) -> bool:
-        """Whether it lists rows below it and none of them was read, as that is done when it is opened."""
+        """Return whether it lists rows below it and none of them was read, as that is done when it is opened."""
         return bool(self.child_ids) and not self.children
 
     def walk(self) -> Iterator["Entity"]:
-        """Every entity from this one down, parents first, in order."""
+        """Yield every entity from this one down, parents first, in order."""
         waiting = [self]
         while waiting:
             entity = waiting.pop()
@@ -274,7 +274,7 @@ class Entity:
                 waiting += entity.children[::-1]
 
     def flattened(self) -> list["Entity"]:
-        """The same, level by level: a third of the time, where the order makes no difference."""
+        """The same, level by level: a third of the time, where the order does not matter."""
         found = [self]
         for entity in found:
             if entity.children:
@@ -283,7 +283,7 @@ class Entity:
 
 
 def truncate_entity(entity: Entity) -> Entity:
-    """An entity with no text of its own longer than a row has room for; the same where none is."""
+    """Return an entity with no text of its own longer than a row has room for; the same where none is."""
     error, details = entity.error and truncate(entity.error), truncate_details(entity.details)
     if error == entity.error and details == entity.details:
         return entity
@@ -305,7 +305,7 @@ class Status(StrEnum):
 
     @property
     def closed(self) -> bool:
-        """Whether the run has ended. A status that we do not know is not taken for an end."""
+        """Return whether the run has ended. A status that we do not know is not taken for an end."""
         return self not in {Status.RUNNING, Status.PAUSED, Status.UNKNOWN}
 
 
@@ -332,7 +332,7 @@ class Execution:
     A list knows nothing of these, nor whether children are pending.
 
     `execution_time` is when its first task is or was due, after its start for one that is delayed, waits for its
-    schedule or is to be tried again; `original_started_at` is the start of the run that this one was reset from, or of
+    schedule or is to be retried; `original_started_at` is the start of the run that this one was reset from, or of
     the first of those that it continues. `began_unread` says that what came before it could not be read, so that its
     work may have begun earlier.
     `status_code` is the number of a status that this dashboard does not know. `origin` is None where it was not read,
@@ -386,11 +386,11 @@ class Execution:
 
     @property
     def cancelling(self) -> bool:
-        """Whether its cancellation was requested and it has not ended yet: it may be rolling back."""
+        """Return whether its cancellation was requested and it has not ended yet: it may be rolling back."""
         return self.cancel_requested and not self.status.closed
 
     def scheduled_for(self, now: datetime) -> datetime | None:
-        """When its work is to begin, if it has not begun yet."""
+        """Return when its work is to begin, if it has not begun yet."""
         due = self.execution_time
         return due if due is not None and due > now and not self.status.closed else None
 
@@ -423,11 +423,11 @@ class Runs:
 
     @property
     def latest(self) -> Execution:
-        """The newest run. Only once any is known."""
+        """Return the newest run. Only once any is known."""
         return self.executions[0]
 
     def follows(self, run_id: str) -> bool:
-        """Whether this run continues the one before it, which ended by continuing as new."""
+        """Return whether this run continues the one before it, which ended by continuing as new."""
         runs = iter(self.executions)
         run = next((run for run in runs if run.run_id == run_id), None)
         return run is not None and self.chain(run)[1:2] == (next(runs, None),)
@@ -435,7 +435,7 @@ class Runs:
     def chain(self, execution: Execution) -> tuple[Execution, ...]:
         """Return the runs that continue one another up to this one, newest first: itself alone where none is known.
 
-        A run that was tried again, that its schedule began, or that was reset, continues none.
+        A run that was retried, that its schedule began, or that was reset, continues none.
         """
         older = [run for run in self.executions if run.started_at < execution.started_at]
         return (execution, *continued_runs(execution, older))
@@ -469,7 +469,7 @@ class Stuck:
 class Release:
     """A release: its execution, and its entity after the truth rules.
 
-    `root.problem` is set where the rollout's own words are not known; then the entity says what the execution says.
+    `root.problem` is set where the rollout's own words are unknown; then the entity says what the execution says.
     `said_at` is set where the words are older than the rest: the release was asked and did not answer since.
     `also_pending` and `other_runs` are activities and child workflows that belong to no entity of the tree.
     `runs` are those of its workflow id, as far as a tree was read; a list does not know them.
@@ -494,7 +494,7 @@ class Release:
 
     @property
     def id(self) -> str:
-        """The release id, which is the workflow id."""
+        """Return the release id, which is the workflow id."""
         return self.execution.workflow_id
 
     @property
@@ -504,7 +504,7 @@ class Release:
 
     @property
     def began_at(self) -> datetime | None:
-        """When its work began; None if it has not, or where it is not known which runs came before this one."""
+        """Return when its work began; None if it has not, or where it is unknown which runs came before this one."""
         unread = self.execution.began_unread and self.runs.listed_at is None
         return None if self.scheduled_for or unread else self.chain_began_at
 

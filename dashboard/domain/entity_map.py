@@ -37,7 +37,7 @@ class EntityMap:
         return bool(self.workflow_types or self.id_prefixes)
 
     def phase_of(self, entity_type: EntityType, word: str) -> Phase:
-        """The phase of a rollout's own word: this map's words first, those of one type before those of all."""
+        """Return the phase of a rollout's own word: this map's words first, those of one type before those of all."""
         plain = normalise_state(word)
         for words in (self.words.get(entity_type, {}), self.words.get(None, {})):
             if plain in words:
@@ -45,14 +45,14 @@ class EntityMap:
         return phase_of(entity_type, word)
 
     def reword(self, entity: Entity) -> Entity:
-        """What a rollout said, with the phases that this map's words give it."""
+        """Return what a rollout said, with the phases that this map's words give it."""
         if not any(self.words.values()):
             return entity
         phase = self.phase_of(entity.type, entity.state) if entity.state else entity.phase
         return replace(entity, phase=phase, children=tuple(self.reword(child) for child in entity.children))
 
     def entity_of(self, workflow_id: str, workflow_type: str) -> tuple[EntityType, str] | None:
-        """The type and the entity id of a child workflow, None where nothing tells.
+        """Return the type and the entity id of a child workflow, None where nothing tells.
 
         Its id counts first, where it begins with an entity type; then the longest prefix, then its workflow type.
         """
@@ -67,7 +67,7 @@ class EntityMap:
         return (entity_type, f"{entity_type}:{workflow_id}") if entity_type else None
 
     def workflow_ids_of(self, entity_id: str) -> list[str]:
-        """The workflow ids that stand for this entity; an app may be one of which nothing tells what it is."""
+        """Return the workflow ids that stand for this entity; an app may be one of which nothing tells what it is."""
         parsed = parse_entity_id(entity_id)
         prefixes = [prefix for prefix, entity_type in self.id_prefixes.items() if entity_type is parsed.type]
         nameless = parsed.type is EntityType.APP or parsed.type in self.workflow_types.values()

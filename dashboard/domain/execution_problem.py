@@ -10,7 +10,7 @@ _MEANWHILE = (
 
 
 def execution_problem_of(execution: Execution) -> Problem | None:
-    """The first thing to say of it; None for an execution like any other."""
+    """Return the first thing to say of it; None for an execution like any other."""
     if execution.status is Status.PAUSED:
         return paused_problem(execution.pause)
     if execution.status_code is not None:
@@ -20,12 +20,12 @@ def execution_problem_of(execution: Execution) -> Problem | None:
 
 
 def paused_problem(pause: Pause | None) -> Problem:
-    """Who paused it in Temporal, why and since when, and what follows from that."""
+    """Return who paused it in Temporal, why and since when, and what follows from that."""
     return Problem(ProblemCode.PAUSED, f"It is {_by_whom(pause or Pause())}.{_MEANWHILE}")
 
 
 def short_paused_text(problem: Problem) -> str:
-    """Who paused it, without what follows from that: where there is room for one sentence."""
+    """Return who paused it, without what follows from that: where there is room for one sentence."""
     return problem.message.removesuffix(_MEANWHILE)
 
 

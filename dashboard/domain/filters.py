@@ -51,7 +51,7 @@ class TimeBound:
     value: datetime | timedelta
 
     def at(self, now: datetime) -> datetime:
-        """The time that is meant at this moment."""
+        """Return the time that is meant at this moment."""
         return now - self.value if isinstance(self.value, timedelta) else self.value
 
 
@@ -78,14 +78,14 @@ class ReleaseFilter:
 
     @property
     def statuses(self) -> tuple[Status, ...]:
-        """The statuses that the phases stand for; none if every status will do.
+        """Return the statuses that the phases stand for; none if every status will do.
 
         A run that continued as new is no release of its own, whatever is asked for: the run that it became is.
         """
         return tuple(status for status in RELEASE_STATUSES if phase_of_status(status) in self.phases)
 
     def matches(self, workflow_id: str) -> bool:
-        """Whether the id, or what follows `release:` in it, begins with the search text.
+        """Return whether the id, or what follows `release:` in it, begins with the search text.
 
         Capital letters count as small ones in ASCII, as they do in the SQLite store. Other stores tell them apart.
         """
@@ -93,7 +93,7 @@ class ReleaseFilter:
         return (known if is_full_prefix(text) else known.removeprefix(ID_PREFIX)).startswith(text)
 
     def total_of(self, counts: Mapping[Status, int]) -> int:
-        """How many of those counted have one of the phases."""
+        """Return how many of those counted have one of the phases."""
         return sum(
             count for status, count in counts.items() if not self.phases or phase_of_status(status) in self.phases
         )
@@ -122,12 +122,12 @@ class PageRequest:
 
     @property
     def offset(self) -> int:
-        """How many releases of the list stand before this page."""
+        """Return how many releases of the list stand before this page."""
         return self.cursor.offset if self.cursor else (self.page - 1) * self.page_size
 
 
 def is_full_prefix(text: str) -> bool:
-    """Whether a search text is the beginning of a whole id, and not of what follows `release:`."""
+    """Return whether a search text is the beginning of a whole id, and not of what follows `release:`."""
     return _folded(text).startswith(ID_PREFIX)
 
 

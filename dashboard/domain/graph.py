@@ -52,7 +52,7 @@ _Line = tuple[_Branch, ...]
 
 
 def build_tree(root: Entity, root_id: str, nodes: Sequence[ExecutionNode], *, limit: int, more: int = 0) -> Entity:
-    """The release with these executions below it, in their order.
+    """Return the release with these executions below it, in their order.
 
     Whatever the parents say, the tree is finite and each node stands in it once: of several nodes with one id, the
     first. Past `limit` nodes there is a row that says how many are left out, together with `more` that were not read.
@@ -72,7 +72,7 @@ def build_tree(root: Entity, root_id: str, nodes: Sequence[ExecutionNode], *, li
 
 
 def _unique(root_id: str, nodes: Sequence[ExecutionNode]) -> tuple[list[ExecutionNode], dict[str, Problem]]:
-    """The first node of each id, and what is wrong with those that others contradict."""
+    """Return the first node of each id, and what is wrong with those that others contradict."""
     first: dict[str, ExecutionNode] = {}
     problems: dict[str, Problem] = {}
     for node in nodes:
@@ -145,7 +145,7 @@ def _holding(line: _Line, level: int) -> _Line:
 
 
 def with_unknown_type(row: Entity) -> Entity:
-    """A row of which nothing tells what it is: a unit of work, whose details say that its kind is not known."""
+    """Return a row of which nothing tells what it is: a unit of work, whose details say that its kind is unknown."""
     entity_id = row.id if _proper(row.id) else f"{EntityType.APP}:{row.name}"
     if not _proper(entity_id):
         entity_id = f"{EntityType.APP}:{_hash(row.name)}"
@@ -199,7 +199,7 @@ def _further_bundles(cluster: _Branch, ids: set[str]) -> Iterator[_Branch]:
 
 
 def _left_out(top: _Branch, shown: int, left_out: int) -> _Branch:
-    """A row of the type that the release has below it, for all that is not shown."""
+    """Return a row of the type that the release has below it, for everything that is not shown."""
     kind = top.children[-1].row.type if top.children else EntityType.APP
     text = f"{left_out:,} more workflows of this release are not shown: the limit is {shown:,}."
     problem = Problem(ProblemCode.TRUNCATED, text)

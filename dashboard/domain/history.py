@@ -32,7 +32,7 @@ class StateChange:
 
     @property
     def tried_again(self) -> bool:
-        """Whether all that differs is the attempt."""
+        """Return whether all that differs is the attempt."""
         return bool(self.was and self.now and replace(self.was, attempt=self.now.attempt) == self.now)
 
 
@@ -74,7 +74,7 @@ class History:
     edition: int = 0
 
     def of(self, path: Iterable[str]) -> "EntityHistory":
-        """What was seen of the entity to which this path of ids leads, from the release down.
+        """Return what was seen of the entity to which this path of ids leads, from the release down.
 
         Where there may have been more changes than are remembered, it begins with the look before the first of these.
         """

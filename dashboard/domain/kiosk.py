@@ -1,4 +1,4 @@
-"""What a wall screen shows in turn: what needs somebody, what waits for somebody, and what moves. Pure functions."""
+"""What a wall screen shows in turn: what needs attention, what waits for approval, and what moves. Pure functions."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from datetime import datetime
 from dashboard.domain.entities import Release, ReleaseList
 from dashboard.domain.overview import overview
 
-# How many of those that have ended are named where nothing is under way.
+# How many of those that have ended are named where nothing is in progress.
 MAX_NAMED_ENDED = 3
 
 
@@ -25,7 +25,7 @@ class KioskRotation:
     whole: bool
 
     def place_of(self, release_id: str) -> int:
-        """The place of a release among these, from 0; the first if it is not among them (any more)."""
+        """Return the place of a release among these, from 0; the first if it is not among them (any more)."""
         return next((place for place, release in enumerate(self.releases) if release.id == release_id), 0)
 
 

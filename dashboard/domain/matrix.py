@@ -18,12 +18,12 @@ from dashboard.domain.phases import Phase
 from dashboard.domain.problems import ProblemCode
 
 _BETWEEN = "-_./:@"
-# How a deployment may have ended without its version: what runs there is not known.
+# How a deployment may have ended without its version: what runs there is unknown.
 _NOT_REACHED = frozenset({Phase.FAILED, Phase.TIMED_OUT, Phase.CANCELLED, Phase.TERMINATED})
 
 
 class CellFilter(StrEnum):
-    """Which cells are looked for; all if none of these."""
+    """Which cells are searched for; all if none of these."""
 
     DIFFERING = "differing"
     BROKEN = "broken"
@@ -43,23 +43,23 @@ class MatrixColumn:
 
     @property
     def entity(self) -> Entity:
-        """What the column stands for."""
+        """Return what the column stands for."""
         return self.cluster or self.wave
 
     @property
     def gap(self) -> bool:
-        """Whether apps may be missing in it: something above the apps was not read, or said nothing."""
+        """Return whether apps may be missing in it: something above the apps was not read, or said nothing."""
         return any(_is_gap(row) for row in self.rows())
 
     def rows(self) -> list[Entity]:
-        """What it stands for and all that is below that."""
+        """Return what it stands for and everything that is below that."""
         if self.cluster:
             return self.cluster.flattened()
         return [self.wave, *(row for loose in self.loose for row in loose.walk())]
 
     @property
     def behind(self) -> str:
-        """Why what is known of it is not the latest: the release has moved on since a part of it was read."""
+        """Return why what is known of it is not the latest: the release has moved on since a part of it was read."""
         above = (row for row in (self.wave, *self.rows()) if row.children and row.problem)
         return next(
             (row.problem.message for row in above if row.problem and row.problem.code is ProblemCode.NOT_READ), ""
@@ -70,7 +70,7 @@ class MatrixColumn:
 class MatrixRow:
     """An app wherever it stands: `cells` by the numbers of columns.
 
-    `majority` is the version that runs in most of its cells, whatever may run where that is not known: a deployment
+    `majority` is the version that runs in most of its cells, whatever may run where that is unknown: a deployment
     that failed or has not ended says nothing of what runs. None if no version does, the first in the order of the
     rollout if several do in as many cells (`tied`). `leading` is the version that runs in the most cells of which it is
     known, and `planned` the one that most cells have or are to have, those that failed only where there are no others.
@@ -84,7 +84,7 @@ class MatrixRow:
     planned: str | None = None
 
     def differs(self, cell: Entity) -> bool:
-        """Whether a cell runs another version than the others, is to have another, or failed to get its own."""
+        """Return whether a cell runs another version than the others, is to have another, or failed to get its own."""
         if cell.version is None:
             return False
         if cell.version_runs:
@@ -93,17 +93,17 @@ class MatrixRow:
 
     @property
     def differing(self) -> int:
-        """How many cells differ."""
+        """Return how many cells differ."""
         return sum(map(self.differs, self.cells.values()))
 
     @property
     def running(self) -> int:
-        """How many cells are known to run the version that they tell."""
+        """Return how many cells are known to run the version that they tell."""
         return sum(cell.version_runs for cell in self.cells.values())
 
     @property
     def reached(self) -> int:
-        """How many of those run the planned version."""
+        """Return how many of those run the planned version."""
         return sum(cell.version_runs and cell.version == self.planned for cell in self.cells.values())
 
 
@@ -116,17 +116,17 @@ class Matrix:
 
     @property
     def cells(self) -> int:
-        """How many apps there are in clusters."""
+        """Return how many apps there are in clusters."""
         return sum(len(line.cells) for line in self.lines)
 
     @property
     def differing(self) -> int:
-        """How many of them differ."""
+        """Return how many of them differ."""
         return sum(line.differing for line in self.lines)
 
     @property
     def broken(self) -> int:
-        """How many of them failed, timed out or are being tried again."""
+        """Return how many of them failed, timed out or are retrying."""
         return sum(is_broken_cell(cell) for line in self.lines for cell in line.cells.values())
 
 
@@ -138,7 +138,7 @@ class _Draft:
     cells: dict[int, Entity] = field(default_factory=dict)
 
     def done(self) -> MatrixRow:
-        """The line with the versions that it is compared by."""
+        """Return the line with the versions that it is compared by."""
         told = [cell for cell in self.cells.values() if cell.version is not None]
         runs = Counter(cell.version for cell in told if cell.version_runs).most_common(2)
         open_or_done = [cell.version for cell in told if cell.phase not in _NOT_REACHED]
@@ -178,7 +178,7 @@ class _Drafts:
 
 
 def build_matrix(root: Entity) -> Matrix:
-    """The matrix of a release: every app of the tree stands in exactly one cell."""
+    """Return the matrix of a release: every app of the tree stands in exactly one cell."""
     columns = tuple(MatrixColumn(number, *place) for number, place in enumerate(_places(root)))
     drafts = _Drafts()
     for column in columns:
@@ -206,7 +206,7 @@ def _places(above: Entity) -> Iterator[tuple[Entity, Entity | None, tuple[Entity
 
 
 def app_name_without_cluster(app: Entity, column: MatrixColumn) -> str:
-    """The name of an app without that of its cluster at the end."""
+    """Return the name of an app without that of its cluster at the end."""
     cluster = column.entity
     for ending in (cluster.name, cluster.id.partition(":")[2]):
         bare = app.name.removesuffix(ending) if ending else app.name
@@ -216,9 +216,9 @@ def app_name_without_cluster(app: Entity, column: MatrixColumn) -> str:
 
 
 def filter_matrix(matrix: Matrix, q: str = "", only: CellFilter | None = None) -> Matrix:
-    """The lines and columns that have a cell which is looked for, with all of their cells that are left.
+    """Return the lines and columns that have a cell which is searched for, with all of their cells that are left.
 
-    Text is looked for in the names of app, cluster and wave, and in versions. Majorities stay those of the whole.
+    Text is searched for in the names of app, cluster and wave, and in versions. Majorities stay those of the whole.
     """
     if not q.strip() and only is None:
         return matrix
@@ -246,7 +246,7 @@ def _is(only: CellFilter | None, line: MatrixRow, cell: Entity) -> bool:
 
 
 def is_broken_cell(cell: Entity) -> bool:
-    """Whether an app failed, timed out or is being tried again."""
+    """Return whether an app failed, timed out or is retrying."""
     return cell.phase.broken or (cell.attempt is not None and cell.attempt.retrying)
 
 

@@ -13,7 +13,7 @@ class OverallState:
     """A release with its parts counted in, in words.
 
     `phase` is the release's own, but failed where it succeeded with failed parts, and paused where it runs and
-    something in it waits for a person while nothing in it fails. `label` stands in place of its own word where that
+    something in it waits for approval while nothing in it fails. `label` stands in place of its own word where that
     would mislead, and `note` beside it; either may be empty. `attention` says that something failed for good or was
     left running, and `cancelling` that its cancellation was requested and is not done.
     """
@@ -27,13 +27,13 @@ class OverallState:
 
     @property
     def short(self) -> str:
-        """A few words, for a title or a badge."""
+        """Return a few words, for a title or a badge."""
         words = self.label or (waiting_part_text(self.waits) if self.waits else self.phase.replace("_", " "))
         return f"{words}, cancelling" if self.cancelling else words
 
     @property
     def summary(self) -> str:
-        """All of it in one line."""
+        """Return all of it in one line."""
         own = "" if self.waits else self.label or self.phase.replace("_", " ")
         words = ", ".join(part for part in (own, self.note) if part)
         return f"{words}, cancelling" if self.cancelling else words
@@ -63,7 +63,7 @@ def _counted(release: Release) -> OverallState:
 
 
 def _own_text(release: Release) -> str:
-    """What is wrong with the release's own workflow."""
+    """Return what is wrong with the release's own workflow."""
     if release.execution.failing_task:
         return "workflow code is failing"
     return "no worker is picking up its next step" if release.execution.waiting_since else ""
@@ -92,7 +92,7 @@ def stalled_text(parts: PartsSummary) -> str:
 
 
 def retrying_text(count: int) -> str:
-    """Say how many activities, or tasks of a workflow, failed and are tried again; empty where none is."""
+    """Say how many activities, or tasks of a workflow, failed and are retried; empty where none is."""
     return f"{count:,} retrying" if count else ""
 
 
@@ -102,7 +102,7 @@ def _waiting_text(waits: ReleasePart, parts: PartsSummary | None) -> str:
 
 
 def waiting_part_text(part: ReleasePart) -> str:
-    """Say in which part a release waits for a person."""
+    """Say in which part a release waits for approval."""
     return f"waiting in {part.place}" if part.type else f"waiting for activity {part.name}"
 
 
@@ -117,7 +117,7 @@ def _succeeded(parts: PartsSummary, left: str) -> OverallState:
 
 
 def _fails(release: Release, parts: PartsSummary | None) -> bool:
-    """Whether something in an open release is tried again or cannot go on."""
+    """Return whether something in an open release is retried or cannot go on."""
     if release.execution.failing_task or release.execution.waiting_since:
         return True
     return bool(parts.retrying or parts.stalled) if parts else any(attempt.retrying for attempt in release.also_pending)

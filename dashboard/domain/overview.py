@@ -1,4 +1,4 @@
-"""What the first page of the list says at a glance: who needs somebody, who waits, what moves, what has ended lately.
+"""What the first page of the list says at a glance: who needs attention, who waits, what moves, what has ended lately.
 
 Pure functions over what the list knows already; nothing is asked for it.
 """
@@ -68,7 +68,7 @@ def _waits(seen: OverallState) -> bool:
 
 
 def _newest(rows: tuple[Release, ...]) -> list[Release]:
-    """The newest run of each id."""
+    """Return the newest run of each id."""
     newest: dict[str, Release] = {}
     for release in rows:
         known = newest.get(release.id)

@@ -1,4 +1,4 @@
-"""What the parts of a release say of it, summarised: what failed, what waits for a person, and its newest change."""
+"""What the parts of a release say of it, summarised: what failed, what waits for approval, and its newest change."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -45,11 +45,11 @@ class PartsSummary:
 
     `apps` counts the leaves of the tree by phase. `failed` of `total` parts failed, timed out or were terminated;
     these are leaves, and `level` is their type, or a level above them where only rows above the leaves failed.
-    `cancelled` were cancelled themselves. `retrying` counts activities that failed before and are tried again.
-    `waiting` rows and activities wait for a person: `waits` names the first of them, the innermost. `cause` names the
+    `cancelled` were cancelled themselves. `retrying` counts activities that failed before and are retried.
+    `waiting` rows and activities wait for approval: `waits` names the first of them, the innermost. `cause` names the
     first innermost part that failed. `changed_at` is the newest change that a part reports. `left_running` child
     workflows run on after the end of the release, and no worker takes the next step of `stalled` ones. `pending`
-    activities are under way or are tried again, `unknown` rows may have such that are not known, and `due` is when the
+    activities are in progress or are retried, `unknown` rows may have such that are unknown, and `due` is when the
     last of the child workflows that are scheduled begins. `events` counts what is known of child workflows' histories.
     """
 
@@ -72,12 +72,12 @@ class PartsSummary:
 
     @property
     def whole(self) -> bool:
-        """Whether no part has ended other than well."""
+        """Return whether no part has ended other than well."""
         return not self.failed and not self.cancelled
 
 
 def parts_of(release: Release) -> PartsSummary | None:
-    """The parts of a release, or None where its tree was not read."""
+    """Return the parts of a release, or None where its tree was not read."""
     if release.parts is not None:
         return release.parts
     if not release.root.children:
@@ -125,7 +125,7 @@ def summarise_parts(root: Entity, also_pending: Iterable[Attempt] = ()) -> Parts
 def _failed(
     root: Entity, rows: list[Entity], leaves: list[Entity]
 ) -> tuple[EntityType | None, int, int, ReleasePart | None]:
-    """The level at which parts failed, how many of how many, and the first of them."""
+    """Return the level at which parts failed, how many of how many, and the first of them."""
     phases = _FAILED if root.phase in _ENDED_FROM_OUTSIDE else _FAILED_OR_TERMINATED
     broken = [row for row in rows if row.phase in phases]
     if broken:
@@ -143,13 +143,13 @@ def _failed(
 
 
 def _ended_with_cancelled(rows: list[Entity]) -> set[int]:
-    """The rows, by identity, that Temporal terminated with a workflow above them that was cancelled."""
+    """Return the rows, by identity, that Temporal terminated with a workflow above them that was cancelled."""
     cancelled = [row for row in rows if row.phase is Phase.CANCELLED and row.children]
     return {id(below) for row in cancelled for below in row.flattened() if below.phase is Phase.TERMINATED}
 
 
 def _first_cause(inner: list[Entity], broken: list[Entity]) -> ReleasePart | None:
-    """The first of these that says why, the innermost first; else the first of all."""
+    """Return the first of these that says why, the innermost first; else the first of all."""
     told = next((row for row in (*inner, *broken[::-1]) if trouble_cause(row)), None)
     row = told or (inner[0] if inner else None)
     return ReleasePart(row.id, row.type, row.name, truncate(trouble_cause(row) or "")) if row else None

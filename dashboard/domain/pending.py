@@ -17,7 +17,7 @@ class _Pending:
 
 
 def attach_pending(root: Entity, execution: Execution) -> tuple[Entity, tuple[Attempt, ...], tuple[ChildRun, ...]]:
-    """The tree with activities and child workflows on their rows, and those of either that belong to no row.
+    """Return the tree with activities and child workflows on their rows, and those of either that belong to no row.
 
     An activity belongs to the entity whose id it has; a child workflow to the one whose id its own id is, or begins
     with. An app that is "running" is at work while either is pending.

@@ -21,12 +21,12 @@ class Phase(StrEnum):
 
     @property
     def unfinished(self) -> bool:
-        """Whether something in this phase still expects to move."""
+        """Return whether something in this phase still expects to move."""
         return self in _UNFINISHED
 
     @property
     def broken(self) -> bool:
-        """Whether somebody should look at it."""
+        """Return whether somebody should look at it."""
         return self in _BROKEN
 
 
@@ -57,12 +57,12 @@ _BY_TYPE: dict[EntityType, dict[str, Phase]] = {
 
 
 def phase_of(entity_type: EntityType, word: str) -> Phase:
-    """The phase of a rollout's own word. A word that is not known is `unknown`, never an error."""
+    """Return the phase of a rollout's own word. A word that is unknown is `unknown`, never an error."""
     return _phase(entity_type, word[:MAX_STATE_LENGTH])
 
 
 def phase_with_pending_work(entity_type: EntityType, word: str, phase: Phase) -> Phase:
-    """The phase of a row that has work pending in Temporal, given the phase of its own word.
+    """Return the phase of a row that has work pending in Temporal, given the phase of its own word.
 
     Only a word that elsewhere means "at work" changes: an app that is "running" may have been deployed and run, or be
     the one that is being deployed. "deployed" or "healthy" say what has been reached, whatever else is pending.
@@ -72,7 +72,7 @@ def phase_with_pending_work(entity_type: EntityType, word: str, phase: Phase) ->
 
 
 def normalise_state(word: str) -> str:
-    """A word without what makes no difference: case, hyphens and blanks for underscores, blanks around it."""
+    """Return a word without what does not matter: case, hyphens and blanks for underscores, blanks around it."""
     return _plain(word[:MAX_STATE_LENGTH])
 
 

@@ -1,4 +1,4 @@
-"""What of all that is broken somebody wants to see: of one release, or with a text in it."""
+"""What of everything that is broken somebody wants to see: of one release, or with a text in it."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -33,13 +33,13 @@ def filter_problems(seen: ProblemSummary, asked: ProblemFilter) -> ProblemSummar
 
 
 def affected_releases(seen: ProblemSummary) -> tuple[tuple[str, str, int], ...]:
-    """The id and name of each release in which something is broken or waits, with how much, the most first."""
+    """Return the id and name of each release in which something is broken or waits, with how much, the most first."""
     items = [*(item for cause in seen.causes for item in cause.broken), *seen.waiting, *seen.still]
     return count_by_release(items)
 
 
 def count_by_release(items: Iterable[AffectedEntity]) -> tuple[tuple[str, str, int], ...]:
-    """The releases of these, with how many of them each has, the most first."""
+    """Return the releases of these, with how many of them each has, the most first."""
     items = tuple(items)
     names = {item.release_id: item.path[0].name for item in items}
     counts = Counter(item.release_id for item in items)

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class ProblemCode(StrEnum):
-    """Why something is not known. The values stand in the JSON."""
+    """Why something is unknown. The values stand in the JSON."""
 
     NO_WORKER = "no_worker"
     QUERY_UNKNOWN = "query_unknown"
@@ -51,17 +51,17 @@ class Problem:
 
     @property
     def awaited(self) -> bool:
-        """Whether nothing is wrong: it has only not been read so far, or is paused."""
+        """Return whether nothing is wrong: it has only not been read so far, or is paused."""
         return self.code in _AWAITED
 
     @property
     def structural(self) -> bool:
-        """Whether all that is not known is where a row belongs: that says nothing of how the row itself is."""
+        """Whether everything that is unknown is where a row belongs: that says nothing of how the row itself is."""
         return self.code is ProblemCode.MISPLACED
 
     @property
     def gap(self) -> bool:
-        """Whether it leaves unknown how a row is. What only a codec could read may be well."""
+        """Return whether it leaves unknown how a row is. What only a codec could read may be well."""
         return not (self.awaited or self.structural or self.code is ProblemCode.UNREADABLE)
 
 

@@ -40,7 +40,7 @@ _ENDED_BADLY = frozenset({Status.FAILED, Status.CANCELED, Status.TERMINATED, Sta
 
 
 def phase_of_status(status: Status) -> Phase:
-    """The phase of an execution by its status alone."""
+    """Return the phase of an execution by its status alone."""
     return _PHASES.get(status, Phase.UNKNOWN)
 
 
@@ -61,7 +61,7 @@ def reconcile(execution: Execution, said: Entity) -> Release:
 
 
 def _with_reason(said: Entity, execution: Execution) -> Entity:
-    """A release with why it failed. What lies below its own words is the cause; these stay among its details."""
+    """Return a release with why it failed. What lies below its own words is the cause; these stay among its details."""
     closing = execution.closing
     if closing is None or (said.error and not closing.causes):
         return said
@@ -73,7 +73,7 @@ def _with_reason(said: Entity, execution: Execution) -> Entity:
 
 
 def _problem(said: Entity, execution: Execution) -> Problem | None:
-    """What is not known of the release. By whom it was paused, its record tells better than a refused query."""
+    """Return what is unknown of the release. By whom it was paused, its record tells better than a refused query."""
     if said.problem is None or said.problem.code is ProblemCode.PAUSED:
         return execution_problem_of(execution)
     return said.problem
@@ -87,7 +87,7 @@ def apply_execution_status(execution: Execution, entity: Entity) -> Entity:
 
 
 def apply_child_statuses(entity: Entity, runs: Mapping[str, Execution], now: datetime | None = None) -> Entity:
-    """A tree after the child workflows that run its rows, with what is known of each.
+    """Return a tree after the child workflows that run its rows, with what is known of each.
 
     One that ended badly or is paused beats its row's word, and an app that is "running" is at work while its own
     workflow is open.
@@ -102,7 +102,7 @@ def apply_child_statuses(entity: Entity, runs: Mapping[str, Execution], now: dat
 
 
 def _under(entity: Entity, run: Execution) -> Entity:
-    """A row and all below it after the status of the child workflow that runs it."""
+    """Return a row and all below it after the status of the child workflow that runs it."""
     if run.status is Status.RUNNING:
         phase = phase_with_pending_work(entity.type, entity.state, entity.phase)
         return entity if phase is entity.phase else replace(entity, phase=phase)
@@ -117,7 +117,7 @@ def _under(entity: Entity, run: Execution) -> Entity:
 
 
 def with_reported_state(row: Entity, word: Entity, status: Status) -> Entity:
-    """A row drawn from a child workflow, with what that says of itself as far as its status bears it out."""
+    """Return a row drawn from a child workflow, with what that says of itself as far as its status bears it out."""
     row = replace(
         row,
         name=word.name if word.id else row.name,
@@ -138,7 +138,7 @@ def with_reported_state(row: Entity, word: Entity, status: Status) -> Entity:
 
 
 def unreported_release(execution: Execution, problem: Problem) -> Release:
-    """A release whose own words are not known: it shows what Temporal knows, and why there is no more."""
+    """Return a release whose own words are unknown: it shows what Temporal knows, and why there is no more."""
     name = release_name(execution.workflow_id)
     root = Entity(
         id=execution.workflow_id,
@@ -167,7 +167,7 @@ def _phase_after(status: Status, said: Phase) -> Phase:
 
 
 def _ended(entity: Entity, left: Phase, ended: Execution, what: str = "release") -> Entity:
-    """A row below an execution that has ended. A child workflow of its own says how the row itself stands."""
+    """Return a row below an execution that has ended. A child workflow of its own says how the row itself stands."""
     run = entity.execution
     if run is not None and not run.status.closed and ended.closed_at and verified_running(run, ended.closed_at):
         # What is below it without a workflow of its own was last told by what has ended.

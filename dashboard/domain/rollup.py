@@ -14,7 +14,7 @@ from dashboard.domain.truncation import truncate
 
 _PHASE = attrgetter("phase")
 _TROUBLE = frozenset({Phase.FAILED, Phase.TIMED_OUT, Phase.PAUSED})
-# Nothing waits for what is in one of these. What failed is waited for: until somebody mends it, its wave stays.
+# Nothing waits for what is in one of these. What failed is waited for: until somebody fixes it, its wave stays.
 _OVER = frozenset({Phase.SUCCEEDED, Phase.CANCELLED, Phase.TERMINATED})
 
 
@@ -33,16 +33,16 @@ class PhaseCounts:
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """Return all of them."""
         return sum(self.counts.values())
 
     def of(self, *phases: Phase) -> int:
-        """How many stand in any of these phases."""
+        """Return how many stand in any of these phases."""
         return sum(self.counts.get(phase, 0) for phase in phases)
 
     @property
     def troubled(self) -> bool:
-        """Whether anything in it has failed or is being tried again."""
+        """Return whether anything in it has failed or is retrying."""
         return bool(self.retrying or self.of(Phase.FAILED, Phase.TIMED_OUT))
 
 
@@ -65,7 +65,7 @@ def _stands_for_apps(row: Entity) -> bool:
 
 def count_phases(entities: Collection[Entity], noun: str = "") -> PhaseCounts:
     """Count these entities themselves. Without a noun they are what is counted in place of apps."""
-    # Every row of a tree is counted for each level above it: what most rows have not is looked for without a call.
+    # Every row of a tree is counted for each level above it: what most rows have not is searched for without a call.
     attempts = [entity.attempt for entity in entities if entity.attempt]
     others = [entity for entity in entities if entity.type is not EntityType.APP]
     return PhaseCounts(
@@ -88,7 +88,7 @@ def _noun(others: Collection[Entity], total: int) -> str:
 
 
 def leaves_of(entity: Entity) -> list[Entity]:
-    """The apps below an entity, and what stands for apps that are not there: a row that has nothing below it.
+    """Return the apps below an entity, and what stands for apps that are not there: a row that has nothing below it.
 
     An app that has rows below it counts beside them.
     """
@@ -109,7 +109,7 @@ _NOTHING = PhaseCounts({})
 class Obstacle:
     """A row that keeps its wave from finishing: the entity, and the apps in it that failed, are retried or are paused.
 
-    `attempt` is the first of those that are being retried or are paused. `stalled` counts the rows in it whose next
+    `attempt` is the first of those that are retrying or are paused. `stalled` counts the rows in it whose next
     step no worker takes. One that is `over` keeps nothing from finishing: it has ended, with something in it that
     failed. One that is `left_running` is named only because it runs on after its release has ended.
     """
@@ -158,7 +158,7 @@ def _obstacles(rows: Iterable[Entity]) -> tuple[Obstacle, ...]:
 
 
 def _is_gap(entity: Entity) -> bool:
-    """Whether it is not known how it is. What has ended well is no gap, whatever else of it is not known."""
+    """Return whether it is unknown how it is. What has ended well is no gap, whatever else of it is unknown."""
     return entity.problem is not None and entity.problem.gap and entity.phase not in _OVER
 
 
@@ -194,9 +194,9 @@ def _obstacle(cluster: Entity, troubled: list[Entity]) -> Obstacle:
 
 
 def trouble_cause(entity: Entity) -> str | None:
-    """The one line that says why an entity is in trouble: its own words first, else its activity's last failure.
+    """Return the one line that says why an entity is in trouble: its own words first, else its activity's last failure.
 
-    Of one that failed, what is not known of it is no cause; nor is it of any where it belongs.
+    Of one that failed, what is unknown of it is no cause; nor is it of any where it belongs.
     """
     if entity.error:
         return truncate(entity.error)
@@ -207,7 +207,7 @@ def trouble_cause(entity: Entity) -> str | None:
 
 
 def pause_reason(entity: Entity) -> str:
-    """Why something is paused: its own words, else by whom Temporal has paused it, else its state."""
+    """Return why something is paused: its own words, else by whom Temporal has paused it, else its state."""
     paused = short_paused_text(entity.problem) if entity.problem and entity.problem.code is ProblemCode.PAUSED else ""
     return truncate(entity.error or paused or entity.state.replace("_", " "))
 

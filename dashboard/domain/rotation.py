@@ -42,12 +42,12 @@ def runs_to_explain(release: Execution, children: ChildListing, limit: int) -> l
 
 
 def has_unexplained(release: Execution, children: ChildListing) -> bool:
-    """Whether some run ended for a reason that was not read yet."""
+    """Return whether some run ended for a reason that was not read yet."""
     return any(_unexplained(run) for run in _newest_runs(release, children))
 
 
 def has_running(release: Execution, children: ChildListing) -> bool:
-    """Whether some of a release's child workflows run, as far as is known."""
+    """Return whether some of a release's child workflows run, as far as is known."""
     return any(not run.status.closed for run in _newest_runs(release, children))
 
 

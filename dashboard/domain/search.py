@@ -11,7 +11,7 @@ from dashboard.domain.entities import Entity, Release
 from dashboard.domain.ids import EntityType
 from dashboard.domain.problems import Problem
 
-# Names that are given back of those that are found.
+# Names that are returned of those that are found.
 MAX_SEARCH_RESULTS = 20
 
 NameEntry = tuple[str, str, Entity, tuple[str, ...]]
@@ -50,7 +50,7 @@ class SearchResults:
 
 
 class SearchTerms:
-    """A text that is looked for. Of several words, each has to be there, and one of them in the row's own texts."""
+    """A text that is searched for. Of several words, each has to be there, and one of them in the row's own texts."""
 
     def __init__(self, text: str) -> None:
         self.words = tuple(text.casefold().split())
@@ -58,7 +58,7 @@ class SearchTerms:
         self._word = re.compile(rf"(?<![^\W_]){re.escape(self._whole)}")
 
     def picked(self, entries: Iterable[NameEntry]) -> Iterator[NameEntry]:
-        """The rows that are found, by their own texts and those above them."""
+        """Yield the rows that are found, by their own texts and those above them."""
         whole, words = self._whole, self.words
         if len(words) == 1:
             return (entry for entry in entries if whole in entry[0])
@@ -85,7 +85,7 @@ class SearchTerms:
 
 
 class NameIndex:
-    """The names in one tree, listed when somebody first looks for one and kept for as long as the tree."""
+    """The names in one tree, listed when somebody first searches for one and kept for as long as the tree."""
 
     def __init__(self, release_id: str, root: Entity) -> None:
         self.release_id = release_id
@@ -93,7 +93,7 @@ class NameIndex:
 
     @cached_property
     def entries(self) -> tuple[NameEntry, ...]:
-        """What every row below the release is found by, parents first."""
+        """Return what every row below the release is found by, parents first."""
         found: list[NameEntry] = []
         place: tuple[str, ...] = (self.root.name,)
         waiting = [(place, _folded(place), self.root.children)]
@@ -106,19 +106,19 @@ class NameIndex:
         return tuple(found)
 
     def name(self, entry: NameEntry) -> NameMatch:
-        """The name of a row."""
+        """Return the name of a row."""
         _, _, row, place = entry
         return NameMatch(row.id, row.type, row.name, row.version, self.release_id, place, row.version_runs)
 
 
 def search_entities(wanted: SearchTerms, trees: Iterable[NameIndex]) -> tuple[tuple[NameMatch, ...], int]:
-    """The best names in these trees, those of the first tree first, and how many there are."""
+    """Return the best names in these trees, those of the first tree first, and how many there are."""
     picked = [(tree, entry) for tree in trees for entry in wanted.picked(tree.entries)] if wanted.words else []
     return tuple(tree.name(entry) for tree, entry in _best(wanted, picked)), len(picked)
 
 
 def _best(wanted: SearchTerms, picked: Sequence[tuple[NameIndex, NameEntry]]) -> Iterator[tuple[NameIndex, NameEntry]]:
-    """As many as are given back. A rank is asked for only while the ones before it leave room."""
+    """As many as are returned. A rank is asked for only while the ones before it leave room."""
     taken: set[int] = set()
     for test in (*wanted.ranks, bool):
         fits = (at for at, (_, entry) in enumerate(picked) if at not in taken and test(entry[0]))
@@ -128,7 +128,7 @@ def _best(wanted: SearchTerms, picked: Sequence[tuple[NameIndex, NameEntry]]) ->
 
 
 def search_releases(wanted: SearchTerms, known: Iterable[Entity]) -> tuple[NameMatch, ...]:
-    """The best of releases that are known, each once."""
+    """Return the best of releases that are known, each once."""
     roots = {root.id: root for root in known}
     texts = {root.id: searchable_texts(root) for root in roots.values()}
     fits = [root for root in roots.values() if wanted.words and all(word in texts[root.id] for word in wanted.words)]
@@ -137,7 +137,7 @@ def search_releases(wanted: SearchTerms, known: Iterable[Entity]) -> tuple[NameM
 
 
 def searchable_texts(row: Entity) -> str:
-    """What a row is found by itself, each text in a line of its own."""
+    """Return what a row is found by itself, each text in a line of its own."""
     return f"\n{row.name}\n{row.id}\n{row.version or ''}\n".casefold()
 
 

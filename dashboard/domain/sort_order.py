@@ -26,7 +26,7 @@ _RANKS = {phase: rank for rank, phase in enumerate(_WORST_FIRST, start=2)}
 
 
 class SortOrder(StrEnum):
-    """An order that can be asked for. Rows between which it makes no difference stay as the rollout has them."""
+    """An order that can be asked for. Rows between which it does not matter stay as the rollout has them."""
 
     ROLLOUT = ""
     WORST = "worst"
@@ -34,7 +34,7 @@ class SortOrder(StrEnum):
     CHANGED = "changed"
 
     def sort(self, rows: Sequence[Entity]) -> list[tuple[int, Entity]]:
-        """The rows in this order, each with its position in the rollout's."""
+        """Return the rows in this order, each with its position in the rollout's."""
         numbered = list(enumerate(rows))
         if self in _KEYS:
             key = _KEYS[self]

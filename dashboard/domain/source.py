@@ -52,13 +52,13 @@ class ReleaseReading:
 
     @property
     def whole(self) -> bool:
-        """Whether every part of the release that is wanted has been read at least once."""
+        """Return whether every part of the release that is wanted has been read at least once."""
         if self.said is None or self.levels:
             return True
         return not self.parts or set(self.said.child_ids) <= self.parts.keys()
 
     def misses(self, opened: frozenset[str]) -> bool:
-        """Whether some of these were not to be opened when the release was read."""
+        """Return whether some of these were not to be opened when the release was read."""
         return self.levels is not None and not opened <= self.levels.opened
 
 
@@ -145,7 +145,7 @@ class ReleaseSource(Protocol):
     ) -> ReleaseReading:
         """Read a release with its whole tree: its latest run, or the one with this id.
 
-        Raises ReleaseNotFound or RunNotFound. `known` is returned anew if nothing moved. `opened` matters only where
+        Raises ReleaseNotFound or RunNotFound. `known` is returned again if nothing moved. `opened` matters only where
         the release tells its entities one at a time: the ids whose children are wanted.
         """
         ...
@@ -156,7 +156,7 @@ class ReleaseSource(Protocol):
         """Read one run for the lists that show it, as `read` does, but without the runs of its id.
 
         Of one too large for one answer that is its own state. Unless `deep`, a release that has not moved by its own
-        history is `known` anew, whatever its child workflows have done.
+        history is `known` again, whatever its child workflows have done.
         """
         ...
 

@@ -42,12 +42,12 @@ class StripSegment:
 
     @property
     def read(self) -> bool:
-        """Whether it is known which clusters the wave has."""
+        """Return whether it is known which clusters the wave has."""
         return bool(self.wave.children) or not (self.wave.child_ids or self.wave.problem)
 
 
 def strip_segments(root: Entity, most: int) -> Iterator[StripSegment]:
-    """The waves of a release; with so many clusters or more, these are counted and have no cells."""
+    """Yield the waves of a release; with so many clusters or more, these are counted and have no cells."""
     merged = count_clusters(root) >= most
     rows = list(wave_holders(root))
     for row, steps in rows:
@@ -67,12 +67,12 @@ def _segment(wave: Entity, steps: TreePath, *, merged: bool) -> StripSegment:
 
 
 def count_clusters(root: Entity) -> int:
-    """How many clusters were read."""
+    """Return how many clusters were read."""
     return len(clusters_in(root))
 
 
 def is_current_wave(wave: Entity) -> bool:
-    """Whether the release is at work in this wave, by its own word or that of one of its clusters.
+    """Return whether the release is at work in this wave, by its own word or that of one of its clusters.
 
     Of an ended release no row is unfinished any more, so that no wave of it is current.
     """

@@ -25,7 +25,7 @@ class Movement:
 def detect_stuck(release: Release, movement: Movement, now: datetime, after: timedelta) -> Stuck | None:
     """Tell since when nothing has changed in a release, if that is longer than `after` and nothing is pending in it.
 
-    Not of one that waits for a person, fails, is scheduled or has an activity under way; nor where that is not known.
+    Not of one that waits for approval, fails, is scheduled or has an activity in progress; nor where that is unknown.
     """
     parts = parts_of(release)
     if parts is None or not _idle(release, parts, now) or now - movement.since < min(after, CONFIRMATION_PERIOD):
@@ -47,7 +47,7 @@ def _idle(release: Release, parts: PartsSummary, now: datetime) -> bool:
 
 
 def _changed_at(release: Release, parts: PartsSummary, movement: Movement, now: datetime) -> datetime:
-    """The newest change that is known. Of one that tells no times, the begin of the watch is the earliest to claim."""
+    """The newest change that is known. Of one that tells no times, the start of the watch is the earliest to claim."""
     began = min(release.execution.began_at, now)
     told = [at for at in (parts.changed_at, release.root.updated_at) if at is not None and at <= now]
     changes = release.history.changes.values() if release.history else ()

@@ -25,7 +25,7 @@ class TimeSpan:
 
 @dataclass(frozen=True, slots=True)
 class TimelineMark:
-    """What went wrong: `count` rows failed for good, the first at `at`; or, where that is None, are tried again now."""
+    """What went wrong: `count` rows failed for good, the first at `at`; or, where that is None, are retried now."""
 
     at: datetime | None
     count: int
@@ -73,7 +73,7 @@ class Timeline:
 
 
 def build_timeline(release: Release, known_at: datetime) -> Timeline:
-    """The timeline of a release as it was read at this moment.
+    """Return the timeline of a release as it was read at this moment.
 
     What goes on has no end, so that it stays the same while nothing changes.
     """
@@ -104,7 +104,7 @@ def _bar(work: WorkTimes, entity: Entity, depth: int = 2) -> TimelineBar:
 
 
 def _marks(work: WorkTimes, entity: Entity) -> tuple[TimelineMark, ...]:
-    """The failures in it and the retries, each as one: what failed first, and what is tried again first."""
+    """Return the failures in it and the retries, each as one: what failed first, and what is retried first."""
     leaves = [row for row in entity.flattened() if not row.children]
     failed = [(at, row) for row in leaves if row.phase.broken and (at := work.told(row.updated_at))]
     retried = [row for row in entity.flattened() if row.attempt and row.attempt.retrying]
@@ -134,14 +134,14 @@ def _estimate(release: Release, bars: Sequence[TimelineBar], since: datetime) ->
 
 
 def _pace_at_work(bars: Sequence[TimelineBar], since: datetime) -> float:
-    """The seconds per cluster that the waves at work take at least, so far."""
+    """Return the seconds per cluster that the waves at work take at least, so far."""
     at_work = [bar for bar in bars if bar.span and bar.entity.phase.unfinished]
     done = sum(len(bar.bars) - _left(bar) for bar in at_work)
     return _worked(at_work, since) / max(done, 1.0)
 
 
 def _steady(release: Release) -> bool:
-    """Whether the release goes on, its whole plan is known, and nothing in it is held up or not known."""
+    """Return whether the release goes on, its whole plan is known, and nothing in it is held up or unknown."""
     root = release.root
     running = release.execution.status is Status.RUNNING and root.phase is Phase.RUNNING
     if not running or release.said_at or release.levels or root.problem:
@@ -155,13 +155,13 @@ def _steady(release: Release) -> bool:
 
 
 def _stuck(root: Entity) -> bool:
-    """Whether all that is at work is only tried again and again."""
+    """Return whether everything that is at work is only retried repeatedly."""
     at_work = [row for row in root.flattened() if row.phase is Phase.RUNNING and not row.children]
     return bool(at_work) and all(row.attempt and row.attempt.retrying for row in at_work)
 
 
 def _worked(bars: Sequence[TimelineBar], until: datetime) -> float:
-    """The seconds in which any of them was worked on: waves may run at the same time."""
+    """Return the seconds in which any of them was worked on: waves may run at the same time."""
     spans = sorted((bar.span.start, bar.span.end or until) for bar in bars if bar.span)
     total, reached = 0.0, None
     for start, end in spans:

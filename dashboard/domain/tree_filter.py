@@ -25,20 +25,20 @@ class TreeFilter:
 
     @property
     def everything(self) -> bool:
-        """Whether nothing is left out."""
+        """Return whether nothing is left out."""
         return self == NO_TREE_FILTER
 
     @property
     def picks(self) -> bool:
-        """Whether rows have to match."""
+        """Return whether rows have to match."""
         return bool(self.phases or self.text or self.since)
 
     def reaches(self, entity_type: EntityType) -> bool:
-        """Whether rows of this type are deep enough to be wanted."""
+        """Return whether rows of this type are deep enough to be wanted."""
         return _LEVELS[entity_type] <= self.depth
 
     def matches(self, row: Entity) -> bool:
-        """Whether a row is wanted for itself."""
+        """Return whether a row is wanted for itself."""
         if not self.reaches(row.type) or (self.phases and row.phase not in self.phases):
             return False
         if self.since and not (row.updated_at and row.updated_at >= self.since):
@@ -46,17 +46,17 @@ class TreeFilter:
         return not self.text or self._names(row)
 
     def shows(self, entity: Entity) -> bool:
-        """Whether a row is wanted, for itself or for one below it."""
+        """Return whether a row is wanted, for itself or for one below it."""
         if not self.picks:
             return self.reaches(entity.type)
         return any(self.matches(row) for row in entity.flattened())
 
     def count(self, root: Entity) -> int:
-        """How many rows from the root down are shown; the root always is."""
+        """Return how many rows from the root down are shown; the root always is."""
         return 1 + sum(self.count(child) for child in root.children if self.shows(child))
 
     def matching(self, root: Entity) -> int:
-        """How many rows below the root are wanted for themselves."""
+        """Return how many rows below the root are wanted for themselves."""
         return sum(self.matches(row) for row in root.flattened()[1:])
 
     def _names(self, row: Entity) -> bool:

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 from pydantic import JsonValue
 
-# Characters of an error's text in a row, and in all that is drawn from rows.
+# Characters of an error's text in a row, and in everything that is drawn from rows.
 MAX_ROW_TEXT_LENGTH = 300
 
 
 def truncate(text: str, limit: int = MAX_ROW_TEXT_LENGTH) -> str:
-    """A text as far as there is room; an ellipsis stands for the rest."""
+    """Return a text as far as there is room; an ellipsis stands for the rest."""
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
@@ -29,7 +29,7 @@ def _cut(value: JsonValue) -> JsonValue:
 
 
 def text_size(value: JsonValue | Mapping[str, JsonValue]) -> int:
-    """How many characters the texts in a value have."""
+    """Return how many characters the texts in a value have."""
     if isinstance(value, str):
         return len(value)
     if isinstance(value, Mapping):

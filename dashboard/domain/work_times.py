@@ -5,7 +5,7 @@ start of work only where rows are made as work comes to them: a child workflow s
 tells of itself does so if none of its rows that wait has one and some were made after work had begun elsewhere.
 Everywhere else work begins, as far as is known, with the first change of anything below the row that has moved.
 
-A rollout's own times are data: one that lies years away from its execution dates no work. It is shown as it came.
+A rollout's own times are data: one that lies years away from its execution dates no work. It is shown unchanged.
 """
 
 from dataclasses import dataclass
@@ -53,10 +53,10 @@ class WorkTimes:
         return self._known.get(id(entity), _NOTHING)
 
     def span(self, entity: Entity) -> tuple[datetime | None, datetime | None]:
-        """Return when work on a row began and ended; None where it has not, or that is not known.
+        """Return when work on a row began and ended; None where it has not, or that is unknown.
 
         The last change of a single row that is done says when it ended, not when it began. What an ended release left
-        undone ended with it, but for a child workflow that was left running.
+        undone ended with it, except for a child workflow that was left running.
         """
         known = self._known.get(id(entity), _NOTHING)
         if known.first is None:
@@ -68,7 +68,7 @@ class WorkTimes:
         return known.first if known.exact or entity.children else None, max(end, known.first)
 
     def began(self, entity: Entity) -> datetime | None:
-        """Return when work on a row began; None where it has not begun or that is not known."""
+        """Return when work on a row began; None where it has not begun or that is unknown."""
         return self.span(entity)[0]
 
     def ended(self, entity: Entity) -> datetime | None:
@@ -122,7 +122,7 @@ def has_begun(row: Entity) -> bool:
 
 
 def _window(release: Release, known_at: datetime) -> tuple[datetime, datetime]:
-    """The time in which a rollout may have been at work."""
+    """Return the time in which a rollout may have been at work."""
     run = release.execution
     begin, end = release.chain_began_at, max(known_at, run.started_at, run.closed_at or run.started_at)
     earliest = begin - MAX_WORK_BEFORE_START if begin - _FIRST > MAX_WORK_BEFORE_START else _FIRST

@@ -1,4 +1,4 @@
-"""Remembers what looks at a release have shown, with the release itself, for as long as that is remembered."""
+"""Record the history of a release's entities from read to read, cached together with the release."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -29,15 +29,14 @@ CHANGE_BYTES = 320
 
 
 def history_weight(history: History | None) -> int:
-    """About how many bytes it takes."""
+    """Return the approximate size in bytes."""
     return CHANGE_BYTES * (history.count + len(history.gaps) + len(history.opened)) if history else 0
 
 
 def record_changes(before: Release | None, looked_at: datetime, after: Release, at: datetime) -> History:
-    """The history of a release after a look `at`, the one before having been at `looked_at`.
+    """Return the history of a release after a read at `at`; the preceding read was at `looked_at`.
 
-    It begins anew with another release of the same id, with a run that does not continue the one before it, and where
-    there was nothing before.
+    It restarts with another release of the same ID, and with a run that does not continue the preceding one.
     """
     if before is None or before.history is None or not _continues(before, after):
         return History(at)
@@ -61,14 +60,14 @@ def record_changes(before: Release | None, looked_at: datetime, after: Release, 
 
 
 def with_history(seen: Snapshot[Any], history: History | None) -> Snapshot[Any]:
-    """The same under a version of its own: a release may stand as before, and have stood otherwise in between."""
+    """Return the snapshot with a version that includes the history: a release may have changed and changed back."""
     if history is None:
         return seen
     return replace(seen, version=version_hash(seen.version, history.since, history.edition))
 
 
 def _continues(before: Release, after: Release) -> bool:
-    """Whether one is the other, later: the same run, or one of those that have continued it."""
+    """Return whether a release is a later state of another: the same run, or a run that continues it."""
     run, run_id = after.execution, before.execution.run_id
     if run_id == run.run_id or (run.origin and run_id == run.origin.continues):
         return True
@@ -90,7 +89,7 @@ def _with(
 
 
 def _latest(changes: tuple[ObservedChange, ...]) -> tuple[ObservedChange, ...]:
-    """As many as are remembered of one entity: what only tries again and again pushes out no state."""
+    """Limit the changes per entity. Repeated retries do not displace states."""
     if len(changes) <= MAX_CHANGES_PER_ENTITY:
         return changes
     at = next((at for at, change in enumerate(changes) if change.difference.tried_again), 0)
@@ -98,14 +97,14 @@ def _latest(changes: tuple[ObservedChange, ...]) -> tuple[ObservedChange, ...]:
 
 
 def _with_gap(gaps: tuple[ObservationGap, ...], gap: ObservationGap) -> tuple[ObservationGap, ...]:
-    """Gaps that touch are one: a single moment at which somebody looked parts nothing."""
+    """Merge adjacent gaps: a single read in between does not separate them."""
     if gaps and gaps[-1].to_at == gap.from_at:
         return (*gaps[:-1], ObservationGap(gaps[-1].from_at, gap.to_at))
     return (*gaps, gap)
 
 
 def _bounded(history: History) -> History:
-    """Without the oldest of it, where it is more than is remembered; then it is one since a later moment."""
+    """Drop the oldest changes beyond the limit, and move the start of the history accordingly."""
     if len(history.gaps) > MAX_GAPS_PER_RELEASE:
         history = _since(history, history.gaps[-round(MAX_GAPS_PER_RELEASE * KEPT_SHARE_WHEN_FULL) - 1].to_at)
     if history.count > MAX_CHANGES_PER_RELEASE:

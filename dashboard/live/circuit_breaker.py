@@ -1,4 +1,4 @@
-"""Breakers: while Temporal does not answer, one caller at a time finds out, and all others are told immediately."""
+"""Circuit breakers: while Temporal is unavailable, one caller at a time probes it and all others fail immediately."""
 
 import threading
 import time
@@ -12,7 +12,7 @@ from cachetools import LRUCache
 from dashboard.domain.problems import NotFound, Problem, ProblemCode, SourceUnavailable
 
 INITIAL_PAUSE_SECONDS = 1.0
-# The longest pause of what fails again and again for itself, in seconds.
+# The longest pause of what fails repeatedly for itself, in seconds.
 MAX_PAUSE_SECONDS = 30.0
 MAX_RELEASE_PAUSE_SECONDS = 5.0
 # Open breakers that are kept, of single releases, lists and searches.
@@ -25,13 +25,13 @@ ShouldOpen = Callable[[Problem], bool]
 
 
 class CircuitOpen(SourceUnavailable):
-    """A breaker is open, so that the call was not made."""
+    """The call was not made because a breaker is open."""
 
 
 class CircuitBreaker:
-    """Opens when a call fails because the source is unavailable; the next call after a pause tries again.
+    """Opens when a call fails because the source is unavailable; one call after a pause probes it.
 
-    Without it every page would wait out its full deadline, and a server's threads would all be waiting.
+    Without it, every page would wait for its full timeout and block all threads of the server.
     """
 
     def __init__(
@@ -50,14 +50,14 @@ class CircuitBreaker:
 
     @property
     def problem(self) -> Problem | None:
-        """Why the last call failed; None if it did not."""
+        """Return why the last call failed; None if it did not."""
         return self._problem
 
     @contextmanager
     def guard(self, opens: ShouldOpen = lambda _: True) -> Iterator[None]:
-        """Run a call; raises SourceUnavailable at once while another call is finding out whether it is back.
+        """Run a call; raise SourceUnavailable immediately while another call is probing the source.
 
-        A failure that `opens` does not hold for says nothing about what this breaker is for, unless it is open.
+        A failure for which `opens` is false does not open the breaker.
         """
         probe = self._enter()
         try:
@@ -80,7 +80,7 @@ class CircuitBreaker:
                     self._trying = False
 
     def retry(self) -> None:
-        """Let the next call try again without waiting for the end of the pause."""
+        """End the pause, so that the next call probes the source."""
         with self._lock:
             self._try_at = self._clock()
 
@@ -112,11 +112,10 @@ class ReleaseBreakerKey:
 
 
 class CircuitBreakers:
-    """A breaker for Temporal as a whole, one for reads of all releases, and one for each release, list or search.
+    """A breaker for Temporal as a whole, one for reads of all releases, and one per release, list or search.
 
-    What says that Temporal cannot be reached at all opens the first; a call that is refused or takes too long says so
-    of its own kind alone. A release that takes too long says so of itself alone, and of all releases when another one
-    does so, too, and none has answered between.
+    An unreachable Temporal opens the first. A rejected or slow call opens only the breaker of its kind. A slow release
+    opens its own, and that of all releases if another one is slow as well and none has answered in between.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -128,12 +127,12 @@ class CircuitBreakers:
         self._late: frozenset[Hashable] = frozenset()
 
     def problem(self, key: Hashable) -> Problem | None:
-        """Why a release, a list or a search cannot be asked for now, as far as is known."""
+        """Return why a release, a list or a search cannot be read now, if known."""
         return next((breaker.problem for breaker in self._of(key) if breaker.problem), None)
 
     @contextmanager
     def guard(self, key: Hashable) -> Iterator[None]:
-        """Run a call for this release, list or search; raises SourceUnavailable as it does."""
+        """Run a call for this release, list or search; raise SourceUnavailable if it fails or a breaker is open."""
         breakers = self._of(key)
         failed = any(breaker.problem for breaker in breakers)
         opens: tuple[ShouldOpen, ...] = (_of_everything, _of_one_kind, partial(self._opens_releases, key))
@@ -151,7 +150,7 @@ class CircuitBreakers:
             self._note(key, breakers[1])
 
     def _note(self, key: Hashable, own: CircuitBreaker) -> None:
-        """Keep the breakers that are open: of the others there would be as many as there are releases."""
+        """Keep only open breakers: closed ones would be as many as there are releases."""
         with self._lock:
             if own.problem:
                 self._open[key] = own
@@ -179,7 +178,7 @@ class CircuitBreakers:
         return (self._whole, own, self._releases) if of_release else (self._whole, own)
 
     def _retry(self) -> None:
-        """Something works again that did not: the others need not wait out their pauses."""
+        """End the pauses of the other breakers after a successful probe."""
         with self._lock:
             still_open = list(self._open.values())
         for each in still_open:

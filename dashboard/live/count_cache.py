@@ -1,4 +1,4 @@
-"""Counts that are asked for less often than the pages they stand on: they cost more the more releases there are."""
+"""Cache of counts, refreshed less often than pages because their cost grows with the number of releases."""
 
 import threading
 from collections.abc import Mapping
@@ -13,25 +13,25 @@ from dashboard.domain.filters import ReleaseFilter
 
 @dataclass(frozen=True, slots=True)
 class CachedCount:
-    """How many runs of each status a filter finds without its phases, and when they were counted (UTC)."""
+    """Counts by status for a filter without its phases, and the time of the count (UTC)."""
 
     counts: Mapping[Status, int]
     at: datetime
 
 
 class CountCache:
-    """What was counted in the last `max_age` seconds, for at most `keep` filters. Filters share it across phases."""
+    """Counts of the last `max_age` seconds for at most `keep` filters. Filters share them across phases."""
 
     def __init__(self, *, max_age: float, keep: int) -> None:
         self._lock = threading.Lock()
         self._recent: TTLCache[ReleaseFilter, CachedCount] = TTLCache(keep, max_age)
 
     def get(self, wanted: ReleaseFilter) -> CachedCount | None:
-        """What was counted for this filter, if that is not too long ago."""
+        """Return the cached counts of this filter, or None if there are none or they are too old."""
         with self._lock:
             return self._recent.get(replace(wanted, phases=()))
 
     def keep(self, wanted: ReleaseFilter, counted: CachedCount) -> None:
-        """Share what has just been counted."""
+        """Cache new counts."""
         with self._lock:
             self._recent[replace(wanted, phases=())] = counted

@@ -1,4 +1,4 @@
-"""Which ids viewers have opened lately, in each release."""
+"""Track which rows viewers have recently expanded, per release."""
 
 import threading
 from collections.abc import Callable, Hashable, Iterable
@@ -6,9 +6,9 @@ from time import monotonic
 
 
 class ExpandedRows:
-    """Remembers for `seconds` what was wanted; of so many releases, and so many ids of each, the latest.
+    """Expanded row IDs of the last `seconds`, limited in releases and in IDs per release; the latest are kept.
 
-    The ids of a release have so many `characters` in all: they are what addresses say.
+    The IDs of a release are also limited to `characters` in total.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class ExpandedRows:
         self._expanded_rows: dict[Hashable, dict[str, float]] = {}
 
     def note(self, release: Hashable, ids: Iterable[str]) -> None:
-        """These are wanted now."""
+        """Record expanded rows."""
         moment = self._clock()
         with self._lock:
             self._forget(moment - self._seconds)
@@ -48,14 +48,14 @@ class ExpandedRows:
                 del self._expanded_rows[next(iter(self._expanded_rows))]
 
     def of(self, release: Hashable) -> frozenset[str]:
-        """What of a release has been wanted lately."""
+        """Return the recently expanded rows of a release."""
         since = self._clock() - self._seconds
         with self._lock:
             wanted = self._expanded_rows.get(release, {})
             return frozenset(entity_id for entity_id, moment in wanted.items() if moment >= since)
 
     def _forget(self, since: float) -> None:
-        """Let go of the releases of which nothing has been wanted for so long."""
+        """Drop releases without recently expanded rows."""
         for release, wanted in list(self._expanded_rows.items()):
             if wanted[next(reversed(wanted))] < since:
                 del self._expanded_rows[release]

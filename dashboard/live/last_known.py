@@ -1,4 +1,4 @@
-"""What this dashboard last showed of releases, for the day when Temporal has forgotten them."""
+"""Remember the last known state of releases, to report it after Temporal has deleted them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,20 +16,20 @@ class _Shown:
 
 
 class LastKnownStates:
-    """Remembers how each release stood when it was last read, for at most `keep` releases."""
+    """The last known state of at most `keep` releases."""
 
     def __init__(self, keep: int) -> None:
         self._seen: BoundedCache[str, _Shown] = BoundedCache(keep)
 
     def keep(self, release: Release, as_of: datetime) -> None:
-        """Remember a release as it stands; an earlier run of the same id says nothing of it any more."""
+        """Record the state of a release. Earlier runs of the same ID are ignored."""
         known = self._seen.get(release.id)
         started_at = release.execution.started_at
         if known is None or started_at >= known.started_at:
             self._seen.keep(release.id, _Shown(overall_state(release).short, started_at, as_of))
 
     def words(self, release_id: str) -> str:
-        """How it stood and when that was, as a sentence; empty if it was never shown here."""
+        """Return the last known state and its time as a sentence, or an empty string."""
         known = self._seen.get(release_id)
         if known is None:
             return ""

@@ -1,4 +1,4 @@
-"""Reads pages of the list, with what ended lately and what is known of each release on them."""
+"""Read pages of the list, with recently ended releases and cached rows."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +37,7 @@ UNSUCCESSFUL_PHASES = (Phase.FAILED, Phase.CANCELLED, Phase.TERMINATED, Phase.TI
 
 
 class ReleaseListReader:
-    """Reads pages of the list. `keep` bounds the listings that are kept, in bytes."""
+    """Reads pages of the list. `keep` limits the cached listings, in bytes."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class ReleaseListReader:
     def page(
         self, asked: PageRequest, last: Snapshot[ReleaseList] | None, _seconds: float | None
     ) -> Snapshot[ReleaseList]:
-        """A page of the list; releases of which nothing is known yet are asked for their own state."""
+        """Return a page of the list. Releases that are not cached are queried for their own state."""
         counted = self._counts.get(asked.filter)
         known = KnownRows(self._rows.latest, utc_now() - ROW_MAX_AGE_INTERVALS * self._interval)
         listing = self._listed(asked, known, counted.counts if counted else None, renewed=last is not None)
@@ -83,7 +83,7 @@ class ReleaseListReader:
     def _lately(
         self, asked: PageRequest, last: Snapshot[ReleaseList] | None, _seconds: float | None
     ) -> Snapshot[ReleaseList]:
-        """What ended lately: nothing is counted, and no release is asked for its own state."""
+        """Return recently ended releases, without counting and without querying releases."""
         known = ShownRows(self._rows.latest, utc_now())
         listing = self._listed(asked, known, {}, renewed=last is not None)
         as_of = listing.listed_at or utc_now()
@@ -91,7 +91,7 @@ class ReleaseListReader:
         return mark_late(Snapshot(found, as_of, ""), listing.late)
 
     def _with_lately(self, asked: PageRequest, found: ReleaseList, as_of: datetime) -> ReleaseList:
-        """A first page with what ended lately and is not on it: asked for by a filter of its own, however much runs."""
+        """Add recently ended releases to a first page, using a separate filter."""
         since = as_of - RECENTLY_ENDED_WINDOW
         earlier = (release.execution.closed_at for release in found.releases)
         if found.next is None or any(closed_at and closed_at < since for closed_at in earlier):
@@ -148,7 +148,7 @@ class ReleaseListReader:
     def _counted(
         self, asked: PageRequest, listing: ReleaseListing, last: Snapshot[ReleaseList] | None, as_of: datetime
     ) -> CachedCount:
-        """The counts of a page, and when they were taken."""
+        """Return the counts of a page, and their time."""
         whole = not (asked.offset or listing.next or asked.filter.phases)
         counted = self._counts.get(asked.filter)
         if listing.counted_at or whole or (counted is None and last is None):
@@ -161,7 +161,7 @@ class ReleaseListReader:
         return why or Problem(ProblemCode.GONE, gone.reason)
 
     def _row_of(self, listed: Execution, reading: ReleaseReading, as_of: datetime) -> Release:
-        """A release of the list, by the row that is known of it, or by what it was asked now."""
+        """Return a release of the list from its cached row, or from a new read."""
         key = (listed.workflow_id, listed.run_id)
         row = self._rows.latest(key)
         if reading.problem is list_rows.RELEASE_NOT_READ:
@@ -183,7 +183,7 @@ class ReleaseListReader:
 
 
 def _moved(counts: Mapping[Status, int], listed: Sequence[Execution], shown: Sequence[Release]) -> Mapping[Status, int]:
-    """Counts by status, after what is known of these to have ended though the list has not got so far."""
+    """Correct the counts by status for releases known to have ended that the list still shows as running."""
     moved: Counter[Status] = Counter(counts)
     for run, release in zip(listed, shown, strict=True):
         if run.status is not release.execution.status:

@@ -1,4 +1,4 @@
-"""Rows of lists: what a list shows of a release, read once for all lists, filters, walls and problems that show it."""
+"""Rows of releases, read once and shared by all lists, filters, wall screens and problem pages."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -25,10 +25,10 @@ LIST_ROW_BYTES, LIST_ITEM_BYTES, LIST_CHILD_BYTES = 3_000, 1_500, 600
 
 @dataclass(frozen=True, slots=True)
 class ListRow:
-    """A release without its tree: `release.parts` says what was in that, None where it was not read.
+    """A release without its tree. `release.parts` summarises the tree; None if it was not read.
 
-    `reading` is what it was made of, without its rows. `tree_at` is when the tree was last read, and `moved_at` when
-    that last said something else than before.
+    `reading` is the underlying read without its rows. `tree_at` is when the tree was last read, and `moved_at` when
+    that read last differed from the one before.
     """
 
     release: Release
@@ -40,13 +40,13 @@ class ListRow:
 
     @property
     def weight(self) -> int:
-        """About how many bytes it takes."""
+        """Return the approximate size in bytes."""
         listed = len(self.reading.children.listed) if self.reading.children else 0
         return LIST_ROW_BYTES + LIST_ITEM_BYTES * (len(self.broken) + len(self.waiting)) + LIST_CHILD_BYTES * listed
 
     @property
     def over(self) -> bool:
-        """Whether all that a list shows of a run that has ended is known: it never changes again."""
+        """Return whether the row of an ended run is complete and will never change again."""
         reading = self.reading
         if not reading.execution.status.closed or reading.said is None or reading.fingerprint is None:
             return False
@@ -54,17 +54,17 @@ class ListRow:
 
 
 def with_scheduled_start(release: Release, reading: ReleaseReading) -> Release:
-    """A release with when its work is to begin, where it had not begun when it was read."""
+    """Return a release with its scheduled start, if it had not started when it was read."""
     return replace(release, scheduled_for=reading.execution.execution_time) if reading.scheduled else release
 
 
 def row_weight(row: ListRow) -> int:
-    """About how many bytes a row takes."""
+    """Return the approximate size of a row in bytes."""
     return row.weight
 
 
 def state_row(last: Snapshot[ListRow] | None, reading: ReleaseReading, at: datetime) -> Snapshot[ListRow]:
-    """The row of a release that was asked for its own state alone; what is known of its parts stays."""
+    """Return the row of a release that was queried for its own state only, keeping known parts."""
     said = reading.said
     if said is None:
         return _unanswered(last, reading, at)
@@ -82,7 +82,7 @@ def state_row(last: Snapshot[ListRow] | None, reading: ReleaseReading, at: datet
 def tree_row(
     last: Snapshot[ListRow] | None, release: Release, reading: ReleaseReading, at: datetime
 ) -> Snapshot[ListRow]:
-    """The row of a release whose tree was read."""
+    """Return the row of a release whose tree was read."""
     said = _without_rows(reading.said) if reading.said else None
     listed = reading.children if reading.children and len(reading.children.listed) <= MAX_CACHED_CHILDREN else None
     slim = replace(reading, said=said, parts={}, levels=None, children=listed)
@@ -93,7 +93,7 @@ def tree_row(
 
 
 def same_row(last: Snapshot[ListRow], reading: ReleaseReading, at: datetime) -> Snapshot[ListRow]:
-    """The row of a release that has not moved: only its execution may say something else."""
+    """Return the row of an unchanged release with its current execution."""
     before = last.value
     told = replace(before.reading, execution=reading.execution, fingerprint=reading.fingerprint)
     release = replace(with_current_execution(before, reading.execution), said_at=None)
@@ -104,7 +104,7 @@ def same_row(last: Snapshot[ListRow], reading: ReleaseReading, at: datetime) -> 
 
 
 def _unanswered(last: Snapshot[ListRow] | None, reading: ReleaseReading, at: datetime) -> Snapshot[ListRow]:
-    """The row of a release that did not answer: its last words, marked, under what Temporal knows of it now."""
+    """Return the row of a release that did not respond: its last reports, marked, with Temporal's current data."""
     problem = reading.problem or Problem(ProblemCode.MISSING, "The release was not queried.")
     # What was said of it before it began says nothing of how it goes.
     if last is None or last.value.reading.said is None or last.value.reading.scheduled:
@@ -120,7 +120,7 @@ def _unanswered(last: Snapshot[ListRow] | None, reading: ReleaseReading, at: dat
 
 
 def with_current_execution(row: ListRow, execution: Execution) -> Release:
-    """A row's release under what is known of its execution now."""
+    """Return a row's release with its current execution."""
     known, brief = row.release, _brief(execution)
     if row.reading.said is None:
         problem = known.root.problem or Problem(ProblemCode.MISSING, "The release was not queried.")
@@ -131,7 +131,7 @@ def with_current_execution(row: ListRow, execution: Execution) -> Release:
 
 
 def _with_described(run: Execution, known: Execution) -> Execution:
-    """A run with what a list does not tell, from when it was described in the same status."""
+    """Add to a listed run what only `describe` returns, from a description with the same status."""
     return replace(
         run,
         pause=run.pause or known.pause,
@@ -141,7 +141,7 @@ def _with_described(run: Execution, known: Execution) -> Execution:
 
 
 def with_known_origin(listed: Execution, read: Execution) -> Execution:
-    """A run as it is listed, with how it began as far as that was read: a list does not know."""
+    """Add to a listed run how it started, if that was read."""
     return replace(
         listed,
         first_run_id=read.first_run_id,
@@ -152,7 +152,7 @@ def with_known_origin(listed: Execution, read: Execution) -> Execution:
 
 
 def newest_execution(listed: Execution, known: Execution) -> Execution:
-    """What is known of a run: a list is some seconds late, and what has closed never runs again."""
+    """Return the newest data of a run: lists lag by seconds, and closed runs never run again."""
     if known.status is Status.CONTINUED_AS_NEW and not listed.status.closed:
         return listed  # The run that goes on with it will be listed in its place.
     if listed.status.closed and not known.status.closed:
@@ -164,7 +164,7 @@ RELEASE_NOT_READ = Problem(ProblemCode.NOT_READ, "This release has not been load
 
 
 class KnownRows(Mapping[RowKey, ReleaseReading]):
-    """What a list need not ask for again: the rows that `latest` gives, if they are young or of closed runs."""
+    """Rows that a list need not read again: those from `latest` that are recent or of closed runs."""
 
     def __init__(self, latest: Callable[[RowKey], Snapshot[ListRow] | None], since: datetime) -> None:
         self._latest = latest
@@ -192,7 +192,7 @@ class KnownRows(Mapping[RowKey, ReleaseReading]):
 
 
 class ShownRows(KnownRows):
-    """The same for a list that asks for nothing: of releases without a row, only their executions are shown."""
+    """Rows for a list that reads nothing: releases without a row show only their execution."""
 
     def __getitem__(self, key: RowKey) -> ReleaseReading:
         row = self._latest(key)
@@ -206,7 +206,7 @@ class ShownRows(KnownRows):
 
 
 def pending_activity_states(execution: Execution) -> dict[str, tuple[int, bool, bool]]:
-    """How the pending activities of a release stand: retries make no history, so that nothing else tells of them."""
+    """Return the state of a release's pending activities, as retries add no history events."""
     return {
         activity_id: (attempt.number, attempt.retrying, attempt.paused)
         for activity_id, attempt in execution.attempts.items()
@@ -225,12 +225,12 @@ def _bare(release: Release) -> Release:
 
 
 def _without_rows(root: Entity) -> Entity:
-    """A release's own row. It lists as its waves only what is one: it may have apps or clusters directly below it."""
+    """Return a release without its rows, listing only actual waves: it may have apps or clusters directly below it."""
     return truncate_entity(replace(root, child_ids=ids_of(root, EntityType.WAVE), children=()))
 
 
 def _brief(execution: Execution) -> Execution:
-    """An execution without what changes all the time and no list shows."""
+    """Return an execution without fast-changing fields that no list shows."""
     closing = execution.closing and execution.closing.brief
     return replace(execution, history_length=None, attempts={}, child_runs=(), closing=closing)
 

@@ -1,4 +1,4 @@
-"""A release as it is shown, made of what was read of it, with what looks have shown of it before."""
+"""Build the shown release from a read and its recorded history."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -22,9 +22,9 @@ TREE_CHILD_BYTES = 600
 
 @dataclass(frozen=True, slots=True)
 class LoadedRelease:
-    """A release as it is shown, the reading that it was made of, how many rows it has, and their names.
+    """A shown release with its underlying read, number of rows, and names.
 
-    `texts` is how many characters its errors and details have.
+    `texts` is the number of characters of its errors and details.
     """
 
     release: Release
@@ -35,14 +35,14 @@ class LoadedRelease:
 
     @property
     def weight(self) -> int:
-        """About how many bytes it takes."""
+        """Return the approximate size in bytes."""
         children = self.reading.children
         listed = TREE_CHILD_BYTES * len(children.listed) if children else 0
         return TREE_ROW_BYTES * (1 + self.rows) + self.texts + listed + history_weight(self.release.history)
 
     @property
     def over(self) -> bool:
-        """Whether all of a run that has ended was read after its end: nothing that is shown can change any more."""
+        """Return whether an ended run was fully read after its end, so that it cannot change."""
         reading = self.reading
         return reading.execution.status.closed and reading.fingerprint is not None and reading.whole
 
@@ -50,7 +50,7 @@ class LoadedRelease:
 def load_or_last(
     reading: ReleaseReading, known: ReleaseReading | None, last: Snapshot[LoadedRelease] | None, as_of: datetime
 ) -> Snapshot[LoadedRelease]:
-    """What was read; where the release did not answer, its last words, under what Temporal knows of it now."""
+    """Return the read release or, if it did not respond, its last reports with Temporal's current data."""
     if reading.said:
         return _listed(_seen(reconcile_or_gap(reading.execution, reading.said), reading, as_of, last), reading)
     problem = reading.problem or Problem(ProblemCode.MISSING, "The release was not queried.")
@@ -64,7 +64,7 @@ def load_or_last(
 
 
 def _listed(seen: Snapshot[LoadedRelease], reading: ReleaseReading) -> Snapshot[LoadedRelease]:
-    """The same as of when its child workflows were listed, where these are part of what is shown and may move."""
+    """Date the release by the list of its child workflows, if they are shown and may change."""
     children = reading.children
     if children is None or children.listed_at is None or reading.fingerprint:
         return seen
@@ -87,7 +87,7 @@ def _seen(
 
 
 def _size(release: Release) -> tuple[int, int]:
-    """How many rows a release has, and how many characters their errors and details, which may be of any length."""
+    """Return the number of rows of a release, and of characters in their errors and details."""
     found = release.root.flattened()
     errors = sum([len(row.error) for row in found if row.error])
     return len(found), errors + sum([text_size(row.details) for row in found if row.details])
@@ -96,7 +96,7 @@ def _size(release: Release) -> tuple[int, int]:
 def with_recorded_changes(
     seen: Snapshot[LoadedRelease], last: Snapshot[LoadedRelease] | None, at: datetime
 ) -> Snapshot[LoadedRelease]:
-    """The same with what looks have shown of it. What has no words says nothing about how its rows stood."""
+    """Add the recorded history. A read without reports adds nothing to it."""
     told = last is not None and last.value.reading.said is not None and seen.value.reading.said is not None
     before = last.value.release if last and told else None
     history = record_changes(before, last.as_of if last else at, seen.value.release, at)
@@ -108,5 +108,5 @@ def _other_run(known: ReleaseReading, reading: ReleaseReading) -> bool:
 
 
 def tree_weight(seen: LoadedRelease) -> int:
-    """About how many bytes a release takes."""
+    """Return the approximate size of a release in bytes."""
     return seen.weight

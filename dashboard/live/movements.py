@@ -1,4 +1,4 @@
-"""Remembers when the histories of runs were last seen to grow, for what shows nowhere else that it moves."""
+"""Track when the event histories of runs last grew, to detect stuck releases."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -16,14 +16,14 @@ class _SeenMovement:
 
 
 class MovementTracker:
-    """What was seen of at most `keep` runs. A release is stuck once nothing has moved in it for longer than `after`."""
+    """Observations of at most `keep` runs. A release is stuck after no change for longer than `after`."""
 
     def __init__(self, keep: int, after: timedelta) -> None:
         self._seen: BoundedCache[str, _SeenMovement] = BoundedCache(keep)
         self._after = after
 
     def note(self, release: Release, history_length: int | None, at: datetime) -> None:
-        """Remember how many events there were in a release's histories, as far as is known, when it was read."""
+        """Record the number of known history events of a release at the time of a read."""
         if release.execution.status.closed:
             return
         run_id, parts = release.execution.run_id, parts_of(release)
@@ -36,7 +36,7 @@ class MovementTracker:
             self._seen.keep(run_id, _SeenMovement(events, replace(known.movement, grew_at=at)))
 
     def judged(self, release: Release, at: datetime) -> Release:
-        """The release, and whether it is stuck at this moment."""
+        """Return the release, with whether it is stuck."""
         known = self._seen.get(release.execution.run_id)
         found = detect_stuck(release, known.movement, at, self._after) if known else None
         return release if found == release.stuck else replace(release, stuck=found)

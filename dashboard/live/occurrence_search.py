@@ -1,4 +1,4 @@
-"""Where else an entity is, of what is remembered anyhow: nobody is asked, and no look is made for it."""
+"""Find other occurrences of an entity in cached releases, without calling Temporal."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -15,9 +15,9 @@ MAX_ROWS_SCANNED = 100_000
 def find_other_occurrences(
     known: Iterable[Snapshot[Release]], entity_id: str, release_id: str, run_id: str
 ) -> tuple[Snapshot[Occurrence], ...]:
-    """The entity of this release in other runs than this one, each as it was known; `known` is in order of preference.
+    """Return the same entity in other cached runs; `known` is in order of preference.
 
-    It is the entity with its id, or whose id is the same without the release's own part of it.
+    Entities are the same if their IDs are equal, with or without the part that names the release.
     """
     found: dict[str, Snapshot[Occurrence]] = {}
     rows, plain = 0, stable_id(entity_id, release_id)

@@ -1,4 +1,4 @@
-"""Two things at once, as two releases: shown as of the older of them, and renewed when either is."""
+"""Combine two topics, such as two releases: shown as of the older one and updated with either."""
 
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,14 +19,14 @@ MAX_CONCURRENT_PAIR_READS = 8
 
 
 class PairReader:
-    """Reads two releases at the same time; `release` is that of LiveReleases."""
+    """Reads two releases concurrently. `release` is LiveReleases.release."""
 
     def __init__(self, release: Callable[[RunKey], Snapshot[Release]]) -> None:
         self._release = release
         self._pool = ThreadPoolExecutor(MAX_CONCURRENT_PAIR_READS, thread_name_prefix="pairs")
 
     def get(self, left: RunKey, right: RunKey) -> Snapshot[SnapshotPair[Release]]:
-        """Both; raises what reading either raises, of the left one first."""
+        """Return both releases; raise the error of reading either, the left one first."""
         if left == right:
             both = self._release(left)
             return join_snapshots(both, both)
@@ -34,12 +34,12 @@ class PairReader:
         return join_snapshots(self._release(left), second.result())
 
     def close(self) -> None:
-        """Read nothing more."""
+        """Stop reading."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
 def pair_topics(what: Topic) -> tuple[Topic, Topic]:
-    """The two things that are shown together."""
+    """Return the two topics that are shown together."""
     left, right = cast("tuple[Hashable, RunKey]", what.key)
     return Topic("list" if what.kind == "wall" else "release", left), Topic("release", right)
 
@@ -50,9 +50,9 @@ def subscribe_pair(
     shown: Callable[[Topic], Snapshot[Any] | None],
     notify: PairListener,
 ) -> Callable[[], None]:
-    """Watch both things of a pair.
+    """Subscribe to both topics of a pair.
 
-    `notify` hears the version of both whenever either has another, and "" if one is gone.
+    `notify` receives the combined version when either changes, and "" if one no longer exists.
     """
     both = pair_topics(what)
 

@@ -1,4 +1,4 @@
-"""Looks again and again at what somebody looks at, so that a viewer never waits for a look and never causes one."""
+"""Poll viewed topics in the background, so that viewers neither wait for reads nor cause them."""
 
 import threading
 from collections.abc import Callable
@@ -15,16 +15,15 @@ log = structlog.get_logger()
 MAX_POLL_THREADS = 8
 # How often it is found out, in seconds, which things that somebody subscribes to are late.
 LATE_CHECK_INTERVAL_SECONDS = 1.0
-# The version of what is not known: it could not be read, or there is no such thing.
+# The version of what is unknown: it could not be read, or there is no such thing.
 UNKNOWN_VERSION = ""
 
 
 class Poller:
-    """One watch for each thing, however many look at it. Nothing runs before the first, nor after `close`.
+    """One schedule per topic, for any number of viewers. Runs nothing before the first request and after `close`.
 
-    `look` renews what is known of a thing and says whether that is to go on; `version` says which version of it
-    whoever asks now gets, or UNKNOWN_VERSION. `budget` is in calls for each second, one for a look if it spends no
-    more; what waits for more than `late` seconds for its turn is late.
+    `look` reads a topic and returns whether to continue; `version` returns its current version, or UNKNOWN. `budget` is
+    in calls per second, one per poll unless more are charged. A topic that waits for more than `late` seconds is late.
     """
 
     def __init__(
@@ -50,7 +49,7 @@ class Poller:
         return len(self._turns)
 
     def is_polling(self, what: Topic) -> bool:
-        """Whether a thing is watched already, and so need not be looked at by whoever asks for it now."""
+        """Return whether a topic is already polled, so that a request need not read it."""
         with self._changed:
             watch = self._turns.get(what)
             if watch is None or watch.over:
@@ -59,16 +58,16 @@ class Poller:
             return True
 
     def late(self, what: Topic) -> bool:
-        """Whether a thing has had to wait for its turn for too long."""
+        """Return whether the poll of a topic is overdue."""
         with self._changed:
             watch = self._turns.get(what)
             return watch is not None and self._turns.late(watch)
 
     def watch(self, what: Topic, every: float, fast_interval: float | None = None, *, soon: bool = False) -> None:
-        """Somebody has just looked at a thing: look at it every so many seconds, for as long as it is asked for.
+        """Poll a requested topic at an interval for as long as it is requested.
 
-        Once it has moved lately, that may be after `fast_interval` seconds. With `soon`, the first
-        look is as soon as there is a turn, and the next one not later than a lively one.
+        With `lively`, because it has changed recently, the interval may be shorter. With `soon`, the first poll is as
+        soon as possible.
         """
         with self._changed:
             self._turns.renew(what, every, fast_interval, soon=soon)
@@ -77,9 +76,9 @@ class Poller:
     def subscribe(
         self, what: Topic, every: float, notify: VersionListener, fast_interval: float | None = None
     ) -> Callable[[], None]:
-        """Watch a thing until what is returned is called; `notify` hears its version, at once if it is known.
+        """Poll a topic until the returned function is called. `notify` receives its version, immediately if known.
 
-        It hears of each other version that comes, from any thread.
+        It receives each later version from any thread.
         """
         me = object()
         version = self._version(what)
@@ -100,12 +99,12 @@ class Poller:
         return end
 
     def charge(self, calls: int) -> None:
-        """Take calls off the budget that a look has made on its way."""
+        """Charge additional calls made by a poll."""
         with self._changed:
             self._turns.charge(calls)
 
     def close(self) -> None:
-        """Begin no more looks, and wait for those under way."""
+        """Start no more polls, and wait for those in progress."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -113,7 +112,7 @@ class Poller:
             thread.join()
 
     def _wake(self) -> None:
-        """Let a thread see to what has changed: one that waits, else one more, unless there are enough."""
+        """Wake an idle worker thread, or start another one within the limit."""
         if not self._idle and not self._closed and len(self._threads) < MAX_POLL_THREADS:
             thread = threading.Thread(target=self._work, name="poller", daemon=True)
             self._threads.append(thread)
@@ -155,7 +154,7 @@ class Poller:
         self._tell(watch, UNKNOWN_VERSION if going_on is None else self._version(watch.what))
 
     def _tell_all(self) -> None:
-        """Once in a while: what nobody has looked at for long is told to be so by its version."""
+        """Notify subscribers of topics that have not been polled for long."""
         with self._changed:
             if self._clock() < self._check_at:
                 return
@@ -166,7 +165,7 @@ class Poller:
             self._tell(watch, self._version(watch.what))
 
     def _tell(self, watch: PollJob[Topic], version: str) -> None:
-        """Tell a thing's subscribers its version, if it is another than they were told."""
+        """Send the version of a topic to its subscribers if it has changed."""
         with self._changed:
             if version == watch.told:
                 return

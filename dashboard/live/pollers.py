@@ -1,4 +1,4 @@
-"""Two watchers: what needs visibility calls, which may take their time or hang, never holds up what does not."""
+"""Two pollers: topics that need visibility calls, which may be slow, never delay those that do not."""
 
 from collections.abc import Callable
 from time import monotonic
@@ -15,7 +15,7 @@ LISTS_LATE_AFTER_SECONDS = 10.0
 
 
 class PollerPair:
-    """Passes each kind on to its watcher. `budget` is in calls for each second, those of both together.
+    """Routes each kind of topic to its poller. `budget` is the total calls per second.
 
     `look` and `version` are as for a Poller.
     """
@@ -37,34 +37,34 @@ class PollerPair:
         return len(self._releases) + len(self._lists)
 
     def is_polling(self, what: Topic) -> bool:
-        """Whether a thing is watched already, and so need not be read by whoever asks for it now."""
+        """Return whether a topic is already polled, so that a request need not read it."""
         return self._of(what).is_polling(what)
 
     def late(self, what: Topic) -> bool:
-        """Whether a thing has had to wait for its turn for too long."""
+        """Return whether the poll of a topic is overdue."""
         return self._of(what).late(what)
 
     def watch(self, what: Topic, every: float, fast_interval: float | None = None, *, soon: bool = False) -> None:
-        """Read a thing every so many seconds, the first time `soon`, for as long as it is asked for."""
+        """Poll a requested topic at an interval, the first time `soon`."""
         self._of(what).watch(what, every, fast_interval, soon=soon)
 
     def subscribe(
         self, what: Topic, every: float, notify: VersionListener, fast_interval: float | None = None
     ) -> Callable[[], None]:
-        """Watch a thing until what is returned is called; `notify` gets its versions."""
+        """Poll a topic until the returned function is called; `notify` receives its versions."""
         return self._of(what).subscribe(what, every, notify, fast_interval)
 
     def charge(self, calls: int) -> None:
-        """Take calls off the budget that were made on the way."""
+        """Charge additional calls."""
         self._releases.charge(calls)
 
     def close(self) -> None:
-        """Begin no more reads, and wait for those under way."""
+        """Start no more polls, and wait for those in progress."""
         self._releases.close()
         self._lists.close()
 
     def _counted(self, what: Topic) -> bool:
-        """Read a thing and charge what it cost: its turn is charged with one call, if it is not one of a list."""
+        """Poll a topic and charge its calls. One call is already charged, unless it is a list."""
         with count_calls(background=True, share=self._share()) as log:
             try:
                 return self._look(what)
@@ -72,7 +72,7 @@ class PollerPair:
                 self._releases.charge(log.calls - (what.kind not in LIST_TOPIC_KINDS))
 
     def _share(self) -> int:
-        """How many calls one read may make, so that all that is watched has its turn within about a second."""
+        """Return how many calls one poll may make, so that every topic is polled within about a second."""
         return max(int(self._budget / max(len(self._releases), 1)) - 1, 1)
 
     def _of(self, what: Topic) -> Poller:

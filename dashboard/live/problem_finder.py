@@ -1,4 +1,4 @@
-"""What is broken across releases, from the newest of the list and the trees of those that run or failed lately."""
+"""Find problems across the newest releases and the trees of those in progress or recently failed."""
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -36,10 +36,10 @@ AffectedEntities = tuple[AffectedEntity, ...]
 
 
 class ProblemFinder:
-    """Reads what is broken, within so many `seconds`. Releases that have ended are read once and remembered.
+    """Reads problems within `seconds`. Ended releases are read once and cached.
 
-    `page` gives the first so many of the list, with what ended lately. It and `release` are those of LiveReleases, so
-    that a tree that somebody looks at is not read again; `row` is what lists know of one.
+    `page` returns the first page of the list with recently ended releases. It and `release` are methods of
+    LiveReleases, so that trees that are already polled are not read again; `row` returns the cached row of a release.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class ProblemFinder:
         self._pool = ThreadPoolExecutor(MAX_CONCURRENT_TREE_READS, thread_name_prefix="problems")
 
     def find(self) -> Snapshot[ProblemSummary]:
-        """What is broken now; raises SourceUnavailable if not even the list is known."""
+        """Return current problems; raise SourceUnavailable if the list is not available."""
         until = monotonic() + self._seconds
         listing = self._page(MAX_RELEASES_LISTED)
         rows = (*listing.value.releases, *listing.value.also)
@@ -90,15 +90,15 @@ class ProblemFinder:
         return Snapshot(value, listing.as_of, version_hash(value, listing.stale), listing.stale, listing.reason)
 
     def close(self) -> None:
-        """Read nothing more."""
+        """Stop reading."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _ended_whole(self, release: Release) -> bool:
-        """Whether a release has ended, not badly, and all of it was read without anything broken in it."""
+        """Return whether a release ended successfully and was fully read without finding a problem."""
         return release.root.phase in _QUIET_ENDS and self._ended.get(release.execution.run_id) == ()
 
     def _remembered(self, release: Release) -> AffectedEntities | None:
-        """What is broken in a release, where that is known without reading it now."""
+        """Return the problems of a release if they are known without reading it again."""
         found = self._ended.get(release.execution.run_id)
         row = self._row(release) if found is None else None
         return row.broken if row and _trusted(row, release) else found
@@ -106,7 +106,7 @@ class ProblemFinder:
     def _waiting(
         self, chosen: Iterable[Release], answers: Mapping[str, Snapshot[Release]]
     ) -> tuple[AffectedEntity, ...]:
-        """What waits for somebody, the longest first, as far as its release told."""
+        """Return what waits for approval, longest first."""
         found: list[AffectedEntity] = []
         for release in chosen:
             row = self._row(release) if release.id not in answers else None
@@ -117,7 +117,7 @@ class ProblemFinder:
         return tuple(sorted(found, key=lambda item: item.at))
 
     def _read(self, releases: list[Release], until: float) -> dict[str, Snapshot[Release]]:
-        """The trees that are there in time, by release id. A late one is in the store when somebody asks again."""
+        """Return the trees that were read in time, by release ID. Late ones are cached for the next request."""
         # Those that did not answer the list will hardly answer now: they come last, so that they hold up no other.
         ordered = sorted(releases, key=lambda release: release.root.problem is not None)
         reading = {release.id: self._pool.submit(self._release, release.id) for release in ordered}
@@ -141,19 +141,19 @@ class ProblemFinder:
 def _longest_first(
     chosen: Iterable[Release], answers: Mapping[str, Snapshot[Release]], find: Callable[[Release], AffectedEntities]
 ) -> AffectedEntities:
-    """What is found in each release, as far as it told, the longest first."""
+    """Return the findings of all releases, longest first."""
     seen = (answers[release.id].value if release.id in answers else release for release in chosen)
     return tuple(sorted((item for release in seen for item in find(release)), key=lambda item: item.at))
 
 
 def _trusted(row: ListRow, release: Release) -> bool:
-    """Whether a row says all that is broken in its release now: its tree was read whole, and not before it ended."""
+    """Return whether a row has all problems of its release: its tree was fully read, not before it ended."""
     same = row.release.execution.status is release.execution.status
     return same and row.release.parts is not None and row.release.root.problem is None and release.said_at is None
 
 
 def _failed_first(release: Release) -> int:
-    """Releases that failed, then those that run, then those that ended well as far as is known."""
+    """Sort releases: failed first, then running, then succeeded."""
     if release.root.phase.broken:
         # Those that did not answer the list will hardly answer now.
         return 0
@@ -161,26 +161,26 @@ def _failed_first(release: Release) -> int:
 
 
 def _whole(release: Release) -> bool:
-    """Whether all of it has been read: a very large release comes wave by wave, or as far as it was opened."""
+    """Return whether a release was fully read: very large ones are loaded wave by wave or on demand."""
     if release.levels or not _readable(release):
         return False
     return not any(wave.problem and wave.problem.awaited for wave in release.root.children)
 
 
 def _unknown(release: Release) -> bool:
-    """Whether the release did not answer. One whose worker is at work on it will."""
+    """Return whether the release did not respond, other than because its worker is busy."""
     problem = release.root.problem
     return problem is not None and not problem.awaited and not _readable(release)
 
 
 def _readable(release: Release) -> bool:
-    """Whether its parts are known: of those that are child workflows by their statuses, whatever a codec hides."""
+    """Return whether its parts are known; child workflows are known by their status even if their data is encrypted."""
     problem = release.root.problem
     return problem is None or (problem.code is ProblemCode.UNREADABLE and bool(release.root.children))
 
 
 def _moves(release: Release) -> bool:
-    """Whether something in an ended release runs on, or why it ended is still to be read."""
+    """Return whether something in an ended release is still running, or its failure reason is not read yet."""
     rows = release.root.flattened()
     return bool(release.left_running) or any(
         row.problem is not None and row.problem.code is ProblemCode.REASON_NOT_READ for row in rows
@@ -197,9 +197,10 @@ def _answer(reading: "Future[Snapshot[Release]]") -> Snapshot[Release] | None:
 
 
 def _relevant(releases: Iterable[Release], as_of: datetime) -> Iterable[Release]:
-    """Those that run or failed lately, newest first; of several runs of one id, the newest is the release.
+    """Return releases in progress or recently failed, newest first, with only the newest run of each ID.
 
-    One that ended well, or was stopped, lately is among them until it is known that no part of it failed or runs on.
+    Recently succeeded and stopped releases are included until it is known that none of their parts failed or is
+    running.
     """
     seen: set[str] = set()
     for release in releases:

@@ -1,4 +1,4 @@
-"""One look at the source at a time, made a snapshot of; what it told lately is remembered where it tells no more."""
+"""Read releases, searches and lists from the source as snapshots, falling back to their last known data."""
 
 from collections.abc import Callable, Hashable
 from dataclasses import replace
@@ -36,7 +36,7 @@ LAST_KNOWN_BYTES = 300
 
 
 class ReleaseReader:
-    """Asks the source, within `timeout` seconds and past its breakers. What is remembered takes `memory` bytes."""
+    """Reads the source within `timeout` seconds and with circuit breakers. Caches take `memory` bytes."""
 
     def __init__(
         self,
@@ -79,15 +79,15 @@ class ReleaseReader:
         self.page = lists.page
 
     def trouble(self, key: Hashable) -> Problem | None:
-        """Why this release, list or search cannot be read at present, as far as was found out."""
+        """Return why this release, list or search cannot be read now, if known."""
         return self._source_caller.trouble(key)
 
     def open(self, key: RunKey, opened: frozenset[str]) -> None:
-        """These rows of a release that is read as it is opened are looked at now."""
+        """Note which rows of a release that is loaded on demand are expanded."""
         self._expanded_rows.note(key, opened)
 
     def tree(self, key: RunKey, last: Snapshot[LoadedRelease] | None, seconds: float | None) -> Snapshot[LoadedRelease]:
-        """A release with its tree, read within so many seconds; where it does not answer, its last words, marked."""
+        """Return a release with its tree, read within a timeout, or its last reports marked as such."""
         release_id, run_id = key
         known = last.value.reading if last and last.value.reading.said else None
         as_of = utc_now()
@@ -106,7 +106,7 @@ class ReleaseReader:
         return seen if seen.stale else self._with_movement(seen, as_of)
 
     def _with_movement(self, seen: Snapshot[LoadedRelease], as_of: datetime) -> Snapshot[LoadedRelease]:
-        """The same, and whether nothing has moved in the release for long."""
+        """Add to a release whether it is stuck."""
         release = seen.value.release
         self._movements.note(release, seen.value.reading.execution.history_length, as_of)
         judged = self._movements.judged(release, as_of)
@@ -118,7 +118,7 @@ class ReleaseReader:
     def search(
         self, entity_id: str, _last: Snapshot[Occurrences] | None, _seconds: float | None
     ) -> Snapshot[Occurrences]:
-        """An entity wherever it occurs, as far as is looked."""
+        """Return the occurrences of an entity within the search limit."""
         as_of = utc_now()
         search = self._source_caller.ask(
             lambda: self._source_caller.source.search(
@@ -144,10 +144,10 @@ def _occurrences(entity_id: str, search: EntitySearchResult) -> Occurrences:
 
 
 def list_weight(found: ReleaseList) -> int:
-    """About how many bytes a page of the list takes."""
+    """Return the approximate size of a page of the list in bytes."""
     return ENTITY_STATE_BYTES * (1 + len(found.releases))
 
 
 def search_weight(found: Occurrences) -> int:
-    """About how many bytes an entity takes wherever it was found."""
+    """Return the approximate size of a search result in bytes."""
     return ENTITY_STATE_BYTES * (1 + len(found.found) + len(found.unanswered))

@@ -1,4 +1,4 @@
-"""The truth rules, for one release at a time: what goes wrong with one is a gap of its own, and is logged."""
+"""Apply the truth rules to one release at a time. An error affects that release only and is logged."""
 
 import structlog
 
@@ -12,7 +12,7 @@ log = structlog.get_logger()
 
 
 def reconcile_or_gap(execution: Execution, said: Entity) -> Release:
-    """Join what a rollout said of itself with what Temporal knows of its execution, whatever these are."""
+    """Combine the rollout's reports with Temporal's data of its execution, whatever they contain."""
     try:
         return reconcile.reconcile(execution, said)
     except Exception as exc:  # noqa: BLE001 - logged with its stack; other releases have nothing to do with it
@@ -20,7 +20,7 @@ def reconcile_or_gap(execution: Execution, said: Entity) -> Release:
 
 
 def unreported_release_or_gap(execution: Execution, problem: Problem) -> Release:
-    """A release whose own words are not known, with what Temporal knows, whatever that is."""
+    """Return a release without its own reports, based on Temporal's data only."""
     try:
         return reconcile.unreported_release(execution, problem)
     except Exception as exc:  # noqa: BLE001 - logged with its stack; other releases have nothing to do with it

@@ -1,4 +1,4 @@
-"""Reads what lists show of releases, each once for all lists, filters, walls and problems that show it."""
+"""Read rows of releases, each once for all lists, filters, wall screens and problem pages that show it."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,7 +23,7 @@ RECENTLY_MOVED_INTERVALS, RECENTLY_MOVED_TREE_INTERVALS, TREE_INTERVALS = 30, 4,
 
 
 class RowReader:
-    """Reads rows and keeps them in `store`; those that take `memory` bytes, and the ends of `keep` runs."""
+    """Reads rows into `store`, which takes `memory` bytes, and caches the endings of `keep` runs."""
 
     def __init__(
         self,
@@ -44,11 +44,11 @@ class RowReader:
         )
 
     def end_of(self, listed: Execution) -> Execution:
-        """Return a run as any read knows it to have ended; as it is listed where none does."""
+        """Return a run as ended if any read has seen it end; otherwise as listed."""
         return self._ended.get(listed.run_id, listed)
 
     def row(self, key: RowKey, last: Snapshot[ListRow] | None, _seconds: float | None) -> Snapshot[ListRow]:
-        """What lists show of one run: its tree is read where it has moved, and summarised."""
+        """Return the row of a run. Its tree is read and summarised again if it has changed."""
         as_of = utc_now()
         before = last.value if last else None
         known = before.reading if before and (before.tree_at or before.reading.large) else None
@@ -78,7 +78,7 @@ class RowReader:
         return self._source_caller.ask(read, ReleaseBreakerKey(key[0]))
 
     def _deep(self, row: ListRow, at: datetime) -> bool:
-        """Whether a tree is to be read though its release has not moved: child workflows move for themselves."""
+        """Return whether to read a tree although its release has not changed: child workflows change independently."""
         if row.tree_at is None or row.reading.fingerprint is not None:
             return True
         recently_moved = row.moved_at is not None and at - row.moved_at < RECENTLY_MOVED_INTERVALS * self._interval
@@ -89,7 +89,7 @@ class RowReader:
             self._ended.keep(execution.run_id, execution)
 
     def feed(self, seen: Snapshot[LoadedRelease]) -> None:
-        """Let lists that show a release know what was just read of it."""
+        """Update the row of a release with what was just read."""
         reading, release = seen.value.reading, seen.value.release
         self._note_end(reading.execution)
         key = (release.id, reading.execution.run_id)

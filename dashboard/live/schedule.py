@@ -1,4 +1,4 @@
-"""Whose turn it is to be looked at: each thing about once in its interval, all together within a budget."""
+"""Decide what to poll next: each topic about once per interval, all within a rate budget."""
 
 import heapq
 from collections.abc import Callable, Hashable, Iterator
@@ -22,11 +22,11 @@ FINISHED_INTERVAL_SECONDS = 10.0
 
 @dataclass(slots=True)
 class PollJob(Generic[W]):
-    """What is known of one thing's turns, by a clock in seconds.
+    """The polling schedule of one topic, by a clock in seconds.
 
-    They come `every` so many seconds, `fast_interval` if it moved lately. `due` is when the next is, and `ticket`
-    its place in the queue, 0 while one is under way, `delayed` if that came late. `over` things are not renewed:
-    whoever asks for one looks for himself. `told` is the version that its subscribers know.
+    The interval is `every` seconds, or `lively` seconds after a recent change. `due` is the time of the next poll and
+    `ticket` its place in the queue, 0 while one is in progress; `delayed` if it was late. Topics that are `over` are
+    not polled. `told` is the version last sent to subscribers.
     """
 
     what: W
@@ -43,10 +43,10 @@ class PollJob(Generic[W]):
 
 
 class PollSchedule(Generic[W]):
-    """Who waits longest is next, so that nobody is looked at twice before everybody once. Not safe for threads.
+    """A fair queue: the topic that has waited longest is next. Not thread-safe.
 
-    No more than `budget` turns begin in a second, but for one, and `at_once` are under way. What has had to wait for
-    more than `late` seconds is late.
+    At most `budget` polls start per second, and `at_once` run concurrently. A topic that has waited for more than
+    `late` seconds is late.
     """
 
     def __init__(
@@ -69,11 +69,11 @@ class PollSchedule(Generic[W]):
         return iter(self._jobs.values())
 
     def get(self, what: W) -> PollJob[W] | None:
-        """The watch of a thing, if it has one."""
+        """Return the schedule of a topic, or None."""
         return self._jobs.get(what)
 
     def add(self, what: W, every: float, delay: float, fast_interval: float | None = None) -> PollJob[W]:
-        """The watch of a thing, which somebody asks for now. The first turn of a new one is after a `delay`."""
+        """Return the schedule of a requested topic. The first poll of a new one is after `delay`."""
         now = self._clock()
         watch = self._jobs.get(what)
         if watch is None:
@@ -83,9 +83,9 @@ class PollSchedule(Generic[W]):
         return watch
 
     def renew(self, what: W, every: float, fast_interval: float | None = None, *, soon: bool = False) -> None:
-        """Somebody has just looked at a thing, which is not over: its next turn is after its interval.
+        """Note that a topic was just requested: its next poll is after its interval.
 
-        With `soon`, the first one is now, and the next not later than that of a lively thing.
+        With `soon`, a first poll is now, and the next one not later than the fast interval.
         """
         watch = self.add(what, every, 0.0 if soon else every, fast_interval)
         soonest = self._clock() + watch.fast_interval
@@ -98,7 +98,7 @@ class PollSchedule(Generic[W]):
         watch.over = False
 
     def next(self) -> PollJob[W] | None:
-        """The one whose turn begins now, if it is anybody's. What nobody looks at any more is let go on the way."""
+        """Return the topic to poll now, or None. Drops topics that are no longer requested."""
         now = self._clock()
         while self._waiting and self._waiting[0][0] <= now:
             if self._under_way >= self._at_once or self._free_at > now:
@@ -113,7 +113,7 @@ class PollSchedule(Generic[W]):
         return None
 
     def done(self, watch: PollJob[W], *, over: bool) -> None:
-        """Its turn has ended. What is `over` is let go, or looked at seldom while somebody subscribes to it."""
+        """Finish a poll. Topics that are `over` are dropped, or polled rarely while subscribed to."""
         self._under_way -= 1
         watch.over = over
         watch.delayed = False
@@ -127,21 +127,20 @@ class PollSchedule(Generic[W]):
         self._wait(watch)
 
     def late(self, watch: PollJob[W]) -> bool:
-        """Whether it has had to wait for its turn for too long, and is not renewed yet."""
+        """Return whether its poll is overdue."""
         return watch.delayed or (watch.ticket > 0 and not watch.over and self._clock() - watch.due > self._late)
 
     def moved(self, watch: PollJob[W]) -> None:
-        """A look has found it changed: it may well change again soon."""
+        """Note that a poll found a change, so that the fast interval applies."""
         watch.moved_at = self._clock()
 
     def charge(self, calls: int) -> None:
-        """Take so many calls off the budget; the next turn begins when they are made up for. Fewer than none are given
-        back."""
+        """Charge a number of calls to the budget, delaying the next poll. A negative number is refunded."""
         # A turn that begins a little late does not delay those after it.
         self._free_at = max(self._free_at, self._clock() - self._pace) + calls * self._pace
 
     def pause(self) -> float | None:
-        """Seconds until the next turn can begin; None if that is not a matter of time."""
+        """Return the seconds until the next poll can start; None if it does not depend on time."""
         if not self._waiting or self._under_way >= self._at_once:
             return None
         return max(self._waiting[0][0] - self._clock(), self._free_at - self._clock(), 0.0)

@@ -1,4 +1,4 @@
-"""Finds releases and entities by name: one page of the list, and what is known already."""
+"""Search releases and entities by name in one page of the list and in cached releases."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,7 +15,7 @@ from dashboard.live.snapshot_store import Snapshot, SnapshotStore, utc_now, vers
 
 # The list of no text at all, with as many releases as a page of results has room for.
 FIRST_RELEASES = PageRequest(8)
-# In how many releases names are looked for at most, the newest ones, and among how many rows: an answer is to come
+# In how many releases names are searched for at most, the newest ones, and among how many rows: an answer is to come
 # between two keys that are typed.
 MAX_RELEASES_SEARCHED = 30
 MAX_ROWS_SEARCHED = 40_000
@@ -24,7 +24,7 @@ _OTHER_TYPES = tuple(f"{kind}:" for kind in EntityType if kind is not EntityType
 
 
 class NameSearch:
-    """Looks for names; `page` is that of LiveReleases. Temporal is asked for no more than one page of the list."""
+    """Searches by name with at most one page of the list from Temporal. `page` is LiveReleases.page."""
 
     def __init__(
         self,
@@ -37,9 +37,9 @@ class NameSearch:
         self._trees = trees
 
     def find(self, text: str, at: str | None) -> Snapshot[SearchResults]:
-        """What has this text in its name; of an empty one, the first of the list. Raises MalformedFilter.
+        """Return the matches of a text, or the first releases of the list if it is empty. Raises MalformedFilter.
 
-        What is in the release that the viewer is `at` comes first.
+        Matches in the release that the viewer is `at` come first.
         """
         listed, problem = self._listed(search_page_request(text))
         wanted, seen = SearchTerms(text), list(self._newest(at))
@@ -61,7 +61,7 @@ class NameSearch:
             return None, exc.problem
 
     def _newest(self, at: str | None) -> Iterator[LoadedRelease]:
-        """The latest runs that were read lately, the viewer's first, then the newest, as far as is looked."""
+        """Yield the recently read latest runs within the search limit: the viewer's first, then the newest."""
         seen = [snapshot.value for (_, run_id), snapshot in self._trees.all_latest() if run_id is None]
         seen.sort(key=lambda each: (each.release.id == at, each.release.execution.started_at), reverse=True)
         rows = 0
@@ -72,19 +72,19 @@ class NameSearch:
             yield each
 
     def _roots(self) -> Iterator[Entity]:
-        """All releases that are known, in a list or for themselves."""
+        """Yield all cached releases, from lists and from single reads."""
         lists = (snapshot.value.releases for _, snapshot in self._pages.all_latest())
         trees = (snapshot.value.release for _, snapshot in self._trees.all_latest())
         return (release.root for release in chain(chain.from_iterable(lists), trees))
 
 
 def can_begin_release_id(text: str) -> bool:
-    """Whether a release's id can begin like this."""
+    """Return whether a release ID can start with this text."""
     return not (" " in text or text.startswith(_OTHER_TYPES))
 
 
 def search_page_request(text: str) -> PageRequest:
-    """The page of the list that is looked at: of what begins like the text, or where nothing can, the first of all.
+    """Return the page of the list to search: releases whose ID starts with the text or, if none can, the first ones.
 
     Raises MalformedFilter.
     """

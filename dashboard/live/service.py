@@ -1,4 +1,4 @@
-"""The latest that is known of releases, for any number of viewers. Views ask here and nowhere else."""
+"""Provide the latest data of releases to any number of viewers. Views use only this module."""
 
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
@@ -34,7 +34,7 @@ from dashboard.live.viewer_budget import VIEWER_SHARE, ViewerBudget
 
 # How often what somebody looks at is renewed, in seconds. What is not watched is shared while it is younger than this.
 DEFAULT_MAX_AGE_SECONDS = 1.0
-# Counts of the list, which cost more the more releases there are, are asked for this seldom.
+# Counts of the list, which cost more the more releases there are, are asked for this rarely.
 COUNT_MAX_AGE_SECONDS = 5.0
 # If nobody says otherwise: calls a second that all that is watched takes together, and bytes of all that is kept.
 DEFAULT_CALLS_PER_SECOND = 50
@@ -42,7 +42,7 @@ DEFAULT_CACHE_BYTES = 128 * 1024 * 1024
 # And after how long without any change, and with nothing pending, a release is stuck.
 DEFAULT_STUCK_AFTER = timedelta(minutes=30)
 # How often a caller who wants more of a large release than has come looks again, within the time of one answer: a look
-# that somebody else has begun may not know of it. With less time than this left, in seconds, nothing more would come.
+# that another user has begun may not know of it. With less time than this left, in seconds, nothing more would come.
 MAX_REREADS = 2
 MIN_REREAD_SECONDS = 0.3
 
@@ -50,11 +50,11 @@ PROBLEMS_TOPIC = Topic("problems")
 
 
 class LiveReleases:
-    """Answers from snapshots. What somebody looks at is renewed in the background, the rest when somebody asks for it.
+    """Serves snapshots. Viewed topics are polled in the background; others are read on request.
 
-    `max_age` is the interval of all that is watched, in seconds, shorter for what moves and longer for what is costly.
-    With 0 nothing is watched, and each caller asks for himself. `budget` is in calls for each second, and `memory` in
-    bytes. A release that runs is stuck when nothing has changed in it for `stuck_after` and nothing is pending.
+    `max_age` is the polling interval in seconds, shorter for active topics and longer for expensive ones. With 0
+    nothing is polled and each request reads. `budget` is in calls per second, and `memory` in bytes. A running release
+    is stuck if nothing has changed in it for `stuck_after` and nothing is pending.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class LiveReleases:
         self._viewer_budget = ViewerBudget(VIEWER_SHARE * budget, clock)
 
     def page(self, asked: PageRequest) -> Snapshot[ReleaseList]:
-        """One page of the list; raises SourceUnavailable if nothing is known yet."""
+        """Return one page of the list; raise SourceUnavailable if there is no data yet."""
         return self._latest(Topic("list", asked))
 
     def release(
@@ -103,13 +103,14 @@ class LiveReleases:
         opened: frozenset[str] = frozenset(),
         spent: float = 0.0,
     ) -> Snapshot[Release]:
-        """A release with its tree: its latest run, or the one with this id. `spent` of the answer's seconds are gone.
+        """Return a release with its tree: its latest run, or the run with this ID. `spent` seconds of the timeout are
+        used up.
 
-        Raises ReleaseNotFound or RunNotFound, or SourceUnavailable if nothing is known yet.
+        Raises ReleaseNotFound or RunNotFound, or SourceUnavailable if there is no data yet.
 
-        A release too large for one answer is read in parts, and a first look shows those that came in a moment; with
-        `whole` the caller waits for the rest, within a bound. One that is read level by level has what is below those
-        that are `opened` now, or were lately by anybody.
+        A release that is too large for one response is read in parts. A first read returns the parts that arrive
+        quickly; with `whole`, the caller waits for the rest within a limit. If it is read level by level, it includes
+        the contents of entities that are `opened` now or were recently opened by any viewer.
         """
         key = (release_id, run_id)
         self._reader.open(key, opened)
@@ -126,22 +127,22 @@ class LiveReleases:
         return _release(seen)
 
     def elsewhere(self, entity_id: str, release_id: str, run_id: str) -> tuple[Snapshot[Occurrence], ...]:
-        """Where else than in this run of its release an entity is, of what was read lately: nothing is asked for it."""
+        """Return other occurrences of an entity in recently read releases, without calling Temporal."""
         known = (_release(seen) for _, seen in reversed(list(self._stores.trees.all_latest())))
         return find_other_occurrences(known, entity_id, release_id, run_id)
 
     def peek(self, release_id: str, run_id: str | None = None) -> Snapshot[Release]:
-        """The same for whoever does not stay: it is not watched for that, and not longer than it is anyhow."""
+        """Like `release()`, but do not start or prolong polling."""
         with self._allowed():
             return _release(self._stores.trees.get((release_id, run_id)))
 
     def cached(self, release_id: str, run_id: str | None = None) -> Snapshot[Release] | None:
-        """A release as it was read last, at once and in any thread: as old as that may be, unless it is watched."""
+        """Return the last read of a release immediately, from any thread. It may be old if it is not polled."""
         seen = self._shown(Topic("release", (release_id, run_id)))
         return _release(seen) if seen else None
 
     def occurrences(self, entity_id: str) -> Snapshot[Occurrences]:
-        """Where an entity id occurs, as far as was looked; a release's own id occurs once."""
+        """Return the occurrences of an entity ID within the search limit. A release ID occurs once."""
         if is_below_release(entity_id):
             return self._latest(Topic("occurrences", entity_id))
         seen = self.release(entity_id)
@@ -149,25 +150,25 @@ class LiveReleases:
         return Snapshot(Occurrences(entity_id, found, (), 1, 1), seen.as_of, seen.version, seen.stale, seen.reason)
 
     def find(self, text: str, at: str | None = None) -> Snapshot[SearchResults]:
-        """What is known by a name with this text, first of all in the release that the viewer is `at`.
+        """Search by name, with matches in the release that the viewer is `at` first.
 
         Raises MalformedFilter.
         """
         return self._names.find(text, at)
 
     def problems(self) -> Snapshot[ProblemSummary]:
-        """What is broken now, as far as was looked; raises SourceUnavailable if nothing is known yet."""
+        """Return current problems; raise SourceUnavailable if there is no data yet."""
         return self._latest(PROBLEMS_TOPIC)
 
     def pair(self, left: RunKey, right: RunKey) -> Snapshot[SnapshotPair[Release]]:
-        """Two releases, each as whole as it can be had within the time of one answer; raises as `release` does."""
+        """Return two releases, each as complete as possible within the timeout; raises like `release()`."""
         return self._pairs.get(left, right)
 
     def renew(self, what: Topic, seconds: float) -> None:
-        """Read a thing however lately that was done, for somebody who knows of something later, and off the budget.
+        """Read a topic again regardless of its age, for a viewer who has seen later data, and charge the budget.
 
-        What cannot be read in so many seconds stays as it is known, and so does all while viewers have had their share
-        of the budget: whoever claims to know of what is to come could else have it read without end.
+        If the read exceeds the timeout, or viewers have used up their share of the budget, cached data is returned:
+        clients that claim to have seen later data cannot cause unlimited reads.
         """
         if not self._viewer_budget.is_left():
             return
@@ -183,9 +184,9 @@ class LiveReleases:
             self._stores.kinds[what.kind].store.get(what.key, anew=True, seconds=seconds)
 
     def subscribe(self, what: Topic, notify: Callable[[str], None]) -> Callable[[], None]:
-        """Watch a thing for as long as somebody looks. `notify` is called from any thread with the version of what is
-        known, at once if it is, and whenever that, or its staleness, is another; with "" when there is no such thing
-        (any more). Returns what ends the subscription; it may be called from any thread.
+        """Poll a topic while it is subscribed to. `notify` is called from any thread with the current version,
+        immediately if known and whenever the version or its staleness changes; with "" when the topic no longer
+        exists. Returns a function that ends the subscription, callable from any thread.
         """
         if what.kind in PAIR_KINDS:
             return subscribe_pair(what, self.subscribe, self._shown, notify)
@@ -197,14 +198,14 @@ class LiveReleases:
         return self._poller.subscribe(what, kind.every, notify, kind.fast_interval)
 
     def close(self) -> None:
-        """End the loop's thread and whatever runs on it."""
+        """Stop the event loop's thread and everything that runs on it."""
         self._poller.close()
         self._problem_finder.close()
         self._pairs.close()
         self._loop.stop()
 
     def known(self, what: Topic) -> Snapshot[Any] | None:
-        """What is known of a thing while it is watched: at once, in any thread. None if somebody has to look."""
+        """Return the current data of a polled topic immediately, from any thread. None if a read is needed."""
         if what.kind in PAIR_KINDS:
             left, right = map(self.known, pair_topics(what))
             return join_snapshots(left, right) if left and right else None
@@ -215,7 +216,7 @@ class LiveReleases:
         return self._shown(what) if self._poller.is_polling(what) else None
 
     def _latest(self, what: Topic, seconds: float | None = None) -> Snapshot[Any]:
-        """What is known of a watched thing, at once; else what a look of the caller's own finds, in so many seconds."""
+        """Return the current data of a polled topic immediately, or read it within the timeout."""
         kind = self._stores.kinds[what.kind]
         kept = self.known(what)
         if kept is not None:
@@ -229,14 +230,14 @@ class LiveReleases:
         return snapshot
 
     def _shown(self, what: Topic) -> Snapshot[Any] | None:
-        """What is known of a thing, marked if its next look is late."""
+        """Return the current data of a topic, marked as stale if its next poll is late."""
         latest = self._stores.kinds[what.kind].store.latest(what.key)
         if latest is None or latest.stale or not self._poller.late(what):
             return latest
         return mark_stale(latest, self._reader.trouble(_breaker_of(what)) or RENEWAL_BEHIND)
 
     def _with_history(self, release: Topic, version: str) -> str:
-        """The version of a release with what has been seen of it, where there is such a release."""
+        """Return the version of a release including its history, if the release exists."""
         seen = self._shown(release) if version else None
         return with_history(seen, seen.value.release.history).version if seen else version
 
@@ -251,7 +252,7 @@ class LiveReleases:
         return not _over(snapshot)
 
     def _watch_rows(self, listing: Snapshot[Any]) -> None:
-        """Renew what a list shows of its releases for as long as somebody looks at the list."""
+        """Poll the rows of a list while the list is polled."""
         if not isinstance(listing.value, ReleaseList):
             return
         kind = self._stores.kinds["row"]
@@ -260,7 +261,7 @@ class LiveReleases:
             row = kind.store.latest(key)
             if row is None or row.value.over:
                 continue
-            # One that has ended is read once more as soon as can be.
+            # One that has ended is read again as soon as can be.
             behind = row.value.reading.execution.status is not release.execution.status and row.as_of < listing.as_of
             self._poller.watch(
                 Topic("row", key), kind.every, kind.fast_interval, soon=behind or row.value.tree_at is None
@@ -276,18 +277,18 @@ class LiveReleases:
         return found
 
     def _tree(self, release_id: str) -> Snapshot[Release]:
-        """A release that nobody looks at by itself: it is not watched, but taken off the budget of what is."""
+        """Return a release without polling it, charging the read to the polling budget."""
         with self._charged():
             return _release(self._stores.trees.get((release_id, None), seated=False))
 
     def _row(self, release: Release) -> ListRow | None:
-        """What lists know of a release, if its tree was read for that."""
+        """Return the row of a release if its tree was read for it."""
         seen = self._reader.rows.latest((release.id, release.execution.run_id))
         return seen.value if seen and seen.value.tree_at else None
 
     @contextmanager
     def _allowed(self) -> Iterator[None]:
-        """Take the calls of a read that a viewer has caused off the budget, up to the share that viewers have of it."""
+        """Charge the calls of a read caused by a viewer, up to the viewers' share of the budget."""
         left = self._viewer_budget.is_left()
         with count_calls() as log:
             yield
@@ -297,14 +298,14 @@ class LiveReleases:
 
     @contextmanager
     def _charged(self) -> Iterator[None]:
-        """Take the calls of a read off the budget of what is watched."""
+        """Charge the calls of a read to the polling budget."""
         with count_calls() as log:
             yield
         self._poller.charge(log.calls)
 
 
 def _looked_at(what: Topic) -> Topic:
-    """What has to be watched: a search for a release's own id finds that release."""
+    """Return the topic to poll: a search for a release ID is that release."""
     if what.kind == "occurrences" and not is_below_release(str(what.key)):
         return Topic("release", (what.key, None))
     return what

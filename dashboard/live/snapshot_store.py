@@ -1,4 +1,4 @@
-"""Snapshots: what was known at one moment, shared by all who ask for the same thing."""
+"""Snapshots: data as of one moment, shared by all requests for the same topic."""
 
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
@@ -29,10 +29,9 @@ RENEWAL_BEHIND = Problem(
 
 @dataclass(frozen=True, slots=True)
 class Snapshot(Generic[T]):
-    """What was known at `as_of` (UTC). `stale` says that it is not the latest, and `reason` why,
-    or why it is renewed less often than usual.
+    """Data as of `as_of` (UTC). If `stale`, newer data may exist; `reason` is why, or why it is updated less often.
 
-    `version` is a hash of the content, so that two processes that read the same agree on it.
+    `version` is a hash of the content, so that processes that read the same data agree on it.
     """
 
     value: T
@@ -43,25 +42,25 @@ class Snapshot(Generic[T]):
 
 
 def version_hash(*parts: object) -> str:
-    """A hash of content; the parts must have a `repr` that says all that matters."""
+    """Return a hash of content. The `repr` of the parts must include everything relevant."""
     return blake2b(repr(parts).encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()
 
 
 def utc_now() -> datetime:
-    """This moment, in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class SnapshotPair(Generic[T]):
-    """Two things that are shown together, each as it was known."""
+    """Two topics that are shown together."""
 
     left: Snapshot[T]
     right: Snapshot[T]
 
 
 def join_snapshots(left: Snapshot[T], right: Snapshot[T]) -> Snapshot[SnapshotPair[T]]:
-    """Two snapshots as one: as old as the older, stale if either is, and another version when either is."""
+    """Combine two snapshots: as old as the older one, stale if either is, with a combined version."""
     return Snapshot(
         SnapshotPair(left, right),
         min(left.as_of, right.as_of),
@@ -72,13 +71,13 @@ def join_snapshots(left: Snapshot[T], right: Snapshot[T]) -> Snapshot[SnapshotPa
 
 
 def mark_stale(snapshot: Snapshot[T], reason: Problem) -> Snapshot[T]:
-    """The same content, marked as not the latest."""
+    """Return the same content, marked as stale."""
     version = version_hash(snapshot.version, reason.code)
     return replace(snapshot, version=version, stale=True, reason=reason)
 
 
 def mark_late(seen: Snapshot[T], late: Problem | None) -> Snapshot[T]:
-    """What is renewed as often as Temporal allows says since when it stands; past a bound, it is not the latest."""
+    """Add the reason for slower updates; mark the snapshot as stale past a limit."""
     if late is None:
         return seen
     if utc_now() - seen.as_of > MAX_LISTED_AGE:
@@ -90,7 +89,7 @@ def mark_late(seen: Snapshot[T], late: Problem | None) -> Snapshot[T]:
 
 @dataclass(frozen=True, slots=True)
 class _StoredSnapshot(Generic[T]):
-    """What was loaded last, when by the store's clock, and the last that was good: the same, unless it is stale."""
+    """The last loaded snapshot with its time, and the last good one (the same unless it is stale)."""
 
     loaded_at: float
     latest: Snapshot[T]
@@ -98,13 +97,12 @@ class _StoredSnapshot(Generic[T]):
 
 
 class SnapshotStore(Generic[K, T]):
-    """Loads a snapshot for a key once for all who ask at the same time, and keeps it for `max_age` seconds.
+    """Loads a snapshot per key once for all concurrent callers and caches it for `max_age` seconds.
 
-    When the source cannot be asked, the last good snapshot is answered, marked as stale; without one the error is
-    raised. `load` gets the key, the last good snapshot, if there is one, and how many seconds it may take, None for as
-    many as usual. Of snapshots, those loaded last are kept, as many as `keep`, or as weigh so many bytes, with their
-    keys. Whoever waits needs a place in the `bulkhead`; where there is none, it is the same as if the source could not
-    be asked.
+    If the source is unavailable, the last good snapshot is returned, marked as stale; without one, the error is raised.
+    `load` receives the key, the last good snapshot, if any, and its timeout in seconds, None for the default. The cache
+    is limited by number or weight. Callers that have to wait need one of the `seats`; without one, the source counts as
+    unavailable.
     """
 
     def __init__(
@@ -128,14 +126,14 @@ class SnapshotStore(Generic[K, T]):
 
     @property
     def weight(self) -> int:
-        """What all that is kept weighs."""
+        """Return the weight of the cache."""
         return self._kept.weight
 
     def get(self, key: K, *, anew: bool = False, seconds: float | None = None, seated: bool = True) -> Snapshot[T]:
-        """The snapshot for a key, loaded `anew` even if it is young, within so many seconds; raises what `load` raises.
+        """Return the snapshot for a key, loaded within a timeout, again if `anew`; raises what `load` raises.
 
-        Whoever comes while another's load is under way waits for that one, however long it may take. Those whose
-        number is bounded in another way need not be `seated`.
+        Callers that arrive during another's load wait for that one. Callers that are limited elsewhere need not be
+        `seated`.
         """
         young = None if anew else self._young(key)
         if young:
@@ -149,25 +147,25 @@ class SnapshotStore(Generic[K, T]):
                 self._bulkhead.give()
 
     def put(self, key: K, snapshot: Snapshot[T]) -> None:
-        """Keep what was learnt of a key in another way, as if it had just been loaded."""
+        """Store a value that was obtained elsewhere, as if it had just been loaded."""
         kept = self._kept.get(key)
         good = kept.good if kept and snapshot.stale else snapshot
         self._kept.keep(key, _StoredSnapshot(self._clock(), snapshot, good))
 
     def latest(self, key: K) -> Snapshot[T] | None:
-        """What was loaded last, if anything is kept."""
+        """Return the last loaded snapshot, or None."""
         kept = self._kept.get(key)
         return kept.latest if kept else None
 
     def all_latest(self) -> Iterator[tuple[K, Snapshot[T]]]:
-        """What was loaded last for each key that is kept, the one that was loaded longest ago first."""
+        """Yield the last loaded snapshot of each key, oldest first."""
         for key in self._kept:
             latest = self.latest(key)
             if latest:
                 yield key, latest
 
     def loaded_within(self, key: K, seconds: float) -> bool:
-        """Whether it was loaded so lately that whoever asks for it now is not the only one, or has come again."""
+        """Return whether it was loaded recently, so that it is in use."""
         kept = self._kept.get(key)
         return kept is not None and self._clock() - kept.loaded_at < seconds
 
@@ -207,7 +205,7 @@ class SnapshotStore(Generic[K, T]):
 
 
 def _weight(kept: _StoredSnapshot[T], weigh: Callable[[T], int]) -> int:
-    """What a snapshot and the last good one weigh together; they often share what they say."""
+    """Return the combined weight of a snapshot and the last good one, which often share data."""
     latest = weigh(kept.latest.value)
     if kept.good is None or kept.good.value is kept.latest.value:
         return latest

@@ -1,4 +1,4 @@
-"""Asks the source on its event loop, within a deadline and past the circuit breakers."""
+"""Call the source on its event loop, with a deadline and circuit breakers."""
 
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, TypeVar
@@ -15,7 +15,7 @@ DEADLINE_GRACE_SECONDS = 0.3
 
 
 class SourceCaller:
-    """The way from threads to one source. A call takes `timeout` seconds at most."""
+    """Calls the source on its event loop from any thread, with a timeout of `timeout` seconds."""
 
     def __init__(self, source: ReleaseSource, loop: LoopThread, timeout: float, clock: Callable[[], float]) -> None:
         self.source = source
@@ -24,11 +24,11 @@ class SourceCaller:
         self._breakers = CircuitBreakers(clock)
 
     def trouble(self, key: Hashable) -> Problem | None:
-        """Return why this release, list or search cannot be read, as far as was found out."""
+        """Return why this release, list or search cannot be read, if known."""
         return self._breakers.problem(key)
 
     def ask(self, make: Callable[[], Coroutine[Any, Any, T]], key: Hashable) -> T:
-        """Run a call of the source; raise SourceUnavailable. Failures of one `key` keep no other from being asked."""
+        """Run a call of the source; raise SourceUnavailable. Failures of one `key` do not affect others."""
         with self._breakers.guard(key):
             try:
                 return self._loop.call(make, self.timeout + DEADLINE_GRACE_SECONDS)

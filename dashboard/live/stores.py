@@ -1,4 +1,4 @@
-"""Where what looks find is kept, by kind, and how often each kind is renewed while somebody looks."""
+"""Caches by kind of topic, with the polling interval of each kind."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ FAST_ROW_INTERVAL_FACTOR = 2.0
 
 @dataclass(frozen=True, slots=True)
 class TopicStore:
-    """Where one kind of what is watched is kept, and how many seconds after a look the next one is."""
+    """The cache of one kind of topic, and its polling interval in seconds."""
 
     store: SnapshotStore[Any, Any]
     every: float
@@ -32,7 +32,7 @@ class TopicStore:
 
 
 class TopicStores:
-    """A store for each kind, which share the seats of those who wait. `memory` is in bytes, most of it for trees."""
+    """A cache per kind of topic, sharing the seats of waiting requests. `memory` is in bytes, most of it for trees."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What somebody looks at, as a name that everybody agrees on."""
+"""Topics: what pages show and the poller polls."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -9,9 +9,8 @@ TopicKind = Literal["release", "history", "list", "problems", "occurrences", "pa
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One thing that is shown. `key` is, by kind: (release id, run id or None), for a release, and for the same with
-    what has been seen of it; a Slice; ""; an entity id; two of what names a release; a Slice and what names a release;
-    a workflow id and a run id.
+    """A topic. `key` depends on the kind: (release ID, run ID or None) for a release with or without its history; a
+    Slice; ""; an entity ID; a pair of release keys; a Slice and a release key; or (workflow ID, run ID).
     """
 
     kind: TopicKind

@@ -1,4 +1,4 @@
-"""How much of Temporal viewers may have read beside what is watched, before that has to wait for them."""
+"""Limit the Temporal calls that viewers may cause in addition to scheduled polling."""
 
 from collections.abc import Callable
 from math import inf
@@ -11,7 +11,7 @@ MAX_SAVED_SECONDS = 2.0
 
 
 class ViewerBudget:
-    """`rate` calls a second, of viewers together. What a read costs is known after it. Safe for many threads."""
+    """A rate limit of `rate` calls per second for all viewers together. Costs are charged after a read. Thread-safe."""
 
     def __init__(self, rate: float, clock: Callable[[], float]) -> None:
         self._rate = rate
@@ -20,10 +20,10 @@ class ViewerBudget:
         self._lock = Lock()
 
     def is_left(self) -> bool:
-        """Whether all that was read is paid for."""
+        """Return whether there is allowance left."""
         return self._paid_at <= self._clock()
 
     def charge(self, calls: int) -> None:
-        """Pay for so many calls."""
+        """Charge a number of calls."""
         with self._lock:
             self._paid_at = max(self._paid_at, self._clock() - MAX_SAVED_SECONDS) + calls / self._rate

@@ -73,11 +73,11 @@ class Stream:
 
     @property
     def has_update(self) -> bool:
-        """Whether there is something that the page has not heard yet."""
+        """Return whether there is something that the page has not heard yet."""
         return self._news is not None
 
     def pop(self) -> Update | None:
-        """What the page has not heard yet, once."""
+        """Return what the page has not heard yet, once."""
         news, self._news = self._news, None
         return news
 
@@ -109,7 +109,7 @@ class PerUserChannelQuota:
         self._lock = threading.Lock()
 
     def acquire(self, user_id: str, address: PageAddress) -> bool:
-        """Whether news are composed for one more stream of this user's; it then has to be given back."""
+        """Return whether news are composed for one more stream of this user's; it then has to be returned."""
         with self._lock:
             taken = self._taken.setdefault(user_id, Counter())
             if address not in taken and len(taken) >= self._each:
@@ -204,7 +204,7 @@ class Hub:
         noted: str | None = None
         while noted != subscribers.latest:
             noted, known = subscribers.latest, subscribers.heard
-            # The first version is what all have who come; whoever has another finds out as it comes.
+            # The first version is what all have who come; whoever has another finds out unchanged.
             plain = known is None or not place.composed
             news = _version_only(noted or "") if plain else await self._composed(place, known or "", noted or "")
             subscribers.heard = news.version
@@ -217,7 +217,7 @@ class Hub:
 async def event_stream(
     stream: Stream, first: Update, heard: str, welcome: Callable[[], Awaitable[bool]]
 ) -> AsyncIterator[bytes]:
-    """What an open page hears, as server-sent events; `first` is the version now, `heard` the last that it knows.
+    """Yield what an open page hears, as server-sent events; `first` is the version now, `heard` the last that it knows.
 
     `version` says what is the latest at the beginning; `rows` brings that version to a page that shows the one which
     its data name first, and after that the moment and the rows; `changed` says that there is another version since, and
@@ -243,7 +243,7 @@ async def event_stream(
 
 
 def _version_only(version: str) -> Update:
-    """A version that was not looked at; whoever asks now is shown no older one."""
+    """Return a version that was not looked at; whoever asks now is shown no older one."""
     return Update(version, as_of=utc_timestamp(utc_now()))
 
 
@@ -252,6 +252,6 @@ def _changed_event(told: Update) -> bytes:
 
 
 def server_sent_event(name: str, version: str, *texts: str) -> bytes:
-    """A server-sent event: its data are these texts, or the version if there are none."""
+    """Return a server-sent event: its data are these texts, or the version if there are none."""
     lines = "".join(f"data: {line}\n" for text in texts or (version,) for line in _LINE_BREAK.split(text))
     return f"event: {name}\nid: {version}\n{lines}\n".encode("utf-8", "replace")

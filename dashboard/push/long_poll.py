@@ -35,7 +35,7 @@ class LongPollHub:
         self.hub.end_all()
 
     async def _standing(self, place: Channel, _known: str) -> Update:
-        """What those who wait for a release hear of: where it stands, and nothing of what else changes in it."""
+        """Return what those who wait for a release hear of: where it stands, and nothing of what else changes in it."""
         seen = self.releases.cached(*cast(RunKey, place.what.key))
         if seen is None:
             return Update("")
@@ -57,7 +57,7 @@ class LongPoll:
 
     @property
     def going(self) -> bool:
-        """Whether the server goes."""
+        """Return whether the server goes."""
         return self._waits.going
 
     @property

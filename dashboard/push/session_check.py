@@ -26,7 +26,7 @@ class SessionCheck:
         self._due: asyncio.Task[bool] | None = None
 
     async def lasts(self, within: float = 0.0) -> bool:
-        """Whether the session lasts; what was found out within so many seconds will do.
+        """Return whether the session lasts; what was found out within so many seconds will do.
 
         What has begun to be found out before does not: who has ended a session since is to be heard.
         """

@@ -1,7 +1,7 @@
-"""Who may hear a page's news: a stream is asked for at `/live` and the page's own address, and held by `asgi.py`.
+"""Authorize event streams at `/live` plus the page's path; `asgi.py` serves them.
 
-Flask decides about it as about the page: the login, what is refused, what is not there. A server that holds no streams
-says so, and the page asks again from time to time instead. What all are told who have the page open is drawn here too.
+Flask handles them like the page: authentication, errors and missing pages. Servers without streams report so, and pages
+poll instead. Updates are rendered once for all viewers of a page.
 """
 
 from functools import partial, update_wrapper
@@ -36,16 +36,16 @@ blueprint = Blueprint("streams", __name__)
 
 
 class StreamHandle(Protocol):
-    """What holds a stream."""
+    """The connection of a stream."""
 
     def acquire(self, user_id: str, session_id: str) -> QuotaExceeded | None:
-        """Take a place of this user's, who asks with this session; why there is none, if so."""
+        """Reserve a stream for this user and session; return the reason if the limit is reached."""
 
     def open(self, what: Topic, address: PageAddress) -> None:
-        """Hear of what happens to this from now on, with all who have this address open."""
+        """Subscribe to a topic, together with all viewers of this address."""
 
     def begin(self, version: str, as_of: str) -> None:
-        """The version that is the latest now, and as of when it is."""
+        """Send the current version and its time."""
 
 
 def _open(name: str, **values: Any) -> Response:  # noqa: ANN401 - whatever the rule has
@@ -70,7 +70,7 @@ def _open(name: str, **values: Any) -> Response:  # noqa: ANN401 - whatever the 
     now = view(**values)
     _outline(now, address)
     channel.begin(now.snapshot.version, utc_timestamp(now.snapshot.as_of))
-    # What a proxy has to know: nobody else gets this, and it must not wait until it has a bufferful.
+    # What a proxy has to know: no one else gets this, and it must not wait until it has a bufferful.
     headers = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
     return Response(mimetype="text/event-stream", headers=headers)
 
@@ -81,11 +81,10 @@ for name, rule in views_routes.twins.rules.items():
 
 
 def latest(app: Flask, address: PageAddress, known: str) -> tuple[str, str, str | None]:
-    """The latest version of the page of an address, as of when it is, and the rows that have changed since the known
-    one: None where a page that shows that has to ask for itself.
+    """Return the latest version of the page of an address, its time, and the rows changed since the known version:
+    None if the page has to be reloaded.
 
-
-    The version is empty where there is no such page any more.
+    The version is empty if the page no longer exists.
     """
     with app.app_context(), anonymous_request(address):
         try:
@@ -100,7 +99,7 @@ def latest(app: Flask, address: PageAddress, known: str) -> tuple[str, str, str 
 
 
 def _rows(shown: PageResult, address: PageAddress, known: str) -> str | None:
-    """The rows that have changed since; None where the whole is due."""
+    """Return the rows changed since; None if a full page is needed."""
     new = _outline(shown, address)
     old = services().renderings.kept((address, known), "rows")
     # Much of what makes another version of a release is not shown on the page of one of its entities.
@@ -120,6 +119,6 @@ def _outline(shown: PageResult, address: PageAddress) -> bytes:
 
 
 def is_session_valid(app: Flask, environ: dict[str, Any]) -> bool:
-    """Return whether the session that asked for a stream holds; while the accounts are away, as for every request."""
+    """Return whether the session of a stream is still valid, with the same rules as for requests."""
     with app.request_context(environ):
         return bool(current_user.is_authenticated)

@@ -1,4 +1,4 @@
-"""What somebody waits for: that a release comes into one of some phases."""
+"""The condition of a wait request: a release reaches one of several phases."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from dashboard.live.topic import Topic
 
 @dataclass(frozen=True, slots=True)
 class WaitCondition:
-    """One of these phases of a release: of its latest run, or of the one with this id."""
+    """A set of phases of a release: of its latest run, or of the run with this ID."""
 
     release_id: str
     run_id: str | None
@@ -19,13 +19,13 @@ class WaitCondition:
 
     @property
     def topic(self) -> Topic:
-        """What has to be watched for it."""
+        """Return the topic to poll for it."""
         return Topic("release", (self.release_id, self.run_id))
 
     def reached(self, seen: Snapshot[Release]) -> bool:
-        """Whether the release is there now. What may be out of date says nothing of now.
+        """Return whether the release is in one of the phases now. Stale data does not count.
 
-        A release that runs and waits for a person in one of its parts is paused as well.
+        A running release with a part that is paused or waiting for approval counts as paused.
         """
         if seen.stale:
             return False
@@ -33,7 +33,7 @@ class WaitCondition:
         return waits or seen.value.root.phase in self.phases
 
     def decided(self, seen: Snapshot[Release]) -> bool:
-        """Whether there is nothing more to wait for: it is there, or has ended elsewhere."""
+        """Return whether the wait is over: the phase is reached, or the release has ended in another one."""
         return self.reached(seen) or (not seen.stale and self._ended(seen.value.execution.status))
 
     def _ended(self, status: Status) -> bool:

@@ -1,7 +1,7 @@
 """Waiting for a release: a script asks once, and is answered when the release is in one of the phases that it names.
 
 Where the server can hold a request without a thread, it does (`waits.py`): the request is put to Flask when it comes
-and once more when there is something to say, so that who asks is looked at again. Elsewhere a few threads wait.
+and again when there is something to say, so that who asks is looked at again. Elsewhere a few threads wait.
 """
 
 import threading
@@ -99,7 +99,7 @@ def _requested_wait(release_id: str) -> WaitQuery:
 
 
 def _wait_response(asked: WaitQuery, holder: LongPollHandle) -> Response:
-    """The answer, if it is time for one; else the holder is told what to wait for, and nobody is sent this."""
+    """Return the answer, if it is time for one; else the holder is told what to wait for, and nobody is sent this."""
     awaited, over = asked.awaited, holder.waited >= asked.seconds
     seen = _latest_snapshot(awaited, due=over)
     if seen and (over or awaited.decided(seen)):
@@ -115,7 +115,7 @@ def _wait_response(asked: WaitQuery, holder: LongPollHandle) -> Response:
 
 
 def _latest_snapshot(awaited: WaitCondition, *, due: bool) -> Snapshot[Release] | None:
-    """The release as it is known now; None if nothing is, unless an answer is due: that is then raised."""
+    """Return the release as it is known now; None if nothing is, unless an answer is due: that is then raised."""
     try:
         return services().releases.release(awaited.release_id, awaited.run_id)
     except SourceUnavailable:
@@ -141,7 +141,7 @@ def _page(seen: Snapshot[Release]) -> WaitPage:
 
 
 def _text(seen: Snapshot[Release]) -> BodyTemplate:
-    """What differs from one who waits to the next, then all that is the same for everybody."""
+    """Return what differs from one who waits to the next, then everything that is the same for everybody."""
     rest = _page(seen).model_dump_json(exclude=set(WaitPage.moments)).encode("utf-8", "replace")
     begins = (b'{"reached":', b',"waited":', b',"as_of":"', b'",' + rest[1:])
     return BodyTemplate(begins, ("reached", "waited", "as_of"))
@@ -152,7 +152,7 @@ def _refused(code: str, message: str, seconds: int) -> ApiError:
 
 
 def _wait_in_thread(asked: WaitQuery) -> Response:
-    """The answer, for which this thread waits if it has to."""
+    """Return the answer, for which this thread waits if it has to."""
     holder = _ThreadLongPoll(services().waiting_threads)
     try:
         response = _wait_response(asked, holder)

@@ -89,13 +89,13 @@ class HubSubscription:
         return full
 
     def open(self, what: Topic, address: PageAddress) -> None:
-        """Hear of what happens to this from now on, with all who have this address open."""
+        """Subscribe to a topic, together with all viewers of this address."""
         composed = self._channels.acquire(self._user_id or "", address)
         self._place = Channel(what, address, composed)
         self._hub.join(self._place, self.stream)
 
     def begin(self, version: str, as_of: str) -> None:
-        """The version that is the latest now, and as of when it is."""
+        """Send the current version and its time."""
         self.first = Update(version, as_of=as_of)
 
     def close(self) -> None:

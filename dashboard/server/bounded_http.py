@@ -44,7 +44,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._refused = 0
         # No request has said yet what it wants.
         self.silent = True
-        # Until when what is under way has to have come; None while it is the server's turn.
+        # Until when what is in progress has to have come; None while it is the server's turn.
         self._due: float | None = None
         self._receiving = self._in_body = False
         self._head_size = self._head_count = self._unfinished = 0
@@ -53,7 +53,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     @property
     def address(self) -> str:
-        """Who is at the other end."""
+        """Return who is at the other end."""
         return self.client[0] if self.client else ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -129,7 +129,7 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """Say why there is no other answer, unless another is under way; uvicorn's own has none of our headers."""
+        """Say why there is no other answer, unless another is in progress; uvicorn's own has none of our headers."""
         del msg
         self._refuse(self._refused or 400)
 
@@ -193,7 +193,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     @property
     def _answering(self) -> bool:
-        """Whether an answer is under way, or owed to an earlier request than the one that is refused."""
+        """Return whether an answer is in progress, or owed to an earlier request than the one that is refused."""
         if self.cycle is None or self.cycle.response_complete:
             return False
         return self.cycle.response_started or not self._in_body or bool(self.pipeline)

@@ -25,7 +25,7 @@ class ClientConnection(Protocol):
         """Drop it if its client has let a deadline pass."""
 
     def drop(self) -> None:
-        """Drop it, whatever is under way."""
+        """Drop it, whatever is in progress."""
 
 
 class ConnectionRegistry:
@@ -86,7 +86,7 @@ class ConnectionRegistry:
                 log.exception("connection_check_failed", address=address)
 
     def _full(self, address: str) -> str:
-        """Which bound a new connection from this address would go past, if any."""
+        """Return which bound a new connection from this address would go past, if any."""
         if len(self._admitted) >= self.bounds.connections:
             return "too many in all"
         # All that comes through a proxy comes from one address.

@@ -39,7 +39,7 @@ def probe_response(app: Flask, path: str) -> HttpResponse:
 
 
 def to_http11(answer: HttpResponse) -> bytes:
-    """An answer as HTTP/1.1 has it, after which the connection is closed."""
+    """Return an answer as HTTP/1.1 has it, after which the connection is closed."""
     head = b"HTTP/1.1 %d %s\r\n" % (answer.status, HTTPStatus(answer.status).phrase.encode())
     headers = b"".join(b"%s: %s\r\n" % header for header in [*answer.headers, (b"connection", b"close")])
     return head + headers + b"\r\n" + answer.body

@@ -1,4 +1,4 @@
-"""The requests that are under way: how many each client has, where a proxy brings them all."""
+"""The requests that are in progress: how many each client has, where a proxy brings them all."""
 
 from collections import Counter
 from collections.abc import Iterator, MutableMapping
@@ -22,12 +22,12 @@ class RequestCounter:
         self._open: Counter[str] = Counter()
 
     def address(self, scope: MutableMapping[str, Any]) -> str:
-        """Who sent a request."""
+        """Return who sent a request."""
         return client_address(scope["headers"], (scope.get("client") or ("", 0))[0], self._proxies)
 
     @contextmanager
     def of(self, scope: MutableMapping[str, Any]) -> Iterator[bool]:
-        """Count a request while it is under way; whether its client has few enough."""
+        """Count a request while it is in progress; whether its client has few enough."""
         if not self._proxies:
             yield True
             return

@@ -19,7 +19,7 @@ MIN_PROGRESS_BYTES = 16 * 1024
 MAX_PROBE_CONNECTIONS = 32
 # How long one of those may take to say what it wants.
 PROBE_CONNECTION_SECONDS = 5.0
-# File descriptors for all that is no connection of a client: the database, files, Temporal.
+# File descriptors for everything that is no connection of a client: the database, files, Temporal.
 RESERVED_FILE_DESCRIPTORS = 128
 # Each open page and each silent client takes one.
 MAX_FILE_DESCRIPTORS = 65_536
@@ -56,7 +56,7 @@ def raise_file_limit() -> int:
 
 
 def limit_connections(bounds: ConnectionLimits, room: int) -> ConnectionLimits:
-    """The bounds, with no more connections than there is room for."""
+    """Return the bounds, with no more connections than there is room for."""
     return replace(bounds, connections=min(bounds.connections, room))
 
 
@@ -66,7 +66,7 @@ def connection_network(address: str) -> str:
 
 
 def client_address(headers: list[tuple[bytes, bytes]], peer: str, proxies: int) -> str:
-    """The address of who sent a request, as the trusted proxies tell it."""
+    """Return the address of who sent a request, as the trusted proxies tell it."""
     if not proxies:
         return connection_network(peer)
     told = b",".join(value for name, value in headers if name == b"x-forwarded-for").split(b",")

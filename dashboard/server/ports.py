@@ -18,7 +18,7 @@ class PortInUse(PortUnavailable):
 
 
 def check_port(host: str, port: int) -> str:
-    """The host's address, if a server can listen there now; else raise PortUnavailable.
+    """Return the host's address, if a server can listen there now; else raise PortUnavailable.
 
     A server that shares its port among its workers would not notice: the system would let two of them share it.
     """
@@ -38,7 +38,7 @@ def check_port(host: str, port: int) -> str:
 
 
 def find_free_port() -> int:
-    """A port on 127.0.0.1 where nothing listens."""
+    """Return a port on 127.0.0.1 where nothing listens."""
     while True:
         port = random.choice(CANDIDATE_PORTS)  # noqa: S311 - not a secret
         try:
@@ -49,7 +49,7 @@ def find_free_port() -> int:
 
 
 def http_answers(port: int, path: str) -> bool:
-    """Whether an HTTP server on 127.0.0.1 answers this path with 200."""
+    """Return whether an HTTP server on 127.0.0.1 answers this path with 200."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     try:
         connection.request("GET", path)

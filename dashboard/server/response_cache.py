@@ -71,7 +71,7 @@ class ResponseCache:
         self.weight = 0
 
     def find(self, scope: MutableMapping[str, Any]) -> HttpResponse | None:
-        """The answer to this request, if it was given lately and is still true."""
+        """Return the answer to this request, if it was given lately and is still true."""
         self._forget_old()
         key = _cache_key(scope)
         given = self._given.get(key)
@@ -143,13 +143,13 @@ class ResponseCache:
 
 
 def _is_new_enough(scope: MutableMapping[str, Any], as_of: bytes) -> bool:
-    """Whether what was read then is no older than is asked for, as far as is seen at once."""
+    """Return whether what was read then is no older than is asked for, as far as is seen at once."""
     wanted = [value for name, value in scope["headers"] if name == _AS_OF_HEADER]
     # Times that are written alike stand in the order of their letters, up to the zone.
     return all(value.endswith(b"Z") and value[:-1] <= as_of[:-1] for value in wanted)
 
 
 def _cache_key(scope: MutableMapping[str, Any]) -> Hashable:
-    """All that an answer can depend on, but for how new it has to be."""
+    """Return all that an answer can depend on, except for how new it has to be."""
     headers = tuple(header for header in scope["headers"] if header[0] != _AS_OF_HEADER)
     return scope["method"], scope["raw_path"], scope["query_string"], headers

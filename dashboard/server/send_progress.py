@@ -39,7 +39,7 @@ class ProgressTransport:
         self._transport.write(content)
 
     def stalled(self, now: float) -> bool:
-        """Whether the client has taken too little for too long."""
+        """Return whether the client has taken too little for too long."""
         left = self._left() if self._written else 0
         if not left:
             self._seen, self._written = None, 0

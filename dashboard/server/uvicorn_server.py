@@ -35,12 +35,12 @@ LISTEN_BACKLOG = 2_048
 IDLE_CONNECTION_SECONDS = 75
 # How long `/ready` says that this process goes while it still takes everything: balancers ask about once a second.
 DRAIN_NOTICE_SECONDS = 1.0
-# After that, what is under way has this long to finish.
+# After that, what is in progress has this long to finish.
 DRAIN_SECONDS = 20
 
 
 def serve(make_app: Callable[[], Flask], host: str, port: int, bounds: ConnectionLimits | None = None) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what is under way and end the process.
+    """Serve until SIGTERM or SIGINT, then finish what is in progress and end the process.
 
     Raises what `make_app` raises, or PortUnavailable, before anything listens; SystemExit if the port is taken.
     """
@@ -125,7 +125,7 @@ class _Server(uvicorn.Server):
 
 
 def _capture_library_logs(mask: SecretMask) -> None:
-    """Have what libraries warn of stand in the same log in the same form: a line is one JSON object."""
+    """Have what libraries warn of stand in the same sign in the same form: a line is one JSON object."""
     written = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=(structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)),
         processors=(

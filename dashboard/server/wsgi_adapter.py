@@ -1,4 +1,4 @@
-"""What goes over the wire of an ASGI server: a body as it comes, an answer as it is sent, and who has gone."""
+"""What goes over the wire of an ASGI server: a body unchanged, an answer as it is sent, and who has gone."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from io import BytesIO
@@ -35,7 +35,7 @@ async def send_response(answer: HttpResponse, send: Send) -> None:
 
 
 async def read_body(receive: Receive) -> bytes | None:
-    """The body, read before a thread is taken, which a slow client would hold; None if the client has gone."""
+    """Return the body, read before a thread is taken, which a slow client would hold; None if the client has gone."""
     body = bytearray()
     while len(body) < MAX_BUFFERED_BODY_BYTES:
         message = await receive()

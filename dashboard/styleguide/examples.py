@@ -1,4 +1,4 @@
-"""Examples of parts for the style guide: drawn by the pages' own templates, and then asking the server for nothing."""
+"""Examples for the style guide, rendered by the pages' own templates without live updates."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from dashboard.web.page_response import local_timestamp
 # What examples must not do here: ask the server, or change anything. A form of this method, in no dialog, does nothing.
 _REQUEST_ATTRIBUTES = re.compile(r'\s(?:hx-[\w:-]+|data-(?:retry|fold|lazy|next)|autofocus)(?:="[^"]*")?(?=[\s>])')
 _POST_METHOD = re.compile(r'(?<=\s)method="post"')
-# Ids are told apart by a number, but for those that are drawn by.
+# Ids are told apart by a number, except for those that are drawn by.
 _IDS = "id|for|form|list|popovertarget|aria-labelledby|aria-describedby|aria-controls"
 _NAMES = re.compile(rf'(?<=\s)({_IDS})="(?!fill-|i-)([^"]+)"')
 
@@ -32,11 +32,11 @@ class Example(PageModel):
 
     @property
     def html(self) -> Markup:
-        """As it stands on a page."""
+        """Return the example as rendered on a page."""
         return Markup(self.drawn)  # noqa: S704 - our own templates drew it
 
     def opened(self, name: str) -> "Example":
-        """The same with the part of this id open in its place, which on a page opens over it."""
+        """Return the example with this dialog open in place."""
         found = re.search(rf'<(\w+)([^<>]*\bid="{name}"[^<>]*)>', self.drawn)
         if found is None:
             raise ValueError(f"{self.of} has nothing with the id {name}")
@@ -49,7 +49,7 @@ class Example(PageModel):
 
 
 def partial_example(name: str, state: str, page: PageModel, within: str = "", **given: object) -> Example:
-    """A partial as a page includes it, with its moments filled in."""
+    """Return a partial as a page includes it, with its moments filled in."""
     text = BodyTemplate.of(render_template(f"{name}.html", page=page, **given))
     moment = local_timestamp(samples.SAMPLE_NOW).encode()
     filled = text.filled({"as_of": moment, "counted_at": moment})
@@ -57,13 +57,13 @@ def partial_example(name: str, state: str, page: PageModel, within: str = "", **
 
 
 def macro_example(template: str, name: str, state: str, *given: object) -> Example:
-    """What a macro makes of these."""
+    """Render a macro with these arguments."""
     drawn = get_template_attribute(f"{template}.html", name)(*given)
     return Example(of=f"{template}.html: {name}", state=state, drawn=str(drawn))
 
 
 def side_by_side(examples: Iterator[Example], numbers: Iterator[int]) -> Iterator[Example]:
-    """The same, as many can stand on one page: they ask nothing, and no id stands twice."""
+    """Yield examples that can share one page: without requests and with unique IDs."""
     for example in examples:
         number = next(numbers)
         drawn = _POST_METHOD.sub('method="dialog"', _REQUEST_ATTRIBUTES.sub("", example.drawn))

@@ -21,7 +21,7 @@ ERROR_EXAMPLES = (
 
 
 def notice_examples() -> Iterator[Example]:
-    """What is not current, not known or not well, and each error."""
+    """Yield what is not current, unknown or not well, and each error."""
     page = expanded_release(stale=True)
     yield partial_example("shared/_freshness", "out of date", page)
     yield partial_example("shared/_problem", "a gap", page, problem=samples.MISSING_PROBLEM)
@@ -40,7 +40,7 @@ def notice_examples() -> Iterator[Example]:
 
 
 def frame_examples() -> Iterator[Example]:
-    """What stands around every page."""
+    """Yield what stands around every page."""
     page = expanded_release()
     yield partial_example("shared/_as_of", "how old a page is", page)
     yield partial_example("shared/_header", "the top of every page", page)

@@ -30,13 +30,13 @@ def _list_page(*, empty: bool = False, wanted: ReleaseFilter | None = None, more
 
 
 def chip_examples() -> Iterator[Example]:
-    """A state as a word with its phase."""
+    """Yield a state as a word with its phase."""
     for row in _list_page().items:
         yield macro_example("shared/rows", "chip", f"{row.phase}, says {row.state}", row)
 
 
 def list_examples() -> Iterator[Example]:
-    """The list, its form, the strips of its rows, and its kin."""
+    """Yield the list, its form, the strips of its rows, and its kin."""
     yield partial_example("releases/_filters", "the form above the list", _list_page())
     yield partial_example("releases/_content", "a release in each phase, one with older words", _list_page(more=80))
     yield partial_example("strip/_small", "a row's strip", SmallStrip.of(samples.sample_snapshot()))
@@ -56,14 +56,14 @@ def list_examples() -> Iterator[Example]:
 
 
 def starred_examples() -> Iterator[Example]:
-    """What a viewer has starred."""
+    """Yield what a viewer has starred."""
     yield partial_example("releases/_starred", "some unavailable", StarredPage.of(samples.starred_releases()))
     yield partial_example("releases/_starred", "out of date", StarredPage.of(samples.starred_releases(stale=True)))
     yield partial_example("releases/_starred", "none", StarredPage.of(samples.sample_list()))
 
 
 def search_examples() -> Iterator[Example]:
-    """What is found by name, on its page and in the palette."""
+    """Yield what is found by name, on its page and in the palette."""
     some = SearchPage.of(samples.sample_search_results(), "payments", None, PAGE_LINKS)
     away = SearchPage.of(samples.sample_search_results(away=True), "app:payments", None, ())
     none = SearchPage.of(samples.no_search_results(), "no results", None, ())
@@ -77,7 +77,7 @@ def search_examples() -> Iterator[Example]:
 
 
 def overview_examples() -> Iterator[Example]:
-    """The cards above the list."""
+    """Yield the cards above the list."""
     releases = tuple(samples.listed_releases())
     one = ReleasesPage.of(samples.sample_list(releases[1]), ReleaseFilter(), lambda _: "")
     old = samples.sample_release(Status.COMPLETED, closed_at=samples.minutes_before_sample(60 * 24 * 3))
@@ -91,14 +91,14 @@ def overview_examples() -> Iterator[Example]:
 
 
 def problem_examples() -> Iterator[Example]:
-    """What is broken now."""
+    """Yield what is broken now."""
     broken = ProblemsPage.of(samples.sample_problems(samples.sample_release()))
     yield partial_example("problems/_content", "failed, retrying, unknown, waiting", broken)
     yield partial_example("problems/_content", "no problems", ProblemsPage.of(samples.no_problems()))
 
 
 def empty_examples() -> Iterator[Example]:
-    """What stands where there is nothing to show."""
+    """Yield what stands where there is nothing to show."""
     wanted = ReleaseFilter.parse("shop", ["failed"], "7d", "")
     yield partial_example("releases/_foot", "no release at all", _list_page(empty=True))
     yield partial_example("releases/_foot", "no results", _list_page(empty=True, wanted=wanted))

@@ -24,12 +24,12 @@ KIOSK_CLASSES = "kiosk screen wall"
 
 
 def expanded_release(*, stale: bool = False) -> ReleasePage:
-    """The page of a release with rows of every kind open."""
+    """Return the page of a release with rows of every kind open."""
     return ReleasePage.of(samples.sample_snapshot(stale=stale), EXPANDED_IDS)
 
 
 def tree_examples() -> Iterator[Example]:
-    """A release as a tree, and what stands above it."""
+    """Yield a release as a tree, and what stands above it."""
     yield macro_example(
         "shared/tabs", "release_tabs", "the views of a release", "release:checkout-2026-47", "checkout-2026-47"
     )
@@ -54,7 +54,7 @@ def _panel_example(state: str, entity_id: str, seen: Snapshot[Release], *also_in
 
 
 def panel_examples() -> Iterator[Example]:
-    """What stands beside a tree."""
+    """Yield what stands beside a tree."""
     other = samples.sample_snapshot(samples.sample_release(Status.COMPLETED, workflow_id="release:checkout-2026-46"))
     app = next(row for row in other.value.root.walk() if row.id == "app:payments")
     elsewhere = Snapshot(Occurrence(other.value.execution, app), other.as_of, other.version)
@@ -67,7 +67,7 @@ def panel_examples() -> Iterator[Example]:
 
 
 def entity_examples() -> Iterator[Example]:
-    """One entity on a page of its own."""
+    """Yield one entity on a page of its own."""
     for entity_id, state in ((SELECTED_ID, "a retrying app"), ("cluster:us-east-1", "a cluster")):
         yield partial_example(
             "entity/_content", state, EntityPage.of(samples.sample_snapshot(), entity_id, EXPANDED_IDS)
@@ -75,7 +75,7 @@ def entity_examples() -> Iterator[Example]:
 
 
 def picture_examples() -> Iterator[Example]:
-    """A release to look at."""
+    """Yield a release to look at."""
     yield partial_example("strip/_content", "a release as a strip", StripPage.of(samples.sample_snapshot()))
     yield partial_example("timeline/_content", "waves over time", TimelinePage.of(samples.sample_snapshot()))
     matrix = MatrixPage.of(samples.sample_snapshot(), MatrixQuery())
@@ -88,7 +88,7 @@ def picture_examples() -> Iterator[Example]:
 
 
 def kiosk_examples() -> Iterator[Example]:
-    """A wall screen, in a box as small as that is wide."""
+    """Yield a wall screen, in a box as small as that is wide."""
     listed, seen = samples.sample_list(*samples.listed_releases()), samples.sample_snapshot()
     found = kiosk_rotation(listed.value, listed.as_of)
     whose = KioskRotationView.of(found, found.releases[0].id, 12)

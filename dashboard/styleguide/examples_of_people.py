@@ -58,7 +58,7 @@ def _profile(*sessions: SessionItem) -> ProfilePage:
 
 
 def profile_examples() -> Iterator[Example]:
-    """The parts of the profile's page."""
+    """Yield the parts of the profile's page."""
     page = _profile(CURRENT_SESSION, PHONE_SESSION)
     yield partial_example("users/profile/_name", "a name", page, "settings")
     refused = page.model_copy(update={"wrong": {"name": "The name must have only printable characters."}, "typed": "A"})
@@ -71,7 +71,7 @@ def profile_examples() -> Iterator[Example]:
 
 
 def user_examples() -> Iterator[Example]:
-    """The parts of the pages of users."""
+    """Yield the parts of the pages of users."""
     page = UsersPage(items=(ADMIN_USER, DISABLED_USER), total=120, page=2, page_size=50, q="example")
     yield partial_example("users/admin/_add", "a form that waits", page)
     wrong = {"email": "A user ada@example.com already exists."}

@@ -38,7 +38,7 @@ def _settings_page(*, empty: bool = False) -> SettingsPage:
 
 
 def view_examples() -> Iterator[Example]:
-    """The views above the list, and the star of a release."""
+    """Yield the views above the list, and the star of a release."""
     yield partial_example("users/preferences/_views_bar", "all releases", _views_bar())
     yield partial_example("users/preferences/_views_bar", "starred", _views_bar(starred=True))
     yield partial_example("users/preferences/_views_bar", "one's own, being edited", _views_bar("phase=failed")).opened(
@@ -57,7 +57,7 @@ def view_examples() -> Iterator[Example]:
 
 
 def settings_examples() -> Iterator[Example]:
-    """The parts of the settings' page."""
+    """Yield the parts of the settings' page."""
     kept, none = _settings_page(), _settings_page(empty=True)
     refused = kept.model_copy(update={"error": "zone: must be a time zone name", "refused": "Mars/Olympus"})
     yield partial_example("users/preferences/_times", "how times are written", kept, "settings")

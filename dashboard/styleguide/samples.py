@@ -62,13 +62,13 @@ def minutes_before_sample(minutes: float) -> datetime:
 
 
 def retrying_activity(activity_id: str) -> Attempt:
-    """An activity that has failed before and is tried again."""
+    """Return an activity that has failed before and is retried."""
     next_at = SAMPLE_NOW + timedelta(seconds=20)
     return Attempt(activity_id, 4, 10, SAMPLE_FAILURE, next_at, "worker-7", "deploy_app", '{"step": "pull", "of": 3}')
 
 
 def sample_entity(entity_id: str, state: str, *children: Entity, **fields: object) -> Entity:
-    """A row of the rollout with these below it."""
+    """Return a row of the rollout with these below it."""
     kind = EntityType(entity_id.partition(":")[0])
     made = Entity(
         id=entity_id,
@@ -85,7 +85,7 @@ def sample_entity(entity_id: str, state: str, *children: Entity, **fields: objec
 
 
 def apps_of_each_phase(place: str) -> tuple[Entity, ...]:
-    """An app in each phase, one that is tried again and one of which something is not known."""
+    """Return an app in each phase, one that is retried and one of which something is unknown."""
     apps = [
         sample_entity(
             f"app:{phase.replace('_', '-')}-{place}",
@@ -103,12 +103,12 @@ def apps_of_each_phase(place: str) -> tuple[Entity, ...]:
 
 
 def sample_cluster(name: str, state: str, *apps: Entity) -> Entity:
-    """A cluster with one bundle of these apps."""
+    """Return a cluster with one bundle of these apps."""
     return sample_entity(f"cluster:{name}", state, sample_entity(f"bundle:web-{name}", state, *apps))
 
 
 def sample_tree(release_id: str = "release:checkout-2026-47") -> Entity:
-    """A rollout with every kind of row in every phase."""
+    """Return a rollout with every kind of row in every phase."""
     done = [
         sample_entity("app:payments", "deployed", version="4.18.2"),
         sample_entity("app:basket", "deployed", version="9.3.1"),
@@ -142,7 +142,7 @@ def sample_tree(release_id: str = "release:checkout-2026-47") -> Entity:
 
 
 def sample_execution(status: Status = Status.RUNNING, **fields: object) -> Execution:
-    """The execution of a release."""
+    """Return the execution of a release."""
     closed_at = minutes_before_sample(2) if status.closed else None
     made = Execution(
         "release:checkout-2026-47",
@@ -157,7 +157,7 @@ def sample_execution(status: Status = Status.RUNNING, **fields: object) -> Execu
 
 
 def sample_release(status: Status = Status.RUNNING, root: Entity | None = None, **fields: object) -> Release:
-    """A release with this tree, after the truth rules, and its runs."""
+    """Return a release with this tree, after the truth rules, and its runs."""
     run = sample_execution(status, **fields)
     earlier = replace(
         run, run_id="00000000-0000-4000-8000-000000000001", status=Status.FAILED, closed_at=minutes_before_sample(60)
@@ -169,7 +169,7 @@ def sample_release(status: Status = Status.RUNNING, root: Entity | None = None, 
 
 
 def failing_release() -> Release:
-    """A release whose own code fails, with activities and child workflows that belong to no row."""
+    """Return a release whose own code fails, with activities and child workflows that belong to no row."""
     failing = FailingTask(7, Failure("RuntimeError", "no such wave: 'emea'"))
     made = sample_release(failing_task=failing, waiting_since=minutes_before_sample(4))
     loose = ChildRun("notify-customers", "00000000-0000-4000-8000-000000000002", "NotifyWorkflow")
@@ -177,13 +177,13 @@ def failing_release() -> Release:
 
 
 def sample_snapshot(value: Release | None = None, *, stale: bool = False) -> Snapshot[Release]:
-    """A release as it is known now, or was before Temporal was away."""
+    """Return a release as it is known now, or was before Temporal was away."""
     snapshot = Snapshot(value or sample_release(), SAMPLE_NOW, "styleguide")
     return mark_stale(snapshot, UNAVAILABLE_PROBLEM) if stale else snapshot
 
 
 def listed_releases() -> Iterator[Release]:
-    """A release in each phase, one whose words are older, and one that does not answer."""
+    """Yield a release in each phase, one whose words are older, and one that does not answer."""
     ended = {
         Phase.SUCCEEDED: Status.COMPLETED,
         Phase.FAILED: Status.FAILED,
@@ -204,7 +204,7 @@ def listed_releases() -> Iterator[Release]:
 
 
 def sample_list(*releases: Release, total: int | None = None) -> Snapshot[ReleaseList]:
-    """A list of these."""
+    """Return a list of these."""
     count = len(releases) if total is None else total
     counts = {status: sum(each.execution.status is status for each in releases) for status in Status}
     found = ReleaseList(releases, 0, 20, count, {k: v for k, v in counts.items() if v}, SAMPLE_NOW, None)
@@ -212,7 +212,7 @@ def sample_list(*releases: Release, total: int | None = None) -> Snapshot[Releas
 
 
 def sample_problems(*releases: Release) -> Snapshot[ProblemSummary]:
-    """What is broken and what waits in these, of which not all was read."""
+    """Return what is broken and what waits in these, of which not all was read."""
     broken = group_by_cause(item for each in releases for item in affected_entities(each))
     waiting = tuple(item for each in releases for item in waiting_entities(each))
     read = len(releases)
@@ -221,12 +221,12 @@ def sample_problems(*releases: Release) -> Snapshot[ProblemSummary]:
 
 
 def no_problems() -> Snapshot[ProblemSummary]:
-    """All that matters was read, and is well."""
+    """Return all that matters was read, and is well."""
     return Snapshot(ProblemSummary((), 12, 12, 4, 4, 0), SAMPLE_NOW, "styleguide")
 
 
 def starred_releases(*, stale: bool = False) -> Snapshot[ReleaseList]:
-    """What somebody has starred: one that runs, one that failed, and two of which nothing is known now."""
+    """Return what somebody has starred: one that runs, one that failed, and two of which nothing is known now."""
     listed = sample_list(*(each for each in listed_releases() if each.root.phase in {Phase.RUNNING, Phase.FAILED}))
     gone = Problem(ProblemCode.GONE, "Temporal has no release with this ID.")
     absent = (("release:search-2025-11", gone), ("release:media-2026-40", UNAVAILABLE_PROBLEM))
@@ -235,7 +235,7 @@ def starred_releases(*, stale: bool = False) -> Snapshot[ReleaseList]:
 
 
 def release_with_history(entity_id: str) -> Release:
-    """A release in which somebody has seen this entity come to its state, with a time when nobody looked."""
+    """Return a release in which somebody has seen this entity come to its state, with a time when nobody looked."""
     steps = [
         (24, 24.1, EntityState("pending", Phase.PENDING), EntityState("deploying", Phase.RUNNING)),
         (5, 14, EntityState("deploying", Phase.RUNNING), EntityState("deploying", Phase.RUNNING, attempt=2)),
@@ -260,7 +260,7 @@ def release_with_history(entity_id: str) -> Release:
 
 
 def sample_search_results(*, away: bool = False) -> Snapshot[SearchResults]:
-    """What is known by a name: a listed release, one that is known from before, and entities."""
+    """Return what is known by a name: a listed release, one that is known from before, and entities."""
     name = "release:checkout-2026-47"
     place = ("checkout-2026-47", "early", "us-east-1", "web-us-east-1")
     entities = (

@@ -1,6 +1,6 @@
-"""The style guide: every part that pages are made of, in every state, drawn by the templates that draw the pages.
+"""The style guide: every component in every state, rendered by the pages' own templates.
 
-It shows made-up releases and is there where the setting STYLEGUIDE is true, as in the demo; elsewhere it is not.
+It shows sample data and exists only if the setting STYLEGUIDE is true, as in the demo.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -47,7 +47,7 @@ class StyleguidePage(PageModel):
 
     @property
     def title(self) -> str:
-        """What the browser's tab says."""
+        """Return what the browser's tab says."""
         return "Style guide"
 
 

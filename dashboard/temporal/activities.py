@@ -19,7 +19,7 @@ MAX_HEARTBEAT_LENGTH = 2_000
 
 
 def read_child_runs(pending: Iterable[PendingChildExecutionInfo]) -> tuple[ChildRun, ...]:
-    """The child workflows that have not ended. Raises nothing."""
+    """Return the child workflows that have not ended. Raises nothing."""
     bare = lambda child, _: ChildRun(child.workflow_id, child.run_id, "")  # noqa: E731
     return tuple(decode_each("A pending child workflow", pending, _child_run, bare))
 
@@ -30,7 +30,7 @@ def _child_run(child: PendingChildExecutionInfo) -> ChildRun:
 
 
 def read_attempts(pending: Iterable[PendingActivityInfo], *, over: bool) -> dict[str, Attempt]:
-    """What is pending by activity id; one that cannot be read says so. Raises nothing."""
+    """Return what is pending by activity id; one that cannot be read says so. Raises nothing."""
     found = decode_each("This activity", pending, lambda activity: decode_attempt(activity, over=over), _bare)
     return {attempt.activity_id: attempt for attempt in found}
 
@@ -61,7 +61,7 @@ def decode_attempt(activity: PendingActivityInfo, *, over: bool) -> Attempt:
 
 
 def _untaken_since(activity: PendingActivityInfo) -> datetime | None:
-    """Since when an attempt that is due lies there for a worker to take it, if that is longer than usual."""
+    """Return since when an attempt that is due lies there for a worker to take it, if that is longer than usual."""
     if activity.state != PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED or activity.paused:
         return None
     due = [at for at in (decode_timestamp(activity.scheduled_time), _next(activity)) if at]

@@ -18,7 +18,7 @@ class _Failed:
 
 
 class Backoff:
-    """Remembers by key what has failed; after the pause one caller tries again, and the others wait for what it finds.
+    """Remembers by key what has failed; after the pause one caller retries, and the others wait for what it finds.
 
     A pause is twice as long as the one before, up to the `longest`, in seconds.
     """
@@ -36,7 +36,7 @@ class Backoff:
         self._failed: LRUCache[Hashable, _Failed] = LRUCache(MAX_BACKOFF_KEYS)
 
     def closed(self, key: Hashable) -> bool:
-        """Whether this is to be left alone now. Who is told otherwise is the one who tries."""
+        """Return whether this is to be left alone now. Who is told otherwise is the one who tries."""
         failed = self._failed.get(key)
         if failed is None:
             return False

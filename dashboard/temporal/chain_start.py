@@ -12,7 +12,7 @@ from dashboard.temporal.deadline import Deadline
 from dashboard.temporal.errors import is_not_found
 from dashboard.temporal.timestamps import decode_timestamp
 
-# How many runs are gone back where the first of all may have been tried again, or is deleted already.
+# How many runs are gone back where the first of all may have been retried, or is deleted already.
 MAX_CHAIN_RUNS = 50
 
 
@@ -25,7 +25,7 @@ class FirstEventReader:
         self._budget = budget
 
     async def of(self, run_id: str) -> HistoryEvent | None:
-        """The event with which a run began; None where there is none, or no such run any more."""
+        """Return the event with which a run began; None where there is none, or no such run any more."""
         try:
             event = await self._client.get_workflow_handle(self._workflow_id, run_id=run_id).first_event(self._budget)
         except RPCError as exc:
@@ -65,19 +65,19 @@ async def chain_start(
 
 
 def _continues(event: HistoryEvent) -> bool:
-    """Whether a run goes on with one that continued as new."""
+    """Return whether a run goes on with one that continued as new."""
     initiator = event.workflow_execution_started_event_attributes.initiator
     return initiator == ContinueAsNewInitiator.CONTINUE_AS_NEW_INITIATOR_WORKFLOW
 
 
 def _never_anew(event: HistoryEvent) -> bool:
-    """Whether no failure and no schedule begins the workflow anew."""
+    """Return whether no failure and no schedule begins the workflow again."""
     began = event.workflow_execution_started_event_attributes
     return not (began.cron_schedule or began.HasField("retry_policy"))
 
 
 def _due(event: HistoryEvent) -> datetime | None:
-    """When work of a run with this first event began or was to begin: after its delay."""
+    """Return when work of a run with this first event began or was to begin: after its delay."""
     backoff = event.workflow_execution_started_event_attributes.first_workflow_task_backoff
     try:
         at = decode_timestamp(event.event_time)

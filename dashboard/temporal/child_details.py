@@ -73,7 +73,7 @@ class ChildDetailReader:
         self._described = described
 
     async def of(self, release: Execution, children: ChildListing) -> Mapping[str, Execution]:
-        """What is known of single runs, by run id: what earlier looks found, and what this one does."""
+        """Return what is known of single runs, by run id: what earlier looks found, and what this one does."""
         known = self._described.of(children)
         children = replace(children, described=known)
         since = datetime.now(UTC) - DESCRIPTION_REUSE_AGE

@@ -28,7 +28,7 @@ CHILD_LIST_PAGE_SIZE = 1_000
 # How far before the newest time that has been seen a list of changes begins: visibility stores are some seconds late,
 # and the hosts of a cluster differ a little. What comes later still is found by its count, and costs a whole list.
 MAX_VISIBILITY_LAG = timedelta(seconds=5)
-# Everything is listed anew after so many seconds, whatever the counts say.
+# Everything is listed again after so many seconds, whatever the counts say.
 FULL_LIST_INTERVAL_SECONDS = 60.0
 
 
@@ -69,7 +69,7 @@ class ChildLister:
         return whole
 
     async def some(self, release: Execution, workflow_ids: Sequence[str]) -> ChildListing | Problem:
-        """Those with one of these workflow ids alone and those directly below them, and the release's own runs.
+        """Return those with one of these workflow ids alone and those directly below them, and the release's own runs.
 
         Of a release below another workflow all are listed: which of them are its own shows in what leads to them.
         """
@@ -80,7 +80,7 @@ class ChildLister:
         return await self._whole(f"{_query(release)} AND ({named})")
 
     async def _changed(self, query: str, known: ChildListing) -> ChildListing | None:
-        """What is known, brought up to date; None if that has not become all there is.
+        """Return what is known, brought up to date; None if that has not become all there is.
 
         The count tells whether there is anything to list, and afterwards whether it was enough. No clock is asked but
         the server's own, in the times that it gave: this machine's may differ from it by any amount.
@@ -127,7 +127,7 @@ class ChildLister:
 
 
 def _with_known(whole: ChildListing, known: ChildListing) -> ChildListing:
-    """A whole list, but for runs that a late store lists as running and that have been seen to have closed."""
+    """A whole list, except for runs that a late store lists as running and that have been seen to have closed."""
     listed = {child.execution.run_id for child in whole.listed}
     before = (child for child in known.listed if child.execution.run_id in listed)
     words = {run_id: word for run_id, word in known.words.items() if run_id in listed}

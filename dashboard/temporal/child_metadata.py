@@ -27,7 +27,7 @@ def children_digest(release: Execution, children: ChildListing, now: datetime) -
 
 
 def _shown(run: Execution, ended_at: datetime | None, now: datetime) -> tuple[object, ...]:
-    """What a row shows of its run. When that was described makes no difference until it is long ago."""
+    """Return what a row shows of its run. When that was described does not matter until it is long ago."""
     left = ended_at is not None and verified_running(run, ended_at)
     late = run.described_at is None or now - run.described_at > MAX_DESCRIPTION_AGE
     stuck = (run.failing_task, run.waiting_since, run.pollers) if run.failing_task or run.waiting_since else ()
@@ -36,7 +36,7 @@ def _shown(run: Execution, ended_at: datetime | None, now: datetime) -> tuple[ob
 
 
 async def supported_queries(handle: RunHandle, budget: Deadline) -> frozenset[str] | Problem | None:
-    """The names of the queries that a workflow answers, but for the SDK's own.
+    """Return the names of the queries that a workflow answers, except for the SDK's own.
 
     Why its answer cannot be read, where that is encoded; None where it does not say.
     """

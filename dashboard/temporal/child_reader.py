@@ -49,11 +49,11 @@ NO_QUERY_HANDLER_PROBLEMS = frozenset(
         ProblemCode.QUERY_TIMED_OUT,
     }
 )
-# How many child workflows are looked into for whether they were tried again, in one look.
+# How many child workflows are looked into for whether they were retried, in one look.
 MAX_RETRY_CHECKS = 200
 # How long after the end of a release Temporal's list may still lack what happened last.
 VISIBILITY_SETTLE_TIME = timedelta(seconds=30)
-# Seconds that a release which has told of itself waits for a list of children that it is not known to have.
+# Seconds that a release which has told of itself waits for a list of children that it is unknown to have.
 CHILD_LIST_TIMEOUT_SECONDS = 0.5
 
 QueryResult = tuple[Entity, str] | Problem
@@ -133,7 +133,7 @@ class ChildReader:
     async def tree(
         self, release: Execution, known: ChildListing | None = None, problem: Problem | None = None
     ) -> WorkflowReport | Problem:
-        """A release by its child workflows alone, `problem` being why it does not tell of them itself."""
+        """Return a release by its child workflows alone, `problem` being why it does not tell of them itself."""
         children = await self._pace.children(self._lists, release, known)
         if isinstance(children, Problem):
             return children
@@ -203,7 +203,7 @@ class ChildReader:
         if children is None or not children_of_release(release, children.listed):
             if not isinstance(listed, Problem):
                 return told
-            # One that has told of itself and is not known to have any lacks nothing.
+            # One that has told of itself and is unknown to have any lacks nothing.
             unlisted = _unlisted(told, listed, known)
             return unlisted if release.children_pending else replace(unlisted, said=told.said, digest=told.digest)
         if children is listed:
@@ -220,7 +220,7 @@ class ChildReader:
     def _with_children(
         self, release: Execution, told: WorkflowReport, children: ChildListing, now: datetime
     ) -> WorkflowReport:
-        """What a release says that tells of nothing below it, with its child workflows there."""
+        """Return what a release says that tells of nothing below it, with its child workflows there."""
         tree = tree_from_children(release, children, self._map, now)
         return replace(told, said=replace(told.said, child_ids=tree.child_ids, children=tree.children))
 
@@ -231,7 +231,7 @@ class ChildReader:
         return await self.find_listed(handle, gap)
 
     async def find_listed(self, handle: RunHandle, gap: Entity) -> Entity | None:
-        """One entity by its child workflow; the gap with another reason where the children cannot be listed."""
+        """Return one entity by its child workflow; the gap with another reason where the children cannot be listed."""
         try:
             async with self._budget.bounds():
                 release = read_description(await handle.describe(self._budget))
@@ -261,21 +261,21 @@ async def _soon(listing: Awaitable[ChildListing | Problem]) -> ChildListing | Pr
 
 
 def _because(told: WorkflowReport, problem: Problem) -> WorkflowReport:
-    """The same with what is not known of the release itself, which changes what is shown."""
+    """The same with what is unknown of the release itself, which changes what is shown."""
     return replace(told, said=replace(told.said, problem=problem), digest=f"{told.digest}-{problem.code}")
 
 
 def _unlisted(told: WorkflowReport, problem: Problem, known: ChildListing | None) -> WorkflowReport:
-    """What a release told where its child workflows could not be listed.
+    """Return what a release told where its child workflows could not be listed.
 
-    How those ended that are known stays true; of the others it is not known.
+    How those ended that are known stays true; of the others it is unknown.
     """
     told = _because(told, told.said.problem or problem)
     return replace(told, moves=True, has_children=True, children=known)
 
 
 def _moves(release: Execution, children: ChildListing) -> bool:
-    """Whether its content may change without its own history growing.
+    """Return whether its content may change without its own history growing.
 
     Child workflows may run on after its end, and why some ended may still have to be read.
     """
@@ -316,7 +316,7 @@ async def has_no_query_handlers(handle: RunHandle, problem: Problem, budget: Dea
 
 
 def report_without_queries(release: Execution, no_query_handlers: Problem | bool = True) -> WorkflowReport:
-    """A release that answers no query, as a list shows it: what its execution says is all there is to say."""
+    """Return a release that answers no query, as a list shows it: what its execution says is all there is to say."""
     told = WorkflowReport(release_from_execution(release), "", listed=True)
     return _because(told, no_query_handlers) if isinstance(no_query_handlers, Problem) else told
 

@@ -21,7 +21,7 @@ from dashboard.temporal.queries import RELEASE_STATE_QUERY, query_entity, query_
 # Runs asked in one look at most, and types of which it is found out what they answer.
 MAX_RUNS_QUERIED = 50
 MAX_TYPES_PROBED = 10
-# Queries under way at once: a worker answers them one after the other anyway.
+# Queries in progress at once: a worker answers them one after the other anyway.
 MAX_CONCURRENT_STATE_QUERIES = 8
 # Seconds that a look waits for words: what has not come by then keeps its status as its state.
 STATE_QUERIES_TIMEOUT_SECONDS = 1.2
@@ -94,7 +94,7 @@ class ChildStates:
         self._left_alone[task_queue] = True
 
     async def _learn(self, look: "_StateQueries", reporters: Sequence[StateReporter]) -> None:
-        """Find out which queries the types answer that are not known yet, from one run of each."""
+        """Find out which queries the types answer that are unknown yet, from one run of each."""
         samples: dict[_QueueAndType, StateReporter] = {}
         for reporter in reporters:
             # One that runs is likely to be in its worker's memory; a closed one has to be replayed.

@@ -1,6 +1,6 @@
 """Temporal's own calls and messages: the SDK's converters and enumerations know less than a server may answer.
 
-Every call is given what is left of the budget, and most are tried again by the SDK within it. Nothing is decoded here.
+Every call is given what is left of the budget, and most are retried by the SDK within it. Nothing is decoded here.
 """
 
 import json
@@ -45,32 +45,32 @@ class NamespaceClient:
         self._namespace = connected.namespace
 
     def get_workflow_handle(self, workflow_id: str, *, run_id: str | None = None) -> "RunHandle":
-        """A workflow's run, or its latest one. It need not exist."""
+        """Return a workflow's run, or its latest one. It need not exist."""
         return RunHandle(self, workflow_id, run_id or "")
 
     async def list_executions(
         self, query: str, budget: Deadline, *, page_size: int, token: bytes = b""
     ) -> ListWorkflowExecutionsResponse:
-        """One page of what a visibility query finds."""
+        """Return one page of what a visibility query finds."""
         request = ListWorkflowExecutionsRequest(
             namespace=self._namespace, query=query, page_size=page_size, next_page_token=token
         )
         return await self._service.list_workflow_executions(request, retry=True, timeout=budget.left)
 
     async def count_executions(self, query: str, budget: Deadline) -> CountWorkflowExecutionsResponse:
-        """How many a visibility query finds, in all or by group."""
+        """Return how many a visibility query finds, in all or by group."""
         request = CountWorkflowExecutionsRequest(namespace=self._namespace, query=query)
         return await self._service.count_workflow_executions(request, retry=True, timeout=budget.left)
 
     async def describe(self, execution: WorkflowExecution, budget: Deadline) -> DescribeWorkflowExecutionResponse:
-        """What Temporal knows of a run."""
+        """Return what Temporal knows of a run."""
         request = DescribeWorkflowExecutionRequest(namespace=self._namespace, execution=execution)
         return await self._service.describe_workflow_execution(request, retry=True, timeout=budget.left)
 
     async def query(
         self, execution: WorkflowExecution, name: str, args: Sequence[JsonValue], budget: Deadline
     ) -> Payload:
-        """What a run answers to a query; an empty payload for nothing. Raises QueryRejected."""
+        """Return what a run answers to a query; an empty payload for nothing. Raises QueryRejected."""
         request = QueryWorkflowRequest(namespace=self._namespace, execution=execution)
         request.query.query_type = name
         request.query.query_args.payloads.extend(map(_payload, args))
@@ -82,7 +82,7 @@ class NamespaceClient:
     async def events(
         self, execution: WorkflowExecution, budget: Deadline, *, last_only: bool = False
     ) -> Sequence[HistoryEvent]:
-        """The first event of a run's history, or with `last_only` the one that closed it."""
+        """Return the first event of a run's history, or with `last_only` the one that closed it."""
         kinds = HistoryEventFilterType
         kind = kinds.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT if last_only else kinds.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT
         request = GetWorkflowExecutionHistoryRequest(
@@ -98,7 +98,7 @@ class NamespaceClient:
     async def history(
         self, execution: WorkflowExecution, budget: Deadline, *, pages: int
     ) -> AsyncIterator[HistoryEvent]:
-        """A run's events from its first on, of so many pages at most."""
+        """Yield a run's events from its first on, of so many pages at most."""
         token = b""
         for _ in range(pages):
             request = GetWorkflowExecutionHistoryRequest(
@@ -134,7 +134,7 @@ class NamespaceClient:
     async def describe_task_queue(
         self, name: str, budget: Deadline, *, activities: bool = False
     ) -> DescribeTaskQueueResponse:
-        """Which workers poll a task queue for workflow tasks, or for those of activities."""
+        """Return which workers poll a task queue for workflow tasks, or for those of activities."""
         kinds = TaskQueueType
         request = DescribeTaskQueueRequest(
             namespace=self._namespace,
@@ -156,11 +156,11 @@ class RunHandle:
         return f"RunHandle({self.id!r}, {self.run_id!r})"
 
     async def describe(self, budget: Deadline) -> DescribeWorkflowExecutionResponse:
-        """What Temporal knows of the run."""
+        """Return what Temporal knows of the run."""
         return await self._client.describe(self._execution, budget)
 
     async def query(self, name: str, budget: Deadline, *args: JsonValue) -> Payload:
-        """What the run answers to a query. Raises QueryRejected."""
+        """Return what the run answers to a query. Raises QueryRejected."""
         return await self._client.query(self._execution, name, args, budget)
 
     async def first_event(self, budget: Deadline) -> HistoryEvent | None:
@@ -169,7 +169,7 @@ class RunHandle:
         return events[0] if events else None
 
     async def first_events(self, budget: Deadline, *, limit: int) -> Sequence[HistoryEvent]:
-        """The first events of the run, the oldest first."""
+        """Return the first events of the run, the oldest first."""
         return await self._client.first_events(self._execution, budget, limit=limit)
 
     async def closing_event(self, budget: Deadline) -> HistoryEvent | None:
@@ -178,11 +178,11 @@ class RunHandle:
         return events[-1] if events else None
 
     def history(self, budget: Deadline, *, pages: int) -> AsyncIterator[HistoryEvent]:
-        """The run's events from its first on, of so many pages at most."""
+        """Yield the run's events from its first on, of so many pages at most."""
         return self._client.history(self._execution, budget, pages=pages)
 
     async def newest_events(self, budget: Deadline, *, limit: int) -> Sequence[HistoryEvent]:
-        """The newest events of the run, the newest first."""
+        """Return the newest events of the run, the newest first."""
         return await self._client.newest_events(self._execution, budget, limit=limit)
 
     @property

@@ -31,7 +31,7 @@ class TemporalConnection:
 
     @property
     def namespace(self) -> str:
-        """The namespace that is read."""
+        """Return the namespace that is read."""
         return self._config.get("namespace") or "default"
 
     @property
@@ -41,11 +41,11 @@ class TemporalConnection:
 
     @property
     def visibility(self) -> VisibilityBudget:
-        """The budget of visibility calls in the namespace that is read."""
+        """Return the budget of visibility calls in the namespace that is read."""
         return self._budgets.of(self.namespace)
 
     async def client(self) -> NamespaceClient:
-        """The client. Lazy: a server that is down fails the call that needs it, and the next call tries again."""
+        """Return the client. Lazy: a server that is down fails the call that needs it, and the next call retries."""
         if self._client is None:
             config: ClientConnectConfig = {**self._config, "target_host": self.address, "namespace": self.namespace}
             plain = await Connected.connect(**config, lazy=True)
@@ -59,7 +59,7 @@ class TemporalConnection:
         return NamespaceClient(connected)
 
     def forget(self, since: float) -> None:
-        """Connect anew at the next call, unless the server was heard since then, by a monotonic clock.
+        """Connect again at the next call, unless the server was heard since then, by a monotonic clock.
 
         A connection that went silent is noticed by the SDK only after 45 s. One call that is not answered while others
         are says nothing about the connection.

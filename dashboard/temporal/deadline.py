@@ -12,7 +12,7 @@ class Deadline:
 
     @classmethod
     def of(cls, seconds: float) -> "Deadline":
-        """A budget of so many seconds from now, by the running loop's clock."""
+        """Return a budget of so many seconds from now, by the running loop's clock."""
         return cls(asyncio.get_running_loop().time() + seconds)
 
     def less(self, seconds: float) -> "Deadline":
@@ -21,10 +21,10 @@ class Deadline:
 
     @property
     def left(self) -> timedelta:
-        """What is left, for a call's `rpc_timeout`; never nothing, which the SDK would take for no limit."""
+        """Return what is left, for a call's `rpc_timeout`; never nothing, which the SDK would take for no limit."""
         seconds = self._until - asyncio.get_running_loop().time()
         return timedelta(seconds=max(seconds, 0.001))
 
     def bounds(self) -> asyncio.Timeout:
-        """A context that raises TimeoutError when the time is up and cancels what still runs in it."""
+        """Return a context that raises TimeoutError when the time is up and cancels what still runs in it."""
         return asyncio.timeout_at(self._until)

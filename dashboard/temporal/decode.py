@@ -62,7 +62,7 @@ class UndecodableResult(ValueError):
 
 
 def parse_query_result(encoding: str, content: bytes) -> JsonValue:
-    """The JSON of a query's result; raises UndecodableResult."""
+    """Return the JSON of a query's result; raises UndecodableResult."""
     if encoding != "json/plain" and not (encoding == "binary/null" and not content):
         text = f"The response is encoded as {clean_text(encoding) or 'an unknown format'} and cannot be read."
         raise UndecodableResult(Problem(ProblemCode.UNREADABLE, text))
@@ -77,7 +77,7 @@ def parse_query_result(encoding: str, content: bytes) -> JsonValue:
 
 
 def decode_release(result: JsonValue, release_id: str, *, whole: bool) -> Entity:
-    """The entity of a release with what the result has below it; raises UndecodableResult.
+    """Return the entity of a release with what the result has below it; raises UndecodableResult.
 
     `whole` says that the result should hold everything below: what it lists and does not describe is then a gap.
     """
@@ -92,12 +92,12 @@ def decode_release(result: JsonValue, release_id: str, *, whole: bool) -> Entity
 
 
 def decode_wave(result: JsonValue) -> Entity | None:
-    """One wave with everything below it, as `get_wave_hierarchy` answers it; None for null."""
+    """Return one wave with everything below it, as `get_wave_hierarchy` answers it; None for null."""
     return None if result is None else _decode(result, _WAVE, _Scope(whole=True))
 
 
 def decode_entity(result: JsonValue, entity_type: EntityType) -> Entity | None:
-    """One entity as its `get_..._state` query answers it; None for null."""
+    """Return one entity as its `get_..._state` query answers it; None for null."""
     return None if result is None else _decode(result, _LEVELS[entity_type], _Scope(whole=False))
 
 
@@ -109,7 +109,7 @@ class _Scope:
     seen: set[str] = field(default_factory=set)
 
     def repeats(self, entity_id: str) -> bool:
-        """Whether an id has been met before; from now on it has."""
+        """Return whether an id has been met before; from now on it has."""
         met = entity_id in self.seen
         self.seen.add(entity_id)
         return met
@@ -143,7 +143,7 @@ def _decode(value: JsonValue, level: _Level, scope: _Scope) -> Entity:
 
 
 def _row(value: JsonValue, level: _Level, scope: _Scope) -> Entity:
-    """One row of a tree; one that cannot be decoded is a gap, and its siblings are as ever."""
+    """Return one row of a tree; one that cannot be decoded is a gap, and its siblings are unaffected."""
     try:
         return _decode(value, level, scope)
     except Exception as exc:  # noqa: BLE001 - logged with its stack
@@ -153,7 +153,7 @@ def _row(value: JsonValue, level: _Level, scope: _Scope) -> Entity:
 
 
 def entity_id_flaw(text: str, expected: EntityType) -> Problem | None:
-    """What is wrong with an id where one of this type is expected, if anything; a release may have any."""
+    """Return what is wrong with an id where one of this type is expected, if anything; a release may have any."""
     if expected is EntityType.RELEASE:
         return None
     if flaw := entity_id_error(text):
@@ -203,7 +203,7 @@ def _children(
 
 
 def gap_row(entity_id: str, entity_type: EntityType, why: str, code: ProblemCode = ProblemCode.MALFORMED) -> Entity:
-    """A row for what should be there and is not."""
+    """Return a row for what should be there and is not."""
     return Entity(
         id=entity_id,
         type=entity_type,
@@ -218,7 +218,7 @@ def _details(
     value: Mapping[str, JsonValue], level: _Level, created: datetime | None, updated: datetime | None
 ) -> Mapping[str, JsonValue]:
     details = {} if value.keys() <= level.named else {key: value[key] for key in value if key not in level.named}
-    # A time that could not be read is not lost: it stays as it came.
+    # A time that could not be read is not lost: it stays unchanged.
     for name, time in (("created_at", created), ("updated_at", updated)):
         if time is None and not is_unset(told := value.get(name)):
             details[name] = told

@@ -1,4 +1,4 @@
-"""Runs that another stands for: a failed attempt that was tried again, what a schedule began anew, what was reset.
+"""Runs that another stands for: a failed attempt that was retried, what a schedule started again, what was reset.
 
 They are no releases of their own. A list has them all the same, and so has a count: which they are is known of those
 that were seen. The last event of a run says so, but of one that was reset after its end, which its description does.
@@ -41,7 +41,7 @@ class SupersededRuns:
         self._apart: LRUCache[str, None] = LRUCache(MAX_KNOWN_SUPERSEDED_RUNS)
 
     async def among(self, client: NamespaceClient, runs: Iterable[Execution], budget: Deadline) -> dict[str, Execution]:
-        """Those that another run stands for, by run id. The end of each is read once."""
+        """Return those that another run stands for, by run id. The end of each is read once."""
         runs = list(runs)
         gate = asyncio.Semaphore(MAX_CONCURRENT_SUPERSEDED_READS)
 
@@ -67,7 +67,7 @@ class SupersededRuns:
     async def left_out(
         self, client: NamespaceClient, found: Mapping[str, Execution], budget: Deadline
     ) -> tuple[list[RunSpan], list[Execution]]:
-        """What need not be asked for again where these were found: spans of runs, and single ones.
+        """Return what need not be asked for again where these were found: spans of runs, and single ones.
 
         A schedule makes many runs without a gap between them. Other releases of the id may have begun before the
         first, and between a run that was reset after its end and the one that stands for it.
@@ -98,7 +98,7 @@ class SupersededRuns:
     def counted(
         self, rows: VisibilityPage, asked: PageRequest, left_out: Collection[str]
     ) -> tuple[Mapping[Status, int], bool]:
-        """The counts of a page without the runs that another stands for, and whether they are exact.
+        """Return the counts of a page without the runs that another stands for, and whether they are exact.
 
         What is shown whole is counted by its rows. Counts of an earlier look are without them already.
         """
@@ -115,7 +115,7 @@ class SupersededRuns:
         return counts, exact
 
     def _matching(self, wanted: ReleaseFilter, left_out: ExcludedRuns) -> Counter[Status]:
-        """How many of those that were seen a count has with it: what was not asked for, it has not."""
+        """Return how many of those that were seen a count has with it: what was not asked for, it has not."""
         now = datetime.now(UTC)
         asked = (run for run in list(self._seen.values()) if not left_out.has(run))
         return Counter(run.status for run in asked if _finds(wanted, run, now))
@@ -123,7 +123,7 @@ class SupersededRuns:
 
 def _may_be_followed(run: Execution) -> bool:
     if run.status is Status.COMPLETED:
-        # Only a schedule begins anew what ended well; each of its runs had to wait for its time.
+        # Only a schedule starts again what ended well; each of its runs had to wait for its time.
         return run.execution_time is not None and run.execution_time > run.started_at
     return run.status in _TRIED_AGAIN
 

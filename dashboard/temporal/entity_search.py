@@ -29,7 +29,7 @@ class EntitySearch:
     async def find(
         self, entity_id: str, runs: Sequence[Execution], known: Mapping[RunEntity, Entity | None]
     ) -> list[Entity | None]:
-        """Return what each of these runs has: the entity, None, or a row that says why it is not known."""
+        """Return what each of these runs has: the entity, None, or a row that says why it is unknown."""
         entity_type = parse_entity_id(entity_id).type
         # The id may have the part of one of these releases in it: each of the others then has it with its own.
         of = next((run.workflow_id for run in runs if stable_id(entity_id, run.workflow_id) != entity_id), "")

@@ -1,4 +1,4 @@
-"""What the errors of Temporal's calls mean. Nothing is guessed: a code that is not known is shown as it is."""
+"""What the errors of Temporal's calls mean. Nothing is guessed: a code that is unknown is shown as it is."""
 
 import re
 
@@ -49,22 +49,22 @@ _SOURCE = {
 
 
 def is_not_found(exc: BaseException) -> bool:
-    """Whether Temporal said that the workflow does not exist (and not that the namespace does not)."""
+    """Return whether Temporal said that the workflow does not exist (and not that the namespace does not)."""
     return isinstance(exc, RPCError) and exc.status is RPCStatusCode.NOT_FOUND and not _namespace_missing(exc)
 
 
 def lacks_paused_status(exc: RPCError) -> bool:
-    """Whether a visibility query was refused by a server that is older than the status `Paused`."""
+    """Return whether a visibility query was refused by a server that is older than the status `Paused`."""
     return exc.status is RPCStatusCode.INVALID_ARGUMENT and "Paused" in exc.message
 
 
 def source_unavailable(exc: BaseException) -> SourceUnavailable:
-    """What it means when describe, list or count ended with this error."""
+    """Return what it means when describe, list or count ended with this error."""
     return SourceUnavailable(source_problem(exc))
 
 
 def source_problem(exc: BaseException) -> Problem:
-    """Why Temporal itself could not be asked."""
+    """Return why Temporal itself could not be asked."""
     if isinstance(exc, RPCError):
         if _namespace_missing(exc):
             return _told(ProblemCode.NAMESPACE_MISSING, "The namespace does not exist in Temporal.", exc.message)
@@ -85,7 +85,7 @@ def _of_status(name: str, detail: str) -> Problem:
 
 
 def query_problem(exc: BaseException, query: str, task_queue: str = "") -> Problem:
-    """Why a workflow did not answer a query, though Temporal itself may be well."""
+    """Return why a workflow did not answer a query, though Temporal itself may be well."""
     if isinstance(exc, QueryRejected):
         return _rejected(exc, query)
     if isinstance(exc, RPCError):
@@ -133,7 +133,7 @@ def _slow(query: str) -> Problem:
 
 
 def _told(code: ProblemCode, message: str, said: str) -> Problem:
-    """A problem with the source's own text, which may quote anything that a workflow raised."""
+    """Return a problem with the source's own text, which may quote anything that a workflow raised."""
     return Problem(code, message, clean_text(said[:MAX_ERROR_TEXT_LENGTH]))
 
 

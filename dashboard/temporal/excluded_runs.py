@@ -20,7 +20,7 @@ class RunSpan:
     until: datetime
 
     def has(self, run: Execution) -> bool:
-        """Whether a run of this workflow id is one of them."""
+        """Return whether a run of this workflow id is one of them."""
         return run.started_at <= self.until and (self.since is None or run.started_at >= self.since)
 
 
@@ -32,7 +32,7 @@ class ExcludedRuns:
     runs: Mapping[str, str] = field(default_factory=dict)
 
     def has(self, run: Execution) -> bool:
-        """Whether a run is not asked for."""
+        """Return whether a run is not asked for."""
         if run.run_id in self.runs:
             return True
         return any(span.workflow_id == run.workflow_id and span.has(run) for span in self.spans.values())

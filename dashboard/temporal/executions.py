@@ -44,12 +44,12 @@ _Fields = Mapping[str, tuple[str, Callable[[Any], Any], Any]]
 
 
 def decode_status(code: int) -> Status:
-    """The status with this number; one that is newer than this dashboard is UNKNOWN."""
+    """Return the status with this number; one that is newer than this dashboard is UNKNOWN."""
     return _STATUSES.get(code, Status.UNKNOWN)
 
 
 def decode_status_word(payload: Payload) -> Status:
-    """The status that a group of a count stands for, by visibility's own word for it."""
+    """Return the status that a group of a count stands for, by visibility's own word for it."""
     try:
         word = json.loads(payload.data)
     except ValueError:
@@ -93,7 +93,7 @@ _DESCRIBED: _Fields = {
 
 
 def read_execution(info: WorkflowExecutionInfo) -> Execution:
-    """An execution as visibility lists it, or what stands in for one that cannot be decoded. Raises nothing."""
+    """Return an execution as visibility lists it, or what stands in for one that cannot be decoded. Raises nothing."""
     return read_executions((info,))[0]
 
 
@@ -105,18 +105,18 @@ def read_executions(infos: Iterable[WorkflowExecutionInfo]) -> list[Execution]:
 
 
 def bare_execution(execution: WorkflowExecution, *gaps: Problem) -> Execution:
-    """An execution of which nothing is known but its name."""
+    """Return an execution of which nothing is known but its name."""
     return Execution(execution.workflow_id, execution.run_id, "", Status.UNKNOWN, UNREADABLE_START, gaps=gaps)
 
 
 def decode_execution(info: WorkflowExecutionInfo) -> Execution:
-    """An execution as visibility lists it. A field that cannot be read is a gap."""
+    """Return an execution as visibility lists it. A field that cannot be read is a gap."""
     fields, gaps = _read(info, _LISTED)
     return Execution(info.execution.workflow_id, info.execution.run_id, **fields, gaps=gaps)
 
 
 def decode_description(raw: DescribeWorkflowExecutionResponse) -> Execution:
-    """An execution as `describe` gives it, with what is pending for it. A field that cannot be read is a gap."""
+    """Return an execution as `describe` gives it, with what is pending for it. A field that cannot be read is a gap."""
     execution = read_execution(raw.workflow_execution_info)
     over = execution.closed_at is not None
     fields, gaps = _read(raw, _DESCRIBED)
@@ -153,7 +153,7 @@ def _failing_task(task: PendingWorkflowTaskInfo) -> FailingTask | None:
 
 
 def _waiting_since(task: PendingWorkflowTaskInfo) -> datetime | None:
-    """Since when a workflow's next step lies there for a worker to take it up, if that is longer than usual."""
+    """Return since when a workflow's next step lies there for a worker to take it up, if that is longer than usual."""
     if task.state != PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED:
         return None
     since = decode_timestamp(task.scheduled_time)
@@ -161,7 +161,7 @@ def _waiting_since(task: PendingWorkflowTaskInfo) -> datetime | None:
 
 
 def _original_start(raw: DescribeWorkflowExecutionResponse) -> datetime | None:
-    """The start of the run that this one was reset from; it is given for every run, and most were not."""
+    """Return the start of the run that this one was reset from; it is given for every run, and most were not."""
     original = decode_timestamp(raw.workflow_extended_info.original_start_time)
     return original if original and original != decode_timestamp(raw.workflow_execution_info.start_time) else None
 

@@ -32,7 +32,7 @@ _TIMEOUTS = {
 
 
 def read_failure(failure: RawFailure) -> Failure:
-    """A failure with its causes, or one that says that it cannot be read. Raises nothing."""
+    """Return a failure with its causes, or one that says that it cannot be read. Raises nothing."""
     return decode_or_replace("A failure", lambda: decode_failure(failure), _unread)
 
 
@@ -48,7 +48,7 @@ def decode_failure(failure: RawFailure) -> Failure:
 
 
 def _link(failure: RawFailure, outer: RawFailure | None = None) -> Failure:
-    """One failure of a chain without its causes; `outer` is the one that it caused."""
+    """Return one failure of a chain without its causes; `outer` is the one that it caused."""
     return decode_or_replace("A failure", lambda: _decoded(failure, outer), _unread)
 
 
@@ -93,7 +93,7 @@ def _message(failure: RawFailure) -> str:
 
 
 def _encoded_message(attributes: Payload) -> str:
-    """The message in a failure's encoded attributes, which are JSON where nothing encrypts them."""
+    """Return the message in a failure's encoded attributes, which are JSON where nothing encrypts them."""
     if attributes.metadata.get("encoding") != b"json/plain":
         return ENCRYPTED_FAILURE
     told = json.loads(attributes.data)
@@ -102,32 +102,32 @@ def _encoded_message(attributes: Payload) -> str:
 
 
 def bounded_text(text: str) -> str:
-    """A text as any page can carry it, cut where it is longer than anybody reads."""
+    """Return a text as any page can carry it, cut where it is longer than anybody reads."""
     return clean_text(text if len(text) <= MAX_MESSAGE_LENGTH else f"{text[: MAX_MESSAGE_LENGTH - 1]}…")
 
 
 def read_closing(event: HistoryEvent) -> Failure | None:
-    """Why a run ended, from its last event; None where the event gives no reason. Raises nothing."""
+    """Return why a run ended, from its last event; None where the event gives no reason. Raises nothing."""
     return decode_or_replace("The end of this execution", lambda: decode_closing(event), _unread)
 
 
 def read_cancellation(events: Iterable[HistoryEvent]) -> Failure | None:
-    """Who asked to cancel a run and why, from its newest events. Raises nothing."""
+    """Return who asked to cancel a run and why, from its newest events. Raises nothing."""
     return decode_or_replace("The end of this execution", lambda: decode_cancellation(events), _unread)
 
 
 def read_task_failure(events: Iterable[HistoryEvent]) -> Failure | None:
-    """Why a workflow task failed, from the newest events. Raises nothing."""
+    """Return why a workflow task failed, from the newest events. Raises nothing."""
     return decode_or_replace("The failure of the workflow's task", lambda: decode_task_failure(events), _unread)
 
 
 def decode_closing(event: HistoryEvent) -> Failure | None:
-    """Why a run ended, from its last event; None where the event gives no reason."""
+    """Return why a run ended, from its last event; None where the event gives no reason."""
     kind = event.event_type
     if kind == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED:
         return read_failure(event.workflow_execution_failed_event_attributes.failure)
     if kind == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW:
-        # A run that failed and is tried again, or that its schedule begins anew, ends like this.
+        # A run that failed and is retried, or that its schedule starts again, ends like this.
         again = event.workflow_execution_continued_as_new_event_attributes
         return read_failure(again.failure) if again.HasField("failure") else None
     if kind == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED:
@@ -139,12 +139,12 @@ def decode_closing(event: HistoryEvent) -> Failure | None:
 
 
 def read_timeout(raw: DescribeWorkflowExecutionResponse) -> Failure:
-    """Which time limit a run exceeded. Raises nothing."""
+    """Return which time limit a run exceeded. Raises nothing."""
     return decode_or_replace("The end of this execution", lambda: decode_timeout(raw), _unread)
 
 
 def decode_timeout(raw: DescribeWorkflowExecutionResponse) -> Failure:
-    """Which time limit a run exceeded, from its description: the last event of such a run does not say."""
+    """Return which time limit a run exceeded, from its description: the last event of such a run does not say."""
     config, info = raw.execution_config, raw.workflow_execution_info
     took = info.close_time.ToDatetime() - info.start_time.ToDatetime()
     limits = {
@@ -168,12 +168,12 @@ def next_run_of(event: HistoryEvent) -> str:
 
 
 def is_reset(event: HistoryEvent) -> bool:
-    """Whether a run with this last event was ended because it was reset. The server does that by this name."""
+    """Return whether a run with this last event was ended because it was reset. The server does that by this name."""
     return event.workflow_execution_terminated_event_attributes.identity == RESET_IDENTITY
 
 
 def decode_cancellation(events: Iterable[HistoryEvent]) -> Failure | None:
-    """Who asked to cancel a run and why, from its newest events; None where none of them says so."""
+    """Return who asked to cancel a run and why, from its newest events; None where none of them says so."""
     for event in events:
         if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
             request = event.workflow_execution_cancel_requested_event_attributes
@@ -184,7 +184,7 @@ def decode_cancellation(events: Iterable[HistoryEvent]) -> Failure | None:
 
 
 def decode_task_failure(events: Iterable[HistoryEvent]) -> Failure | None:
-    """Why a workflow task failed, from the newest events; None where none of them says so."""
+    """Return why a workflow task failed, from the newest events; None where none of them says so."""
     for event in events:
         if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
             return read_failure(event.workflow_task_failed_event_attributes.failure)

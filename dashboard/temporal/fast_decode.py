@@ -71,7 +71,7 @@ class _OddError(ValueError):
 
 
 def fast_decode_release(encoding: str, content: bytes, release_id: str) -> Entity | None:
-    """The release with everything below it, as `decode_release` would give it."""
+    """Return the release with everything below it, as `decode_release` would give it."""
     if not _is_plain(encoding, content):
         return None
     try:
@@ -81,7 +81,7 @@ def fast_decode_release(encoding: str, content: bytes, release_id: str) -> Entit
 
 
 def fast_decode_wave(encoding: str, content: bytes) -> Entity | None:
-    """One wave with everything below it, as `decode_wave` would give it."""
+    """Return one wave with everything below it, as `decode_wave` would give it."""
     if not _is_plain(encoding, content):
         return None
     try:
@@ -133,7 +133,7 @@ class _Reading:
         self._seen: set[str] = set()
 
     def release(self, row: _Release, release_id: str) -> Entity:
-        """The release; the workflow id is its id, whatever it calls itself."""
+        """Return the release; the workflow id is its id, whatever it calls itself."""
         row.id = release_id
         row.name = row.name or release_name(release_id)
         self._seen.add(release_id)
@@ -144,7 +144,7 @@ class _Reading:
         return self._entity(EntityType.RELEASE, row, row.workflow_id, row.wave_ids, waves)
 
     def wave(self, row: _Wave) -> Entity:
-        """One wave."""
+        """Return one wave."""
         self._meet(EntityType.WAVE, [row.id])
         return self._wave(row)
 

@@ -73,7 +73,7 @@ class TemporalGateway:
         budget: float,
         last: ReleaseListing | None = None,
     ) -> ReleaseListing:
-        """One visibility call and at most one count at once, then the page's releases are asked together."""
+        """Return one visibility call and at most one count at once, then the page's releases are asked together."""
         total = Deadline.of(budget)
         async with self._asking(total) as client:
             rows = await self._pace.page(client, self._visibility, asked, counts, total, last)
@@ -143,7 +143,7 @@ class TemporalGateway:
         run_id: str | None,
         opened: frozenset[str] | None,
     ) -> ReleaseReading:
-        """The tree; where something in it cannot be dealt with, what Temporal knows of the release, and why."""
+        """Return the tree; where something in it cannot be dealt with, what Temporal knows of the release, and why."""
         try:
             return await self._tree(release_id, known, total, run_id, opened)
         except (SourceUnavailable, NotFound):
@@ -246,7 +246,7 @@ class TemporalGateway:
         return build_reading(execution, answer, fingerprint)
 
     async def _with_places(self, reading: ReleaseReading, budget: Deadline) -> ReleaseReading:
-        """A reading with where those of its child workflows run that are not listed; most have none."""
+        """Return a reading with where those of its child workflows run that are not listed; most have none."""
         if not reading.execution.child_runs:
             return reading
         client = await self._connection.client()
@@ -254,7 +254,7 @@ class TemporalGateway:
         return replace(reading, execution=execution)
 
     async def _with_reason(self, reading: ReleaseReading, budget: Deadline) -> ReleaseReading:
-        """A reading with why the release did not answer: its worker may be busy with it."""
+        """Return a reading with why the release did not answer: its worker may be busy with it."""
         run = reading.execution
         handle = (await self._connection.client()).get_workflow_handle(run.workflow_id, run_id=run.run_id)
         return await with_unanswered_reason(handle, reading, budget)
@@ -262,7 +262,7 @@ class TemporalGateway:
     async def search(
         self, entity_id: str, limit: int, known: Mapping[RunEntity, Entity | None], budget: float
     ) -> EntitySearchResult:
-        """One visibility call and one count at once, then the newest runs are asked for the entity together."""
+        """Return one visibility call and one count at once, then the newest runs are asked for the entity together."""
         total = Deadline.of(budget)
         async with self._asking(total) as client:
             rows = await self._pace.newest(client, self._visibility, limit, total)

@@ -35,7 +35,7 @@ class VisibilityBudgets:
         self._budgets: dict[str, VisibilityBudget] = {}
 
     def of(self, namespace: str) -> VisibilityBudget:
-        """The budget of a namespace."""
+        """Return the budget of a namespace."""
         return self._budgets.setdefault(namespace, VisibilityBudget(self._rate))
 
 
@@ -55,7 +55,7 @@ class GuardedService(ServiceClient):
 
     @property
     def worker_service_client(self) -> Any:  # noqa: ANN401 - a private class of the SDK
-        """The client that workers would use."""
+        """Return the client that workers would use."""
         return self._inner.worker_service_client
 
     def update_rpc_metadata(self, metadata: Mapping[str, str | bytes]) -> None:
@@ -122,7 +122,7 @@ class GuardedService(ServiceClient):
 
     @contextmanager
     def _asking(self, req: QueryWorkflowRequest, timeout: timedelta | None) -> Iterator[None]:
-        """A query, of which the outcome says whether its task queue answers."""
+        """Yield a query, of which the outcome says whether its task queue answers."""
         # One that names an entity says nothing about the others that the same workflow may be asked for.
         query = "" if req.query.query_args.payloads else req.query.query_type
         asked = (req.namespace, req.execution.workflow_id, query)

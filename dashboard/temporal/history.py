@@ -1,4 +1,4 @@
-"""What only the history tells: why a workflow task fails again and again, and why a run ended."""
+"""What only the history tells: why a workflow task fails repeatedly, and why a run ended."""
 
 from dataclasses import dataclass, replace
 
@@ -53,7 +53,7 @@ class RunEnding:
 
     @property
     def followed(self) -> bool:
-        """Whether another run stands for it, so that it is no release of its own."""
+        """Return whether another run stands for it, so that it is no release of its own."""
         return bool(self.next_run_id) or self.reset
 
 
@@ -65,7 +65,7 @@ class RunEndingReader:
         self._brief: LRUCache[str, RunEnding] = LRUCache(RUN_ENDING_CACHE_LENGTH, _weight)
 
     async def told(self, handle: RunHandle, execution: Execution, budget: Deadline) -> Execution:
-        """The execution with why it ended and what followed it, where it has ended."""
+        """Return the execution with why it ended and what followed it, where it has ended."""
         ending = await self.of(handle, execution, budget)
         return replace(execution, closing=ending.closing, next_run_id=ending.next_run_id) if ending else execution
 
@@ -88,7 +88,7 @@ class RunEndingReader:
         return brief
 
     async def read(self, handle: RunHandle, execution: Execution, budget: Deadline) -> RunEnding | None:
-        """How a run ended; None where it has not, or where it ended well and no schedule begins it anew.
+        """How a run ended; None where it has not, or where it ended well and no schedule begins it again.
 
         Raises one of CALL_ERRORS.
         """
@@ -104,9 +104,9 @@ class RunEndingReader:
 
 
 def _says_more(execution: Execution) -> bool:
-    """Whether the last event of a run says more than its status."""
+    """Return whether the last event of a run says more than its status."""
     if execution.status is Status.COMPLETED:
-        # Only a schedule begins anew what ended well; each of its runs had to wait for its time.
+        # Only a schedule starts again what ended well; each of its runs had to wait for its time.
         return execution.execution_time is not None and execution.execution_time > execution.started_at
     return execution.status in UNSUCCESSFUL_STATUSES
 

@@ -17,7 +17,7 @@ from dashboard.temporal.partial_result import PartialResult, content_digest
 from dashboard.temporal.queries import RELEASE_STATE_QUERY, query_release, query_state
 
 # Entities asked for at once. While a workflow moves on, Temporal holds one query for it at a time and refuses others,
-# and the SDK waits longer each time before it tries again: beside 5 signals a second, 94 answers took 1.2 s one by one
+# and the SDK waits longer each time before it retries: beside 5 signals a second, 94 answers took 1.2 s one by one
 # and more than 1.7 s two at a time.
 MAX_CONCURRENT_ENTITY_QUERIES = 1
 # Seconds kept back, so that a row that was still asked for when the time was up is one to come, and not a failed one.
@@ -81,7 +81,7 @@ class _LevelReader:
         self._complete = False
 
     def current(self, entity_id: str) -> bool:
-        """Whether nothing newer can be told of this entity."""
+        """Return whether nothing newer can be told of this entity."""
         part = self._parts.get(entity_id)
         return part is not None and part.fingerprint == self._fingerprint
 
@@ -170,7 +170,7 @@ class _LevelReader:
         self._parts[entity_id] = CachedPart(row, digest, self._fingerprint, datetime.now(UTC))
 
     def told(self, opened: frozenset[str], wanted: frozenset[str]) -> PartialResult:
-        """The tree as far as it was read; parts that are neither in it nor `opened` are forgotten."""
+        """Return the tree as far as it was read; parts that are neither in it nor `opened` are forgotten."""
         root = self._parts[self._handle.id].row
         said = replace(root, children=self._rows(root.child_ids, EntityType.WAVE))
         there = {row.id for row in said.walk()}
@@ -193,7 +193,7 @@ class _LevelReader:
         return tuple(rows)
 
     def _tree(self, entity_id: str, entity_type: EntityType) -> Entity:
-        """A row with what is below it if it is open; one that is not says so."""
+        """Return a row with what is below it if it is open; one that is not says so."""
         row = self._row(entity_id, entity_type)
         if not row.child_ids:
             return row
@@ -218,7 +218,7 @@ class _LevelReader:
         return replace(row, problem=problem or row.problem)
 
     def _missing(self, entity_id: str, there: Collection[str]) -> Problem | None:
-        """Why an entity that was wanted is not in the tree; None where the release says that it has none."""
+        """Return why an entity that was wanted is not in the tree; None where the release says that it has none."""
         if _type_of(entity_id) is EntityType.WAVE:
             return None  # The release tells which waves it has.
         part = self._parts.get(entity_id)

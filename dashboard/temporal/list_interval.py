@@ -1,4 +1,4 @@
-"""How often lists are renewed: as the visibility budget allows, and seldom where Temporal does not answer in time."""
+"""How often lists are renewed: as the visibility budget allows, and rarely where Temporal does not answer in time."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -53,12 +53,12 @@ class ListInterval:
 
     @property
     def _slowed(self) -> Problem | None:
-        """What to say of what was renewed now, if that happens less often than usual."""
+        """Return what to say of what was renewed now, if that happens less often than usual."""
         return VISIBILITY_SLOWED if self._budget.slowed else None
 
     @property
     def late(self) -> Problem:
-        """Why a renewal has to wait."""
+        """Return why a renewal has to wait."""
         return VISIBILITY_SLOWED if self._budget.slowed else VISIBILITY_SHARED
 
     async def runs(
@@ -80,7 +80,7 @@ class ListInterval:
     async def children(
         self, lists: ChildLister, release: Execution, known: ChildListing | None
     ) -> ChildListing | Problem:
-        """The executions below a release; as they are `known` where they cannot be listed now, and why."""
+        """Return the executions below a release; as they are `known` where they cannot be listed now, and why."""
         key = ("children", release.run_id)
         if self._backoff.closed(key):
             return replace(known, late=LIST_TIMED_OUT) if known else LIST_TIMED_OUT
@@ -104,7 +104,7 @@ class ListInterval:
         budget: Deadline,
         last: ReleaseListing | None,
     ) -> VisibilityPage:
-        """A page of the list; the `last` one again where it cannot be renewed now, and why."""
+        """Return a page of the list; the `last` one again where it cannot be renewed now, and why."""
         if last is None:
             return await _asked_for(client, visibility, asked, counts, budget)
         if not self._budget.granted(("list", asked)):
@@ -142,7 +142,7 @@ class ListInterval:
     async def newest(
         self, client: NamespaceClient, visibility: Visibility, limit: int, budget: Deadline
     ) -> VisibilityPage:
-        """The newest so many of the list; renewals of searches share them."""
+        """Return the newest so many of the list; renewals of searches share them."""
         asked, known = PageRequest(page_size=limit), self._newest
         age = datetime.now(UTC) - known.listed_at if known and known.listed_at else None
         if (

@@ -12,7 +12,7 @@ METADATA_QUERY = "__temporal_workflow_metadata"
 
 
 def decode_queries(payload: Payload) -> frozenset[str] | Problem | None:
-    """The names of the queries, but for the SDK's own; why they cannot be read; None where none is named.
+    """Return the names of the queries, except for the SDK's own; why they cannot be read; None where none is named.
 
     A handler for whatever is asked has an empty name.
     """

@@ -46,7 +46,7 @@ class OriginReader:
         self._waiting: LRUCache[tuple[str, int | None], bool] = LRUCache(MAX_KNOWN_ORIGINS)
 
     async def told(self, client: NamespaceClient, run: Execution, budget: Deadline) -> Execution:
-        """The run with its origin, where it has one; one more call at its first look, and only then.
+        """Return the run with its origin, where it has one; one more call at its first look, and only then.
 
         A run as a list has it is described for that, once. One that was described and has begun before its time began
         with its start.
@@ -64,7 +64,7 @@ class OriginReader:
         return _with_origin(run, origin) if origin else replace(run, began_unread=True)
 
     async def of(self, client: NamespaceClient, runs: Iterable[Execution], budget: Deadline) -> dict[str, Origin]:
-        """The origins of these runs by run id, as far as they can be read in one look."""
+        """Return the origins of these runs by run id, as far as they can be read in one look."""
         runs = list(runs)
         unread = [run for run in runs if run.run_id not in self._known][:MAX_ORIGINS_PER_READ]
         gate = asyncio.Semaphore(MAX_CONCURRENT_ORIGIN_READS)
@@ -112,9 +112,9 @@ class OriginReader:
         return known.began_at if known else None
 
     async def _waits(self, client: NamespaceClient, run: Execution, budget: Deadline) -> bool:
-        """Whether a run that was described really waits for its time; a server may begin one before that.
+        """Return whether a run that was described really waits for its time; a server may begin one before that.
 
-        A signal that has come meanwhile waits with it.
+        A signal that has come in the meantime waits with it.
         """
         if run.history_length == 1:
             return True
@@ -131,7 +131,7 @@ class OriginReader:
 
 
 def scheduled_reading(run: Execution) -> ReleaseReading | None:
-    """A release that waits for its time: there is nobody to ask. None for any other."""
+    """Return a release that waits for its time: there is nobody to ask. None for any other."""
     if run.scheduled_for(datetime.now(UTC)) is None:
         return None
     return ReleaseReading(run, said=scheduled_release(run), digest="scheduled", scheduled=True)
@@ -144,7 +144,7 @@ def has_origin(run: Execution) -> bool:
 
 
 def _with_origin(run: Execution, origin: Origin) -> Execution:
-    """A run with how it began; one that goes on with others began with the first of them."""
+    """Return a run with how it began; one that goes on with others began with the first of them."""
     earlier = origin.began_at is not None and origin.began_at < run.started_at
     first = origin.began_at if earlier else run.original_started_at
     return replace(run, origin=origin, original_started_at=first)
@@ -165,7 +165,7 @@ def decode_origin(began: WorkflowExecutionStartedEventAttributes) -> Origin:
 
 
 def _with_reset(origin: Origin, events: list[HistoryEvent]) -> Origin:
-    """The origin of a reset run: the run before it, why it was reset, and the child workflows that it kept."""
+    """Return the origin of a reset run: the run before it, why it was reset, and the child workflows that it kept."""
     resets = [at for at, event in enumerate(events) if _is_reset(event)]
     origin = replace(origin, initiator=Initiator.RESET, failure=None)
     if not resets:

@@ -12,10 +12,10 @@ from dashboard.temporal.deadline import Deadline
 from dashboard.temporal.decode import clean_text
 from dashboard.temporal.errors import CALL_ERRORS, is_not_found
 
-# Child workflows that are looked for in one look, and those of which it is remembered where they run.
+# Child workflows that are searched for in one look, and those of which it is remembered where they run.
 MAX_NAMESPACE_LOOKUPS = 5
 MAX_KNOWN_CHILD_NAMESPACES = 10_000
-# The start of a child workflow is looked for among so many of its parent's first events.
+# The start of a child workflow is searched for among so many of its parent's first events.
 MAX_START_EVENT_ID = 1_000
 
 
@@ -28,7 +28,7 @@ class OtherNamespaceChildren:
     async def placed(
         self, client: NamespaceClient, execution: Execution, children: ChildListing | None, budget: Deadline
     ) -> Execution:
-        """An execution whose pending child workflows say which of them run elsewhere."""
+        """Return an execution whose pending child workflows say which of them run elsewhere."""
         listed = {child.execution.run_id for child in children.listed} if children else set()
         unlisted = [run for run in execution.child_runs if run.run_id and run.run_id not in listed]
         if not unlisted:

@@ -39,7 +39,7 @@ _NOBODY = frozenset({ProblemCode.NO_WORKER, ProblemCode.QUERY_TIMED_OUT, Problem
 async def query_release(
     handle: RunHandle, query: str, budget: Deadline, task_queue: str = ""
 ) -> tuple[Entity, str] | Problem:
-    """The release as its workflow tells it, with a digest of what it told; else why it did not."""
+    """Return the release as its workflow tells it, with a digest of what it told; else why it did not."""
 
     def decode(encoding: str, content: bytes) -> Entity:
         plain = _plainly(fast_decode_release, encoding, content, handle.id) if query == HIERARCHY_QUERY else None
@@ -51,7 +51,7 @@ async def query_release(
 async def query_wave(
     handle: RunHandle, wave_id: str, budget: Deadline, task_queue: str = ""
 ) -> tuple[Entity, str] | Problem:
-    """One wave with everything below it, and a digest of what was told; else why it is not known."""
+    """Return one wave with everything below it, and a digest of what was told; else why it is unknown."""
 
     def decode(encoding: str, content: bytes) -> Entity | None:
         return _plainly(fast_decode_wave, encoding, content) or decode_wave(parse_query_result(encoding, content))
@@ -88,7 +88,7 @@ async def query_state(
 
 
 async def probe_worker(handle: RunHandle, budget: Deadline, task_queue: str) -> Problem | None:
-    """Why nobody answers for a workflow; None where somebody does, whatever the answer is."""
+    """Return why nobody answers for a workflow; None where somebody does, whatever the answer is."""
     try:
         await _raw(handle, RELEASE_STATE_QUERY, budget)
     except CALL_ERRORS as exc:
@@ -105,7 +105,7 @@ async def _asked(
     decode: Callable[[str, bytes], T],
     *args: JsonValue,
 ) -> tuple[T, str] | Problem:
-    """What a query answers, decoded, with a digest of it; else why that is not known. Raises nothing."""
+    """Return what a query answers, decoded, with a digest of it; else why that is unknown. Raises nothing."""
     try:
         encoding, content = await _raw(handle, query, budget, *args)
         return decode(encoding, content), blake2b(content, digest_size=12).hexdigest()
@@ -118,7 +118,7 @@ async def _asked(
 
 
 def _plainly(decode: Callable[..., Entity | None], *args: object) -> Entity | None:
-    """What the quick way of decoding makes of an answer; None where the thorough one has to see to it."""
+    """Return what the quick way of decoding makes of an answer; None where the thorough one has to see to it."""
     return decode_or_replace("A response", lambda: decode(*args), lambda _: None)
 
 

@@ -91,7 +91,7 @@ def _nothing(_problem: Problem) -> None:
 
 
 def decode_pollers(answer: DescribeTaskQueueResponse, now: datetime) -> WorkerPollers:
-    """Those that polled lately, as far as Temporal lists them."""
+    """Return those that polled lately, as far as Temporal lists them."""
     polled = [(poller, poller.last_access_time.ToDatetime(tzinfo=UTC)) for poller in answer.pollers]
     lately = [(poller, at) for poller, at in polled if now - at < MAX_POLL_AGE]
     current = answer.versioning_info.current_deployment_version

@@ -10,7 +10,7 @@ from dashboard.temporal.child_reader import WorkflowReport
 
 
 def with_run_ending(execution: Execution, known: Execution) -> Execution:
-    """A run that has not moved, with how it ended as far as that is known."""
+    """Return a run that has not moved, with how it ended as far as that is known."""
     return replace(execution, closing=known.closing, next_run_id=known.next_run_id)
 
 

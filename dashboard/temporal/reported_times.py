@@ -17,7 +17,7 @@ def read_time(value: JsonValue) -> datetime | None:
 
 
 def is_unset(value: JsonValue) -> bool:
-    """Whether a value stands for no time: null, nothing, 0, a date in year 1, or the first moment of 1970."""
+    """Return whether a value stands for no time: null, nothing, 0, a date in year 1, or the first moment of 1970."""
     if not isinstance(value, str):
         return value is None or (isinstance(value, int | float) and value == 0)
     if not value.strip() or value.startswith(UNSET_YEAR):

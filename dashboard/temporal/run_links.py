@@ -64,7 +64,7 @@ class RunLinkReader:
         return link
 
     async def span(self, client: NamespaceClient, run: Execution, budget: Deadline) -> RunSpan | None:
-        """The runs of its chain up to one; None where that cannot be read, or where it was reset from another.
+        """Return the runs of its chain up to one; None where that cannot be read, or where it was reset from another.
 
         What was reset after its end had others begin in between.
         """
@@ -90,7 +90,7 @@ class RunLinkReader:
             self._see(run, run.first_run_id)
 
     def is_followed(self, run: Execution) -> bool:
-        """Whether another run stands for one that has ended, as far as was read."""
+        """Return whether another run stands for one that has ended, as far as was read."""
         link = self._known.get(run.run_id)
         if link is None or not run.status.closed:
             return False
@@ -109,7 +109,7 @@ class RunLinkReader:
     async def _start_of(
         self, client: NamespaceClient, workflow_id: str, run_id: str, budget: Deadline
     ) -> datetime | None:
-        """When a run started; None where it was deleted."""
+        """Return when a run started; None where it was deleted."""
         try:
             raw = await client.get_workflow_handle(workflow_id, run_id=run_id).describe(budget)
         except RPCError as exc:

@@ -12,7 +12,7 @@ from dashboard.temporal.visibility import representable_prefix, string_literal
 
 
 async def list_runs(client: NamespaceClient, workflow_id: str, budget: Deadline) -> Runs:
-    """One visibility call; its failure is no reason to show nothing else, and is told by `listed_at`."""
+    """Return one visibility call; its failure is no reason to show nothing else, and is told by `listed_at`."""
     if representable_prefix(workflow_id) != workflow_id:
         return Runs()
     query = f"WorkflowId = {string_literal(workflow_id)}"

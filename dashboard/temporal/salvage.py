@@ -19,14 +19,14 @@ MAX_ERROR_DETAIL_LENGTH = 300
 
 
 def undecodable_problem(what: str, exc: Exception) -> Problem:
-    """The gap for what raised this error; it is logged. To be called where the error is caught."""
+    """Return the gap for what raised this error; it is logged. To be called where the error is caught."""
     log.exception("not_decoded", what=what)
     detail = ascii(f"{type(exc).__name__}: {exc}"[:MAX_ERROR_DETAIL_LENGTH])[1:-1]
     return Problem(ProblemCode.UNDECODABLE, f"{what} could not be decoded.", detail)
 
 
 def decode_or_replace(what: str, decode: Callable[[], T], instead: Callable[[Problem], T]) -> T:
-    """What `decode` makes, or what stands in for it."""
+    """Return what `decode` makes, or what stands in for it."""
     try:
         return decode()
     except Exception as exc:  # noqa: BLE001 - whatever it is, it concerns this record alone; logged with its stack
@@ -45,7 +45,7 @@ def decode_each(
 
 
 def undecodable_row(entity_id: str, entity_type: EntityType, problem: Problem) -> Entity:
-    """A row for an entity of which nothing could be decoded."""
+    """Return a row for an entity of which nothing could be decoded."""
     name = entity_id.partition(":")[2] or entity_id or f"{entity_type} without an ID"
     return Entity(entity_id, entity_type, "", Phase.UNKNOWN, name, problem=problem)
 
@@ -57,7 +57,7 @@ class FieldDecoder:
         self.gaps: list[Problem] = []
 
     def take(self, what: str, decode: Callable[[], T], instead: T) -> T:
-        """One field, or what stands in for it."""
+        """Return one field, or what stands in for it."""
 
         def missed(problem: Problem) -> T:
             self.gaps.append(problem)

@@ -9,7 +9,7 @@ MAX_TASK_PICKUP_DELAY = timedelta(seconds=5)
 
 
 def decode_timestamp(stamp: Timestamp) -> datetime | None:
-    """A moment (UTC); None for none: the year 1 is how servers write that there is none.
+    """Return a moment (UTC); None for none: the year 1 is how servers write that there is none.
 
     Raises ValueError or OverflowError for one that no clock shows.
     """

@@ -72,7 +72,7 @@ class Visibility:
     async def page(
         self, client: NamespaceClient, asked: PageRequest, counts: Mapping[Status, int] | None, budget: Deadline
     ) -> VisibilityPage:
-        """One list call, and one count call at the same time unless the counts are known."""
+        """Return one list call, and one count call at the same time unless the counts are known."""
         left_out = self._left_out
         return replace(await self._page(client, asked, counts, budget), left_out=left_out)
 
@@ -90,7 +90,7 @@ class Visibility:
         return _counted(*await asyncio.gather(listing, self._count(client, asked.filter, now, budget)), asked)
 
     async def _of_ids(self, client: NamespaceClient, ids: Sequence[str], budget: Deadline) -> VisibilityPage:
-        """The latest run of each of these: from one list call, and what that does not find is described.
+        """Return the latest run of each of these: from one list call, and what that does not find is described.
 
         A list lags behind, and its language cannot carry every id; and what it does not find may be gone.
         """
@@ -179,7 +179,7 @@ class Visibility:
 async def describe_latest_run(
     client: NamespaceClient, workflow_id: str, budget: Deadline
 ) -> Execution | Problem | None:
-    """The latest run of a workflow id; why that is not known; or None for an id that Temporal does not know."""
+    """Return the latest run of a workflow id; why that is unknown; or None for an id that Temporal does not know."""
     try:
         description = await client.get_workflow_handle(workflow_id).describe(budget)
     except RPCError as exc:
@@ -198,7 +198,7 @@ async def describe_latest_run(
 
 
 async def count_by_status(client: NamespaceClient, query: str, budget: Deadline) -> Counter[Status]:
-    """How many runs of each status a query with GROUP BY ExecutionStatus finds, in one call."""
+    """Return how many runs of each status a query with GROUP BY ExecutionStatus finds, in one call."""
     answer = await client.count_executions(query, budget)
     counts: Counter[Status] = Counter()
     for group in answer.groups:
@@ -220,7 +220,7 @@ def list_query(
 def count_query(
     release_query: str, wanted: ReleaseFilter, now: datetime, left_out: ExcludedRuns = NO_EXCLUDED_RUNS
 ) -> str:
-    """The query that counts by status what a filter finds, whatever its phases."""
+    """Return the query that counts by status what a filter finds, whatever its phases."""
     return f"{' AND '.join(_conditions(release_query, wanted, now, left_out))} GROUP BY ExecutionStatus".lstrip()
 
 
@@ -280,7 +280,7 @@ _LAST_RUNS = f"ExecutionStatus != {_status_literal(Status.CONTINUED_AS_NEW)}"
 
 
 def time_literal(moment: datetime) -> str:
-    """A time of the visibility language."""
+    """Return a time of the visibility language."""
     return string_literal(moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"))
 
 

@@ -57,7 +57,7 @@ class VisibilityBudget:
 
     @property
     def slowed(self) -> bool:
-        """Whether Temporal has refused calls lately, so that fewer are made than the setting allows."""
+        """Return whether Temporal has refused calls lately, so that fewer are made than the setting allows."""
         self._refill()
         return self._rate < self._full
 
@@ -102,7 +102,7 @@ class VisibilityBudget:
         """Temporal has refused a call: halve the rate."""
         self._refill()
         now = self._clock()
-        # Calls that were under way together are refused together.
+        # Calls that were in progress together are refused together.
         if self._full != inf and (self._rate == self._full or now - self._refused_at > 1):
             self._rate = max(self._rate / 2, self._full * MIN_RATE_SHARE)
         self._refused_at = now
@@ -122,7 +122,7 @@ class VisibilityBudget:
             self._tokens = min(self._tokens + seconds * self._rate, self._size)
 
     def _ahead_of(self, since: float, now: float) -> int:
-        """How many renewals have waited longer than since then, and still do."""
+        """Return how many renewals have waited longer than since then, and still do."""
         gone = [key for key, (_, asked) in self._waiting.items() if now - asked > WAITER_EXPIRY_SECONDS]
         for key in gone:
             del self._waiting[key]

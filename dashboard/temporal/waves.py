@@ -53,7 +53,7 @@ async def _ask_waves(
     """Read the release's own state, then its waves until `patience` ends; what was read before stays.
 
     A wave that was read when the history was as long as it is now is not asked for again. If waves cannot be asked for
-    whole, the release's own state is all that is told.
+    whole, the release's own state is everything that is told.
     """
     release = await query_release(handle, RELEASE_STATE_QUERY, budget)
     if isinstance(release, Problem):
@@ -82,7 +82,7 @@ def _current(part: CachedPart | None, fingerprint: Fingerprint) -> bool:
 async def _waves(
     handle: RunHandle, wanted: Sequence[str], budget: Deadline, patience: Deadline
 ) -> dict[str, WaveQueryResult]:
-    """What the waves answered in time."""
+    """Return what the waves answered in time."""
     answers: dict[str, WaveQueryResult] = {}
     gate = asyncio.Semaphore(MAX_CONCURRENT_WAVE_QUERIES)
 
@@ -104,7 +104,7 @@ async def _waves(
 
 
 def _unknown(answers: Iterable[WaveQueryResult]) -> bool:
-    """Whether the release has no query for a wave, so that asking for another is of no use."""
+    """Return whether the release has no query for a wave, so that asking for another is of no use."""
     return any(isinstance(answer, Problem) and answer.code is ProblemCode.QUERY_UNKNOWN for answer in answers)
 
 

@@ -27,9 +27,9 @@ class WorkerLiveness:
         self._heard[task_queue] = True
 
     async def missing(self, handle: RunHandle, known: ReleaseReading, budget: Deadline) -> Problem | None:
-        """Why nobody would answer for a release that has not moved; None where somebody does or nobody has to.
+        """Return why nobody would answer for a release that has not moved; None where somebody does or nobody has to.
 
-        A release that has ended, that waits for a person, or that Temporal alone tells about needs no worker now.
+        A release that has ended, that waits for approval, or that Temporal alone tells about needs no worker now.
         """
         run, said = known.execution, known.said
         if (

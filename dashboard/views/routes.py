@@ -1,4 +1,4 @@
-"""The pages: each view reads the request and returns what is shown: a snapshot, and the page of it.
+"""The pages: each view reads the request and returns a snapshot and its page.
 
 Those of one release are in `one_release`, registered with these.
 """
@@ -75,7 +75,7 @@ CURRENT_RELEASE_PARAMETER = release_parameter(
 
 @blueprint.get("/")
 def home() -> Response:
-    """Go to the list: to the view of it that the viewer begins with, if they have chosen one."""
+    """Redirect to the list, or to the viewer's default view."""
     view = value_or(None, lambda: services().kept.default_view(current_user.id))
     return redirect(url_for("web.releases") + (f"?{view.query}" if view else ""))
 
@@ -114,7 +114,7 @@ def releases() -> PageResult:
 
 
 def _starred() -> PageResult:
-    """Kept and shared by the ids alone: who else has starred the same is shown the same."""
+    """Return the starred releases, cached by their IDs: users with the same stars share them."""
     stars = services().kept.stars(current_user.id)
     asked = PageRequest(page_size=MAX_STARS, filter=ReleaseFilter(ids=stars))
     seen = services().releases.page(asked)
@@ -201,5 +201,5 @@ def kiosk() -> PageResult:
 
 @blueprint.app_errorhandler(MalformedFilter)
 def malformed_filter(exc: MalformedFilter) -> Response:
-    """A filter that cannot be used, as any other parameter."""
+    """Return the error for an invalid filter."""
     return error_response(invalid_parameter(exc.field, exc.reason))

@@ -1,6 +1,6 @@
-"""What a page is of, as a value: all that it may depend on, besides what is known of it.
+"""The canonical address of a page: everything besides the data that its content may depend on.
 
-Whatever is kept, tagged or shared for an address is so under this value, and is made as nobody: of it alone.
+Caches, tags and streams are keyed by it, and shared content is rendered without a viewer, from the address alone.
 """
 
 from collections.abc import Iterator
@@ -24,9 +24,9 @@ EXPANSION_PARAMETERS = frozenset({"open", "shut", "selected"})
 
 @dataclass(frozen=True, slots=True)
 class PageAddress:
-    """An endpoint, the values of its rule, and what its view reads of the query, the same for all who ask the same.
+    """An endpoint, its path values, and the canonical query parameters that its view reads.
 
-    `root` is where the whole dashboard is mounted.
+    `root` is the path under which the dashboard is mounted.
     """
 
     endpoint: str
@@ -35,21 +35,21 @@ class PageAddress:
     root: str = ""
 
     def without(self, names: frozenset[str]) -> "PageAddress":
-        """Return the address that does not say these."""
+        """Return the address without these parameters."""
         return replace(self, query=tuple(pair for pair in self.query if pair[0] not in names))
 
 
 class DashboardRequest(Request):
-    """A request whose view sees the parameters that it declares, and no others: they cannot make another page."""
+    """A request whose view sees only its declared parameters: others cannot change the page."""
 
     @cached_property
     def all_args(self) -> MultiDict[str, str]:
-        """All parameters, for those who refuse what nobody may send."""
+        """Return all parameters, to reject unknown ones."""
         return MultiDict(Request(self.environ, populate_request=False, shallow=True).args)
 
     @cached_property
     def args(self) -> MultiDict[str, str]:
-        """Those that the view declares; all of them where the address is of no view."""
+        """Return the parameters that the view declares, or all if the address has no view."""
         if self.endpoint is None:
             return self.all_args
         names = {parameter.name for parameter in declared_parameters(self.endpoint)}
@@ -71,7 +71,7 @@ def declared_parameters(endpoint: str) -> tuple[QueryParameter, ...]:
 
 
 def page_address(endpoint: str) -> PageAddress:
-    """Return what this request asks of an endpoint that has the same rule as its own."""
+    """Return the address of an endpoint with the same rule as this request's, with this request's parameters."""
     query = [
         (parameter.name, value)
         for parameter in declared_parameters(endpoint)
@@ -82,7 +82,7 @@ def page_address(endpoint: str) -> PageAddress:
 
 @contextmanager
 def anonymous_request(address: PageAddress) -> Iterator[None]:
-    """Answer a request for this address that has no sender: what is made meanwhile knows of no viewer."""
+    """Push a request context for this address without a user, so that shared content cannot depend on a viewer."""
     # A context of the app of its own, too: the one around it remembers who asks.
     with current_app.app_context(), current_app.request_context(_environ(address)):
         yield

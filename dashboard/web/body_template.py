@@ -1,4 +1,4 @@
-"""Texts that many are sent, the same but for a few places that are filled in each time, also compressed."""
+"""Response bodies with placeholders that are filled in per request, also in compressed form."""
 
 import re
 import struct
@@ -18,14 +18,14 @@ MIN_COMPRESSED_BYTES = 1_000
 
 @dataclass(frozen=True, slots=True)
 class BodyTemplate:
-    """Bytes in parts; between each two of them belongs the value of a name."""
+    """Bytes split at placeholders."""
 
     parts: tuple[bytes, ...]
     names: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, rendered: str) -> "BodyTemplate":
-        """A template's text, which has `slot`s."""
+        """Split a rendered template at its `slot`s."""
         parts = _SLOT.split(rendered.encode("utf-8", "replace"))
         return cls(tuple(parts[::2]), tuple(name.decode() for name in parts[1::2]))
 
@@ -33,32 +33,32 @@ class BodyTemplate:
         return sum(map(len, self.parts))
 
     def pieces(self, values: Mapping[str, bytes]) -> tuple[bytes, ...]:
-        """The parts and between them the values."""
+        """Return the parts with the values in between."""
         between = (values[name] for name in self.names)
         return tuple(chain.from_iterable(zip_longest(self.parts, between, fillvalue=b"")))
 
     def filled(self, values: Mapping[str, bytes]) -> bytes:
-        """The text with these values."""
+        """Return the text with these values."""
         return b"".join(self.pieces(values))
 
 
 @dataclass(frozen=True, slots=True)
 class GzipBodyTemplate:
-    """A text whose parts were compressed once; what is filled in goes between them as it is."""
+    """A text whose parts are compressed once; filled-in values are inserted uncompressed."""
 
     text: BodyTemplate
     parts: tuple[bytes, ...]
 
     @classmethod
     def of(cls, text: BodyTemplate) -> "GzipBodyTemplate":
-        """The same text, compressed."""
+        """Compress a text."""
         return cls(text, tuple(map(_deflate_blocks, text.parts)))
 
     def __len__(self) -> int:
         return sum(map(len, self.parts))
 
     def filled(self, values: Mapping[str, bytes]) -> bytes:
-        """The text with these values as a gzip file."""
+        """Return the text with these values in gzip format."""
         plain = self.text.pieces(values)
         between = map(_stored_blocks, plain[1::2])
         check = 0
@@ -70,12 +70,12 @@ class GzipBodyTemplate:
 
 
 def _deflate_blocks(part: bytes) -> bytes:
-    """Blocks that refer to nothing before them and end at a byte, so that others can stand around them."""
+    """Encode as DEFLATE blocks without back references that end at a byte boundary."""
     squeeze = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     return squeeze.compress(part) + squeeze.flush(zlib.Z_FULL_FLUSH)
 
 
 def _stored_blocks(value: bytes) -> bytes:
-    """Blocks that are not compressed: one takes so many bytes."""
+    """Encode as stored (uncompressed) DEFLATE blocks of at most 64 KiB."""
     pieces = (value[at : at + 0xFFFF] for at in range(0, len(value) or 1, 0xFFFF))
     return b"".join(b"\x00" + struct.pack("<HH", len(piece), 0xFFFF - len(piece)) + piece for piece in pieces)

@@ -1,4 +1,4 @@
-"""The tokens of the style sheets as they stand in `tokens.css`, and how well each colour can be read."""
+"""Read the design tokens from `tokens.css` and compute their contrast."""
 
 import re
 
@@ -22,7 +22,7 @@ class DesignToken(PageModel):
 
 
 def design_tokens() -> tuple[DesignToken, ...]:
-    """All tokens, in the order of the sheet, as they are on an ordinary screen."""
+    """Return all tokens, in the order of the sheet, as they are on an ordinary screen."""
     ordinary, _, _ = (asset_folder("static") / "css" / "tokens.css").read_text().partition("@media")
     found = dict(_TOKEN.findall(ordinary))
     colours = {name: pair.groups() for name, value in found.items() if (pair := _PAIR.fullmatch(value))}
@@ -42,7 +42,7 @@ def _token(name: str, value: str, colours: dict[str, tuple[str, ...]]) -> Design
 
 
 def contrast_ratio(one: str, other: str) -> float:
-    """The contrast of two colours, from 1 to 21, as WCAG reckons it."""
+    """Return the contrast of two colours, from 1 to 21, as WCAG reckons it."""
     lighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
     return (lighter + 0.05) / (darker + 0.05)
 

@@ -1,4 +1,4 @@
-"""What somebody who meets an error can do next: a sentence, and ways to go on."""
+"""Help for errors: what to do next, and links."""
 
 from flask import request, url_for
 
@@ -47,12 +47,12 @@ class NextLink(PageModel):
 
 
 def next_step(status: int, code: str) -> str:
-    """What can be done about an error; empty where nothing can."""
+    """Return what to do about an error, or an empty string."""
     return _BY_CODE.get(code) or _BY_STATUS.get(status, "")
 
 
 def general_links(status: int, code: str) -> tuple[NextLink, ...]:
-    """Where to go after an error that is about nothing that was looked for."""
+    """Return links for an error that is not about a missing entity."""
     if status == 401:
         return (NextLink(label="Sign in", href=url_for("login.form")),)
     if code == "invalid_parameter" and request.method == "GET" and request.query_string:
@@ -61,7 +61,7 @@ def general_links(status: int, code: str) -> tuple[NextLink, ...]:
 
 
 def links_for_missing(missing: NotFound) -> tuple[NextLink, ...]:
-    """Where what was not found may be found after all."""
+    """Return links to where a missing entity may be found."""
     if isinstance(missing, EntityNotFound):
         tree = NextLink(label=f"Open {missing.release_id}", href=_release_link(missing.release_id))
         everywhere = url_for("web.occurrences", entity_id=missing.entity_id)

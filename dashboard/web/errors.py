@@ -79,24 +79,24 @@ class ErrorPage(PageModel):
 
     @property
     def then(self) -> str:
-        """What to do next."""
+        """Return what to do next."""
         return next_step(self.status, self.code)
 
     @property
     def of_temporal(self) -> bool:
-        """Whether Temporal could not be asked, so that it matters where it is looked for."""
+        """Return whether Temporal was unavailable, so that the page shows its address."""
         return self.code.startswith("temporal_")
 
     @property
     def title(self) -> str:
-        """A few words for the heading."""
+        """Return a few words for the heading."""
         if self.code in _TITLES_BY_CODE:
             return _TITLES_BY_CODE[self.code]
         return _TITLES.get(self.status, "Something went wrong")
 
 
 class ApiError(HTTPException):
-    """An answer other than the page that was asked for: a status, a code for programs, a sentence for people."""
+    """An error response: a status, a machine-readable code, and a message."""
 
     def __init__(
         self,
@@ -119,28 +119,28 @@ class ApiError(HTTPException):
 
 
 def invalid_parameter(name: str, message: str) -> ApiError:
-    """A query parameter or form field with a value that cannot be used."""
+    """Return a 422 error for an invalid parameter or form field."""
     return ApiError(422, "invalid_parameter", f"{name}: {message}", fields=[FieldError(field=name, message=message)])
 
 
 def field_conflict(name: str, message: str) -> ApiError:
-    """A field with a value that something which is there already stands against."""
+    """Return a 409 error for a field that conflicts with existing data."""
     return ApiError(409, "conflict", f"{name}: {message}", fields=[FieldError(field=name, message=message)])
 
 
 def assign_request_id() -> None:
-    """Give the request an id."""
+    """Assign the request an ID."""
     g.request_id = secrets.token_hex(8)
 
 
 def add_request_id(response: Response) -> Response:
-    """Say which request was answered."""
+    """Add the request ID to the response."""
     response.headers["X-Request-ID"] = g.get("request_id", "")
     return response
 
 
 def init_app(app: Flask) -> None:
-    """Give every error its answer."""
+    """Register the error handlers."""
 
     @app.errorhandler(MalformedId)
     def malformed(exc: MalformedId) -> Response:
@@ -166,7 +166,7 @@ def init_app(app: Flask) -> None:
 
 
 def error_response(exc: HTTPException) -> Response:
-    """The response for an error, as JSON under /api, as a fragment for htmx, else as a page."""
+    """Return the response for an error, as JSON under /api, as a fragment for htmx, else as a page."""
     response = make_response(_json_body(_error_page(exc)))
     response.status_code = exc.code or 500
     for name, value in (exc.headers if isinstance(exc, ApiError) else _kept_headers(exc)).items():
@@ -181,22 +181,22 @@ def error_response(exc: HTTPException) -> Response:
 
 
 def wants_json() -> bool:
-    """Whether this request is for the API."""
+    """Return whether this request is for the API."""
     return request.path == "/api" or request.path.startswith("/api/")
 
 
 def wants_fragment() -> bool:
-    """Whether htmx asks for a part of a page."""
+    """Return whether htmx asks for a part of a page."""
     return request.headers.get("HX-Request") == "true"
 
 
 def wants_stream() -> bool:
-    """Whether this request is for a page's news as they come."""
+    """Return whether this request is for an event stream."""
     return request.path.startswith("/live/")
 
 
 def wants_kiosk() -> bool:
-    """Whether this request comes from a wall screen, which shows errors in its own place and goes on by itself."""
+    """Return whether this request comes from a wall screen, which shows errors in place and retries by itself."""
     return request.path == "/kiosk" or request.path.startswith("/kiosk/")
 
 
@@ -237,18 +237,18 @@ def _code(exc: HTTPException) -> str:
 
 
 def _kept_headers(exc: HTTPException) -> dict[str, str]:
-    """The headers that belong to a status, such as Allow for 405."""
+    """Return the headers that belong to a status, such as Allow for 405."""
     return {name: value for name, value in exc.get_headers() if name not in {"Content-Type", "Content-Length"}}
 
 
 def _fields_with(exc: MalformedId) -> Iterator[FieldError]:
-    """The parts of the address that have such an id."""
+    """Yield the parts of the address that have such an id."""
     parts = (*(request.view_args or {}).items(), *request.args.items(multi=True))
     for name in dict.fromkeys(name for name, value in parts if value == exc.text):
         yield FieldError(field=name, message=exc.reason)
 
 
 def _printable_id(text: str) -> str:
-    """An id from an address as a message can carry it: cut, and without what cannot be printed."""
+    """Return an ID for use in a message: truncated and printable."""
     shown = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
     return shown if len(shown) <= 80 else f"{shown[:79]}…"

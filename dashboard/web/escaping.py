@@ -1,7 +1,6 @@
-"""Where texts become HTML: templates and drawings escape by these functions alone.
+"""Escape texts for HTML. Templates and renderers use only these functions.
 
-A template need not say which: whether an expression stands in a text, in an attribute that is shown or in one that is
-data is known from the template itself.
+The template's own structure determines whether an expression is in text, in a visible attribute or in a data attribute.
 """
 
 from collections.abc import Iterator
@@ -30,7 +29,7 @@ escape_data = escape
 
 
 def escape_text(value: object) -> Markup:
-    """Return a text between tags; one from right to left is kept from turning what is beside it."""
+    """Escape a text between tags, isolating right-to-left text."""
     if hasattr(value, "__html__"):
         return escape(value)
     shown = display_text(str(value))
@@ -38,17 +37,17 @@ def escape_text(value: object) -> Markup:
 
 
 def escape_attribute(value: object) -> Markup:
-    """Return a text for where there is no room for markup: in attributes that are shown, in titles and options."""
+    """Escape a text for visible attributes, titles and options, which allow no markup."""
     return escape(value if hasattr(value, "__html__") else display_isolated(str(value)))
 
 
 def escape_identity(value: str) -> Markup:
-    """Return an id or name for where it must pass for no other's, in a text or an attribute: all hidden in it shown."""
+    """Escape an ID or name where it must not be mistaken for another, making hidden characters visible."""
     return escape(isolate_right_to_left(display_id(value)))
 
 
 def finalize(value: Any) -> Any:  # noqa: ANN401 - whatever an expression gives
-    """Show what an expression of a template gives."""
+    """Escape the value of a template expression."""
     # Called for every expression: a tree has tens of thousands. Markup and the words of enumerations are other types.
     if type(value) is not str or (value.isascii() and value.isprintable()):
         return value
@@ -56,17 +55,17 @@ def finalize(value: Any) -> Any:  # noqa: ANN401 - whatever an expression gives
 
 
 def init_app(app: Flask) -> None:
-    """Have all templates show texts so."""
+    """Set up escaping for all templates."""
     app.jinja_env.finalize = finalize
     app.jinja_env.add_extension(ContextualEscaping)
     app.jinja_env.filters.update(FILTERS)
 
 
 class ContextualEscaping(Extension):
-    """Has each expression of a template escaped for the place in which it stands."""
+    """A Jinja extension that escapes each expression for its context."""
 
     def filter_stream(self, stream: TokenStream) -> Iterator[Token]:
-        """Put the place's filter behind each expression."""
+        """Add the filter of its context to each expression."""
         place, used = HtmlContext(), ""
         for token in stream:
             if token.type == "data":
@@ -82,14 +81,14 @@ class ContextualEscaping(Extension):
 
 
 class HtmlContext:
-    """Where in a document what was read so far ends."""
+    """The parser state at the end of the text read so far."""
 
     def __init__(self) -> None:
         self._in_tag = self._in_name = False
         self._quote = self._word = self._element = ""
 
     def feed(self, data: str) -> None:
-        """Read on."""
+        """Continue parsing."""
         for character in data:
             if self._quote:
                 if character == self._quote:
@@ -112,12 +111,12 @@ class HtmlContext:
 
     @property
     def in_text(self) -> bool:
-        """Whether what comes next stands between tags."""
+        """Return whether the next text is between tags."""
         return not (self._in_tag or self._quote)
 
     @property
     def filter(self) -> str:
-        """The filter for an expression here; empty between tags, where none is needed."""
+        """Return the filter for an expression here; empty between tags."""
         if self._quote:
             return "shown_attribute" if self._word.removesuffix("=") in _VISIBLE_ATTRIBUTES else "as_data"
         return "shown_attribute" if self.in_text and self._element in _PLAIN_TEXT_ELEMENTS else ""

@@ -1,4 +1,4 @@
-"""How values read on a page."""
+"""Format values for pages."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -21,7 +21,7 @@ _ICONS = {
     for phase in Phase
 }
 
-# A version runs where its deployment succeeded. A word that is not known says neither.
+# A version runs where its deployment succeeded. A word that is unknown says neither.
 _VERSION_NOTES = dict.fromkeys(Phase, "planned") | {
     Phase.FAILED: "failed",
     Phase.TIMED_OUT: "failed",
@@ -34,41 +34,41 @@ _VERSION_NOTES = dict.fromkeys(Phase, "planned") | {
 
 
 def number(value: int) -> str:
-    """1248 as 1,248."""
+    """Format a number with separators, such as 1,248."""
     return f"{value:,}"
 
 
 def iso(value: datetime) -> str:
-    """A time for `<time datetime>`: UTC, whole seconds."""
+    """Return a time for `<time datetime>`: UTC, whole seconds."""
     # Not strftime: it writes years below 1000 without zeros, which no browser reads.
     return f"{value.replace(microsecond=0, tzinfo=None).isoformat()}Z"
 
 
 def clock(value: datetime) -> str:
-    """A time for people without JavaScript, who see it in UTC."""
+    """Return a time for people without JavaScript, who see it in UTC."""
     return value.strftime("%d %b %H:%M:%S UTC")
 
 
 def time(value: datetime, kind: str = "clock") -> Markup:
-    """A time as an element that the page's script shows in the viewer's zone and way.
+    """Return a time element, which the page's script formats in the viewer's zone.
 
-    A function and not a macro, as icons are: a tree has thousands of them, and calling a macro takes ten times as long.
+    A function rather than a macro, like icons: a tree has thousands of them, and macros are ten times slower.
     """
     return Markup(f'<time datetime="{iso(value)}" data-show="{kind}">{clock(value)}</time>')  # noqa: S704 - no text in it
 
 
 def icon(phase: Phase) -> Markup:
-    """The shape and colour of a phase; the words beside it say the same."""
+    """Return the shape and colour of a phase; the words beside it say the same."""
     return _ICONS[phase]
 
 
 def version_note(phase: Phase, *, runs: bool) -> str:
-    """What to say beside a version that is not confirmed as running; empty for one that does."""
+    """Return a note for a version that is not confirmed as running; empty otherwise."""
     return "" if runs else _VERSION_NOTES[phase]
 
 
 def version(row: Any) -> Markup:  # noqa: ANN401 - whatever has a version and a phase
-    """The version of a row, in words planned or failed where it is not confirmed as running."""
+    """Return the version of a row, with a note such as planned or failed if it is not confirmed as running."""
     note = version_note(row.phase, runs=row.version_runs)
     words = f" <small>{note}</small>" if note else ""
     planned = " planned" if note else ""
@@ -76,30 +76,30 @@ def version(row: Any) -> Markup:  # noqa: ANN401 - whatever has a version and a 
 
 
 def first_line(value: str) -> str:
-    """The first line of a text, cut to what a row has room for."""
+    """Return the first line of a text, cut to what a row has room for."""
     first = value.strip().partition("\n")[0]
     return first if len(first) <= MAX_LINE_LENGTH else f"{first[: MAX_LINE_LENGTH - 1]}…"
 
 
 def exceeds_line(value: str) -> bool:
-    """Whether `first_line` leaves anything out."""
+    """Return whether `first_line` leaves anything out."""
     return first_line(value) != value.strip()
 
 
 def shorten(value: str) -> str:
-    """As much of a text as a page of many rows shows; what it leaves out says where it is."""
+    """Return a text truncated for a page with many rows, with a note where the full text is."""
     if len(value) <= MAX_TEXT_LENGTH:
         return value
     return f"{value[:MAX_TEXT_LENGTH]}…\n(truncated: the JSON of this page has all {len(value):,} characters)"
 
 
 def compact(value: JsonValue) -> str:
-    """A detail's value as one text: strings as they are, the rest as JSON."""
+    """Return a detail's value as one text: strings as they are, the rest as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def plural(count: int, word: str) -> str:
-    """1 app, 2 apps."""
+    """Format a count with its noun, such as 1 app or 2 apps."""
     return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
@@ -115,23 +115,23 @@ def duration(start: datetime, end: datetime) -> str:
 
 
 def segment(value: str) -> str:
-    """A text as one part of an address's path, slashes and all."""
+    """Return a text as one part of an address's path, slashes and all."""
     return quote(value, safe="")
 
 
 def slot(name: str) -> Markup:
-    """What stands in a shared page for something that is put in when it is sent. No text of a rollout reads like it."""
+    """Return a placeholder in a shared page that is filled in when it is sent. No other text can equal it."""
     return Markup(f"<!--slot:{name}-->")  # noqa: S704 - the templates' own names
 
 
 def theme(cookies: Mapping[str, str]) -> str:
-    """What the viewer has chosen: light, dark, or auto, which is the system's own."""
+    """Return the chosen theme: light, dark, or auto for the system's."""
     chosen = cookies.get("theme", "")
     return chosen if chosen in {"light", "dark"} else "auto"
 
 
 def json_list(texts: Iterable[str]) -> str:
-    """Texts as JSON, for scripts: it is escaped like any other text where it comes to stand."""
+    """Return texts as JSON for scripts. It is escaped like any other text."""
     return json.dumps(list(texts))
 
 

@@ -1,7 +1,7 @@
-"""How new an answer has to be: nobody is told less than they know already, whichever replica they ask next.
+"""Ensure monotonic reads: no viewer receives older data than they have seen, whichever replica responds.
 
-Whoever asks may say as of when the newest is that they have seen, as an answer's own `As-Of` or the news of a stream
-told it. A replica that has read later than that answers; another reads first.
+Clients may send the time of the newest data that they have seen, from the `As-Of` header or a stream. A replica with
+newer data responds; another one reads first.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from dashboard.web.services import services
 AS_OF_HEADER = "As-Of"
 # Where a browser that goes on to another page has the page's own moment: it sends no header then.
 AS_OF_COOKIE_NAME = "as_of"
-# One that joins a look which is under way already may find that it began too early.
+# One that joins a look which is in progress already may find that it began too early.
 MAX_REFRESH_READS = 2
 # How many seconds these looks may take together: as long as an answer without them.
 REFRESH_BUDGET_SECONDS = 1.6
@@ -28,9 +28,9 @@ REPLICA_BEHIND_MESSAGE = "This replica is behind the version that you have alrea
 
 
 def fresh_result(view: Callable[[], PageResult]) -> PageResult | None:
-    """What the view shows, read anew where the viewer has seen later; None for an open page that has to ask again.
+    """Return the view's data, read again if the viewer has seen newer data; None if an open page has to ask again.
 
-    A page that is opened is answered as new as can be had in time. Raises ApiError for the API where that is too old.
+    A newly opened page is as new as possible in time. Raises ApiError for API requests if the data is too old.
     """
     shown, wanted = view(), requested_as_of()
     if wanted is None:
@@ -50,14 +50,14 @@ def fresh_result(view: Callable[[], PageResult]) -> PageResult | None:
 
 
 def not_yet_response() -> Response:
-    """What an open page is told that knows more than can be told here: it stays as it is."""
+    """Return the response for an open page with newer data than this replica has: no change."""
     return Response(status=204, headers={"Cache-Control": "no-store", "Retry-After": str(BEHIND_RETRY_SECONDS)})
 
 
 def requested_as_of() -> datetime | None:
-    """As of when the newest is that the viewer has seen; None where nobody says, or what they say is no moment.
+    """Return the time of the newest data that the viewer has seen; None if missing or invalid.
 
-    Of a moment that is still to come, as clocks differ, this one is as good: it is past what they can have seen.
+    Times in the future, due to clock differences, count as now.
     """
     said = request.headers.get(AS_OF_HEADER) or unquote(request.cookies.get(AS_OF_COOKIE_NAME, ""))
     try:

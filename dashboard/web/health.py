@@ -1,4 +1,4 @@
-"""What machines ask without logging in."""
+"""Health checks without authentication."""
 
 from collections.abc import Callable
 
@@ -13,15 +13,15 @@ ProbeBody = dict[str, float | str]
 
 
 def _health(_app: Flask) -> tuple[ProbeBody, int]:
-    """This process answers. It says nothing of Temporal: a restart would not bring that back."""
+    """Report that this process is alive. Temporal is not checked: a restart would not fix it."""
     return {"status": "ok"}, 200
 
 
 def _ready(app: Flask) -> tuple[ProbeBody, int]:
-    """This process takes new viewers; not any more once it has been told to stop, while it still answers.
+    """Report whether this process accepts new viewers. During shutdown it does not.
 
-    That its clock is wrong is said and keeps nobody away: what replicas share goes by the database's. If that is the
-    one that is wrong, all of them would be gone at once.
+    A clock difference is reported but does not fail the check: replicas use the database's clock, and if that one is
+    wrong, all replicas would fail at the same time.
     """
     draining = services(app).draining.is_set()
     return ({"status": "draining"}, 503) if draining else ({"status": "ok", **_check_clocks(app)}, 200)
@@ -33,13 +33,13 @@ PROBES: dict[str, Callable[[Flask], tuple[ProbeBody, int]]] = {"/health": _healt
 
 @blueprint.get("/health")
 def health() -> Response:
-    """Say that this process answers."""
+    """Report liveness."""
     return _probe_response("/health")
 
 
 @blueprint.get("/ready")
 def ready() -> Response:
-    """Say whether this process takes new viewers."""
+    """Report readiness."""
     return _probe_response("/ready")
 
 

@@ -1,4 +1,4 @@
-"""What answers get at their end: of the API a tag, so that nobody is sent twice what they know; all of them gzip."""
+"""Add ETags to API responses and compress every text response."""
 
 import gzip
 from hashlib import blake2b
@@ -15,7 +15,7 @@ _COMPRESSIBLE_TYPES = frozenset({"application/json", "application/x-ndjson", "te
 
 
 def add_etag(response: Response) -> Response:
-    """Tag an answer of the API that has not brought a tag itself, as pages and files that many are sent do."""
+    """Add an ETag to API responses that have none."""
     if not (wants_json() and request.method in {"GET", "HEAD"} and response.status_code == 200):
         return response
     if response.is_streamed or "ETag" in response.headers or request.endpoint in ENDPOINTS_WITHOUT_ETAG:
@@ -27,7 +27,7 @@ def add_etag(response: Response) -> Response:
 
 
 def compress(response: Response) -> Response:
-    """Compress a text that is worth it and not compressed yet."""
+    """Compress text responses that are large enough and not yet compressed."""
     if (
         response.is_streamed
         or response.mimetype not in _COMPRESSIBLE_TYPES

@@ -1,4 +1,4 @@
-"""Addresses that a page has by the thousand: as `url_for` gives them, which is asked once for all rows of a release."""
+"""Build the thousands of links of a page with one call of `url_for` per release."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -17,51 +17,51 @@ _FILTER_PARAMETERS = ("q", "phase", "changed", "sort")
 
 
 class HasNeighbours(Protocol):
-    """A page of several."""
+    """A page of a paged result."""
 
     @property
     def neighbours(self) -> Mapping[str, Mapping[str, Any]]:
-        """What says in an address which page it is, of those beside this one, by relation."""
+        """Return the parameters of the neighbouring pages by relation."""
 
 
 def entity_url(entity_id: str, release_id: str) -> str:
-    """The page of an entity of a release."""
+    """Return the URL of an entity of a release."""
     before, after = _url_around_id("web.entity", release_id, "entity_id")
     return f"{before}{escape_id(entity_id)}{after}"
 
 
 def expanding_url(entity_id: str, release_id: str) -> str:
-    """The page of a release with this entity open."""
+    """Return the URL of a release with this entity expanded."""
     before, after = _url_around_id("web.release", release_id, "open")
     return f"{before}{quote(entity_id, safe=_PLAIN_IN_QUERY)}{after}"
 
 
 def selecting_url(entity_id: str, release_id: str) -> str:
-    """The page of a release with this entity selected; what is looked for in its tree stays."""
+    """Return the URL of a release with this entity selected, keeping the filter."""
     before, after = _url_around_id("web.release", release_id, "selected", *_FILTER_PARAMETERS)
     return f"{before}{quote(entity_id, safe=_PLAIN_IN_QUERY)}{after}"
 
 
 def current_path() -> str:
-    """The path of this request as addresses have it: it comes decoded, and an id may have any characters."""
+    """Return the path of this request, encoded: WSGI decodes it, and IDs may have any characters."""
     return quote(request.path, safe=_PLAIN_IN_PATH)
 
 
 def current_address(asked_for: Request) -> str:
-    """The address of a request, with what it asks for."""
+    """Return the URL of a request with its query."""
     asked = asked_for.query_string.decode("ascii", "replace")
     return f"{current_path()}?{asked}" if asked else current_path()
 
 
 def without_parameters(address: str, *names: str) -> str:
-    """An address without these parameters."""
+    """Return an address without these parameters."""
     path, _, query = address.partition("?")
     kept = [(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name not in names]
     return _address(path, kept)
 
 
 def neighbour_links(page: HasNeighbours) -> str:
-    """The header `Link`: the pages beside the one that is asked for, at the same address but for what says which."""
+    """Return the `Link` header with the neighbouring pages."""
     path = request.script_root + current_path()
     kept = [(name, value) for name, value in request.args.items(multi=True) if name not in {"page", "cursor"}]
     beside = ((relation, [*kept, *which.items()]) for relation, which in page.neighbours.items())
@@ -73,7 +73,7 @@ def _address(path: str, asked: list[tuple[str, Any]]) -> str:
 
 
 def _url_around_id(endpoint: str, release_id: str, name: str, *kept_names: str) -> tuple[str, str]:
-    """What stands before and after an id in an address; the same during a request."""
+    """Return the parts of a URL before and after an ID, cached per request."""
     kept: dict[tuple[str, str, str], tuple[str, str]] = g.setdefault("around_ids", {})
     key = endpoint, release_id, name
     if key not in kept:

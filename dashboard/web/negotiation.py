@@ -1,4 +1,4 @@
-"""In which form an answer of the API is asked for: by `?format=`, else by what `Accept` likes best."""
+"""Content negotiation of the API: by `?format=`, or by the `Accept` header."""
 
 from enum import StrEnum
 
@@ -9,7 +9,7 @@ from dashboard.web.query_params import ChoiceParameter
 
 
 class Format(StrEnum):
-    """The forms of an answer of the API; all but JSON are tables, a row a line. The values stand in addresses."""
+    """Response formats of the API. All but JSON are tables with one row per line. The values are used in URLs."""
 
     JSON = "json"
     NDJSON = "ndjson"
@@ -28,9 +28,9 @@ JSON_ONLY_PARAMETER = ChoiceParameter(
 
 
 def requested_format(*, tables: bool = True) -> Format:
-    """The form that is asked for; raises ApiError with 422 for one that there is not, such as a table of what is none.
+    """Return the requested format; raises ApiError with 422 for one that is not supported.
 
-    Who accepts none of them, or likes several the same, is given JSON. Pages have no other form.
+    The default is JSON. Pages have no other format.
     """
     if not wants_json():
         return Format.JSON

@@ -55,7 +55,7 @@ class ProblemView(PageModel):
 
     @classmethod
     def of(cls, problem: Problem | None) -> "ProblemView | None":
-        """The view of a problem, or None for none."""
+        """Return the view of a problem, or None for none."""
         if problem is None:
             return None
         return cls(
@@ -91,27 +91,27 @@ class Page(PageModel):
 
     @property
     def title(self) -> str:
-        """What the browser's tab says."""
+        """Return what the browser's tab says."""
         raise NotImplementedError
 
     @property
     def worst(self) -> Phase | None:
-        """The phase that the tab's icon shows: what one has to know first of all that the page shows."""
+        """Return the phase that the tab's icon shows: what one has to know first of all that the page shows."""
         return None
 
     @property
     def live(self) -> bool:
-        """Whether an open page should ask for news."""
+        """Return whether an open page should ask for news."""
         return True
 
     @property
     def owner(self) -> str:
-        """The id that the links of its lines begin with; empty where they need none."""
+        """Return the id that the links of its lines begin with; empty where they need none."""
         return ""
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """What the fragment says outside of its parts and lines."""
+        """Return what the fragment says outside of its parts and lines."""
         return ()
 
     @property
@@ -120,7 +120,7 @@ class Page(PageModel):
         return {}
 
     def lines(self) -> "Iterator[PageLine]":
-        """What can change by itself, in order."""
+        """Return what can change by itself, in order."""
         return iter(())
 
 
@@ -138,7 +138,7 @@ class PageLine(Protocol):
 
 
 def freshness(snapshot: Snapshot[Any]) -> dict[str, Any]:
-    """The fields of a page that say how old it is and whether it is the latest."""
+    """Return the fields of a page that say how old it is and whether it is the latest."""
     return {
         "as_of": snapshot.as_of,
         "stale": snapshot.stale,

@@ -1,4 +1,4 @@
-"""What a twin answers, in a form that can be sent again while it is true."""
+"""Response bodies that can be sent again while the data is unchanged."""
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
@@ -21,21 +21,20 @@ TimestampFormat = Callable[[datetime], str]
 
 
 def local_timestamp(moment: datetime) -> str:
-    """A moment as a page has it, to the second."""
+    """Return a time as shown on pages, to the second."""
     return time(moment, "exact")
 
 
 def utc_timestamp(moment: datetime) -> str:
-    """A moment as JSON and headers have it."""
+    """Return a time as used in JSON and headers."""
     return moment.isoformat().replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, slots=True)
 class PageResponse:
-    """An answer but for its moments: it holds for whoever asks the same while what is known has this `version`.
+    """A response without its moments, valid for equal requests while the data has this `version`.
 
-    It holds on to no snapshot. `text` is None where nothing is new to who asks: a 304. `values` are what is filled in
-    besides the moments.
+    It holds no snapshot. `text` is None for a 304. `values` are filled in besides the moments.
     """
 
     what: Topic
@@ -46,7 +45,7 @@ class PageResponse:
     values: Mapping[str, bytes] = field(default_factory=dict)
 
     def body(self, snapshot: Snapshot[Any]) -> bytes:
-        """The bytes, with the moments of this snapshot."""
+        """Return the body with the moments of this snapshot."""
         if self.text is None:
             return b""
         moments = {
@@ -56,7 +55,7 @@ class PageResponse:
 
 
 def unchanged_response(shown: PageResult) -> PageResponse:
-    """Nothing that the viewer does not know."""
+    """Return a 304 result."""
     return PageResponse(shown.what, shown.snapshot.version, shown.more_moments, None)
 
 
@@ -68,14 +67,14 @@ def make_page_response(
     write: TimestampFormat = utc_timestamp,
     values: Mapping[str, bytes] | None = None,
 ) -> PageResponse:
-    """A text of this in its form: compressed, once for all, if the viewer takes that and it is worth it."""
+    """Return the cached text, compressed if the client accepts it and it is worth it."""
     squeeze = len(text) >= MIN_COMPRESSED_BYTES and bool(request.accept_encodings["gzip"])
     sent = services().renderings.get(of, (form, "gzip"), lambda: GzipBodyTemplate.of(text)) if squeeze else text
     return PageResponse(shown.what, shown.snapshot.version, shown.more_moments, sent, write, values or {})
 
 
 def to_flask_response(said: PageResponse, snapshot: Snapshot[Any]) -> Response:
-    """The response, which whoever holds the connection may give again."""
+    """Return the response, which the server may send again."""
     request.environ[PAGE_RESPONSE_ENVIRON_KEY] = said
     response = Response(said.body(snapshot), status=304 if said.text is None else 200)
     response.headers["As-Of"] = utc_timestamp(snapshot.as_of)

@@ -1,4 +1,4 @@
-"""What a view answers: something that is watched, as it is known now, and how to make a page of it."""
+"""The result of a view: a snapshot of a topic, and how to build its page."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -19,19 +19,18 @@ def _no_moments(_snapshot: Snapshot[Any]) -> Moments:
 
 
 def moments_of(snapshot: Snapshot[Any], more: Callable[[Snapshot[Any]], Moments]) -> Moments:
-    """Every moment by name, `as_of` first, of a snapshot."""
+    """Return all moments of a snapshot by name, `as_of` first."""
     return {"as_of": snapshot.as_of, **more(snapshot)}
 
 
 @dataclass(frozen=True, slots=True)
 class PageResult:
-    """A snapshot of `what`, and how to make the page of it, which is done only if nobody had it made yet.
+    """A snapshot of `what`, and how to build its page, which happens only if it is not cached.
 
-    `more_moments` gives the values of the page's moments, other than `as_of`, from a snapshot of the same content.
-    `unfolded` makes the page with every row shown, where what a viewer has opened makes a difference. `since` is set
-    where the page says something else as time goes by, of the same snapshot: what changed since then. `personal` says
-    that it depends on who asks what is shown at this address: such a page hears no news, which are for all; it asks.
-    `table` makes the table of it, where it has one. `paged` says that there are pages of it beside this one.
+    `more_moments` returns the page's moments other than `as_of` for a snapshot of the same content. `unfolded` builds
+    the page with all rows shown, if the viewer's expanded rows matter. `since` is set if the page depends on the
+    current time: changes since then. `personal` pages depend on the user and have no stream. `table` builds the export,
+    if there is one. `paged` results have neighbouring pages.
     """
 
     what: Topic
@@ -45,13 +44,13 @@ class PageResult:
     paged: bool = False
 
     def moments(self) -> Moments:
-        """Every moment by name, `as_of` first."""
+        """Return all moments by name, `as_of` first."""
         return moments_of(self.snapshot, self.more_moments)
 
     def memoized(self) -> "PageResult":
-        """The same, which makes the page at most once."""
+        """Return a copy that builds the page at most once."""
         return replace(self, make=cache(self.make))
 
     def without_viewer_state(self) -> "PageResult":
-        """The same without regard to what a viewer has opened, which makes the page at most once."""
+        """Return a copy without the viewer's expanded rows that builds the page at most once."""
         return replace(self, make=cache(self.unfolded or self.make), unfolded=None)

@@ -1,4 +1,4 @@
-"""What has changed between two versions of a page, drawn alone: the parts and lines that say something else."""
+"""Render the parts and lines that changed between two versions of a page."""
 
 from array import array
 from collections.abc import Iterable, Iterator
@@ -15,10 +15,9 @@ MAX_CHANGED_PARTS = 60
 
 
 def page_fingerprint(page: Page) -> bytes:
-    """What tells this version of a page from others of its address, small: eight bytes for each part and line, and the
-    frame.
+    """Return hashes that identify this version of a page: eight bytes for the frame and for each part and line.
 
-    These are this process's own hashes: another cannot tell what has changed since, and answers with the whole.
+    The hashes are specific to this process: other processes respond with the full page.
     """
     lines = tuple(page.lines())
     # Where an id stands twice, nothing can be put in its place by its id: no version is like another.
@@ -29,7 +28,7 @@ def page_fingerprint(page: Page) -> bytes:
 
 
 def render_changes(page: Page, old: bytes, new: bytes) -> str:
-    """What an open page of the old outline needs to become this one; empty if it needs the whole."""
+    """Return the fragments that update an open page with the old outline; empty if it needs the full page."""
     changed = tuple(islice(_changed(old, new), MAX_CHANGED_PARTS + 1))
     if len(old) != len(new) or not page.parts or 0 in changed or len(changed) > MAX_CHANGED_PARTS:
         return ""

@@ -1,6 +1,6 @@
-"""All that runs before and after views, in the order in which it runs. Nothing else registers such hooks.
+"""All hooks before and after views, in order. No other module registers hooks.
 
-Flask-Login adds one of its own, which runs after all of these; it is about a cookie that nobody is given.
+Flask-Login adds one of its own, which runs after all of these and concerns a cookie that is never set.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ After = Callable[[Response], Response]
 
 @dataclass(frozen=True, slots=True)
 class FeatureHooks:
-    """The hooks that features bring, which this room does not know."""
+    """Hooks of features outside of this package."""
 
     note_read_only: Before
     require_login: Before
@@ -30,7 +30,7 @@ class FeatureHooks:
 
 
 def before_views(features: FeatureHooks) -> tuple[Before, ...]:
-    """What runs before a view; the first that raises or answers ends it."""
+    """Return the hooks before a view. The first one that raises or responds ends the request."""
     return (
         errors.assign_request_id,
         request_limits.refuse_malformed_target,
@@ -47,7 +47,7 @@ def before_views(features: FeatureHooks) -> tuple[Before, ...]:
 
 
 def after_views(features: FeatureHooks) -> tuple[After, ...]:
-    """What runs after a view, or after what was answered in its place."""
+    """Return the hooks after a view or the response that replaced it."""
     return (
         features.no_store,
         # A tag is of what was said, however it is sent.
@@ -66,7 +66,7 @@ def after_views(features: FeatureHooks) -> tuple[After, ...]:
 
 
 def install(app: Flask, features: FeatureHooks) -> None:
-    """Have the app run all of this."""
+    """Register all hooks."""
     for before in before_views(features):
         app.before_request(before)
     # Flask runs first what was registered last.

@@ -1,4 +1,4 @@
-"""What an address may ask for: each query parameter with its bounds, which its reader and the API's reference share."""
+"""Query parameters with their limits, for parsing and for the API reference."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -25,10 +25,9 @@ PLAIN_TEXT_SCHEMA: JsonSchema = {"type": "string", "pattern": f"^{NO_CONTROL_CHA
 
 @dataclass(frozen=True, slots=True)
 class QueryParameter:
-    """A query parameter. `says` is a sentence for the reference; `schema` is what one value of it takes.
+    """A query parameter. `says` is its description; `schema` is the schema of one value.
 
-    One that is `repeated` may stand in the address many times; its schema is then of all its values. Without one that
-    is `required` there is no answer.
+    A `repeated` parameter may occur many times; its schema is of all its values. A `required` one must be present.
     """
 
     repeated: ClassVar[bool] = False
@@ -39,37 +38,37 @@ class QueryParameter:
 
     @property
     def schema(self) -> JsonSchema:
-        """JSON Schema of the value."""
+        """Return the JSON Schema of the value."""
         raise NotImplementedError
 
     def canonical(self, values: Sequence[str]) -> tuple[str, ...]:
-        """Return the values that an address gave it, none of them refused, as they are for all that mean the same."""
+        """Return the canonical form of accepted values."""
         return tuple(filter(None, values[:1]))
 
     def refuse(self, takes: str) -> ApiError:
-        """The answer to a value that cannot be used."""
+        """Return the error for an invalid value."""
         return invalid_parameter(self.name, takes)
 
 
 @dataclass(frozen=True, slots=True)
 class SchemaParameter(QueryParameter):
-    """One that somebody else reads, who holds it to this schema."""
+    """A parameter that is parsed elsewhere and validated against this schema."""
 
     takes: JsonSchema
 
     @property
     def schema(self) -> JsonSchema:
-        """JSON Schema of the value."""
+        """Return the JSON Schema of the value."""
         return self.takes
 
     def canonical(self, values: Sequence[str]) -> tuple[str, ...]:
-        """Return the text without blanks around it."""
+        """Return the stripped text."""
         return _stripped(values)
 
 
 @dataclass(frozen=True, slots=True)
 class RepeatedParameter(SchemaParameter):
-    """The same, many times, or with commas between."""
+    """A repeatable parameter, or with comma-separated values."""
 
     repeated: ClassVar[bool] = True
 
@@ -80,14 +79,14 @@ class RepeatedParameter(SchemaParameter):
 
 @dataclass(frozen=True, slots=True)
 class RequiredParameter(RepeatedParameter):
-    """The same, once at least."""
+    """A repeatable parameter with at least one value."""
 
     required: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)
 class IntegerParameter(QueryParameter):
-    """A number within bounds, or the default."""
+    """An integer within limits, or the default."""
 
     default: int
     most: int
@@ -96,11 +95,11 @@ class IntegerParameter(QueryParameter):
 
     @property
     def schema(self) -> JsonSchema:
-        """JSON Schema of the value."""
+        """Return the JSON Schema of the value."""
         return {"type": "integer", "minimum": self.least, "maximum": self.most, "default": self.default}
 
     def read(self) -> int:
-        """The number that is asked for; raises ApiError with 422."""
+        """Return the requested number; raises ApiError with 422."""
         text = request.args.get(self.name)
         if text is None:
             return self.default
@@ -117,18 +116,18 @@ class IntegerParameter(QueryParameter):
 
 @dataclass(frozen=True, slots=True)
 class ChoiceParameter(QueryParameter):
-    """One of some words; empty, which may be among them, where it is left out. `otherwise` says what that means."""
+    """One of several words, or empty. `otherwise` describes the empty value."""
 
     words: tuple[str, ...]
     otherwise: str = ""
 
     @property
     def schema(self) -> JsonSchema:
-        """JSON Schema of the value."""
+        """Return the JSON Schema of the value."""
         return {"type": "string", "enum": list(self.words)}
 
     def read(self) -> str:
-        """The word that is asked for; raises ApiError with 422."""
+        """Return the requested word; raises ApiError with 422."""
         text = request.args.get(self.name)
         if text is None:
             return ""
@@ -139,30 +138,30 @@ class ChoiceParameter(QueryParameter):
 
 @dataclass(frozen=True, slots=True)
 class TextParameter(QueryParameter):
-    """Words of a person's own, without control characters."""
+    """Free text without control characters."""
 
     longest: int
 
     @property
     def schema(self) -> JsonSchema:
-        """JSON Schema of the value."""
+        """Return the JSON Schema of the value."""
         return PLAIN_TEXT_SCHEMA | {"maxLength": self.longest}
 
     def read(self) -> str:
-        """The text that is asked for, without blanks around it; raises ApiError with 422."""
+        """Return the requested text, stripped; raises ApiError with 422."""
         text = request.args.get(self.name, "")
         if len(text) > self.longest or not NO_CONTROL_CHARACTERS.fullmatch(text):
             raise self.refuse(f"must have at most {self.longest} characters and no control characters")
         return text.strip()
 
     def canonical(self, values: Sequence[str]) -> tuple[str, ...]:
-        """Return the text without blanks around it."""
+        """Return the stripped text."""
         return _stripped(values)
 
 
 @dataclass(frozen=True, slots=True)
 class TextListParameter(QueryParameter):
-    """Ids of rows, each as it stands there."""
+    """IDs of rows."""
 
     repeated: ClassVar[bool] = True
 
@@ -170,7 +169,7 @@ class TextListParameter(QueryParameter):
 
     @property
     def schema(self) -> JsonSchema:
-        """JSON Schema of all values."""
+        """Return the JSON Schema of all values."""
         return {
             "type": "array",
             "maxItems": self.most,
@@ -178,7 +177,7 @@ class TextListParameter(QueryParameter):
         }
 
     def read(self) -> frozenset[str]:
-        """The texts that are asked for; raises ApiError with 422."""
+        """Return the requested texts; raises ApiError with 422."""
         texts = request.args.getlist(self.name)
         if len(texts) > self.most or any(len(text) > MAX_RELEASE_ID_BYTES for text in texts):
             raise self.refuse(f"must have at most {self.most} IDs of at most {MAX_RELEASE_ID_BYTES:,} characters each")
@@ -191,15 +190,15 @@ class TextListParameter(QueryParameter):
 
 @dataclass(frozen=True, slots=True)
 class RunIdParameter(QueryParameter):
-    """The id that Temporal gave a run."""
+    """A Temporal run ID."""
 
     @property
     def schema(self) -> JsonSchema:
-        """JSON Schema of the value."""
+        """Return the JSON Schema of the value."""
         return {"type": "string", "format": "uuid"}
 
     def read(self) -> str | None:
-        """The run that is asked for, if any; raises ApiError with 422."""
+        """Return the requested run, if any; raises ApiError with 422."""
         text = request.args.get(self.name)
         if text is None:
             return None
@@ -208,35 +207,35 @@ class RunIdParameter(QueryParameter):
         return text.lower()
 
     def canonical(self, values: Sequence[str]) -> tuple[str, ...]:
-        """Return the id in small letters."""
+        """Return the ID in lower case."""
         return tuple(value.lower() for value in values[:1])
 
 
 @dataclass(frozen=True, slots=True)
 class EntityIdParameter(QueryParameter):
-    """The id of a row of a release; none where it is empty or left out."""
+    """An entity ID; None if empty or missing."""
 
     @property
     def schema(self) -> JsonSchema:
-        """JSON Schema of the value."""
+        """Return the JSON Schema of the value."""
         return {"type": "string", "pattern": f"^({id_pattern(EntityType)})?$"}
 
     def read(self) -> str | None:
-        """The id that is asked for, if any."""
+        """Return the requested ID, if any."""
         return request.args.get(self.name) or None
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseIdParameter(QueryParameter):
-    """A release's id, which is any workflow id; none where it is empty or left out."""
+    """A release ID, which is any workflow ID; None if empty or missing."""
 
     @property
     def schema(self) -> JsonSchema:
-        """JSON Schema of the value."""
+        """Return the JSON Schema of the value."""
         return RELEASE_ID_SCHEMA
 
     def read(self) -> str | None:
-        """The id that is asked for, as it is, if any; raises MalformedId."""
+        """Return the requested ID unchanged, if any; raises MalformedId."""
         text = request.args.get(self.name)
         return parse_release_id(text) if text else None
 
@@ -246,11 +245,11 @@ def _stripped(values: Sequence[str]) -> tuple[str, ...]:
 
 
 def id_pattern(types: Iterable[EntityType], but: str = "") -> str:
-    """How ids of these types are written, where none of these characters can stand."""
+    """Return a pattern for IDs of these types without these characters."""
     return f"({'|'.join(types)}):[^{_NOT_IN_ID_RANGES}{but}]{{1,{MAX_IDENTIFIER_LENGTH}}}"
 
 
 def choices_pattern(words: Iterable[str], *, none: bool = True) -> str:
-    """Some of these words with commas between them, or `none`."""
+    """Return a pattern for comma-separated words or, with `none`, an empty text."""
     each = "|".join(words)
     return f"^(({each})(,({each}))*){'?' if none else ''}$"

@@ -1,4 +1,4 @@
-"""What has been rendered, kept for all who ask for the same: a version of a page is rendered once, not per viewer."""
+"""Cache of rendered pages: a version of a page is rendered once, not per viewer."""
 
 import threading
 from collections.abc import Callable, Hashable, Sized
@@ -23,16 +23,16 @@ RenderKey = tuple[Hashable, Hashable]
 
 @dataclass(frozen=True, slots=True)
 class _CachedText:
-    """A text, and how many bytes it takes with its key."""
+    """A cached text and its size with its key in bytes."""
 
     text: Any
     size: int
 
 
 class RenderCache:
-    """Texts by what they are of, a frozen value, and in which form; those asked for longest ago go first.
+    """Texts by key (a frozen value) and form; the least recently used are evicted first.
 
-    `len` of a text is its bytes. A form is always of the same type. Safe for threads.
+    `len` of a text is its size in bytes. A form always has the same type. Thread-safe.
     """
 
     def __init__(self, keep: int = RENDER_CACHE_BYTES) -> None:
@@ -42,17 +42,17 @@ class RenderCache:
 
     @property
     def weight(self) -> int:
-        """How many bytes all that is kept takes."""
+        """Return the size of the cache in bytes."""
         return int(self._kept.currsize)
 
     def kept(self, of: Hashable, form: Hashable) -> Any | None:  # noqa: ANN401 - of the form's type
-        """The text of this in this form, if it is kept."""
+        """Return the cached text, or None."""
         with self._lock:
             kept = self._kept.get((of, form))
         return kept.text if kept else None
 
     def get(self, of: Hashable, form: Hashable, render: Callable[[], S]) -> S:
-        """The text of this in this form, rendered by the first who asks."""
+        """Return the cached text, rendering it if needed."""
         kept: S | None = self.kept(of, form)
         if kept is not None:
             return kept

@@ -1,4 +1,4 @@
-"""What no request may be, whoever sends it: for a host that is none of ours, too large, or with control characters."""
+"""Reject requests for unknown hosts, oversized requests, and requests with control characters."""
 
 import re
 from io import BytesIO
@@ -21,7 +21,7 @@ from dashboard.web.url_ids import IdRule
 MAX_BODY_BYTES = 64 * 1024
 # Those who ask whether the process lives know it by its address.
 _ANY_HOST_ENDPOINTS = frozenset({"health.health", "health.ready"})
-# Where a login leads is looked at by itself: what leads nowhere leads to the start. Ids may have any characters.
+# Where a sign-in leads is looked at by itself: what leads nowhere leads to the start. Ids may have any characters.
 _IDS = frozenset({"release_id", "entity_id"})
 _UNCHECKED_PARAMETERS = frozenset({"next", "release", "in", "left", "right", "selected", "show"})
 _INVALID_HOST_MESSAGE = "The host name of the request is invalid."
@@ -33,10 +33,10 @@ _CONTROL_CHARACTER_IN_HEADER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class BoundedJson(DefaultJSONProvider):
-    """JSON of which too many levels are an error in what was sent, wherever it is read, and none of ours."""
+    """A JSON provider that rejects deeply nested input as a client error."""
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:  # noqa: ANN401 - any JSON
-        """Read JSON; raises ValueError for what is none, or is nested too deeply."""
+        """Parse JSON; raises ValueError if it is invalid or nested too deeply."""
         try:
             return super().loads(s, **kwargs)
         except RecursionError as exc:
@@ -44,20 +44,20 @@ class BoundedJson(DefaultJSONProvider):
 
 
 class BoundedFlask(Flask):
-    """A Flask app that looks for no view where the address is too long."""
+    """A Flask app that does no routing for addresses that are too long."""
 
     json_provider_class = BoundedJson
     url_rule_class = IdRule
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """Find out what addresses are like here. Raises RequestURITooLarge."""
+        """Create the URL adapter. Raises RequestURITooLarge."""
         if request and len(request.environ["PATH_INFO"]) + len(request.environ["QUERY_STRING"]) > MAX_TARGET_BYTES:
             raise RequestURITooLarge
         return super().create_url_adapter(request)
 
 
 def init_app(app: Flask) -> None:
-    """Bound what is read of a request."""
+    """Set the size limits of requests."""
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
 
     @app.errorhandler(RequestEntityTooLarge)
@@ -68,7 +68,7 @@ def init_app(app: Flask) -> None:
 
 
 def refuse_malformed_target() -> Response | None:
-    """Refuse an address that is too long, or of no host that can be."""
+    """Reject addresses that are too long or have an invalid host."""
     match request.routing_exception:
         case RequestURITooLarge():
             return _as_plain_text(ApiError(414, "target_too_long", _TOO_LONG_MESSAGE))
@@ -78,20 +78,20 @@ def refuse_malformed_target() -> Response | None:
 
 
 def refuse_other_hosts() -> None:
-    """Refuse who asks by another name than the dashboard has."""
+    """Reject requests for unknown host names."""
     trusted = services().settings.trusted_hosts
     if trusted and request.endpoint not in _ANY_HOST_ENDPOINTS:
         _check_host(trusted)
 
 
 def refuse_large_bodies() -> None:
-    """Refuse more than is read."""
+    """Reject oversized bodies."""
     if (request.content_length or 0) > MAX_BODY_BYTES or _exceeds_body_limit():
         raise RequestEntityTooLarge
 
 
 def refuse_control_characters() -> None:
-    """Refuse them in headers and addresses."""
+    """Reject control characters in headers and addresses."""
     _check_headers()
     _check_address()
 
@@ -104,7 +104,7 @@ def _as_plain_text(refused: ApiError) -> Response:
 
 
 def _exceeds_body_limit() -> bool:
-    """Whether a body that does not say its length is too large. What was read of it stays to be read."""
+    """Return whether a body without a length is too large. The data that was read stays available."""
     if request.content_length is not None or "wsgi.input_terminated" not in request.environ:
         return False
     # Werkzeug would end such a body at the bound, as if nothing came after it.
@@ -141,7 +141,7 @@ def _check_address() -> None:
 
 
 def _is_utf8(path: str) -> bool:
-    """Whether a path, decoded as WSGI has it, is UTF-8: what is not would come as another id than was asked for."""
+    """Return whether a WSGI path is valid UTF-8: otherwise it would yield a different ID."""
     if path.isascii():
         return True
     try:

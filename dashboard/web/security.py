@@ -1,4 +1,4 @@
-"""What holds for every request, whoever asks: headers, other sites, other origins, and where a login may lead."""
+"""Security headers, cross-site protection, CORS, and validation of redirect targets."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -46,7 +46,7 @@ EXPOSED_HEADERS = "Accounts-Away, As-Of, Content-Disposition, ETag, Link, Retry-
 
 
 class OpaqueSessionInterface(SessionInterface):
-    """Flask's session with what flask-login keeps in it alone: a secret, which the cookie holds as it is."""
+    """A Flask session that holds only the session secret of Flask-Login, stored as is in the cookie."""
 
     def get_cookie_name(self, app: Flask) -> str:
         """Over https, browsers take the cookie only from this very host, for all of it, and never over http."""
@@ -54,12 +54,12 @@ class OpaqueSessionInterface(SessionInterface):
         return f"__Host-{name}" if request.is_secure else name
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession:
-        """Take the secret from the cookie; whether there is such a session is for the guard to find out."""
+        """Read the secret from the cookie, without validating it."""
         secret = request.cookies.get(self.get_cookie_name(app))
         return SecureCookieSession({_USER_ID_KEY: secret} if secret else None)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Write the cookie if it changes. Static files are nobody's, though flask-login looks at who asks for them."""
+        """Write the cookie if it changes, but not for static files."""
         if request.endpoint == "static":
             return
         if session.accessed:
@@ -77,13 +77,13 @@ class OpaqueSessionInterface(SessionInterface):
 
 
 def init_app(app: Flask) -> None:
-    """Keep sessions in a cookie of the dashboard's own."""
+    """Set up the session cookie."""
     app.session_interface = OpaqueSessionInterface()
     app.config["SESSION_COOKIE_NAME"] = SESSION_COOKIE_NAME
 
 
 def refuse_other_sites() -> None:
-    """Refuse what another site had a browser send, unless the settings welcome it."""
+    """Reject cross-site requests, unless their origin is allowed."""
     if request.method not in SAFE_METHODS and _is_cross_site(request) and not _is_allowed_cross_origin(request):
         raise ApiError(
             403, "cross_site", "The request came from another site and was rejected. Open the page directly."
@@ -91,13 +91,13 @@ def refuse_other_sites() -> None:
 
 
 def answer_preflight() -> Response | None:
-    """Tell browsers what pages of allowed origins may send."""
+    """Respond to CORS preflight requests of allowed origins."""
     asks = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
     return Response(status=204, headers=PREFLIGHT_HEADERS) if asks and _allowed_origin(request) else None
 
 
 def add_headers(response: Response) -> Response:
-    """Add what browsers have to know of every answer."""
+    """Add the security headers."""
     response.headers.update(SECURITY_HEADERS)
     response.headers.setdefault(POLICY_HEADER, content_security_policy())
     if request.is_secure:
@@ -107,14 +107,14 @@ def add_headers(response: Response) -> Response:
 
 
 def content_security_policy(style_nonce: str = "") -> str:
-    """What a page may load and run: what comes from here. With a nonce, styles that carry it may stand in the page."""
+    """Return the Content-Security-Policy: same origin only. With a nonce, inline styles that carry it are allowed."""
     return "; ".join(_POLICY).format(styles=f" 'nonce-{style_nonce}'" if style_nonce else "")
 
 
 def safe_redirect_target(value: str | None) -> str:
-    """Return the value if it is a path of this site to go on to after the login, else `/`.
+    r"""Return the value if it is a path of this site, otherwise `/`.
 
-    Browsers read `//host`, `/\\host` and what hides behind control characters as other sites, so all of it goes.
+    Browsers treat `//host`, `/\host` and text after control characters as other sites; these are rejected.
     """
     if not value or len(value) > MAX_TARGET_LENGTH or not value.isprintable() or "\\" in value:
         return "/"
@@ -126,7 +126,7 @@ def safe_redirect_target(value: str | None) -> str:
 
 
 def _is_cross_site(asked: Request) -> bool:
-    """Whether a browser says that another site made it send this; programs say nothing."""
+    """Return whether a browser reports a cross-site request; other clients report nothing."""
     site = asked.headers.get("Sec-Fetch-Site")
     if site is not None:
         return site not in {"same-origin", "none"}
@@ -136,13 +136,13 @@ def _is_cross_site(asked: Request) -> bool:
 
 
 def _host(origin: str) -> str:
-    """The host and port of an origin. Not the scheme: a proxy that ends TLS may not tell which one was used."""
+    """Return the host and port of an origin, without the scheme: a TLS-terminating proxy may not forward it."""
     scheme, _, host = origin.lower().partition("://")
     return host.removesuffix({"http": ":80", "https": ":443"}.get(scheme, ":"))
 
 
 def _is_allowed_cross_origin(asked: Request) -> bool:
-    """Whether the settings let this origin use the API, and it comes with nobody's session."""
+    """Return whether the origin is allowed to use the API and the request has no session."""
     cookie = current_app.session_interface.get_cookie_name(current_app)
     return bool(_allowed_origin(asked)) and cookie not in asked.cookies
 
@@ -157,7 +157,7 @@ def _allowed_origin(asked: Request) -> str | None:
 
 
 def _allow_origin(response: Response) -> Response:
-    """Let a page of an allowed origin read this answer. Never with cookies: such pages bring a token."""
+    """Allow an origin to read this response, never with cookies: such pages send a token."""
     origins = services().settings.api_cors_origins
     if origins and "*" not in origins and wants_json():
         response.vary.add("Origin")

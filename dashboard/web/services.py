@@ -1,4 +1,4 @@
-"""All that views and hooks work with, as one value of the app: built by `app.py`, reached by `services()` alone."""
+"""The services of the app as one typed value, built by `app.py` and accessed by `services()` only."""
 
 import threading
 from dataclasses import dataclass
@@ -33,10 +33,10 @@ KEY = "release_dashboard"
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What pages say of this deployment; templates have it under this name.
+    """Settings shown on pages, available in templates as `deployment`.
 
-    `temporal_ui` is where Temporal's own pages show executions, `sign_on` the name of the single sign-on; each is empty
-    if there is none. `password_login` is whether a password lets anybody in.
+    `temporal_ui` is the URL of the Temporal UI, `sign_on` the name of the identity provider; each may be empty.
+    `password_login` is whether password sign-in is available.
     """
 
     temporal_address: str
@@ -59,7 +59,7 @@ class OidcSignIn:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What one app works with. `sign_on` is None where there is no single sign-on."""
+    """The services of one app. `sign_on` is None without single sign-on."""
 
     settings: Settings
     deployment: Deployment
@@ -84,16 +84,16 @@ class Services:
 
     @property
     def releases(self) -> LoggedReleases:
-        """All that is known of releases, for views."""
+        """Return the releases for views."""
         return LoggedReleases(self.live)
 
     @property
     def people(self) -> UserAdmin:
-        """The users, as admins manage them."""
+        """Return the users, as admins manage them."""
         return UserAdmin(self.accounts)
 
 
 def services(app: Flask | None = None) -> Services:
-    """Return the services of this app, or of the one that answers this request."""
+    """Return the services of this app, or of the current app."""
     found: Services = (app or current_app).extensions[KEY]
     return found

@@ -1,4 +1,4 @@
-"""Static files and templates: where they are, and how long a browser may keep them."""
+"""Locate static files and templates, and set how long browsers cache them."""
 
 import re
 from functools import cache
@@ -27,10 +27,10 @@ def asset_folder(name: str) -> Path:
 
 
 def init_app(app: Flask) -> None:
-    """Name all static files together by their content, so that browsers keep them and still see new ones at once.
+    """Add a hash of all static files to their URLs, so that browsers cache them and still load new versions
+    immediately.
 
-    The name stands before the file's own, so that scripts and styles that name one another by relative paths are of
-    one version.
+    The hash precedes the file name, so that relative imports between scripts and styles stay within one version.
     """
 
     @app.url_defaults
@@ -45,7 +45,7 @@ def init_app(app: Flask) -> None:
 
 
 def compress_file(response: Response) -> Response:
-    """Send static files as small as they get."""
+    """Compress static files."""
     if not _is_file(response):
         return response
     response.vary.add("Accept-Encoding")
@@ -53,14 +53,14 @@ def compress_file(response: Response) -> Response:
 
 
 def let_browsers_keep(response: Response) -> Response:
-    """Let browsers keep a static file that was asked for by its content's name."""
+    """Allow browsers to cache static files that were requested with their hash."""
     if _is_file(response) and f"/v-{_version(current_app.debug)}/" in request.path:
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
     return response
 
 
 def compile_templates(app: Flask) -> None:
-    """Compile every template, so that no first page has to wait for that: many at once take a second."""
+    """Compile all templates at startup: on first use, many together would take a second."""
     for name in app.jinja_env.list_templates(extensions=["html"]):
         app.jinja_env.get_template(name)
 
@@ -70,7 +70,7 @@ def _is_file(response: Response) -> bool:
 
 
 def _minified_and_compressed(response: Response) -> Response:
-    """A file as it is sent, made once for all who ask: compressed, and our own scripts without comments and blanks."""
+    """Return a file compressed and, for our own scripts, minified. Cached."""
     tag, _ = response.get_etag()
     response.direct_passthrough = False
     plain = response.get_data()

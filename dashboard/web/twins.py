@@ -1,4 +1,4 @@
-"""Twins: one registration gives a page and its JSON; both are renderings of the same object."""
+"""Twins: one registration provides a page and its JSON, rendered from the same object."""
 
 from collections.abc import Callable, Hashable, Sized
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ ResultView = Callable[..., PageResult]
 
 @dataclass(frozen=True, slots=True)
 class PageKey:
-    """What an answer says: of which address, in which version, and since when, where that makes a difference."""
+    """The cache key of a response: address, version, and reference time if relevant."""
 
     address: PageAddress
     version: str
@@ -48,7 +48,7 @@ class PageKey:
 
     @property
     def tag(self) -> str:
-        """The version, and after a dot what the rest is, of this dashboard. A `repr` runs no two texts together."""
+        """Return the ETag: the version and a hash of the rest of the key."""
         asked = repr((self.address, self.since, __version__)).encode()
         return f"{self.version}.{blake2b(asked, digest_size=16).hexdigest()}"
 
@@ -111,7 +111,7 @@ def _table(shown: PageResult, make: Callable[[], Table], form: Format, tag: str)
         table = make()
         response = table_response(table, form)
         if table.long:
-            # What its later pages say is not known yet.
+            # What its later pages say is unknown yet.
             return response
     response.set_etag(tag, weak=True)
     return response
@@ -134,7 +134,7 @@ def _json(shown: PageResult, key: PageKey) -> Response:
 
 
 def _json_text(shown: PageResult) -> BodyTemplate:
-    """The moments, then all that is the same for everybody who asks."""
+    """Return the moments, followed by the shared content."""
     page, names = shown.make(), tuple(shown.moments())
     rest = page.model_dump_json(exclude=set(page.moments)).encode("utf-8", "replace")
     begins = (b'%b"%b":"' % (b'",' if at else b"{", name.encode()) for at, name in enumerate(names))
@@ -167,7 +167,7 @@ def _fragment(shown: PageResult, key: PageKey) -> PageResponse:
 
 
 def _record_fingerprint(shown: PageResult, key: PageKey) -> bytes:
-    """Taken down while this version is at hand: the answer to the next one tells what has changed since."""
+    """Store the outline of this version, to compute the changes to the next one."""
 
     def make() -> bytes:
         with anonymous_request(key.address):
@@ -177,7 +177,7 @@ def _record_fingerprint(shown: PageResult, key: PageKey) -> bytes:
 
 
 def _known_fingerprint(key: PageKey, tag: str) -> bytes | None:
-    """The outline of the version with this tag of the same page, whatever of it was open then."""
+    """Return the stored outline of the version with this tag, regardless of its expanded rows."""
     outline: bytes | None = services().renderings.kept((key.address.without(EXPANSION_PARAMETERS), tag), "outline")
     return outline
 
@@ -188,7 +188,7 @@ def _store_fingerprint(app: Flask, shown: PageResult, key: PageKey) -> None:
 
 
 def _full_page(shown: PageResult, key: PageKey) -> PageResponse:
-    """The page with its header, which knows the viewer and is not shared."""
+    """Return the full page with the viewer's personal header."""
     values = {
         "header": render_template("shared/_header.html").encode(),
         "tag": key.tag.encode(),
@@ -208,7 +208,7 @@ def _template(shown: PageResult, key: PageKey, form: str) -> BodyTemplate:
 
 
 def _shared(key: PageKey, form: Hashable, make: Callable[[], S]) -> S:
-    """What all are sent who ask for this address, made of it alone."""
+    """Return the shared content of this address."""
 
     def render() -> S:
         with anonymous_request(key.address):

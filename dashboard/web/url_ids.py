@@ -1,4 +1,4 @@
-"""Ids in addresses: as they are where they are plain, and so that every id comes back as it went in."""
+"""Encode IDs in URL paths so that every ID round-trips; plain IDs stay unchanged."""
 
 import re
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ _MAX_ESCAPED_LENGTH = 3 * MAX_RELEASE_ID_BYTES
 
 
 class IdConverter(BaseConverter):
-    """Takes any text, slashes included; what is no id is refused later, with the reason."""
+    """Accepts any text including slashes. Invalid IDs are rejected later with a reason."""
 
     # Line ends, too: an id may have them. No id is longer, however it is written.
     regex = rf"[^/](?s:.){{0,{_MAX_ESCAPED_LENGTH}}}?"
@@ -28,19 +28,18 @@ class IdConverter(BaseConverter):
     weight = 200
 
     def to_python(self, value: str) -> str:
-        """The id of a part of an address."""
+        """Return the id of a part of an address."""
         return _ESCAPE_SEQUENCE.sub(lambda match: _ESCAPED_CHARACTERS[match[1]], value)
 
     def to_url(self, value: str) -> str:
-        """The part of an address for an id."""
+        """Return the part of an address for an id."""
         return escape_id(value)
 
 
 class IdRule(Rule):
-    """A rule of which one id ends where what stands before the next one begins.
+    """A URL rule in which an ID ends where the text before the next ID starts.
 
-    Without that, each place where it stands would be tried for the end, and from each of them the next id be looked for
-    to its end: quadratic work.
+    Without this, matching several IDs would take quadratic time.
     """
 
     def get_converter(
@@ -55,7 +54,7 @@ class IdRule(Rule):
 
 
 def escape_id(entity_id: str) -> str:
-    """An id as a part of an address."""
+    """Return an id as a part of an address."""
     if entity_id in {".", ".."}:
         return entity_id.replace(".", "~2E")
     return quote(entity_id.replace("~", "~7E").replace("/", "~2F"), safe=":@!$&()*,;=~")

@@ -1,7 +1,6 @@
-"""What one user may have of what is there for all, whatever lets them in: sessions and tokens of any kind alike.
+"""Per-user limits of shared resources, across all sessions and tokens of a user.
 
-Who has all of it is refused with 429, which says what to do; others notice nothing. The link of a wall screen opens
-none of this: it takes from nobody's share, its maker's neither.
+Requests above a limit fail with 429; other users are not affected. Wall screen links do not count against anyone.
 """
 
 from datetime import timedelta
@@ -24,7 +23,7 @@ _RATE_PERIOD = timedelta(minutes=1)
 
 
 class UserLimit(StrEnum):
-    """All of which one user has a share. Of sessions nothing is refused: the oldest ends."""
+    """The limited resources. For sessions nothing is rejected: the oldest one ends."""
 
     STREAMS = "streams"
     WAITS = "waits"
@@ -46,7 +45,7 @@ _LIMIT_MESSAGES = {
     "{seconds} seconds.",
 }
 # Of what is written down, the events of which one user has so many a minute, and those that are bounded elsewhere: by
-# the login's own bounds, or as one entry for each look.
+# the sign-in's own bounds, or as one entry for each look.
 EVENTS_BY_RATE_LIMIT = {
     UserLimit.EXPORTS: frozenset({AuditEventType.exported}),
     UserLimit.CHANGES: frozenset(
@@ -83,7 +82,7 @@ EVENTS_LIMITED_ELSEWHERE = frozenset(
 
 
 def limit_exceeded(share: UserLimit, user_id: str, seconds: int) -> ApiError:
-    """What a user is told who has all of their share, for so many seconds at least; the log has it once a minute."""
+    """Return the error for a user at the limit, with the seconds to wait. Logged once per minute."""
     if services().share_floods.sample((share, user_id)) is not None:
         log.warning("share_used_up", share=str(share), user_id=user_id, request_id=g.get("request_id"))
     message = _LIMIT_MESSAGES[share].format(seconds=seconds)
@@ -91,9 +90,9 @@ def limit_exceeded(share: UserLimit, user_id: str, seconds: int) -> ApiError:
 
 
 def check_rate(audit: AuditLog, user_id: str, event: AuditEventType) -> None:
-    """Refuse what would be one entry too many of this user within a minute, whichever process wrote the others.
+    """Reject a request above the user's limit of audit entries per minute, counted across processes.
 
-    One request counts as one, whatever it changes. What logs in or out is never refused.
+    A request counts once, whatever it changes. Signing in and out is never rejected.
     """
     share = next((share for share, events in EVENTS_BY_RATE_LIMIT.items() if event in events), None)
     if share is None or request.endpoint in PUBLIC_ENDPOINTS:

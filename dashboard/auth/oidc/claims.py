@@ -14,7 +14,7 @@ _ROLES_ASCENDING = list(Role)
 
 
 def identity_from_claims(claims: Mapping[str, Any]) -> OidcIdentity:
-    """Who it is. Raises IdentityNotProven without a subject, AccessDenied without an address that is theirs."""
+    """Return who it is. Raises IdentityNotProven without a subject, AccessDenied without an address that is theirs."""
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= MAX_OIDC_SUBJECT_LENGTH or not subject.isprintable():
         raise IdentityNotProven("unusable_subject", "The provider's response does not identify you.")
@@ -28,7 +28,7 @@ def identity_from_claims(claims: Mapping[str, Any]) -> OidcIdentity:
 
 
 def unverified_email(claims: Mapping[str, Any]) -> str:
-    """The address as the provider writes it, for the audit log: what cannot be printed is escaped."""
+    """Return the address as the provider writes it, for the audit log: what cannot be printed is escaped."""
     found = claims.get("email")
     text = found[:MAX_EMAIL_LENGTH] if isinstance(found, str) else ""
     return "".join(
@@ -37,7 +37,7 @@ def unverified_email(claims: Mapping[str, Any]) -> str:
 
 
 def role_from_claims(claims: Mapping[str, Any], settings: OidcSettings) -> Role | None:
-    """The highest role that a value of the claim gives, else the default one, else none."""
+    """Return the highest role that a value of the claim gives, else the default one, else none."""
     held = _values(_claim(claims, settings.oidc_role_claim))
     given = [Role(settings.oidc_roles[value]) for value in held if value in settings.oidc_roles]
     if given:
@@ -46,7 +46,7 @@ def role_from_claims(claims: Mapping[str, Any], settings: OidcSettings) -> Role 
 
 
 def _claim(claims: Mapping[str, Any], path: str) -> object:
-    """What stands under this name, which may have dots itself, else at the end of this path."""
+    """Return what stands under this name, which may have dots itself, else at the end of this path."""
     if path in claims:
         return claims[path]
     found: object = claims
@@ -56,7 +56,7 @@ def _claim(claims: Mapping[str, Any], path: str) -> object:
 
 
 def _values(found: object) -> list[str]:
-    """The texts of a claim: a list of them, or one alone."""
+    """Return the texts of a claim: a list of them, or one alone."""
     listed = found if isinstance(found, list) else [found]
     return [value for value in listed if isinstance(value, str)]
 

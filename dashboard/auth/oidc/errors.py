@@ -1,10 +1,10 @@
-"""Why nobody is let in by the provider. Each has a `reason` for the log and a sentence for the person."""
+"""Errors of single sign-on, each with a `reason` for the log and a message for the user."""
 
 
 class OidcError(Exception):
-    """A login by the provider that came to nothing. `reason` is lower case and underscores, without any secret.
+    """A failed single sign-on. `reason` is in snake_case and contains no secrets.
 
-    `subject` is the address of whoever it is, once that is known, and `given` how the provider has written it.
+    `subject` is the user's address, once known, and `given` the address as sent by the provider.
     """
 
     def __init__(self, reason: str, message: str, subject: str | None = None, *, given: str | None = None) -> None:
@@ -15,24 +15,24 @@ class OidcError(Exception):
 
 
 class ProviderUnavailable(OidcError):
-    """The provider did not answer, or not in time: it may do so in a moment."""
+    """The provider is temporarily unavailable."""
 
 
 class ProviderUnreachable(ProviderUnavailable):
-    """It could not be reached, or took too long, whatever it was asked."""
+    """The provider could not be reached or timed out."""
 
 
 class ProviderNotCalled(ProviderUnavailable):
-    """The provider was not even asked: it failed a moment ago, or many are being asked about already."""
+    """The provider was not called: it has just failed, or too many calls are in progress."""
 
 
 class ProviderFault(OidcError):
-    """The provider answered with something that cannot be used, or refuses the dashboard itself."""
+    """The provider sent an invalid response or rejected the dashboard."""
 
 
 class IdentityNotProven(OidcError):
-    """What the provider, or the browser that comes from it, has sent does not prove who somebody is."""
+    """The response does not prove the user's identity."""
 
 
 class AccessDenied(OidcError):
-    """The provider has said who it is, and they may not come in."""
+    """The user is authenticated but has no access."""

@@ -1,8 +1,7 @@
-"""A login that is under way at the provider: what it sends there, and what its browser brings back to finish it.
+"""State of a single sign-on in progress, kept in the browser.
 
-Nothing is kept here meanwhile. The browser's cookie holds a signed value drawn by chance for each login, and `state`,
-`nonce` and the PKCE verifier are derived from that with the secret key, so that any replica can finish what another
-began.
+The server stores nothing. The browser's cookie holds a signed random value per sign-in; `state`, `nonce` and the PKCE
+verifier are derived from it with the secret key, so that any replica can complete a sign-in.
 """
 
 import hmac
@@ -16,17 +15,17 @@ from itsdangerous import BadData, URLSafeSerializer
 
 from dashboard.auth.opaque_tokens import new_secret
 
-# For how many seconds a login may be under way.
+# For how many seconds a sign-in may be in progress.
 FLOW_MAX_AGE_SECONDS = 600
-# How many may be under way in one browser.
+# How many may be in progress in one browser.
 MAX_FLOWS_PER_BROWSER = 8
-# A browser takes a cookie of 4,096 bytes with its name and all that is said of it.
+# A browser takes a cookie of 4,096 bytes with its name and everything that is said of it.
 _MAX_FLOW_COOKIE_LENGTH = 3_500
 
 
 @dataclass(frozen=True)
 class SignInFlow:
-    """A login under way: the value drawn for it, the path of this site that it leads to, and when it began."""
+    """A sign-in in progress: its random value, the path to continue to, and its start."""
 
     drawn: str
     target: str
@@ -35,17 +34,17 @@ class SignInFlow:
 
     @property
     def state(self) -> str:
-        """What the provider hands back, to show that the answer belongs to this login."""
+        """Return the `state` parameter, which ties the response to this sign-in."""
         return self._derived("state")
 
     @property
     def nonce(self) -> str:
-        """What the ID token has to hold."""
+        """Return the nonce that the ID token must contain."""
         return self._derived("nonce")
 
     @property
     def verifier(self) -> str:
-        """What shows the provider that who redeems the code is who has asked for it (PKCE)."""
+        """Return the PKCE verifier."""
         return self._derived("verifier")
 
     def _derived(self, use: str) -> str:
@@ -54,10 +53,9 @@ class SignInFlow:
 
 
 class SignInFlows:
-    """Begins logins, and finds them again by their state in what the cookie of their browser holds.
+    """Starts sign-ins, and finds them again by their state in the browser's cookie.
 
-    A browser may have several under way, as one in each of its tabs: none takes the place of another. `clock` is one
-    that all replicas go by.
+    A browser may have several in progress, such as one per tab. `clock` is shared by all replicas.
     """
 
     def __init__(self, secret_key: str, clock: Callable[[], datetime]) -> None:
@@ -66,9 +64,9 @@ class SignInFlows:
         self._signer = URLSafeSerializer(secret_key, salt="single sign-on", signer_kwargs={"digest_method": sha256})
 
     def begin(self, target: str, kept: str = "") -> tuple[SignInFlow, str]:
-        """Begin a login that leads to this path of the site, beside those that the browser has kept.
+        """Start a sign-in that continues to this path, in addition to those in the cookie.
 
-        Returns it and what the browser has to keep. The oldest go where there is no room for all.
+        Returns it and the new cookie value. The oldest sign-ins are dropped if there are too many.
         """
         flow = SignInFlow(new_secret(), target, self._key, self._now())
         flows = [*self._under_way(kept), flow][-MAX_FLOWS_PER_BROWSER:]
@@ -80,17 +78,17 @@ class SignInFlows:
         return flow, text
 
     def find(self, kept: str, state: str) -> SignInFlow | None:
-        """Return the login with this state, if it began in the browser that has kept this, in the last ten minutes."""
+        """Return the sign-in with this state if it was started in this browser in the last ten minutes."""
         same = (flow for flow in self._under_way(kept) if hmac.compare_digest(flow.state.encode(), state.encode()))
         return next(same, None)
 
     def without(self, kept: str, flow: SignInFlow) -> str:
-        """Return what the browser has to keep once this login has ended; empty for nothing."""
+        """Return the cookie value without this sign-in; empty if none is left."""
         others = [each for each in self._under_way(kept) if each.drawn != flow.drawn]
         return self._kept(others) if others else ""
 
     def ours(self, kept: str) -> bool:
-        """Return whether the browser has kept something that was signed here, however old it is."""
+        """Return whether the cookie has a valid signature, however old it is."""
         return bool(self._all(kept))
 
     def _under_way(self, kept: str) -> list[SignInFlow]:

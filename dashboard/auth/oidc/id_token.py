@@ -1,4 +1,4 @@
-"""The ID token: whose word it is, for whom, until when, and for which login."""
+"""Validation of the ID token: signature, issuer, audience, expiry and nonce."""
 
 from datetime import datetime
 from typing import Any
@@ -34,14 +34,14 @@ IDENTITY_NOT_PROVEN_MESSAGE = (
 
 
 class UnknownSigningKey(IdentityNotProven):
-    """The token names a key that is not among those of the provider, as far as they are known."""
+    """The token names a key that is not among the cached keys of the provider."""
 
     def __init__(self) -> None:
         super().__init__("unknown_key", IDENTITY_NOT_PROVEN_MESSAGE)
 
 
 def parse_key_set(found: dict[str, Any]) -> KeySet:
-    """The provider's keys for signatures. Raises ProviderFault."""
+    """Return the provider's signature keys. Raises ProviderFault."""
     listed = found.get("keys")
     found_keys = [key for key in listed if isinstance(key, dict)] if isinstance(listed, list) else []
     keys = [key for key in found_keys if key.get("use", "sig") == "sig"]

@@ -20,7 +20,7 @@ class EmailBelongsToUser(Exception):
 
 @dataclass(frozen=True, slots=True)
 class OidcIdentity:
-    """Who has logged in at a provider. `verified` is whether the provider says that the address is theirs.
+    """Who has signed in at a provider. `verified` is whether the provider says that the address is theirs.
 
     `given` is the address as the provider wrote it.
     """
@@ -40,14 +40,14 @@ class IdentityStore:
         self._accounts = accounts
 
     def find(self, identity: OidcIdentity) -> User | None:
-        """The user whom this identity belongs to, disabled or not."""
+        """Return the user whom this identity belongs to, disabled or not."""
         same = (IdentityRow.issuer == identity.issuer) & (IdentityRow.subject == identity.subject)
         with self._accounts.session() as session:
             row = session.scalar(select(UserRow).join(IdentityRow, IdentityRow.user_id == UserRow.id).where(same))
             return row.value() if row else None
 
     def link(self, identity: OidcIdentity) -> User | None:
-        """The user with this address, who has this identity from now on; None if there is no such user.
+        """Return the user with this address, who has this identity from now on; None if there is no such user.
 
         Raises EmailBelongsToUser if the provider does not say that the address is theirs, or if the user has another
         identity of this provider: addresses are given to new people; and if another process was faster. Raises
@@ -82,13 +82,13 @@ class IdentityStore:
         return row.value()
 
     def forget(self, user: User) -> int:
-        """Forget the user's identities: the next login with their address finds them anew. Returns how many."""
+        """Forget the user's identities: the next sign-in with their address finds them again. Returns how many."""
         ended = delete(IdentityRow).where(IdentityRow.user_id == user.id).returning(IdentityRow.subject)
         with self._accounts.session() as session:
             return len(session.scalars(ended).all())
 
     def consume(self, sign_on: str, seconds: int) -> bool:
-        """Note that an answer to this login has come; whether it is the first. It can be forgotten after so long."""
+        """Note that an answer to this sign-in has come; whether it is the first. It can be forgotten after so long."""
         try:
             with self._accounts.session() as session:
                 now = database_now(session)

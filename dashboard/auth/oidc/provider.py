@@ -1,4 +1,4 @@
-"""The OpenID provider of the settings: asked when somebody logs in, and at no other time."""
+"""The OpenID provider of the settings: asked when somebody signs in, and at no other time."""
 
 import ssl
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
@@ -70,7 +70,7 @@ class OidcProvider:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """The right to ask the provider, which is needed for that. Raises ProviderNotCalled if there is none.
+        """Yield the right to ask the provider, which is needed for that. Raises ProviderNotCalled if there is none.
 
         Nobody waits here: those who hang on a provider that is away must not take all of the server's threads.
         """
@@ -87,7 +87,7 @@ class OidcProvider:
             self._turns.release()
 
     def authorization_url(self, flow: SignInFlow, redirect_uri: str) -> str:
-        """Where the browser goes to log in. Takes a turn by itself if it has to ask. Raises OidcError."""
+        """Return where the browser goes to sign in. Takes a turn by itself if it has to ask. Raises OidcError."""
         metadata = self._known()
         if metadata is None:
             metadata = self._discovered()
@@ -201,7 +201,7 @@ class OidcProvider:
 
 
 def _token_error(error: str) -> OidcError:
-    """What the token endpoint's error means: the code is not good, or the dashboard is not."""
+    """Return what the token endpoint's error means: the code is not good, or the dashboard is not."""
     if error in {"invalid_client", "unauthorized_client"}:
         return ProviderFault("client_refused", "The provider rejected the dashboard's client credentials.")
     return IdentityNotProven("code_refused", "The provider rejected the code of this sign-in, or it has expired.")

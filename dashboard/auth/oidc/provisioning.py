@@ -1,4 +1,4 @@
-"""Which user it is that a provider has shown to be somebody, and what they may do from now on."""
+"""Map identities of the identity provider to users and roles."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,7 +24,7 @@ EMAIL_TAKEN_MESSAGE = (
 
 
 class UserProvisioning:
-    """Admits users to these accounts by the claims of their ID tokens, as the settings say."""
+    """Provisions users from the claims of their ID tokens."""
 
     def __init__(self, accounts: Accounts, identities: IdentityStore, settings: OidcSettings) -> None:
         self._accounts = accounts
@@ -32,9 +32,9 @@ class UserProvisioning:
         self._settings = settings
 
     def of(self, claims: Mapping[str, Any]) -> User:
-        """The user, who has the role and the name that the provider gives.
+        """Return the user with the role and name from the provider.
 
-        Writes down what is changed. Raises IdentityNotProven, or AccessDenied.
+        Changes are recorded in the audit log. Raises IdentityNotProven, or AccessDenied.
         """
         identity = identity_from_claims(claims)
         role = role_from_claims(claims, self._settings)
@@ -58,7 +58,7 @@ class UserProvisioning:
         return user
 
     def _user(self, identity: OidcIdentity, role: Role | None) -> User:
-        """The user of this identity; at its first login one who has its address, or a new one."""
+        """Return the user of this identity. At the first sign-in, link it to a user with its address or create one."""
         if known := self._identities.find(identity):
             return known
         try:

@@ -1,4 +1,4 @@
-"""What may come back from the provider: of a bounded size, not packed, and from where it was asked for."""
+"""Validate responses of the provider: size limit, no compression, no redirects."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -29,7 +29,7 @@ class _BoundedStream(httpx2.AsyncByteStream):
 
 
 async def check_response(answer: httpx2.Response) -> None:
-    """Refuse an answer as soon as its head is here, or as soon as too much of it is. Raises ProviderFault."""
+    """Reject a response by its headers or its size while it is received. Raises ProviderFault."""
     if answer.has_redirect_location:
         raise provider_fault("redirected", "a redirect")
     # A little of what is packed may be much when it is unpacked; nothing of the kind was asked for.
@@ -40,7 +40,7 @@ async def check_response(answer: httpx2.Response) -> None:
 
 
 def json_object(answer: httpx2.Response) -> dict[str, Any]:
-    """The JSON object that the provider has answered with. Raises OidcError, or ValueError for what is no JSON."""
+    """Return the JSON object of a response. Raises OidcError, or ValueError for invalid JSON."""
     if answer.status_code != 200:
         raise error_for_status(answer.status_code)
     found = answer.json()
@@ -50,12 +50,12 @@ def json_object(answer: httpx2.Response) -> dict[str, Any]:
 
 
 def error_for_status(status: int) -> OidcError:
-    """What such a status means, where an answer was to come."""
+    """Return the error for an unexpected status."""
     if status >= 500 or status == 429:
         return ProviderUnavailable("provider_failed", PROVIDER_UNAVAILABLE_MESSAGE)
     return provider_fault("unexpected_status", f"status {status}")
 
 
 def provider_fault(reason: str, what: str) -> ProviderFault:
-    """The provider has answered with that."""
+    """Return the error for an unexpected response."""
     return ProviderFault(reason, f"Unexpected response from the identity provider: {what}.")

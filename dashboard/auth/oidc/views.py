@@ -1,4 +1,4 @@
-"""Single sign-on: the way to the OpenID provider, and the way back from it."""
+"""Single sign-on: redirect to the OpenID provider, and handle its callback."""
 
 from typing import cast
 
@@ -70,7 +70,7 @@ blueprint = Blueprint("oidc", __name__, url_prefix="/login/oidc")
 
 
 def sign_on_of(settings: Settings, accounts: Accounts) -> OidcSignIn | None:
-    """The way by the provider of the settings, if any. Nothing is asked of it yet. Raises SettingsError."""
+    """Return the configured single sign-on, or None, without calling the provider. Raises SettingsError."""
     if not settings.oidc_issuer:
         return None
     try:
@@ -127,23 +127,23 @@ def callback() -> BaseResponse:
 
 
 def _restart_flow() -> BaseResponse:
-    """Have a login begun again of which nothing is known: it ended, took too long, or is another browser's.
+    """Ask the user to start again if the sign-in is unknown: it ended, expired, or belongs to another browser.
 
-    It is nobody's failure and is not counted. Anybody can open this address, and other sites can have browsers do so:
-    the audit log has a row only of browsers in which a login began, and not of each time.
+    It does not count as a failure: anyone can open this URL, and other sites can make browsers do so. It is recorded
+    only for browsers in which a sign-in was started, and not every time.
     """
     log.warning("sign_on_not_begun", address=request.remote_addr, request_id=g.request_id)
     sign_on = _sign_on()
     if sign_on.flows.ours(_flow_cookie()) and sign_on.outdated.sample(request.remote_addr) is not None:
         record_event(AuditEventType.login_outdated, by="oidc")
     if current_user.is_authenticated:
-        # As with the way back in a tab whose login has been finished.
+        # As with the way back in a tab whose sign-in has been finished.
         return redirect("/", 303)
     return _page(UNKNOWN_FLOW_MESSAGE, "/", 401)
 
 
 def _finish(flow: SignInFlow) -> None:
-    """Begin a session for whom the provider means by its answer to this login. Raises OidcError."""
+    """Start a session for the user identified by the provider. Raises OidcError."""
     sign_on = _sign_on()
     with sign_on.provider.turn():
         if not sign_on.identities.consume(flow.drawn, FLOW_MAX_AGE_SECONDS):
@@ -159,7 +159,7 @@ def _finish(flow: SignInFlow) -> None:
 
 
 def _authorization_code(issuer: str) -> str:
-    """The code that came with the answer. Raises OidcError for one without."""
+    """Return the authorization code. Raises OidcError if there is none."""
     # Which provider answers; many do not say (RFC 9207).
     if request.args.get("iss", issuer) != issuer:
         raise IdentityNotProven("answer_of_another", "The response came from a different provider. Start again.")
@@ -179,7 +179,7 @@ def _logged_error(error: str) -> OidcError:
 
 
 def _failed(exc: OidcError, target: str) -> Response:
-    """Write down why it came to nothing, and show the login page with that."""
+    """Record the failure, and show the sign-in page with it."""
     status = next(status for kind, status in _STATUSES.items() if isinstance(exc, kind))
     if not isinstance(exc, ProviderNotCalled):
         cause = type(exc.__cause__).__name__ if exc.__cause__ else None
@@ -206,12 +206,12 @@ def _redirect_uri() -> str:
 
 
 def _flow_cookie() -> str:
-    """What the browser has kept of the logins that are under way in it."""
+    """Return the cookie with the sign-ins in progress."""
     return request.cookies.get(_flow_cookie_name(), "")
 
 
 def _set_flow_cookie(answer: BaseResponse, kept: str) -> None:
-    """Have the browser keep this meanwhile, or nothing any more."""
+    """Set or delete the cookie with the sign-ins in progress."""
     name, secure = _flow_cookie_name(), request.is_secure
     if kept:
         answer.set_cookie(

@@ -1,4 +1,4 @@
-"""The users, for admins' scripts."""
+"""User management as JSON API for admins."""
 
 from typing import Literal
 
@@ -40,7 +40,7 @@ blueprint = Blueprint("users_api", __name__, url_prefix="/api")
 
 
 class UserCreate(RequestBody):
-    """A user as they are to be added."""
+    """A user to add."""
 
     email: str = Field(min_length=3, max_length=MAX_EMAIL_LENGTH)
     name: str | None = NAME_FIELD
@@ -49,7 +49,7 @@ class UserCreate(RequestBody):
 
 
 class UserUpdate(RequestBody):
-    """What of a user is to be another way; what is left out stays."""
+    """Changes of a user. Omitted fields stay unchanged."""
 
     name: str | None = NAME_FIELD
     role: RoleName | None = Field(None, description="Changing the role ends the user's sessions. Null: unchanged.")
@@ -58,7 +58,7 @@ class UserUpdate(RequestBody):
 
 
 class PasswordReset(RequestBody):
-    """The password that a user is to have."""
+    """A new password of a user."""
 
     password: str | None = PASSWORD_FIELD
     version: str | None = VERSION_FIELD
@@ -147,12 +147,12 @@ def end_all(user_id: str) -> Response:
 @blueprint.errorhandler(UserVersionConflict)
 @blueprint.errorhandler(pages.OwnPasswordReset)
 def stands_against(exc: Exception) -> Response:
-    """A change that something stands against."""
+    """Return the error for a conflicting change."""
     return error_response(ApiError(409, _ERROR_CODES[type(exc)], str(exc)))
 
 
 def refused(exc: InvalidUser | InvalidPassword) -> ApiError:
-    """The answer to a field that cannot be used."""
+    """Return the error for an invalid field."""
     field = exc.field if isinstance(exc, InvalidUser) else "password"
     return ApiError(422, "invalid_field", str(exc), fields=[FieldError(field=field, message=str(exc))])
 

@@ -1,4 +1,4 @@
-"""The users, for admins: the pages on which they are found, added and changed."""
+"""User management pages for admins."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -40,7 +40,7 @@ blueprint = Blueprint("users", __name__)
 
 
 class OwnPasswordReset(Exception):
-    """Nobody changes their own password here: for that, one has to know the present one."""
+    """Admins cannot reset their own password: that requires the current one."""
 
     def __init__(self) -> None:
         super().__init__(USE_PROFILE_MESSAGE)
@@ -80,7 +80,7 @@ def user(user_id: str) -> Response:
 @blueprint.post("/users/<user_id>")
 @hashes_passwords
 def change(user_id: str) -> Response | BaseResponse:
-    """Do one thing to a user: what `do` says. Where it cannot be done, the page says why."""
+    """Apply the action `do` to a user, or show the page with the error."""
     form, version = request.form, request.form.get("version") or None
     wanted: dict[str, dict[str, Any]] = {
         "save": {"name": form.get("name", ""), "role": form.get("role", "")},
@@ -106,18 +106,18 @@ def change(user_id: str) -> Response | BaseResponse:
 
 @blueprint.app_errorhandler(UserIdNotFound)
 def gone(exc: UserIdNotFound) -> Response:
-    """A user who is not there."""
+    """Return the error for a missing user."""
     return error_response(ApiError(404, "user_not_found", str(exc)))
 
 
 @blueprint.app_errorhandler(AdminRequired)
 def no_admin(_exc: AdminRequired) -> Response:
-    """Somebody who was an admin when they came, and is none any more."""
+    """Return the error for a user who is no longer an admin."""
     return error_response(ApiError(403, "admin_needed", ADMINS_ONLY_MESSAGE))
 
 
 def create_user(email: str, name: str | None, role: str, password: str | None) -> tuple[User, str | None]:
-    """Add a user; returns them, and the password if it was made here, which nobody is told again.
+    """Add a user; returns the user, and the password if it was generated, which is returned only once.
 
     Raises AdminRequired, EmailTaken, InvalidUser or InvalidPassword.
     """
@@ -132,7 +132,7 @@ def create_user(email: str, name: str | None, role: str, password: str | None) -
 
 
 def update_user(user_id: str, version: str | None, wanted: Mapping[str, Any]) -> User:
-    """Let the user's `name`, `role` or `disabled` be as given. Raises what `UserAdmin.change` does."""
+    """Change the user's `name`, `role` or `disabled`. Raises like `UserAdmin.change`."""
     values = {**wanted, **({"role": _role(wanted["role"])} if "role" in wanted else {})}
     with services().accounts.transaction():
         before, after = services().people.change(current_user.user, user_id, version, **values)
@@ -149,7 +149,7 @@ def end_user_sessions(user_id: str, version: str | None) -> None:
 
 
 def reset_user_password(user_id: str, version: str | None, password: str | None = None) -> tuple[User, str | None]:
-    """Give a user another password; returns them, and the password if it was made here.
+    """Reset a user's password; returns the user, and the password if it was generated.
 
     Raises OwnPasswordReset, AdminRequired, UserIdNotFound, UserVersionConflict or InvalidPassword.
     """
@@ -165,14 +165,14 @@ def reset_user_password(user_id: str, version: str | None, password: str | None 
 
 
 def users_page() -> UsersPage:
-    """The page of users that the request asks for."""
+    """Return the requested page of users."""
     text, number, size = USERS_TEXT_PARAMETER.read(), USERS_PAGE_PARAMETER.read(), USERS_PAGE_SIZE_PARAMETER.read()
     found, total = services().people.page(text, number, size)
     return UsersPage(items=tuple(map(user_item, found)), total=total, page=number, page_size=size, q=text)
 
 
 def user_item(person: ManagedUser) -> UserItem:
-    """A user as pages and JSON say them."""
+    """Return a user as shown on pages and in JSON."""
     user = person.user
     return UserItem(
         id=user.id,
@@ -199,7 +199,7 @@ def _record_change(before: User, after: User) -> None:
 
 
 def _hashed_password(given: str | None, email: str, name: str | None) -> tuple[Any, str | None]:
-    """The password hashed, and as it is where it was made here. Raises InvalidPassword."""
+    """Return the password hash, and the password if it was generated. Raises InvalidPassword."""
     if given is not None:
         check_password_policy(given, email=email, name=name)
         return services().accounts.hashed(given), None

@@ -52,22 +52,22 @@ class UsersPage(PageModel):
 
     @property
     def title(self) -> str:
-        """A few words for the heading."""
+        """Return a few words for the heading."""
         return "Users"
 
     @property
     def first(self) -> int:
-        """The number of its first user."""
+        """Return the number of its first user."""
         return (self.page - 1) * self.page_size + 1
 
     @property
     def last(self) -> int:
-        """The number of its last user."""
+        """Return the number of its last user."""
         return self.first + len(self.items) - 1
 
     @property
     def neighbours(self) -> dict[str, Mapping[str, Any]]:
-        """The pages beside it, by relation."""
+        """Return the pages beside it, by relation."""
         end = max(1, -(-self.total // self.page_size))
         beside = {"first": 1, "prev": min(self.page - 1, end), "next": self.page + 1, "last": end}
         return {name: {"page": number} for name, number in beside.items() if 1 <= number <= end}
@@ -92,5 +92,5 @@ class UserPage(PageModel):
 
     @property
     def title(self) -> str:
-        """A few words for the heading."""
+        """Return a few words for the heading."""
         return self.user.name or self.user.email

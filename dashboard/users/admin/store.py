@@ -1,4 +1,4 @@
-"""The users as admins look after them: found, and changed so that there is always an admin who may log in."""
+"""The users as admins manage them: found, and changed so that there is always an admin who may sign in."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,14 +30,14 @@ class UserVersionConflict(Exception):
 
 
 class LastAdminError(Exception):
-    """Without this user, nobody would be left who may look after users."""
+    """Without this user, nobody would be left who may manage users."""
 
     def __init__(self, email: str) -> None:
         super().__init__(f"{email} is the last active admin. Make another user an admin first.")
 
 
 class AdminRequired(Exception):
-    """Whoever asks for a change is no admin any more, or their login has ended meanwhile."""
+    """Whoever asks for a change is no admin any more, or their sign-in has ended in the meantime."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class ManagedUser:
 
     @property
     def version(self) -> str:
-        """Another one whenever anything of the user has changed, but for when they were seen."""
+        """Another one whenever anything of the user has changed, except for when they were seen."""
         user = self.user
         return hash_secret(repr((user.name, user.role.value, user.disabled_at, user.epoch)))[:16]
 
@@ -71,7 +71,7 @@ class UserAdmin:
         return [ManagedUser(user, seen.get(user.id)) for user in users], total
 
     def one(self, user_id: str) -> ManagedUser:
-        """The user with this id. Raises UserIdNotFound."""
+        """Return the user with this id. Raises UserIdNotFound."""
         user = self._accounts.by_id(user_id)
         if user is None:
             raise UserIdNotFound
@@ -136,7 +136,7 @@ def _matches_text(text: str) -> ColumnElement[bool]:
 
 
 def _last_seen(session: Session, ids: list[str]) -> dict[str, datetime]:
-    """When each of these was last seen in a session that lasts."""
+    """Return when each of these was last seen in a session that lasts."""
     lasts = (SessionRow.epoch == UserRow.epoch) & (SessionRow.expires_at > DATABASE_NOW)
     asked = select(SessionRow.user_id, func.max(SessionRow.seen_at).label("seen_at")).join(UserRow).where(lasts)
     found = session.execute(asked.where(SessionRow.user_id.in_(ids)).group_by(SessionRow.user_id))

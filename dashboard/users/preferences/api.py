@@ -1,4 +1,4 @@
-"""What a viewer keeps for themselves, for scripts: the same as the page and its forms, as JSON."""
+"""Settings, views and stars of the viewer as JSON API."""
 
 from typing import Literal, TypeVar
 
@@ -27,14 +27,14 @@ class RequestBody(BaseModel):
 
 
 class SettingsUpdate(RequestBody):
-    """How times are to be written; what is left out is as the browser does it."""
+    """Time settings. Omitted values use the browser's defaults."""
 
     zone: str = Field("", description="Time zone name, such as Europe/Berlin. Empty: the browser's time zone.")
     hours: Literal[12, 24] | None = Field(None, description="Null: the browser's default.")
 
 
 class SavedViewBody(RequestBody):
-    """A view as it is to be. `query` is a filter as it stands in the list's address."""
+    """A view to save. `query` is a filter as in the URL of the list."""
 
     name: str = Field(min_length=1, max_length=MAX_VIEW_NAME_LENGTH)
     query: str = Field(min_length=1, max_length=MAX_VIEW_QUERY_LENGTH, description="For example phase=failed&since=7d.")
@@ -104,14 +104,14 @@ def unstar(release_id: str) -> Response:
 
 
 def _set_default(view_id: str, *, default: bool, status: int = 200) -> Response:
-    """The view, after it was made the default or is that no longer, as was asked for."""
+    """Set or unset a view as default, and return it."""
     if get_own_view(view_id).default != default:
         services().kept.set_default(current_user.id, view_id if default else None)
     return json_response(view_item(get_own_view(view_id)), status)
 
 
 def parse_json_body(model: type[M]) -> M:
-    """The request's JSON; raises ApiError, which names each field that is wrong."""
+    """Return the validated JSON of the request; raises ApiError with the errors by field."""
     try:
         return model.model_validate(request.get_json())
     except ValidationError as exc:

@@ -1,4 +1,4 @@
-"""What a viewer keeps for themselves: the page of it, its forms, and what other pages say to this viewer alone."""
+"""Settings, views and stars of the viewer: the page, its forms, and the personal parts of other pages."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -37,7 +37,7 @@ blueprint = Blueprint("kept", __name__)
 
 
 def init_app(app: Flask) -> None:
-    """Answer what cannot be kept."""
+    """Register error handlers for rejected settings."""
     app.register_error_handler(InvalidPreference, lambda exc: error_response(invalid_parameter(exc.field, exc.reason)))
     app.register_error_handler(PreferenceConflict, lambda exc: error_response(field_conflict(exc.field, exc.reason)))
     app.register_error_handler(
@@ -48,13 +48,13 @@ def init_app(app: Flask) -> None:
 
 @blueprint.get("/settings")
 def settings() -> Response:
-    """Show all that the viewer keeps."""
+    """Show the viewer's settings, views and stars."""
     return _no_store(make_response(render_template(SettingsPage.template, page=settings_page())))
 
 
 @blueprint.post("/settings")
 def save_settings() -> BaseResponse:
-    """Keep how times are written, or show the form again with what is wrong."""
+    """Save the time settings, or show the form again with its errors."""
     zone, hours = request.form.get("zone", ""), request.form.get("hours", "")
     try:
         services().kept.set_preferences(current_user.id, Preferences(zone, _HOUR_CYCLES.get(hours, 0)))
@@ -66,7 +66,7 @@ def save_settings() -> BaseResponse:
 
 @blueprint.post("/settings/theme")
 def save_theme() -> BaseResponse:
-    """Keep the colours in this browser, as the button in the header does."""
+    """Save the theme in this browser."""
     chosen = request.form.get("theme", "")
     if chosen not in {"auto", "light", "dark"}:
         raise invalid_parameter("theme", "must be auto, light or dark")
@@ -77,7 +77,7 @@ def save_theme() -> BaseResponse:
 
 @blueprint.post("/views")
 def add_view() -> BaseResponse:
-    """Keep a filter of the list under a name, and show it."""
+    """Save a filter of the list as a view, and show it."""
     query = view_query(request.form.get("query", ""))
     services().kept.add_view(current_user.id, request.form.get("name", ""), query)
     return redirect(f"{url_for('web.releases')}?{query}", 303)
@@ -85,7 +85,7 @@ def add_view() -> BaseResponse:
 
 @blueprint.post("/views/<view_id>")
 def change_view(view_id: str) -> BaseResponse:
-    """Do one thing to a view of the viewer's own: what `do` says."""
+    """Apply the action `do` to one of the viewer's views."""
     kept, user = services().kept, current_user.id
     view = get_own_view(view_id)
     match request.form.get("do", ""):
@@ -104,7 +104,7 @@ def change_view(view_id: str) -> BaseResponse:
 
 @blueprint.post("/stars")
 def change_stars() -> BaseResponse:
-    """Star the release that `add` names, and take the star of the one that `remove` names."""
+    """Star the release in `add` and remove the star of the one in `remove`."""
     for release_id in request.form.getlist("add"):
         services().kept.star(current_user.id, parse_release_id(release_id))
     for release_id in request.form.getlist("remove"):
@@ -114,7 +114,7 @@ def change_stars() -> BaseResponse:
 
 
 def get_own_view(view_id: str) -> SavedView:
-    """The viewer's view with this id; raises ViewNotFound."""
+    """Return the viewer's view with this id; raises ViewNotFound."""
     for view in services().kept.views(current_user.id):
         if view.id == view_id:
             return view
@@ -122,7 +122,7 @@ def get_own_view(view_id: str) -> SavedView:
 
 
 def settings_page() -> SettingsPage:
-    """All that the viewer keeps, as it is now."""
+    """Return the viewer's current settings, views and stars."""
     kept, user = services().kept, current_user.id
     preferences = kept.preferences(user)
     return SettingsPage(
@@ -138,14 +138,14 @@ def settings_page() -> SettingsPage:
 
 
 def view_item(view: SavedView) -> ViewItem:
-    """A view as pages and JSON say it."""
+    """Return a view as shown on pages and in JSON."""
     return ViewItem(
         id=view.id, name=view.name, query=view.query, shared=view.shared, default=view.default, owner=view.owner
     )
 
 
 def viewer_slots() -> dict[str, bytes]:
-    """What the page that is asked for says to its viewer alone, by the names of its slots."""
+    """Return the personal parts of the requested page by slot name."""
     said = {"clocks": clock_attributes(current_user)}
     if request.endpoint == "web.releases":
         said["views"] = Markup(render_template("users/preferences/_views_bar.html", page=_views_bar()))  # noqa: S704 - our own
@@ -156,7 +156,7 @@ def viewer_slots() -> dict[str, bytes]:
 
 
 def clock_attributes(user: object) -> Markup:
-    """The attributes by which the page's script knows in which zone, and by how many hours, to write times."""
+    """Return the data attributes with the viewer's time zone and clock format."""
     preferences = _preferences() if getattr(user, "is_authenticated", False) else Preferences()
     hours = preferences.hours or ""
     return Markup(f'data-zone="{escape_data(preferences.zone)}" data-hours="{hours}"')  # noqa: S704 - escaped
@@ -195,7 +195,7 @@ def _items(views: Iterable[SavedView]) -> tuple[ViewItem, ...]:
 
 
 def _redirect_back(otherwise: str) -> BaseResponse:
-    """Go where the form says that it came from, else to this endpoint."""
+    """Redirect to the page of the form, or to this endpoint."""
     target = safe_redirect_target(request.form.get("next"))
     return redirect(target if target != "/" else url_for(otherwise), 303)
 

@@ -25,7 +25,7 @@ class ViewItem(BaseModel):
 
     @property
     def words(self) -> str:
-        """The filter as people read it."""
+        """Return the filter as people read it."""
         asked: dict[str, list[str]] = {}
         for name, value in parse_qsl(self.query):
             asked.setdefault(name, []).append(value.replace("_", " ") if name == "phase" else value)
@@ -47,12 +47,12 @@ class ViewsBar(PageModel):
 
     @property
     def current(self) -> ViewItem | None:
-        """The viewer's own view that the page shows."""
+        """Return the viewer's own view that the page shows."""
         return next((view for view in self.views if view.query == self.asked and not self.starred), None)
 
     @property
     def current_of_others(self) -> ViewItem | None:
-        """The view of somebody else that the page shows."""
+        """Return the view of another user that the page shows."""
         return next((view for view in self.others if view.query == self.asked and not self.starred), None)
 
 
@@ -82,5 +82,5 @@ class SettingsPage(PageModel):
 
     @property
     def title(self) -> str:
-        """What the browser's tab says."""
+        """Return what the browser's tab says."""
         return "Settings"

@@ -70,7 +70,7 @@ class SavedView:
 
 @cache
 def time_zone_names() -> Mapping[str, str]:
-    """The names of all time zones, in order, by their folded form."""
+    """Return the names of all time zones, in order, by their folded form."""
     return {name.casefold(): name for name in sorted(available_timezones() - _NOT_TIME_ZONES)}
 
 
@@ -110,18 +110,18 @@ class PreferencesStore:
         self._prefer(user_id, zone=normalize_zone(preferences.zone), hours=preferences.hours)
 
     def views(self, user_id: str) -> tuple[SavedView, ...]:
-        """The user's own views, by name."""
+        """Return the user's own views, by name."""
         with self._accounts.session() as session:
             return _views(session, ViewRow.user_id == user_id, func.lower(ViewRow.name), MAX_VIEWS)
 
     def views_of_others(self, user_id: str) -> tuple[SavedView, ...]:
-        """What other users who may log in share, the newest first."""
+        """Return what other users who may sign in share, the newest first."""
         which = ViewRow.shared & (ViewRow.user_id != user_id) & UserRow.disabled_at.is_(None)
         with self._accounts.session() as session:
             return _views(session, which, ViewRow.created_at.desc(), MAX_LISTED_SHARED_VIEWS)
 
     def default_view(self, user_id: str) -> SavedView | None:
-        """The view that the user begins with."""
+        """Return the view that the user begins with."""
         return next((view for view in self.views(user_id) if view.default), None)
 
     def add_view(self, user_id: str, name: str, query: str, *, shared: bool = False) -> str:
@@ -157,7 +157,7 @@ class PreferencesStore:
             raise ViewNotFound(view_id) from exc
 
     def stars(self, user_id: str) -> tuple[str, ...]:
-        """The ids of the releases that the user has starred, in order."""
+        """Return the ids of the releases that the user has starred, in order."""
         asked = select(StarRow.release_id).where(StarRow.user_id == user_id).order_by(StarRow.release_id)
         with self._accounts.session() as session:
             return tuple(session.scalars(asked.limit(MAX_STARS)))

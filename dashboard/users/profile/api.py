@@ -1,4 +1,4 @@
-"""Everybody's own profile, password and sessions, for scripts."""
+"""The user's own profile, password and sessions as JSON API."""
 
 from flask import Blueprint, Response
 from pydantic import Field
@@ -20,7 +20,7 @@ blueprint = Blueprint("profile_api", __name__, url_prefix="/api")
 
 
 class NameUpdate(RequestBody):
-    """What the pages are to call the user."""
+    """A new display name."""
 
     name: str | None = Field(
         max_length=MAX_USER_NAME_LENGTH, description="Null or empty: the e-mail address is shown instead."
@@ -28,7 +28,7 @@ class NameUpdate(RequestBody):
 
 
 class PasswordChange(RequestBody):
-    """The password that the user has, and the one that they want."""
+    """The current and the new password."""
 
     current: str = Field(min_length=1)
     new: str = Field(
@@ -104,5 +104,5 @@ def end_other_sessions() -> Response:
 
 
 def refused(exc: InvalidField) -> ApiError:
-    """The answer to a field that cannot be used."""
+    """Return the error for an invalid field."""
     return ApiError(422, "invalid_field", str(exc), fields=[FieldError(field=exc.field, message=str(exc))])

@@ -1,4 +1,4 @@
-"""Everybody's own profile: name, password, and where they are logged in. The page of it and its forms."""
+"""The user's own profile page: name, password and sessions."""
 
 from collections.abc import Mapping
 
@@ -30,7 +30,7 @@ blueprint = Blueprint("profile", __name__)
 
 
 class InvalidField(ValueError):
-    """Something that cannot be used; `field` names what."""
+    """An invalid form field."""
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(reason)
@@ -45,7 +45,7 @@ def profile() -> Response:
 
 @blueprint.post("/profile/name")
 def save_name() -> Response | BaseResponse:
-    """Let the pages call the viewer so."""
+    """Save the viewer's display name."""
     name = request.form.get("name", "")
     try:
         update_own_name(name)
@@ -57,7 +57,7 @@ def save_name() -> Response | BaseResponse:
 @blueprint.post("/profile/password")
 @hashes_passwords
 def save_password() -> Response:
-    """Give the viewer another password, and show that it is done, or what is wrong."""
+    """Change the viewer's password, or show the form again with its errors."""
     current, new, again = (request.form.get(field, "") for field in ("current", "new", "again"))
     try:
         _check_typed_twice(new, again)
@@ -73,20 +73,20 @@ def save_password() -> Response:
 
 @blueprint.post("/profile/sessions/<session_id>/end")
 def end_one(session_id: str) -> BaseResponse:
-    """End one of the viewer's sessions at once."""
+    """End one of the viewer's sessions immediately."""
     end_own_session(session_id)
     return redirect(url_for("profile.profile"), 303)
 
 
 @blueprint.post("/profile/sessions/end-others")
 def end_all_others() -> BaseResponse:
-    """End all sessions of the viewer but this one."""
+    """End all sessions of the viewer except the current one."""
     end_own_other_sessions()
     return redirect(url_for("profile.profile"), 303)
 
 
 def update_own_name(name: str | None) -> User:
-    """Let the user who asks be called so; raises InvalidField."""
+    """Change the current user's display name; raises InvalidField."""
     accounts, email = services().accounts, current_user.email
     try:
         with accounts.transaction():
@@ -99,7 +99,7 @@ def update_own_name(name: str | None) -> User:
 
 
 def update_own_password(current: str, new: str) -> None:
-    """Give the user who asks another password; a session goes on with another secret, all else that lets them in ends.
+    """Change the current user's password. The session continues with a new secret; all other access ends.
 
     Raises InvalidField, or TooManyLoginFailures.
     """
@@ -122,13 +122,13 @@ def update_own_password(current: str, new: str) -> None:
 
 
 def list_own_sessions() -> tuple[SessionItem, ...]:
-    """The sessions of the user who asks, the one seen last first."""
+    """Return the current user's sessions, most recently used first."""
     here = _current_session_id()
     return tuple(_item(found, current=found.id == here) for found in services().sessions.of(current_user.user))
 
 
 def end_own_session(session_id: str) -> None:
-    """End one of the sessions of the user who asks; raises ApiError with 404."""
+    """End one of the current user's sessions; raises ApiError with 404."""
     with services().accounts.transaction():
         found = next((one for one in services().sessions.of(current_user.user) if one.public_id == session_id), None)
         if found is None or not services().sessions.end(current_user.user, found.id):
@@ -139,7 +139,7 @@ def end_own_session(session_id: str) -> None:
 
 
 def end_own_other_sessions() -> None:
-    """End all sessions of the user who asks but the one by which they do."""
+    """End all sessions of the current user except the current one."""
     with services().accounts.transaction():
         ended = services().sessions.end_all(current_user.user, but=_current_session_id())
         if ended:
@@ -147,7 +147,7 @@ def end_own_other_sessions() -> None:
 
 
 def get_own_profile() -> ProfileView:
-    """Who asks."""
+    """Return the current user."""
     user = current_user.user
     return ProfileView(id=user.id, email=user.email, name=user.name, role=user.role.value, created_at=user.created_at)
 
@@ -158,10 +158,10 @@ def _check_typed_twice(new: str, again: str) -> None:
 
 
 def _verified_user(password: str) -> User:
-    """The user who asks, if this is their password; raises InvalidField, or TooManyLoginFailures.
+    """Return the current user if this is their password; raises InvalidField, or TooManyLoginFailures.
 
-    A wrong one counts as a login that failed: whoever has come by a session must not guess the password with it. Those
-    who are signed in are known, whatever strangers do.
+    A wrong password counts as a failed sign-in, so that a stolen session cannot be used to guess it. Signed-in users
+    are recognized, so that attempts of strangers do not block them.
     """
     accounts, email = services().accounts, current_user.email
     try:
@@ -178,7 +178,7 @@ def _verified_user(password: str) -> User:
 
 
 def _current_session_id() -> str:
-    """The id of the session by which somebody asks; of no session, where they sent a token."""
+    """Return the ID of the current session, or none for a token."""
     return hash_secret(current_user.secret)
 
 

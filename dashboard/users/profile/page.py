@@ -1,4 +1,4 @@
-"""Who the viewer is, and where they are logged in, as the page and JSON say it. Nobody else is shown it."""
+"""Who the viewer is, and where they are signed in, as the page and JSON say it. Nobody else is shown it."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -54,10 +54,10 @@ class ProfilePage(PageModel):
 
     @property
     def title(self) -> str:
-        """A few words for the heading."""
+        """Return a few words for the heading."""
         return "Profile"
 
     @property
     def others(self) -> int:
-        """In how many other browsers the user is logged in."""
+        """In how many other browsers the user is signed in."""
         return sum(not session.current for session in self.sessions)

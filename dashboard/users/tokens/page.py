@@ -42,7 +42,7 @@ class TokensPage(PageModel):
 
     @property
     def title(self) -> str:
-        """A few words for the heading."""
+        """Return a few words for the heading."""
         return "API tokens"
 
     @property

@@ -1,4 +1,4 @@
-"""The keys that people make for their scripts: the page of one's own, its forms, and the same for scripts."""
+"""API tokens of the user: the page, its forms, and the API."""
 
 from typing import Literal
 
@@ -27,7 +27,7 @@ blueprint = Blueprint("api_tokens", __name__)
 
 
 class ApiTokenCreate(RequestBody):
-    """A token as it is to be made. Without `days`, it holds until it is revoked."""
+    """A token to create. Without `days`, it does not expire."""
 
     name: str = Field(min_length=1, max_length=MAX_TOKEN_NAME_LENGTH, description="Printable characters.")
     scope: Literal["read", "write"] = Field("read", description="A read-only token allows GET and HEAD only.")
@@ -42,7 +42,7 @@ def tokens() -> Response:
 
 @blueprint.post("/tokens")
 def make() -> Response:
-    """Make a token and show its secret, once; or show the form again with what is wrong."""
+    """Create a token and show its secret once, or show the form again with its errors."""
     name, scope, days = (request.form.get(field, "") for field in ("name", "scope", "days"))
     try:
         made = _make(name, scope, _number(days))
@@ -106,7 +106,7 @@ def _revoke(token_id: str) -> None:
 
 
 def _number(days: str) -> int | None:
-    """What the form says; what is no number of days is refused as one that is too large."""
+    """Parse the number of days. Invalid numbers are rejected like ones that are too large."""
     if not days:
         return None
     return int(days) if days.isascii() and days.isdigit() and len(days) <= 3 else MAX_TOKEN_DAYS + 1

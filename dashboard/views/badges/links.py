@@ -1,7 +1,7 @@
 """Links of badges: signed for one release by one user, and good for as long as that user may come in.
 
 Nothing of them is kept. A link ends with what ends its maker's sessions: that they are disabled, or change their
-password. What it shows, a phase and two numbers, is not worth a table of links that somebody has to look after.
+password. What it shows, a phase and two numbers, is not worth a table of links that somebody has to manage.
 """
 
 import hmac
@@ -21,11 +21,11 @@ class BadgeLinks:
         self._keys = [hmac.digest(secret.encode(), _LABEL, "sha256") for secret in secrets]
 
     def key_for(self, user: User, release_id: str) -> str:
-        """The key with which this user lets others see the badge of a release: the same every time."""
+        """Return the key with which this user lets others see the badge of a release: the same every time."""
         return self._keys_for(user, release_id)[0]
 
     def verify(self, user: User | None, key: str, release_id: str) -> bool:
-        """Whether the key, which names this user as its maker, opens the badge of this release now."""
+        """Return whether the key, which names this user as its maker, opens the badge of this release now."""
         if user is None or not user.enabled:
             return False
         given = key.encode("utf-8", "replace")
@@ -39,6 +39,6 @@ class BadgeLinks:
 
 
 def key_owner_id(key: str) -> str:
-    """The id of the user who made a key, as it says itself; empty where it says nothing like one."""
+    """Return the id of the user who made a key, as it says itself; empty where it says nothing like one."""
     user_id = key.partition(".")[0]
     return user_id if len(user_id) <= MAX_USER_ID_LENGTH and user_id.isascii() and user_id.isalnum() else ""

@@ -26,12 +26,12 @@ class Badge(PageModel):
 
     @property
     def spoken(self) -> str:
-        """All of it, for those who do not see it."""
+        """Return all of it, for those who do not see it."""
         return f"{self.name}: {self.said}"
 
     @classmethod
     def of(cls, snapshot: Snapshot[Release]) -> Self:
-        """The badge of a release."""
+        """Return the badge of a release."""
         root, found = snapshot.value.root, overall_state(snapshot.value)
         said = [
             _shown(found.short, MAX_BADGE_STATE_LENGTH),
@@ -42,12 +42,12 @@ class Badge(PageModel):
 
     @classmethod
     def without(cls, release_id: str, why: str) -> Self:
-        """The badge of a release of which nothing can be said."""
+        """Return the badge of a release of which nothing can be said."""
         return cls(name=_shown(release_name(release_id)), said=why, phase=None)
 
 
 def _progress(root: Entity) -> list[str]:
-    """How far it is: in apps, or in waves where not all apps were read; nothing where it has told of none."""
+    """Return how far it is: in apps, or in waves where not all apps were read; nothing where it has told of none."""
     counts = count_app_phases(root)
     noun = counts.noun
     if counts.unopened:
@@ -58,7 +58,7 @@ def _progress(root: Entity) -> list[str]:
 
 
 def _shown(name: str, most: int = MAX_BADGE_NAME_LENGTH) -> str:
-    """A text as there is room for it on one line, with what is hidden in it shown."""
+    """Return a text as there is room for it on one line, with what is hidden in it shown."""
     cut = name = " ".join(name.split())
     while len(display_text(cut)) > most:
         cut = name[: min(len(cut), most) - 1]

@@ -1,4 +1,4 @@
-"""Badges: a release in one line, as a picture for other places, and the page from which to copy its link."""
+"""Status badges of releases as SVG images, and the page with their links."""
 
 import unicodedata
 from functools import cache
@@ -60,7 +60,7 @@ class RenderedBadge(PageModel):
 
     @classmethod
     def of(cls, badge: Badge) -> Self:
-        """The drawing of a badge."""
+        """Return the drawing of a badge."""
         light, colour = _light_tokens(), _PHASE_COLOURS.get(badge.phase, str(badge.phase))
         size = float(light["t2"].removesuffix("px"))
         name_width = _width(display_text(badge.name), size)
@@ -88,12 +88,12 @@ class BadgesPage(PageModel):
 
     @property
     def title(self) -> str:
-        """A few words for the heading."""
+        """Return a few words for the heading."""
         return "Badges"
 
     @classmethod
     def of(cls, release_id: str, preview: str, picture: str, target: str) -> Self:
-        """The page of a release: its picture for this page and for others, and where that leads."""
+        """Return the page for the badge of a release, with its image URL and link target."""
         # What others show is as safe to read there as here.
         plain_name = display_text(release_id)
         name = "".join(f"\\{character}" if character in "[]\\<`" else character for character in plain_name)
@@ -190,7 +190,7 @@ def _character_width(character: str) -> float:
 
 @cache
 def _light_tokens() -> dict[str, str]:
-    """The tokens as they are on light pages."""
+    """Return the tokens as they are on light pages."""
     return {token.name: _light_value(token.value) for token in design_tokens()}
 
 

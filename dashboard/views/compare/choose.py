@@ -65,7 +65,7 @@ class ChoosePage(Page):
         right: str | None,
         runs: tuple[str | None, str | None] = (None, None),
     ) -> "ChoosePage":
-        """The page of a list of which one release, or none, is chosen already, in one of these runs."""
+        """Return the page of a list of which one release, or none, is chosen already, in one of these runs."""
         releases = tuple(_latest_runs(snapshot.value.releases))
         given = left or right
         begun = {release.id: release.chain_began_at for release in releases}
@@ -81,7 +81,7 @@ class ChoosePage(Page):
 
     @property
     def title(self) -> str:
-        """What the browser's tab says."""
+        """Return what the browser's tab says."""
         return "Compare releases"
 
     @property
@@ -91,22 +91,22 @@ class ChoosePage(Page):
 
     @property
     def given_run(self) -> str | None:
-        """The run of it, if one is."""
+        """Return the run of it, if one is."""
         return self.runs[0] if self.left else self.runs[1]
 
     def asking(self, pair: ReleaseChoice | SuggestedPair) -> dict[str, str | None]:
-        """The parameters of a comparison of these two, with the run of the one that is chosen already."""
+        """Return the parameters of a comparison of these two, with the run of the one that is chosen already."""
         asked = {"left": pair.left, "right": pair.right}
         return asked | {f"{side}_run": self.given_run for side, one in asked.items() if one and one == self.given}
 
     @property
     def given(self) -> str | None:
-        """The release that is chosen already."""
+        """Return the release that is chosen already."""
         return self.left or self.right
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """All that it shows: it is sent anew as a whole."""
+        """Return all that it shows: it is sent again as a whole."""
         return self.left, self.right, self.runs, self.suggested, self.choices, self.total, self.stale, self.reason
 
 
@@ -134,7 +134,7 @@ def _choice(release: Release, given: str | None, begun: dict[str, datetime]) -> 
 
 
 def _suggested(releases: tuple[Release, ...], given: str | None) -> Iterator[SuggestedPair]:
-    """The chosen release and the one before it; of each name the two newest, if none is chosen."""
+    """Yield the chosen release and the one before it; of each name the two newest, if none is chosen."""
     families: dict[str, list[Release]] = {}
     for release in releases:
         families.setdefault(_family(release.id), []).append(release)

@@ -69,12 +69,12 @@ class ComparedRelease(PageModel):
 
     @property
     def moving(self) -> bool:
-        """Whether it may still say something else."""
+        """Return whether it may still say something else."""
         return self.stale or bool(self.gaps) or not self.status.closed
 
     @classmethod
     def of(cls, snapshot: Snapshot[Release], run: str | None) -> "ComparedRelease":
-        """The view of a release that was asked for with this run."""
+        """Return the view of a release that was asked for with this run."""
         release = snapshot.value
         root, execution = release.root, release.execution
         types = Counter(row.type for row in root.walk())
@@ -126,7 +126,7 @@ class ComparePage(Page):
     def of(
         cls, snapshot: Snapshot[SnapshotPair[Release]], runs: tuple[str | None, str | None] = (None, None)
     ) -> "ComparePage":
-        """The page of a snapshot whose sides were asked for with these runs."""
+        """Return the page of a snapshot whose sides were asked for with these runs."""
         left, right = snapshot.value.left, snapshot.value.right
         found = compare_releases(left.value.root, right.value.root)
         clusters, moves = tuple(_changes(found)), VersionMove.all_of(found)
@@ -145,7 +145,7 @@ class ComparePage(Page):
 
     @property
     def title(self) -> str:
-        """What the browser's tab says."""
+        """Return what the browser's tab says."""
         return f"{self.left.name} and {self.right.name} compared"
 
     @property
@@ -155,22 +155,22 @@ class ComparePage(Page):
 
     @property
     def itself(self) -> bool:
-        """Whether both sides are one run."""
+        """Return whether both sides are one run."""
         return (self.left.id, self.left.run_id) == (self.right.id, self.right.run_id)
 
     def clusters_of(self, kind: DiffKind) -> tuple[ClusterChanges, ...]:
-        """Those of a kind: `same` where both have the cluster."""
+        """Return those of a kind: `same` where both have the cluster."""
         return tuple(cluster for cluster in self.clusters if cluster.kind == kind)
 
     @property
     def unfinished(self) -> tuple[str, ...]:
-        """The names of those that lack something and go on, so that it may come."""
+        """Return the names of those that lack something and go on, so that it may come."""
         lacking = (self.left, self.counts.added), (self.right, self.counts.removed)
         return tuple(side.name for side, count in lacking if count and not side.status.closed)
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """All that it shows: it is sent anew as a whole."""
+        """Return all that it shows: it is sent again as a whole."""
         shown = (
             self.left,
             self.right,
@@ -204,7 +204,7 @@ def _told(pair: ClusterPair) -> bool:
 
 
 def _reasons(root: Entity) -> tuple[GapSummary, ...]:
-    """The gaps of a release by what is known of why, the most frequent first."""
+    """Return the gaps of a release by what is known of why, the most frequent first."""
     names: dict[str, list[str]] = {}
     for row in rows_with_gaps(root):
         why = row.problem.message if row.problem else "Its contents were not loaded."

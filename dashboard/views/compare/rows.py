@@ -26,7 +26,7 @@ class ComparedEntity:
 
     @classmethod
     def of(cls, row: Entity) -> "ComparedEntity":
-        """The standing of a row."""
+        """Return the standing of a row."""
         return cls(
             id=row.id,
             name=row.name,
@@ -39,13 +39,13 @@ class ComparedEntity:
 
     @property
     def label(self) -> str:
-        """What to call its state, with blanks, as a line has room for it."""
+        """Return what to call its state, with blanks, as a line has room for it."""
         state = (self.phase if self.overruled else self.state or "unknown").replace("_", " ")
         return state if len(state) <= MAX_LABEL_LENGTH else f"{state[: MAX_LABEL_LENGTH - 1]}…"
 
     @property
     def spoken(self) -> str:
-        """The phase in words for those who do not see its shape; empty where the label says it already."""
+        """Return the phase in words for those who do not see its shape; empty where the label says it already."""
         phase = self.phase.replace("_", " ")
         return "" if self.label.lower() == phase else phase
 
@@ -60,24 +60,24 @@ class AppDifference:
 
     @property
     def name(self) -> str:
-        """What it is called, in the right release if it is there."""
+        """Return what it is called, in the right release if it is there."""
         standing = self.right or self.left
         return standing.name if standing else ""
 
     @property
     def one_version(self) -> bool:
-        """Whether it has the same version on both sides."""
+        """Return whether it has the same version on both sides."""
         return self.left is not None and self.right is not None and self.left.version == self.right.version
 
     @property
     def one_state(self) -> bool:
-        """Whether it stands the same on both sides."""
+        """Return whether it stands the same on both sides."""
         left, right = self.left, self.right
         return left is not None and right is not None and (left.label, left.phase) == (right.label, right.phase)
 
     @classmethod
     def of(cls, pair: AppPair) -> "AppDifference":
-        """The line of an app."""
+        """Return the line of an app."""
         left, right = (ComparedEntity.of(row) if row else None for row in (pair.left, pair.right))
         return cls(kind=pair.kind, left=left, right=right)
 
@@ -97,22 +97,22 @@ class DiffCounts(PageModel):
 
     @classmethod
     def of(cls, counts: Mapping[DiffKind, int]) -> "DiffCounts":
-        """The view of a count."""
+        """Return the view of a count."""
         return cls(**{str(kind): counts.get(kind, 0) for kind in DiffKind})
 
     @property
     def different(self) -> int:
-        """How many are known to be different."""
+        """Return how many are known to be different."""
         return self.version + self.planned + self.added + self.removed + self.state
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """Return all of them."""
         return self.different + self.unknown + self.same
 
     @property
     def shares(self) -> tuple[tuple[str, int, int], ...]:
-        """A kind, how many stand before it and how many are of it, for those that there are."""
+        """Return a kind, how many stand before it and how many are of it, for those that there are."""
         shares, at = [], 0
         for kind in DiffKind:
             count: int = getattr(self, kind)
@@ -136,7 +136,7 @@ class ClusterChanges(PageModel):
 
     @classmethod
     def of(cls, pair: ClusterPair, apps: tuple[AppDifference, ...], outside: str) -> "ClusterChanges":
-        """The changes of a cluster, with these of its apps; `outside` is what to call apps that are in none."""
+        """Return the changes of a cluster, with these of its apps; `outside` is what to call apps that are in none."""
         cluster = pair.right or pair.left
         counts = DiffCounts.of(pair.counts)
         return cls(
@@ -164,12 +164,12 @@ class VersionMove(PageModel):
 
     @property
     def total(self) -> int:
-        """All of them, wherever they are on their way."""
+        """Return all of them, wherever they are on their way."""
         return self.count + self.planned + self.failed
 
     @classmethod
     def all_of(cls, found: Comparison) -> "tuple[VersionMove, ...]":
-        """Every move of a comparison, those of most apps first."""
+        """Return every move of a comparison, those of most apps first."""
         moves: dict[tuple[str, str | None, bool, str | None], Counter[str]] = {}
         for left, right in _moved(found):
             key = right.name, left.version, left.version is None or left.version_runs, right.version
@@ -185,7 +185,7 @@ _PROGRESS = ("count", "planned", "failed")
 
 
 def _moved(found: Comparison) -> Iterator[tuple[Entity, Entity]]:
-    """The apps that tell another version on either side."""
+    """Yield the apps that tell another version on either side."""
     for cluster in found.clusters:
         for app in cluster.apps:
             if app.left and app.right and app.kind in {DiffKind.VERSION, DiffKind.PLANNED}:

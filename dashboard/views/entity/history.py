@@ -30,14 +30,14 @@ class StateView(PageModel):
 
     @property
     def label(self) -> str:
-        """What to call it: the rollout's own word, unless it was no longer true."""
+        """Return what to call it: the rollout's own word, unless it was no longer true."""
         if self.phase is None:
             return "removed"
         return self.phase.replace("_", " ") if self.overruled else self.state or "unknown"
 
     @property
     def at(self) -> datetime:
-        """Where it stands among the others."""
+        """Return where it stands among the others."""
         return self.seen_at
 
 
@@ -49,7 +49,7 @@ class GapView(PageModel):
 
     @property
     def at(self) -> datetime:
-        """Where it stands among the states: before what was seen at its end."""
+        """Return where it stands among the states: before what was seen at its end."""
         return self.to_at
 
 
@@ -62,7 +62,7 @@ class HistoryView(PageModel):
 
     @property
     def stands_since(self) -> datetime | None:
-        """Since when it stands as it does, where a look saw it come to that."""
+        """Return since when it stands as it does, where a look saw it come to that."""
         began: StateView | None = None
         for state in reversed(self.states):
             if began and (state.state, state.phase) != (began.state, began.phase):
@@ -72,13 +72,13 @@ class HistoryView(PageModel):
 
     @property
     def lines(self) -> list[StateView | GapView]:
-        """All of it, newest first."""
+        """Return all of it, newest first."""
         lines: list[StateView | GapView] = [*self.gaps, *self.states]
         return sorted(lines, key=lambda line: line.at)[::-1]
 
     @classmethod
     def of(cls, history: History, path: Sequence[str], entity: Entity) -> "HistoryView":
-        """The view of what was seen of the entity at the end of this path of ids, which stands like this now."""
+        """Return the view of what was seen of the entity at the end of this path of ids, which stands like this now."""
         seen = history.of(path)
         first = seen.changes[0].difference.was if seen.changes else entity_state(entity)
         begin = [_view(first, seen.since, first=True)] if first else []
@@ -90,7 +90,7 @@ class HistoryView(PageModel):
 
 
 def _of_change(change: ObservedChange, gaps: Sequence[ObservationGap]) -> StateView:
-    # Where nobody looked for a while, all that is known is that it happened meanwhile.
+    # Where nobody searched for a while, everything that is known is that it happened in the meantime.
     unwatched = any(gap.from_at <= change.after and change.seen_at <= gap.to_at for gap in gaps)
     return _view(change.difference.now, change.seen_at, change.after if unwatched else None)
 

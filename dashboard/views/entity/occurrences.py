@@ -38,12 +38,12 @@ class OccurrenceRow(PageModel, EntityRow):
 
     @property
     def run(self) -> str | None:
-        """The run that the row's link names: an ended one may not be the release's latest for ever."""
+        """Return the run that the row's link names: an ended one may not be the release's latest for ever."""
         return self.run_id if self.release_status.closed else None
 
     @classmethod
     def of(cls, occurrence: Occurrence, *, current: bool = False) -> "OccurrenceRow":
-        """The row of an occurrence."""
+        """Return the row of an occurrence."""
         release = occurrence.release
         return cls(
             **common_fields(occurrence.entity, row_place(release.run_id, occurrence.entity.id, 0)),
@@ -103,7 +103,7 @@ class OccurrencesPage(Page):
 
     @property
     def title(self) -> str:
-        """What the browser's tab says."""
+        """Return what the browser's tab says."""
         return f"{self.name} across releases"
 
     @property
@@ -113,7 +113,7 @@ class OccurrencesPage(Page):
 
     @property
     def headline(self) -> OccurrenceRow | None:
-        """The row that the headline is of."""
+        """Return the row that the headline is of."""
         return next((row for row in self.occurrences if row.current and row.release_id == self.release_id), None)
 
     @classmethod
@@ -139,16 +139,16 @@ class OccurrencesPage(Page):
 
     @property
     def owner(self) -> str:
-        """The entity, which every link leads to."""
+        """Return the entity, which every link leads to."""
         return self.id
 
     def lines(self) -> Iterator[EntityRow]:
-        """Where it was found, then where that is not known."""
+        """Yield where it was found, then where that is unknown."""
         return iter(self.occurrences + self.unanswered)
 
 
 def _typed(text: str) -> tuple[EntityType, str]:
-    """The type and the name that an id gives to what has it."""
+    """Return the type and the name that an id gives to what has it."""
     if not is_below_release(text):
         return EntityType.RELEASE, release_name(text)
     entity_id = parse_entity_id(text)
@@ -156,7 +156,7 @@ def _typed(text: str) -> tuple[EntityType, str]:
 
 
 def _headline(worst: Occurrence | None, identifier: str) -> dict[str, Any]:
-    """What is told of the entity itself."""
+    """Return what is told of the entity itself."""
     entity = worst.entity if worst else None
     release_id = worst.release.workflow_id if worst else None
     return {
@@ -176,7 +176,7 @@ def _headline(worst: Occurrence | None, identifier: str) -> dict[str, Any]:
 
 
 def _ids(entity: Entity | None) -> dict[str, Any]:
-    """The ids above and below an entity, where the contract's models have them."""
+    """Return the ids above and below an entity, where the contract's models have them."""
     ids: dict[str, Any] = dict.fromkeys((*_ABOVE.values(), *_BELOW.values()))
     if entity is None:
         return ids

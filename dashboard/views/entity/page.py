@@ -71,38 +71,38 @@ class EntityPage(Page):
 
     @property
     def title(self) -> str:
-        """What the browser's tab says."""
+        """Return what the browser's tab says."""
         return f"{self.entity.name}: {self.entity.label}"
 
     @property
     def worst(self) -> Phase | None:
-        """The entity's own."""
+        """Return the entity's own."""
         return self.entity.phase
 
     @property
     def live(self) -> bool:
-        """An ended release has no news, once what is shown has been read."""
+        """Return an ended release has no news, once what is shown has been read."""
         running = self.child is not None and not self.child.status.closed
         return self.stale or self.unread or running or not self.release_status.closed
 
     @property
     def owner(self) -> str:
-        """The release, which all rows are below."""
+        """Return the release, which all rows are below."""
         return self.release_id
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """What names the list of the rows below the entity, or stands in their place."""
+        """Return what names the list of the rows below the entity, or stands in their place."""
         entity = self.entity
         return entity.key, entity.type, entity.name, entity.listed, entity.problem is None, self.large
 
     @property
     def large(self) -> bool:
-        """Whether there may be so many rows that those out of sight are to cost nothing."""
+        """Return whether there may be so many rows that those out of sight are to cost nothing."""
         return not isinstance(self.entity, AppRow) and self.entity.progress.total >= LARGE_TREE_ROWS
 
     def lines(self) -> Iterator[EntityRow]:
-        """The rows below the entity."""
+        """Yield the rows below the entity."""
         return chain.from_iterable(row.walk() for row in self.entity.rows)
 
     @classmethod
@@ -117,11 +117,11 @@ class EntityPage(Page):
         tree_filter: TreeFilter = NO_TREE_FILTER,
         order: SortOrder = SortOrder.ROLLOUT,
     ) -> "EntityPage":
-        """The page of an entity, with these rows open as well, or every one, and what of it is wanted below.
+        """Return the page of an entity, with these rows open as well, or every one, and what of it is wanted below.
 
         What is `shut` is closed unless it is opened as well.
 
-        Raises EntityNotFound, or SourceUnavailable where the tree is not known.
+        Raises EntityNotFound, or SourceUnavailable where the tree is unknown.
         """
         release = snapshot.value
         by_levels = release.levels is not None
@@ -146,7 +146,7 @@ class EntityPage(Page):
 
 
 def path_to_entity(root: Entity, entity_id: str) -> tuple[Entity, ...] | None:
-    """The entities from the root down to the first with this id."""
+    """Return the entities from the root down to the first with this id."""
 
     def paths(entity: Entity, above: tuple[Entity, ...]) -> Iterator[tuple[Entity, ...]]:
         here = (*above, entity)
@@ -159,7 +159,7 @@ def path_to_entity(root: Entity, entity_id: str) -> tuple[Entity, ...] | None:
 
 
 def missing_entity_error(snapshot: Snapshot[Release], entity_id: str) -> Exception:
-    """A tree that could not be read, or not as far as this, says nothing about what is in it."""
+    """Return a tree that could not be read, or not as far as this, says nothing about what is in it."""
     release = snapshot.value
     if release.levels:
         problem = snapshot.reason or release.levels.unplaced.get(entity_id, PART_NOT_READ)
@@ -169,7 +169,7 @@ def missing_entity_error(snapshot: Snapshot[Release], entity_id: str) -> Excepti
 
 
 def _unread(wave: Entity) -> bool:
-    """Whether a wave of a large release could not be read, so that nobody knows what is in it."""
+    """Return whether a wave of a large release could not be read, so that nobody knows what is in it."""
     return wave.problem is not None and not wave.children and wave.problem.code in UNREAD_CODES
 
 

@@ -1,4 +1,4 @@
-"""The panel beside a release's tree: all that is known of one entity, without what is below it."""
+"""The panel beside a release's tree: everything that is known of one entity, without what is below it."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -33,7 +33,7 @@ class PanelRow(PageModel, TimedRow):
 
     @classmethod
     def of(cls, entity: Entity, place: str, work: WorkTimes) -> "PanelRow":
-        """The row of an entity."""
+        """Return the row of an entity."""
         return cls(
             **timed_fields(entity, place, work),
             type=entity.type,
@@ -45,7 +45,7 @@ class PanelRow(PageModel, TimedRow):
 
     @property
     def lasting(self) -> bool:
-        """Whether its time still runs."""
+        """Return whether its time still runs."""
         return self.phase in {Phase.RUNNING, Phase.PAUSED}
 
 
@@ -68,17 +68,17 @@ class KnownView(PageModel):
 
     @property
     def label(self) -> str:
-        """What to call its state: the rollout's own word, unless that was no longer true."""
+        """Return what to call its state: the rollout's own word, unless that was no longer true."""
         return self.phase.replace("_", " ") if self.overruled else self.state or "unknown"
 
     @property
     def run(self) -> str | None:
-        """The run that a link names: one that has ended may not be the release's latest."""
+        """Return the run that a link names: one that has ended may not be the release's latest."""
         return self.run_id if self.release_status.closed else None
 
     @classmethod
     def of(cls, seen: Snapshot[Occurrence]) -> "KnownView":
-        """The view of where an entity was seen."""
+        """Return the view of where an entity was seen."""
         run, entity = seen.value.release, seen.value.entity
         return cls(
             entity_id=entity.id,
@@ -112,12 +112,12 @@ class Panel(PageModel):
 
     @property
     def above(self) -> frozenset[str]:
-        """The rows that have to be open for its own to be seen."""
+        """Return the rows that have to be open for its own to be seen."""
         return frozenset(step.id for step in self.path[1:])
 
     @classmethod
     def of(cls, seen: Snapshot[Release], entity_id: str, also_in: Iterable[Snapshot[Occurrence]] = ()) -> "Panel":
-        """The panel of an entity of a release, or of why there is none."""
+        """Return the panel of an entity of a release, or of why there is none."""
         release, path = seen.value, path_to_entity(seen.value.root, entity_id)
         entity, history = (path[-1], release.history) if path else (None, None)
         return cls(
@@ -146,30 +146,30 @@ class PanelPage(Page):
 
     @property
     def title(self) -> str:
-        """What the browser's tab says."""
+        """Return what the browser's tab says."""
         entity = self.selected.entity
         return f"{entity.name}: {entity.label}" if entity else f"{self.selected.id}: not found"
 
     @property
     def worst(self) -> Phase | None:
-        """The entity's own."""
+        """Return the entity's own."""
         return self.selected.entity.phase if self.selected.entity else None
 
     @property
     def live(self) -> bool:
-        """An ended release has no news."""
+        """Return an ended release has no news."""
         child = self.selected.child
         running = child is not None and not child.status.closed
         return self.stale or running or self.selected.entity is None or not self.selected.release_status.closed
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """All of it, also what JSON leaves out: it is small, and sent whole."""
+        """Return all of it, also what JSON leaves out: it is small, and sent whole."""
         return repr(self.selected), self.stale, self.reason
 
     @classmethod
     def of(cls, seen: Snapshot[Release], panel: Panel) -> "PanelPage":
-        """The page of a panel that was made of this snapshot."""
+        """Return the page of a panel that was made of this snapshot."""
         return cls(selected=panel, **freshness(seen))
 
 

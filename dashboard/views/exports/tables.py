@@ -83,14 +83,14 @@ def releases_table(pieces: Iterable[TableChunk]) -> Table:
 
 
 def starred_table(page: StarredPage) -> Table:
-    """What somebody has starred, with what is not known of it."""
+    """Return what somebody has starred, with what is unknown of it."""
     rows = (*page.items, *page.absent)
     piece = TableChunk(rows, page.as_of, page.stale, page.reason)
     return Table("starred", RELEASE_COLUMNS, _model, _release_cells, (piece,))
 
 
 def tree_table(page: TreePage) -> Table:
-    """A release and all that is shown below it, a row each, parents first."""
+    """Return a release and everything that is shown below it, a row each, parents first."""
     rows = tuple(_placed(page, {}))
     missing = (
         page.problem.message if page.problem else "",
@@ -104,7 +104,7 @@ def tree_table(page: TreePage) -> Table:
 
 
 def problems_table(snapshot: Snapshot[ProblemSummary], asked: ProblemFilter) -> Table:
-    """What is broken, the worst first, then what waits for somebody: what is asked for of it."""
+    """Return what is broken, the worst first, then what waits for approval: what is asked for of it."""
     seen = filter_problems(snapshot.value, asked)
     count = sum(len(cause.broken) for cause in seen.causes) + len(seen.waiting) + len(seen.still)
     rows = tuple(islice(_broken(seen), MAX_TABLE_ROWS))
@@ -168,7 +168,7 @@ def _release_cells(item: ReleaseItem | UnavailableRelease) -> dict[str, TableCel
 
 
 def _inside(item: ReleaseRow) -> dict[str, TableCell]:
-    """What a release says with its parts counted in; empty cells where its tree was not read."""
+    """Return what a release says with its parts counted in; empty cells where its tree was not read."""
     said: dict[str, TableCell] = {name: getattr(item, name) for name in ("overall_phase", "summary", "cancelling")}
     said["stuck_since"] = item.stuck.since if item.stuck else None
     if item.inside:
@@ -183,7 +183,7 @@ def _entity_cells(placed: _PlacedRow) -> dict[str, TableCell]:
 
 
 def _version(row: EntityRow) -> dict[str, TableCell]:
-    """The version of an app, or what another row calls its own."""
+    """Return the version of an app, or what another row calls its own."""
     if isinstance(row, AppRow):
         return {"version": row.version, "version_runs": row.version_runs if row.version else None}
     told = row.details.get("version")
@@ -199,7 +199,7 @@ def _found_cells(found: _FoundRow) -> dict[str, TableCell]:
 
 
 def _common(row: EntityRow) -> dict[str, TableCell]:
-    """The cells that rows of every type share."""
+    """Return the cells that rows of every type share."""
     said: dict[str, TableCell] = {name: getattr(row, name) for name in _ENTITY}
     said["error"] = row.error_message
     if row.attempt:

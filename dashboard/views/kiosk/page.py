@@ -40,7 +40,7 @@ class KioskTurn(PageModel):
 
     @classmethod
     def of(cls, release: Release, *, shown: bool) -> "KioskTurn":
-        """The view of a release of the list."""
+        """Return the view of a release of the list."""
         root, found = release.root, overall_state(release)
         word = (root.phase if root.overruled else root.state or "unknown").replace("_", " ")
         words = found.label or (f"{word}, {found.note}" if found.note else word)
@@ -58,7 +58,7 @@ class EndedRelease(PageModel):
 
     @classmethod
     def of(cls, release: Release) -> "EndedRelease":
-        """The view of a release of the list that has ended."""
+        """Return the view of a release of the list that has ended."""
         turn = KioskTurn.of(release, shown=False)
         at = release.execution.closed_at
         return cls(release_id=turn.release_id, name=turn.name, word=turn.word, ended_as=turn.turn_phase, ended_at=at)
@@ -77,7 +77,7 @@ class KioskRotationView(PageModel):
 
     @classmethod
     def of(cls, found: KioskRotation, shown: str | None, every: int) -> "KioskRotationView":
-        """The view of these turns while this release is shown."""
+        """Return the view of these turns while this release is shown."""
         return cls(
             every=every,
             place=found.place_of(shown) + 1 if shown else 0,
@@ -89,7 +89,7 @@ class KioskRotationView(PageModel):
 
     @property
     def next_id(self) -> str | None:
-        """The release whose turn is next, if there is another than the one that is shown."""
+        """Return the release whose turn is next, if there is another than the one that is shown."""
         return self.turns[self.place % len(self.turns)].release_id if len(self.turns) > 1 else None
 
 
@@ -113,7 +113,7 @@ class KioskRelease(ReleaseRow):
 
     @classmethod
     def of(cls, release: Release, known_at: datetime) -> "KioskRelease":
-        """The view of a release as it was read at this moment."""
+        """Return the view of a release as it was read at this moment."""
         execution, root = release.execution, release.root
         runs = RunsView.of(release)
         return cls(
@@ -135,13 +135,13 @@ class KioskRelease(ReleaseRow):
 
     @property
     def troubled(self) -> bool:
-        """Whether anything failed or is being retried; a release that only waits for somebody is not in trouble."""
+        """Return whether anything failed or is retrying; a release that only waits for approval is not in trouble."""
         own = self.overall_phase.broken or self.failing_task
         return bool(self.progress.broken or self.progress.retrying or own)
 
     @property
     def crowding(self) -> str:
-        """How much room its waves have; empty for enough."""
+        """Return how much room its waves have; empty for enough."""
         waves = len(self.strip.waves)
         return "crowd" if waves > VERY_MANY_WAVES else "many" if waves > MANY_WAVES else ""
 
@@ -164,21 +164,21 @@ class KioskPage(Page):
 
     @property
     def title(self) -> str:
-        """What the browser's tab says."""
+        """Return what the browser's tab says."""
         if self.release is None:
             return "No releases in progress"
         return f"{self.release.name}: {self.release.short}"
 
     @property
     def worst(self) -> Phase | None:
-        """Failed as soon as anything in the release is, or is being tried again."""
+        """Failed as soon as anything in the release is, or is retrying."""
         if self.release is None:
             return None
         return Phase.FAILED if self.release.troubled else self.release.overall_phase
 
     @property
     def narrowed(self) -> tuple[tuple[str, str], ...]:
-        """What the list was narrowed by, as it was asked for."""
+        """Return what the list was narrowed by, as it was asked for."""
         return tuple((name, value) for name, value in self.asked.items() if name in {"q", "phase", "since", "until"})
 
     @property
@@ -188,13 +188,13 @@ class KioskPage(Page):
 
     @property
     def next(self) -> dict[str, str] | None:
-        """The parameters of the address that shows the next release; None where this one stays."""
+        """Return the parameters of the address that shows the next release; None where this one stays."""
         next_id = self.turns.next_id if self.turns else None
         return {**self.asked, "show": next_id} if next_id else None
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """All that is shown."""
+        """Return all that is shown."""
         return tuple([repr(value) for name, value in self if name not in {"as_of", "content_version"}])
 
     @classmethod

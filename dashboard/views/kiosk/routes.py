@@ -1,4 +1,4 @@
-"""Wall screens: what one is asked to show, the links that let one in, and the page on which people make these."""
+"""Wall screens: their parameters, their links, and the page to manage these."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ blueprint = Blueprint("kiosk", __name__)
 
 @dataclass(frozen=True, slots=True)
 class KioskQuery:
-    """Which releases have their turn and how many seconds each, which is to be shown now, and what addresses keep."""
+    """The rotation of a wall screen: releases, seconds per release, the current one, and kept parameters."""
 
     slice: PageRequest
     every: int
@@ -78,12 +78,12 @@ class ScreensPage(PageModel):
 
     @property
     def title(self) -> str:
-        """A few words for the heading."""
+        """Return a few words for the heading."""
         return "Wall screens"
 
 
 def requested_kiosk() -> KioskQuery:
-    """What a wall screen is asked to show; raises MalformedFilter, or ApiError with 422."""
+    """Return the parameters of a wall screen; raises MalformedFilter, or ApiError with 422."""
     KIOSK_THEME_PARAMETER.read()
     wanted = requested_filter()
     return KioskQuery(
@@ -95,13 +95,13 @@ def requested_kiosk() -> KioskQuery:
 
 
 def remember_next(release_id: str | None, asked: KioskQuery) -> None:
-    """Remember whose turn is next, for the case that nothing else of the page can be said."""
+    """Remember the next release in case the page fails to render."""
     if release_id:
         g.next_turn = url_for("web.kiosk", show=release_id, **asked.kept)
 
 
 def redirect_to_kiosk() -> None:
-    """`?kiosk=1` on a page leads to its wall screen. For a view that has read what else it is asked."""
+    """Redirect `?kiosk=1` on a page to its wall screen. Call it after reading the other parameters."""
     endpoint = KIOSK_ENDPOINT_BY_PAGE.get(request.endpoint or "")
     if endpoint and KIOSK_PARAMETER.read():
         run: dict[str, Any] = {"run": request.args["run"]} if request.view_args and "run" in request.args else {}
@@ -136,13 +136,13 @@ def enter(token: str) -> BaseResponse:
 
 @blueprint.get("/screens")
 def screens() -> Response:
-    """The links of this user; an admin sees all."""
+    """Show the links of this user; admins see all."""
     return _screens_page()
 
 
 @blueprint.post("/screens")
 def make_link() -> Response:
-    """Make a link and show it, once."""
+    """Create a link and show it once."""
     name = request.form.get("name", "")
     accounts = services().accounts
     try:
@@ -156,7 +156,7 @@ def make_link() -> Response:
 
 @blueprint.post("/screens/<link_id>/revoke")
 def revoke(link_id: str) -> BaseResponse:
-    """End a link at once."""
+    """Revoke a link immediately."""
     accounts = services().accounts
     with accounts.transaction():
         if not accounts.kiosk_links.revoke(current_user.user, link_id):

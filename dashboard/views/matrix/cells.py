@@ -23,7 +23,7 @@ class ColumnHead:
 
     @property
     def addressable(self) -> bool:
-        """Whether a link can lead there."""
+        """Return whether a link can lead there."""
         return bool(self.id)
 
 
@@ -89,7 +89,7 @@ class AppLine:
 
 
 def wave_heads(columns: tuple[MatrixColumn, ...]) -> tuple[WaveHead, ...]:
-    """The waves of these columns, each once."""
+    """Return the waves of these columns, each once."""
     spans: dict[int, tuple[Entity, int]] = {}
     for column in columns:
         wave, span = spans.get(id(column.wave), (column.wave, 0))
@@ -107,7 +107,7 @@ def wave_heads(columns: tuple[MatrixColumn, ...]) -> tuple[WaveHead, ...]:
 
 
 def cluster_heads(columns: tuple[MatrixColumn, ...]) -> tuple[ClusterHead, ...]:
-    """One head for each column."""
+    """Return one head for each column."""
     waves = [column.wave for column in columns]
     return tuple(
         _cluster(column, first=at == 0 or waves[at - 1] is not column.wave) for at, column in enumerate(columns)
@@ -134,7 +134,7 @@ def _cluster(column: MatrixColumn, *, first: bool) -> ClusterHead:
 
 
 def app_line(line: MatrixRow, columns: tuple[MatrixColumn, ...]) -> AppLine:
-    """The line of an app in these columns."""
+    """Return the line of an app in these columns."""
     cells = (line.cells.get(column.number) for column in columns)
     return AppLine(
         name=line.name,
@@ -165,10 +165,10 @@ def _cell(line: MatrixRow, cell: Entity) -> MatrixCell:
 
 
 def label_of(row: Entity) -> str:
-    """What to call a state, with blanks: the rollout's own word, unless that is no longer true."""
+    """Return what to call a state, with blanks: the rollout's own word, unless that is no longer true."""
     return (row.phase if row.overruled else row.state or "unknown").replace("_", " ")
 
 
 def _linked(row: Entity) -> str:
-    """The id of a row as a link can carry it; empty if none can."""
+    """Return the id of a row as a link can carry it; empty if none can."""
     return "" if row.problem and row.problem.code is ProblemCode.MALFORMED else row.id

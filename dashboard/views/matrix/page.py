@@ -80,7 +80,7 @@ class MatrixPage(Page):
 
     @property
     def title(self) -> str:
-        """What the browser's tab says."""
+        """Return what the browser's tab says."""
         return f"{self.name}, matrix: {self.short}"
 
     @property
@@ -90,35 +90,35 @@ class MatrixPage(Page):
 
     @property
     def live(self) -> bool:
-        """An ended release has no news, once it has been read whole."""
+        """Return an ended release has no news, once it has been read whole."""
         return self.stale or self.problem is not None or self.not_read + self.behind > 0 or not self.ended
 
     @property
     def spoken(self) -> str:
-        """The phase in words where the label does not say it."""
+        """Return the phase in words where the label does not say it."""
         phase = self.phase.replace("_", " ")
         return "" if self.label.lower().startswith(phase) else phase
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """All that is shown, but for its moment and the links of one viewer."""
+        """Return all that is shown, except for its moment and the links of one viewer."""
         aside = {"as_of", "content_version", "opened"}
         return tuple(value for name, value in vars(self).items() if name not in aside)
 
     @property
     def neighbours(self) -> dict[str, Mapping[str, Any]]:
-        """All by number."""
+        """Return all by number."""
         pages = {"first": 1, "prev": self.page - 1, "next": self.page + 1, "last": self.pages}
         return {name: {"page": page} for name, page in pages.items() if 1 <= page <= self.pages}
 
     def asking(self, **changes: Any) -> Mapping[str, Any]:  # noqa: ANN401 - whatever an address takes
-        """What to ask for to see this with some of it changed; with another filter, from the first page on."""
+        """Return what to ask for to see this with some of it changed; with another filter, from the first page on."""
         asked = {"q": self.q, "only": self.only, "open": sorted(self.opened)} | changes
         return {name: value for name, value in asked.items() if value and (name, value) != ("page", 1)}
 
     @classmethod
     def of(cls, snapshot: Snapshot[Release], asked: MatrixQuery) -> "MatrixPage":
-        """The page of a snapshot."""
+        """Return the page of a snapshot."""
         root = snapshot.value.root
         whole = build_matrix(root)
         found = filter_matrix(whole, asked.q, asked.only)

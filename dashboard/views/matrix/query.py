@@ -1,4 +1,4 @@
-"""What is asked of a matrix, read from the address, and its lines as a table to take away."""
+"""Read the parameters of a matrix from the address, and export its cells."""
 
 from collections.abc import Iterator
 
@@ -23,7 +23,7 @@ MATRIX_PARAMETERS = (MATRIX_TEXT_PARAMETER, MATRIX_ONLY_PARAMETER, MATRIX_PAGE_P
 
 
 def requested_matrix(opened: frozenset[str]) -> MatrixQuery:
-    """The part of the matrix that the request is for; raises ApiError with 422."""
+    """Return the requested part of the matrix; raises ApiError with 422."""
     only = MATRIX_ONLY_PARAMETER.read()
     return MatrixQuery(
         MATRIX_TEXT_PARAMETER.read(), CellFilter(only) if only else None, MATRIX_PAGE_PARAMETER.read(), opened
@@ -31,7 +31,7 @@ def requested_matrix(opened: frozenset[str]) -> MatrixQuery:
 
 
 def matrix_csv_rows(release: Release, asked: MatrixQuery) -> Iterator[tuple[str, ...]]:
-    """A line for each cell that is looked for, app by app, then one for each gap."""
+    """Yield a line for each matching cell, by app, then one for each gap."""
     whole = build_matrix(release.root)
     found = filter_matrix(whole, asked.q, asked.only)
     places = {column.number: column for column in found.columns}

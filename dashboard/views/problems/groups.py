@@ -1,4 +1,4 @@
-"""What is broken for one cause: how much of it, where, since when, and whether it is being tried again."""
+"""What is broken for one cause: how much of it, where, since when, and whether it is retrying."""
 
 from collections import Counter
 from datetime import datetime
@@ -40,17 +40,17 @@ class AffectedRow(PageModel, EntityRow):
 
     @property
     def spoken(self) -> str:
-        """The phase of the release says nothing of an activity of it that is paused."""
+        """Return the phase of the release says nothing of an activity of it that is paused."""
         return "" if self._paused else super().spoken
 
     @property
     def shown_phase(self) -> Phase:
-        """The phase whose shape and colour it has: an activity that belongs to no row may be paused itself."""
+        """Return the phase whose shape and colour it has: an activity that belongs to no row may be paused itself."""
         return Phase.PAUSED if self._paused else self.phase
 
     @property
     def label(self) -> str:
-        """What to call the state, with blanks: its own word, or that its activity is paused."""
+        """Return what to call the state, with blanks: its own word, or that its activity is paused."""
         return "paused" if self._paused else super().label
 
     @property
@@ -59,7 +59,7 @@ class AffectedRow(PageModel, EntityRow):
 
     @classmethod
     def of(cls, broken: AffectedEntity, group: str, page: str = "problems") -> "AffectedRow":
-        """The row of something broken, in a group of this cause; `page` tells rows of the same entity apart."""
+        """Return the row of something broken, in a group of this cause; `page` tells rows of the same entity apart."""
         anchor = row_html_id(row_place_of_path((step.id, step.position) for step in broken.path))
         own = anchor if broken.activity_id is None else f"{anchor} activity {broken.activity_id}"
         fields = common_fields(broken.entity, row_place(page, own, 0))
@@ -101,7 +101,7 @@ class ReleaseShare(PageModel):
 
     @classmethod
     def of(cls, release_id: str, name: str, items: list[AffectedEntity]) -> "ReleaseShare":
-        """The share of a release, of which these are."""
+        """Return the share of a release, of which these are."""
         paths = [path for item in items if (path := _to_cluster(item))]
         counts = Counter(paths)
         clusters = tuple(
@@ -142,7 +142,7 @@ class ProblemGroup(PageModel):
 
     @classmethod
     def of(cls, cause: Cause) -> "ProblemGroup":
-        """The group of a cause."""
+        """Return the group of a cause."""
         text = cause_text_of(cause)
         shown = tuple(AffectedRow.of(broken, text) for broken in cause.broken[:MAX_SHOWN_ENTITIES])
         retried = [broken.attempt.number for broken in cause.broken if broken.attempt and broken.retrying]
@@ -167,47 +167,47 @@ class ProblemGroup(PageModel):
 
     @property
     def kind(self) -> str:
-        """The error's type, with which many causes begin; empty where it does not."""
+        """Return the error's type, with which many causes begin; empty where it does not."""
         kind, colon, _ = self.cause.partition(": ")
         return kind if colon and " " not in kind else ""
 
     @property
     def told(self) -> str:
-        """What the first line of the cause says besides its type, as far as a heading has room."""
+        """Return what the first line of the cause says besides its type, as far as a heading has room."""
         rest = self.cause.removeprefix(f"{self.kind}: ") if self.kind else self.cause
         first = rest.strip().partition("\n")[0]
         return first if len(first) <= MAX_TITLE_LENGTH else f"{first[: MAX_TITLE_LENGTH - 1]}…"
 
     @property
     def told_whole(self) -> bool:
-        """Whether its heading says all that its newest text does."""
+        """Return whether its heading says all that its newest text does."""
         return self.example.strip() == (f"{self.kind}: {self.told}" if self.kind else self.told)
 
     @property
     def line_id(self) -> str:
-        """The HTML id of what names the cause."""
+        """Return the HTML id of what names the cause."""
         return f"{self.key}-line"
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """Where it stands, and what stands around the rows."""
+        """Return where it stands, and what stands around the rows."""
         return self.key, self.standing, self.example, self.count, self.more, self.shares, self.releases
 
     @property
     def said(self) -> tuple[object, ...]:
-        """All that its head says."""
+        """Return all that its head says."""
         numbers = self.failed, self.retrying, self.tries, self.releases
         return self.cause, self.standing, self.what, self.shares, self.attempt, self.since, self.at, numbers
 
 
 def cause_text_of(cause: Cause) -> str:
-    """What to call a cause: what all that is broken for it says, else what their texts share."""
+    """Return what to call a cause: what everything that is broken for it says, else what their texts share."""
     alike = len({broken.cause for broken in cause.broken}) == 1
     return cause.example if alike else cause.text
 
 
 def _to_cluster(item: AffectedEntity) -> tuple[PathStep, ...]:
-    """The way down to the cluster in which it is; empty if it is in none."""
+    """Return the way down to the cluster in which it is; empty if it is in none."""
     depth = next((at for at, step in enumerate(item.path) if step.type is EntityType.CLUSTER), None)
     return () if depth is None else item.path[: depth + 1]
 
@@ -237,7 +237,7 @@ def _plural(count: int, word: str) -> str:
 
 
 def _next_attempt(cause: Cause) -> AttemptView | None:
-    """Of those being retried, the one whose turn comes next."""
+    """Of those retrying, the one whose turn comes next."""
     attempts = [broken.attempt for broken in cause.broken if broken.attempt]
     waiting = sorted((attempt for attempt in attempts if attempt.next_at), key=lambda attempt: str(attempt.next_at))
     return AttemptView.of(next(iter([*waiting, *attempts]), None))

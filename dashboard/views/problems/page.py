@@ -1,4 +1,4 @@
-"""What is broken now, across releases, grouped by cause, and what waits for somebody."""
+"""What is broken now, across releases, grouped by cause, and what waits for approval."""
 
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -74,7 +74,7 @@ class ProblemsPage(Page):
 
     @property
     def title(self) -> str:
-        """What the browser's tab says."""
+        """Return what the browser's tab says."""
         if self.groups:
             return f"Problems: {self.broken:,}"
         if self.waiting:
@@ -88,7 +88,7 @@ class ProblemsPage(Page):
 
     @classmethod
     def of(cls, snapshot: Snapshot[ProblemSummary], asked: ProblemFilter | None = None) -> "ProblemsPage":
-        """The page of a snapshot, or what of it is asked for."""
+        """Return the page of a snapshot, or what of it is asked for."""
         asked = asked or ProblemFilter()
         whole = snapshot.value
         seen = filter_problems(whole, asked)
@@ -117,7 +117,7 @@ class ProblemsPage(Page):
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """What stands around the causes and the rows."""
+        """Return what stands around the causes and the rows."""
         shown = len(self.groups), len(self.waiting), len(self.stuck)
         return self.more_groups, self.more_waiting, self.more_stuck, shown, self.filter
 
@@ -130,19 +130,19 @@ class ProblemsPage(Page):
         yield from self.stuck
 
     def standing(self, standing: str) -> tuple[ProblemGroup, ...]:
-        """The causes about which this is being done."""
+        """Return the causes about which this is being done."""
         return tuple(group for group in self.groups if group.standing == standing)
 
     @property
     def unread(self) -> int:
-        """How many that matter were not even asked."""
+        """Return how many that matter were not even asked."""
         return self.relevant - self.read - self.partly - self.unanswered
 
     @property
     def whole(self) -> bool:
-        """Whether all that matters was read."""
+        """Return whether all that matters was read."""
         return not (self.unread or self.partly or self.unanswered or self.listed < self.total)
 
     def asking(self, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - what templates give
-        """The parameters of this page with some changed; nothing takes one away."""
+        """Return the parameters of this page with some changed; nothing takes one away."""
         return {name: value for name, value in (dict(self.filter) | changes).items() if value}

@@ -30,7 +30,7 @@ class ObstacleView(PageModel):
 
     @classmethod
     def of(cls, obstacle: Obstacle) -> "ObstacleView":
-        """The view of an obstacle."""
+        """Return the view of an obstacle."""
         failed = obstacle.apps.of(Phase.FAILED, Phase.TIMED_OUT)
         paused = obstacle.apps.of(Phase.PAUSED)
         stalled = "no worker for its next step" if obstacle.stalled == 1 else f"no worker for {obstacle.stalled} steps"
@@ -64,7 +64,7 @@ class FailingTaskView(PageModel):
 
     @classmethod
     def of(cls, task: FailingTask | None) -> "FailingTaskView | None":
-        """The view of a failing task, or None for none."""
+        """Return the view of a failing task, or None for none."""
         return (
             cls(attempt=task.attempt, failure=FailureView.of(task.failure) if task.failure else None) if task else None
         )
@@ -89,12 +89,12 @@ class BlockageView(PageModel):
 
     @property
     def left_running(self) -> bool:
-        """Whether nothing in it failed: what is named here only runs on after the end of the release."""
+        """Return whether nothing in it failed: what is named here only runs on after the end of the release."""
         return bool(self.obstacles) and all(obstacle.left_running for obstacle in self.obstacles)
 
     @classmethod
     def of(cls, blockage: Blockage, release: Release) -> "BlockageView":
-        """The view of a blockage of a release."""
+        """Return the view of a blockage of a release."""
         over, completed = release.execution.status.closed, release.root.phase is Phase.SUCCEEDED
         named = blockage.obstacles[:MAX_NAMED_OBSTACLES]
         return cls(

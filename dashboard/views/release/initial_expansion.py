@@ -53,7 +53,7 @@ def initial_expansion(
 
 
 def waves_above(root: Entity, open_ids: frozenset[str]) -> frozenset[str]:
-    """The waves of the rows that are to be open."""
+    """Return the waves of the rows that are to be open."""
     waves = waves_in(root)
     return frozenset(wave.id for wave in waves if any(row.id in open_ids for row in (*wave.children, *waves_in(wave))))
 

@@ -67,27 +67,27 @@ class TreePage(Page, ReleaseTree):
 
     @property
     def title(self) -> str:
-        """What the browser's tab says."""
+        """Return what the browser's tab says."""
         return f"{self.name}: {self.short}"
 
     @property
     def worst(self) -> Phase | None:
-        """Failed as soon as anything in it is, or is being tried again."""
+        """Failed as soon as anything in it is, or is retrying."""
         return Phase.FAILED if self.troubled else self.overall_phase
 
     @property
     def troubled(self) -> bool:
-        """Whether anything failed or is being retried; a release that only waits for somebody is not in trouble."""
+        """Return whether anything failed or is retrying; a release that only waits for approval is not in trouble."""
         return bool(self.progress.broken or self.progress.retrying or self.overall_phase.broken)
 
     @property
     def only_left_running(self) -> bool:
-        """Whether all that is named above the tree only runs on after the end of the release."""
+        """Return whether everything that is named above the tree only runs on after the end of the release."""
         return bool(self.blocked_by) and all(wave.left_running for wave in self.blocked_by)
 
     @property
     def live(self) -> bool:
-        """An ended release has no news, once it has been read whole."""
+        """Return an ended release has no news, once it has been read whole."""
         moves = bool(self.unread or self.left_running or self.reasons_unread)
         return self.stale or self.problem is not None or moves or not self.status.closed
 
@@ -98,26 +98,26 @@ class TreePage(Page, ReleaseTree):
 
     @property
     def left_closed(self) -> int:
-        """How many rows were to be open and are not, as the page has no room for what is in them."""
+        """Return how many rows were to be open and are not, as the page has no room for what is in them."""
         return 0
 
     @property
     def owner(self) -> str:
-        """The release, which all its rows are below."""
+        """Return the release, which all its rows are below."""
         return self.id
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """What names the tree, whether there is one to look through, and whether that is a large one."""
+        """Return what names the tree, whether there is one to look through, and whether that is a large one."""
         return self.name, self.entities > 1, self.large
 
     @property
     def large(self) -> bool:
-        """Whether there may be so many rows that those out of sight are to cost nothing."""
+        """Return whether there may be so many rows that those out of sight are to cost nothing."""
         return self.entities >= LARGE_TREE_ROWS
 
     def lines(self) -> Iterator[EntityRow]:
-        """The rows of the tree."""
+        """Yield the rows of the tree."""
         return chain.from_iterable(row.walk() for row in self.rows)
 
     @classmethod
@@ -168,18 +168,18 @@ class ReleasePage(TreePage):
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """What names the tree, and which rows are open whatever the viewer has opened."""
+        """Return what names the tree, and which rows are open whatever the viewer has opened."""
         return *super().frame, self.at_first
 
     @property
     def opens(self) -> tuple[str, ...]:
-        """The waves and clusters that are open whatever the viewer has opened."""
+        """Return the waves and clusters that are open whatever the viewer has opened."""
         waves = () if self.at_first.fold_waves else (wave.id for wave in self.waves if wave.addressable)
         return (*waves, *sorted(self.at_first.ids))
 
     @property
     def left_closed(self) -> int:
-        """How many rows were to be open and are not, as the page has no room for what is in them."""
+        """Return how many rows were to be open and are not, as the page has no room for what is in them."""
         return self.at_first.left_closed
 
     @classmethod
@@ -193,7 +193,7 @@ class ReleasePage(TreePage):
         selected: Panel | None = None,
         **more: Any,  # noqa: ANN401 - fields of its own
     ) -> Self:
-        """The page of a snapshot, with these rows open as well, and these closed unless they are both.
+        """Return the page of a snapshot, with these rows open as well, and these closed unless they are both.
 
         What is selected is to be seen, whatever is closed.
         """
@@ -224,14 +224,14 @@ class HierarchyPage(TreePage):
 
     @property
     def title(self) -> str:
-        """What the browser's tab says."""
+        """Return what the browser's tab says."""
         return f"{self.name}, full tree: {self.short}"
 
     @classmethod
     def of(
         cls, snapshot: Snapshot[Release], tree_filter: TreeFilter = NO_TREE_FILTER, order: SortOrder = SortOrder.ROLLOUT
     ) -> Self:
-        """The page of a snapshot."""
+        """Return the page of a snapshot."""
         folding = TreeExpansion(
             every=True, fold_waves=snapshot.value.levels is not None, tree_filter=tree_filter, order=order
         )

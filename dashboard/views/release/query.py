@@ -1,4 +1,4 @@
-"""What of a release a request asks for, read from the address."""
+"""Read from the address which release, run and rows are requested."""
 
 from dashboard.domain.ids import parse_entity_id, parse_release_id
 from dashboard.live.topic import Topic
@@ -24,17 +24,17 @@ RELEASE_SELECTED_PARAMETER = EntityIdParameter("selected", "Entity to show in th
 
 
 def requested_release(release_id: str) -> Topic:
-    """The release that is asked for, in the run that is; raises MalformedId, or ApiError with 422."""
+    """Return the requested release and run; raises MalformedId, or ApiError with 422."""
     parse_release_id(release_id)
     return Topic("release", (release_id, RELEASE_RUN_PARAMETER.read()))
 
 
 def check_entity(release_id: str, entity_id: str) -> None:
-    """Refuse an id that nothing in this release can have; raises MalformedId."""
+    """Raise MalformedId for an ID that no entity of this release can have."""
     if entity_id != release_id:
         parse_entity_id(entity_id)
 
 
 def release_parameter(name: str, says: str) -> ReleaseIdParameter:
-    """A parameter that names a release, such as one side of a comparison."""
+    """Return a parameter that names a release, such as one side of a comparison."""
     return ReleaseIdParameter(name, says)

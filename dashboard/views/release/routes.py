@@ -1,4 +1,4 @@
-"""The pages of one release: each view shows it, or an entity of it, in another way."""
+"""The pages of one release and its entities."""
 
 from functools import cache
 from typing import Any
@@ -213,7 +213,7 @@ def kiosk_release(release_id: str) -> PageResult:
 
 @blueprint.app_url_defaults
 def stay_with_the_run(endpoint: str, values: dict[str, Any]) -> None:
-    """Links within one run of a release stay with it; `run=None` leads to the latest."""
+    """Keep the run in links within an earlier run; `run=None` links to the latest."""
     here = (request.view_args or {}).get("release_id")
     if (
         endpoint in RUN_ENDPOINTS
@@ -225,7 +225,7 @@ def stay_with_the_run(endpoint: str, values: dict[str, Any]) -> None:
 
 
 def _with_history(what: Topic, seen: Snapshot[Release]) -> tuple[Topic, Snapshot[Release]]:
-    """A release whose page says more than how it stands: what has been seen of it."""
+    """Return a release with its recorded history."""
     return Topic("history", what.key), with_history(seen, seen.value.history)
 
 

@@ -22,7 +22,7 @@ class RunView(PageModel):
 
     @property
     def word(self) -> str:
-        """The status in words; of one that waits for its time, that it does."""
+        """Return the status in words; of one that waits for its time, that it does."""
         if self.phase is Phase.PENDING:
             return "scheduled"
         return "ended" if self.status is Status.UNKNOWN else self.status.lower().replace("_", " ")
@@ -42,7 +42,7 @@ class RunsView(PageModel):
 
     @classmethod
     def of(cls, release: Release) -> "RunsView":
-        """The view of a release's runs."""
+        """Return the view of a release's runs."""
         runs = release.runs
         executions = runs.executions or (release.execution,)
         waits = release.execution.run_id if release.scheduled_for else ""

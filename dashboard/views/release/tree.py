@@ -85,25 +85,25 @@ class TreeExpansion:
     order: SortOrder = SortOrder.ROLLOUT
 
     def folds(self, wave: Entity) -> bool:
-        """Whether this wave is closed unless it is opened."""
+        """Return whether this wave is closed unless it is opened."""
         return self.fold_waves or wave.id in self.shut
 
     def opens_wave(self, wave: Entity) -> bool:
-        """Whether this wave is shown with its clusters."""
+        """Return whether this wave is shown with its clusters."""
         wanted = self.every or not self.folds(wave) or wave.id in self.open_ids
         return wanted and not wave.unopened and self.tree_filter.reaches(EntityType.CLUSTER)
 
     def opens_cluster(self, cluster: Entity) -> bool:
-        """Whether this cluster is shown with its bundle."""
+        """Return whether this cluster is shown with its bundle."""
         wanted = self.every or cluster.id in self.open_ids
         return wanted and not cluster.unopened and self.tree_filter.reaches(EntityType.BUNDLE)
 
     def opens_bundle(self, bundle: Entity) -> bool:
-        """Whether this bundle is open: always, unless it was closed."""
+        """Return whether this bundle is open: always, unless it was closed."""
         return bundle.id in self.open_ids or bundle.id not in self.shut
 
     def below(self, entity: Entity) -> list[tuple[int, Entity]]:
-        """The children that are shown, in order, each with its position in the rollout's own."""
+        """Return the children that are shown, in order, each with its position in the rollout's own."""
         ordered = self.order.sort(entity.children)
         if self.tree_filter.everything:
             return ordered
@@ -114,7 +114,7 @@ FULLY_EXPANDED = TreeExpansion(every=True)
 
 
 def tree_fields(release: Release, folding: TreeExpansion, known_at: datetime) -> dict[str, Any]:
-    """The fields of a ReleaseTree, of a release as it was read at this moment."""
+    """Return the fields of a ReleaseTree, of a release as it was read at this moment."""
     execution, root = release.execution, release.root
     place = row_place("", execution.workflow_id, 0)
     work = WorkTimes(release, known_at)
@@ -168,7 +168,7 @@ def _below(
 
 
 def entity_row(entity: Entity, parent_id: str, folding: TreeExpansion, place: str, work: WorkTimes) -> AnyRow:
-    """The row of an entity below a release, whatever it is."""
+    """Return the row of an entity below a release, whatever it is."""
     match entity.type:
         case EntityType.WAVE:
             return wave_row(entity, parent_id, folding, place, work)
@@ -180,7 +180,7 @@ def entity_row(entity: Entity, parent_id: str, folding: TreeExpansion, place: st
 
 
 def wave_row(wave: Entity, release_id: str, folding: TreeExpansion, place: str, work: WorkTimes) -> WaveRow:
-    """The row of a wave with its clusters."""
+    """Return the row of a wave with its clusters."""
     is_open = folding.opens_wave(wave)
     closed: dict[str, Any] = {"clusters": None}
     below = _below(wave, EntityType.CLUSTER, "clusters", cluster_row, folding, place, work) if is_open else closed
@@ -199,7 +199,7 @@ def wave_row(wave: Entity, release_id: str, folding: TreeExpansion, place: str, 
 
 
 def cluster_row(cluster: Entity, wave_id: str, folding: TreeExpansion, place: str, work: WorkTimes) -> ClusterRow:
-    """The row of a cluster, with its bundle if the folding opens it."""
+    """Return the row of a cluster, with its bundle if the folding opens it."""
     is_open = folding.opens_cluster(cluster)
     below: dict[str, Any] = {"bundles": ()}
     if is_open:
@@ -217,7 +217,7 @@ def cluster_row(cluster: Entity, wave_id: str, folding: TreeExpansion, place: st
 
 
 def bundle_row(bundle: Entity, cluster_id: str, folding: TreeExpansion, place: str, work: WorkTimes) -> BundleRow:
-    """The row of a bundle with its apps."""
+    """Return the row of a bundle with its apps."""
     return BundleRow(
         **timed_fields(bundle, place, work),
         type="bundle",
@@ -230,7 +230,7 @@ def bundle_row(bundle: Entity, cluster_id: str, folding: TreeExpansion, place: s
 
 
 def app_row(app: Entity, bundle_id: str, folding: TreeExpansion, place: str, work: WorkTimes) -> AppRow:
-    """The row of an app, with what is below it, if anything is."""
+    """Return the row of an app, with what is below it, if anything is."""
     row = AppRow(
         **timed_fields(app, place, work),
         type="app",

@@ -1,4 +1,4 @@
-"""What part of a tree is asked for, and in which order, read from the address."""
+"""Read the filter and the order of a tree from the address."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -58,12 +58,12 @@ TREE_PARAMETERS = (
 
 
 def requested_tree_filter() -> TreeFilter:
-    """The levels and the rows that are wanted; raises ApiError with 422."""
+    """Return the requested levels and rows; raises ApiError with 422."""
     return TreeFilter(TREE_DEPTH_PARAMETER.read(), _phases(), TREE_TEXT_PARAMETER.read(), _since())
 
 
 def requested_sort_order() -> SortOrder:
-    """In which order rows of the same parent are to stand; raises ApiError with 422."""
+    """Return the requested order of siblings; raises ApiError with 422."""
     return SortOrder(TREE_SORT_PARAMETER.read())
 
 

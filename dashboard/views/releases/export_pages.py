@@ -23,7 +23,7 @@ class ListReader(Protocol):
     """Where pages of the list can be had."""
 
     def page(self, asked: PageRequest) -> Snapshot[ReleaseList]:
-        """One of them. Raises SourceUnavailable or MalformedFilter."""
+        """Return one of them. Raises SourceUnavailable or MalformedFilter."""
 
 
 def export_pages(
@@ -52,7 +52,7 @@ def export_pages(
 
 
 def _next_slice(asked: PageRequest, listing: ReleaseList) -> PageRequest | None:
-    """The page after this one; by number where what is looked for is picked by us, so that the store has no token."""
+    """The page after this one; by number where what is searched for is picked by us, so that the store has no token."""
     end = listing.offset + len(listing.releases)
     if listing.next:
         return replace(asked, cursor=Cursor(listing.next, end))
@@ -65,7 +65,7 @@ def _seal_cursor(asked: PageRequest | None, seal: CursorSealer) -> str | None:
 
 
 def _end_reason(listing: ReleaseList, count: int, *, late: bool) -> str:
-    """Why it ends here, though there may be more; empty where it goes on."""
+    """Return why it ends here, though there may be more; empty where it goes on."""
     left = max(listing.total - listing.offset - len(listing.releases), 0)
     rest = f"about {left:,} releases remain: add a filter, or continue with cursor"
     if count >= MAX_TABLE_ROWS:

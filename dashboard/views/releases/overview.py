@@ -1,4 +1,4 @@
-"""Four cards above the list: what needs somebody, what waits for somebody, what moves, what has ended lately."""
+"""Four cards above the list: what needs attention, what waits for approval, what moves, what has ended lately."""
 
 from datetime import datetime
 
@@ -31,7 +31,7 @@ class CardRelease(PageModel):
 
     @classmethod
     def of(cls, release: Release) -> "CardRelease":
-        """The view of a release."""
+        """Return the view of a release."""
         execution, root, found = release.execution, release.root, overall_state(release)
         own = (root.phase if root.overruled else root.state or "unknown").replace("_", " ")
         return cls(
@@ -54,7 +54,7 @@ class OverviewCard(PageModel):
 
     @classmethod
     def of(cls, releases: tuple[Release, ...]) -> "OverviewCard":
-        """The card of these releases."""
+        """Return the card of these releases."""
         named = tuple(CardRelease.of(release) for release in releases[:MAX_NAMED_RELEASES])
         return cls(count=len(releases), named=named, more=len(releases) - len(named))
 
@@ -89,7 +89,7 @@ class OverviewView(PageModel):
 
     @classmethod
     def of(cls, snapshot: Snapshot[ReleaseList]) -> "OverviewView":
-        """The overview of the first page of the whole list."""
+        """Return the overview of the first page of the whole list."""
         seen = overview(snapshot.value, snapshot.as_of)
         return cls(
             listed=seen.listed,
@@ -108,18 +108,18 @@ class OverviewView(PageModel):
 
     @property
     def whole(self) -> bool:
-        """Whether no release that matters here stands on a later page."""
+        """Return whether no release that matters here stands on a later page."""
         return self.open_whole and self.ended_whole
 
     @property
     def quiet(self) -> bool:
-        """Whether there is nothing to say of any of them."""
+        """Return whether there is nothing to say of any of them."""
         open_ones = self.needs_somebody.count + self.waits_for_somebody.count + self.stuck.count + self.moves.count
         return not (open_ones or self.scheduled.count or self.ended_count)
 
     @property
     def ended_count(self) -> int:
-        """How many have ended since then."""
+        """Return how many have ended since then."""
         return sum(self.ended.values())
 
 

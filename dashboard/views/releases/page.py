@@ -40,17 +40,17 @@ class ReleaseItem(PageModel, ReleaseRow):
 
     @property
     def unread(self) -> bool:
-        """Whether it has ended well by its own word alone: what is in it was not read."""
+        """Return whether it has ended well by its own word alone: what is in it was not read."""
         return self.inside is None and self.phase is Phase.SUCCEEDED
 
     @property
     def run(self) -> str | None:
-        """The run that the row's link names: an ended one may not be the release's latest for ever."""
+        """Return the run that the row's link names: an ended one may not be the release's latest for ever."""
         return self.run_id if self.status.closed else None
 
     @classmethod
     def of(cls, release: Release, *, superseded: bool) -> "ReleaseItem":
-        """The item of a release."""
+        """Return the item of a release."""
         execution = release.execution
         return cls(
             **truncated_fields(release_common(release, row_place("", execution.run_id, 0))),
@@ -68,7 +68,7 @@ class ReleaseItem(PageModel, ReleaseRow):
 
 
 def release_items(releases: Sequence[Release], newest: dict[str, datetime]) -> tuple[ReleaseItem, ...]:
-    """The items of releases; `newest` has the latest start of each id so far, and takes these in."""
+    """Return the items of releases; `newest` has the latest start of each id so far, and takes these in."""
     for release in releases:
         newest[release.id] = max(release.execution.started_at, newest.get(release.id, release.execution.started_at))
     return tuple(
@@ -86,13 +86,13 @@ class FilterView(PageModel):
 
     @classmethod
     def of(cls, wanted: ReleaseFilter) -> "FilterView":
-        """The view of a filter."""
+        """Return the view of a filter."""
         since, until = (moment.text if moment else "" for moment in (wanted.since, wanted.until))
         return cls(q=wanted.q, phase=wanted.phases, since=since, until=until)
 
     @property
     def parameters(self) -> dict[str, str | tuple[Phase, ...]]:
-        """The filter as it stands in an address."""
+        """Return the filter as it stands in an address."""
         return {name: value for name, value in self if value}
 
 
@@ -106,7 +106,7 @@ class ListPage(Page):
 
     @property
     def title(self) -> str:
-        """What the browser's tab says: how many of these wait for somebody, if any does."""
+        """Return what the browser's tab says: how many of these waits for approval, if any does."""
         waiting = sum(1 for item in self.items if item.overall_phase is Phase.PAUSED)
         return f"{self.called}: {waiting} waiting" if waiting else self.called
 
@@ -117,7 +117,7 @@ class ListPage(Page):
         return next((phase for phase in (Phase.PAUSED, Phase.RUNNING) if phase in going_on), None)
 
     def lines(self) -> Iterator[EntityRow]:
-        """The releases."""
+        """Yield the releases."""
         return iter(self.items)
 
 
@@ -154,7 +154,7 @@ class ReleasesPage(ListPage):
     def of(
         cls, snapshot: Snapshot[ReleaseList], wanted: ReleaseFilter, seal: Callable[[Cursor], str]
     ) -> "ReleasesPage":
-        """The page of a snapshot that this filter gave; `seal` writes a cursor as it stands in an address."""
+        """Return the page of a snapshot that this filter gave; `seal` writes a cursor as it stands in an address."""
         listing = snapshot.value
         first = wanted == ReleaseFilter() and not listing.offset
         counts: Counter[Phase] = Counter()
@@ -179,17 +179,17 @@ class ReleasesPage(ListPage):
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """Where the list begins."""
+        """Return where the list begins."""
         return (self.offset,)
 
     @property
     def first(self) -> int:
-        """The number of the first item on this page, from 1."""
+        """Return the number of the first item on this page, from 1."""
         return self.offset + 1
 
     @property
     def last(self) -> int:
-        """The number of the last item on this page."""
+        """Return the number of the last item on this page."""
         return self.first + len(self.items) - 1
 
     @property
@@ -202,13 +202,13 @@ class ReleasesPage(ListPage):
 
     @property
     def newer(self) -> dict[str, Any] | None:
-        """The parameters of the page before this one, where it can be found by number."""
+        """Return the parameters of the page before this one, where it can be found by number."""
         number, rest = divmod(self.offset, self.page_size)
         return self.asking(page=number) if 0 < self.offset <= MAX_OFFSET and not rest else None
 
     @property
     def older(self) -> dict[str, Any] | None:
-        """The parameters of the page after this one: by number as far as that reaches, then by cursor."""
+        """Return the parameters of the page after this one: by number as far as that reaches, then by cursor."""
         number, rest = divmod(self.offset + self.page_size, self.page_size)
         if number * self.page_size < self.total and (number + 1) * self.page_size <= MAX_OFFSET and not rest:
             return self.asking(page=number + 1)
@@ -227,12 +227,12 @@ class ReleasesPage(ListPage):
         return around
 
     def asking(self, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - what templates give
-        """The parameters of the first page with some of the filter changed; None or nothing takes one away."""
+        """Return the parameters of the first page with some of the filter changed; None or nothing takes one away."""
         page_size = {} if self.page_size == LIST_PAGE_SIZE else {"page_size": self.page_size}
         return {name: value for name, value in (self.filter.parameters | page_size | changes).items() if value}
 
     @property
     def kept(self) -> tuple[tuple[str, str | int], ...]:
-        """What a new search keeps of what was asked for, as the fields of a form."""
+        """Return what a new search keeps of what was asked for, as the fields of a form."""
         fields = self.asking(q=None, phase=None).items()
         return (*fields, *(("phase", str(phase)) for phase in self.filter.phase))

@@ -1,4 +1,4 @@
-"""What is asked of the list: its filter and its page, read from the address."""
+"""Read the filter and the page of the list from the address."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
@@ -74,7 +74,7 @@ _LIST_PARAMETER_NAMES = (*FilterView.model_fields, "page", "page_size", "cursor"
 
 
 def requested_slice() -> PageRequest:
-    """The page of the list that the request is for; raises MalformedFilter, or ApiError with 422."""
+    """Return the requested page of the list; raises MalformedFilter, or ApiError with 422."""
     args, wanted = request.args, requested_filter()
     if requested_format() is not Format.JSON:
         return _export_slice(wanted)
@@ -90,7 +90,7 @@ def requested_slice() -> PageRequest:
 
 
 def _export_slice(wanted: ReleaseFilter) -> PageRequest:
-    """The first page of a table, which has the whole list, or all of it from a cursor on."""
+    """Return the first page of an export, which has the full list or the rest from a cursor."""
     for which in (LIST_PAGE_PARAMETER, LIST_PAGE_SIZE_PARAMETER):
         if which.name in request.args:
             raise which.refuse(
@@ -103,12 +103,12 @@ def _export_slice(wanted: ReleaseFilter) -> PageRequest:
 
 
 def requested_filter() -> ReleaseFilter:
-    """The filter that the request is for; raises MalformedFilter."""
+    """Return the requested filter; raises MalformedFilter."""
     return _filter(request.args)
 
 
 def wants_starred() -> bool:
-    """Whether the starred releases are asked for, which are not filtered; raises ApiError with 422."""
+    """Return whether starred releases are requested, which cannot be filtered; raises ApiError with 422."""
     if LIST_STARRED_PARAMETER.name not in request.args:
         return False
     if request.args[
@@ -119,12 +119,12 @@ def wants_starred() -> bool:
 
 
 def filter_query(wanted: ReleaseFilter) -> str:
-    """A filter as it stands in an address, always the same for the same one; empty for the whole list."""
+    """Return the canonical query string of a filter; empty for the full list."""
     return urlencode(FilterView.of(wanted).parameters, doseq=True)
 
 
 def view_query(text: str) -> str:
-    """The same of a filter that somebody gives as text; raises MalformedFilter, or ApiError with 422."""
+    """Return the canonical form of a query string; raises MalformedFilter, or ApiError with 422."""
     given = MultiDict(parse_qsl(text.removeprefix("?"), keep_blank_values=True))
     other = next((name for name in given if name not in FilterView.model_fields), None)
     query = "" if other else filter_query(_filter(given))
@@ -141,9 +141,9 @@ def _filter(args: MultiDict[str, str]) -> ReleaseFilter:
 
 
 def cursor_sealer(wanted: ReleaseFilter) -> Callable[[Cursor], str]:
-    """Writes cursors for this filter's list, as they stand in an address.
+    """Return a function that encodes cursors for this filter's list.
 
-    They are signed: the store takes a token that it did not make for a fault of its own, and tries again and again.
+    Cursors are signed: Temporal treats an invalid token as an internal error and retries it repeatedly.
     """
     signer = _signer(wanted)
     return lambda cursor: signer.sign(urlsafe_b64encode(b"%d:%b" % (cursor.offset, cursor.token))).decode()

@@ -21,14 +21,14 @@ class UnavailableRelease(PageModel):
 
     @classmethod
     def of(cls, release_id: str, problem: Problem) -> "UnavailableRelease":
-        """The item of an id."""
+        """Return the item of an id."""
         return cls(
             id=release_id, problem=ProblemView(code=problem.code, message=problem.message, detail=problem.detail)
         )
 
     @property
     def name(self) -> str:
-        """What follows the type in the id."""
+        """Return what follows the type in the id."""
         return release_name(self.id)
 
 
@@ -45,7 +45,7 @@ class StarredPage(ListPage):
 
     @classmethod
     def of(cls, snapshot: Snapshot[ReleaseList]) -> "StarredPage":
-        """The page of a list that was asked for by ids."""
+        """Return the page of a list that was asked for by ids."""
         listed = snapshot.value
         return cls(
             items=tuple(ReleaseItem.of(release, superseded=False) for release in listed.releases),
@@ -56,5 +56,5 @@ class StarredPage(ListPage):
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """What stands below the list."""
+        """Return what stands below the list."""
         return (self.absent,)

@@ -11,7 +11,7 @@ from dashboard.live.snapshot_store import Snapshot
 from dashboard.views.releases.page import ReleaseItem
 from dashboard.web.page_model import Page, PageModel, ProblemView, VersionRuns, freshness
 
-# So many of all that is given back are pages and releases that are known from before.
+# So many of everything that is returned are pages and releases that are known from before.
 MAX_PAGE_RESULTS = 10
 MAX_RECALLED_RESULTS = 4
 
@@ -37,7 +37,7 @@ class NameView(PageModel):
 
     @classmethod
     def of(cls, name: NameMatch) -> "NameView":
-        """The view of a name."""
+        """Return the view of a name."""
         return cls(
             id=name.id,
             type=name.type,
@@ -80,7 +80,7 @@ class SearchPage(Page):
     def of(
         cls, snapshot: Snapshot[SearchResults], q: str, release_id: str | None, links: Iterable[PageLink]
     ) -> "SearchPage":
-        """The page of what was found for a text, with those of these pages that have it in their names."""
+        """Return the page of what was found for a text, with those of these pages that have it in their names."""
         found, wanted = snapshot.value, SearchTerms(q)
         pages = tuple(_named(links, wanted))[:MAX_PAGE_RESULTS]
         releases = _newest_runs(found)
@@ -103,7 +103,7 @@ class SearchPage(Page):
 
     @property
     def title(self) -> str:
-        """What the browser's tab says."""
+        """Return what the browser's tab says."""
         return f"{self.q}: search" if self.q else "Search"
 
     @property
@@ -113,17 +113,17 @@ class SearchPage(Page):
 
     @property
     def nothing(self) -> bool:
-        """Whether there is nothing to choose from."""
+        """Return whether there is nothing to choose from."""
         return not (self.pages or self.releases or self.recalled or self.offer or self.entities)
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """All that it shows: it is sent anew as a whole."""
+        """Return all that it shows: it is sent again as a whole."""
         return self.content_version, self.q, self.release_id
 
 
 def _named(links: Iterable[PageLink], wanted: SearchTerms) -> list[PageLink]:
-    """Those that are meant, the best first; all of them where no text is given."""
+    """Return those that are meant, the best first; all of them where no text is given."""
     if not wanted.words:
         return list(links)
     ranked = [(wanted.rank(f"\n{link.name}\n{link.of or ''}\n".casefold()), link) for link in links]
@@ -132,7 +132,7 @@ def _named(links: Iterable[PageLink], wanted: SearchTerms) -> list[PageLink]:
 
 
 def _newest_runs(found: SearchResults) -> tuple[ReleaseItem, ...]:
-    """The listed releases, each once: the newest of several runs."""
+    """Return the listed releases, each once: the newest of several runs."""
     newest = sorted(found.listed, key=lambda release: release.execution.started_at)
     latest = {release.id: release for release in newest}
     return tuple(ReleaseItem.of(release, superseded=False) for release in found.listed if latest[release.id] is release)

@@ -1,4 +1,4 @@
-"""What is looked for, read from the address, and the pages that can be found by name."""
+"""Read search terms from the address, and list the pages that can be found by name."""
 
 from collections.abc import Iterator
 
@@ -35,12 +35,12 @@ SEARCH_PARAMETER = TextParameter("q", "Search terms. Results contain all of them
 
 
 def requested_search() -> str:
-    """What is looked for, with single blanks between its words; raises ApiError with 422."""
+    """Return what is searched for, with single blanks between its words; raises ApiError with 422."""
     return " ".join(SEARCH_PARAMETER.read().split())
 
 
 def page_links(release_id: str | None) -> Iterator[PageLink]:
-    """The pages of the release that the viewer is at, then those of the dashboard."""
+    """Yield the pages of the release that the viewer is at, then those of the dashboard."""
     if release_id:
         name = release_name(release_id)
         for endpoint, view in RELEASE_PAGE_NAMES.items():

@@ -19,7 +19,7 @@ class WorkflowPauseView(PageModel):
 
     @classmethod
     def of(cls, pause: Pause) -> "WorkflowPauseView":
-        """The view of a pause."""
+        """Return the view of a pause."""
         return cls(by=pause.by, reason=pause.reason, since=pause.since)
 
 
@@ -53,12 +53,12 @@ class ChildView(PageModel):
 
     @property
     def others(self) -> tuple[AttemptView, ...]:
-        """All that is pending for it, but for the first."""
+        """Return all that is pending for it, except for the first."""
         return self.pending[1:]
 
     @classmethod
     def of(cls, entity: Entity) -> "ChildView | None":
-        """The view of the child workflow that works on this entity, or None where there is none."""
+        """Return the view of the child workflow that works on this entity, or None where there is none."""
         run = entity.execution
         return _view(entity, run) if run else None
 

@@ -27,7 +27,7 @@ class FailureView(PageModel):
 
     @classmethod
     def of(cls, failure: Failure) -> "FailureView":
-        """The view of a failure with its causes."""
+        """Return the view of a failure with its causes."""
         return cls(
             type=failure.type,
             message=failure.message,
@@ -46,7 +46,7 @@ class PauseView(PageModel):
 
     @classmethod
     def of(cls, execution: Execution) -> "PauseView | None":
-        """The view of an execution's pause, or None for none."""
+        """Return the view of an execution's pause, or None for none."""
         if execution.status is not Status.PAUSED:
             return None
         pause = execution.pause or Pause()
@@ -78,7 +78,7 @@ class AttemptView(PageModel):
 
     @classmethod
     def of(cls, attempt: Attempt | None) -> "AttemptView | None":
-        """The view of an attempt, or None for none."""
+        """Return the view of an attempt, or None for none."""
         if attempt is None:
             return None
         return cls(
@@ -113,7 +113,7 @@ class ChildRunView(PageModel):
 
     @classmethod
     def of(cls, run: ChildRun | None) -> "ChildRunView | None":
-        """The view of a child workflow, or None for none."""
+        """Return the view of a child workflow, or None for none."""
         if run is None:
             return None
         return cls(
@@ -148,7 +148,7 @@ class Progress:
 
     @classmethod
     def of(cls, counts: PhaseCounts) -> "Progress":
-        """The view of a tally."""
+        """Return the view of a tally."""
         phases = {phase.value: count for phase, count in counts.counts.items()}
         return cls(total=counts.total, retrying=counts.retrying, unopened=counts.unopened, noun=counts.noun, **phases)
 

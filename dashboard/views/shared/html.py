@@ -1,4 +1,4 @@
-"""What every row of a page has, drawn by functions: a tree has thousands, and a macro takes ten times as long."""
+"""Render the common parts of rows by functions: a tree has thousands of rows, and macros are ten times slower."""
 
 from collections.abc import Callable
 
@@ -17,25 +17,25 @@ _PHASES_WITHOUT_TIMES = frozenset({Phase.PENDING, Phase.UNKNOWN})
 
 
 def row_attributes(row: EntityRow) -> Markup:
-    """The attributes by which scripts and tests know a row: their values are exactly those of the JSON."""
+    """Return the data attributes of a row for scripts and tests, with the same values as in the JSON."""
     state = escape_data(row.state)
     return Markup(f'data-entity-id="{escape_data(row.id)}" data-state="{state}" data-phase="{row.phase}"')  # noqa: S704
 
 
 def mark_selected(drawn: Markup, entity_id: str | None) -> Markup:
-    """Rows as they were drawn, the one of this entity marked: no page but one has it, and it may have thousands."""
+    """Mark the selected row in rendered rows, which are shared by all viewers."""
     mark = f'data-entity-id="{escape_data(entity_id)}"'
     marked = str(drawn).replace(mark, f'{mark} aria-current="true"', 1)
     return Markup(marked) if entity_id else drawn  # noqa: S704 - drawn by us
 
 
 def state_word(row: EntityRow) -> Markup:
-    """A row's state, and its last word if that is overruled."""
+    """Return a row's state, and its last reported state if overruled."""
     return state_label(row) + last_word(row)
 
 
 def state_label(row: EntityRow) -> Markup:
-    """A row's label, what its shape says for those who do not see it, and the rollout's exact word to point at."""
+    """Return a row's label, its phase for screen readers, and the exact state as tooltip."""
     spoken = f'<span class="sr"> ({row.spoken})</span>' if row.spoken else ""
     label = (
         f'<span class="word {row.shown_phase}" title="{escape_attribute(row.state)}">'
@@ -45,7 +45,7 @@ def state_label(row: EntityRow) -> Markup:
 
 
 def last_word(row: EntityRow) -> Markup:
-    """What an overruled row said last, which is no longer true."""
+    """Return the last reported state of an overruled row."""
     if not row.overruled:
         return Markup()
     said = escape_text(row.word.replace("_", " "))
@@ -53,7 +53,7 @@ def last_word(row: EntityRow) -> Markup:
 
 
 def row_took(row: TimedRow) -> Markup:
-    """How long: until its end where it has ended; from the begin of work on it, and counting, while it has not."""
+    """Return the duration of a row, counting up while it is in progress."""
     began, ended, length = row.began_at, row.ended_at, ""
     if began and row.phase in _ONGOING_PHASES:
         length = time(began, "since")
@@ -63,21 +63,21 @@ def row_took(row: TimedRow) -> Markup:
 
 
 def row_since(row: TimedRow) -> Markup:
-    """From when on it has been at work, or has waited, while it does."""
+    """Return since when a row has been in progress or waiting."""
     if row.since is None or row.phase not in _ONGOING_PHASES:
         return Markup()
     return Markup(f'<span class="since">since {time(row.since, "day")}</span>')  # noqa: S704 - no text in it
 
 
 def progress_tally(progress: Progress, noun: str = "") -> Markup:
-    """How many are done; the bar beside it says so in words."""
+    """Return how many are done. The bar beside it has the accessible text."""
     done = f"{progress.succeeded:,}/{progress.total:,}"
     title = f"{progress.succeeded:,} of {plural(progress.total, noun or progress.noun)} done"
     return Markup(f'<span class="num" aria-hidden="true" title="{title}">{done}</span>')  # noqa: S704 - ours
 
 
 def progress_fraction(progress: Progress, noun: str) -> Markup:
-    """The same where no bar says it: 2/3 clusters."""
+    """Return how many are done, such as 2/3 clusters, with accessible text."""
     if not progress.total:
         return Markup()
     nouns = f"{noun}{'' if progress.total == 1 else 's'}"
@@ -87,7 +87,7 @@ def progress_fraction(progress: Progress, noun: str) -> Markup:
 
 
 def progress_bar(progress: Progress, noun: str = "") -> Markup:
-    """How far something is, as one bar; the words in it say the same."""
+    """Return a progress bar with an accessible text."""
     told = [
         (progress.broken, "failed"),
         (progress.running, "running"),
@@ -121,7 +121,7 @@ def _bar_segments(progress: Progress) -> str:
 
 
 def matrix_cell(cell: MatrixCell | None, app: str, cluster: ClusterHead, release_id: str) -> Markup:
-    """An app in a cluster: few elements, as there are thousands. Its shape is drawn by the style sheet."""
+    """Return a matrix cell with few elements, as there are thousands."""
     edge = "edge" if cluster.first else ""
     if cell is None:
         said = "not in this cluster" if cluster.read else "not loaded"
@@ -139,7 +139,7 @@ def matrix_cell(cell: MatrixCell | None, app: str, cluster: ClusterHead, release
 
 
 def _cell_text(cell: MatrixCell, note: str) -> str:
-    """The version, and around it what those are told who do not see shapes; `note` is what is not known to run."""
+    """Return the version with text for screen readers. `note` qualifies a version that is not confirmed as running."""
     sign = '<i aria-hidden="true">≠</i>' if cell.differs else ""
     tries = f" <small>attempt {cell.tries}</small>" if cell.tries else ""
     phase = cell.phase.replace("_", " ")

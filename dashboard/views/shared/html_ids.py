@@ -13,7 +13,7 @@ def row_place(above: str, entity_id: str, position: int) -> str:
 
 
 def row_place_of_path(path: Iterable[tuple[str, int]]) -> str:
-    """The place of a row of the tree, from the ids and positions of all entities from the release down to it."""
+    """Return the place of a row of the tree, from the ids and positions of all entities from the release down to it."""
     place = ""
     for entity_id, position in path:
         place = row_place(place, entity_id, position)
@@ -21,5 +21,5 @@ def row_place_of_path(path: Iterable[tuple[str, int]]) -> str:
 
 
 def row_html_id(place: str) -> str:
-    """The HTML id of a row at this place."""
+    """Return the HTML id of a row at this place."""
     return f"r{blake2s(place.encode(), digest_size=6).hexdigest()}"

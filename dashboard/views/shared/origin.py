@@ -20,7 +20,7 @@ class OriginView(PageModel):
 
     @classmethod
     def of(cls, origin: Origin | None) -> "OriginView | None":
-        """The view of a run's origin; None where nothing came before it and no schedule began it."""
+        """Return the view of a run's origin; None where nothing came before it and no schedule began it."""
         if origin is None or not (origin.before or origin.cron):
             return None
         cause = truncate(origin.failure.root_cause.line) if origin.failure else None

@@ -27,7 +27,7 @@ class PartView:
 
     @classmethod
     def of(cls, one: ReleasePart | None) -> "PartView | None":
-        """The view of a part, or None for none."""
+        """Return the view of a part, or None for none."""
         if one is None:
             return None
         return cls(id=one.id, type=one.type, name=one.name, within=one.within, text=one.text)
@@ -50,7 +50,7 @@ class PartsView:
 
     @classmethod
     def of(cls, parts: PartsSummary | None) -> "PartsView | None":
-        """The view of a release's parts, or None where they were not read."""
+        """Return the view of a release's parts, or None where they were not read."""
         if parts is None:
             return None
         return cls(
@@ -76,7 +76,7 @@ class StuckView:
 
     @classmethod
     def of(cls, stuck: Stuck | None) -> "StuckView | None":
-        """The view of a release that is stuck, or None."""
+        """Return the view of a release that is stuck, or None."""
         return cls(since=stuck.since, why=stuck.why) if stuck else None
 
 
@@ -113,23 +113,23 @@ class ReleaseRow(TimedRow):
 
     @property
     def shown_phase(self) -> Phase:
-        """The phase whose shape and colour it has."""
+        """Return the phase whose shape and colour it has."""
         return self.overall_phase
 
     @property
     def label(self) -> str:
-        """What to call the state, with blanks: its own word, unless its parts say otherwise."""
+        """Return what to call the state, with blanks: its own word, unless its parts say otherwise."""
         return self.counted or super().label
 
     @property
     def spoken(self) -> str:
-        """The phase in words for those who do not see its shape; empty where the label says it already."""
+        """Return the phase in words for those who do not see its shape; empty where the label says it already."""
         phase = self.phase.replace("_", " ")
         return "" if self.label.lower().startswith(phase) else phase
 
 
 def release_common(release: Release, place: str) -> dict[str, Any]:
-    """The fields that rows of releases share."""
+    """Return the fields that rows of releases share."""
     found, parts = overall_state(release), parts_of(release)
     return {
         **common_fields(release.root, place),

@@ -54,29 +54,29 @@ class EntityRow:
 
     @property
     def word(self) -> str:
-        """The rollout's own word as a row has room for it."""
+        """Return the rollout's own word as a row has room for it."""
         state = self.state or "unknown"
         return state if len(state) <= MAX_LABEL_LENGTH else f"{state[: MAX_LABEL_LENGTH - 1]}…"
 
     @property
     def shown_phase(self) -> Phase:
-        """The phase whose shape and colour it has."""
+        """Return the phase whose shape and colour it has."""
         return self.phase
 
     @property
     def label(self) -> str:
-        """What to call the state, with blanks: the rollout's own word, unless that is no longer true."""
+        """Return what to call the state, with blanks: the rollout's own word, unless that is no longer true."""
         return (self.phase if self.overruled else self.word).replace("_", " ")
 
     @property
     def spoken(self) -> str:
-        """The phase in words for those who do not see its shape; empty where the label says it already."""
+        """Return the phase in words for those who do not see its shape; empty where the label says it already."""
         phase = self.phase.replace("_", " ")
         return "" if self.label.lower() == phase else phase
 
     @property
     def cause(self) -> str | None:
-        """The line that says why this row is in trouble, or what is not known of it: that is no cause of a failure."""
+        """The line that says why this row is in trouble, or what is unknown of it: that is no cause of a failure."""
         cause = self.error_message or (self.attempt.cause if self.attempt else None)
         cause = truncate(cause) if cause else None
         if cause or self.problem is None or self.problem.code == ProblemCode.NOT_OPENED:
@@ -88,42 +88,42 @@ class EntityRow:
 
     @property
     def calm(self) -> bool:
-        """Whether its cause is no trouble."""
+        """Return whether its cause is no trouble."""
         trouble = self.error_message or (self.attempt and self.attempt.cause)
         return not trouble and self.problem is not None and not self.problem.gap
 
     @property
     def addressable(self) -> bool:
-        """Whether the row has an id that a link can carry."""
+        """Return whether the row has an id that a link can carry."""
         return bool(self.id) and not (self.problem and self.problem.code == "malformed")
 
     @property
     def rows(self) -> tuple["EntityRow", ...]:
-        """The rows below this one."""
+        """Return the rows below this one."""
         return ()
 
     @property
     def listed(self) -> bool:
-        """Whether it names rows below it, shown or not."""
+        """Return whether it names rows below it, shown or not."""
         return bool(vars(self).get(_NAMED_IN.get(self.type, "")))
 
     @property
     def line_id(self) -> str:
-        """The HTML id of the row's own line."""
+        """Return the HTML id of the row's own line."""
         return self.key
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """What stands around the line and in place of what is below it."""
+        """Return what stands around the line and in place of what is below it."""
         return (self.place,)
 
     @property
     def said(self) -> tuple[object, ...]:
-        """All that the line says, for telling whether it changed; hashable."""
+        """Return all that the line says, for telling whether it changed; hashable."""
         return tuple([value for name, value in vars(self).items() if name not in _NOT_OWN])
 
     def walk(self) -> Iterator["EntityRow"]:
-        """Every row from this one down, parents first, in order."""
+        """Yield every row from this one down, parents first, in order."""
         yield self
         for row in self.rows:
             yield from row.walk()
@@ -141,7 +141,7 @@ class TimedRow(EntityRow):
 
     @property
     def since(self) -> datetime | None:
-        """Since when it is in its phase: at work since that began, else since its last change."""
+        """Return since when it is in its phase: at work since that began, else since its last change."""
         return self.began_at if self.phase is Phase.RUNNING else self.updated_at or self.ended_at
 
 
@@ -160,17 +160,17 @@ class AppRow(TimedRow):
 
     @property
     def rows(self) -> tuple[EntityRow, ...]:
-        """What is below it."""
+        """Return what is below it."""
         return self.children
 
     @property
     def line_id(self) -> str:
-        """The HTML id of the row's own line."""
+        """Return the HTML id of the row's own line."""
         return f"{self.key}-line" if self.children else self.key
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """What stands around the line and in place of what is below it."""
+        """Return what stands around the line and in place of what is below it."""
         return (self.place, len(self.children)) if self.children else (self.place,)
 
 
@@ -186,23 +186,23 @@ class BranchRow(TimedRow):
 
     @property
     def shown_phase(self) -> Phase:
-        """The phase whose shape and colour it has: what succeeded with failed parts is not well."""
+        """Return the phase whose shape and colour it has: what succeeded with failed parts is not well."""
         return self.progress.counted_in(self.phase)
 
     @property
     def line_id(self) -> str:
-        """The HTML id of the row's own line."""
+        """Return the HTML id of the row's own line."""
         return f"{self.key}-line"
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """What stands around the line and in place of what is below it."""
+        """Return what stands around the line and in place of what is below it."""
         known = self.problem is None
         return self.place, self.name, len(self.rows), self.listed, known, self.addressable, self.expectant
 
     @property
     def expectant(self) -> bool:
-        """Whether nothing is below it that may still come."""
+        """Return whether nothing is below it that may still come."""
         return not self.rows and (self.phase.unfinished or self.phase is Phase.UNKNOWN)
 
 
@@ -223,7 +223,7 @@ class BundleRow(BranchRow):
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """Whether it is open, too."""
+        """Return whether it is open, too."""
         return *super().frame, self.open
 
 
@@ -244,12 +244,12 @@ class ClusterRow(BranchRow):
 
     @property
     def size(self) -> int:
-        """How many rows are below it, shown or not: what room they take where nothing is left out."""
+        """Return how many rows are below it, shown or not: what room they take where nothing is left out."""
         return 1 + self.progress.total
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """Whether what is below it is shown, and what room that takes, too."""
+        """Return whether what is below it is shown, and what room that takes, too."""
         return *super().frame, self.open, self.size
 
 
@@ -273,7 +273,7 @@ class WaveRow(BranchRow):
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """Whether what is below it is shown, or is read when it is opened, too."""
+        """Return whether what is below it is shown, or is read when it is opened, too."""
         return *super().frame, self.open, self.lazy
 
 
@@ -281,14 +281,14 @@ AnyRow = Annotated[WaveRow | ClusterRow | BundleRow | AppRow, Field(discriminato
 
 
 def timed_fields(entity: Entity, place: str, work: WorkTimes) -> dict[str, Any]:
-    """The fields that rows of every type share, and when there was work on it."""
+    """Return the fields that rows of every type share, and when there was work on it."""
     fields = common_fields(entity, place)
     fields["began_at"], fields["ended_at"] = work.span(entity)
     return fields
 
 
 def common_fields(entity: Entity, place: str) -> dict[str, Any]:
-    """The fields that rows of every type share."""
+    """Return the fields that rows of every type share."""
     return {
         "id": entity.id,
         "name": entity.name,

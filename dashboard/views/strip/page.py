@@ -16,7 +16,7 @@ from dashboard.views.shared.html_ids import row_html_id, row_place
 from dashboard.views.shared.release_row import ReleaseRow, release_common
 from dashboard.web.page_model import Page, PageModel, freshness, page_part
 
-# From so many clusters on a strip counts them: above the tree, where it is sent anew with each change, and alone.
+# From so many clusters on a strip counts them: above the tree, where it is sent again with each change, and alone.
 MAX_STRIP_CLUSTERS_ABOVE_TREE = 120
 MAX_STRIP_CLUSTERS = 2_000
 # With more cells than these they get narrower, and again.
@@ -38,7 +38,7 @@ class StripCell:
 
     @classmethod
     def of(cls, cell: ClusterCell, wave_place: str) -> "StripCell":
-        """The view of a cell of the wave at this place."""
+        """Return the view of a cell of the wave at this place."""
         cluster = cell.cluster
         word = cluster.phase if cluster.overruled else cluster.state or "unknown"
         return cls(
@@ -54,12 +54,12 @@ class StripCell:
 
     @property
     def shown_phase(self) -> Phase:
-        """The phase whose shape and colour it has: what succeeded with failed parts is not well."""
+        """Return the phase whose shape and colour it has: what succeeded with failed parts is not well."""
         return self.progress.counted_in(self.phase)
 
     @property
     def told(self) -> str:
-        """All that the cell says, in words."""
+        """Return all that the cell says, in words."""
         if self.progress.unopened:
             return f"{self.name}: {self.label}, apps not loaded"
         retrying = f", {self.progress.retrying:,} retrying" if self.progress.retrying else ""
@@ -92,7 +92,7 @@ class StripWave:
 
     @classmethod
     def of(cls, segment: StripSegment, release_place: str) -> "StripWave":
-        """The view of a segment of the release at this place."""
+        """Return the view of a segment of the release at this place."""
         wave = segment.wave
         place = release_place
         for entity_id, position in segment.steps:
@@ -117,7 +117,7 @@ class StripWave:
 
     @property
     def told(self) -> str:
-        """How far it is, in words."""
+        """Return how far it is, in words."""
         if not self.read:
             return f"{self.name}: {self.label}, clusters not loaded"
         counted, nouns = self.counted, f"{self.counted.noun}s"
@@ -142,7 +142,7 @@ class Strip:
 
     @classmethod
     def of(cls, release: Release, most: int) -> "Strip":
-        """The strip of a release, which counts clusters if it has so many."""
+        """Return the strip of a release, which counts clusters if it has so many."""
         place = row_place("", release.execution.workflow_id, 0)
         clusters = count_clusters(release.root)
         waves = tuple(StripWave.of(segment, place) for segment in strip_segments(release.root, most))
@@ -157,22 +157,22 @@ class Strip:
 
     @property
     def unread(self) -> int:
-        """How many waves were not read."""
+        """Return how many waves were not read."""
         return sum(not wave.read for wave in self.waves)
 
     @property
     def under_way(self) -> tuple[StripWave, ...]:
-        """The waves in which the release is at work, but for those that wait for somebody."""
+        """Return the waves in which the release is at work, except for those that waits for approval."""
         return tuple(wave for wave in self.waves if wave.is_wave and wave.current and wave.phase is not Phase.PAUSED)
 
     @property
     def wave_count(self) -> int:
-        """How many waves there are."""
+        """Return how many waves there are."""
         return sum(wave.is_wave for wave in self.waves)
 
     @property
     def told(self) -> str:
-        """The waves in words."""
+        """Return the waves in words."""
         return "; ".join(wave.told for wave in self.waves)
 
 
@@ -196,17 +196,17 @@ class StripPage(Page, ReleaseRow):
 
     @property
     def title(self) -> str:
-        """What the browser's tab says."""
+        """Return what the browser's tab says."""
         return f"{self.name}, strip: {self.short}"
 
     @property
     def worst(self) -> Phase | None:
-        """The release's own, its parts counted in."""
+        """Return the release's own, its parts counted in."""
         return self.overall_phase
 
     @property
     def live(self) -> bool:
-        """An ended release has no news, once it has been read."""
+        """Return an ended release has no news, once it has been read."""
         return self.stale or self.problem is not None or bool(self.strip.unread) or not self.status.closed
 
     @property
@@ -216,7 +216,7 @@ class StripPage(Page, ReleaseRow):
 
     @classmethod
     def of(cls, snapshot: Snapshot[Release]) -> Self:
-        """The page of a snapshot."""
+        """Return the page of a snapshot."""
         release = snapshot.value
         execution, root = release.execution, release.root
         return cls(
@@ -241,7 +241,7 @@ class SmallStrip(PageModel):
 
     @classmethod
     def of(cls, snapshot: Snapshot[Release]) -> "SmallStrip":
-        """The strip of a snapshot, which may not be the latest."""
+        """Return the strip of a snapshot, which may not be the latest."""
         release, reason = snapshot.value, snapshot.reason
         problem = release.root.problem
         if not release.root.children:
@@ -260,5 +260,5 @@ class SmallStrip(PageModel):
 
 
 def _why_unread(wave: Entity) -> str:
-    """Why no cluster of a wave is known; empty where nothing is wrong."""
+    """Return why no cluster of a wave is known; empty where nothing is wrong."""
     return wave.problem.message if wave.problem else "Its clusters were not loaded."

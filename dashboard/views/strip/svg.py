@@ -1,6 +1,6 @@
-"""Strips as HTML: cells that lead to their clusters, and a whole release as one small picture.
+"""Render strips: cells that link to clusters, and a small SVG of a full release.
 
-Drawn by functions: a strip has hundreds of cells, and each version of a page draws all of them.
+Rendered by functions: a strip has hundreds of cells.
 """
 
 from markupsafe import Markup
@@ -31,13 +31,13 @@ _PHASE_ORDER = (Phase.SUCCEEDED, Phase.RUNNING, Phase.PAUSED, Phase.FAILED, Phas
 
 
 def strip_cells(wave: StripWave, release_id: str, marked: bool) -> Markup:
-    """The cells of a wave as list items; arrow keys walk them, so that the first alone is a stop of the tab key."""
+    """Return the cells of a wave as list items. Only the first is a tab stop; arrow keys move between them."""
     drawn = [_cell(cell, release_id, at, marked) for at, cell in enumerate(wave.cells or ())]
     return Markup("".join(drawn))  # noqa: S704 - escaped below
 
 
 def kiosk_cells(wave: StripWave) -> Markup:
-    """The same for a screen that nobody can click."""
+    """Return the cells of a wave for a wall screen, without links."""
     drawn = [_cell(cell, "", at, marked=True) for at, cell in enumerate(wave.cells or ())]
     return Markup("".join(drawn))  # noqa: S704 - escaped below
 
@@ -55,7 +55,7 @@ def _cell(cell: StripCell, release_id: str, at: int, marked: bool) -> str:
 
 
 def small_strip_svg(strip: Strip) -> Markup:
-    """A whole strip as one picture; its title says the same in words."""
+    """Return a strip as one SVG with a text alternative."""
     wide = sum(_width(wave) for wave in strip.waves) + WAVE_GAP * max(len(strip.waves) - 1, 0)
     scale = min(1.0, SMALL_STRIP_WIDTH / max(wide, 1))
     drawn, at = [], 0.0

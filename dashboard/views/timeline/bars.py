@@ -36,7 +36,7 @@ class MarkView:
 
     @classmethod
     def of(cls, mark: TimelineMark) -> "MarkView":
-        """The view of a mark."""
+        """Return the view of a mark."""
         attempt, name = mark.first.attempt, mark.first.name
         more = f" and {mark.count - 1:,} more" if mark.count > 1 else ""
         cause = trouble_cause(mark.first)
@@ -62,7 +62,7 @@ class TimelineRow(EntityRow):
 
     @property
     def goes_on(self) -> bool:
-        """Whether its bar grows."""
+        """Return whether its bar grows."""
         return self.from_at is not None and self.to_at is None
 
 
@@ -94,12 +94,12 @@ class WaveBar(TimelineRow):
 
     @property
     def rows(self) -> tuple[EntityRow, ...]:
-        """What is in it, if it is shown."""
+        """Return what is in it, if it is shown."""
         return (*(self.clusters or ()), *self.children)
 
 
 def wave_bars(drawn: Timeline, place: str, open_ids: frozenset[str] | None) -> Iterator[WaveBar]:
-    """The waves' rows; those of waves that are at work have their clusters, all have where `open_ids` is None."""
+    """Yield the waves' rows; those of waves that are at work have their clusters, all have where `open_ids` is None."""
     ends = dict(drawn.estimate.waves) if drawn.estimate else {}
     since = drawn.known_until
     for number, bar in enumerate(drawn.bars):

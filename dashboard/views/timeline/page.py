@@ -41,7 +41,7 @@ class EstimateView(PageModel):
 
     @classmethod
     def of(cls, estimate: CompletionEstimate | None) -> "EstimateView | None":
-        """The view of an estimate, or None for none."""
+        """Return the view of an estimate, or None for none."""
         if estimate is None:
             return None
         waves = f"{estimate.waves_done:,} wave{'' if estimate.waves_done == 1 else 's'} done"
@@ -71,17 +71,17 @@ class TimelinePage(Page, ReleaseRow):
 
     @property
     def title(self) -> str:
-        """What the browser's tab says."""
+        """Return what the browser's tab says."""
         return f"{self.name}, timeline: {self.short}"
 
     @property
     def worst(self) -> Phase | None:
-        """The release's own, its parts counted in."""
+        """Return the release's own, its parts counted in."""
         return self.overall_phase
 
     @property
     def live(self) -> bool:
-        """An ended release has no news, once it has been read whole."""
+        """Return an ended release has no news, once it has been read whole."""
         unread = any(row.problem and row.problem.code == ProblemCode.NOT_READ for row in self._spans())
         return self.stale or self.problem is not None or self.to_at is None or unread
 
@@ -92,18 +92,18 @@ class TimelinePage(Page, ReleaseRow):
 
     @property
     def roughly(self) -> bool:
-        """Whether some begin is not known exactly."""
+        """Return whether some begin is unknown exactly."""
         return any(row.from_at and not row.from_exact for row in self._spans())
 
     @property
     def phases(self) -> tuple[Phase, ...]:
-        """Those that bars are drawn in, in the order in which we name them."""
+        """Return those that bars are drawn in, in the order in which we name them."""
         drawn = {row.phase for row in self._spans() if row.from_at}
         return tuple(phase for phase in Phase if phase in drawn)
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """All that is shown."""
+        """Return all that is shown."""
         own = tuple(
             [value for name, value in self if name not in {"details", "waves", "children", "as_of", "content_version"}]
         )
@@ -124,7 +124,7 @@ class TimelinePage(Page, ReleaseRow):
 
     @classmethod
     def of(cls, snapshot: Snapshot[Release], open_ids: frozenset[str] = frozenset(), *, every: bool = False) -> Self:
-        """The page of a snapshot; in a release of very many clusters, with those of these waves as well."""
+        """Return the page of a snapshot; in a release of very many clusters, with those of these waves as well."""
         release = snapshot.value
         root, drawn = release.root, build_timeline(release, snapshot.as_of)
         place = row_place("", release.id, 0)
@@ -149,7 +149,7 @@ class TimelinePage(Page, ReleaseRow):
 
 
 def _until(drawn: Timeline) -> datetime:
-    """The right end of the axis."""
+    """Return the right end of the axis."""
     ends = [drawn.known_until, *([drawn.estimate.ends_at] if drawn.estimate else [])]
     length = max(max(ends) - drawn.span.start, timedelta(seconds=2))
     return drawn.span.start + length * (1 if drawn.span.end else 1 + RIGHT_MARGIN_SHARE)

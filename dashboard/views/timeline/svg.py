@@ -1,7 +1,7 @@
-"""The pictures of the timeline, drawn by functions. Places are percentages, so that nothing in a picture is stretched.
+"""Render the timeline as SVG. Positions are percentages, so that nothing is stretched.
 
-What goes on is drawn up to the last change that is known, and grown up to the moment of the page by its script: the
-same version of a page is the same text.
+Work in progress is drawn up to the last known change and extended to the current time by the script: the same version
+of a page has the same text.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ SECONDS_PER_DAY = 86_400
 
 
 def axis(page: TimelinePage) -> Markup:
-    """The times along the top, and where now is."""
+    """Return the time axis with the current time."""
     ticks = tuple(page.ticks())
     step = (ticks[1] - ticks[0]).total_seconds() if len(ticks) > 1 else 60.0
     places = [(at, tick) for tick in ticks if (at := _at(page, tick)) < 95]
@@ -37,7 +37,7 @@ def axis(page: TimelinePage) -> Markup:
 
 
 def grid(page: TimelinePage) -> Markup:
-    """The lines behind the bars: one for each time along the top, and one for now."""
+    """Return the grid lines: one per tick of the axis, and one for the current time."""
     lines = [_line(_at(page, tick)) for tick in page.ticks()]
     if page.to_at is None:
         lines.append(_line(_at(page, page.changed_at), ' class="now" data-grows'))
@@ -45,7 +45,7 @@ def grid(page: TimelinePage) -> Markup:
 
 
 def bars(row: TimelineRow, page: TimelinePage) -> Markup:
-    """What is known of a row over time, what is expected, and what went wrong; the words beside it say the same."""
+    """Return the bars of a row: known and expected work, and failures. The text beside it has the same information."""
     drawn = []
     if isinstance(row, WaveBar) and row.expected_from and row.expected_at:
         begins, ends = _at(page, row.expected_from), _at(page, row.expected_at)
@@ -61,7 +61,7 @@ def bars(row: TimelineRow, page: TimelinePage) -> Markup:
 
 
 def span_took(row: TimelineRow) -> Markup:
-    """How long it took, or takes so far."""
+    """Return the duration so far, or in total."""
     if row.from_at is None:
         return Markup()
     if row.to_at is None:

@@ -1,4 +1,4 @@
-"""Tables to take away, as spreadsheets read them."""
+"""Write CSV files for spreadsheets."""
 
 import csv
 import io
@@ -24,19 +24,19 @@ _MAX_FILE_NAME_LENGTH = 80
 
 
 def csv_text(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """A table after RFC 4180, beginning with a byte order mark, in which no cell is a formula."""
+    """Return CSV (RFC 4180) with a byte order mark and without formulas."""
     return BYTE_ORDER_MARK + csv_lines([head]) + csv_lines(lines)
 
 
 def csv_lines(lines: Iterable[Sequence[str]]) -> str:
-    """Some lines of a table, in which no cell is a formula."""
+    """Return CSV lines without formulas."""
     written = io.StringIO()
     csv.writer(written, lineterminator="\r\n").writerows([_escape_formula(cell) for cell in line] for line in lines)
     return written.getvalue()
 
 
 def csv_response(name: str, snapshot: Snapshot[Any], head: Sequence[str], lines: Iterable[Sequence[str]]) -> Response:
-    """A table of what was known at one moment, which its file name tells, and whether that was the latest."""
+    """Return a CSV response. Its file name has the time of the data and whether it was stale."""
     answer = Response(csv_text(head, lines).encode("utf-8", "replace"), mimetype="text/csv")
     as_attachment(answer, name, snapshot.as_of, stale=snapshot.stale, ending="csv")
     record_event(AuditEventType.exported, subject=request.path, form="csv")
@@ -44,7 +44,7 @@ def csv_response(name: str, snapshot: Snapshot[Any], head: Sequence[str], lines:
 
 
 def as_attachment(answer: Response, name: str, as_of: datetime, *, stale: bool, ending: str) -> None:
-    """Have a browser keep the answer as a file, whose name tells the moment."""
+    """Make browsers download the response as a file named after the time of the data."""
     moment = f"{as_of:%Y%m%dT%H%M%SZ}{'-not-the-latest' if stale else ''}"
     answer.headers["Content-Disposition"] = f'attachment; filename="{_file_name(name)}-{moment}.{ending}"'
     answer.headers["As-Of"] = utc_timestamp(as_of)
@@ -52,11 +52,11 @@ def as_attachment(answer: Response, name: str, as_of: datetime, *, stale: bool, 
 
 
 def _escape_formula(cell: str) -> str:
-    """A quotation mark before what would be a formula: spreadsheets then show the cell as text."""
+    """Prefix formulas with a quotation mark, so that spreadsheets show them as text."""
     cell = display_text(cell)
     return f"'{cell}" if cell.startswith(_CONTROL_PREFIXES) or cell.lstrip().startswith(_FORMULA_PREFIXES) else cell
 
 
 def _file_name(name: str) -> str:
-    """A name that every file system takes."""
+    """Return a name that is valid on every file system."""
     return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:_MAX_FILE_NAME_LENGTH] or "table"

@@ -1,4 +1,4 @@
-"""Answers that are tables: a row a line, as JSON or as CSV, at once or as they are read."""
+"""Table responses with one row per line, as NDJSON or CSV, complete or streamed."""
 
 import zlib
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ GZIP_WBITS = zlib.MAX_WBITS | 16
 
 
 def table_response(table: Table, form: Format) -> Response:
-    """The table in this form; a long one as it is read. Raises ApiError where too many long ones are made."""
+    """Return the table in this format; long ones are streamed. Raises ApiError if too many are in progress."""
     pieces = iter(table.pieces)
     with _table_slot() if table.long else ExitStack() as turn:
         first = next(pieces)
@@ -76,7 +76,7 @@ def _holding_slot(lines: Iterator[bytes], turn: ExitStack) -> Iterator[bytes]:
 
 
 def _compressed(lines: Iterator[bytes]) -> Iterator[bytes]:
-    """Each piece can be read as soon as it has come."""
+    """Compress a stream so that each piece can be read when it arrives."""
     squeeze = zlib.compressobj(wbits=GZIP_WBITS)
     for piece in lines:
         yield squeeze.compress(piece) + squeeze.flush(zlib.Z_SYNC_FLUSH)
@@ -84,7 +84,7 @@ def _compressed(lines: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def ndjson_lines(table: Table, pieces: Iterator[TableChunk]) -> Iterator[bytes]:
-    """A line for each row, the twin's own item, and one that says how far they go."""
+    """Yield a JSON line for each row, and a last line with a summary."""
     ends = []
     for piece in pieces:
         ends.append(TableEnd.of(piece))
@@ -93,7 +93,7 @@ def ndjson_lines(table: Table, pieces: Iterator[TableChunk]) -> Iterator[bytes]:
 
 
 def csv_table_lines(table: Table, pieces: Iterator[TableChunk]) -> Iterator[bytes]:
-    """A line for each row, which says of when it is, and one of the type `gap` for all that is not among them."""
+    """Yield a CSV line for each row with its time, and one of type `gap` for everything that is missing."""
     yield (BYTE_ORDER_MARK + csv_lines([table.columns])).encode()
     for piece in pieces:
         when: dict[str, TableCell] = {"as_of": piece.as_of, "stale": piece.stale}

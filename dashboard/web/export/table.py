@@ -67,7 +67,7 @@ class TableEnd(PageModel):
 
     @classmethod
     def of(cls, piece: TableChunk) -> "TableEnd":
-        """The end after this piece alone."""
+        """Return the end after this piece alone."""
         return cls(
             rows=len(piece.rows),
             whole=not piece.missing,
@@ -79,7 +79,7 @@ class TableEnd(PageModel):
         )
 
     def then(self, later: "TableEnd") -> "TableEnd":
-        """The end after both."""
+        """Return the end after both."""
         return TableEnd(
             rows=self.rows + later.rows,
             whole=self.whole and later.whole,

@@ -1,4 +1,4 @@
-"""What the operations of the API's reference are made of: parameters, bodies and answers."""
+"""Build the parameters, request bodies and responses of operations."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -112,7 +112,7 @@ _AS_OF_PARAMETER: JsonSchema = {
 def operation_parameters(
     rule: Rule, query: Iterable[QueryParameter], address: str, *, tagged: bool
 ) -> list[JsonSchema]:
-    """Those of the path, of the query and of the head, with the values that they have in this example's address."""
+    """Return the path, query and header parameters, with example values."""
     path, _, example = address.partition("?")
     routes = Map([rule.empty()], converters=rule.map.converters).bind("")
     in_path = routes.match(path, method=next(iter(rule.methods or ())))[1] if path else {}
@@ -146,7 +146,7 @@ def _in_query(parameter: QueryParameter, values: list[str]) -> JsonSchema:
 
 
 def request_body(schema: JsonSchema, operation: ApiOperation, example: Any) -> JsonSchema:  # noqa: ANN401 - JSON
-    """The body of a request."""
+    """Return the body of a request."""
     said = {"schema": schema} | ({"example": example} if example is not None else {})
     return {
         "required": True,
@@ -155,7 +155,7 @@ def request_body(schema: JsonSchema, operation: ApiOperation, example: Any) -> J
 
 
 def success_response(code: int, answers: list[JsonSchema], example: Any, *, dated: bool, tagged: bool) -> JsonSchema:  # noqa: ANN401 - JSON
-    """An answer that is no error, of one of these models; without any it has no body."""
+    """Return a successful response with one of these models, or without a body."""
     said: JsonSchema = {"description": _STATUS_DESCRIPTIONS[code]}
     headers = (_ETAG_HEADER if tagged else {}) | (_DATED_HEADERS if dated else {})
     if headers and code in {200, 304}:
@@ -167,14 +167,14 @@ def success_response(code: int, answers: list[JsonSchema], example: Any, *, date
 
 
 def with_table_formats(answer: JsonSchema) -> JsonSchema:
-    """A good answer that may come as a table, too. A long one is sent as it is read, without a tag."""
+    """Add table formats to a response. Long ones are streamed without an ETag."""
     tables = {MEDIA_TYPES[form]: {"schema": _STRING_SCHEMA} for form in (Format.NDJSON, Format.CSV)}
     tag = {"ETag": {**_ETAG_HEADER["ETag"], "required": False}}
     return {**answer, "headers": answer["headers"] | tag, "content": answer["content"] | tables}
 
 
 def error_response_object(code: int, example: Any) -> JsonSchema:  # noqa: ANN401 - JSON
-    """An answer that is an error."""
+    """Return an error response."""
     content = {"schema": {"$ref": "#/components/schemas/Error"}} | ({"example": example} if example else {})
     said: JsonSchema = {"description": _STATUS_DESCRIPTIONS[code], "content": {JSON_MEDIA_TYPE: content}}
     return said | ({"headers": _ERROR_HEADERS[code]} if code in _ERROR_HEADERS else {})

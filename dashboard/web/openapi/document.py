@@ -1,6 +1,6 @@
-"""The API's reference: one OpenAPI 3.1 document, made of the routes, of what is said of their views, and of the models.
+"""Generate the OpenAPI 3.1 document from the routes, the descriptions of their views, and the models.
 
-Its examples are answers as they came, kept in `api_examples.json`.
+Its examples are actual responses, stored in `api_examples.json`.
 """
 
 import inspect
@@ -42,11 +42,11 @@ _ERROR_STATUSES = range(400, 600)
 
 
 class UndocumentedRoute(LookupError):
-    """A route under `/api` of which nothing is said. Its message says what to add."""
+    """A route under `/api` without a description. The message says what to add."""
 
 
 class _UntitledJsonSchema(GenerateJsonSchema):
-    """Schemas without a title for each field, which would say its name once more."""
+    """Generates schemas without redundant field titles."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ANN401 - pydantic's own kinds of schemas
         return False
@@ -54,7 +54,7 @@ class _UntitledJsonSchema(GenerateJsonSchema):
 
 @dataclass(frozen=True, slots=True)
 class RoutedOperation:
-    """An operation: a rule with one of its methods, its view's docstring, and what is said of the view."""
+    """An operation: a rule with one method, its view's docstring and description."""
 
     rule: Rule
     method: str
@@ -63,27 +63,27 @@ class RoutedOperation:
 
     @property
     def path(self) -> str:
-        """The rule's path as OpenAPI writes it."""
+        """Return the rule's path as OpenAPI writes it."""
         return path_template(self.rule)
 
     @property
     def tag(self) -> str:
-        """The group to which it belongs: the first word of its path."""
+        """Return the group to which it belongs: the first word of its path."""
         return self.path.split("/")[2].partition(".")[0].capitalize()
 
     @property
     def twin(self) -> bool:
-        """Whether it is a page's twin."""
+        """Return whether it is a page's twin."""
         return str(self.rule.endpoint).startswith("web.api_")
 
     @property
     def dated(self) -> bool:
-        """Whether it answers with what was read from Temporal."""
+        """Return whether the response has data from Temporal."""
         return any(issubclass(answer, Page) for answer in self.said.answers)
 
     @property
     def statuses(self) -> list[int]:
-        """Every status that it can have, in order."""
+        """Return every status that it can have, in order."""
         # No address may have a parameter with control characters.
         found = {self.said.status, 400, 401, 408, 413, 414, 422, 431, 503} | self.said.responses
         if self.said.tables:
@@ -100,7 +100,7 @@ class RoutedOperation:
 
 
 def openapi_document(app: Flask) -> JsonSchema:
-    """The whole document. Raises UndocumentedRoute."""
+    """Return the whole document. Raises UndocumentedRoute."""
     found, examples = list(routed_operations(app)), json.loads(EXAMPLES_PATH.read_text())
     paths: dict[str, JsonSchema] = {}
     for operation in sorted(found, key=lambda one: one.path):
@@ -125,7 +125,7 @@ def openapi_document(app: Flask) -> JsonSchema:
 
 
 def routed_operations(app: Flask) -> Iterator[RoutedOperation]:
-    """Every rule under `/api` with each of its methods. Raises UndocumentedRoute."""
+    """Yield every rule under `/api` with each of its methods. Raises UndocumentedRoute."""
     for rule in app.url_map.iter_rules():
         if not rule.rule.startswith("/api/"):
             continue
@@ -141,7 +141,7 @@ def routed_operations(app: Flask) -> Iterator[RoutedOperation]:
 
 
 def path_template(rule: Rule) -> str:
-    """A rule's path as OpenAPI writes it."""
+    """Return a rule's path as OpenAPI writes it."""
     return re.sub(r"<(?:[^<>:]*:)?([^<>]+)>", r"{\1}", rule.rule)
 
 
@@ -185,7 +185,7 @@ def _reference(model: type[object]) -> JsonSchema:
 
 
 def _schemas(said: Iterable[ApiOperation]) -> dict[str, JsonSchema]:
-    """Every model's schema, by its name."""
+    """Return every model's schema, by its name."""
     wanted: set[tuple[type[BaseModel], JsonSchemaMode]] = {(ErrorPage, "serialization")}
     for operation in said:
         wanted |= {(answer, "serialization") for answer in operation.answers}

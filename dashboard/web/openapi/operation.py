@@ -17,11 +17,11 @@ _ATTRIBUTE = "operation"
 
 @dataclass(frozen=True, slots=True)
 class ApiOperation:
-    """What a view takes and answers. Its summary is the first paragraph of the view's docstring.
+    """The description of a view for the API reference. Its summary is the first paragraph of the docstring.
 
-    `answers` are the models of which a good answer, of `status`, is one; without any it has no body. `takes` is the
-    model of the request's JSON, which may come as a form, too, where `forms` says so. `may` has the statuses that do
-    not follow from the rest. One with `tables` answers as NDJSON and CSV, too. A `public` one asks for no login.
+    `answers` are the response models for `status`; without any it has no body. `takes` is the model of the JSON body,
+    which may also be a form if `forms`. `may` lists additional statuses. `tables` adds NDJSON and CSV. `public`
+    operations need no authentication.
     """
 
     answers: tuple[type[BaseModel], ...]
@@ -55,5 +55,5 @@ def api_operation(
 
 
 def operation_of(view: Callable[..., object]) -> ApiOperation | None:
-    """What was said of a view, or of what it wraps."""
+    """Return the description of a view or of the function that it wraps."""
     return getattr(view, _ATTRIBUTE, None)

@@ -31,18 +31,18 @@ class ReferencePage(PageModel):
 
     @property
     def title(self) -> str:
-        """What the browser's tab says."""
+        """Return what the browser's tab says."""
         return "API reference"
 
 
 class DocsPage(ReferencePage):
-    """Swagger UI, by which one can also try things."""
+    """Swagger UI, which can also send requests."""
 
     template: ClassVar[str] = "openapi/docs.html"
 
 
 class RedocPage(ReferencePage):
-    """Redoc, to read."""
+    """Redoc, for reading."""
 
     template: ClassVar[str] = "openapi/redoc.html"
 
@@ -63,7 +63,7 @@ def docs() -> str:
 
 @blueprint.get("/redoc")
 def redoc() -> Response:
-    """Show the reference with Redoc, which writes its styles into the page: they carry a nonce of this one answer."""
+    """Show the reference with Redoc, whose inline styles carry a nonce of this response."""
     page = RedocPage(nonce=secrets.token_urlsafe(16))
     response = make_response(render_template(page.template, page=page))
     response.headers[POLICY_HEADER] = content_security_policy(style_nonce=page.nonce)
@@ -72,7 +72,7 @@ def redoc() -> Response:
 
 
 def _cached_document() -> bytes:
-    """The document of this app, which is made once."""
+    """Return the document of this app, generated once."""
 
     def write() -> bytes:
         return json.dumps(openapi_document(current_app), ensure_ascii=False).encode()

@@ -93,7 +93,7 @@ def test_what_is_no_address_is_refused(accounts: Accounts, typed: str):
 
 @pytest.mark.parametrize("name", ["x" * 201, "Rita\x1b[31m", "Ri\nta", "\u202eatiR"])
 def test_a_name_that_cannot_be_shown_is_refused(accounts: Accounts, name: str):
-    with pytest.raises(InvalidUser, match="up to 200 characters"):
+    with pytest.raises(InvalidUser, match="at most 200 printable characters"):
         accounts.add(EMAIL, PASSWORD, name=name)
 
 
@@ -207,7 +207,7 @@ def test_changes_touch_nobody_else(accounts: Accounts):
 
 def test_nobody_cannot_be_changed(accounts: Accounts):
     for change in (accounts.disable, lambda email: accounts.set_password(email, PASSWORD)):
-        with pytest.raises(UserNotFound, match=f"There is no user {EMAIL}"):
+        with pytest.raises(UserNotFound, match=f"User {EMAIL} not found"):
             change(EMAIL)
 
 

@@ -164,7 +164,7 @@ def test_what_is_no_dashboard_is_told(elsewhere: Any, status: int, body: bytes, 
     url, _ = elsewhere(status, body)
     result = ask(url, *args)
     assert (result.exit_code, result.stdout) in {(2, ""), (7, "")}
-    assert result.stderr.startswith(("Error: What answers at ", "Error: The dashboard's answer is none that "))
+    assert result.stderr.startswith(("Error: The server at ", "Error: Unexpected response "))
     assert result.stderr.count("\n") == 1
 
 

@@ -157,7 +157,7 @@ def test_a_database_that_fails_is_one_error_without_secrets(accounts: Accounts, 
 def test_a_folder_that_cannot_be_made_is_a_setting_to_change(tmp_path: Path):
     (tmp_path / "file").write_text("")
 
-    with pytest.raises(SettingsError, match=r"accounts\.db.* cannot be opened: "):
+    with pytest.raises(SettingsError, match=r"Cannot open the accounts database .*accounts\.db"):
         Accounts(f"sqlite:///{tmp_path}/file/accounts.db").prepare()
 
 

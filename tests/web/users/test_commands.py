@@ -225,7 +225,7 @@ def test_password_says_that_a_disabled_user_stays_so():
 def test_an_unknown_user_is_told(command: str):
     answer = run(command, "nobody@example.com")
 
-    assert (answer.exit_code, answer.stderr) == (1, "Error: There is no user nobody@example.com.\n")
+    assert (answer.exit_code, answer.stderr) == (1, "Error: User nobody@example.com not found.\n")
 
 
 def test_without_a_terminal_the_option_is_named():
