@@ -1,4 +1,4 @@
-"""What happened, who did it and from where: written once, and never changed."""
+"""The append-only audit log."""
 
 import json
 from collections import deque
@@ -26,7 +26,7 @@ AuditDetails = Mapping[str, str | int | bool | None]
 
 
 class AuditEventType(StrEnum):
-    """All that is written down."""
+    """The types of audit events."""
 
     login_succeeded = "login_succeeded"
     login_failed = "login_failed"
@@ -54,9 +54,9 @@ class AuditEventType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
-    """An event with who did it (`actor`, an e-mail address), what it was done to, and the request that it came with.
+    """An event with its `actor` (an e-mail address), target and request.
 
-    None stands for what there is not: nobody was signed in, or it came with no request.
+    Fields are None if they do not apply: no user was signed in, or there was no request.
     """
 
     event: str
@@ -69,11 +69,11 @@ class AuditEvent:
 
     @classmethod
     def from_command_line(cls, event: AuditEventType, subject: str, **details: str | int | bool | None) -> "AuditEvent":
-        """Return what somebody did at the command line."""
+        """Return an event from the command line."""
         return cls(event, None, COMMAND_LINE_ACTOR, subject, None, None, details)
 
     def plain(self) -> "AuditEvent":
-        """The same as it is kept: not longer than there is room for, and of characters that every database takes."""
+        """Return the event as stored: truncated, and with characters that every database supports."""
         details = {
             name: _sanitize(value, MAX_SUBJECT_LENGTH) if isinstance(value, str) else value
             for name, value in self.details.items()
@@ -87,7 +87,7 @@ class AuditEvent:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry(AuditEvent):
-    """What was written down, by its number, and when. A later entry has a larger number."""
+    """A stored event with its number and time. Later entries have larger numbers."""
 
     id: int
     at: datetime

@@ -24,14 +24,14 @@ Clock = Callable[[], datetime]
 
 
 class InvalidToken(Exception):
-    """A token that does not let anybody in. It does not say why: that would help only a forger."""
+    """An invalid token. The reason is not given, as it would only help an attacker."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccessTokenClaims:
-    """What a good token says: who, the user's epoch when it was given, and whether a password was given for it.
+    """The claims of a valid token: the user, their epoch, and whether it is from a password sign-in.
 
-    `lasts` is for how much longer it holds.
+    `lasts` is the remaining lifetime.
     """
 
     user_id: str
@@ -42,9 +42,9 @@ class AccessTokenClaims:
 
 
 class AccessTokens:
-    """Issues access tokens with one key, and verifies those of it and of the keys before it.
+    """Issues access tokens with the current key, and verifies tokens of the current and previous keys.
 
-    `clock` is the one that all who share the key go by: no leeway is given. By default it is this machine's.
+    `clock` is shared by all replicas, so no leeway is given. By default it is this machine's clock.
     """
 
     def __init__(
@@ -57,13 +57,13 @@ class AccessTokens:
 
     @classmethod
     def of(cls, settings: Settings, clock: Clock | None = None) -> Self:
-        """Take the key from JWT_SECRET, else derive it from SECRET_KEY, which must be there by now."""
+        """Use JWT_SECRET as key, or derive one from SECRET_KEY."""
         return cls(
             _signing_key(settings), timedelta(minutes=settings.access_token_minutes), _previous_keys(settings), clock
         )
 
     def issue(self, user: User, *, by_password: bool = False) -> tuple[str, int]:
-        """Return a token for the user and the seconds that it is good for."""
+        """Return a token for the user, and its lifetime in seconds."""
         now = self._clock()
         claims: dict[str, object] = {"sub": user.id, "epoch": user.epoch, "jti": uuid4().hex, "aud": JWT_AUDIENCE}
         claims |= {"iat": now} | ({"amr": PASSWORD_AMR} if by_password else {})
@@ -71,7 +71,7 @@ class AccessTokens:
         return token, int(self._lifetime.total_seconds())
 
     def verify(self, token: str) -> AccessTokenClaims:
-        """Return what the token claims, which says nothing yet about the user of today. Raises InvalidToken."""
+        """Return the claims of the token, without checking the user's current state. Raises InvalidToken."""
         for key in self._keys:
             try:
                 claims = _decode_signed(token, key)
@@ -87,7 +87,7 @@ class AccessTokens:
 
 
 def _decode_signed(token: str, key: bytes) -> dict[str, Any]:
-    """Return the claims of a token that was signed with this key, whenever it holds."""
+    """Return the claims of a token signed with this key, without checking its expiry."""
     # The library would ask this machine's clock.
     options: jwt.types.Options = {"require": REQUIRED_CLAIMS}
     options |= {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
@@ -98,9 +98,9 @@ def _decode_signed(token: str, key: bytes) -> dict[str, Any]:
 
 
 def _time_left(claims: dict[str, Any], now: datetime) -> timedelta:
-    """Return for how much longer a token holds. From when it is does not matter.
+    """Return the remaining lifetime of a token.
 
-    Raises InvalidToken for one that has expired or does not hold yet.
+    Raises InvalidToken if it has expired or is not valid yet.
     """
     moment = now.timestamp()
     if int(claims["exp"]) <= moment or int(claims.get("nbf", 0)) > moment:
@@ -121,7 +121,7 @@ def _signing_key(settings: Settings) -> bytes:
 
 
 def _previous_keys(settings: Settings) -> list[bytes]:
-    """Return the keys that were used before, of which nothing is signed any more."""
+    """Return the previous keys, which are no longer used for signing."""
     kept, derived = settings.jwt_secret_previous, settings.secret_key_previous
     return ([kept.get_secret_value().encode()] if kept else []) + ([_derive_key(derived)] if derived else [])
 

@@ -45,7 +45,7 @@ _SELECT_USER_BY_ID = select(*(_USERS.c[field.name] for field in fields(User))).w
 
 
 class InvalidUser(ValueError):
-    """An address, a name or a role that a user cannot have. The text says what they take, and `field` which it is."""
+    """An invalid e-mail address, name or role. The message describes valid values; `field` names the field."""
 
     def __init__(self, reason: str, field: str) -> None:
         super().__init__(reason)
@@ -53,7 +53,7 @@ class InvalidUser(ValueError):
 
 
 class EmailTaken(Exception):
-    """There is a user with this e-mail address."""
+    """A user with this e-mail address already exists."""
 
     def __init__(self, email: str) -> None:
         super().__init__(f"A user {email} already exists.")
@@ -67,10 +67,9 @@ class UserNotFound(LookupError):
 
 
 def normalize_email(text: str) -> str:
-    """Return the address in the one form that is kept and compared. Raises InvalidUser.
+    """Return the normalized e-mail address. Raises InvalidUser.
 
-    Two are the same if they are the same except for ASCII case and for how a domain is written. Blanks around are typed
-    by chance; whoever is given an address by another program searches for them first.
+    Addresses are equal up to ASCII case and the encoding of the domain. Surrounding blanks are removed.
     """
     typed = text.strip(" \t\r\n") if len(text) <= MAX_TYPED_EMAIL_LENGTH else ""
     local, at, domain = typed.rpartition("@")
@@ -86,7 +85,7 @@ def normalize_email(text: str) -> str:
 
 
 def normalize_user_name(text: str | None) -> str | None:
-    """Return the name as it is kept; an empty one is none. Raises InvalidUser."""
+    """Return the normalized name, or None if it is empty. Raises InvalidUser."""
     name = (text or "").strip()
     if len(name) > MAX_USER_NAME_LENGTH or not name.isprintable():
         raise InvalidUser(f"The name must have at most {MAX_USER_NAME_LENGTH} printable characters.", "name")
@@ -94,7 +93,7 @@ def normalize_user_name(text: str | None) -> str | None:
 
 
 class Accounts(Database):
-    """The users. Safe to use from many threads and, on one database, from many processes."""
+    """The user store. Safe for use by many threads and processes."""
 
     def __init__(
         self, url: str, passwords: PasswordHashing | None = None, bounds: DatabaseTimeouts | None = None
@@ -107,18 +106,18 @@ class Accounts(Database):
         self.on_recovery(self.audit.write_postponed)
 
     def close(self) -> None:
-        """Close the connections; the next question opens new ones."""
+        """Close the connections; the next query opens new ones."""
         self.admissions.close()
         super().close()
 
     def hashed(self, password: str) -> HashedPassword:
-        """Return the password as `add` and `set_password` take it, too: for who is to do that in little time."""
+        """Hash a password for `add` or `set_password` in advance, so that these are fast."""
         return HashedPassword(self._passwords.hash(password))
 
     def add(
         self, email: str, password: str | HashedPassword, *, name: str | None = None, role: Role = Role.viewer
     ) -> User:
-        """Add a user. Raises EmailTaken, or InvalidUser for an address or a name that cannot be one."""
+        """Add a user. Raises EmailTaken or InvalidUser."""
         row = UserRow(email=normalize_email(email), name=normalize_user_name(name), role=role)
         row.password_hash = self._encoded(password)
         try:
@@ -130,11 +129,11 @@ class Accounts(Database):
 
     @property
     def no_password(self) -> str:
-        """What is kept as the hash of a user whom no password lets in; to find that out is as much work as ever."""
+        """Return the hash for users without a password. Verifying against it takes the usual time."""
         return self._passwords.nobodys
 
     def ensure(self, email: str, password: str, *, name: str | None = None, role: Role = Role.viewer) -> User:
-        """Return the user with this address, added if there was none; one that is there is left as it is."""
+        """Return the user with this address, adding one if needed."""
         try:
             return self.by_email(email) or self.add(email, password, name=name, role=role)
         except EmailTaken:
@@ -148,20 +147,20 @@ class Accounts(Database):
             return User(*row) if row else None
 
     def by_email(self, email: str) -> User | None:
-        """Return the user, disabled or not. Raises InvalidUser for what cannot be an address."""
+        """Return the user, disabled or not, or None. Raises InvalidUser for an invalid address."""
         with self.session() as session:
             row = _user_row(session, normalize_email(email))
             return row.value() if row else None
 
     def known(self, email: str) -> User:
-        """Return the user, disabled or not. Raises UserNotFound, or InvalidUser for what cannot be an address."""
+        """Return the user, disabled or not. Raises UserNotFound, or InvalidUser for an invalid address."""
         user = self.by_email(email)
         if user is None:
             raise UserNotFound(normalize_email(email))
         return user
 
     def empty(self) -> bool:
-        """Return whether there is no user at all, not even a disabled one."""
+        """Return whether there are no users, not even disabled ones."""
         with self.session() as session:
             return session.scalar(select(UserRow.id).limit(1)) is None
 
@@ -175,28 +174,28 @@ class Accounts(Database):
         return self._change(email, password_hash=self._encoded(password))
 
     def end_all(self, email: str) -> User:
-        """End the user's sessions and tokens, and nothing else. Raises UserNotFound."""
+        """End the user's sessions and tokens. Raises UserNotFound."""
         return self._change(email)
 
     def set_name(self, email: str, name: str | None) -> User:
-        """Let the pages call the user so, or by the address. Raises UserNotFound, or InvalidUser."""
+        """Set or remove the user's display name. Raises UserNotFound, or InvalidUser."""
         address, named = normalize_email(email), normalize_user_name(name)
         with self.session() as session:
             session.execute(update(UserRow).where(UserRow.email == address).values(name=named))
         return self.known(address)
 
     def disable(self, email: str) -> User:
-        """Let the user in no more, and end their sessions and tokens. Raises UserNotFound."""
+        """Disable the user and end their sessions and tokens. Raises UserNotFound."""
         return self._change(email, disabled_at=func.coalesce(UserRow.disabled_at, DATABASE_NOW))
 
     def enable(self, email: str) -> User:
-        """Let a disabled user in again, with the password that they had. Raises UserNotFound."""
+        """Enable a disabled user. The password is unchanged. Raises UserNotFound."""
         return self._change(email, disabled_at=None)
 
     def set_role(self, email: str, role: Role) -> User:
-        """Let the user do other things, and end their sessions, so that what they may do comes with a new login.
+        """Change the user's role and end their sessions.
 
-        Tokens stay: what they open is asked of the role again each time. Raises UserNotFound.
+        Tokens stay valid: the role is checked on each use. Raises UserNotFound.
         """
         user = self.known(email)
         with self.session() as session:
@@ -205,7 +204,7 @@ class Accounts(Database):
         return self.known(email)
 
     def authenticate(self, email: str, password: str) -> User | None:
-        """Return the enabled user with this password, else None after the same work, whatever the reason."""
+        """Return the enabled user with this password, or None after the same amount of work."""
         found = self._kept_hash(email)
         user, kept = found or (None, None)
         if not self._passwords.matches(kept, password) or user is None or kept is None or not user.enabled:
@@ -243,7 +242,7 @@ class Accounts(Database):
 
 
 def _end_sessions_and_tokens(session: Session, user_id: ScalarSelect[str]) -> None:
-    """End what lets this user in without a password: what carries no epoch, too, and for good."""
+    """Permanently end all access of this user without a password, including access without an epoch."""
     session.execute(delete(SessionRow).where(SessionRow.user_id == user_id))
     for tokens in (ApiTokenRow, RefreshTokenRow):
         live = (tokens.user_id == user_id) & tokens.revoked_at.is_(None)

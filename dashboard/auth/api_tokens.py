@@ -1,7 +1,6 @@
-"""Keys that people make for their scripts. Of a key only a hash is kept.
+"""API tokens of users for scripts. Only their hashes are stored.
 
-One ends when it is revoked or expires, and with what ends its maker's sessions: `Accounts` revokes all of a user's when
-they get another password or are disabled.
+A token ends when it is revoked or expires, or when its owner's password changes or the owner is disabled.
 """
 
 from collections.abc import Callable
@@ -31,14 +30,14 @@ TOKEN_USE_RESOLUTION = timedelta(minutes=10)
 
 
 class TokenScope(StrEnum):
-    """What a token may do: look, or also change what its maker may change."""
+    """The scope of a token: read-only, or all permissions of its owner."""
 
     read = "read"
     write = "write"
 
 
 class InvalidTokenRequest(ValueError):
-    """A token that cannot be made. `field` names what is wrong; the text says what it takes."""
+    """An invalid token request. `field` names the field; the message describes valid values."""
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(reason)
@@ -46,7 +45,7 @@ class InvalidTokenRequest(ValueError):
 
 
 class TooManyTokens(Exception):
-    """The user has as many tokens as anybody may have."""
+    """The user has reached the limit of tokens."""
 
     def __init__(self) -> None:
         super().__init__(f"You have reached the limit of {MAX_TOKENS_PER_USER} tokens. Revoke an unused token first.")
@@ -54,9 +53,9 @@ class TooManyTokens(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ApiToken:
-    """A token as it is listed. `used_at` is exact to ten minutes; one that is not `valid` opens nothing any more.
+    """A token in the list. `used_at` is accurate to ten minutes. It can no longer be used if `valid` is false.
 
-    `asked_at` is when it was asked for, by the database's clock.
+    `asked_at` is the time of the query by the database's clock.
     """
 
     id: str
@@ -70,18 +69,18 @@ class ApiToken:
 
     @property
     def valid(self) -> bool:
-        """Return whether it opens anything."""
+        """Return whether the token can be used."""
         return self.revoked_at is None and not self.expired
 
     @property
     def expired(self) -> bool:
-        """Return whether its time is over."""
+        """Return whether it has expired."""
         return self.expires_at is not None and self.expires_at <= self.asked_at
 
 
 @dataclass(frozen=True, slots=True)
 class AuthenticatedToken:
-    """Whose token was sent, what it may do, and for how much longer it holds if nobody revokes it."""
+    """The owner, scope and remaining lifetime of a token."""
 
     user: User
     scope: TokenScope
@@ -105,17 +104,17 @@ _SELECT_TOKEN = (
 
 
 class ApiTokens:
-    """The tokens of all users. `transaction` opens a session on the accounts' database."""
+    """The store of API tokens. `transaction` opens a database session."""
 
     def __init__(self, transaction: Callable[[], AbstractContextManager[Session]]) -> None:
         self._transaction = transaction
         self._uses = BestEffort("api_token_use")
 
     def add(self, user: User, name: str, scope: str, days: int | None = None) -> tuple[ApiToken, str]:
-        """Make a token that holds for so many days, or until it is revoked.
+        """Create a token that expires after a number of days, or never.
 
-        Returns it and its secret, which is shown once. What has ended is forgotten. Raises InvalidTokenRequest, or
-        TooManyTokens, also if the user's sessions have ended in the meantime: nobody reads that any more.
+        Returns it and its secret, which is available only once. Deletes expired and revoked tokens. Raises
+        InvalidTokenRequest, or TooManyTokens, also if the user's sessions have just ended.
         """
         secret, named, allowed = new_secret(API_TOKENS_PREFIX), _normalize_token_name(name), _normalize_scope(scope)
         lasts = timedelta(days=_normalize_days(days)) if days is not None else None
@@ -134,9 +133,9 @@ class ApiTokens:
         return made, secret
 
     def verify(self, secret: str) -> AuthenticatedToken | None:
-        """Return who asks by this token and what it may do, if it holds.
+        """Return the owner and scope of a valid token, or None.
 
-        Its use is noted from time to time, if that is possible.
+        Its use is recorded from time to time, if possible.
         """
         with self._transaction() as session:
             row = session.execute(_SELECT_TOKEN, {"hash": hash_secret(secret)}).first()
@@ -148,14 +147,14 @@ class ApiTokens:
         return AuthenticatedToken(User(*of_user), TokenScope(scope), expires_at - now if expires_at else None)
 
     def of(self, user: User) -> list[ApiToken]:
-        """Return the user's tokens, the newest first; what has ended stays until the next is made."""
+        """Return the user's tokens, newest first, including expired and revoked ones until the next is created."""
         asked = select(*(_TOKENS.c[name] for name in _TOKEN_COLUMNS), DATABASE_NOW).where(_TOKENS.c.user_id == user.id)
         with self._transaction() as session:
             found = session.execute(asked.order_by(_TOKENS.c.created_at.desc())).all()
         return [ApiToken(row.id, row.name, TokenScope(row.scope), *tuple(row)[3:]) for row in found]
 
     def revoke(self, user: User, token_id: str) -> bool:
-        """End one of the user's tokens at once; whether there was one with this id, ended or not."""
+        """Revoke one of the user's tokens immediately; return whether the ID exists."""
         own = (ApiTokenRow.id == token_id) & (ApiTokenRow.user_id == user.id)
         ended = update(ApiTokenRow).where(own).values(revoked_at=func.coalesce(ApiTokenRow.revoked_at, DATABASE_NOW))
         with self._transaction() as session:
@@ -169,7 +168,7 @@ class ApiTokens:
 
 
 def _unchanged(user: User) -> ColumnElement[bool]:
-    """Whether the user is the one whose sign-in was looked at: with the same password, and not disabled since."""
+    """Return a condition that the user's password is unchanged and the user is not disabled."""
     return (UserRow.id == user.id) & (UserRow.epoch == user.epoch) & UserRow.disabled_at.is_(None)
 
 
@@ -179,7 +178,7 @@ def _holds(now: datetime) -> ColumnElement[bool]:
 
 
 def _insert_token_within_limit(session: Session, user: User, row: dict[str, Any]) -> bool:
-    """Add a token unless there is no room or the user has changed: in one statement, as two may be adding at once."""
+    """Add a token unless the limit is reached or the user has changed, atomically in one statement."""
     has = select(func.count()).select_from(ApiTokenRow).where(ApiTokenRow.user_id == user.id).scalar_subquery()
     same = select(UserRow.id).where(_unchanged(user)).exists()
     values = select(*(literal(value, _TOKENS.c[name].type) for name, value in row.items())).where(

@@ -1,4 +1,4 @@
-"""Where requests come from, as it is counted: by what a client cannot choose again for each of them."""
+"""Normalize client addresses for rate limits, to a prefix that a client cannot vary."""
 
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
@@ -9,19 +9,19 @@ SITE_PREFIX_BITS = 48
 
 
 def client_network(address: str) -> str:
-    """Return the machine of an IPv4 address, the /64 of another; empty for what is none: all that is one place."""
+    """Return an IPv4 address, the /64 of an IPv6 address, or an empty string for invalid input."""
     found = _parse_address(address)
     return _network(found, CLIENT_PREFIX_BITS) if isinstance(found, IPv6Address) else str(found or "")
 
 
 def site_network(address: str) -> str:
-    """Return the /48 of an IPv6 address; empty for what is none."""
+    """Return the /48 of an IPv6 address, or an empty string."""
     found = _parse_address(address)
     return f"{_network(found, SITE_PREFIX_BITS)}/{SITE_PREFIX_BITS}" if isinstance(found, IPv6Address) else ""
 
 
 def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
-    """Return the address in what a server or a proxy says: some add the port, brackets or the name of an interface."""
+    """Parse an address as reported by a server or proxy, which may add a port, brackets or an interface name."""
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]

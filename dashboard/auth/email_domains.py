@@ -1,4 +1,4 @@
-"""The domain of an e-mail address, in the one form in which it is kept and compared."""
+"""Normalize the domain of an e-mail address."""
 
 from string import ascii_lowercase, ascii_uppercase
 
@@ -8,17 +8,18 @@ _ASCII_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 def ascii_lower(text: str) -> str:
-    """Return the text with its ASCII letters small, and all others as they are.
+    """Lower-case ASCII letters only.
 
-    `str.lower` and `str.casefold` make one of what are two: the Kelvin sign becomes a k, a long s an s, and `ß` two s.
+    `str.lower` and `str.casefold` would merge different characters: the Kelvin sign becomes k, a long s becomes s, and
+    `ß` becomes ss.
     """
     return text.translate(_ASCII_LOWER)
 
 
 def to_ascii_domain(domain: str) -> str:
-    """Return the domain as DNS has it, by IDNA 2008, which maps nothing: Python's own codec makes `ss` of an `ß`.
+    """Encode a domain for DNS by IDNA 2008, without mapping: Python's own codec maps `ß` to `ss`.
 
-    What is ASCII stays as it is. Raises ValueError for what is no domain: what other software would map to another.
+    ASCII domains stay unchanged. Raises ValueError for invalid domains.
     """
     return ".".join(
         label if label.isascii() else idna.alabel(label).decode("ascii") for label in ascii_lower(domain).split(".")

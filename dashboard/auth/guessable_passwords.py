@@ -1,4 +1,4 @@
-"""Passwords that are guessed from whose they are, or that are long only because they say the same again and again."""
+"""Detect passwords that are based on user data or are repetitive."""
 
 import re
 import unicodedata
@@ -13,7 +13,7 @@ MIN_WORD_LENGTH = 3
 
 
 def is_repetitive(password: str) -> bool:
-    """Return whether it is a few characters over and over, in capital letters or small ones."""
+    """Return whether a password repeats a few characters, ignoring case."""
     text = _casefolded(password)
     return len(set(text)) < MIN_DISTINCT_CHARACTERS or any(
         text[period:] == text[:-period] for period in range(1, min(MAX_REPEATED_LENGTH, len(text) // 2) + 1)
@@ -21,7 +21,7 @@ def is_repetitive(password: str) -> bool:
 
 
 def contains_mostly_user_data(password: str, email: str, name: str | None) -> bool:
-    """Return whether it is made of its owner's address or name, or of parts of them, and hardly anything else."""
+    """Return whether a password consists mostly of the user's address or name, or parts of them."""
     left = _letters(password)
     for word in _user_words(email, name or ""):
         left = left.replace(word, " ")
@@ -29,7 +29,7 @@ def contains_mostly_user_data(password: str, email: str, name: str | None) -> bo
 
 
 def _user_words(email: str, name: str) -> list[str]:
-    """Return the address, its parts and the name's, the longest first: a shorter one may stand in a longer one."""
+    """Return the address and the parts of address and name, longest first."""
     local, _, domain = email.rpartition("@")
     whole = {_letters(text) for text in (email, local, domain, name)}
     parts = {_letters(part) for text in (email, _unicode_domain(domain), name) for part in re.split(r"[\W_]+", text)}
@@ -38,7 +38,7 @@ def _user_words(email: str, name: str) -> list[str]:
 
 
 def _unicode_domain(domain: str) -> str:
-    """Return the domain as people write it, where it is kept as DNS has it."""
+    """Return the domain in Unicode."""
     try:
         return ".".join(
             label[4:].encode().decode("punycode") if label.lower().startswith("xn--") else label

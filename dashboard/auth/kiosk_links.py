@@ -1,4 +1,4 @@
-"""Links that let a wall screen show releases without a login. Of a link's token only a hash is kept."""
+"""Wall screen links, which show releases without signing in. Only hashes of their tokens are stored."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -21,11 +21,11 @@ LINK_USE_RESOLUTION = timedelta(minutes=10)
 
 
 class InvalidKioskLink(ValueError):
-    """A link that cannot be made. The text says why."""
+    """An invalid link request. The message has the reason."""
 
 
 class KioskLinkRow(Base):
-    """A link, as kept. It holds while its maker's epoch is the one in which it was made."""
+    """A stored link. It is valid while its creator's epoch is unchanged."""
 
     __tablename__ = "kiosk_links"
 
@@ -40,7 +40,7 @@ class KioskLinkRow(Base):
 
 @dataclass(frozen=True, slots=True)
 class KioskLink:
-    """A link as it is listed. `used_at` is exact to ten minutes; one that is not `valid` opens nothing any more."""
+    """A link in the list. `used_at` is accurate to ten minutes. It can no longer be used if `valid` is false."""
 
     id: str
     name: str
@@ -52,21 +52,21 @@ class KioskLink:
 
 @dataclass(frozen=True, slots=True)
 class AuthenticatedKioskLink:
-    """What is said of a link where it was looked by it."""
+    """A link that authenticated a request."""
 
     id: str
     name: str
 
 
 class KioskLinks:
-    """The links of all users. `transaction` opens a session on the accounts' database."""
+    """The store of wall screen links. `transaction` opens a database session."""
 
     def __init__(self, transaction: Callable[[], AbstractContextManager[Session]]) -> None:
         self._transaction = transaction
         self._uses = BestEffort("kiosk_link_use")
 
     def add(self, user: User, name: str) -> str:
-        """Make a link for this user; returns its token, which nobody can be told again. Raises InvalidKioskLink."""
+        """Create a link for this user; returns its token, available only once. Raises InvalidKioskLink."""
         named, token = _normalize_link_name(name), new_secret()
         own = select(func.count()).select_from(KioskLinkRow).where(KioskLinkRow.user_id == user.id)
         with self._transaction() as session:
@@ -79,9 +79,9 @@ class KioskLinks:
         return token
 
     def verify(self, token: str) -> AuthenticatedKioskLink | None:
-        """Return the link by which a screen with this token may look now.
+        """Return the valid link with this token, or None.
 
-        Its use is noted from time to time, if that is possible.
+        Its use is recorded from time to time, if possible.
         """
         asked = (
             select(KioskLinkRow, DATABASE_NOW)
@@ -98,7 +98,7 @@ class KioskLinks:
         return AuthenticatedKioskLink(row.id, row.name)
 
     def of(self, user: User) -> list[KioskLink]:
-        """Return the links that this user may revoke, the newest first: their own, of an admin all."""
+        """Return the links that this user may revoke, newest first: their own, or all for admins."""
         asked = select(KioskLinkRow, UserRow.email, _LINK_IS_VALID).join(UserRow).where(_visible_to(user))
         with self._transaction() as session:
             found = session.execute(asked.order_by(KioskLinkRow.created_at.desc())).all()
@@ -107,7 +107,7 @@ class KioskLinks:
         ]
 
     def revoke(self, user: User, link_id: str) -> bool:
-        """End a link at once; whether there was one with this id that the user may revoke."""
+        """Revoke a link immediately; return whether there is one with this ID that the user may revoke."""
         ended = delete(KioskLinkRow).where(KioskLinkRow.id == link_id, _visible_to(user)).returning(KioskLinkRow.id)
         with self._transaction() as session:
             return session.scalar(ended) is not None

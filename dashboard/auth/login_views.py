@@ -174,7 +174,10 @@ def _text_fields(*names: str) -> dict[str, str]:
 
 
 def _authenticate(username: str, password: str) -> User | None:
-    """Return the user with this password, or None. Raises TooManyLoginFailures, or ApiError if none counts."""
+    """Return the user with this password, or None.
+
+    Raises TooManyLoginFailures, or ApiError if password sign-in is turned off.
+    """
     if not services().deployment.password_login:
         raise ApiError(
             403, "password_login_off", f"Password sign-in is turned off. {OIDC_ONLY_MESSAGE}", ways=_sign_in_options()

@@ -1,4 +1,4 @@
-"""How passwords are kept and judged: argon2id at OWASP's minimum, and a rule about length and what is guessed first."""
+"""Password hashing (argon2id with OWASP's minimum parameters) and the password policy."""
 
 import secrets
 import unicodedata
@@ -21,13 +21,13 @@ _GROUPS, _LONG = 4, 5
 
 
 class InvalidPassword(ValueError):
-    """A password that the rule does not take. The text says the rule, and never the password."""
+    """A password that violates the policy. The message never contains the password."""
 
 
 def check_password_policy(password: str, *, email: str, name: str | None) -> None:
-    """Raise InvalidPassword unless the password has 12 to 128 characters and is none that is tried first.
+    """Raise InvalidPassword unless the password has 12 to 128 characters and is not easily guessed.
 
-    Those are what many people have, what repeats itself, and what is made of its owner's `email` or `name`.
+    Common and repetitive passwords, and those based on the user's `email` or `name`, are rejected.
     """
     length = len(password)
     if not MIN_PASSWORD_LENGTH <= length <= MAX_PASSWORD_LENGTH:
@@ -44,18 +44,18 @@ def check_password_policy(password: str, *, email: str, name: str | None) -> Non
 
 @dataclass(frozen=True, slots=True)
 class HashedPassword:
-    """A password that was hashed before it was needed: that takes long, and is nothing to hold others up by."""
+    """A password hashed in advance, so that slow hashing does not happen within a transaction."""
 
     encoded: str = field(repr=False)
 
 
 def generate_password() -> str:
-    """Return a new password, which can be read to somebody on the telephone."""
+    """Return a new password that is easy to read aloud."""
     return "-".join("".join(secrets.choice(_GENERATED_ALPHABET) for _ in range(_LONG)) for _ in range(_GROUPS))
 
 
 class PasswordHashing:
-    """Hashes and verifies, at most `at_once` at a time: a flood of sign-ins must not take the cores from the pages."""
+    """Hashes and verifies passwords, at most `at_once` concurrently, to keep CPU time for pages."""
 
     def __init__(self, hasher: PasswordHasher | None = None, at_once: int = MAX_CONCURRENT_HASHES) -> None:
         self._hasher = hasher or PasswordHasher(
@@ -73,9 +73,9 @@ class PasswordHashing:
             return self._hasher.hash(_as_bytes(password))
 
     def matches(self, kept: str | None, password: str) -> bool:
-        """Return whether the password is the one kept. None, for nobody, is as much work as somebody.
+        """Return whether the password matches the hash. A hash of None takes the same time.
 
-        One that is too long is nobody's, and no work at all: to compose its letters could take seconds.
+        Passwords above the limit never match and are not processed: normalizing them could take seconds.
         """
         if len(password) > MAX_PASSWORD_LENGTH:
             return False
@@ -86,7 +86,7 @@ class PasswordHashing:
                 return False
 
     def outdated(self, kept: str) -> bool:
-        """Return whether the hash was made with other parameters than those of today."""
+        """Return whether the hash uses outdated parameters."""
         return self._hasher.check_needs_rehash(kept)
 
 
@@ -95,7 +95,7 @@ def _length_message(length: int) -> str:
 
 
 def _unmatchable_hash(hasher: PasswordHasher) -> str:
-    """Return a hash that costs as much to verify as any other, and that no password has."""
+    """Return a hash that takes the usual time to verify and matches no password."""
     salt, digest = (b64encode(bytes(length)).decode().rstrip("=") for length in (hasher.salt_len, hasher.hash_len))
     costs = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
     return f"$argon2id$v=19${costs}${salt}${digest}"

@@ -1,9 +1,8 @@
-"""Who was let in lately: they go on looking while the database does not answer, unless it was known to have ended.
+"""Cache of recent authentications, which stay valid read-only while the database is unavailable.
 
-What lets them in is looked at again every second, all of it with a few questions, so that what another process ends
-is over here as well before the database may be gone. What this process ends is looked at as soon as it has.
-
-Ten minutes after the database has let somebody in, or when a session or a token expires, memory lets in nobody either.
+Cached sessions and tokens are revalidated every second with a few queries, so that revocations by other processes are
+known before an outage. Revocations by this process are checked immediately. Entries expire ten minutes after the
+database last confirmed them, or when the session or token expires.
 """
 
 import threading
@@ -34,7 +33,7 @@ _VERIFY_BATCH_SIZE = 500
 
 
 class AuthMethod(StrEnum):
-    """By what somebody is let in."""
+    """The kind of credential."""
 
     session = "session"
     api_token = "api_token"  # noqa: S105  the name of a way
@@ -55,7 +54,7 @@ AdmissionKey = tuple[AuthMethod, str]
 
 
 class RecentAdmissions:
-    """Those of the last minutes, by the hash of what was shown. Safe to use from many threads."""
+    """Recent authentications by hash of the credential. Thread-safe."""
 
     def __init__(self, database: Database, clock: Callable[[], float] = monotonic) -> None:
         self._database = database
@@ -68,7 +67,7 @@ class RecentAdmissions:
     def note(
         self, way: AuthMethod, hashed: str, found: object, user: User | None = None, lasts: timedelta | None = None
     ) -> None:
-        """Remember what was found by this, or that nothing was; `lasts` is for how much longer it holds by itself."""
+        """Cache the result for a credential, or that there is none. `lasts` is its remaining lifetime."""
         # By this machine's clock, which may be apart from the one by which it was found to last so long.
         until = None if lasts is None else datetime.now(UTC) + lasts
         proof = _user_proof(user.id, user.epoch) if way is AuthMethod.user and user else hashed
@@ -84,7 +83,7 @@ class RecentAdmissions:
                 ).start()
 
     def recall(self, way: AuthMethod, hashed: str, *, stream: bool = False) -> Any | None:  # noqa: ANN401  as it was noted
-        """Return what was found by this, if it was so short before the database went away that it still counts."""
+        """Return the cached result for a credential if it was confirmed shortly before the outage."""
         now = self._clock()
         away_since = self._database.away_since or now
         with self._lock:
@@ -96,7 +95,7 @@ class RecentAdmissions:
         return admission.found if lately and lasts else None
 
     def verify(self) -> None:
-        """Forget what lets in nobody any more; what cannot be looked at now stays. Raises AccountsUnavailable."""
+        """Drop entries that are no longer valid; keep those that cannot be checked. Raises AccountsUnavailable."""
         mark = self._database.change_token()
         if mark == self._mark:
             return
@@ -114,7 +113,7 @@ class RecentAdmissions:
         self._mark = mark
 
     def close(self) -> None:
-        """Forget all, and look at nothing more."""
+        """Clear the cache and stop revalidation."""
         with self._lock:
             if self._stop:
                 self._stop.set()
@@ -131,7 +130,7 @@ class RecentAdmissions:
                 continue
 
     def _is_idle(self, stop: threading.Event) -> bool:
-        """Return whether nobody was let in for so long that there is nothing to look at."""
+        """Return whether there have been no authentications for long."""
         with self._lock:
             busy = any(self._clock() - one.at <= STREAM_RECENT_SECONDS for one in self._admitted.values())
             if not busy and self._stop is stop:
@@ -144,7 +143,7 @@ def _user_proof(user_id: str, epoch: int) -> str:
 
 
 def _still_valid(connection: Connection, way: AuthMethod, proofs: Iterable[str]) -> set[str]:
-    """Return those of these that still let somebody in."""
+    """Return the credentials that are still valid."""
     asked, found = sorted(proofs), set()
     for start in range(0, len(asked), _VERIFY_BATCH_SIZE):
         found |= _VALIDITY_QUERIES[way](connection, asked[start : start + _VERIFY_BATCH_SIZE])

@@ -1,6 +1,6 @@
-"""Refresh tokens: each is good for one new pair, and one that is used twice has been copied.
+"""Refresh tokens: each can be used once; reuse reveals a copy.
 
-Those that came of one sign-in, one after another, are a family. Of a token only a hash is kept.
+Consecutive tokens from one sign-in form a family. Only hashes of tokens are stored.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ REFRESH_TOKENS_PREFIX = "rdr_"
 
 
 class RefreshTokenReused(InvalidToken):
-    """A token that was used before: somebody has a copy, so its family has ended. Said once for each family."""
+    """A reused token: it has been copied, so its family is revoked. Raised once per family."""
 
     def __init__(self, user_id: str) -> None:
         super().__init__("The refresh token was used twice.")
@@ -30,14 +30,14 @@ class RefreshTokenReused(InvalidToken):
 
 @dataclass(frozen=True, slots=True)
 class TokenRenewal:
-    """For whom a pair is to be made again, and the refresh token of it."""
+    """The user of a renewal, and the new refresh token."""
 
     user: User
     token: str
 
 
 class RefreshTokens:
-    """The refresh tokens in the database of these accounts, each good for this long."""
+    """The store of refresh tokens, with their lifetime."""
 
     def __init__(self, accounts: Accounts, lifetime: timedelta) -> None:
         self._accounts = accounts
@@ -45,18 +45,18 @@ class RefreshTokens:
 
     @property
     def expires_in(self) -> int:
-        """For how many seconds a new token is good."""
+        """Return the lifetime of a new token in seconds."""
         return int(self._lifetime.total_seconds())
 
     def start(self, user: User) -> str:
-        """Begin a family, and return its first token. What has expired is swept away."""
+        """Start a family and return its first token. Deletes expired tokens."""
         with self._accounts.session() as session:
             now = database_now(session)
             session.execute(delete(RefreshTokenRow).where(RefreshTokenRow.expires_at <= now))
             return self._add(session, uuid4().hex, user, now)
 
     def renew(self, token: str) -> TokenRenewal:
-        """Use the token up, and return the next of its family. Of several at once, one gets it.
+        """Consume the token and return the next one of its family. Of concurrent calls, one succeeds.
 
         Raises InvalidToken; RefreshTokenReused, if that ended its family.
         """
@@ -81,14 +81,14 @@ class RefreshTokens:
 
 
 def _lock_family(session: Session, hashed: str) -> None:
-    """Wait for whoever renews or ends the family of this token: what ends it has to see the newest token of it."""
+    """Lock the family of this token, so that revoking it covers its newest token."""
     user_id = session.scalar(select(RefreshTokenRow.user_id).where(RefreshTokenRow.token_hash == hashed))
     if user_id:
         lock_user(session, user_id)
 
 
 def _consume_token(session: Session, hashed: str, now: datetime) -> Row[str, str, int] | None:
-    """Mark the token as used, if it is good and was not: in one statement, whose second sees what the first did."""
+    """Mark a valid, unused token as used, atomically in one statement."""
     good = (RefreshTokenRow.token_hash == hashed) & RefreshTokenRow.used_at.is_(None)
     good &= RefreshTokenRow.revoked_at.is_(None) & (RefreshTokenRow.expires_at > now)
     used = update(RefreshTokenRow).where(good).values(used_at=now)
@@ -98,13 +98,13 @@ def _consume_token(session: Session, hashed: str, now: datetime) -> Row[str, str
 
 
 def _unchanged_user(session: Session, used: Row[str, str, int]) -> User | None:
-    """Return the user, with the password that the family began with, and not disabled since."""
+    """Return the user if the password is unchanged and the user is not disabled."""
     row = session.scalar(select(UserRow).where(UserRow.id == used.user_id, UserRow.epoch == used.epoch))
     return row.value() if row and row.disabled_at is None else None
 
 
 def _revoke_family_if_used(session: Session, hashed: str, now: datetime) -> str | None:
-    """End the family of a token that was used already; whose it is, if there was something left to end."""
+    """Revoke the family of a used token; return its user if it was still active."""
     family = select(RefreshTokenRow.family).where(
         RefreshTokenRow.token_hash == hashed, RefreshTokenRow.used_at.is_not(None)
     )

@@ -1,4 +1,4 @@
-"""The sessions of browsers. A browser has an opaque secret in its cookie; here is only that secret's hash."""
+"""Browser sessions. The cookie holds an opaque secret; only its hash is stored."""
 
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
@@ -25,9 +25,9 @@ _USERS, _SESSIONS = UserRow.__table__, SessionRow.__table__
 
 @dataclass(frozen=True, slots=True)
 class BrowserSession:
-    """A session as it is listed. `id` names it, and opens nothing; `seen_at` is exact to five minutes.
+    """A session in the list. `id` is not a credential; `seen_at` is accurate to five minutes.
 
-    `asked_at` is when it was asked for, by the database's clock.
+    `asked_at` is the time of the query by the database's clock.
     """
 
     id: str
@@ -41,14 +41,14 @@ class BrowserSession:
 
     @property
     def lasts(self) -> timedelta:
-        """For how much longer it lasts, if its user does nothing more."""
+        """Return the remaining lifetime without further activity."""
         return self.expires_at - self.asked_at
 
     @property
     def public_id(self) -> str:
-        """What names it among its user's sessions outside of here, in addresses, which are logged: a part of the hash.
+        """Return the identifier for URLs, which are logged: a part of the hash.
 
-        The whole opens nothing either, but it is what the database is asked by, and nobody out there needs it.
+        The full hash is not a credential either, but is used for queries and is not exposed.
         """
         return self.id[:16]
 
@@ -72,9 +72,9 @@ _SELECT_SESSION = (
 
 
 class SessionStore:
-    """The sessions in the database of these accounts; one ends after `idle` without anything that its user does.
+    """The store of sessions, which expire after `idle` without activity.
 
-    Of one user, the newest `most` live.
+    Each user has at most `most` sessions.
     """
 
     def __init__(self, accounts: Accounts, idle: timedelta, most: int = 50) -> None:
@@ -85,9 +85,9 @@ class SessionStore:
         self._visits = BestEffort("session_visit")
 
     def start(self, user: User, *, device: str, address: str, kept: bool = False) -> str:
-        """Begin a session, and return its secret, which nobody can be told again.
+        """Start a session and return its secret, available only once.
 
-        What has expired is swept away, and the oldest of the user's end that are too many with this one.
+        Deletes expired sessions, and the user's oldest ones above the limit.
         """
         secret = new_secret()
         row = SessionRow(id_hash=hash_secret(secret), user_id=user.id, epoch=user.epoch, kept=kept, device=device)
@@ -104,19 +104,19 @@ class SessionStore:
         return secret
 
     def _newest(self, user: User, begun: str) -> ColumnElement[bool]:
-        """Whether a session is one of its user's newest; the one that has just begun is, whatever the clocks say."""
+        """Return a condition for the user's newest sessions, always including the one just started."""
         others = (SessionRow.user_id == user.id) & (SessionRow.epoch == user.epoch) & (SessionRow.id_hash != begun)
         newest = select(SessionRow.id_hash).where(others).order_by(SessionRow.created_at.desc(), SessionRow.id_hash)
         return (SessionRow.id_hash == begun) | SessionRow.id_hash.in_(newest.limit(self._most - 1))
 
     def find(self, secret: str) -> tuple[User, BrowserSession] | None:
-        """Whose session has this secret, and the session, as long as it lasts and its user may come in."""
+        """Return the user and the session with this secret, if both are valid."""
         with self._accounts.reading() as connection:
             row = connection.execute(_SELECT_SESSION, {"id": hash_secret(secret)}).first()
         return (User(*row[: len(_USER_COLUMNS)]), BrowserSession(*row[len(_USER_COLUMNS) :])) if row else None
 
     def record_activity(self, found: BrowserSession) -> None:
-        """Note that the user of this session did something, if that is possible and was not noted a moment ago."""
+        """Record activity of this session, at most once per interval and if possible."""
         if found.asked_at - found.seen_at >= self._seen_every:
             self._visits.attempt(lambda: self._note_visit(found))
 
@@ -129,7 +129,7 @@ class SessionStore:
             session.execute(update(SessionRow).where(due).values(seen_at=now, expires_at=end))
 
     def of(self, user: User) -> list[BrowserSession]:
-        """Return the sessions that let this user in, the one seen last first."""
+        """Return the user's valid sessions, most recently used first."""
         holds = (SessionRow.user_id == user.id) & (SessionRow.epoch == user.epoch)
         asked = select(*_SESSION_COLUMNS).where(holds, SessionRow.expires_at > DATABASE_NOW)
         with self._accounts.reading() as connection:
@@ -137,19 +137,19 @@ class SessionStore:
             return [BrowserSession(*row) for row in found]
 
     def end(self, user: User, session_id: str) -> bool:
-        """End one of the user's sessions at once; whether there was one with this id."""
+        """End one of the user's sessions immediately; return whether it existed."""
         ended = delete(SessionRow).where(SessionRow.id_hash == session_id, SessionRow.user_id == user.id)
         with self._accounts.session() as session:
             return session.scalar(ended.returning(SessionRow.id_hash)) is not None
 
     def end_all(self, user: User, *, but: str | None = None) -> int:
-        """End the user's sessions at once, except for the one with this id; returns how many."""
+        """End the user's sessions immediately except the one with this ID; return their number."""
         ended = delete(SessionRow).where(SessionRow.user_id == user.id, SessionRow.id_hash != (but or ""))
         with self._accounts.session() as session:
             return len(session.scalars(ended.returning(SessionRow.id_hash)).all())
 
     def sweep(self) -> int:
-        """Forget the sessions that have expired; returns how many. Each start of a session does this, too."""
+        """Delete expired sessions and return their number. Starting a session does this as well."""
         with self._accounts.session() as session:
             ended = delete(SessionRow).where(SessionRow.expires_at <= DATABASE_NOW)
             return len(session.scalars(ended.returning(SessionRow.id_hash)).all())

@@ -1,7 +1,7 @@
-"""How many sign-ins may fail: counted in the database, for all processes and replicas together.
+"""Limits of failed sign-ins, counted in the database across processes and replicas.
 
-Strangers are counted by the user whom they mean, by where they come from, and in all. Who has signed in lately from the
-same device or the same place is none, and is counted by that alone: no number of strangers shuts them out.
+Attempts of strangers are counted by target user, by origin, and in total. Users who have recently signed in from the
+same device or network are counted separately, so that strangers cannot lock them out.
 """
 
 from collections.abc import Callable, Iterator
@@ -46,7 +46,7 @@ T = TypeVar("T")
 
 
 class TooManyLoginFailures(Exception):
-    """Too many failed sign-ins. One may be retried after so many `seconds`."""
+    """Too many failed sign-ins. Retry after `seconds`."""
 
     def __init__(self, seconds: int) -> None:
         super().__init__("Too many failed sign-ins.")
@@ -55,7 +55,7 @@ class TooManyLoginFailures(Exception):
 
 @dataclass(frozen=True, slots=True)
 class LoginAttempt:
-    """What a sign-in is counted by: who is meant, unreadably; from where; and by what they are known, if they are."""
+    """The keys that an attempt is counted by: hashed target user, origin, and known device or network, if any."""
 
     user_key: str
     place: str
@@ -63,14 +63,14 @@ class LoginAttempt:
     known_by: str = ""
 
     def row(self, now: datetime) -> LoginFailureRow:
-        """Return a row that counts it."""
+        """Return the row that counts the attempt."""
         return LoginFailureRow(
             at=now, user_key=self.user_key, address=self.place, site=self.site, known_by=self.known_by
         )
 
 
 class LoginThrottle:
-    """Counts failed sign-ins in the database of these accounts."""
+    """The store of failed sign-ins."""
 
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
@@ -87,10 +87,10 @@ class LoginThrottle:
         device: str = "",
         known: bool = False,
     ) -> T | None:
-        """Who `authenticate` says it is, if another sign-in may be tried; that it says nobody counts as a failure.
+        """Return the result of `authenticate` within the limits; None counts as a failure.
 
-        `device` names one by which this user has signed in lately; `known` is whether they are signed in here. Raises
-        TooManyLoginFailures, which is not counted.
+        `device` is a device that this user has recently signed in with; `known` is whether the user is signed in here.
+        Raises TooManyLoginFailures, which is not counted.
         """
         # A look first: what is refused waits for nobody and writes nothing, so that a flood holds nobody up.
         with self._accounts.session() as session:
@@ -105,19 +105,19 @@ class LoginThrottle:
             return found
 
     def check_sign_on(self, address: str, device: str = "") -> None:
-        """Raise TooManyLoginFailures if too many sign-ins by a provider have failed from this address or device."""
+        """Raise TooManyLoginFailures if too many single sign-ons have failed from this address or device."""
         with self._accounts.session() as session:
             _check(session, _oidc_attempt(address, device), database_now(session))
 
     def count_sign_on(self, address: str, device: str = "") -> None:
-        """Count a sign-in by a provider that failed. From this address, passwords are counted by themselves."""
+        """Count a failed single sign-on, separately from password attempts."""
         with self._accounts.session() as session:
             now = database_now(session)
             session.execute(delete(LoginFailureRow).where(LoginFailureRow.at <= now - FAILURE_WINDOW))
             session.add(_oidc_attempt(address, device).row(now))
 
     def admit(self, typed: str, address: str, *, device: str = "", known: bool = False) -> int:
-        """Count a sign-in as failed before it is tried, as many are at once; what names it, to `forgive` it."""
+        """Count an attempt as failed in advance, to be safe against concurrency; return its ID for `forgive`."""
         with self._accounts.alone(THROTTLE_LOCK_ID) as session:
             now = database_now(session)
             session.execute(delete(LoginFailureRow).where(LoginFailureRow.at <= now - FAILURE_WINDOW))
@@ -129,12 +129,12 @@ class LoginThrottle:
             return row.id
 
     def forgive(self, attempt: int) -> None:
-        """Take a sign-in that did not fail out of the count; those that failed before it stay."""
+        """Remove a successful attempt from the count, keeping earlier failures."""
         with self._accounts.session() as session:
             session.execute(delete(LoginFailureRow).where(LoginFailureRow.id == attempt))
 
     def remember(self, email: str, address: str) -> None:
-        """Know this user by where they have signed in, for 30 days."""
+        """Remember the network of a sign-in of this user for 30 days."""
         place = client_network(address)
         if not place:
             return
@@ -145,7 +145,7 @@ class LoginThrottle:
 
 
 def user_key(typed: str) -> str:
-    """Who is meant, however it is typed. What is no address is one: people type passwords into the wrong field."""
+    """Return a hash of the normalized address. Invalid input, such as a password, shares one key."""
     try:
         return sha256(normalize_email(typed).encode()).hexdigest()
     except InvalidUser:
@@ -186,7 +186,7 @@ def _check(session: Session, attempt: LoginAttempt, now: datetime) -> None:
 
 
 def _limits(attempt: LoginAttempt) -> Iterator[tuple[ColumnElement[bool], int]]:
-    """Yield what this one is counted with, and how many of those may fail."""
+    """Yield the counters of this attempt with their limits."""
     alike = LoginFailureRow.known_by == attempt.known_by
     of_user = LoginFailureRow.user_key == attempt.user_key
     of_place = LoginFailureRow.address == attempt.place

@@ -1,4 +1,4 @@
-"""Writes that are good to have, and whose failure must not fail the request with which they come."""
+"""Best-effort writes: their failure does not fail the request."""
 
 from collections.abc import Callable
 from threading import Lock
@@ -15,7 +15,7 @@ RETRY_PAUSE_SECONDS = 60.0
 
 
 class BestEffort:
-    """Writes of one kind, named by `kind` in the log. Safe to use from many threads."""
+    """Writes of one kind, named by `kind` in the log. Thread-safe."""
 
     def __init__(self, kind: str, clock: Callable[[], float] = monotonic) -> None:
         self._kind = kind
@@ -24,9 +24,9 @@ class BestEffort:
         self._retry_at = clock()
 
     def attempt(self, write: Callable[[], object]) -> None:
-        """Write, unless that has failed lately; a failure is logged, and what was to be written stays due.
+        """Write, unless writing has failed recently. Failures are logged.
 
-        One thread at a time, so that of many requests in the same moment one alone runs into a failure.
+        One thread at a time writes, so that only one of many concurrent requests meets a failure.
         """
         with self._lock:
             if self._clock() < self._retry_at:

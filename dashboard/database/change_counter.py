@@ -1,4 +1,4 @@
-"""Whether anybody has written to the accounts, asked so cheaply that it can be asked with every answer."""
+"""Detect writes to the accounts database cheaply enough to check on every request."""
 
 import sqlite3
 from contextlib import suppress
@@ -9,7 +9,7 @@ from dashboard.database.url_masking import InvalidDatabaseUrl, parse_database_ur
 
 
 class ChangeCounter:
-    """The marks of a database by its URL. SQLite counts what other connections have written; no other kind is asked."""
+    """Change tokens of a database. Supported on SQLite, which counts the writes of other connections."""
 
     def __init__(self, url: str) -> None:
         self._path = _sqlite_file(url)
@@ -19,7 +19,7 @@ class ChangeCounter:
         self._era = object()
 
     def latest(self) -> object:
-        """Equal to the one before if nothing was written since; never if that cannot be told."""
+        """Return a token that is equal to the previous one if nothing was written since; never equal if unknown."""
         if self._path is None:
             return object()
         try:
@@ -33,7 +33,7 @@ class ChangeCounter:
             return object()
 
     def close(self) -> None:
-        """Let the connection go; the next question opens another."""
+        """Close the connection; the next query opens a new one."""
         with self._lock, suppress(sqlite3.Error):
             if self._connection:
                 self._connection.close()

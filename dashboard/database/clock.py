@@ -1,4 +1,4 @@
-"""How far this machine's clock is from the database's, which counts for all that replicas share."""
+"""Measure the difference between this machine's clock and the database's, which replicas share."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,7 +17,7 @@ MAX_CLOCK_SKEW_SECONDS = 5.0
 
 
 class ClockComparison:
-    """Compares this machine's clock with the one that `ask` tells. Nobody waits for that who asks what came of it."""
+    """Compares this machine's clock with the one returned by `ask`. Reading the result never waits."""
 
     def __init__(self, ask: Callable[[], datetime]) -> None:
         self._ask = ask
@@ -27,7 +27,7 @@ class ClockComparison:
 
     @property
     def ahead(self) -> float | None:
-        """By how many seconds this machine's clock was ahead, when they were last compared; None before that."""
+        """Return the last measured difference in seconds (positive if this machine is ahead), or None."""
         with self._lock:
             due = monotonic() >= self._due
             # One at a time; where the other does not answer, the next is tried as much later.
@@ -37,7 +37,7 @@ class ClockComparison:
         return self._ahead
 
     def compare(self) -> None:
-        """Compare them now. Raises what `ask` raises."""
+        """Measure now. Raises what `ask` raises."""
         before = datetime.now(UTC)
         theirs = self._ask()
         # It was asked somewhere in between.

@@ -1,4 +1,4 @@
-"""The databases of the accounts: a SQLite file by default, any other by its URL."""
+"""Engines of the accounts database: a SQLite file by default, or another database by URL."""
 
 import os
 from collections.abc import Callable
@@ -27,9 +27,9 @@ _MAX_MILLISECONDS = 2**31 - 1
 
 
 def create_accounts_engine(url: URL, bounds: DatabaseTimeouts, check: Callable[[], None] | None = None) -> Engine:
-    """Opens the database at this URL when it is first asked; a SQLite file is made private to the user.
+    """Create an engine that connects on first use. A SQLite file is created with private permissions.
 
-    With `check`, which may raise instead of a connection being made, connections are kept; else each is closed again.
+    With `check`, which may raise instead of connecting, connections are pooled; otherwise each is closed after use.
     """
     named = url.get_backend_name() != "sqlite" or url.database not in {None, "", ":memory:"}
     kept: dict[str, Any] = {"poolclass": NullPool} if named else {}
@@ -66,7 +66,7 @@ def _create_server_engine(
 
 
 def lock_writes(connection: Connection, lock: int) -> None:
-    """Let no one else who takes this lock write until the transaction of this connection ends."""
+    """Take a lock that is held until the transaction of this connection ends."""
     if connection.dialect.name == "sqlite":
         # All writing is one lock. The driver would take it with the first change, and only after looking.
         connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -75,7 +75,7 @@ def lock_writes(connection: Connection, lock: int) -> None:
 
 
 def is_writable(connection: Connection) -> bool:
-    """Whether the database takes changes now: it may not be there to be read alone, or locked by another process."""
+    """Return whether the database is writable now: it may be read-only or locked."""
     try:
         for statement in _WRITE_PROBES.get(connection.dialect.name, ()):
             connection.exec_driver_sql(statement)
@@ -105,5 +105,5 @@ def _set_up_sqlite(bounds: DatabaseTimeouts, connection: Any, _record: object) -
 
 
 def _sqlite_now() -> str:
-    """This moment, as SQLAlchemy writes a time into SQLite."""
+    """Return the current time as SQLAlchemy stores it in SQLite."""
     return datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")

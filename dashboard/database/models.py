@@ -1,4 +1,4 @@
-"""Who may come in, and what they keep for themselves: the tables, and the values that leave the store."""
+"""The tables of the accounts database, and their value objects."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ MAX_CLIENT_ADDRESS_LENGTH = 64
 
 
 class Role(StrEnum):
-    """What a user may do. Today everybody sees everything, and the others wait for what they will guard."""
+    """The role of a user. All users see all releases; only admin has additional permissions so far."""
 
     viewer = "viewer"
     operator = "operator"
@@ -35,10 +35,10 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user as the store knew them when asked.
+    """A user at the time of the query.
 
-    `epoch` counts password changes and disablings. Sessions and tokens carry the epoch that they were given in, so
-    that each of these ends all of them at once.
+    `epoch` counts password changes and disablings. Sessions and tokens carry the epoch of their creation, so that each
+    of these revokes all of them.
     """
 
     id: str
@@ -56,7 +56,7 @@ class User:
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware time in UTC. SQLite keeps no zone, so it is put back on the way out; PostgreSQL tells its own."""
+    """A UTC time with zone. SQLite stores no zone, so it is added on reading."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -82,7 +82,7 @@ class Base(DeclarativeBase):
 
 
 class UserRow(Base):
-    """A user, as kept. `email` is normalised before it comes here."""
+    """A stored user with a normalized `email`."""
 
     __tablename__ = "users"
 
@@ -97,17 +97,17 @@ class UserRow(Base):
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     def value(self) -> User:
-        """Return the user as a value, free of the database."""
+        """Return the user as a value object."""
         return User(self.id, self.email, self.name, self.role, self.created_at, self.disabled_at, self.epoch)
 
 
 def _user_id_column(**options: Any) -> Mapped[str]:  # noqa: ANN401  what a column takes
-    """Return a column that names a user, whose removal takes the row along."""
+    """Return a foreign key to a user with cascading delete."""
     return mapped_column(String(32), ForeignKey("users.id", ondelete="CASCADE"), **options)
 
 
 class StarRow(Base):
-    """A release that a user has starred, by its id: whether Temporal still knows it is not asked here."""
+    """A release starred by a user, by its ID."""
 
     __tablename__ = "stars"
 
@@ -118,7 +118,7 @@ class StarRow(Base):
 
 
 class ViewRow(Base):
-    """A filter of the list that a user has named. `query` is as it stands in the address, in one canonical form."""
+    """A saved view. `query` is a canonical query string."""
 
     __tablename__ = "saved_views"
     __table_args__ = (UniqueConstraint("user_id", "name", name="uq_saved_views_user_id_name"),)
@@ -132,7 +132,7 @@ class ViewRow(Base):
 
 
 class PreferencesRow(Base):
-    """How a user wants to see things; who has no row has said nothing."""
+    """The preferences of a user, if any."""
 
     __tablename__ = "preferences"
 
@@ -147,7 +147,7 @@ class PreferencesRow(Base):
 
 
 class SessionRow(Base):
-    """A browser's session. It holds while its user's epoch is the one in which it began."""
+    """A browser session. It is valid while its user's epoch is unchanged."""
 
     __tablename__ = "sessions"
 
@@ -164,7 +164,7 @@ class SessionRow(Base):
 
 
 class IdentityRow(Base):
-    """Whom an OpenID provider means by a subject. Of one provider, a user has one identity at most."""
+    """The user of a provider's subject. A user has at most one identity per provider."""
 
     __tablename__ = "identities"
     __table_args__ = (UniqueConstraint("user_id", "issuer", name="uq_identities_user_id_issuer"),)
@@ -176,7 +176,7 @@ class IdentityRow(Base):
 
 
 class UsedSignInRow(Base):
-    """A sign-in at a provider whose answer has come, so that no answer to it counts any more."""
+    """A completed single sign-on, which cannot be used again."""
 
     __tablename__ = "used_sign_ons"
 
@@ -185,7 +185,7 @@ class UsedSignInRow(Base):
 
 
 class ApiTokenRow(Base):
-    """A key that a user has made for a script. `scope` is "read" or "write"."""
+    """An API token. `scope` is "read" or "write"."""
 
     __tablename__ = "api_tokens"
 
@@ -201,7 +201,7 @@ class ApiTokenRow(Base):
 
 
 class RefreshTokenRow(Base):
-    """A token that is good for one new access token. Those that came of one sign-in are one family."""
+    """A refresh token. The tokens of one sign-in form a family."""
 
     __tablename__ = "refresh_tokens"
 
@@ -216,9 +216,9 @@ class RefreshTokenRow(Base):
 
 
 class LoginFailureRow(Base):
-    """A sign-in that failed. `user_key` is a hash of what was typed: people type passwords into the wrong field.
+    """A failed sign-in. `user_key` is a hash of the input: people type passwords into the wrong field.
 
-    `known_by` is what it is counted by alone; empty for strangers.
+    `known_by` is the known device or network that it is counted by; empty for strangers.
     """
 
     __tablename__ = "login_failures"
@@ -232,7 +232,7 @@ class LoginFailureRow(Base):
 
 
 class KnownNetworkRow(Base):
-    """Where somebody has signed in lately, and when they did so last. `user_key` is as it is of a failure."""
+    """The network of a recent sign-in, and its time. `user_key` is as in LoginFailureRow."""
 
     __tablename__ = "known_places"
 
@@ -242,9 +242,9 @@ class KnownNetworkRow(Base):
 
 
 class AuditRow(Base):
-    """Something that happened, for good: the database refuses to change or remove it. `details` is JSON.
+    """An audit entry, which the database refuses to change or delete. `details` is JSON.
 
-    It names its actor without referring to the user, so that it outlives them.
+    It names its actor without a foreign key, so that it outlives the user.
     """
 
     __tablename__ = "audit"

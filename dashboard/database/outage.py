@@ -1,4 +1,4 @@
-"""When the accounts' database does not answer: told from what is a wrong answer, and from when it is back."""
+"""Detect outages of the accounts database and their end."""
 
 import sqlite3
 import threading
@@ -25,21 +25,21 @@ _CONNECTION_SQLSTATE_CLASSES = ("08", "57P")
 
 
 class AccountsUnavailable(Exception):
-    """The database of the accounts does not answer as it should."""
+    """The accounts database does not respond properly."""
 
     def __init__(self) -> None:
         super().__init__("The accounts database is unavailable.")
 
 
 class AccountsAway(AccountsUnavailable):
-    """It does not answer at all, or takes nothing. Nothing is known to be wrong with what it holds."""
+    """The database is unreachable or read-only. Its data is not known to be damaged."""
 
 
 class DatabaseCircuitBreaker:
-    """Refuses immediately what would wait for a database that does not answer, until a probe in a thread is answered.
+    """A circuit breaker for the database: fails immediately during an outage until a background probe succeeds.
 
-    `probe` returns whether the database can be written to, and raises one of DATABASE_ERRORS if it cannot be read.
-    `opened` is called whenever it turns out that it cannot be read; `closed` when all is well again.
+    `probe` returns whether the database is writable, and raises one of DATABASE_ERRORS if it cannot be read. `opened`
+    is called when it becomes unreadable, `closed` when it has recovered.
     """
 
     def __init__(self, probe: Callable[[], bool], opened: Callable[[], None], closed: Callable[[], None]) -> None:
@@ -52,16 +52,16 @@ class DatabaseCircuitBreaker:
         self.unwritten = False
 
     def check(self, *, writing: bool = False) -> None:
-        """Raise AccountsAway where it is known that the database does not answer, or takes nothing that is written."""
+        """Raise AccountsAway during a known outage."""
         if self.is_open() or (writing and self.unwritten):
             raise AccountsAway
 
     def is_open(self) -> bool:
-        """Return whether the database is known not to answer."""
+        """Return whether an outage is known."""
         return self.unread_since is not None
 
     def note(self, exc: BaseException) -> None:
-        """Take note of a failure: the connection's opens it; of a slow answer a probe finds out what it means."""
+        """Record a failure. A failed connection opens the breaker; a slow query triggers a probe."""
         if _is_connection_error(exc):
             self._open(exc)
         elif isinstance(exc, DBAPIError) and _is_unwritable_sqlite(exc.orig):
@@ -70,14 +70,14 @@ class DatabaseCircuitBreaker:
         self.probe()
 
     def probe(self) -> None:
-        """Have it found out, in a thread, whether the database is there."""
+        """Start a probe in a thread."""
         with self._lock:
             if self._stop is None:
                 self._stop = threading.Event()
                 threading.Thread(target=self._find_out, args=(self._stop,), name="accounts-probe", daemon=True).start()
 
     def reset(self) -> None:
-        """Forget what was known, and probe no more."""
+        """Reset the breaker and stop probing."""
         with self._lock:
             if self._stop:
                 self._stop.set()
@@ -112,7 +112,7 @@ class DatabaseCircuitBreaker:
             log.warning("accounts_not_writable")
 
     def _is_over(self, stop: threading.Event, *, writable: bool) -> bool:
-        """Take note of an answer; whether all is well, so that no other probe is needed."""
+        """Record the result of a probe; return whether the database has recovered."""
         with self._lock:
             if stop is not self._stop:
                 return True
@@ -129,7 +129,7 @@ class DatabaseCircuitBreaker:
 
 
 def is_database_outage(exc: BaseException) -> bool:
-    """Return whether this says that the database does not answer, and not that it answers something wrong."""
+    """Return whether the error is an outage rather than a query error."""
     if isinstance(exc, PoolTimeout) or _is_connection_error(exc):
         return True
     if not isinstance(exc, DBAPIError):
@@ -154,7 +154,7 @@ def _is_connection_error(exc: BaseException) -> bool:
 
 
 def _sqlstate(exc: BaseException) -> str | None:
-    """PostgreSQL's code of an error; empty for other databases, and None where the server did not say anything."""
+    """Return PostgreSQL's error code; empty for other databases, None without a server response."""
     state: str | None = getattr(getattr(exc, "orig", None), "sqlstate", "")
     return state
 

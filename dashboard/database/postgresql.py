@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL that give up: a server that is frozen, or a network that drops packets, says nothing."""
+"""PostgreSQL connections with client-side timeouts, for frozen servers and dropped packets."""
 
 from collections.abc import Generator
 from contextvars import ContextVar
@@ -15,14 +15,14 @@ _attempt_seconds: ContextVar[float] = ContextVar("attempt_seconds", default=inf)
 
 
 class ServerTimeout(psycopg.OperationalError):
-    """The server has not answered in time."""
+    """The server did not respond in time."""
 
 
 class BoundedConnection(psycopg.Connection[Any]):
-    """A connection that waits for an answer as long as its thread may, and is of no use after that."""
+    """A connection that waits within its thread's timeout and is unusable afterwards."""
 
     def wait(self, gen: Any, *given: Any, **named: Any) -> Any:  # noqa: ANN401  what psycopg passes on
-        """Wait for an answer."""
+        """Wait for a response."""
         wait = current_database_wait()
         try:
             return super().wait(_poll_until(wait.next_end() if wait else inf, gen), *given, **named)
@@ -37,7 +37,7 @@ class BoundedConnection(psycopg.Connection[Any]):
 
 
 def connect(bounds: DatabaseTimeouts, arguments: tuple[Any, ...], parameters: dict[str, Any]) -> BoundedConnection:
-    """Connect, with what the bounds say where the URL does not."""
+    """Connect, with default timeouts unless the URL sets them."""
     wait = current_database_wait()
     seconds = min(bounds.connect, wait.seconds_left) if wait else bounds.connect
     if seconds <= 0:
@@ -62,7 +62,7 @@ def connect(bounds: DatabaseTimeouts, arguments: tuple[Any, ...], parameters: di
 
 
 def _poll_until(end: float, steps: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
-    """Pass on what psycopg waits for; every tenth of a second it says that nothing has come yet."""
+    """Wait for psycopg in steps of a tenth of a second."""
     come, wait = None, current_database_wait()
     while True:
         try:

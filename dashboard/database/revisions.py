@@ -1,4 +1,4 @@
-"""The revision of the accounts' database: the one that it has, the one that it should have, and the way there."""
+"""Schema revisions of the accounts database, and their upgrade."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,9 +21,9 @@ MIGRATION_LOCK_ID = 0x72645F61636373
 
 
 def prepare(engine: Engine) -> None:
-    """Make sure that the tables are those of today: on SQLite by bringing them there, else by looking.
+    """Upgrade the tables on SQLite; check them on other databases.
 
-    Raises SettingsError where somebody has to bring them there first.
+    Raises SettingsError if an upgrade is required first.
     """
     if _is_current(engine):
         return
@@ -35,9 +35,9 @@ def prepare(engine: Engine) -> None:
 
 
 def upgrade(engine: Engine) -> str:
-    """Bring the tables to those of today, all or nothing; returns the revision that the database has then.
+    """Upgrade the tables atomically and return the new revision.
 
-    Processes that do this at once wait for one another. Raises SettingsError if a later version has been here.
+    Concurrent upgrades wait for one another. Raises SettingsError if the database is from a later version.
     """
     scripts = _configuration()
     with engine.begin() as connection:
@@ -54,9 +54,9 @@ def upgrade(engine: Engine) -> str:
 
 @contextmanager
 def report_unusable_database(url: str) -> Iterator[None]:
-    """Tell of a database that cannot be opened as of a setting to change, without what is secret in its URL.
+    """Raise SettingsError for a database that cannot be opened, without secrets of its URL.
 
-    Without its cause, too: a server that cannot start writes the traceback, and drivers name what they cannot read.
+    The cause is omitted as well: tracebacks and driver messages may contain secrets.
     """
     try:
         yield
@@ -80,7 +80,7 @@ def _shown(engine: Engine) -> str:
 
 @cache
 def _latest() -> str | None:
-    """Return the revision of today, from the files beside this one."""
+    """Return the latest revision."""
     return ScriptDirectory.from_config(_configuration()).get_current_head()
 
 

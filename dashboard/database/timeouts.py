@@ -1,4 +1,4 @@
-"""How long the accounts' database may be waited for."""
+"""Timeouts of the accounts database."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -15,9 +15,9 @@ GRACE_SECONDS = 0.2
 
 @dataclass(frozen=True, slots=True)
 class DatabaseTimeouts:
-    """Seconds: for a connection, a statement (of SQLite, a lock), and a place among the connections of this process.
+    """Timeouts in seconds for connecting, for a statement (a lock on SQLite), and for a pooled connection.
 
-    After `keepalive` seconds without a word it is found out whether the other side of a connection is there.
+    After `keepalive` seconds of silence, TCP checks the peer.
     """
 
     connect: float = 2.0
@@ -27,7 +27,7 @@ class DatabaseTimeouts:
 
     @classmethod
     def of(cls, settings: Settings) -> "DatabaseTimeouts":
-        """Return those of a server that answers requests."""
+        """Return the timeouts of the server."""
         return cls(
             settings.database_connect_timeout,
             settings.database_statement_timeout,
@@ -37,27 +37,27 @@ class DatabaseTimeouts:
 
     @property
     def whole(self) -> float:
-        """Return how long all of a transaction may take."""
+        """Return the timeout of a transaction."""
         return max(self.connect, self.statement) + GRACE_SECONDS
 
     @property
     def idle(self) -> float:
-        """How long a connection that lay idle may take to show that it carries anything, with time left for another."""
+        """Return the timeout for checking an idle connection, leaving time for a new one."""
         return min(self.connect, self.statement) / 2
 
     @property
     def doubt(self) -> float:
-        """After how long a wait it is time to find out whether the database is there."""
+        """Return the waiting time after which to probe the database."""
         return self.idle / 2
 
     @property
     def probe(self) -> "DatabaseTimeouts":
-        """Return those of a probe: given up before the wait that led to it would be, and soon enough for the next."""
+        """Return the timeouts of a probe, which are shorter than the wait that triggered it."""
         seconds = min(self.connect, self.statement) * 0.75
         return replace(self, connect=seconds, statement=seconds)
 
     def longer(self, times: float) -> "DatabaseTimeouts":
-        """Return those of something that takes longer."""
+        """Return the timeouts of long operations."""
         return replace(self, statement=self.statement * times)
 
 
@@ -76,9 +76,9 @@ def _never() -> bool:
 
 @dataclass(slots=True)
 class DatabaseWait:
-    """What a thread waits for, of a database: until when, and what it does as it gets late.
+    """The deadline of a thread for database calls, with a callback when it is late.
 
-    It doubts once, and ends as soon as it is `vain`. At first a connection has to show that it carries anything.
+    It calls back once, and ends as soon as `vain` returns true. A connection is first checked for liveness.
     """
 
     bounds: DatabaseTimeouts
@@ -94,15 +94,15 @@ class DatabaseWait:
 
     @property
     def seconds_left(self) -> float:
-        """Return how long there is to wait."""
+        """Return the remaining time."""
         return self.end - monotonic()
 
     def next_end(self) -> float:
-        """Return when what is begun now has to be there."""
+        """Return the deadline of a call that starts now."""
         return min(self.end, monotonic() + self.bounds.idle) if self.checking else self.end
 
     def is_over(self) -> bool:
-        """Return whether there is nothing to wait for any more, with nothing having come so far."""
+        """Return whether waiting is pointless."""
         if monotonic() >= self.doubt_at:
             self.doubt_at = inf
             self.doubt()
@@ -114,7 +114,7 @@ _current = threading.local()
 
 @contextmanager
 def database_wait(wait: DatabaseWait) -> Iterator[None]:
-    """Let whatever this thread waits for in here, of a database, end so."""
+    """Apply a deadline to the database calls of this thread in this context."""
     outer, _current.wait = current_database_wait(), wait
     try:
         yield
@@ -123,12 +123,12 @@ def database_wait(wait: DatabaseWait) -> Iterator[None]:
 
 
 def current_database_wait() -> DatabaseWait | None:
-    """Return what this thread waits for."""
+    """Return the deadline of this thread."""
     wait: DatabaseWait | None = getattr(_current, "wait", None)
     return wait
 
 
 def connection_works(*_event: object) -> None:
-    """Note that this thread has a connection that carries something: what it waits for from now on are answers."""
+    """Note that this thread's connection works."""
     if wait := current_database_wait():
         wait.checking = False

@@ -1,4 +1,4 @@
-"""The accounts' database: made ready, asked, written to and closed; and what is said when it does not answer."""
+"""The accounts database: setup, transactions, and handling of outages."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,9 +36,9 @@ _READ_PROBE = "SELECT 1 FROM users, sessions LIMIT 1"
 
 
 class Database:
-    """The database at a URL, opened when it is first asked. Safe to use from many threads.
+    """The database at a URL, connected on first use. Thread-safe.
 
-    What is asked of it ends within the bounds, or raises AccountsAway: immediately while it is known to be away.
+    Calls end within their timeouts or raise AccountsAway, immediately during a known outage.
     """
 
     def __init__(self, url: str, bounds: DatabaseTimeouts | None = None) -> None:
@@ -54,9 +54,9 @@ class Database:
         self._whole = local()
 
     def prepare(self) -> None:
-        """Make ready to be asked: see `revisions.prepare`. Raises SettingsError if that cannot be done.
+        """Prepare the database, see `revisions.prepare`. Raises SettingsError.
 
-        Leaves no connection open: the process may fork into workers after this, and a connection must not be shared.
+        Leaves no connection open: the process may fork workers afterwards.
         """
         with report_unusable_database(self._url):
             prepare(create_accounts_engine(parse_database_url(self._url), MIGRATION_TIMEOUTS))
@@ -65,40 +65,40 @@ class Database:
         self.close()
 
     def upgrade(self) -> str:
-        """Bring the tables to those of today, and return their revision. Raises SettingsError."""
+        """Upgrade the tables and return their revision. Raises SettingsError."""
         with report_unusable_database(self._url):
             return upgrade(create_accounts_engine(parse_database_url(self._url), MIGRATION_TIMEOUTS))
 
     def close(self) -> None:
-        """Close the connections; the next question opens new ones."""
+        """Close the connections; the next query opens new ones."""
         self._breaker.reset()
         self._drop_connections()
         self._marks.close()
 
     @property
     def away_since(self) -> float | None:
-        """Return when it was noticed that the database does not answer, by the monotonic clock; None while it does."""
+        """Return the start of the current outage by the monotonic clock, or None."""
         return self._breaker.unread_since
 
     def on_recovery(self, act: Callable[[], object]) -> None:
-        """Do this, in a thread, each time when the database answers again and takes changes."""
+        """Register a callback, run in a thread, for each recovery of the database."""
         self._waiting.append(act)
 
     @property
     def is_writable(self) -> bool:
-        """Return whether nothing is known against it that the database is written to."""
+        """Return whether the database is writable, as far as known."""
         return self._breaker.unread_since is None and not self._breaker.unwritten
 
     def change_token(self) -> object:
-        """Something that stays equal as long as nobody, in any process, has written to the accounts, which are there.
+        """Return a token that stays equal while no process has written to the database and it is available.
 
-        It takes microseconds to tell. Where the database cannot, it is never equal.
+        Takes microseconds. Never equal on databases that do not support it.
         """
         return self._marks.latest(), self.is_writable
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """One transaction; what was changed in it is committed at its end. Within `together`, it is a part of that."""
+        """Open a transaction, committed at its end; nested ones join the outer transaction."""
         with self._asking():
             if whole := self._joined():
                 yield whole
@@ -111,7 +111,7 @@ class Database:
 
     @contextmanager
     def long_session(self) -> Iterator[Session]:
-        """Yield one transaction that reads much, and may take ten times as long as others."""
+        """Open a read transaction with a ten times longer timeout."""
         bounds = self._bounds.longer(10)
         with self._asking(bounds), Session(self._open(), expire_on_commit=False) as session, session.begin():
             if session.get_bind().dialect.name == "postgresql":
@@ -120,16 +120,16 @@ class Database:
 
     @contextmanager
     def alone(self, lock: int) -> Iterator[Session]:
-        """The same, but of those who take this lock one after another, each seeing what the one before has written."""
+        """Open a transaction under a lock: transactions with the same lock run one after another."""
         with self.session() as session:
             lock_writes(session.connection(), lock)
             yield session
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Let all that this thread reads and writes in here be one transaction: all of it holds, or nothing of it.
+        """Run everything that this thread reads and writes in this context in one transaction.
 
-        Of all who do so, one after another, each seeing what the one before has written. Nothing slow belongs in here.
+        Such transactions run one after another. Do nothing slow in it.
         """
         if self._joined():
             yield
@@ -145,7 +145,7 @@ class Database:
             act()
 
     def on_commit(self, act: Callable[[], object]) -> None:
-        """Do this as soon as what was written up to here holds: now, or at the end of what is done `together`."""
+        """Run a callback after commit: now, or at the end of the outer transaction."""
         if self._joined():
             self._whole.on_commit.append(act)
         else:
@@ -153,7 +153,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Yield a connection to ask with, without the ORM."""
+        """Open a connection for queries without the ORM."""
         with self._asking():
             if whole := self._joined():
                 yield whole.connection()
@@ -162,15 +162,15 @@ class Database:
                     yield connection
 
     def now(self) -> datetime:
-        """This moment by the database's clock, which counts for whatever replicas share."""
+        """Return the current time by the database's clock, which replicas share."""
         with self.reading() as connection:
             return database_now(connection)
 
     @property
     def clock_skew_seconds(self) -> float | None:
-        """By how many seconds this machine's clock is ahead of the database's; None for a database on this machine.
+        """Return by how many seconds this machine's clock is ahead of the database's; None for a local database.
 
-        It takes no time to tell: the clocks are compared at the start, and then each minute while somebody asks.
+        Never waits: the clocks are compared at startup and then once per minute while requested.
         """
         return self._clocks.ahead if self._elsewhere else None
 
@@ -190,7 +190,7 @@ class Database:
 
     @contextmanager
     def _asking(self, bounds: DatabaseTimeouts | None = None) -> Iterator[None]:
-        """Bound what is asked in here, and tell of what goes wrong."""
+        """Apply timeouts to calls in this context and translate errors."""
         if self._joined():
             with self._failures_told():
                 yield
@@ -217,7 +217,7 @@ class Database:
             self._breaker.check(writing=True)
 
     def _probe(self) -> bool:
-        """Whether the database takes changes, on a new connection. Raises one of FAILURES where it cannot be read."""
+        """Return whether the database is writable, on a new connection. Raises one of FAILURES if it cannot be read."""
         # It is given up soon, so that another finds out that the database is back.
         bounds = self._bounds.probe
         engine = create_accounts_engine(parse_database_url(self._url), bounds)
@@ -226,7 +226,7 @@ class Database:
             return is_writable(connection)
 
     def _drop_connections(self) -> None:
-        """Let new connections be made for whatever is asked from now on: those that are silent stay so."""
+        """Discard pooled connections."""
         with self._opening:
             if self._engine:
                 self._engine.dispose()
@@ -237,5 +237,5 @@ class Database:
 
 
 def database_now(database: Connection | Session) -> datetime:
-    """This moment by the database's clock, asked in the midst of a transaction."""
+    """Return the current time by the database's clock, within a transaction."""
     return database.execute(select(DATABASE_NOW)).scalar_one()

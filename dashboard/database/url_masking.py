@@ -1,4 +1,4 @@
-"""The URL of a database as it may be shown, and what others say of it without the secrets that are in it."""
+"""Remove secrets of a database URL from the URL and from other texts."""
 
 import re
 import sys
@@ -30,14 +30,14 @@ _MIN_SECRET_LENGTH = 4
 
 
 class InvalidDatabaseUrl(ValueError):
-    """A text that is no URL of a database. It is not told: it may be a secret."""
+    """An invalid database URL. It is not included in the message, as it may be secret."""
 
     def __init__(self) -> None:
         super().__init__("This is no URL of a database.")
 
 
 def parse_database_url(url: str) -> URL:
-    """Return the URL in its parts. Raises InvalidDatabaseUrl, whose traceback does not have it."""
+    """Parse the URL. Raises InvalidDatabaseUrl, without the URL in its traceback."""
     try:
         return make_url(url)
     except (ArgumentError, ValueError):
@@ -45,13 +45,13 @@ def parse_database_url(url: str) -> URL:
 
 
 def strip_url_secrets(url: URL) -> tuple[URL, dict[str, Any]]:
-    """The URL without the secrets of its query, and those: of what it shows, SQLAlchemy masks the password alone."""
+    """Return the URL without secret query parameters, and their values: SQLAlchemy masks only the password."""
     names = [name for name in url.query if _SECRET_NAME.search(name)]
     return url.difference_update_query(names), {name: url.query[name] for name in names}
 
 
 class SecretMask:
-    """Hides what is secret in the URL of a database, in that and in any other text."""
+    """Masks the secrets of a database URL in the URL and in other texts."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -61,7 +61,7 @@ class SecretMask:
 
     @property
     def shown(self) -> str:
-        """Return the URL as it may be shown."""
+        """Return the masked URL."""
         try:
             url = parse_database_url(self._url)
         except InvalidDatabaseUrl:
@@ -77,14 +77,14 @@ class SecretMask:
         return self._secrets.sub(MASKED_TEXT, text) if self._secrets else text
 
     def __call__(self, _logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        """Hide them in every sentence of a line of the log. One word is a name or an id, and one of ours."""
+        """Mask secrets in all texts of a log entry with more than one word."""
         for name, said in event.items():
             if isinstance(said, str) and " " in said:
                 event[name] = self.text(said)
         return event
 
     def mask_tracebacks(self) -> None:
-        """Hide them in the tracebacks of errors that nobody expects, which Python writes to stderr."""
+        """Mask secrets in tracebacks of unexpected errors on stderr."""
 
         def write(kind: type[BaseException], exc: BaseException | None, at: TracebackType | None) -> None:
             sys.stderr.write(self.text("".join(traceback.format_exception(kind, exc, at))))
@@ -94,7 +94,7 @@ class SecretMask:
 
 
 def _secrets(url: str) -> Iterator[str]:
-    """Yield all that may be secret in it, as it is written and as it is meant, whether or not it can be parsed."""
+    """Yield all possible secrets of a URL, encoded and decoded, even if it cannot be parsed."""
     begin, at, _ = url.partition("://")[2].rpartition("@")
     password = begin.partition(":")[2] if at else ""
     for form in {password, unquote(password)}:

@@ -1,6 +1,6 @@
-"""The lock of one user: what counts a user's rows, or ends several of them, takes it first and sees nothing half done.
+"""A lock per user for operations that count or delete several of the user's rows.
 
-PostgreSQL lets two transactions each look before either writes; there the user's row is what both have to wait for.
+On PostgreSQL it locks the user's row, as concurrent transactions could otherwise both read before either writes.
 """
 
 from sqlalchemy import select, update
@@ -10,9 +10,9 @@ from dashboard.database.models import UserRow
 
 
 def lock_user(session: Session, user_id: str) -> None:
-    """Let no other transaction that takes the lock of this user go on until this one ends.
+    """Lock this user until the transaction ends.
 
-    To be taken before any row that belongs to the user, as what changes users does: then nobody waits in a circle.
+    Take it before touching other rows of the user, to avoid deadlocks.
     """
     row = UserRow.id == user_id
     if session.get_bind().dialect.name == "sqlite":

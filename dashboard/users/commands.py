@@ -1,4 +1,4 @@
-"""`release-dashboard users` and `db`: who may come in, and the database that keeps them, from the command line."""
+"""The commands `release-dashboard users` and `release-dashboard db`."""
 
 import sys
 
@@ -19,13 +19,13 @@ REPORTED_ERRORS = (InvalidPassword, EmailTaken, InvalidUser, UserNotFound, Accou
 
 
 class InvalidSetting(click.ClickException):
-    """A setting that stops the command, with the exit code of wrong usage."""
+    """An invalid setting, with the exit code of a usage error."""
 
     exit_code = 2
 
 
 class UsersCommand(click.Command):
-    """A command that shows what it was refused as one line, without a traceback."""
+    """A command that reports errors in one line without a traceback."""
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command."""

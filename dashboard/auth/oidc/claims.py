@@ -1,4 +1,4 @@
-"""Who somebody is by the claims of their ID token, and what these let them do."""
+"""Map ID token claims to an identity and a role."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ _ROLES_ASCENDING = list(Role)
 
 
 def identity_from_claims(claims: Mapping[str, Any]) -> OidcIdentity:
-    """Return who it is. Raises IdentityNotProven without a subject, AccessDenied without an address that is theirs."""
+    """Return the identity. Raises IdentityNotProven without a subject, AccessDenied without a verified address."""
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= MAX_OIDC_SUBJECT_LENGTH or not subject.isprintable():
         raise IdentityNotProven("unusable_subject", "The provider's response does not identify you.")
@@ -46,7 +46,7 @@ def role_from_claims(claims: Mapping[str, Any], settings: OidcSettings) -> Role 
 
 
 def _claim(claims: Mapping[str, Any], path: str) -> object:
-    """Return what stands under this name, which may have dots itself, else at the end of this path."""
+    """Return the claim with this name, which may contain dots, or at this path."""
     if path in claims:
         return claims[path]
     found: object = claims
@@ -56,7 +56,7 @@ def _claim(claims: Mapping[str, Any], path: str) -> object:
 
 
 def _values(found: object) -> list[str]:
-    """Return the texts of a claim: a list of them, or one alone."""
+    """Return the strings of a claim, which may be a list or a single string."""
     listed = found if isinstance(found, list) else [found]
     return [value for value in listed if isinstance(value, str)]
 

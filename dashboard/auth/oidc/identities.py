@@ -1,4 +1,4 @@
-"""Users as an OpenID provider knows them: by a subject of an issuer, which stays, where addresses and names change."""
+"""Identities of users at an OpenID provider: issuer and subject, which never change."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,14 +15,14 @@ MAX_OIDC_SUBJECT_LENGTH = 255
 
 
 class EmailBelongsToUser(Exception):
-    """There is a user with this address, and whoever comes from the provider is not shown to be the same person."""
+    """A user with this address exists, and the provider has not proven that it is the same person."""
 
 
 @dataclass(frozen=True, slots=True)
 class OidcIdentity:
-    """Who has signed in at a provider. `verified` is whether the provider says that the address is theirs.
+    """An identity from the provider. `verified` is whether the provider has verified the address.
 
-    `given` is the address as the provider wrote it.
+    `given` is the address as sent by the provider.
     """
 
     issuer: str
@@ -34,24 +34,23 @@ class OidcIdentity:
 
 
 class IdentityStore:
-    """The identities in the database of these accounts."""
+    """The store of identities."""
 
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
 
     def find(self, identity: OidcIdentity) -> User | None:
-        """Return the user whom this identity belongs to, disabled or not."""
+        """Return the user of this identity, disabled or not."""
         same = (IdentityRow.issuer == identity.issuer) & (IdentityRow.subject == identity.subject)
         with self._accounts.session() as session:
             row = session.scalar(select(UserRow).join(IdentityRow, IdentityRow.user_id == UserRow.id).where(same))
             return row.value() if row else None
 
     def link(self, identity: OidcIdentity) -> User | None:
-        """Return the user with this address, who has this identity from now on; None if there is no such user.
+        """Link this identity to the user with its address and return the user, or None if there is none.
 
-        Raises EmailBelongsToUser if the provider does not say that the address is theirs, or if the user has another
-        identity of this provider: addresses are given to new people; and if another process was faster. Raises
-        InvalidUser for what is no address.
+        Raises EmailBelongsToUser if the address is not verified, if the user has another identity of this provider
+        (addresses are reassigned), or if another process was faster. Raises InvalidUser for an invalid address.
         """
         user = self._accounts.by_email(identity.email)
         if user is None:
@@ -66,7 +65,7 @@ class IdentityStore:
         return user
 
     def add(self, identity: OidcIdentity, role: Role) -> User:
-        """Add a user who has this identity and no password. Raises EmailTaken, or InvalidUser for what is no address.
+        """Add a user with this identity and no password. Raises EmailTaken, or InvalidUser for an invalid address.
 
         EmailTaken may also mean that another process was faster.
         """
@@ -82,13 +81,13 @@ class IdentityStore:
         return row.value()
 
     def forget(self, user: User) -> int:
-        """Forget the user's identities: the next sign-in with their address finds them again. Returns how many."""
+        """Delete the user's identities and return their number. The next sign-in links them again."""
         ended = delete(IdentityRow).where(IdentityRow.user_id == user.id).returning(IdentityRow.subject)
         with self._accounts.session() as session:
             return len(session.scalars(ended).all())
 
     def consume(self, sign_on: str, seconds: int) -> bool:
-        """Note that an answer to this sign-in has come; whether it is the first. It can be forgotten after so long."""
+        """Mark this sign-in as used; return whether it was unused. The mark expires."""
         try:
             with self._accounts.session() as session:
                 now = database_now(session)

@@ -1,4 +1,4 @@
-"""What the provider says of itself in its discovery document."""
+"""The provider's discovery document."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _BASIC, _POST = "client_secret_basic", "client_secret_post"
 
 @dataclass(frozen=True, slots=True)
 class ProviderMetadata:
-    """Where the provider is asked for what, and how it wants to be told the client's secret."""
+    """The provider's endpoints and client authentication method."""
 
     authorize: str
     token: str
@@ -22,7 +22,7 @@ class ProviderMetadata:
 
     @classmethod
     def of(cls, found: Mapping[str, Any], issuer: str) -> Self:
-        """Read the document of this issuer. Raises ProviderFault if it is another's, or leads where nothing is safe."""
+        """Parse the document. Raises ProviderFault if the issuer differs or an endpoint is not secure."""
         if found.get("issuer") != issuer:
             raise ProviderFault("another_issuer", "The provider's issuer does not match OIDC_ISSUER.")
         methods = found.get("token_endpoint_auth_methods_supported", [_BASIC])

@@ -1,4 +1,4 @@
-"""The OpenID provider of the settings: asked when somebody signs in, and at no other time."""
+"""Client of the configured OpenID provider, called only when users sign in."""
 
 import ssl
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
@@ -49,7 +49,7 @@ MAX_CONCURRENT_PROVIDER_REQUESTS = 6
 
 
 class OidcProvider:
-    """The provider of these settings. Safe to use from many threads; what is asked runs on a loop of its own."""
+    """A provider client. Thread-safe; calls run on its own event loop."""
 
     def __init__(
         self,
@@ -70,9 +70,9 @@ class OidcProvider:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Yield the right to ask the provider, which is needed for that. Raises ProviderNotCalled if there is none.
+        """Reserve a call slot, required for calls. Raises ProviderNotCalled if there is none.
 
-        Nobody waits here: those who hang on a provider that is away must not take all of the server's threads.
+        Never waits: users waiting for an unavailable provider must not block all server threads.
         """
         if self._clock() < self._asked_again_at:
             raise ProviderNotCalled("provider_failed_just_now", PROVIDER_UNAVAILABLE_MESSAGE)
@@ -87,7 +87,7 @@ class OidcProvider:
             self._turns.release()
 
     def authorization_url(self, flow: SignInFlow, redirect_uri: str) -> str:
-        """Return where the browser goes to sign in. Takes a turn by itself if it has to ask. Raises OidcError."""
+        """Return the authorization URL. Reserves a call slot itself if needed. Raises OidcError."""
         metadata = self._known()
         if metadata is None:
             metadata = self._discovered()
@@ -104,12 +104,12 @@ class OidcProvider:
         return str(url)
 
     def claims(self, flow: SignInFlow, code: str, redirect_uri: str, now: datetime) -> dict[str, Any]:
-        """Who it is that the provider has given this code for: the claims of their ID token. Raises OidcError."""
+        """Redeem the code and return the claims of the ID token. Raises OidcError."""
         return self._ask(lambda client: self._redeem(client, flow, code, redirect_uri, now))
 
     @cached_property
     def _trusted(self) -> ssl.SSLContext:
-        """The certificates of the system, or those that SSL_CERT_FILE names. To read them takes as long as a login."""
+        """Return the system's certificates or those of SSL_CERT_FILE, cached because loading them is slow."""
         return httpx2.create_ssl_context()
 
     def close(self) -> None:
@@ -117,7 +117,7 @@ class OidcProvider:
         self._loop.stop()
 
     def _ask(self, what: Callable[[AsyncOAuth2Client], Coroutine[Any, Any, T]]) -> T:
-        """Ask the provider for something, within the deadline in all; what goes wrong is told in words of ours."""
+        """Call the provider within the total deadline, translating errors."""
         try:
             return self._loop.call(lambda: self._with_client(what), self._deadline)
         except (DeadlineExceeded, httpx2.TimeoutException) as exc:
@@ -201,7 +201,7 @@ class OidcProvider:
 
 
 def _token_error(error: str) -> OidcError:
-    """Return what the token endpoint's error means: the code is not good, or the dashboard is not."""
+    """Return the error for a response of the token endpoint: an invalid code, or invalid client credentials."""
     if error in {"invalid_client", "unauthorized_client"}:
         return ProviderFault("client_refused", "The provider rejected the dashboard's client credentials.")
     return IdentityNotProven("code_refused", "The provider rejected the code of this sign-in, or it has expired.")

@@ -1,4 +1,4 @@
-"""The users as admins are shown them, by pages and by JSON."""
+"""Models of user management, for pages and JSON."""
 
 from collections.abc import Mapping
 from datetime import datetime

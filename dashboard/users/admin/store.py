@@ -1,4 +1,4 @@
-"""The users as admins manage them: found, and changed so that there is always an admin who may sign in."""
+"""User management, ensuring that there is always an active admin."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +21,7 @@ class UserIdNotFound(LookupError):
 
 
 class UserVersionConflict(Exception):
-    """The user is not as whoever wants to change them has seen."""
+    """The user has changed since it was read."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -30,38 +30,38 @@ class UserVersionConflict(Exception):
 
 
 class LastAdminError(Exception):
-    """Without this user, nobody would be left who may manage users."""
+    """The user is the last active admin."""
 
     def __init__(self, email: str) -> None:
         super().__init__(f"{email} is the last active admin. Make another user an admin first.")
 
 
 class AdminRequired(Exception):
-    """Whoever asks for a change is no admin any more, or their sign-in has ended in the meantime."""
+    """The requester is no longer an admin, or their session has ended."""
 
 
 @dataclass(frozen=True, slots=True)
 class ManagedUser:
-    """A user, and when they last did something in a session that goes on, exact to five minutes."""
+    """A user with their last activity in an active session, accurate to five minutes."""
 
     user: User
     seen_at: datetime | None
 
     @property
     def version(self) -> str:
-        """Another one whenever anything of the user has changed, except for when they were seen."""
+        """Return a version that changes with the user, except for their last activity."""
         user = self.user
         return hash_secret(repr((user.name, user.role.value, user.disabled_at, user.epoch)))[:16]
 
 
 class UserAdmin:
-    """The users of these accounts. Who changes something is named each time, and has to be an admin at that moment."""
+    """User management. Each change names the requester, who must be an admin at that time."""
 
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
 
     def page(self, text: str, number: int, size: int) -> tuple[list[ManagedUser], int]:
-        """The users with this text in their address or name, by address: those of one page, and how many in all."""
+        """Return a page of the users with this text in their address or name, sorted by address, and the total."""
         which = _matches_text(text)
         wanted = select(UserRow).where(which).order_by(UserRow.email).limit(size).offset((number - 1) * size)
         with self._accounts.session() as session:
@@ -85,7 +85,7 @@ class UserAdmin:
             return self._accounts.add(email, password, name=name, role=role)
 
     def known(self, admin: User, user_id: str, version: str | None) -> User:
-        """The user as this admin has seen them; without a version, as they are. To be asked `together` with a change.
+        """Return the user if the version matches; without a version, the current user. Call it within a transaction.
 
         Raises AdminRequired, UserIdNotFound or UserVersionConflict.
         """
@@ -97,10 +97,10 @@ class UserAdmin:
             return person.user
 
     def change(self, admin: User, user_id: str, version: str | None, **wanted: Any) -> tuple[User, User]:  # noqa: ANN401
-        """Let the user's `name`, `role` or `disabled` be as given; returns the user before and after.
+        """Change the user's `name`, `role` or `disabled`; return the user before and after.
 
-        What ends their sessions does so only on a change. Raises AdminRequired, UserIdNotFound, UserVersionConflict,
-        LastAdminError, or InvalidUser for a name that cannot be one.
+        Sessions end only on an actual change. Raises AdminRequired, UserIdNotFound, UserVersionConflict,
+        LastAdminError, or InvalidUser for an invalid name.
         """
         with self._accounts.transaction():
             before = self.known(admin, user_id, version)
@@ -136,7 +136,7 @@ def _matches_text(text: str) -> ColumnElement[bool]:
 
 
 def _last_seen(session: Session, ids: list[str]) -> dict[str, datetime]:
-    """Return when each of these was last seen in a session that lasts."""
+    """Return the last activity of each user in an active session."""
     lasts = (SessionRow.epoch == UserRow.epoch) & (SessionRow.expires_at > DATABASE_NOW)
     asked = select(SessionRow.user_id, func.max(SessionRow.seen_at).label("seen_at")).join(UserRow).where(lasts)
     found = session.execute(asked.where(SessionRow.user_id.in_(ids)).group_by(SessionRow.user_id))

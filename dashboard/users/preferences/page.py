@@ -1,4 +1,4 @@
-"""What a viewer keeps for themselves, as pages and JSON say it. None of it is rendered for anybody else."""
+"""Personal models of the viewer for pages and JSON. Never shared with other users."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -25,7 +25,7 @@ class ViewItem(BaseModel):
 
     @property
     def words(self) -> str:
-        """Return the filter as people read it."""
+        """Return the filter in words."""
         asked: dict[str, list[str]] = {}
         for name, value in parse_qsl(self.query):
             asked.setdefault(name, []).append(value.replace("_", " ") if name == "phase" else value)
@@ -47,12 +47,12 @@ class ViewsBar(PageModel):
 
     @property
     def current(self) -> ViewItem | None:
-        """Return the viewer's own view that the page shows."""
+        """Return the viewer's own view that matches the current filter."""
         return next((view for view in self.views if view.query == self.asked and not self.starred), None)
 
     @property
     def current_of_others(self) -> ViewItem | None:
-        """Return the view of another user that the page shows."""
+        """Return another user's view that matches the current filter."""
         return next((view for view in self.others if view.query == self.asked and not self.starred), None)
 
 

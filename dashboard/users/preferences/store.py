@@ -1,6 +1,6 @@
-"""What users keep for themselves: how times are written, named filters of the list, and starred releases.
+"""User preferences: time settings, saved views and starred releases.
 
-Whoever asks names the user, and gets and changes what is that user's alone; of others, the views that they share.
+Methods take the user and access only their own data, and views shared by others.
 """
 
 from collections.abc import Iterator, Mapping
@@ -32,7 +32,7 @@ _NOT_TIME_ZONES = frozenset({"Factory", "localtime", "posixrules"})
 
 
 class InvalidPreference(ValueError):
-    """Something that cannot be kept. `field` names it; `reason` says what it takes, in words for people."""
+    """An invalid preference. `field` names it; `reason` describes valid values."""
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}")
@@ -41,16 +41,16 @@ class InvalidPreference(ValueError):
 
 
 class PreferenceConflict(InvalidPreference):
-    """The same where nothing is wrong with it but that something is kept already."""
+    """A preference that conflicts with existing ones."""
 
 
 class ViewNotFound(LookupError):
-    """The user has no view with this id, whoever else may have one."""
+    """The user has no view with this ID."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """How a user wants times written: in which zone (empty: the browser's), and by 12 or 24 hours (None: its way)."""
+    """Time settings: the zone (empty: the browser's) and a 12- or 24-hour clock (None: the browser's)."""
 
     zone: str = ""
     hours: int | None = None
@@ -58,7 +58,7 @@ class Preferences:
 
 @dataclass(frozen=True, slots=True)
 class SavedView:
-    """A named filter of the list. `owner` is what pages call the user whose it is."""
+    """A saved view. `owner` is the display name of its owner."""
 
     id: str
     name: str
@@ -75,7 +75,7 @@ def time_zone_names() -> Mapping[str, str]:
 
 
 def normalize_zone(text: str) -> str:
-    """Return the zone's name as the database has it; empty for the browser's own. Raises InvalidPreference."""
+    """Return the canonical zone name, or an empty string for the browser's. Raises InvalidPreference."""
     name = time_zone_names().get(text.strip().casefold(), "")
     if text.strip() and not name:
         raise InvalidPreference("zone", "must be a time zone name such as Europe/Berlin, or empty")
@@ -83,7 +83,7 @@ def normalize_zone(text: str) -> str:
 
 
 def normalize_view_name(text: str) -> str:
-    """Return a view's name as it is kept. Raises InvalidPreference."""
+    """Return the normalized name of a view. Raises InvalidPreference."""
     name = text.strip()
     if not (0 < len(name) <= MAX_VIEW_NAME_LENGTH and name.isprintable()):
         raise InvalidPreference("name", f"must have 1 to {MAX_VIEW_NAME_LENGTH} printable characters")
@@ -91,20 +91,20 @@ def normalize_view_name(text: str) -> str:
 
 
 class PreferencesStore:
-    """What is kept in the database of these accounts. Raises AccountsUnavailable where that does not answer."""
+    """The store of preferences. Methods raise AccountsUnavailable during an outage."""
 
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
 
     def preferences(self, user_id: str) -> Preferences:
-        """How the user wants times written."""
+        """Return the user's time settings."""
         asked = select(PreferencesRow.zone, PreferencesRow.hours).where(PreferencesRow.user_id == user_id)
         with self._accounts.session() as session:
             row = session.execute(asked).first()
             return Preferences(*row) if row else Preferences()
 
     def set_preferences(self, user_id: str, preferences: Preferences) -> None:
-        """Let times be written so from now on. Raises InvalidPreference."""
+        """Save time settings. Raises InvalidPreference."""
         if preferences.hours not in {None, 12, 24}:
             raise InvalidPreference("hours", "must be 12 or 24, or empty")
         self._prefer(user_id, zone=normalize_zone(preferences.zone), hours=preferences.hours)
@@ -115,17 +115,17 @@ class PreferencesStore:
             return _views(session, ViewRow.user_id == user_id, func.lower(ViewRow.name), MAX_VIEWS)
 
     def views_of_others(self, user_id: str) -> tuple[SavedView, ...]:
-        """Return what other users who may sign in share, the newest first."""
+        """Return views shared by other enabled users, newest first."""
         which = ViewRow.shared & (ViewRow.user_id != user_id) & UserRow.disabled_at.is_(None)
         with self._accounts.session() as session:
             return _views(session, which, ViewRow.created_at.desc(), MAX_LISTED_SHARED_VIEWS)
 
     def default_view(self, user_id: str) -> SavedView | None:
-        """Return the view that the user begins with."""
+        """Return the user's default view, if any."""
         return next((view for view in self.views(user_id) if view.default), None)
 
     def add_view(self, user_id: str, name: str, query: str, *, shared: bool = False) -> str:
-        """Keep a filter under a name, and return its id. Raises InvalidPreference, also for one too many."""
+        """Save a view and return its ID. Raises InvalidPreference, also if the limit is reached."""
         row = {"id": uuid4().hex, "user_id": user_id, "shared": shared}
         row |= _view_values(name, query)
         with _name_conflict(row["name"]), self._accounts.session() as session:
@@ -134,7 +134,7 @@ class PreferencesStore:
         return str(row["id"])
 
     def change_view(self, user_id: str, view_id: str, name: str, query: str, *, shared: bool) -> None:
-        """Give a view another name, filter or audience. Raises ViewNotFound, or InvalidPreference."""
+        """Change a view's name, filter or sharing. Raises ViewNotFound, or InvalidPreference."""
         values = _view_values(name, query) | {"shared": shared}
         own = (ViewRow.id == view_id) & (ViewRow.user_id == user_id)
         with _name_conflict(values["name"]), self._accounts.session() as session:
@@ -142,12 +142,12 @@ class PreferencesStore:
                 raise ViewNotFound(view_id)
 
     def remove_view(self, user_id: str, view_id: str) -> None:
-        """Forget a view; one that is not there is no error."""
+        """Delete a view, if it exists."""
         with self._accounts.session() as session:
             session.execute(delete(ViewRow).where(ViewRow.id == view_id, ViewRow.user_id == user_id))
 
     def set_default(self, user_id: str, view_id: str | None) -> None:
-        """Let the user begin with one of their views, or with the whole list. Raises ViewNotFound."""
+        """Set the default view, or none. Raises ViewNotFound."""
         if view_id and view_id not in {view.id for view in self.views(user_id)}:
             raise ViewNotFound(view_id)
         try:
@@ -157,13 +157,13 @@ class PreferencesStore:
             raise ViewNotFound(view_id) from exc
 
     def stars(self, user_id: str) -> tuple[str, ...]:
-        """Return the ids of the releases that the user has starred, in order."""
+        """Return the IDs of the user's starred releases, sorted."""
         asked = select(StarRow.release_id).where(StarRow.user_id == user_id).order_by(StarRow.release_id)
         with self._accounts.session() as session:
             return tuple(session.scalars(asked.limit(MAX_STARS)))
 
     def star(self, user_id: str, release_id: str) -> None:
-        """Star a release, if it is not starred. Raises InvalidPreference for one too many, or one with a NUL."""
+        """Star a release, if it is not starred. Raises InvalidPreference at the limit, or for an ID with a NUL."""
         if "\0" in release_id:
             raise InvalidPreference("star", "must not contain a NUL character")
         row = {"user_id": user_id, "release_id": release_id}
@@ -178,7 +178,7 @@ class PreferencesStore:
             raise PreferenceConflict("star", f"limit of {MAX_STARS} stars reached; remove another star first")
 
     def unstar(self, user_id: str, release_id: str) -> None:
-        """Take a star away; one that is not there is no error."""
+        """Remove a star, if there is one."""
         which = (StarRow.user_id == user_id) & (StarRow.release_id == release_id)
         with self._accounts.session() as session:
             session.execute(delete(StarRow).where(which))
@@ -199,7 +199,7 @@ class PreferencesStore:
 
 @contextmanager
 def _name_conflict(name: object) -> Iterator[None]:
-    """Tell of a name that the user has given already."""
+    """Translate a duplicate name into a conflict."""
     try:
         yield
     except IntegrityError as exc:
@@ -233,7 +233,7 @@ def _views(session: Session, which: ColumnElement[bool], order: ColumnElement[An
 
 
 def _insert_within_limit(session: Session, table: type[StarRow | ViewRow], row: Mapping[str, Any], most: int) -> bool:
-    """Add a row unless the user has so many already."""
+    """Add a row unless the user has reached the limit."""
     lock_user(session, row["user_id"])
     columns = table.__table__.c
     has = select(func.count()).select_from(table).where(table.user_id == row["user_id"]).scalar_subquery()

@@ -1,4 +1,4 @@
-"""Who the viewer is, and where they are signed in, as the page and JSON say it. Nobody else is shown it."""
+"""Models of the user's own profile, for the page and JSON."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,7 +10,7 @@ from dashboard.web.page_model import PageModel
 
 
 class ProfileView(PageModel):
-    """Return the current user."""
+    """The current user."""
 
     id: str
     email: str
@@ -59,5 +59,5 @@ class ProfilePage(PageModel):
 
     @property
     def others(self) -> int:
-        """In how many other browsers the user is signed in."""
+        """Return the number of other sessions."""
         return sum(not session.current for session in self.sessions)

@@ -1,4 +1,4 @@
-"""The keys that a viewer has made for scripts, as the page and JSON say them. Nobody else is shown them."""
+"""Models of the user's API tokens, for the page and JSON."""
 
 from datetime import datetime
 from typing import ClassVar, Literal
@@ -47,6 +47,6 @@ class TokensPage(PageModel):
 
     @property
     def lengths(self) -> tuple[tuple[str, str], ...]:
-        """For how long a token can be made here: the form's values and words."""
+        """Return the lifetimes offered by the form, with their labels."""
         days = tuple((str(number), f"for {number} days") for number in (7, 30, 90, 365))
         return (*days, ("", "no expiration"))

@@ -140,7 +140,7 @@ def test_what_is_no_address_is_told(command: str):
 
 
 def test_a_name_that_cannot_be_shown_is_told():
-    assert "up to 200 characters" in add("rita@example.com", "--name", "\x1b[31m").stderr
+    assert "at most 200 printable characters" in add("rita@example.com", "--name", "\x1b[31m").stderr
 
 
 def test_the_list_is_a_table(kept: Accounts):
