@@ -29,7 +29,7 @@ QUEUE = "module-trace"
 RELEASES = [f"release:module-trace-{number}" for number in range(5)]
 SIGN_IN = {"username": support.VIEWER, "password": support.PASSWORD}
 # Where the rollout that says what it is told stands.
-SCRIPTED = ("tests/support/scripted_rollout.py", "tests/support/scripted_rollout.py")
+SCRIPTED = ("tests/support/scripted_rollout.py", "tests/scripted.py")
 
 
 @dataclass(frozen=True, order=True)

@@ -9,9 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dashboard.demo.children import spawn_process, stop_processes
-from dashboard.demo.server import EmbeddedTemporal
-
 ROOT = Path(__file__).parent.parent
 PASSWORD = "correct horse battery"
 ADMIN = "ada@example.com"
@@ -29,24 +26,38 @@ def eventually(done: Callable[[], object]) -> None:
 
 
 @contextmanager
+def running(log: Path, *argv: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that writes to this log, and is ended with the context."""
+    with log.open("wb") as out:
+        process = subprocess.Popen(argv, env=os.environ | environment, stdout=out, stderr=out)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@contextmanager
 def temporal(folder: Path) -> Iterator[str]:
-    """The address of an embedded Temporal."""
-    with EmbeddedTemporal(log=folder / "temporal.log") as server:
-        yield server.address
+    """The address of an embedded Temporal, which keeps its state in memory."""
+    beside, port = Path(sys.executable).with_name("temporal"), free_port()
+    argv = [str(beside) if beside.exists() else "temporal", "server", "start-dev", "--ip", "127.0.0.1", "--headless"]
+    argv += ["--log-level", "error", "--disable-config-file", "--port", str(port), "--http-port", str(free_port())]
+    with running(folder / "temporal.log", *argv) as process:
+        eventually(lambda: answers(port) or process.poll() is not None)
+        yield f"127.0.0.1:{port}"
 
 
 @contextmanager
 def worker(folder: Path, address: str, ready: str, *argv: str) -> Iterator[None]:
     """A worker, a Python program in a process of its own, that has said that it is `ready`."""
     log = folder / "worker.log"
-    env = os.environ | {"TEMPORAL_ADDRESS": address, "TEMPORAL_CONFIG_FILE": os.devnull}
-    child = spawn_process("worker", [sys.executable, "-m", *argv], env=env, log=log)
-    try:
-        eventually(lambda: ready in log.read_text().split() or not child.alive)
-        child.check()
+    settings = {"TEMPORAL_ADDRESS": address, "TEMPORAL_CONFIG_FILE": os.devnull}
+    with running(log, sys.executable, "-m", *argv, **settings) as process:
+        eventually(lambda: ready in log.read_text().split() or process.poll() is not None)
+        if process.poll() is not None:
+            raise RuntimeError(log.read_text())
         yield
-    finally:
-        stop_processes([child], 5)
 
 
 def prepare(folder: Path, address: str, **settings: str) -> None:
