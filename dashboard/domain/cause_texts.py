@@ -1,4 +1,4 @@
-"""Causes as texts: without what differs from one occurrence of a cause to the next."""
+"""Normalize cause texts: remove what differs between occurrences of the same cause."""
 
 import re
 from collections.abc import Iterable
@@ -37,14 +37,14 @@ _TYPE = re.compile(r"[A-Z][A-Za-z0-9_.]*: ")
 
 
 def child_failure_cause(workflow_id: str, status: Status) -> str:
-    """Return why a workflow failed whose child ended like this; empty for an end that has a cause of its own."""
+    """Return why a workflow failed whose child ended with this status; empty if the child has its own cause."""
     return f"The child workflow {workflow_id} {_ENDED[status]}." if status in _ENDED else ""
 
 
 def normalise_cause(text: str, names: Iterable[str] = ()) -> str:
-    """The cause in a text, without what differs from one occurrence to the next, such as these names and numbers.
+    """Return a cause without variable parts, such as these names and numbers.
 
-    Normalising again changes nothing; a text that is not empty never becomes empty.
+    Idempotent. A non-empty text never becomes empty.
     """
     lines = text[:MAX_CAUSE_LENGTH].strip().splitlines()
     cause = " ".join(lines[0].split()) if lines else ""

@@ -1,4 +1,4 @@
-"""What is broken, grouped by why: the same cause in other words is one cause."""
+"""Find problems and group them by normalized cause."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ _ENDED_WITH_ALL = frozenset({Phase.FAILED, Phase.TIMED_OUT, Phase.TERMINATED, Ph
 
 @dataclass(frozen=True, slots=True)
 class PathStep:
-    """One entity on the way from a release down; `position` is its place among its siblings."""
+    """An ancestor of an entity; `position` is its index among its siblings."""
 
     id: str
     type: EntityType
@@ -38,10 +38,10 @@ class PathStep:
 
 @dataclass(frozen=True, slots=True)
 class AffectedEntity:
-    """Something that failed, is retrying, is unknown or waits for approval, and why. `entity` has no children.
+    """A row that failed, is retrying, unknown, or waiting for approval, with its cause. `entity` has no children.
 
-    `path` leads from the release down to it. `activity_id` is set for an activity that belongs to no entity of its
-    own, then `entity` is the release, and for one that is pending beside the worst of its entity.
+    `path` lists its ancestors from the release. `activity_id` is set for an activity without an entity, with the
+    release as `entity`, and for a pending activity besides the most severe one of its entity.
     """
 
     release_id: str
@@ -60,7 +60,9 @@ class AffectedEntity:
 
     @property
     def stalled(self) -> bool:
-        """Whether its child workflow or its activity waits for a worker. Of a silent release only that is known."""
+        """Return whether its child workflow or activity waits for a worker. For a release without response, only this
+        is known.
+        """
         if self.attempt and self.attempt.unpolled:
             return True
         problem = self.entity.problem
@@ -68,21 +70,21 @@ class AffectedEntity:
 
     @property
     def failed(self) -> bool:
-        """Return whether it ended other than well."""
+        """Return whether it failed."""
         return self.entity.phase.broken or self.entity.phase is Phase.TERMINATED
 
     @property
     def names(self) -> frozenset[str]:
-        """Return what a text about it may call it by."""
+        """Return the names by which a text may refer to it."""
         entity = self.entity
         ids = {step.id for step in self.path} | {step.id.partition(":")[2] for step in self.path}
         return frozenset({*ids, *(step.name for step in self.path), entity.version or "", self.run_id})
 
 
 class CauseStatus(StrEnum):
-    """What is being done about a cause, worst first. The values stand in the JSON.
+    """The handling of a cause, worst first. The values are used in JSON.
 
-    STALLED waits for a worker that takes its next step; LEFT_RUNNING runs on though its release has ended.
+    STALLED waits for a worker to pick up its next step; LEFT_RUNNING is still running although its release has ended.
     """
 
     GAVE_UP = "gave_up"
@@ -94,7 +96,7 @@ class CauseStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """All that is broken for one cause, newest first; `example` is the text of the newest unchanged."""
+    """All rows that are broken for one cause, newest first; `example` is the original text of the newest one."""
 
     text: str
     example: str
@@ -102,7 +104,7 @@ class Cause:
 
     @property
     def standing(self) -> CauseStatus:
-        """Gave up if anything in it failed that nothing retries; a gap alone tells of no failure."""
+        """Return the worst handling: GAVE_UP if anything failed without retries. A gap alone is not a failure."""
         if any(item.failed and not item.retrying for item in self.broken):
             return CauseStatus.GAVE_UP
         if any(item.stalled for item in self.broken):
@@ -114,11 +116,11 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class ProblemSummary:
-    """What is broken now, newest cause first, what waits for approval, and how far was looked.
+    """Current problems, newest cause first, rows waiting for approval, and the scope of the search.
 
-    `listed` are the newest of all `total` releases, `relevant` those of them that run or failed lately; `read` is how
-    many of these were read whole, `partly` how many in part, as they are too large for one answer, paused or at work,
-    and `unanswered` how many did not answer, not with their latest, or not in a form that can be read.
+    `listed` of `total` releases were checked, newest first; `relevant` of them are in progress or recently failed. Of
+    these, `read` were fully loaded, `partly` in part (too large for one response, paused or busy), and `unanswered` did
+    not respond, are out of date, or returned an unreadable response.
     """
 
     causes: tuple[Cause, ...]
@@ -141,7 +143,7 @@ def group_by_cause(broken: Iterable[AffectedEntity]) -> tuple[Cause, ...]:
 
 
 def affected_entities(release: Release) -> tuple[AffectedEntity, ...]:
-    """Return what is broken in a release: where it happened, and not again at each level above that repeats it."""
+    """Return the problems of a release at their origin, without repetitions at the levels above."""
     stopped = release.root.phase not in _ENDED_WITH_ALL
     found = list(_broken_below((_judged(release),), release, stopped=stopped))
     failing = release.execution.failing_task
@@ -156,7 +158,7 @@ def affected_entities(release: Release) -> tuple[AffectedEntity, ...]:
 
 
 def _judged(release: Release) -> Entity:
-    """Return the release's own row: what follows from a failing workflow task is no cause beside it."""
+    """Return the release's own row, without consequences of a failing workflow task."""
     root, execution = release.root, release.execution
     if execution.failing_task and root.problem and root.problem.code in _FOLLOWS_FROM_FAILING_TASK:
         return replace(root, problem=None)
@@ -167,7 +169,7 @@ def _judged(release: Release) -> Entity:
 
 
 def _broken_below(path: tuple[Entity, ...], release: Release, *, stopped: bool) -> Iterator[AffectedEntity]:
-    """What is broken from a row down; with `stopped`, what was terminated is, but not again all that is below it."""
+    """Yield the problems from a row down. With `stopped`, terminated rows count, without everything below them."""
     entity = path[-1]
     terminated = stopped and entity.phase is Phase.TERMINATED
     # What Temporal terminates with a workflow that was cancelled was not terminated by anybody.
@@ -187,12 +189,12 @@ def _broken_below(path: tuple[Entity, ...], release: Release, *, stopped: bool) 
 
 
 def _told(cause: str | None) -> str | None:
-    """Return a cause, unless it says that it cannot be read: different ones share these words."""
+    """Return a cause, unless it is the placeholder for unreadable failures."""
     return None if cause is None or cause.endswith(tuple(PLACEHOLDER_MESSAGES)) else cause
 
 
 def _repeats(text: str, item: AffectedEntity) -> bool:
-    """Whether a text repeats the cause of something below it, which may have been cut, or says that this ended."""
+    """Return whether a text repeats the (possibly truncated) cause of a row below, or reports its end."""
     if item.cause.removesuffix("…") in text:
         return True
     run = item.entity.execution
@@ -200,13 +202,13 @@ def _repeats(text: str, item: AffectedEntity) -> bool:
 
 
 def _untold(entity: Entity) -> str:
-    """Return why no reason is given: it may only not have been read so far."""
+    """Return why there is no reason: it may not have been loaded yet."""
     problem = entity.problem
     return problem.message if problem and problem.code is ProblemCode.REASON_NOT_READ else NO_REASON_REPORTED
 
 
 def waiting_entities(release: Release) -> tuple[AffectedEntity, ...]:
-    """What waits for approval in a release that has not ended: where it says so, and not again at each level above."""
+    """Return the rows of an active release that wait for approval, without repetitions at the levels above."""
     if release.execution.status.closed:
         return ()
     paused = (attempt for attempt in release.also_pending if attempt.paused)
@@ -215,7 +217,7 @@ def waiting_entities(release: Release) -> tuple[AffectedEntity, ...]:
 
 
 def stuck_entities(release: Release) -> tuple[AffectedEntity, ...]:
-    """Return the release itself if nothing has moved in it for long, as it was read; `at` is since when."""
+    """Return the release if it is stuck; `at` is since when."""
     if release.stuck is None:
         return ()
     return (replace(_of((release.root,), release, release.stuck.why, None), at=release.stuck.since),)
@@ -250,7 +252,7 @@ def _of(
 
 
 def _brief(entity: Entity) -> Entity:
-    """Return an entity without what is below it, with no text longer than a row has room for."""
+    """Return an entity without children and with truncated texts."""
     return replace(
         entity,
         children=(),
@@ -266,5 +268,5 @@ def _step(parent: Entity | None, entity: Entity) -> PathStep:
 
 
 def sibling_position(parent: Entity | None, entity: Entity) -> int:
-    """Return the place of an entity among its siblings; 0 for the release."""
+    """Return the index of an entity among its siblings; 0 for the release."""
     return next((index for index, child in enumerate(parent.children) if child is entity), 0) if parent else 0

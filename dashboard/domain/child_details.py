@@ -1,4 +1,4 @@
-"""What is known of one child workflow beyond its status: what it waits for, why it ended, and what goes wrong in it."""
+"""Details of a child workflow beyond its status: pending work, failure reason, and problems."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -21,13 +21,13 @@ _TASK_FAILS = Failure("", "the workflow task is retrying")
 
 
 def workflow_task_attempt(task: FailingTask) -> Attempt:
-    """Return a failing workflow task as something that is retried repeatedly."""
+    """Return a failing workflow task as an attempt."""
     failure = task.failure or _TASK_FAILS
     return Attempt("", task.attempt, None, failure, None, None, kind=AttemptKind.WORKFLOW_TASK)
 
 
 def pending_attempts(run: Execution, tried: Attempt | None = None) -> list[Attempt]:
-    """All that is pending for a workflow, its failing workflow task included: the first to look at comes first."""
+    """Return all pending work of a workflow, including a failing workflow task, most severe first."""
     pending = [*run.attempts.values(), tried] if tried else list(run.attempts.values())
     if run.failing_task and not run.status.closed:
         pending.append(workflow_task_attempt(run.failing_task))
@@ -36,7 +36,7 @@ def pending_attempts(run: Execution, tried: Attempt | None = None) -> list[Attem
 
 
 def no_worker_problem(run: Execution) -> Problem | None:
-    """Return why the next step of a workflow is not taken, or None where it does not wait for a worker."""
+    """Return the problem of a workflow that waits for a worker, or None."""
     if run.waiting_since is None or run.status.closed:
         return None
     step = "first" if run.history_length is not None and run.history_length <= _UNTOUCHED else "next"
@@ -46,7 +46,7 @@ def no_worker_problem(run: Execution) -> Problem | None:
 
 
 def unpolled_activity_problem(attempt: Attempt) -> Problem:
-    """Return what to say of an activity that waits on a task queue which no worker polls."""
+    """Return the problem of an activity on a task queue without pollers."""
     since = f", waiting since {attempt.untaken_since:%H:%M:%S} UTC" if attempt.untaken_since else ""
     text = f"No worker is picking up its activity {attempt.label}{since} on task queue {attempt.task_queue}: "
     # A worker that has its hands full does not poll.
@@ -56,7 +56,7 @@ def unpolled_activity_problem(attempt: Attempt) -> Problem:
 
 
 def pollers_text(run: Execution) -> str:
-    """Return what is known of the workers of the task queue on which a step waits, as the end of a sentence."""
+    """Describe the workers of the task queue, as the end of a sentence."""
     pollers = run.pollers
     if pollers is None:
         return "is a worker polling it?"
@@ -74,7 +74,7 @@ def pollers_text(run: Execution) -> str:
 
 
 def busy_worker_problem(run: Execution) -> Problem | None:
-    """What to say of a workflow whose worker holds its task and cannot answer meanwhile; None where that is not so."""
+    """Return the problem of a workflow whose worker is busy with its task and cannot answer queries, or None."""
     if run.task_since is None or run.failing_task or run.status.closed:
         return None
     since = run.task_since.strftime("%H:%M:%S UTC")
@@ -83,7 +83,7 @@ def busy_worker_problem(run: Execution) -> Problem | None:
 
 
 def with_child_details(row: Entity, run: Execution, now: datetime | None, tried: Attempt | None = None) -> Entity:
-    """A row with what is known of the child workflow that works on it; `tried` is its own attempt where it failed."""
+    """Add the details of its child workflow to a row; `tried` is the attempt of a retried workflow."""
     if run.status is Status.COMPLETED and row.execution is run and not run.gaps:
         return row
     pending = pending_attempts(run, tried) if run.attempts or run.failing_task or tried else []
@@ -106,9 +106,9 @@ def _unpolled(pending: list[Attempt]) -> Problem | None:
 
 
 def close_reason(closing: Failure | None) -> str | None:
-    """Return why an execution ended: its innermost application failure, or what else ended it.
+    """Return why an execution ended: its innermost application failure, or another reason.
 
-    Who had it cancelled is no error: that it was is what its status says.
+    A cancellation is not an error; the status shows it.
     """
     if closing is None or (closing.kind == "canceled" and not closing.causes):
         return None
@@ -130,7 +130,7 @@ def _reason(run: Execution) -> str | None:
 
 
 def _not_known(run: Execution, now: datetime | None) -> Problem | None:
-    """Return what was not read of this run, and since when."""
+    """Return the gap of a run whose details are missing or outdated."""
     if run.status.closed:
         return _no_reason(run) if run.status in FAILURE_STATUSES else None
     if now is None or (run.described_at and now - run.described_at < MAX_DESCRIPTION_AGE):
@@ -156,7 +156,7 @@ CLOSE_REASON_NOT_READ = {
 
 
 def verified_running(run: Execution, ended_at: datetime) -> bool:
-    """Return whether a workflow was described as running after all that ends together with its release had time to."""
+    """Return whether a workflow was still running some time after the end of its release."""
     return not run.status.closed and run.described_at is not None and run.described_at - ended_at > PARENT_CLOSE_GRACE
 
 
@@ -170,7 +170,7 @@ _HOW_IT_ENDED = {
 
 
 def left_running_problem(ended: Execution, what: str, other: Problem | None = None) -> Problem:
-    """What to say of a workflow that runs on after what it was part of has ended; `other` is what is wrong with it."""
+    """Return the problem of a workflow that is still running after its parent ended; `other` is its own problem."""
     how = _HOW_IT_ENDED.get(ended.status, "ended")
     at = f" at {ended.closed_at.strftime('%Y-%m-%d %H:%M UTC')}" if ended.closed_at else ""
     text = f"Still running, left behind: its {what} {how}{at}."

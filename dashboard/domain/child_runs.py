@@ -1,4 +1,4 @@
-"""The executions below a release as they have been listed, and how a later list joins an earlier one."""
+"""The listed executions of a release, and merging of later lists."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ from dashboard.domain.problems import Problem
 
 @dataclass(frozen=True, slots=True)
 class ChildExecution:
-    """An execution below a release, as visibility lists it: with its parent, and the run at the top of its tree."""
+    """A listed execution below a release, with its parent and root run."""
 
     execution: Execution
     parent_id: str | None
@@ -31,9 +31,9 @@ class ChildExecution:
 
 @dataclass(frozen=True, slots=True)
 class ReportedState:
-    """What a run said of itself; None if it was asked and said nothing that holds now.
+    """The reported state of a run; None if it reported nothing valid.
 
-    `asked_at` is by the reader's own clock. `final` words are those of a run that had closed: they never change.
+    `asked_at` is by the reader's clock. `final` reports are of closed runs and never change.
     """
 
     said: Entity | None
@@ -43,13 +43,12 @@ class ReportedState:
 
 @dataclass(frozen=True, slots=True)
 class ChildListing:
-    """What was listed of a release's child workflows, and how many more there are that were not read.
+    """The listed child workflows of a release, and the number of those not read.
 
-    `described` are, by run id, runs as they were described last, or, once they have closed, with the reason that their
-    last event has; `words` are what runs said of themselves.
-    `whole_at` says when all of them were listed at once, by the reader's own clock, and `asked_at` when it was asked
-    last (UTC). `origins` say, by run id, how some of the runs began that follow another of the same id.
-    `listed_at` is when it was last asked whether they have changed (UTC), and `late` why not since, where that was due.
+    `described` are the latest descriptions by run ID or, for closed runs, their closing reasons; `words` are the
+    reported states. `whole_at` is when all of them were listed together, by the reader's clock, and `asked_at` the last
+    query (UTC). `origins` tell how some runs started that follow another run of the same ID. `listed_at` is when
+    changes were last checked (UTC), and `late` why not since, if that was due.
     """
 
     listed: tuple[ChildExecution, ...]
@@ -70,11 +69,11 @@ class ChildListing:
         return self.waits(run)
 
     def waits(self, run: Execution) -> bool:
-        """Whether the time of a run's first task had not come when it was asked, that of a next attempt among them."""
+        """Return whether a run's first task was in the future, including retries."""
         return self.asked_at is not None and run.scheduled_for(self.asked_at) is not None
 
     def latest(self, child: ChildExecution) -> Execution:
-        """Return a run as it is known best: a list is seconds late, and has less of it than a description."""
+        """Return the best known data of a run: lists are seconds late and less detailed than descriptions."""
         run = self.described.get(child.execution.run_id)
         if run is None or (child.execution.status.closed and not run.status.closed):
             return child.execution
@@ -83,17 +82,17 @@ class ChildListing:
 
     @property
     def tally(self) -> Counter[Status]:
-        """Return how many runs there are of each status."""
+        """Return the number of runs by status."""
         return Counter(child.execution.status for child in self.listed)
 
     @property
     def newest(self) -> datetime:
-        """Return the latest start or end of them all, by the server's clock."""
+        """Return the latest start or end of all runs, by the server's clock."""
         return max(child.execution.closed_at or child.execution.started_at for child in self.listed)
 
 
 def merge_children(known: Iterable[ChildExecution], newer: Iterable[ChildExecution]) -> tuple[ChildExecution, ...]:
-    """Return all runs of both lists, each once. The newer record counts, but no run that has closed runs again."""
+    """Merge two lists. The newer record of a run wins, but closed runs never reopen."""
     runs = {child.execution.run_id: child for child in known}
     for child in newer:
         before = runs.get(child.execution.run_id)
@@ -103,10 +102,10 @@ def merge_children(known: Iterable[ChildExecution], newer: Iterable[ChildExecuti
 
 
 def is_behind_count(children: ChildListing, counted: Mapping[Status, int]) -> bool:
-    """Return whether something that has been counted is not among them in that state, or in a later one.
+    """Return whether a counted run is missing in that state or a later one.
 
-    They may be ahead of the count by what happened after it. What closes never changes again, so that no status
-    of an end can have been counted more often than it is found.
+    The list may be ahead of the count. Closed runs never change, so a final status cannot be counted more often than it
+    is listed.
     """
     found = children.tally
     ends = any(number > found[status] for status, number in counted.items() if status.closed)
@@ -114,16 +113,16 @@ def is_behind_count(children: ChildListing, counted: Mapping[Status, int]) -> bo
 
 
 def exceeds_count(children: ChildListing, counted: Mapping[Status, int]) -> bool:
-    """Return whether a later count finds less than these were: some have been deleted, or the count is an older one."""
+    """Return whether a later count is lower than the list: runs were deleted, or the count is older."""
     ends = any(number > counted.get(status, 0) for status, number in children.tally.items() if status.closed)
     return ends or sum(counted.values()) < len(children.listed)
 
 
 def children_of_release(release: Execution, listed: Iterable[ChildExecution]) -> list[ChildExecution]:
-    """All runs of this release's child workflows, newest first.
+    """Return all runs of the release's child workflows, newest first.
 
-    Runs that continue one another are one release. Those that a schedule or a retry began anew, and other releases of
-    the same id, have trees of their own; a reset one keeps what had been started before the point of its reset.
+    A continue-as-new chain is one release. Runs started by a schedule or retry, and other releases of the same ID, have
+    separate trees. A reset run keeps what was started before its reset point.
     """
     # The run id decides between equal times: the order must not depend on that in which they were listed.
     everything = sorted(listed, key=lambda child: (child.execution.started_at, child.execution.run_id), reverse=True)
@@ -148,7 +147,7 @@ def _roots_of(release: Execution, newest_first: Sequence[ChildExecution]) -> set
 
 
 def _below(runs: set[str], newest_first: Sequence[ChildExecution]) -> frozenset[str]:
-    """The runs that these started, and those that such started: all others in the list belong to other releases."""
+    """Return all descendants of these runs: others in the list belong to other releases."""
     started: dict[str, list[str]] = {}
     for child in newest_first:
         started.setdefault(child.parent_run_id, []).append(child.execution.run_id)
@@ -162,7 +161,7 @@ def _below(runs: set[str], newest_first: Sequence[ChildExecution]) -> frozenset[
 
 
 def _kept_by_reset(release: Execution, newest_first: Sequence[ChildExecution]) -> frozenset[str]:
-    """Return the runs that a reset kept, with what they continued as and what they started."""
+    """Return the runs kept by a reset, with their continuations and descendants."""
     kept = set(release.origin.kept) if release.origin else set()
     continued: set[str] = set()
     for child in reversed(newest_first):
@@ -176,9 +175,9 @@ def _kept_by_reset(release: Execution, newest_first: Sequence[ChildExecution]) -
 
 
 def retry_attempt(run: Execution, origin: Origin | None, now: datetime | None = None) -> Attempt | None:
-    """Return the attempt that a child workflow's run is, where the one before it failed and it has not ended.
+    """Return the attempt of an active child workflow run that retries a failed one.
 
-    By `now` (UTC), it may have begun: then no other is next.
+    At `now` (UTC) it may have started; then there is no next attempt time.
     """
     if origin is None or origin.initiator is not Initiator.RETRY or run.status.closed:
         return None

@@ -1,4 +1,4 @@
-"""Child workflows as the rows of a release: which of them belong to it, what each is, and what its status says."""
+"""Build the rows of a release from its child workflows."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,12 +25,12 @@ MAX_CHILD_WORKFLOWS = 20_000
 
 
 def release_from_execution(release: Execution) -> Entity:
-    """Return a release as its execution alone tells it, for one that says nothing of itself."""
+    """Return a release based on its execution only."""
     return _row(release, EntityType.RELEASE, release.workflow_id)
 
 
 def scheduled_release(release: Execution) -> Entity:
-    """Return a release whose work has not begun: it waits for its time, and nobody can have told of it."""
+    """Return a scheduled release that has not started."""
     return replace(
         _waiting(release_from_execution(release)), created_at=release.started_at, updated_at=release.started_at
     )
@@ -39,9 +39,9 @@ def scheduled_release(release: Execution) -> Entity:
 def tree_from_children(
     release: Execution, children: ChildListing, entity_map: EntityMap, now: datetime | None = None
 ) -> Entity:
-    """Return a release that says nothing of itself, with its child workflows as its rows, in the order of their start.
+    """Return a release without own reports, with its child workflows as rows in start order.
 
-    With `now` (UTC), a child workflow that was not described lately says since when.
+    With `now` (UTC), child workflows that were not described recently are marked with their time.
     """
     newest: dict[str, ChildExecution] = {}
     older: list[ChildExecution] = []
@@ -58,7 +58,7 @@ def tree_from_children(
 
 
 def _still_listed(root: Entity, release: Execution, runs: Iterable[Execution]) -> Entity:
-    """The tree of an ended release, with how many of its workflows are listed as running and were not described yet."""
+    """Add to an ended release how many of its workflows are listed as running and not verified yet."""
     ended_at = release.closed_at
     if ended_at is None:
         return root
@@ -73,7 +73,7 @@ def _still_listed(root: Entity, release: Execution, runs: Iterable[Execution]) -
 
 
 def _since_first(child: ChildExecution, earlier: Mapping[str, Sequence[Execution]]) -> ChildExecution:
-    """Return a child workflow with the start of the first of the runs that continue one another up to it."""
+    """Return a child workflow with the start of its continue-as-new chain."""
     runs = earlier.get(child.execution.workflow_id)
     before = continued_runs(child.execution, runs) if runs else ()
     if not before:
@@ -82,9 +82,9 @@ def _since_first(child: ChildExecution, earlier: Mapping[str, Sequence[Execution
 
 
 def possible_retries(release: Execution, children: ChildListing, limit: int) -> list[Execution]:
-    """Return the newest runs of child workflows of which an earlier run did not end by continuing, and those that wait.
+    """Return the newest runs of child workflows that follow another run without continuing it, or that are scheduled.
 
-    Their first events say whether they were retried. Those that run come first.
+    Their first events tell whether they are retries. Running ones come first.
     """
     newest: dict[str, Execution] = {}
     found: dict[str, Execution] = {}
@@ -98,9 +98,9 @@ def possible_retries(release: Execution, children: ChildListing, limit: int) -> 
 
 
 def find_child_row(release: Execution, children: ChildListing, entity_id: str, entity_map: EntityMap) -> Entity | None:
-    """The row of one entity among these child workflows, that of its newest run, with the ids above and below it.
+    """Return the row of an entity from its newest child workflow run, with parent and child IDs.
 
-    An id without the release's own part finds the row whose id has it.
+    An ID without the release's own part also finds the row whose ID has it.
     """
     own = children_of_release(release, children.listed)
     nodes = [_named(_node(child, release, entity_map)) for child in own]
@@ -115,12 +115,12 @@ def find_child_row(release: Execution, children: ChildListing, entity_id: str, e
 
 
 def _named(node: ExecutionNode) -> ExecutionNode:
-    """Return a node whose row has the id that it has in a tree."""
+    """Return a node whose row has its ID in the tree."""
     return node if node.known else replace(node, row=with_unknown_type(node.row))
 
 
 def _parent_id(node: ExecutionNode, release: Execution, entity_map: EntityMap) -> str:
-    """Return the id of the entity above a row, as far as the parent's workflow id alone tells it."""
+    """Return the ID of a row's parent if the parent's workflow ID determines it."""
     parent = node.parent or ""
     if parent == release.workflow_id:
         return parent
@@ -130,7 +130,7 @@ def _parent_id(node: ExecutionNode, release: Execution, entity_map: EntityMap) -
 
 @dataclass(frozen=True, slots=True)
 class StateReporter:
-    """A run that may say of itself how its entity stands."""
+    """A run that may report the state of its entity."""
 
     run: Execution
     type: EntityType
@@ -138,7 +138,7 @@ class StateReporter:
 
 
 def state_reporters(release: Execution, children: ChildListing, entity_map: EntityMap) -> list[StateReporter]:
-    """Return the release and the newest run of each child workflow of which it is known what entity it is."""
+    """Return the release and the newest runs of child workflows with a known entity."""
     found = {release.workflow_id: StateReporter(release, EntityType.RELEASE, release.workflow_id)}
     for child in children_of_release(release, children.listed):
         run = child.execution
@@ -175,14 +175,14 @@ def _node(
 
 
 def _after_its_last_run(row: Entity, origin: Origin) -> Entity:
-    """Return the row of a run that waits for its time on a schedule, with how the run before it failed, if it did."""
+    """Add to a scheduled run how the preceding run failed, if it did."""
     if origin.initiator is not Initiator.CRON or origin.failure is None or row.error:
         return row
     return replace(row, error=f"Last run failed: {origin.failure.root_cause.line}")
 
 
 def _before_its_attempt(row: Entity, run: Execution, children: ChildListing) -> Entity:
-    """Return the row of a run that waits for its next attempt: that comes later, and nothing began in the future."""
+    """Return the row of a run that waits for its next attempt, without times in the future."""
     if children.asked_at is None or run.scheduled_for(children.asked_at) is None:
         return row
     return replace(row, created_at=run.started_at, updated_at=run.started_at)
@@ -195,9 +195,9 @@ def _waiting(row: Entity) -> Entity:
 def entity_of(
     workflow_id: str, workflow_type: str, release_id: str, entity_map: EntityMap
 ) -> tuple[EntityType, str] | None:
-    """Return the type and the entity id of a child workflow, None where nothing tells.
+    """Return the type and the entity ID of a child workflow, or None if unknown.
 
-    One whose id begins with the release's own part is what the rest of its id says, before what its type says.
+    The release's own part at the start of the ID is ignored before the workflow type is considered.
     """
     found = entity_map.entity_of(workflow_id, workflow_type)
     if found and found[1] == workflow_id:
@@ -233,7 +233,7 @@ def _row(run: Execution, entity_type: EntityType, entity_id: str) -> Entity:
 def runs_by_row(
     release: Execution, children: ChildListing, said: Entity, entity_map: EntityMap
 ) -> dict[str, Execution]:
-    """Return the newest child workflow of each row that the release told of itself, where there is one."""
+    """Return the newest child workflow of each reported row."""
     known = {row.id for row in said.walk() if row.id} - {said.id}
     found: dict[str, Execution] = {}
     for child in children_of_release(release, children.listed):
@@ -245,7 +245,7 @@ def runs_by_row(
 
 
 def _names(run: Execution, release: Execution, entity_map: EntityMap) -> Iterator[str]:
-    """Yield the entity ids that a workflow may stand for, the likeliest first."""
+    """Yield the entity IDs that a workflow may represent, most likely first."""
     yield run.workflow_id
     entity = entity_of(run.workflow_id, run.workflow_type, release.workflow_id, entity_map)
     yield from candidate_entity_ids(entity[1] if entity else run.workflow_id, release.workflow_id)

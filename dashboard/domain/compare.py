@@ -19,9 +19,9 @@ from dashboard.domain.stable_ids import stable_id
 
 
 class DiffKind(StrEnum):
-    """What became of an app from the left release to the right. `version` counts also where its state is another.
+    """How an app differs between two releases. `version` takes precedence over `state`.
 
-    `planned` is another version that does not run in both: in one of them it is planned, or its deployment failed.
+    `planned` is a different version that is not running in both: planned, or its deployment failed.
     """
 
     VERSION = "version"
@@ -38,7 +38,7 @@ CHANGED_KINDS = (DiffKind.VERSION, DiffKind.PLANNED, DiffKind.ADDED, DiffKind.RE
 
 @dataclass(frozen=True, slots=True)
 class AppPair:
-    """An app as it stands in either release. It is `unknown` where a gap may hide what it is there."""
+    """An app in both releases. It is `unknown` if a gap may hide it."""
 
     kind: DiffKind
     left: Entity | None
@@ -47,10 +47,10 @@ class AppPair:
 
 @dataclass(frozen=True, slots=True)
 class ClusterPair:
-    """A cluster as both releases have it, or one of them. Without either it stands for what belongs to no cluster.
+    """A cluster in both releases or one of them; without either, the apps that are in no cluster.
 
-    `kind` is added, removed, or unknown where the other release may have it unseen; else same, whatever its apps are.
-    `whole` says that no gap hides any of its apps.
+    `kind` is added, removed, or unknown if the other release may have it hidden by a gap; otherwise same. `whole` tells
+    that no gap hides any of its apps.
     """
 
     kind: DiffKind
@@ -61,26 +61,26 @@ class ClusterPair:
 
     @property
     def counts(self) -> Counter[DiffKind]:
-        """Return how many apps are of each kind."""
+        """Return the number of apps by kind."""
         return Counter(app.kind for app in self.apps)
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Every cluster and app of both releases, once. `whole` says that no gap hides anything on either side."""
+    """All clusters and apps of both releases. `whole` tells that no gap hides anything."""
 
     clusters: tuple[ClusterPair, ...]
     whole: bool
 
     @property
     def counts(self) -> Counter[DiffKind]:
-        """Return how many apps are of each kind."""
+        """Return the number of apps by kind."""
         return sum((cluster.counts for cluster in self.clusters), Counter())
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A cluster of one release with its apps; `vague` if it may have others, which a gap hides."""
+    """A cluster of one release with its apps; `vague` if a gap may hide more."""
 
     cluster: Entity
     apps: tuple[Entity, ...]
@@ -89,7 +89,7 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """One release: `vague` if it may have other clusters, `loose` if something of it may belong to any of them."""
+    """One release: `vague` if a gap may hide clusters, `loose` if rows may belong to any cluster."""
 
     release_id: str
     places: tuple[_Place, ...]
@@ -114,7 +114,7 @@ def compare_releases(left: Entity, right: Entity) -> Comparison:
 
 
 def rows_with_gaps(root: Entity) -> tuple[Entity, ...]:
-    """Return the rows of a release of which something is unknown, or below which nothing was read."""
+    """Return rows with unknown data or contents that were not loaded."""
     return tuple(row for row in root.walk() if _gap(row))
 
 
@@ -194,16 +194,16 @@ def _kind(left: Entity | None, right: Entity | None, *, left_vague: bool, right_
 
 
 def _stands(row: Entity) -> tuple[str, str]:
-    """Its phase, and its own word unless that is no longer true."""
+    """Return the phase, and the reported state unless overruled."""
     return row.phase, row.phase if row.overruled else row.state
 
 
 def _likes(
     left: Sequence[Entity], right: Sequence[Entity], ids: tuple[str, str]
 ) -> Iterable[tuple[int | None, int | None]]:
-    """Return the places of each row and of its like, in the order of the right; then those of the left that have none.
+    """Return matching pairs of rows by index, in the order of the right side; then unmatched rows of the left side.
 
-    `ids` are those of the releases, whose own parts of the rows' ids make no difference.
+    `ids` are the release IDs, whose parts in row IDs are ignored.
     """
     found: dict[int, int] = {}
     free: Sequence[int] = range(len(left))

@@ -1,4 +1,4 @@
-"""What two trees of one release differ in, row by row. Pure functions over entities."""
+"""Compute the row differences between two trees of one release."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ from dashboard.domain.problems import ProblemCode
 
 @dataclass(frozen=True, slots=True)
 class TreeDiff:
-    """What differs, by entity id, and the entities below which something was read for the first time, or again."""
+    """Differences by entity ID, and entities whose contents were newly loaded."""
 
     rows: Mapping[str, StateChange]
     opened: frozenset[str]
 
 
 def entity_state(entity: Entity) -> EntityState:
-    """How this entity stands."""
+    """Return the state of an entity for comparison."""
     return EntityState(entity.state, entity.phase, entity.overruled, _tries(entity))
 
 
 def diff_trees(before: Entity, after: Entity) -> TreeDiff:
-    """Return what the rows of two trees of one release differ in. Parts that both share are not looked at."""
+    """Return the differences between two trees. Shared subtrees are skipped."""
     found, came, left = [(before, after)], dict[str, EntityState](), dict[str, EntityState]()
     opened: set[str] = set()
     branches = list(found)
@@ -56,19 +56,19 @@ def _tries(entity: Entity) -> int | None:
 
 
 def _is_known(entity: Entity) -> bool:
-    """Return whether it has an id by which it can be told from others."""
+    """Return whether it has an unambiguous ID."""
     return bool(entity.id) and not (entity.problem and entity.problem.code is ProblemCode.MALFORMED)
 
 
 def _unread(entity: Entity) -> bool:
-    """Return whether nothing is known of what is below it, so that nothing there has come or gone."""
+    """Return whether its contents are unknown, so that nothing was added or removed."""
     return not entity.children and bool(entity.child_ids or entity.problem)
 
 
 def _paired(
     old: tuple[Entity, ...], new: tuple[Entity, ...], came: dict[str, EntityState], left: dict[str, EntityState]
 ) -> list[tuple[Entity, Entity]]:
-    """Return the rows that both have; the others, with all below them, go to those that came or left."""
+    """Yield rows in both trees; add others, with everything below them, to the added or removed ones."""
     if [row.id for row in old] == [row.id for row in new]:
         return list(zip(old, new, strict=True))
     theirs = {row.id: row for row in new}

@@ -1,6 +1,6 @@
-"""Texts of rollouts as they are shown: what would hide, or turn the text around it, is shown by its code point.
+"""Make rollout texts safe to display: hidden and directional characters are shown by code point.
 
-Data stays as it is: JSON, addresses and the attributes that scripts read have the text itself.
+Data is unchanged: JSON, URLs and data attributes contain the original text.
 """
 
 import json
@@ -44,7 +44,7 @@ _ISOLATE, _END = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
 
 @dataclass(frozen=True, slots=True)
 class ConfusableCharacter:
-    """A character that may pass for another: itself, its code point, and its name."""
+    """A character that may be mistaken for another, with its code point and name."""
 
     character: str
     code: str
@@ -52,44 +52,44 @@ class ConfusableCharacter:
 
     @property
     def shown(self) -> str:
-        """Return the character where it can be seen: one that combines, on a circle."""
+        """Return the visible character; combining characters on a dotted circle."""
         return f"\N{DOTTED CIRCLE}{self.character}" if unicodedata.combining(self.character) else self.character
 
 
 def display_text(text: str) -> str:
-    """Return a text with what is hidden in it as its code point in angle marks; what its writing takes stays."""
+    """Return a text with hidden characters as code points, keeping those that its script requires."""
     if text.isascii() and text.isprintable():
         return text
     return _ORDINARY.sub(_mark, text) if _ANY.search(text) else text
 
 
 def display_id(text: str) -> str:
-    """Return a text in which everything hidden is shown: two that differ never look the same for that."""
+    """Return a text with all hidden characters as code points, so that different IDs never look the same."""
     return _STRICT.sub(_mark, text)
 
 
 def contains_right_to_left(text: str) -> bool:
-    """Return whether a text is, in part, written from right to left, so that it must be isolated from what follows."""
+    """Return whether a text has right-to-left parts and must be isolated."""
     return not text.isascii() and _RIGHT_TO_LEFT.search(text) is not None
 
 
 def display_isolated(text: str) -> str:
-    """Return a text for a place that takes no markup: shown, and what is from right to left in it isolated."""
+    """Return a displayable text without markup, with right-to-left parts isolated."""
     return isolate_right_to_left(display_text(text))
 
 
 def isolate_right_to_left(shown: str) -> str:
-    """Return what is shown already; a number behind a name from right to left does not change places with it."""
+    """Isolate right-to-left parts of a displayable text."""
     return _RIGHT_TO_LEFT_RUN.sub(rf"{_ISOLATE}\g<0>{_END}", shown) if contains_right_to_left(shown) else shown
 
 
 def escape_hidden(json_text: str) -> str:
-    """Return JSON that means the same, with hidden characters as escapes."""
+    """Return equivalent JSON with hidden characters escaped."""
     return _ANY_HIDDEN.sub(lambda found: json.dumps(found[0])[1:-1], json_text)
 
 
 def confusable_characters(text: str) -> tuple[ConfusableCharacter, ...]:
-    """Return the visible characters of a text that may pass for others: all but ASCII and the letters of Latin-1."""
+    """Return visible characters that may be mistaken for others: all except ASCII and Latin-1 letters."""
     seen = _ANY_HIDDEN.sub("", "".join(text.split()))
     found = dict.fromkeys(char for char in seen if char > "\x7f" and not "\xc0" <= char <= "\xff")
     return tuple(

@@ -1,4 +1,4 @@
-"""What the dashboard knows of a rollout: its entities, its execution, and what Temporal knows of its activities."""
+"""Data model of a rollout: entities, executions and activities."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -32,10 +32,10 @@ _MADE = re.compile(r"[0-9]+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A failure as Temporal keeps it: the error's type and message, and what caused it, outermost first.
+    """A failure as stored by Temporal: the error's type and message, and its causes, outermost first.
 
-    `kind` is Temporal's own: `application` for what a workflow or an activity raised, otherwise for example `timeout`,
-    `activity` or `child_workflow_execution`; then `type` names it for people. `by` is who cancelled or terminated.
+    `kind` is Temporal's: `application` for errors raised by workflows and activities, otherwise for example `timeout`,
+    `activity` or `child_workflow_execution`. `type` is the name for people. `by` is who cancelled or terminated.
     """
 
     type: str
@@ -53,22 +53,20 @@ class Failure:
 
     @property
     def brief(self) -> "Failure":
-        """The same with no message longer than a row has room for."""
+        """Return the failure with truncated messages."""
         causes = tuple(cause.brief for cause in self.causes)
         return Failure(self.type, truncate(self.message), causes, self.kind, self.by)
 
     @property
     def root_cause(self) -> "Failure":
-        """The innermost application failure; without any, the innermost that says something, such as a timeout."""
+        """Return the innermost application failure or, without any, the innermost informative failure."""
         outwards = (self, *self.causes)[::-1]
         found = (each for each in outwards if each.kind == "application")
         return next(found, next((each for each in outwards if each.message), outwards[0]))
 
 
 class AttemptKind(StrEnum):
-    """What is attempted. A workflow task is attempted again when the workflow code fails, a workflow as a whole
-    by its retry policy.
-    """
+    """What is attempted: an activity, a workflow task, a Nexus operation, or a workflow with a retry policy."""
 
     ACTIVITY = "activity"
     NEXUS_OPERATION = "nexus_operation"
@@ -78,12 +76,11 @@ class AttemptKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A pending activity, from `describe`. `maximum` is None where attempts are not limited.
+    """A pending activity, from `describe`. `maximum` is None for unlimited attempts.
 
-    `heartbeat` is what the activity last told of itself, as bounded text. `paused` activities try nothing until
-    somebody unpauses them. One that is `over` was pending when its workflow ended, and is not tried again. `problem`
-    says what of it could not be read, or that no worker polls its `task_queue`, where it has waited for one since
-    `untaken_since` (UTC). `kind` tells a pending Nexus operation or a failing workflow task from an activity.
+    `heartbeat` is the last heartbeat as truncated text. `paused` activities wait to be unpaused. If `over`, it was
+    pending when its workflow ended. `problem` tells what could not be read, or that no worker polls its `task_queue`,
+    on which it has been waiting since `untaken_since` (UTC). `kind` distinguishes Nexus operations and workflow tasks.
     """
 
     activity_id: str
@@ -103,23 +100,23 @@ class Attempt:
 
     @property
     def unpolled(self) -> bool:
-        """Return whether no worker polls the task queue on which it waits."""
+        """Return whether no worker polls its task queue."""
         return self.problem is not None and self.problem.code is ProblemCode.NO_WORKER
 
     @property
     def label(self) -> str:
-        """What to call the activity where it belongs to no row: an id that is a mere number says nothing alone."""
+        """Return a label for an activity without a row, adding the type to a numeric ID."""
         named = self.activity_type and _MADE.fullmatch(self.activity_id)
         return f"{self.activity_id} ({self.activity_type})" if named else self.activity_id
 
     @property
     def retrying(self) -> bool:
-        """Return whether an attempt has failed already and another comes by itself."""
+        """Return whether an attempt has failed and will be retried automatically."""
         return self.number > 1 and self.last_failure is not None and not self.over and not self.paused
 
     @property
     def cause(self) -> str | None:
-        """Return what is at the bottom of the last failure, as far as a row has room for it."""
+        """Return the root cause of the last failure, truncated."""
         if self.last_failure is None:
             return None
         line = truncate(self.last_failure.root_cause.line)
@@ -127,13 +124,13 @@ class Attempt:
 
     @property
     def brief(self) -> "Attempt":
-        """The same with no text longer than a row has room for."""
+        """Return a copy with truncated texts."""
         failure = self.last_failure and self.last_failure.brief
         return replace(self, last_failure=failure, heartbeat=truncate(self.heartbeat) if self.heartbeat else None)
 
     @property
     def severity(self) -> tuple[bool, bool, bool, bool, bool, int]:
-        """Orders what is pending for one workflow: the greatest is the one to look at first."""
+        """Return a sort key for pending work: the greatest is the most severe."""
         # What is inside a workflow that was retried says more than that it was.
         inside = self.kind is not AttemptKind.WORKFLOW
         task = self.kind is AttemptKind.WORKFLOW_TASK
@@ -142,7 +139,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Who paused an execution in Temporal, since when (UTC) and why, as far as `describe` tells."""
+    """Who paused an execution in Temporal, when (UTC) and why, if known."""
 
     by: str = ""
     reason: str = ""
@@ -150,7 +147,7 @@ class Pause:
 
 
 class Initiator(StrEnum):
-    """What began a run. Only a run that continues as new is part of the tree of the one before it."""
+    """What started a run. Only continue-as-new runs share a tree with the preceding run."""
 
     START = "start"
     CONTINUED_AS_NEW = "continued_as_new"
@@ -162,13 +159,12 @@ class Initiator(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """How a run began, from its first event, which never changes.
+    """How a run started, from its first event, which never changes.
 
-    `attempt` counts from 1; `before` is the run that it follows and `failure` how that one failed, as for a retry;
-    `cron` is its schedule. `continues` is the run that ended by continuing as this one, which makes both one tree.
-    Of a reset, `reason` is why, and `kept` are the run ids of the child workflows that were started before the point
-    to which the run was reset: they are part of its tree. `began_at` is when the first of the runs that continue one
-    another up to this one began, as far as is known.
+    `attempt` counts from 1; `before` is the preceding run and `failure` its failure; `cron` is the schedule.
+    `continues` is the run that continued as this one. For a reset, `reason` is why, and `kept` are run IDs of child
+    workflows started before the reset point, which belong to its tree. `began_at` is the start of the continue-as-new
+    chain, if known.
     """
 
     initiator: Initiator = Initiator.START
@@ -201,7 +197,7 @@ class ChildRun:
 
 @dataclass(frozen=True, slots=True)
 class FailingTask:
-    """A workflow task that fails repeatedly: the workflow's own code raises, and nothing in it moves on."""
+    """A workflow task that fails repeatedly: the workflow code raises an error and the workflow is stuck."""
 
     attempt: int
     failure: Failure | None = None
@@ -213,14 +209,12 @@ NO_DETAILS: Mapping[str, JsonValue] = {}
 
 @frozen
 class Entity:
-    """One row of a rollout with everything below it.
+    """A row of a rollout with everything below it.
 
-    `state` is the rollout's own word, whole; `phase` is ours. `name` is never empty. `problem` says what is not
-    known about this row; `overruled`, that Temporal knows better than its last word.
-    `details` are the fields that the contract does not name, kept unchanged. `parent_id` is what a row that was
-    asked for alone says that it is part of.
-    `attempt` is the first to look at of what is pending for it, and `others` are the rest. `execution` is the child
-    workflow that works on it, as it was listed or described last.
+    `state` is the full state as reported; `phase` is ours. `name` is never empty. `problem` describes unknown data;
+    `overruled` tells that Temporal's data replaced the reported state. `details` are unknown fields, unchanged.
+    `parent_id` is the reported parent of a row that was queried individually. `attempt` is the most severe pending
+    work, `others` are the rest. `execution` is its child workflow as last listed or described.
     """
 
     id: str
@@ -251,21 +245,21 @@ class Entity:
 
     @property
     def left_running(self) -> bool:
-        """Return whether its own child workflow runs on though its release has ended."""
+        """Return whether its child workflow is still running although its release has ended."""
         return self.problem is not None and self.problem.code is ProblemCode.LEFT_RUNNING
 
     @property
     def version_runs(self) -> bool:
-        """Return whether its version is known to run: its deployment succeeded. Elsewhere it is planned, or failed."""
+        """Return whether its version is confirmed as running: its deployment succeeded."""
         return self.version is not None and self.phase is Phase.SUCCEEDED
 
     @property
     def unopened(self) -> bool:
-        """Return whether it lists rows below it and none of them was read, as that is done when it is opened."""
+        """Return whether it has rows that are loaded only when it is expanded."""
         return bool(self.child_ids) and not self.children
 
     def walk(self) -> Iterator["Entity"]:
-        """Yield every entity from this one down, parents first, in order."""
+        """Yield this entity and everything below it, parents first."""
         waiting = [self]
         while waiting:
             entity = waiting.pop()
@@ -274,7 +268,7 @@ class Entity:
                 waiting += entity.children[::-1]
 
     def flattened(self) -> list["Entity"]:
-        """The same, level by level: a third of the time, where the order does not matter."""
+        """Return this entity and everything below it level by level, which takes a third of the time."""
         found = [self]
         for entity in found:
             if entity.children:
@@ -283,7 +277,7 @@ class Entity:
 
 
 def truncate_entity(entity: Entity) -> Entity:
-    """Return an entity with no text of its own longer than a row has room for; the same where none is."""
+    """Return an entity with truncated texts, or the same object if none is long."""
     error, details = entity.error and truncate(entity.error), truncate_details(entity.details)
     if error == entity.error and details == entity.details:
         return entity
@@ -305,15 +299,15 @@ class Status(StrEnum):
 
     @property
     def closed(self) -> bool:
-        """Return whether the run has ended. A status that we do not know is not taken for an end."""
+        """Return whether the run has ended. Unknown statuses do not count as ended."""
         return self not in {Status.RUNNING, Status.PAUSED, Status.UNKNOWN}
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerPollers:
-    """The workers that polled a task queue lately: their versions, empty for one that has none, and the latest poll.
+    """Workers that recently polled a task queue: their versions (empty for unversioned) and the latest poll.
 
-    `current` is the version that takes the tasks of workflows that are bound to none; empty for workers without one.
+    `current` is the version for workflows without a pinned version; empty for unversioned workers.
     """
 
     versions: tuple[str, ...] = ()
@@ -323,25 +317,22 @@ class WorkerPollers:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """A run of a workflow as Temporal describes or lists it.
+    """A workflow run as described or listed by Temporal.
 
-    `history_length` counts events; a list knows it for closed runs only. `attempts` maps an activity's id to what
-    is pending for it, `child_runs` are the child workflows that have not ended, `failing_task` is set if the workflow's
-    own code fails, and `waiting_since` (UTC) if its next step has waited for a worker for too long; `closing` is the
-    failure or the reason with which the run ended; `first_run_id` is the run that this one continues, itself if none.
-    A list knows nothing of these, nor whether children are pending.
+    `history_length` counts events; lists know it for closed runs only. `attempts` maps activity IDs to pending work,
+    `child_runs` are active child workflows, `failing_task` is set while the workflow code fails, and `waiting_since`
+    (UTC) if its next step has been waiting for a worker for too long; `closing` is the failure or reason with which it
+    ended; `first_run_id` is the first run of its chain, possibly itself. Lists have none of these.
 
-    `execution_time` is when its first task is or was due, after its start for one that is delayed, waits for its
-    schedule or is to be retried; `original_started_at` is the start of the run that this one was reset from, or of
-    the first of those that it continues. `began_unread` says that what came before it could not be read, so that its
-    work may have begun earlier.
-    `status_code` is the number of a status that this dashboard does not know. `origin` is None where it was not read,
-    and `next_run_id` is the run that follows one that has closed. `gaps` say what of this execution could not be read.
+    `execution_time` is when its first task is or was due: later than its start for delays, schedules and retries;
+    `original_started_at` is the start of the run that it was reset from, or of its chain. `began_unread` tells that
+    what came before could not be read, so that work may have started earlier. `status_code` is the number of an
+    unsupported status. `origin` is None if not read, and `next_run_id` is the run that follows a closed one. `gaps` are
+    fields that could not be decoded.
 
-    `task_since` is when a worker took the workflow task that it still holds. `pollers` are those of the task queue,
-    None where they were not read. `described_at` (UTC) is set for a child workflow that was described, or whose last
-    event was read. `version` is the worker deployment version to which the workflow is bound. `root_run_id` is the run
-    at the top of its tree where that is another workflow's.
+    `task_since` is when a worker started its current workflow task. `pollers` are None if not read. `described_at`
+    (UTC) is set for described child workflows. `version` is the worker deployment version that it is pinned to.
+    `root_run_id` is the root run of its tree if that is another workflow.
     """
 
     workflow_id: str
@@ -377,7 +368,7 @@ class Execution:
 
     @property
     def began_at(self) -> datetime:
-        """When its work began or is to begin: after its delay, or in a run that it was reset from or continues."""
+        """Return when its work started or will start, considering delays, resets and continue-as-new."""
         if self.original_started_at:
             return min(self.original_started_at, self.started_at)
         due = max(self.execution_time or self.started_at, self.started_at)
@@ -386,17 +377,17 @@ class Execution:
 
     @property
     def cancelling(self) -> bool:
-        """Return whether its cancellation was requested and it has not ended yet: it may be rolling back."""
+        """Return whether cancellation was requested and it has not ended yet."""
         return self.cancel_requested and not self.status.closed
 
     def scheduled_for(self, now: datetime) -> datetime | None:
-        """Return when its work is to begin, if it has not begun yet."""
+        """Return the scheduled start if it is in the future."""
         due = self.execution_time
         return due if due is not None and due > now and not self.status.closed else None
 
 
 def continued_runs(execution: Execution, older: Iterable[Execution]) -> tuple[Execution, ...]:
-    """Return those of the `older` runs of its id, newest first, that ended by continuing as this one, step by step."""
+    """Return the `older` runs in its continue-as-new chain, newest first."""
     found: list[Execution] = []
     latest = execution
     for run in older:
@@ -412,9 +403,9 @@ def continued_runs(execution: Execution, older: Iterable[Execution]) -> tuple[Ex
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """The runs of a workflow id that are known, newest first, and whether there are `more`.
+    """The known runs of a workflow ID, newest first, and whether there are `more`.
 
-    `listed_at` is when Temporal's list was asked (UTC), None where it could not be: then there may be others.
+    `listed_at` is the time of the list (UTC), None if it failed: then there may be others.
     """
 
     executions: tuple[Execution, ...] = ()
@@ -423,34 +414,34 @@ class Runs:
 
     @property
     def latest(self) -> Execution:
-        """Return the newest run. Only once any is known."""
+        """Return the newest run. There must be one."""
         return self.executions[0]
 
     def follows(self, run_id: str) -> bool:
-        """Return whether this run continues the one before it, which ended by continuing as new."""
+        """Return whether this run continues the preceding one (continue-as-new)."""
         runs = iter(self.executions)
         run = next((run for run in runs if run.run_id == run_id), None)
         return run is not None and self.chain(run)[1:2] == (next(runs, None),)
 
     def chain(self, execution: Execution) -> tuple[Execution, ...]:
-        """Return the runs that continue one another up to this one, newest first: itself alone where none is known.
+        """Return the continue-as-new chain up to this run, newest first.
 
-        A run that was retried, that its schedule began, or that was reset, continues none.
+        Runs from retries, schedules or resets continue none.
         """
         older = [run for run in self.executions if run.started_at < execution.started_at]
         return (execution, *continued_runs(execution, older))
 
     def first_of(self, execution: Execution) -> Execution:
-        """Return the first of the runs that continue one another up to this one."""
+        """Return the first run of the continue-as-new chain."""
         return self.chain(execution)[-1]
 
 
 @dataclass(frozen=True, slots=True)
 class LevelCoverage:
-    """How far a release was read that is too large for one answer and tells its entities one at a time.
+    """How far a release was read that is too large for one response and is read entity by entity.
 
-    `opened` are the ids whose rows were to be read, with those above and below them. `unplaced` are those of them that
-    are not in the tree all the same, and why; None where the release says that it has no such entity.
+    `opened` are the IDs whose contents were requested, with their ancestors and descendants. `unplaced` are those that
+    are not in the tree, with the reason; None if the release reports that it does not exist.
     """
 
     opened: frozenset[str]
@@ -459,7 +450,7 @@ class LevelCoverage:
 
 @dataclass(frozen=True, slots=True)
 class Stuck:
-    """That nothing has changed in a release since a moment, and why nothing will by itself."""
+    """Since when nothing has changed in a release, and why nothing will change on its own."""
 
     since: datetime
     why: str
@@ -467,16 +458,14 @@ class Stuck:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A release: its execution, and its entity after the truth rules.
+    """A release: its execution, and its entity after reconciliation.
 
-    `root.problem` is set where the rollout's own words are unknown; then the entity says what the execution says.
-    `said_at` is set where the words are older than the rest: the release was asked and did not answer since.
-    `also_pending` and `other_runs` are activities and child workflows that belong to no entity of the tree.
-    `runs` are those of its workflow id, as far as a tree was read; a list does not know them.
-    `levels` is set for a release that is read level by level, as it is opened.
-    `history` is what has been seen of it, where its tree was looked at. `parts` summarises its tree where that was
-    read for a list, which does not keep the tree; see `dashboard.domain.parts.parts_of`. `left_running` is how many
-    of its child workflows run on after its end. `stuck` is set where nothing has moved for long when it was read.
+    `root.problem` is set if the rollout's reports are unknown; then the entity reflects the execution only. `said_at`
+    is set if the reports are older than the rest. `also_pending` and `other_runs` belong to no entity in the tree.
+    `runs` are those of its workflow ID, if the tree was read. `levels` is set for a release that is read level by
+    level. `history` is the recorded history. `parts` summarizes the tree for lists, see
+    `dashboard.domain.parts.parts_of`. `left_running` is the number of its child workflows still running after its end.
+    `stuck` is set if nothing has changed for long.
     """
 
     execution: Execution
@@ -499,25 +488,24 @@ class Release:
 
     @property
     def chain_began_at(self) -> datetime:
-        """When the first of the runs that continue one another up to this one began, as far as they are known."""
+        """Return the start of the continue-as-new chain, as far as known."""
         return min(self.execution.began_at, self.runs.first_of(self.execution).began_at)
 
     @property
     def began_at(self) -> datetime | None:
-        """Return when its work began; None if it has not, or where it is unknown which runs came before this one."""
+        """Return when its work started; None if it has not, or if earlier runs are unknown."""
         unread = self.execution.began_unread and self.runs.listed_at is None
         return None if self.scheduled_for or unread else self.chain_began_at
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseList:
-    """One page of releases, after `offset` others. `total` is of the filtered list.
+    """A page of releases after `offset` others. `total` counts the filtered list.
 
-    `counts` (by execution status) are without the filter's phases and were taken at `counted_at`, which may be a few
-    seconds before the rest. `next` is the source's token for the page after this one, if there may be one. `absent` are
-    ids that were asked for and why they are not among the releases. `also` are further ones that ended lately, which is
-    `also_whole` if there are no others. `earlier` runs of the page are left out, as another run stands for each of
-    them; where the counts may have others, they are not `exact`.
+    `counts` (by Temporal status) ignore the phase filter and were taken at `counted_at`, a few seconds earlier. `next`
+    is the source's token for the next page, if any. `absent` are requested IDs that are not in the list, with the
+    reason. `also` are further recently ended releases, complete if `also_whole`. `earlier` runs were excluded from the
+    page; if counts may include such runs, they are not `exact`.
     """
 
     releases: tuple[Release, ...]
@@ -536,7 +524,7 @@ class ReleaseList:
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """Where an entity id occurs: in which release, and what it is there. `entity.problem` marks a gap."""
+    """An occurrence of an entity in a release. `entity.problem` marks a gap."""
 
     release: Execution
     entity: Entity
@@ -544,7 +532,7 @@ class Occurrence:
 
 @dataclass(frozen=True, slots=True)
 class Occurrences:
-    """Every occurrence found, newest release first, and how far the search went: `searched` of `total` releases."""
+    """All occurrences found, newest release first, in `searched` of `total` releases."""
 
     entity_id: str
     found: tuple[Occurrence, ...]

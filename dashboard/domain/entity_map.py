@@ -1,4 +1,4 @@
-"""The entity map: what a deployment says of its own workflow types, ids and words."""
+"""The entity map: a deployment's own workflow types, ID prefixes and states."""
 
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -17,14 +17,14 @@ ENTITY_MAP_TABLES = ("workflow_types", "id_prefixes", "states")
 
 
 class EntityMapError(ValueError):
-    """The file cannot be used. The text names the key, what it got and what it takes; one line for each fault."""
+    """An invalid file. The message has one line per error with the key, its value and valid values."""
 
 
 @dataclass(frozen=True, slots=True)
 class EntityMap:
-    """How child workflows become entities, and which phase a word has beyond the words that everybody knows.
+    """Maps child workflows to entities, and additional states to phases.
 
-    `words` are by entity type; those under None hold for every type.
+    `words` are by entity type; those under None apply to every type.
     """
 
     workflow_types: Mapping[str, EntityType] = field(default_factory=dict)
@@ -33,11 +33,11 @@ class EntityMap:
 
     @property
     def names_children(self) -> bool:
-        """Whether it says of child workflows that they are entities, so that releases are likely to have some."""
+        """Return whether it maps child workflows to entities."""
         return bool(self.workflow_types or self.id_prefixes)
 
     def phase_of(self, entity_type: EntityType, word: str) -> Phase:
-        """Return the phase of a rollout's own word: this map's words first, those of one type before those of all."""
+        """Return the phase of a state: this map first, type-specific states before general ones."""
         plain = normalise_state(word)
         for words in (self.words.get(entity_type, {}), self.words.get(None, {})):
             if plain in words:
@@ -45,16 +45,16 @@ class EntityMap:
         return phase_of(entity_type, word)
 
     def reword(self, entity: Entity) -> Entity:
-        """Return what a rollout said, with the phases that this map's words give it."""
+        """Apply this map's phases to a reported tree."""
         if not any(self.words.values()):
             return entity
         phase = self.phase_of(entity.type, entity.state) if entity.state else entity.phase
         return replace(entity, phase=phase, children=tuple(self.reword(child) for child in entity.children))
 
     def entity_of(self, workflow_id: str, workflow_type: str) -> tuple[EntityType, str] | None:
-        """Return the type and the entity id of a child workflow, None where nothing tells.
+        """Return the type and the entity ID of a child workflow, or None if unknown.
 
-        Its id counts first, where it begins with an entity type; then the longest prefix, then its workflow type.
+        The release's own part at the start of the ID is ignored before the workflow type is considered.
         """
         entity_type = _type_of(workflow_id)
         if entity_type:
@@ -67,7 +67,7 @@ class EntityMap:
         return (entity_type, f"{entity_type}:{workflow_id}") if entity_type else None
 
     def workflow_ids_of(self, entity_id: str) -> list[str]:
-        """Return the workflow ids that stand for this entity; an app may be one of which nothing tells what it is."""
+        """Return the workflow IDs that may represent this entity."""
         parsed = parse_entity_id(entity_id)
         prefixes = [prefix for prefix, entity_type in self.id_prefixes.items() if entity_type is parsed.type]
         nameless = parsed.type is EntityType.APP or parsed.type in self.workflow_types.values()

@@ -1,4 +1,4 @@
-"""What an execution's own record says against it: that it is paused, of an unknown status, or not to be read."""
+"""Problems in an execution's own record: paused, unsupported status, or unreadable."""
 
 from dashboard.domain.entities import Execution, Pause, Status
 from dashboard.domain.problems import Problem, ProblemCode
@@ -10,7 +10,7 @@ _MEANWHILE = (
 
 
 def execution_problem_of(execution: Execution) -> Problem | None:
-    """Return the first thing to say of it; None for an execution like any other."""
+    """Return the problem of an execution, or None."""
     if execution.status is Status.PAUSED:
         return paused_problem(execution.pause)
     if execution.status_code is not None:
@@ -20,12 +20,12 @@ def execution_problem_of(execution: Execution) -> Problem | None:
 
 
 def paused_problem(pause: Pause | None) -> Problem:
-    """Return who paused it in Temporal, why and since when, and what follows from that."""
+    """Return the problem of a paused execution: who paused it, why, when, and the consequences."""
     return Problem(ProblemCode.PAUSED, f"It is {_by_whom(pause or Pause())}.{_MEANWHILE}")
 
 
 def short_paused_text(problem: Problem) -> str:
-    """Return who paused it, without what follows from that: where there is room for one sentence."""
+    """Return who paused it in one sentence."""
     return problem.message.removesuffix(_MEANWHILE)
 
 

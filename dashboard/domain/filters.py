@@ -1,4 +1,4 @@
-"""Which releases a list shows, and which part of it one page is. Pure data; what it means is said by `matches`."""
+"""Filters and pages of the release list."""
 
 import re
 import unicodedata
@@ -35,7 +35,7 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 class MalformedFilter(ValueError):
-    """A filter that cannot be used. `field` is its parameter; `reason` says what that takes, in words for people."""
+    """An invalid filter. `field` is the parameter; `reason` describes valid values."""
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}")
@@ -45,23 +45,23 @@ class MalformedFilter(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class TimeBound:
-    """A time, or how long ago; `text` is how it was asked for."""
+    """A time or a relative time; `text` is the input."""
 
     text: str
     value: datetime | timedelta
 
     def at(self, now: datetime) -> datetime:
-        """Return the time that is meant at this moment."""
+        """Return the absolute time."""
         return now - self.value if isinstance(self.value, timedelta) else self.value
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseFilter:
-    """Which releases: by the beginning of the id, by phase as the execution's status tells it, by start.
+    """A filter of releases by ID prefix, by phase (from the Temporal status), and by start.
 
-    `since` is part of what is meant, `until` is not. An empty filter means every release. With `ids`, just the latest
-    runs of these are meant, whether or not the list would show them, newest first; then nothing else is looked at.
-    With `ended_within`, only those that ended so long ago at most.
+    `since` is inclusive, `until` exclusive. An empty filter matches all releases. With `ids`, only the latest runs of
+    these are returned, newest first, regardless of the list; other fields are ignored. With `ended_within`, only
+    recently ended releases.
     """
 
     q: str = ""
@@ -73,27 +73,27 @@ class ReleaseFilter:
 
     @classmethod
     def parse(cls, q: str, phases: Iterable[str], since: str, until: str) -> "ReleaseFilter":
-        """Read what a person or a script has asked for; raises MalformedFilter."""
+        """Parse a filter; raises MalformedFilter."""
         return cls(_search_text(q), _phases(phases), parse_time_bound("since", since), parse_time_bound("until", until))
 
     @property
     def statuses(self) -> tuple[Status, ...]:
-        """Return the statuses that the phases stand for; none if every status will do.
+        """Return the statuses of the phases; empty for all.
 
-        A run that continued as new is no release of its own, whatever is asked for: the run that it became is.
+        Runs that continued as new are never releases of their own.
         """
         return tuple(status for status in RELEASE_STATUSES if phase_of_status(status) in self.phases)
 
     def matches(self, workflow_id: str) -> bool:
-        """Return whether the id, or what follows `release:` in it, begins with the search text.
+        """Return whether the ID, with or without `release:`, starts with the search text.
 
-        Capital letters count as small ones in ASCII, as they do in the SQLite store. Other stores tell them apart.
+        ASCII case is ignored, as in the SQLite store. Other stores are case-sensitive.
         """
         text, known = _folded(self.q), _folded(workflow_id)
         return (known if is_full_prefix(text) else known.removeprefix(ID_PREFIX)).startswith(text)
 
     def total_of(self, counts: Mapping[Status, int]) -> int:
-        """Return how many of those counted have one of the phases."""
+        """Return how many of the counted releases have one of the phases."""
         return sum(
             count for status, count in counts.items() if not self.phases or phase_of_status(status) in self.phases
         )
@@ -101,7 +101,7 @@ class ReleaseFilter:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where a page begins: the store's own token for it, and how many releases stand before it."""
+    """The start of a page: the store's token, and the number of releases before it."""
 
     token: bytes
     offset: int
@@ -109,9 +109,9 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """One page of a filtered list: by its number, or by a cursor, however deep that is.
+    """A page of a filtered list, by number or by cursor.
 
-    With `lately`, those that ended lately are asked for as well, wherever they stand in the list.
+    With `lately`, recently ended releases are requested as well.
     """
 
     page_size: int = LIST_PAGE_SIZE
@@ -122,12 +122,12 @@ class PageRequest:
 
     @property
     def offset(self) -> int:
-        """Return how many releases of the list stand before this page."""
+        """Return the number of releases before this page."""
         return self.cursor.offset if self.cursor else (self.page - 1) * self.page_size
 
 
 def is_full_prefix(text: str) -> bool:
-    """Return whether a search text is the beginning of a whole id, and not of what follows `release:`."""
+    """Return whether a search text is the start of a full ID rather than of the part after `release:`."""
     return _folded(text).startswith(ID_PREFIX)
 
 
@@ -154,7 +154,7 @@ def _phases(texts: Iterable[str]) -> tuple[Phase, ...]:
 
 
 def parse_time_bound(name: str, text: str) -> TimeBound | None:
-    """Read when somebody means, if they say so; raises MalformedFilter, which names the parameter."""
+    """Parse a time, if given; raises MalformedFilter with the parameter."""
     text = text.strip()
     if not text:
         return None

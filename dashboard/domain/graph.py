@@ -1,7 +1,7 @@
-"""From executions with parents to the tree of a release: every one becomes exactly one row, or is counted.
+"""Build the tree of a release from executions with parents. Every execution becomes one row, or is counted.
 
-A row hangs where Temporal has it, whichever levels a team has: below the release there may be waves, clusters or apps.
-Only a row that nothing of its type can be in, such as a wave below an app, hangs further up and says so.
+A row is placed where Temporal has it, whichever levels a team uses. Only a row that cannot be in its parent, such as a
+wave below an app, is placed further up with a note.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,9 +21,9 @@ MAX_TREE_DEPTH = 12
 
 @dataclass(frozen=True, slots=True)
 class ExecutionNode:
-    """One execution below a release: its workflow id, its parent's, and its row without children.
+    """An execution below a release: its workflow ID, its parent's, and its row without children.
 
-    `known` is false where nothing tells what the row is an entity of: then it counts as an app, a unit of work.
+    `known` is false if its entity is unknown: then it counts as an app.
     """
 
     id: str
@@ -34,7 +34,7 @@ class ExecutionNode:
 
 @dataclass(slots=True)
 class _Branch:
-    """A row that is being built."""
+    """A row under construction."""
 
     row: Entity
     level: int
@@ -42,7 +42,7 @@ class _Branch:
     children: "list[_Branch]" = field(default_factory=list)
 
     def blame(self, code: ProblemCode, message: str) -> None:
-        """Say what is wrong with this row, unless something has been said already."""
+        """Set the problem of this row unless it has one."""
         if self.row.problem is None:
             self.row = replace(self.row, problem=Problem(code, message))
 
@@ -72,7 +72,7 @@ def build_tree(root: Entity, root_id: str, nodes: Sequence[ExecutionNode], *, li
 
 
 def _unique(root_id: str, nodes: Sequence[ExecutionNode]) -> tuple[list[ExecutionNode], dict[str, Problem]]:
-    """Return the first node of each id, and what is wrong with those that others contradict."""
+    """Return the first node of each ID, marking contradicting duplicates."""
     first: dict[str, ExecutionNode] = {}
     problems: dict[str, Problem] = {}
     for node in nodes:
@@ -86,7 +86,7 @@ def _unique(root_id: str, nodes: Sequence[ExecutionNode]) -> tuple[list[Executio
 
 
 def _parents_first(root_id: str, nodes: Sequence[ExecutionNode]) -> list[tuple[ExecutionNode, str, Problem | None]]:
-    """The nodes in an order in which a parent comes before its children; what has no way to the root hangs there."""
+    """Return the nodes with parents before children, attaching unreachable ones to the root."""
     by_id = {node.id: node for node in nodes}
     children: dict[str, list[ExecutionNode]] = {}
     loose: list[ExecutionNode] = []
@@ -116,7 +116,7 @@ def _parents_first(root_id: str, nodes: Sequence[ExecutionNode]) -> list[tuple[E
 
 
 def _plant(node: ExecutionNode, line: _Line, problem: Problem | None, ids: set[str]) -> _Line:
-    """Put a node's row below its parent's, or below the nearest above that may hold it; the line down to it."""
+    """Place a row below its parent or the nearest ancestor that can contain it; return the path."""
     row = node.row if node.known else with_unknown_type(node.row)
     # What nothing tells the kind of may hold all that its parent may.
     level = _DEPTH[row.type] if node.known else line[-1].level
@@ -136,7 +136,7 @@ def _plant(node: ExecutionNode, line: _Line, problem: Problem | None, ids: set[s
 
 
 def _holding(line: _Line, level: int) -> _Line:
-    """The line down to the nearest row that may hold one of this level: of its own, or above; a release holds all."""
+    """Return the path to the nearest row that can contain this level."""
     parent = line[-1]
     if parent.level <= level and parent.depth < MAX_TREE_DEPTH:
         return line
@@ -145,7 +145,7 @@ def _holding(line: _Line, level: int) -> _Line:
 
 
 def with_unknown_type(row: Entity) -> Entity:
-    """Return a row of which nothing tells what it is: a unit of work, whose details say that its kind is unknown."""
+    """Return a row of unknown type as a unit of work, with a detail that says so."""
     entity_id = row.id if _proper(row.id) else f"{EntityType.APP}:{row.name}"
     if not _proper(entity_id):
         entity_id = f"{EntityType.APP}:{_hash(row.name)}"
@@ -161,7 +161,7 @@ def _proper(text: str) -> bool:
 
 
 def _made_up(source: str, name: str, text: str, ids: set[str], depth: int) -> _Branch:
-    """A cluster that no execution stands for. Its id has a link that works, and stays the same from look to look."""
+    """Return a synthetic cluster with a stable, linkable ID."""
     entity_id = f"{EntityType.CLUSTER}:(none):{source}"
     if not _proper(entity_id) or entity_id in ids:
         entity_id = f"{EntityType.CLUSTER}:(none):{_hash(source)}-{len(ids)}"
@@ -175,7 +175,7 @@ def _hash(text: str) -> str:
 
 
 def _part_bundles(branch: _Branch, ids: set[str]) -> None:
-    """A cluster holds one bundle; each further one gets a cluster of its own beside it, which says so."""
+    """Move additional bundles of a cluster into synthetic clusters."""
     parted: list[_Branch] = []
     for child in branch.children:
         parted.append(child)
@@ -188,7 +188,7 @@ def _part_bundles(branch: _Branch, ids: set[str]) -> None:
 
 
 def _further_bundles(cluster: _Branch, ids: set[str]) -> Iterator[_Branch]:
-    """Take all bundles but the first out of a cluster, each in one of its own."""
+    """Return a synthetic cluster for each bundle after the first."""
     bundles = [child for child in cluster.children if child.row.type is EntityType.BUNDLE]
     for bundle in bundles[1:]:
         cluster.children.remove(bundle)
@@ -199,7 +199,7 @@ def _further_bundles(cluster: _Branch, ids: set[str]) -> Iterator[_Branch]:
 
 
 def _left_out(top: _Branch, shown: int, left_out: int) -> _Branch:
-    """Return a row of the type that the release has below it, for everything that is not shown."""
+    """Return a row that represents everything not shown."""
     kind = top.children[-1].row.type if top.children else EntityType.APP
     text = f"{left_out:,} more workflows of this release are not shown: the limit is {shown:,}."
     problem = Problem(ProblemCode.TRUNCATED, text)

@@ -1,6 +1,6 @@
-"""What has been seen of a release's entities from one look to the next.
+"""The recorded history of a release's entities from read to read.
 
-Only what looks showed is told: that something changed between two of them, never when in between.
+Only what reads have shown is reported: that something changed between two reads, not when.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ MAX_CHANGES_PER_ENTITY = 50
 
 @dataclass(frozen=True, slots=True)
 class EntityState:
-    """How an entity stood at a look; `attempt` is that of an activity which had failed before, else None."""
+    """The state of an entity at a read; `attempt` is set for a retrying activity."""
 
     state: str
     phase: Phase
@@ -25,20 +25,20 @@ class EntityState:
 
 @dataclass(frozen=True, slots=True)
 class StateChange:
-    """What an entity was and is now; None where it was not, or is no longer, among the rows."""
+    """The old and new state of an entity; None if it was not among the rows."""
 
     was: EntityState | None
     now: EntityState | None
 
     @property
     def tried_again(self) -> bool:
-        """Return whether all that differs is the attempt."""
+        """Return whether only the attempt differs."""
         return bool(self.was and self.now and replace(self.was, attempt=self.now.attempt) == self.now)
 
 
 @dataclass(frozen=True, slots=True)
 class ObservedChange:
-    """A difference that the look at `seen_at` showed and the one at `after` did not."""
+    """A difference found by the read at `seen_at`, compared to the one at `after`."""
 
     after: datetime
     seen_at: datetime
@@ -47,7 +47,7 @@ class ObservedChange:
 
 @dataclass(frozen=True, slots=True)
 class ObservationGap:
-    """A time during which nobody looked, or nothing could be read, but perhaps at single moments."""
+    """A period without reads, or with failed reads."""
 
     from_at: datetime
     to_at: datetime
@@ -60,10 +60,10 @@ NOTHING_OPENED: Mapping[str, datetime] = {}
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What looks at one release have shown since `since`; nothing is known here of what was before.
+    """The recorded history of a release since `since`.
 
-    `count` is of all changes. `opened` are entities below which nothing was read until the moment that is given for
-    them. `edition` is another whenever any of it is.
+    `count` is the number of all changes. `opened` are entities whose contents were not loaded before the given time.
+    `edition` changes with the history.
     """
 
     since: datetime
@@ -74,9 +74,9 @@ class History:
     edition: int = 0
 
     def of(self, path: Iterable[str]) -> "EntityHistory":
-        """Return what was seen of the entity to which this path of ids leads, from the release down.
+        """Return the history of the entity at this path of IDs.
 
-        Where there may have been more changes than are remembered, it begins with the look before the first of these.
+        If older changes may have been dropped, it starts with the state before the first kept change.
         """
         *above, entity_id = path
         since = max([self.since, *(self.opened[step] for step in above if step in self.opened)])
@@ -88,7 +88,7 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class EntityHistory:
-    """What was seen of one entity since `since`, oldest first."""
+    """The history of an entity since `since`, oldest first."""
 
     since: datetime
     changes: tuple[ObservedChange, ...]

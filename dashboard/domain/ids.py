@@ -1,4 +1,4 @@
-"""Ids: `{entity-type}:{identifier}` such as `app:api-gateway`; a release's is its workflow id, whatever that is."""
+"""IDs: `{entity-type}:{identifier}` such as `app:api-gateway`. A release ID is any workflow ID."""
 
 import re
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _TYPES = frozenset(str(entity_type) for entity_type in EntityType)
 
 
 class MalformedId(ValueError):
-    """A text that is no entity id. `reason` says why, in words for people."""
+    """An invalid ID. `reason` is a message for people."""
 
     def __init__(self, text: str, reason: str) -> None:
         super().__init__(reason)
@@ -45,7 +45,7 @@ class EntityId:
 
 
 def parse_entity_id(text: str) -> EntityId:
-    """Accept any printable identifier without white space, up to 255 characters; raise MalformedId for the rest."""
+    """Parse an ID with any printable identifier of up to 255 characters without white space. Raises MalformedId."""
     if flaw := entity_id_error(text):
         raise MalformedId(text, flaw)
     prefix, _, identifier = text.partition(":")
@@ -53,7 +53,7 @@ def parse_entity_id(text: str) -> EntityId:
 
 
 def entity_id_error(text: str) -> str:
-    """Why a text is no entity id, in words for people; empty where it is one. A tree asks this of each of its rows."""
+    """Return why a text is not an entity ID, or an empty string. Called for each row of a tree."""
     prefix, colon, identifier = text.partition(":")
     if not colon:
         return "an ID has the form type:identifier, such as release:rel-2025-01"
@@ -70,7 +70,7 @@ def entity_id_error(text: str) -> str:
 
 
 def parse_release_id(text: str) -> str:
-    """Return a workflow id unchanged; raise MalformedId for what Temporal takes for none."""
+    """Return a workflow ID unchanged; raise MalformedId if Temporal would reject it."""
     if not text:
         raise MalformedId(text, "it is empty")
     try:
@@ -83,10 +83,10 @@ def parse_release_id(text: str) -> str:
 
 
 def release_name(release_id: str) -> str:
-    """Return a release id without `release:`, where it begins so; else the whole id, without control characters."""
+    """Return a release ID without `release:` and without control characters."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", release_id.removeprefix(RELEASE_PREFIX) or release_id)
 
 
 def is_below_release(text: str) -> bool:
-    """Return whether a text has the form of an id of what is below a release, such as `app:payments`."""
+    """Return whether a text has the form of an ID below a release, such as `app:payments`."""
     return not text.startswith(RELEASE_PREFIX) and not entity_id_error(text)

@@ -1,4 +1,4 @@
-"""What a wall screen shows in turn: what needs attention, what waits for approval, and what moves. Pure functions."""
+"""Select the releases of a wall screen: needing attention, waiting for approval, then in progress."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ MAX_NAMED_ENDED = 3
 
 @dataclass(frozen=True, slots=True)
 class KioskRotation:
-    """The releases that are shown in turn, in this order: as on the cards above the list.
+    """The releases in rotation order.
 
-    `ended` are the last that have ended. `looked_at` releases were looked at, which is `whole` if no other can be one
-    of these.
+    `ended` are the most recently finished ones. `looked_at` releases were checked; `whole` if no other release can
+    belong to the rotation.
     """
 
     releases: tuple[Release, ...]
@@ -25,12 +25,12 @@ class KioskRotation:
     whole: bool
 
     def place_of(self, release_id: str) -> int:
-        """Return the place of a release among these, from 0; the first if it is not among them (any more)."""
+        """Return the index of a release; 0 if it is not in the rotation."""
         return next((place for place, release in enumerate(self.releases) if release.id == release_id), 0)
 
 
 def kiosk_rotation(found: ReleaseList, as_of: datetime) -> KioskRotation:
-    """Of the first page of a list, which has what runs before what has ended, latest end first."""
+    """Build the rotation from the first page of the list."""
     seen = overview(found, as_of)
     wanted = {release.id: release for release in (*seen.needy, *seen.waiting, *seen.still, *seen.moving)}
     ended = _named_once(release for release in found.releases if release.execution.status.closed)

@@ -1,4 +1,4 @@
-"""Which rows of a tree are waves and clusters: teams have other levels, and their rows then hang elsewhere."""
+"""Find waves and clusters in trees with other levels."""
 
 from collections.abc import Iterator
 
@@ -10,9 +10,9 @@ TreePath = tuple[tuple[str, int], ...]
 
 
 def wave_holders(entity: Entity, steps: TreePath = ()) -> Iterator[tuple[Entity, TreePath]]:
-    """Yield a row and those below it that may hold waves and clusters, parents first, with the way down to each.
+    """Yield a row and descendants that can contain waves and clusters, parents first, with their paths.
 
-    These are waves, and units of work that have rows below them: nothing tells what those are.
+    These are waves, and units of work with children.
     """
     yield entity, steps
     for position, child in enumerate(entity.children):
@@ -21,7 +21,7 @@ def wave_holders(entity: Entity, steps: TreePath = ()) -> Iterator[tuple[Entity,
 
 
 def waves_in(entity: Entity) -> list[Entity]:
-    """Return the waves below a row, in order, those within others among them."""
+    """Return the waves below a row, in order, including nested ones."""
     return [row for row, steps in wave_holders(entity) if steps and row.type is EntityType.WAVE]
 
 
@@ -31,12 +31,12 @@ def clusters_in(entity: Entity) -> list[Entity]:
 
 
 def units_in(entity: Entity) -> list[Entity]:
-    """Return what waves are made of: the rows directly below a row, or below waves in it, that are no waves."""
+    """Return the rows directly below a row or its waves that are not waves."""
     return [child for row, _ in wave_holders(entity) for child in row.children if child.type is not EntityType.WAVE]
 
 
 def ids_of(entity: Entity, kind: EntityType) -> tuple[str, ...]:
-    """Return the ids of the rows of this type directly below a row: by their own word, where none of them was read."""
+    """Return the IDs of the direct children of this type, as reported if none was loaded."""
     children = entity.children
     if not children:
         own = f"{kind}:"

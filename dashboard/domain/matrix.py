@@ -1,9 +1,8 @@
-"""Apps by clusters: which version and phase each app of a release has in each cluster. Pure functions over a tree.
+"""The matrix of apps by clusters, with version and phase.
 
-What is the same app in two clusters: rows with the same id; and rows with the same name, as many rollouts give an app
-an id of its own in each cluster. A name that ends in the cluster's own name (`payments-eu-west-1` in `eu-west-1`, as
-workflow ids of apps do) counts without that. Two of one cluster are never the same app: the second has a line of its
-own, so that none is hidden.
+Rows are the same app if they have the same ID or the same name, as many rollouts give apps one ID per cluster. A
+cluster name at the end of an app name (`payments-eu-west-1` in `eu-west-1`) is ignored. Two rows of one cluster are
+never the same app: the second gets its own line.
 """
 
 from collections import Counter
@@ -23,7 +22,7 @@ _NOT_REACHED = frozenset({Phase.FAILED, Phase.TIMED_OUT, Phase.CANCELLED, Phase.
 
 
 class CellFilter(StrEnum):
-    """Which cells are searched for; all if none of these."""
+    """The filter of cells."""
 
     DIFFERING = "differing"
     BROKEN = "broken"
@@ -31,9 +30,9 @@ class CellFilter(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MatrixColumn:
-    """A cluster; or a wave of which no cluster is known, so that it is not left out.
+    """A cluster, or a wave without known clusters.
 
-    `loose` are the rows of a wave, or of the release itself, that are in no cluster: they have a column of their own.
+    `loose` are rows of a wave or release that are in no cluster; they have their own column.
     """
 
     number: int
@@ -43,23 +42,23 @@ class MatrixColumn:
 
     @property
     def entity(self) -> Entity:
-        """Return what the column stands for."""
+        """Return the entity of the column."""
         return self.cluster or self.wave
 
     @property
     def gap(self) -> bool:
-        """Return whether apps may be missing in it: something above the apps was not read, or said nothing."""
+        """Return whether apps may be missing because rows above them were not loaded."""
         return any(_is_gap(row) for row in self.rows())
 
     def rows(self) -> list[Entity]:
-        """Return what it stands for and everything that is below that."""
+        """Return the entity and everything below it."""
         if self.cluster:
             return self.cluster.flattened()
         return [self.wave, *(row for loose in self.loose for row in loose.walk())]
 
     @property
     def behind(self) -> str:
-        """Return why what is known of it is not the latest: the release has moved on since a part of it was read."""
+        """Return why the column is out of date: the release has changed since it was loaded."""
         above = (row for row in (self.wave, *self.rows()) if row.children and row.problem)
         return next(
             (row.problem.message for row in above if row.problem and row.problem.code is ProblemCode.NOT_READ), ""
@@ -68,12 +67,11 @@ class MatrixColumn:
 
 @dataclass(frozen=True, slots=True)
 class MatrixRow:
-    """An app wherever it stands: `cells` by the numbers of columns.
+    """An app with its `cells` by column index.
 
-    `majority` is the version that runs in most of its cells, whatever may run where that is unknown: a deployment
-    that failed or has not ended says nothing of what runs. None if no version does, the first in the order of the
-    rollout if several do in as many cells (`tied`). `leading` is the version that runs in the most cells of which it is
-    known, and `planned` the one that most cells have or are to have, those that failed only where there are no others.
+    `majority` is the version running in most cells with a known running version; failed and pending deployments do not
+    count. None if there is none; the first in rollout order if several are tied (`tied`). `leading` is the version
+    running in the most cells, and `planned` the one that most cells have or will have.
     """
 
     name: str
@@ -84,7 +82,7 @@ class MatrixRow:
     planned: str | None = None
 
     def differs(self, cell: Entity) -> bool:
-        """Return whether a cell runs another version than the others, is to have another, or failed to get its own."""
+        """Return whether a cell runs or plans a different version, or its deployment failed."""
         if cell.version is None:
             return False
         if cell.version_runs:
@@ -93,52 +91,52 @@ class MatrixRow:
 
     @property
     def differing(self) -> int:
-        """Return how many cells differ."""
+        """Return the number of differing cells."""
         return sum(map(self.differs, self.cells.values()))
 
     @property
     def running(self) -> int:
-        """Return how many cells are known to run the version that they tell."""
+        """Return the number of cells confirmed to run their version."""
         return sum(cell.version_runs for cell in self.cells.values())
 
     @property
     def reached(self) -> int:
-        """Return how many of those run the planned version."""
+        """Return the number of those that run the planned version."""
         return sum(cell.version_runs and cell.version == self.planned for cell in self.cells.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """All lines and columns, both in the order of the rollout."""
+    """All lines and columns in rollout order."""
 
     columns: tuple[MatrixColumn, ...]
     lines: tuple[MatrixRow, ...]
 
     @property
     def cells(self) -> int:
-        """Return how many apps there are in clusters."""
+        """Return the number of cells."""
         return sum(len(line.cells) for line in self.lines)
 
     @property
     def differing(self) -> int:
-        """Return how many of them differ."""
+        """Return the number of differing cells."""
         return sum(line.differing for line in self.lines)
 
     @property
     def broken(self) -> int:
-        """Return how many of them failed, timed out or are retrying."""
+        """Return the number of failed, timed-out and retrying cells."""
         return sum(is_broken_cell(cell) for line in self.lines for cell in line.cells.values())
 
 
 @dataclass(slots=True)
 class _Draft:
-    """A line that is being filled."""
+    """A line under construction."""
 
     name: str
     cells: dict[int, Entity] = field(default_factory=dict)
 
     def done(self) -> MatrixRow:
-        """Return the line with the versions that it is compared by."""
+        """Return the finished line with its reference versions."""
         told = [cell for cell in self.cells.values() if cell.version is not None]
         runs = Counter(cell.version for cell in told if cell.version_runs).most_common(2)
         open_or_done = [cell.version for cell in told if cell.phase not in _NOT_REACHED]
@@ -152,9 +150,9 @@ class _Draft:
 
 
 class _Drafts:
-    """Lines in the order in which their apps are met, found again by id or by name.
+    """Lines under construction in order of appearance, indexed by ID and name.
 
-    Apps that count as the same have a group; the second of them in one column goes to the group's second line.
+    Equal apps form a group; the second one in a column goes to the group's second line.
     """
 
     def __init__(self) -> None:
@@ -163,7 +161,7 @@ class _Drafts:
         self._met: Counter[tuple[int, int]] = Counter()
 
     def put(self, column: MatrixColumn, app: Entity) -> None:
-        """Put an app into the first line that is its own and has nothing in this column yet."""
+        """Add an app to its first line that is free in this column."""
         name = app_name_without_cluster(app, column)
         keys = [("id", app.id), ("name", name)] if app.id else [("name", name)]
         group = next((self._groups[key] for key in keys if key in self._groups), [])
@@ -178,7 +176,7 @@ class _Drafts:
 
 
 def build_matrix(root: Entity) -> Matrix:
-    """Return the matrix of a release: every app of the tree stands in exactly one cell."""
+    """Return the matrix of a release, with every app in exactly one cell."""
     columns = tuple(MatrixColumn(number, *place) for number, place in enumerate(_places(root)))
     drafts = _Drafts()
     for column in columns:
@@ -189,7 +187,7 @@ def build_matrix(root: Entity) -> Matrix:
 
 
 def _places(above: Entity) -> Iterator[tuple[Entity, Entity | None, tuple[Entity, ...]]]:
-    """The columns of a release or wave: those of its waves and clusters in order, then one for what is in neither."""
+    """Yield the columns of a release or wave: waves and clusters in order, then one for other rows."""
     loose = []
     for child in above.children:
         if child.type is EntityType.WAVE:
@@ -206,7 +204,7 @@ def _places(above: Entity) -> Iterator[tuple[Entity, Entity | None, tuple[Entity
 
 
 def app_name_without_cluster(app: Entity, column: MatrixColumn) -> str:
-    """Return the name of an app without that of its cluster at the end."""
+    """Return the name of an app without its cluster's name at the end."""
     cluster = column.entity
     for ending in (cluster.name, cluster.id.partition(":")[2]):
         bare = app.name.removesuffix(ending) if ending else app.name
@@ -216,9 +214,9 @@ def app_name_without_cluster(app: Entity, column: MatrixColumn) -> str:
 
 
 def filter_matrix(matrix: Matrix, q: str = "", only: CellFilter | None = None) -> Matrix:
-    """Return the lines and columns that have a cell which is searched for, with all of their cells that are left.
+    """Return the lines and columns with a matching cell.
 
-    Text is searched for in the names of app, cluster and wave, and in versions. Majorities stay those of the whole.
+    Text is matched against app, cluster and wave names and versions. Majorities remain those of the full matrix.
     """
     if not q.strip() and only is None:
         return matrix

@@ -1,4 +1,4 @@
-"""An entity across releases: where it is current, and what runs of it. Pure functions over occurrences."""
+"""Determine the current occurrences and the running version of an entity across releases."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,10 +8,10 @@ from dashboard.domain.sort_order import severity_rank
 
 
 def current_occurrences(newest_first: Sequence[Occurrence]) -> tuple[Occurrence, ...]:
-    """Return the occurrences that say how the entity is now, the worst first.
+    """Return the occurrences with the current state of the entity, worst first.
 
-    Those are the newest runs of the releases that are open, and of the newest release that has the entity at all. What
-    an older release left behind when it ended, a newer one has taken over.
+    These are the newest runs of active releases, and of the newest release with the entity: a newer release supersedes
+    what older ones left behind.
     """
     runs: dict[str, Occurrence] = {}
     for occurrence in newest_first:
@@ -22,7 +22,7 @@ def current_occurrences(newest_first: Sequence[Occurrence]) -> tuple[Occurrence,
 
 
 def running_occurrence(newest_first: Sequence[Occurrence]) -> Occurrence | None:
-    """Return the occurrence whose deployment was the latest to succeed: its version runs, as far as is known."""
+    """Return the occurrence with the latest successful deployment, whose version is running."""
     return max((each for each in newest_first if each.entity.version_runs), key=_deployed_at, default=None)
 
 

@@ -1,4 +1,4 @@
-"""What a release amounts to with its parts counted in: not all that completed is well, and some of what runs waits."""
+"""Determine the overall phase of a release from its own state and its parts."""
 
 from dataclasses import dataclass, replace
 
@@ -10,12 +10,12 @@ from dashboard.domain.phases import Phase
 
 @dataclass(frozen=True, slots=True)
 class OverallState:
-    """A release with its parts counted in, in words.
+    """The overall state of a release in words.
 
-    `phase` is the release's own, but failed where it succeeded with failed parts, and paused where it runs and
-    something in it waits for approval while nothing in it fails. `label` stands in place of its own word where that
-    would mislead, and `note` beside it; either may be empty. `attention` says that something failed for good or was
-    left running, and `cancelling` that its cancellation was requested and is not done.
+    `phase` is the release's own, but failed if it succeeded with failed parts, and paused if it is running, something
+    in it waits for approval, and nothing fails. `label` replaces a misleading own state, `note` adds to it; both may be
+    empty. `attention` tells that something failed permanently or was left running, and `cancelling` that cancellation
+    is pending.
     """
 
     phase: Phase
@@ -27,20 +27,20 @@ class OverallState:
 
     @property
     def short(self) -> str:
-        """Return a few words, for a title or a badge."""
+        """Return a short text for titles and badges."""
         words = self.label or (waiting_part_text(self.waits) if self.waits else self.phase.replace("_", " "))
         return f"{words}, cancelling" if self.cancelling else words
 
     @property
     def summary(self) -> str:
-        """Return all of it in one line."""
+        """Return a summary in one line."""
         own = "" if self.waits else self.label or self.phase.replace("_", " ")
         words = ", ".join(part for part in (own, self.note) if part)
         return f"{words}, cancelling" if self.cancelling else words
 
 
 def overall_state(release: Release) -> OverallState:
-    """Count a release's parts in, as far as they are known."""
+    """Return the overall state of a release."""
     found = _counted(release)
     return replace(found, cancelling=True) if release.execution.cancelling else found
 
@@ -63,7 +63,7 @@ def _counted(release: Release) -> OverallState:
 
 
 def _own_text(release: Release) -> str:
-    """Return what is wrong with the release's own workflow."""
+    """Describe a problem of the release's own workflow."""
     if release.execution.failing_task:
         return "workflow code is failing"
     return "no worker is picking up its next step" if release.execution.waiting_since else ""
@@ -117,7 +117,7 @@ def _succeeded(parts: PartsSummary, left: str) -> OverallState:
 
 
 def _fails(release: Release, parts: PartsSummary | None) -> bool:
-    """Return whether something in an open release is retried or cannot go on."""
+    """Return whether something in an active release is retrying or stuck."""
     if release.execution.failing_task or release.execution.waiting_since:
         return True
     return bool(parts.retrying or parts.stalled) if parts else any(attempt.retrying for attempt in release.also_pending)

@@ -1,6 +1,6 @@
-"""What the first page of the list says at a glance: who needs attention, who waits, what moves, what has ended lately.
+"""The overview above the list: releases needing attention, waiting, in progress, and recently finished.
 
-Pure functions over what the list knows already; nothing is asked for it.
+Uses only data that the list already has.
 """
 
 from collections import Counter
@@ -18,11 +18,10 @@ RECENTLY_ENDED_WINDOW = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The releases of a page of the list by what they ask of whoever reads it; of several runs of one id, the newest.
+    """The releases of a page by kind, with only the newest run of each ID.
 
-    `scheduled` are those whose time has not come, the next first.
-    `listed` of them were looked at, which is `open_whole` if those were all that have not ended. `ended` counts by
-    phase what has ended since that moment, which is `ended_whole` if no other did.
+    `scheduled` releases are sorted by start. `listed` releases were checked; `open_whole` if these are all active ones.
+    `ended` counts releases finished since that time by phase; `ended_whole` if these are all.
     """
 
     listed: int
@@ -38,9 +37,9 @@ class Overview:
 
 
 def overview(found: ReleaseList, as_of: datetime) -> Overview:
-    """Of the first page of the whole list, which has what runs before what has ended, latest end first.
+    """Build the overview from the first page of the unfiltered list.
 
-    What ended lately is counted wherever it stands in the list, as far as it was asked for.
+    Recently ended releases count wherever they are in the list, as far as they were requested.
     """
     # Whole minutes, so that it says the same for a while.
     since = (as_of - RECENTLY_ENDED_WINDOW).replace(second=0, microsecond=0)

@@ -1,4 +1,4 @@
-"""What the parts of a release say of it, summarised: what failed, what waits for approval, and its newest change."""
+"""Summarize the parts of a release: failures, waiting rows, and the latest change."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -21,10 +21,10 @@ _LEVELS = tuple(EntityType)
 
 @dataclass(frozen=True, slots=True)
 class ReleasePart:
-    """One part of a release, named. `text` says why it failed or what it waits for, as far as that is known.
+    """A named part of a release. `text` is why it failed or what it waits for, if known.
 
-    `type` is None for an activity that belongs to no entity; then `id` is the activity's, and `name` may add its type.
-    `within` is the name of its cluster, as apps of the same name are in many.
+    `type` is None for an activity without an entity; then `id` is the activity's, and `name` may include its type.
+    `within` is the name of its cluster.
     """
 
     id: str
@@ -35,22 +35,21 @@ class ReleasePart:
 
     @property
     def place(self) -> str:
-        """Its name, after that of its cluster."""
+        """Return its name with its cluster."""
         return f"{self.within} / {self.name}" if self.within else self.name
 
 
 @dataclass(frozen=True, slots=True)
 class PartsSummary:
-    """What is inside a release's tree.
+    """A summary of a release's tree.
 
-    `apps` counts the leaves of the tree by phase. `failed` of `total` parts failed, timed out or were terminated;
-    these are leaves, and `level` is their type, or a level above them where only rows above the leaves failed.
-    `cancelled` were cancelled themselves. `retrying` counts activities that failed before and are retried.
-    `waiting` rows and activities wait for approval: `waits` names the first of them, the innermost. `cause` names the
-    first innermost part that failed. `changed_at` is the newest change that a part reports. `left_running` child
-    workflows run on after the end of the release, and no worker takes the next step of `stalled` ones. `pending`
-    activities are in progress or are retried, `unknown` rows may have such that are unknown, and `due` is when the
-    last of the child workflows that are scheduled begins. `events` counts what is known of child workflows' histories.
+    `apps` counts the leaves by phase. `failed` of `total` parts at `level` failed, timed out or were terminated:
+    leaves, or rows above them if only those failed. `cancelled` parts were cancelled themselves. `retrying` counts
+    retrying activities. `waiting` rows and activities wait for approval: `waits` is the first of them. `cause` is the
+    first innermost part that failed. `changed_at` is the latest reported change. `left_running` child workflows are
+    still running after the end of the release, and no worker picks up the next step of `stalled` ones. `pending`
+    activities are in progress or retrying, `unknown` rows may have unknown ones, and `due` is when the last scheduled
+    child workflow starts. `events` counts known history events of child workflows.
     """
 
     apps: PhaseCounts
@@ -72,12 +71,12 @@ class PartsSummary:
 
     @property
     def whole(self) -> bool:
-        """Return whether no part has ended other than well."""
+        """Return whether no part failed or was cancelled."""
         return not self.failed and not self.cancelled
 
 
 def parts_of(release: Release) -> PartsSummary | None:
-    """Return the parts of a release, or None where its tree was not read."""
+    """Return the summary of a release's parts, or None if its tree was not read."""
     if release.parts is not None:
         return release.parts
     if not release.root.children:
@@ -86,14 +85,14 @@ def parts_of(release: Release) -> PartsSummary | None:
 
 
 def with_parts(release: Release) -> Release:
-    """Summarise the parts of a release whose tree was read, so that nothing that shows it has to count again."""
+    """Add the summary of its parts to a release."""
     if release.root.problem and not release.root.children:
         return release
     return replace(release, parts=summarise_parts(release.root, release.also_pending))
 
 
 def summarise_parts(root: Entity, also_pending: Iterable[Attempt] = ()) -> PartsSummary:
-    """Summarise what is below a release, and its activities that belong to no row. One pass over all rows."""
+    """Summarize a tree and activities without rows, in one pass."""
     rows = root.flattened()[1:]
     leaves = leaves_of(root)
     attempts = [attempt for row in rows if row.attempt for attempt in row.pending] + list(also_pending)
@@ -125,7 +124,7 @@ def summarise_parts(root: Entity, also_pending: Iterable[Attempt] = ()) -> Parts
 def _failed(
     root: Entity, rows: list[Entity], leaves: list[Entity]
 ) -> tuple[EntityType | None, int, int, ReleasePart | None]:
-    """Return the level at which parts failed, how many of how many, and the first of them."""
+    """Return the level at which parts failed, the counts, and the first failed part."""
     phases = _FAILED if root.phase in _ENDED_FROM_OUTSIDE else _FAILED_OR_TERMINATED
     broken = [row for row in rows if row.phase in phases]
     if broken:
@@ -143,13 +142,13 @@ def _failed(
 
 
 def _ended_with_cancelled(rows: list[Entity]) -> set[int]:
-    """Return the rows, by identity, that Temporal terminated with a workflow above them that was cancelled."""
+    """Return the rows that Temporal terminated together with a cancelled parent workflow."""
     cancelled = [row for row in rows if row.phase is Phase.CANCELLED and row.children]
     return {id(below) for row in cancelled for below in row.flattened() if below.phase is Phase.TERMINATED}
 
 
 def _first_cause(inner: list[Entity], broken: list[Entity]) -> ReleasePart | None:
-    """Return the first of these that says why, the innermost first; else the first of all."""
+    """Return the first part with a cause, innermost first, or the first one."""
     told = next((row for row in (*inner, *broken[::-1]) if trouble_cause(row)), None)
     row = told or (inner[0] if inner else None)
     return ReleasePart(row.id, row.type, row.name, truncate(trouble_cause(row) or "")) if row else None

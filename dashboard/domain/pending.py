@@ -1,4 +1,4 @@
-"""What is pending for an execution, put on the rows that it belongs to."""
+"""Assign pending work of an execution to the rows of its tree."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -17,10 +17,10 @@ class _Pending:
 
 
 def attach_pending(root: Entity, execution: Execution) -> tuple[Entity, tuple[Attempt, ...], tuple[ChildRun, ...]]:
-    """Return the tree with activities and child workflows on their rows, and those of either that belong to no row.
+    """Return the tree with activities and child workflows on their rows, and those without a row.
 
-    An activity belongs to the entity whose id it has; a child workflow to the one whose id its own id is, or begins
-    with. An app that is "running" is at work while either is pending.
+    An activity belongs to the entity with its ID; a child workflow to the one whose ID its ID equals or starts with. An
+    app in state "running" is in progress while either is pending.
     """
     if not execution.attempts and not execution.child_runs:
         return root, (), ()
@@ -49,7 +49,7 @@ def _by_entity(
 
 
 def _owner(workflow_id: str, ids: set[str], release_id: str) -> str | None:
-    """The longest entity id that this workflow id is, or begins with, with the release's own part or without it."""
+    """Return the longest entity ID that this workflow ID equals or starts with, with or without the release's part."""
     return next((name for name in candidate_entity_ids(workflow_id, release_id) if name in ids), None)
 
 
@@ -71,6 +71,6 @@ def _with(entity: Entity, pending: _Pending) -> Entity:
 
 
 def pause_with_activity(row: Entity) -> Entity:
-    """Pause a row that is not finished and whose activity is paused in Temporal: it goes on when that is unpaused."""
+    """Mark an unfinished row as paused if its activity is paused in Temporal."""
     held = row.attempt is not None and row.attempt.paused and (row.phase.unfinished or row.phase is Phase.UNKNOWN)
     return replace(row, phase=Phase.PAUSED) if held else row

@@ -1,4 +1,4 @@
-"""Phases: our few words for colour, order and counting, beside the rollout's own word."""
+"""Phases: the dashboard's classification of rollout states, for colour, order and counts."""
 
 from enum import StrEnum
 from functools import lru_cache
@@ -7,7 +7,7 @@ from dashboard.domain.ids import EntityType
 
 
 class Phase(StrEnum):
-    """What a state amounts to."""
+    """The classification of a state."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -21,12 +21,12 @@ class Phase(StrEnum):
 
     @property
     def unfinished(self) -> bool:
-        """Return whether something in this phase still expects to move."""
+        """Return whether work in this phase is unfinished."""
         return self in _UNFINISHED
 
     @property
     def broken(self) -> bool:
-        """Return whether somebody should look at it."""
+        """Return whether this phase needs attention."""
         return self in _BROKEN
 
 
@@ -57,22 +57,22 @@ _BY_TYPE: dict[EntityType, dict[str, Phase]] = {
 
 
 def phase_of(entity_type: EntityType, word: str) -> Phase:
-    """Return the phase of a rollout's own word. A word that is unknown is `unknown`, never an error."""
+    """Return the phase of a state. Unknown states are `unknown`, never an error."""
     return _phase(entity_type, word[:MAX_STATE_LENGTH])
 
 
 def phase_with_pending_work(entity_type: EntityType, word: str, phase: Phase) -> Phase:
-    """Return the phase of a row that has work pending in Temporal, given the phase of its own word.
+    """Return the phase of a row with pending work in Temporal, given the phase of its state.
 
-    Only a word that elsewhere means "at work" changes: an app that is "running" may have been deployed and run, or be
-    the one that is being deployed. "deployed" or "healthy" say what has been reached, whatever else is pending.
+    Only ambiguous states change: an app that is "running" may be deployed and running, or being deployed. "deployed"
+    and "healthy" are unambiguous.
     """
     ambiguous = phase is Phase.SUCCEEDED and _COMMON.get(normalise_state(word)) is Phase.RUNNING
     return Phase.RUNNING if ambiguous and _phase(entity_type, word[:MAX_STATE_LENGTH]) is Phase.SUCCEEDED else phase
 
 
 def normalise_state(word: str) -> str:
-    """Return a word without what does not matter: case, hyphens and blanks for underscores, blanks around it."""
+    """Normalize a state: case, hyphens, blanks and surrounding white space."""
     return _plain(word[:MAX_STATE_LENGTH])
 
 

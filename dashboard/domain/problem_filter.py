@@ -1,4 +1,4 @@
-"""What of everything that is broken somebody wants to see: of one release, or with a text in it."""
+"""Filter problems by release or text."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -9,13 +9,13 @@ from dashboard.domain.causes import AffectedEntity, Cause, ProblemSummary
 
 @dataclass(frozen=True, slots=True)
 class ProblemFilter:
-    """What is asked for: a text, and the id of a release; empty for all."""
+    """A filter of problems: a text and a release ID, both optional."""
 
     text: str = ""
     release_id: str = ""
 
     def picks(self, item: AffectedEntity) -> bool:
-        """Whether something broken is asked for: the text stands in its cause or in a name or id of where it is."""
+        """Return whether a problem matches: the text is in its cause, or in a name or ID of its row or ancestors."""
         if self.release_id and item.release_id != self.release_id:
             return False
         text = self.text.casefold()
@@ -24,7 +24,7 @@ class ProblemFilter:
 
 
 def filter_problems(seen: ProblemSummary, asked: ProblemFilter) -> ProblemSummary:
-    """The same with what is asked for alone; how far was looked stays as it was."""
+    """Return the matching problems, keeping the scope of the search."""
     if asked == ProblemFilter():
         return seen
     causes = tuple(found for cause in seen.causes if (found := _narrowed(cause, asked)).broken)
@@ -33,13 +33,13 @@ def filter_problems(seen: ProblemSummary, asked: ProblemFilter) -> ProblemSummar
 
 
 def affected_releases(seen: ProblemSummary) -> tuple[tuple[str, str, int], ...]:
-    """Return the id and name of each release in which something is broken or waits, with how much, the most first."""
+    """Return the releases with problems or waiting rows and their numbers, most first."""
     items = [*(item for cause in seen.causes for item in cause.broken), *seen.waiting, *seen.still]
     return count_by_release(items)
 
 
 def count_by_release(items: Iterable[AffectedEntity]) -> tuple[tuple[str, str, int], ...]:
-    """Return the releases of these, with how many of them each has, the most first."""
+    """Return the releases of these rows and their numbers, most first."""
     items = tuple(items)
     names = {item.release_id: item.path[0].name for item in items}
     counts = Counter(item.release_id for item in items)

@@ -1,11 +1,11 @@
-"""Gaps and refusals: what could not be known, and why, in words for people."""
+"""Problems and errors: data that is not available, and why."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class ProblemCode(StrEnum):
-    """Why something is unknown. The values stand in the JSON."""
+    """The reason for missing data. The values are used in JSON."""
 
     NO_WORKER = "no_worker"
     QUERY_UNKNOWN = "query_unknown"
@@ -43,7 +43,7 @@ class ProblemCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One gap: a sentence for people, and the source's own text where there is one."""
+    """A gap in the data: a message for people, and the source's error text, if any."""
 
     code: ProblemCode
     message: str
@@ -51,17 +51,17 @@ class Problem:
 
     @property
     def awaited(self) -> bool:
-        """Return whether nothing is wrong: it has only not been read so far, or is paused."""
+        """Return whether this is not an error: not loaded yet, or paused."""
         return self.code in _AWAITED
 
     @property
     def structural(self) -> bool:
-        """Whether everything that is unknown is where a row belongs: that says nothing of how the row itself is."""
+        """Return whether only the position of a row is unknown, not its state."""
         return self.code is ProblemCode.MISPLACED
 
     @property
     def gap(self) -> bool:
-        """Return whether it leaves unknown how a row is. What only a codec could read may be well."""
+        """Return whether the state of a row is unknown. Encrypted data does not count."""
         return not (self.awaited or self.structural or self.code is ProblemCode.UNREADABLE)
 
 
@@ -78,7 +78,7 @@ _AWAITED = frozenset(
 
 
 class SourceUnavailable(Exception):
-    """Temporal could not be asked, or did not answer. It says nothing about the release that was asked for."""
+    """Temporal is unavailable or did not respond. This implies nothing about the release."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message)
@@ -86,7 +86,7 @@ class SourceUnavailable(Exception):
 
 
 class NotFound(LookupError):
-    """What was asked for does not exist. `reason` says what may have happened, in words for people."""
+    """The requested entity does not exist. `reason` is a message for people."""
 
     def __init__(self, entity_id: str, reason: str) -> None:
         super().__init__(f"{entity_id}: {reason}")
@@ -95,7 +95,7 @@ class NotFound(LookupError):
 
 
 class ReleaseNotFound(NotFound):
-    """Temporal knows no execution with this release id. `last_seen` says how it stood when it still did."""
+    """Temporal has no execution with this release ID. `last_seen` is its last known state."""
 
     def __init__(self, release_id: str, last_seen: str = "") -> None:
         never = "It may never have started, its ID may be misspelled, or it"
@@ -108,7 +108,7 @@ class ReleaseNotFound(NotFound):
 
 
 class RunNotFound(NotFound):
-    """Temporal knows no such run of the release."""
+    """Temporal has no such run of the release."""
 
     def __init__(self, release_id: str, run_id: str) -> None:
         super().__init__(

@@ -1,4 +1,4 @@
-"""The truth rules: what Temporal knows of an execution beats what the rollout last said of itself."""
+"""Reconciliation: Temporal's data of an execution overrides the rollout's last report."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -40,12 +40,12 @@ _ENDED_BADLY = frozenset({Status.FAILED, Status.CANCELED, Status.TERMINATED, Sta
 
 
 def phase_of_status(status: Status) -> Phase:
-    """Return the phase of an execution by its status alone."""
+    """Return the phase of a Temporal status."""
     return _PHASES.get(status, Phase.UNKNOWN)
 
 
 def reconcile(execution: Execution, said: Entity) -> Release:
-    """Join what the rollout said of itself with what Temporal knows of its execution."""
+    """Combine the rollout's reports with Temporal's data of its execution."""
     said, also_pending, other_runs = attach_pending(said, execution)
     children = tuple(apply_execution_status(execution, child) for child in said.children)
     phase = _phase_after(execution.status, said.phase)
@@ -61,7 +61,7 @@ def reconcile(execution: Execution, said: Entity) -> Release:
 
 
 def _with_reason(said: Entity, execution: Execution) -> Entity:
-    """Return a release with why it failed. What lies below its own words is the cause; these stay among its details."""
+    """Add the failure reason to a release. The root cause replaces its own error, which is kept in its details."""
     closing = execution.closing
     if closing is None or (said.error and not closing.causes):
         return said
@@ -73,24 +73,24 @@ def _with_reason(said: Entity, execution: Execution) -> Entity:
 
 
 def _problem(said: Entity, execution: Execution) -> Problem | None:
-    """Return what is unknown of the release. By whom it was paused, its record tells better than a refused query."""
+    """Return the problem of the release, preferring the pause record to a rejected query."""
     if said.problem is None or said.problem.code is ProblemCode.PAUSED:
         return execution_problem_of(execution)
     return said.problem
 
 
 def apply_execution_status(execution: Execution, entity: Entity) -> Entity:
-    """A part of a release as it really stands: of an ended release only what Temporal knows to run is unfinished."""
+    """Apply the release status to a part: after its end, only parts running in Temporal are unfinished."""
     if not execution.status.closed:
         return entity
     return _ended(entity, _LEFT_BEHIND.get(execution.status, Phase.CANCELLED), execution)
 
 
 def apply_child_statuses(entity: Entity, runs: Mapping[str, Execution], now: datetime | None = None) -> Entity:
-    """Return a tree after the child workflows that run its rows, with what is known of each.
+    """Apply the statuses and details of child workflows to the rows of a tree.
 
-    One that ended badly or is paused beats its row's word, and an app that is "running" is at work while its own
-    workflow is open.
+    A failed, cancelled or paused workflow overrides its row's state, and an app in state "running" is in progress while
+    its workflow is open.
     """
     children = tuple(apply_child_statuses(child, runs, now) for child in entity.children)
     if any(new is not old for new, old in zip(children, entity.children, strict=True)):
@@ -102,7 +102,7 @@ def apply_child_statuses(entity: Entity, runs: Mapping[str, Execution], now: dat
 
 
 def _under(entity: Entity, run: Execution) -> Entity:
-    """Return a row and all below it after the status of the child workflow that runs it."""
+    """Apply the status of its child workflow to a row and everything below it."""
     if run.status is Status.RUNNING:
         phase = phase_with_pending_work(entity.type, entity.state, entity.phase)
         return entity if phase is entity.phase else replace(entity, phase=phase)
@@ -117,7 +117,7 @@ def _under(entity: Entity, run: Execution) -> Entity:
 
 
 def with_reported_state(row: Entity, word: Entity, status: Status) -> Entity:
-    """Return a row drawn from a child workflow, with what that says of itself as far as its status bears it out."""
+    """Apply the reported state of a child workflow to its row, if consistent with its status."""
     row = replace(
         row,
         name=word.name if word.id else row.name,
@@ -138,7 +138,7 @@ def with_reported_state(row: Entity, word: Entity, status: Status) -> Entity:
 
 
 def unreported_release(execution: Execution, problem: Problem) -> Release:
-    """Return a release whose own words are unknown: it shows what Temporal knows, and why there is no more."""
+    """Return a release without reports, based on Temporal's data, with the reason."""
     name = release_name(execution.workflow_id)
     root = Entity(
         id=execution.workflow_id,
@@ -167,7 +167,7 @@ def _phase_after(status: Status, said: Phase) -> Phase:
 
 
 def _ended(entity: Entity, left: Phase, ended: Execution, what: str = "release") -> Entity:
-    """Return a row below an execution that has ended. A child workflow of its own says how the row itself stands."""
+    """Return a row below an ended execution. Its own child workflow takes precedence."""
     run = entity.execution
     if run is not None and not run.status.closed and ended.closed_at and verified_running(run, ended.closed_at):
         # What is below it without a workflow of its own was last told by what has ended.

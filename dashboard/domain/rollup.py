@@ -1,4 +1,4 @@
-"""Roll-ups: how far a part of a release is, and what holds it up. Pure functions over entities."""
+"""Roll-ups: progress of parts of a release, and what blocks them."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
@@ -20,10 +20,9 @@ _OVER = frozenset({Phase.SUCCEEDED, Phase.CANCELLED, Phase.TERMINATED})
 
 @dataclass(frozen=True, slots=True)
 class PhaseCounts:
-    """How many rows stand in each phase. `retrying` are those among them whose activity has failed before.
+    """The number of rows in each phase. `retrying` counts those whose activity has failed before.
 
-    `unopened` are those that stand for all that is below them, which was not read. `noun` is what all of them are:
-    "part" where some are apps and others are known to have none.
+    `unopened` rows represent contents that were not loaded. `noun` is what is counted: "part" for mixed types.
     """
 
     counts: Mapping[Phase, int]
@@ -37,12 +36,12 @@ class PhaseCounts:
         return sum(self.counts.values())
 
     def of(self, *phases: Phase) -> int:
-        """Return how many stand in any of these phases."""
+        """Return the number of rows in any of these phases."""
         return sum(self.counts.get(phase, 0) for phase in phases)
 
     @property
     def troubled(self) -> bool:
-        """Return whether anything in it has failed or is retrying."""
+        """Return whether anything has failed or is retrying."""
         return bool(self.retrying or self.of(Phase.FAILED, Phase.TIMED_OUT))
 
 
@@ -64,7 +63,7 @@ def _stands_for_apps(row: Entity) -> bool:
 
 
 def count_phases(entities: Collection[Entity], noun: str = "") -> PhaseCounts:
-    """Count these entities themselves. Without a noun they are what is counted in place of apps."""
+    """Count these entities themselves."""
     # Every row of a tree is counted for each level above it: what most rows have not is searched for without a call.
     attempts = [entity.attempt for entity in entities if entity.attempt]
     others = [entity for entity in entities if entity.type is not EntityType.APP]
@@ -88,9 +87,9 @@ def _noun(others: Collection[Entity], total: int) -> str:
 
 
 def leaves_of(entity: Entity) -> list[Entity]:
-    """Return the apps below an entity, and what stands for apps that are not there: a row that has nothing below it.
+    """Yield the apps below an entity, and rows without children in place of missing apps.
 
-    An app that has rows below it counts beside them.
+    An app with children counts in addition to them.
     """
     if not entity.children:
         return [] if entity.type is EntityType.RELEASE else [entity]
@@ -107,11 +106,11 @@ _NOTHING = PhaseCounts({})
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """A row that keeps its wave from finishing: the entity, and the apps in it that failed, are retried or are paused.
+    """A row that blocks its wave, with its failed, retrying and paused apps.
 
-    `attempt` is the first of those that are retrying or are paused. `stalled` counts the rows in it whose next
-    step no worker takes. One that is `over` keeps nothing from finishing: it has ended, with something in it that
-    failed. One that is `left_running` is named only because it runs on after its release has ended.
+    `attempt` is the first retrying or paused attempt. `stalled` counts rows whose next step no worker is picking up. If
+    `over`, the row has ended with a failure and blocks nothing. If `left_running`, it is listed only because it is
+    still running after the end of its release.
     """
 
     entity: Entity
@@ -125,9 +124,9 @@ class Obstacle:
 
 @dataclass(frozen=True, slots=True)
 class Blockage:
-    """A wave that waits, and what for; the release itself for what is in no wave. Worst obstacles come first.
+    """A blocked wave (or the release for rows in no wave) with its obstacles, worst first.
 
-    One that is `over` waits for nothing: it has ended, with something in it that failed.
+    If `over`, it has ended with a failure and waits for nothing.
     """
 
     wave: Entity
@@ -136,7 +135,7 @@ class Blockage:
 
 
 def blockages(release: Release) -> tuple[Blockage, ...]:
-    """What holds up each wave of a release that is not finished; waves that wait for earlier ones are not blocked."""
+    """Return the blockages of unfinished waves. Waves waiting for earlier waves are not blocked."""
     root = release.root
     found = []
     for wave in root.children:
@@ -158,7 +157,7 @@ def _obstacles(rows: Iterable[Entity]) -> tuple[Obstacle, ...]:
 
 
 def _is_gap(entity: Entity) -> bool:
-    """Return whether it is unknown how it is. What has ended well is no gap, whatever else of it is unknown."""
+    """Return whether the state is unknown. Succeeded rows are never gaps."""
     return entity.problem is not None and entity.problem.gap and entity.phase not in _OVER
 
 
@@ -194,9 +193,9 @@ def _obstacle(cluster: Entity, troubled: list[Entity]) -> Obstacle:
 
 
 def trouble_cause(entity: Entity) -> str | None:
-    """Return the one line that says why an entity is in trouble: its own words first, else its activity's last failure.
+    """Return the cause of an entity's trouble in one line: its own error, or its activity's last failure.
 
-    Of one that failed, what is unknown of it is no cause; nor is it of any where it belongs.
+    For failed entities, missing data is not a cause.
     """
     if entity.error:
         return truncate(entity.error)
@@ -207,7 +206,7 @@ def trouble_cause(entity: Entity) -> str | None:
 
 
 def pause_reason(entity: Entity) -> str:
-    """Return why something is paused: its own words, else by whom Temporal has paused it, else its state."""
+    """Return why a row is paused: its own error, who paused it in Temporal, or its state."""
     paused = short_paused_text(entity.problem) if entity.problem and entity.problem.code is ProblemCode.PAUSED else ""
     return truncate(entity.error or paused or entity.state.replace("_", " "))
 

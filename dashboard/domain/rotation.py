@@ -1,4 +1,4 @@
-"""Which child workflows are read one by one in a look: a release has more of them than one look may ask about."""
+"""Select which child workflows to describe in one read, within a limit."""
 
 from collections.abc import Iterable
 from heapq import nsmallest
@@ -13,10 +13,9 @@ _WORST_FIRST = {Status.FAILED: 0, Status.TIMED_OUT: 1, Status.TERMINATED: 2}
 
 
 def runs_to_describe(release: Execution, children: ChildListing, limit: int) -> list[Execution]:
-    """The runs to describe now: first those in trouble, as far as their share goes, then the least recently described.
+    """Return the runs to describe now: troubled ones up to their share, then the least recently described.
 
-    Those that were never described come before all others, of these the ones that wait for no child workflow of their
-    own first, then those that run longest.
+    Never described runs come first: those without active child workflows, then the longest running.
     """
     open_runs = [child for child in children_of_release(release, children.listed) if not child.execution.status.closed]
     running = [child for child in open_runs if not children.latest(child).status.closed]
@@ -32,9 +31,9 @@ def runs_to_describe(release: Execution, children: ChildListing, limit: int) -> 
 
 
 def runs_to_explain(release: Execution, children: ChildListing, limit: int) -> list[Execution]:
-    """The closed runs whose end is to be read now: each once, those that failed first, the newest of these first.
+    """Return the closed runs whose closing event to read now, failed and newest first.
 
-    Of several runs of one workflow only the newest stands for a row.
+    Only the newest run of a workflow has a row.
     """
     found = [run for run in _newest_runs(release, children) if _unexplained(run)]
     # Sorting is stable, and the newest come first.
@@ -42,12 +41,12 @@ def runs_to_explain(release: Execution, children: ChildListing, limit: int) -> l
 
 
 def has_unexplained(release: Execution, children: ChildListing) -> bool:
-    """Return whether some run ended for a reason that was not read yet."""
+    """Return whether the closing reason of some run was not read yet."""
     return any(_unexplained(run) for run in _newest_runs(release, children))
 
 
 def has_running(release: Execution, children: ChildListing) -> bool:
-    """Return whether some of a release's child workflows run, as far as is known."""
+    """Return whether some child workflows are known to be running."""
     return any(not run.status.closed for run in _newest_runs(release, children))
 
 

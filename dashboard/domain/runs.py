@@ -1,4 +1,4 @@
-"""The runs of one workflow id: a release that continues as new has several, and so has an id that is used again."""
+"""Runs of a workflow ID, from continue-as-new or reuse."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -10,7 +10,7 @@ MAX_LISTED_RUNS = 50
 
 
 def merge_described_runs(listed: Runs, described: Iterable[Execution]) -> Runs:
-    """Return what a list knew, corrected by what `describe` says of some of the runs: the list is seconds late."""
+    """Correct listed runs, which are seconds late, by descriptions."""
     by_id = {run.run_id: run for run in listed.executions}
     by_id |= {run.run_id: _brief(run) for run in described}
     newest_first = sorted(by_id.values(), key=lambda run: run.started_at, reverse=True)
@@ -20,7 +20,7 @@ def merge_described_runs(listed: Runs, described: Iterable[Execution]) -> Runs:
 
 
 def _brief(run: Execution) -> Execution:
-    """Return a run as a list would show it: what is pending for it changes all the time and is told elsewhere."""
+    """Return a run without pending work, as a list would show it."""
     return Execution(
         workflow_id=run.workflow_id,
         run_id=run.run_id,

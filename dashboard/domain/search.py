@@ -1,4 +1,4 @@
-"""Finding by name: releases and entities whose names, ids or versions have what somebody types."""
+"""Search releases and entities by name, ID or version."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,7 +20,7 @@ NameEntry = tuple[str, str, Entity, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class NameMatch:
-    """An entity by its name, and where it stands: in which release, and the names from there down to it."""
+    """An entity with its release and the names of its ancestors."""
 
     id: str
     type: EntityType
@@ -33,11 +33,11 @@ class NameMatch:
 
 @dataclass(frozen=True, slots=True)
 class SearchResults:
-    """What was found for a text.
+    """The results of a search.
 
-    `listed` are the releases whose ids begin with it, as Temporal lists them, in all `total`; or `unlisted` says why it
-    could not be asked. `recalled` are others that are known by a name or an id like it. `entities` are the best of
-    `matching` in the `looked_in` releases that were read lately, as they were then.
+    `listed` are releases from Temporal whose IDs start with the text, of `total`; or `unlisted` is why Temporal could
+    not be queried. `recalled` are other matching cached releases. `entities` are the best of `matching` in `looked_in`
+    recently read releases.
     """
 
     listed: tuple[Release, ...]
@@ -50,7 +50,7 @@ class SearchResults:
 
 
 class SearchTerms:
-    """A text that is searched for. Of several words, each has to be there, and one of them in the row's own texts."""
+    """A search text. All words must match, and at least one of them in the row's own texts."""
 
     def __init__(self, text: str) -> None:
         self.words = tuple(text.casefold().split())
@@ -58,7 +58,7 @@ class SearchTerms:
         self._word = re.compile(rf"(?<![^\W_]){re.escape(self._whole)}")
 
     def picked(self, entries: Iterable[NameEntry]) -> Iterator[NameEntry]:
-        """Yield the rows that are found, by their own texts and those above them."""
+        """Return the matching rows, by their own texts and those of their ancestors."""
         whole, words = self._whole, self.words
         if len(words) == 1:
             return (entry for entry in entries if whole in entry[0])
@@ -70,7 +70,7 @@ class SearchTerms:
 
     @property
     def ranks(self) -> tuple[Callable[[str], object], ...]:
-        """What makes a row better than others: it is the text; it begins with it; a word of it does; all its words."""
+        """Return the ranking conditions: exact match, prefix, word prefix, all words."""
         whole = self._whole
         return (
             lambda own: f"\n{whole}\n" in own or f":{whole}\n" in own,
@@ -80,12 +80,12 @@ class SearchTerms:
         )
 
     def rank(self, own: str) -> int:
-        """How good a row is, 0 the best."""
+        """Return the rank of a row; 0 is the best."""
         return next((at for at, test in enumerate(self.ranks) if test(own)), len(self.ranks))
 
 
 class NameIndex:
-    """The names in one tree, listed when somebody first searches for one and kept for as long as the tree."""
+    """The searchable names of a tree, built on first use and cached with the tree."""
 
     def __init__(self, release_id: str, root: Entity) -> None:
         self.release_id = release_id
@@ -93,7 +93,7 @@ class NameIndex:
 
     @cached_property
     def entries(self) -> tuple[NameEntry, ...]:
-        """Return what every row below the release is found by, parents first."""
+        """Return the search texts of all rows below the release, parents first."""
         found: list[NameEntry] = []
         place: tuple[str, ...] = (self.root.name,)
         waiting = [(place, _folded(place), self.root.children)]
@@ -112,13 +112,13 @@ class NameIndex:
 
 
 def search_entities(wanted: SearchTerms, trees: Iterable[NameIndex]) -> tuple[tuple[NameMatch, ...], int]:
-    """Return the best names in these trees, those of the first tree first, and how many there are."""
+    """Return the best matches in these trees, those of the first tree first, and their total number."""
     picked = [(tree, entry) for tree in trees for entry in wanted.picked(tree.entries)] if wanted.words else []
     return tuple(tree.name(entry) for tree, entry in _best(wanted, picked)), len(picked)
 
 
 def _best(wanted: SearchTerms, picked: Sequence[tuple[NameIndex, NameEntry]]) -> Iterator[tuple[NameIndex, NameEntry]]:
-    """As many as are returned. A rank is asked for only while the ones before it leave room."""
+    """Return the best matches up to the limit, evaluating worse ranks only if needed."""
     taken: set[int] = set()
     for test in (*wanted.ranks, bool):
         fits = (at for at, (_, entry) in enumerate(picked) if at not in taken and test(entry[0]))
@@ -128,7 +128,7 @@ def _best(wanted: SearchTerms, picked: Sequence[tuple[NameIndex, NameEntry]]) ->
 
 
 def search_releases(wanted: SearchTerms, known: Iterable[Entity]) -> tuple[NameMatch, ...]:
-    """Return the best of releases that are known, each once."""
+    """Return the best matches among known releases."""
     roots = {root.id: root for root in known}
     texts = {root.id: searchable_texts(root) for root in roots.values()}
     fits = [root for root in roots.values() if wanted.words and all(word in texts[root.id] for word in wanted.words)]
@@ -137,7 +137,7 @@ def search_releases(wanted: SearchTerms, known: Iterable[Entity]) -> tuple[NameM
 
 
 def searchable_texts(row: Entity) -> str:
-    """Return what a row is found by itself, each text in a line of its own."""
+    """Return the row's own search texts, one per line."""
     return f"\n{row.name}\n{row.id}\n{row.version or ''}\n".casefold()
 
 

@@ -1,4 +1,4 @@
-"""In which order rows of the same parent stand."""
+"""Sort orders of siblings."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ _RANKS = {phase: rank for rank, phase in enumerate(_WORST_FIRST, start=2)}
 
 
 class SortOrder(StrEnum):
-    """An order that can be asked for. Rows between which it does not matter stay as the rollout has them."""
+    """A sort order. Equal rows keep the rollout's order."""
 
     ROLLOUT = ""
     WORST = "worst"
@@ -34,7 +34,7 @@ class SortOrder(StrEnum):
     CHANGED = "changed"
 
     def sort(self, rows: Sequence[Entity]) -> list[tuple[int, Entity]]:
-        """Return the rows in this order, each with its position in the rollout's."""
+        """Return the sorted rows with their original positions."""
         numbered = list(enumerate(rows))
         if self in _KEYS:
             key = _KEYS[self]
@@ -43,20 +43,20 @@ class SortOrder(StrEnum):
 
 
 def severity_rank(row: Entity) -> int:
-    """Rank a row, the worst lowest: broken itself, something broken or tried again in it, then by phase."""
+    """Return a sort key, worst first: broken, containing broken or retrying rows, then by phase."""
     if row.phase.broken:
         return 0
     return 1 if count_app_phases(row).troubled else _RANKS[row.phase]
 
 
 def _named(row: Entity) -> list[str | int]:
-    """Numbers in names count as numbers: eu-2 stands before eu-10."""
+    """Return a natural sort key: eu-2 comes before eu-10."""
     parts = _NUMBERS.split(row.name.casefold())
     return [int(part) if at % 2 else part for at, part in enumerate(parts)]
 
 
 def _age(row: Entity) -> float:
-    """Less for what changed later, itself or in it; what tells no time is the oldest."""
+    """Return a sort key by latest change; rows without times come last."""
     return -max(one.updated_at or _NEVER for one in row.flattened()).timestamp()
 
 

@@ -1,4 +1,4 @@
-"""The door to where releases come from: what can be asked of it, and the forms of its answers."""
+"""The interface to the source of releases."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from dashboard.domain.problems import Problem
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """Tells whether a query can answer anything new: a state changes only when its history grows."""
+    """Detects whether a query can return new data: states change only when the history grows."""
 
     run_id: str
     status: Status
@@ -22,18 +22,15 @@ class Fingerprint:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseReading:
-    """One look at a release: its execution, and what it said of itself or why it did not.
+    """A read of a release: its execution, and its reports or why there are none.
 
-    Exactly one of `said` and `problem` is set. `digest` stands for the content of `said`. `fingerprint` is set only
-    if the execution was described before the release was asked: only then is the answer at least as new as it.
-    `parts` has what a release too large for one answer told in parts: its waves by id where it was read wave by wave,
-    and where `levels` is set, each row alone. What is still to be read says so in `said`.
-    `listed` says that `said` was drawn from the release's child workflows, as it answers no query that tells;
-    `has_children`, that it is known to have some, though none may be running now. `children` is what has been listed
-    of them, so that the next look need not list it all again.
-    `runs` are those of its workflow id, the one that was read among them.
-    `large` says that the release is known to be too large for one answer, so that a row has its own state alone.
-    A release that is `scheduled` had not begun: it was not asked, and `said` is what its execution says.
+    Exactly one of `said` and `problem` is set. `digest` is a digest of `said`. `fingerprint` is set only if the
+    execution was described before the query, so that the response is at least as new. `parts` are the parts of a large
+    release: waves by ID or, if `levels` is set, single rows; missing parts are marked in `said`. `listed` tells that
+    `said` was built from child workflows, as the release supports no query; `has_children`, that it has some;
+    `children` are those listed, for incremental reads. `runs` are those of its workflow ID. `large` tells that the
+    release is too large for one response, so that a row has its own state only. A `scheduled` release had not started
+    and was not queried.
     """
 
     execution: Execution
@@ -52,19 +49,19 @@ class ReleaseReading:
 
     @property
     def whole(self) -> bool:
-        """Return whether every part of the release that is wanted has been read at least once."""
+        """Return whether every requested part has been read at least once."""
         if self.said is None or self.levels:
             return True
         return not self.parts or set(self.said.child_ids) <= self.parts.keys()
 
     def misses(self, opened: frozenset[str]) -> bool:
-        """Return whether some of these were not to be opened when the release was read."""
+        """Return whether some of these were not requested when the release was read."""
         return self.levels is not None and not opened <= self.levels.opened
 
 
 @dataclass(frozen=True, slots=True)
 class CachedPart:
-    """A part of a release that is too large to be told in one answer: when it was read, and at which length."""
+    """A part of a large release, with its time and history length."""
 
     row: Entity
     digest: str
@@ -74,14 +71,12 @@ class CachedPart:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseListing:
-    """A page of readings in the source's order, and how many executions of each status its filter finds.
+    """A page of reads in the source's order, with counts by status.
 
-    `counts` are without the filter's phases. `next` is the source's token for the page after it, if there may be one.
-    Runs that another stands for, as a retried attempt, are no releases of their own: `earlier` says how many of the
-    page are left out, and where the counts may have others, they are not `exact`.
-    `absent` are ids that were asked for and are not among the readings, and why; None where there is no such release.
-    `runs` are the executions of the readings as they were listed. `listed_at` is when that was, and `late` why it was
-    not asked again where that was due. `counted_at` is set if it has counted now.
+    `counts` ignore the phase filter. `next` is the source's token for the next page, if any. `earlier` runs were
+    excluded from the page; if the counts may include such runs, they are not `exact`. `absent` are requested IDs that
+    were not found, with the reason; None if the release does not exist. `runs` are the listed executions. `listed_at`
+    is the time of the list, and `late` why it was not refreshed. `counted_at` is set if it was counted now.
     """
 
     readings: tuple[ReleaseReading, ...]
@@ -102,9 +97,9 @@ RunEntity = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class EntitySearchResult:
-    """What each of the runs answered about one entity: the entity without its children, None, or a gap's row.
+    """The results of a search by run: the entity without children, None, or a gap.
 
-    `total` is the number of releases there are; the runs are the newest of them.
+    `total` is the number of releases; the runs are the newest ones.
     """
 
     answers: tuple[tuple[Execution, Entity | None], ...]
@@ -112,10 +107,10 @@ class EntitySearchResult:
 
 
 class ReleaseSource(Protocol):
-    """Where releases are read from. One instance belongs to one namespace at one address.
+    """The source of releases: one namespace at one address.
 
-    `budget` is in seconds and bounds the whole call. Every method raises SourceUnavailable if the source could not be
-    asked; a release that could not be asked while others could is a ReleaseReading with its problem.
+    `budget` limits the total time of a call in seconds. Methods raise SourceUnavailable if the source is unavailable; a
+    single failing release is a read with its problem.
     """
 
     async def page(
@@ -126,11 +121,10 @@ class ReleaseSource(Protocol):
         budget: float,
         last: ReleaseListing | None = None,
     ) -> ReleaseListing:
-        """Read one page of the list; raises MalformedFilter for one that the source cannot answer.
+        """Read one page of the list; raises MalformedFilter if the source does not support the filter.
 
-        `known` has readings by workflow id and run id that need not be asked again; `counts`, if given, need not be
-        counted again. Where the source may not be asked as often as that, it is the `last` page with what is known
-        by now.
+        `known` are reads by workflow ID and run ID that need no new query; `counts`, if given, need not be counted
+        again. If the source is rate-limited, the `last` page is returned with current data.
         """
         ...
 
@@ -143,25 +137,25 @@ class ReleaseSource(Protocol):
         run_id: str | None = None,
         opened: frozenset[str] = frozenset(),
     ) -> ReleaseReading:
-        """Read a release with its whole tree: its latest run, or the one with this id.
+        """Read a release with its full tree: its latest run, or the run with this ID.
 
-        Raises ReleaseNotFound or RunNotFound. `known` is returned again if nothing moved. `opened` matters only where
-        the release tells its entities one at a time: the ids whose children are wanted.
+        Raises ReleaseNotFound or RunNotFound. Returns `known` with a new time if nothing changed. `opened` are the IDs
+        whose contents to read in a release that is read entity by entity.
         """
         ...
 
     async def row(
         self, workflow_id: str, run_id: str, known: ReleaseReading | None, budget: float, *, deep: bool = True
     ) -> ReleaseReading:
-        """Read one run for the lists that show it, as `read` does, but without the runs of its id.
+        """Read one run for lists, like `read()` but without the runs of its ID.
 
-        Of one too large for one answer that is its own state. Unless `deep`, a release that has not moved by its own
-        history is `known` again, whatever its child workflows have done.
+        Large releases return their own state only. Unless `deep`, a release with an unchanged history is returned as
+        `known`, regardless of its child workflows.
         """
         ...
 
     async def search(
         self, entity_id: str, limit: int, known: Mapping[RunEntity, Entity | None], budget: float
     ) -> EntitySearchResult:
-        """Ask the newest `limit` releases for one entity. `known` has answers that need not be asked for again."""
+        """Search the newest `limit` releases for an entity. `known` results are reused."""
         ...

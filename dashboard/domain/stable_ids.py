@@ -1,8 +1,7 @@
-"""Ids without the release's own part: what makes an entity of one release the same as that of another.
+"""IDs without the part that names the release, to match entities across releases.
 
-Workflow ids are unique in a namespace, entity ids only in their release. Teams that run each entity as a workflow of
-its own therefore put the release's id or name before or after it: `app:shop-rel-7`, `cluster:eu/rel-7`,
-`rel-7/app:shop`.
+Workflow IDs are unique in a namespace, entity IDs only in their release. Teams that run each entity as a workflow
+therefore add the release's ID or name: `app:shop-rel-7`, `cluster:eu/rel-7`, `rel-7/app:shop`.
 """
 
 import re
@@ -18,7 +17,7 @@ ID_TERMINATORS = f"{STRONG_SEPARATORS}."
 
 
 def stable_id(entity_id: str, release_id: str) -> str:
-    """Return the id without the part of it that is the release's own; the id itself if it has none."""
+    """Return the ID without the part that names the release, or unchanged."""
     # Thousands of rows have no such part: only then is the pattern worth its time.
     if own_release_name(release_id) not in entity_id:
         return entity_id
@@ -26,7 +25,7 @@ def stable_id(entity_id: str, release_id: str) -> str:
 
 
 def id_in_release(entity_id: str, release_id: str, other_id: str) -> str:
-    """Return the id that the entity has in another release if that names it in the same way."""
+    """Return the corresponding ID in another release."""
     if stable_id(entity_id, release_id) == entity_id:
         return entity_id
     own = own_release_name(release_id)
@@ -36,7 +35,7 @@ def id_in_release(entity_id: str, release_id: str, other_id: str) -> str:
 
 
 def ids_in_release(plain: str, release_id: str) -> tuple[str, ...]:
-    """Return the ids by which a release may name an entity: the plain one, and with each part before or after it."""
+    """Return the possible IDs of an entity in a release: plain, and with the release's part before or after it."""
     between = _signs(release_id)
     parts = dict.fromkeys((own_release_name(release_id), release_id))
     before = (f"{part}{sign}{plain}" for part in parts for sign in between)
@@ -45,10 +44,10 @@ def ids_in_release(plain: str, release_id: str) -> tuple[str, ...]:
 
 
 def candidate_entity_ids(workflow_id: str, release_id: str) -> Iterator[str]:
-    """Yield the entity ids that a workflow may stand for: its own, the longest first, then without the release's part.
+    """Yield the entity IDs that a workflow may represent, longest first, then without the release's part.
 
-    What follows a sign that names do not have, such as the number of an attempt, belongs to the workflow alone. Hyphens
-    stand in names: cluster:eu-west is no part of cluster:eu.
+    Text after a separator that names do not have, such as an attempt number, is ignored. Hyphens are part of names:
+    cluster:eu-west is not part of cluster:eu.
     """
     # Whether there is such an entity shows whether even a small number is the release's.
     plain = _without(workflow_id, _pattern(release_id, STRONG_SEPARATORS + WEAK_SEPARATORS))
@@ -61,7 +60,7 @@ def candidate_entity_ids(workflow_id: str, release_id: str) -> Iterator[str]:
 
 
 def own_release_name(release_id: str) -> str:
-    """Return what names a release among others: its id without the type, where it has one."""
+    """Return the release's name: its ID without the type, if any."""
     return release_id.partition(":")[2] or release_id
 
 
@@ -85,7 +84,7 @@ def _pattern(release_id: str, signs: str) -> re.Pattern[str]:
 
 
 def _joined(found: re.Match[str]) -> str:
-    """What stands between the texts around the part: nothing at an end, the colon after a type, else what follows."""
+    """Return the separator left when the part is removed."""
     before, after = found["before"], found["after"]
     if not before or not after:
         return ""

@@ -1,6 +1,6 @@
-"""A whole release as one strip: its waves in order, each with its clusters. Pure functions over entities.
+"""A release as a strip: its waves in order with their clusters.
 
-Clusters that are in no wave stand in a segment of what holds them, such as the release itself.
+Clusters in no wave are in a segment of their parent, such as the release.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _AT_WORK = frozenset({Phase.RUNNING, Phase.PAUSED})
 
 @dataclass(frozen=True, slots=True)
 class ClusterCell:
-    """A cluster of a strip, with its position in the wave and its apps counted."""
+    """A cluster of a strip, with its position and app counts."""
 
     cluster: Entity
     position: int
@@ -26,11 +26,10 @@ class ClusterCell:
 
 @dataclass(frozen=True, slots=True)
 class StripSegment:
-    """A wave of a strip, or what else holds clusters, such as the release itself.
+    """A segment of a strip: a wave, or another parent of clusters.
 
-    `steps` lead from below the release down to the wave, each with its position. `apps` are counted where the wave has
-    no clusters. `current` is set where the release is at work. `cells` is None where the clusters are only counted, or
-    were not read.
+    `steps` is the path to the wave with positions. `apps` are counted if there are no clusters. `current` is set while
+    it is in progress. `cells` is None if clusters are only counted or were not loaded.
     """
 
     wave: Entity
@@ -42,12 +41,12 @@ class StripSegment:
 
     @property
     def read(self) -> bool:
-        """Return whether it is known which clusters the wave has."""
+        """Return whether the clusters of the wave are known."""
         return bool(self.wave.children) or not (self.wave.child_ids or self.wave.problem)
 
 
 def strip_segments(root: Entity, most: int) -> Iterator[StripSegment]:
-    """Yield the waves of a release; with so many clusters or more, these are counted and have no cells."""
+    """Return the segments of a release. Above a number of clusters, these are only counted."""
     merged = count_clusters(root) >= most
     rows = list(wave_holders(root))
     for row, steps in rows:
@@ -67,14 +66,14 @@ def _segment(wave: Entity, steps: TreePath, *, merged: bool) -> StripSegment:
 
 
 def count_clusters(root: Entity) -> int:
-    """Return how many clusters were read."""
+    """Return the number of loaded clusters."""
     return len(clusters_in(root))
 
 
 def is_current_wave(wave: Entity) -> bool:
-    """Return whether the release is at work in this wave, by its own word or that of one of its clusters.
+    """Return whether the wave or one of its clusters is in progress.
 
-    Of an ended release no row is unfinished any more, so that no wave of it is current.
+    In an ended release no wave is.
     """
     return wave.phase in _AT_WORK or any(cluster.phase in _AT_WORK for cluster in wave.children)
 

@@ -1,4 +1,4 @@
-"""Releases in which nothing moves and nothing is pending that would move them: a fact, and since when it is one."""
+"""Detect stuck releases: no change for long, and nothing pending."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,16 +16,16 @@ _MAY_MOVE = frozenset({Phase.PENDING, Phase.RUNNING, Phase.UNKNOWN})
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """What was seen of a run's histories: since when it is watched, and when they were last seen to grow, if ever."""
+    """Observations of a run's histories: the start of observation, and the last growth, if any."""
 
     since: datetime
     grew_at: datetime | None = None
 
 
 def detect_stuck(release: Release, movement: Movement, now: datetime, after: timedelta) -> Stuck | None:
-    """Tell since when nothing has changed in a release, if that is longer than `after` and nothing is pending in it.
+    """Return since when a release is stuck, if longer than `after` and nothing is pending.
 
-    Not of one that waits for approval, fails, is scheduled or has an activity in progress; nor where that is unknown.
+    Releases that wait for approval, fail, are scheduled or have an activity in progress are not stuck; nor if unknown.
     """
     parts = parts_of(release)
     if parts is None or not _idle(release, parts, now) or now - movement.since < min(after, CONFIRMATION_PERIOD):
@@ -47,7 +47,7 @@ def _idle(release: Release, parts: PartsSummary, now: datetime) -> bool:
 
 
 def _changed_at(release: Release, parts: PartsSummary, movement: Movement, now: datetime) -> datetime:
-    """The newest change that is known. Of one that tells no times, the start of the watch is the earliest to claim."""
+    """Return the latest known change. Without times, it is the start of observation."""
     began = min(release.execution.began_at, now)
     told = [at for at in (parts.changed_at, release.root.updated_at) if at is not None and at <= now]
     changes = release.history.changes.values() if release.history else ()

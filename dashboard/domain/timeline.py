@@ -1,4 +1,4 @@
-"""When work was done: spans of a release's waves and clusters, what went wrong in them, and an estimate of the rest."""
+"""The timeline: spans of waves and clusters, failures, and an estimate of the remaining time."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _HELD = frozenset(Phase) - {Phase.PENDING, Phase.RUNNING, Phase.SUCCEEDED}
 
 @dataclass(frozen=True, slots=True)
 class TimeSpan:
-    """From when to when something was worked on (UTC); `end` is None while it is. If not `exact`, it may be longer."""
+    """A span of work (UTC); `end` is None while in progress. If not `exact`, work may have started earlier."""
 
     start: datetime
     end: datetime | None
@@ -25,7 +25,7 @@ class TimeSpan:
 
 @dataclass(frozen=True, slots=True)
 class TimelineMark:
-    """What went wrong: `count` rows failed for good, the first at `at`; or, where that is None, are retried now."""
+    """Failures: `count` rows failed, the first at `at`; or are retrying now if `at` is None."""
 
     at: datetime | None
     count: int
@@ -34,9 +34,9 @@ class TimelineMark:
 
 @dataclass(frozen=True, slots=True)
 class TimelineBar:
-    """A wave or cluster over time: no span where no times are known, or where nobody has begun with it.
+    """A wave or cluster over time, without a span if times are unknown or it has not started.
 
-    `changed_at` is when anything in it that has begun changed last.
+    `changed_at` is the latest change of started rows in it.
     """
 
     entity: Entity
@@ -49,10 +49,10 @@ class TimelineBar:
 
 @dataclass(frozen=True, slots=True)
 class CompletionEstimate:
-    """When the rest will be done if clusters take as long as in the waves that are done, counted from the last change.
+    """The estimated end, based on the time per cluster in completed waves, from the last change.
 
-    Where the waves at work are `slower_now`, clusters are taken to need as long as there.
-    `waves` are the ends of the unfinished waves, one after another, by their place among all waves.
+    With `slower_now`, the slower pace of the waves in progress is used. `waves` are the estimated ends of unfinished
+    waves by index.
     """
 
     since: datetime
@@ -64,7 +64,7 @@ class CompletionEstimate:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """The bars of a release's waves, its own span, when the last change happened, and the estimate, if there is one."""
+    """The bars of a release's waves, its own span, the last change, and the estimate, if any."""
 
     span: TimeSpan
     known_until: datetime
@@ -73,9 +73,9 @@ class Timeline:
 
 
 def build_timeline(release: Release, known_at: datetime) -> Timeline:
-    """Return the timeline of a release as it was read at this moment.
+    """Return the timeline of a release at the time of its read.
 
-    What goes on has no end, so that it stays the same while nothing changes.
+    Work in progress has no end, so that the timeline stays the same while nothing changes.
     """
     work = WorkTimes(release, known_at)
     bars = tuple(_bar(work, wave) for wave in release.root.children)
@@ -104,7 +104,7 @@ def _bar(work: WorkTimes, entity: Entity, depth: int = 2) -> TimelineBar:
 
 
 def _marks(work: WorkTimes, entity: Entity) -> tuple[TimelineMark, ...]:
-    """Return the failures in it and the retries, each as one: what failed first, and what is retried first."""
+    """Return one mark for failures and one for retries."""
     leaves = [row for row in entity.flattened() if not row.children]
     failed = [(at, row) for row in leaves if row.phase.broken and (at := work.told(row.updated_at))]
     retried = [row for row in entity.flattened() if row.attempt and row.attempt.retrying]
@@ -134,14 +134,14 @@ def _estimate(release: Release, bars: Sequence[TimelineBar], since: datetime) ->
 
 
 def _pace_at_work(bars: Sequence[TimelineBar], since: datetime) -> float:
-    """Return the seconds per cluster that the waves at work take at least, so far."""
+    """Return the minimum seconds per cluster of the waves in progress."""
     at_work = [bar for bar in bars if bar.span and bar.entity.phase.unfinished]
     done = sum(len(bar.bars) - _left(bar) for bar in at_work)
     return _worked(at_work, since) / max(done, 1.0)
 
 
 def _steady(release: Release) -> bool:
-    """Return whether the release goes on, its whole plan is known, and nothing in it is held up or unknown."""
+    """Return whether the release is in progress with a known plan, and nothing is blocked or unknown."""
     root = release.root
     running = release.execution.status is Status.RUNNING and root.phase is Phase.RUNNING
     if not running or release.said_at or release.levels or root.problem:
@@ -155,13 +155,13 @@ def _steady(release: Release) -> bool:
 
 
 def _stuck(root: Entity) -> bool:
-    """Return whether everything that is at work is only retried repeatedly."""
+    """Return whether all work in progress is only retrying."""
     at_work = [row for row in root.flattened() if row.phase is Phase.RUNNING and not row.children]
     return bool(at_work) and all(row.attempt and row.attempt.retrying for row in at_work)
 
 
 def _worked(bars: Sequence[TimelineBar], until: datetime) -> float:
-    """Return the seconds in which any of them was worked on: waves may run at the same time."""
+    """Return the seconds during which any of the waves was in progress: waves may overlap."""
     spans = sorted((bar.span.start, bar.span.end or until) for bar in bars if bar.span)
     total, reached = 0.0, None
     for start, end in spans:
@@ -172,7 +172,7 @@ def _worked(bars: Sequence[TimelineBar], until: datetime) -> float:
 
 
 def _left(wave: TimelineBar) -> float:
-    """How many clusters of a wave are still to be done; of one that is at work, the share of its apps that is."""
+    """Return the remaining clusters of a wave, counting fractions by apps."""
     return sum(_share_left(cluster.entity) for cluster in wave.bars)
 
 

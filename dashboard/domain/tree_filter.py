@@ -1,4 +1,4 @@
-"""A part of a tree: so many levels, and rows that match, with the rows above them."""
+"""Filter a tree by level and by matching rows, with their ancestors."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,10 +12,10 @@ _LEVELS = {entity_type: level for level, entity_type in enumerate(EntityType, st
 
 @dataclass(frozen=True, slots=True)
 class TreeFilter:
-    """What of a tree is wanted: `depth` levels from the release (1) down to the apps (5), and rows that match.
+    """A filter of a tree: `depth` levels from the release (1) to the apps (5), and conditions on rows.
 
-    A row matches that is in one of these `phases`, has the `text` in its name, id or version, whatever its capital
-    letters, and changed `since` then (UTC); what is not given does not matter.
+    A row matches if it is in one of the `phases`, has the `text` in its name, ID or version (ignoring case), and
+    changed after `since` (UTC). Missing conditions are ignored.
     """
 
     depth: int = len(EntityType)
@@ -25,20 +25,20 @@ class TreeFilter:
 
     @property
     def everything(self) -> bool:
-        """Return whether nothing is left out."""
+        """Return whether nothing is filtered."""
         return self == NO_TREE_FILTER
 
     @property
     def picks(self) -> bool:
-        """Return whether rows have to match."""
+        """Return whether there are conditions on rows."""
         return bool(self.phases or self.text or self.since)
 
     def reaches(self, entity_type: EntityType) -> bool:
-        """Return whether rows of this type are deep enough to be wanted."""
+        """Return whether this level is included."""
         return _LEVELS[entity_type] <= self.depth
 
     def matches(self, row: Entity) -> bool:
-        """Return whether a row is wanted for itself."""
+        """Return whether a row matches."""
         if not self.reaches(row.type) or (self.phases and row.phase not in self.phases):
             return False
         if self.since and not (row.updated_at and row.updated_at >= self.since):
@@ -46,17 +46,17 @@ class TreeFilter:
         return not self.text or self._names(row)
 
     def shows(self, entity: Entity) -> bool:
-        """Return whether a row is wanted, for itself or for one below it."""
+        """Return whether a row or one below it matches."""
         if not self.picks:
             return self.reaches(entity.type)
         return any(self.matches(row) for row in entity.flattened())
 
     def count(self, root: Entity) -> int:
-        """Return how many rows from the root down are shown; the root always is."""
+        """Return the number of shown rows, always including the root."""
         return 1 + sum(self.count(child) for child in root.children if self.shows(child))
 
     def matching(self, root: Entity) -> int:
-        """Return how many rows below the root are wanted for themselves."""
+        """Return the number of matching rows below the root."""
         return sum(self.matches(row) for row in root.flattened()[1:])
 
     def _names(self, row: Entity) -> bool:

@@ -1,4 +1,4 @@
-"""How much of a long text a row has room for. The whole of it stays with its entity."""
+"""Truncate texts for rows. The entity keeps the full text."""
 
 from collections.abc import Mapping
 
@@ -9,12 +9,12 @@ MAX_ROW_TEXT_LENGTH = 300
 
 
 def truncate(text: str, limit: int = MAX_ROW_TEXT_LENGTH) -> str:
-    """Return a text as far as there is room; an ellipsis stands for the rest."""
+    """Truncate a text with an ellipsis."""
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
 def truncate_details(details: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
-    """Details of which the texts are cut, those within others, too; the same ones where none is long."""
+    """Truncate texts in details, including nested ones."""
     if not details:
         return details
     return {key: _cut(value) for key, value in details.items()}
@@ -29,7 +29,7 @@ def _cut(value: JsonValue) -> JsonValue:
 
 
 def text_size(value: JsonValue | Mapping[str, JsonValue]) -> int:
-    """Return how many characters the texts in a value have."""
+    """Return the number of characters of texts in a value."""
     if isinstance(value, str):
         return len(value)
     if isinstance(value, Mapping):

@@ -1,11 +1,9 @@
-"""When work on the rows of a release began and ended, as far as it is known.
+"""Determine when work on the rows of a release started and ended.
 
-A row's `created_at` says when its record was made, which may be long before anybody works on it. It counts as the
-start of work only where rows are made as work comes to them: a child workflow starts with its work, and a release that
-tells of itself does so if none of its rows that wait has one and some were made after work had begun elsewhere.
-Everywhere else work begins, as far as is known, with the first change of anything below the row that has moved.
-
-A rollout's own times are data: one that lies years away from its execution dates no work. It is shown unchanged.
+A row's `created_at` may be long before its work. It counts as the start only if rows are created when work starts: for
+child workflows, and for releases in which no waiting row has one and some were created after work had started
+elsewhere. Otherwise, work starts with the first known change below the row. Reported times far from the execution are
+ignored for this, but shown unchanged.
 """
 
 from dataclasses import dataclass
@@ -23,7 +21,7 @@ _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UT
 
 @dataclass(frozen=True, slots=True)
 class ObservedTimes:
-    """What is known of when an entity moved first and last. If not `exact`, it may have begun before the first."""
+    """The first and last known change of an entity. If not `exact`, work may have started earlier."""
 
     first: datetime | None
     last: datetime | None
@@ -34,7 +32,7 @@ _NOTHING = ObservedTimes(None, None, exact=False)
 
 
 class WorkTimes:
-    """The times of work on a release's rows, each row reckoned once. `known_at` is when the release was read."""
+    """The times of work on a release's rows, computed once per row. `known_at` is the time of the read."""
 
     def __init__(self, release: Release, known_at: datetime) -> None:
         self._execution = release.execution
@@ -49,14 +47,14 @@ class WorkTimes:
             self._reckon(self._root)
 
     def of(self, entity: Entity) -> ObservedTimes:
-        """Return what is known of a row of the tree."""
+        """Return the known changes of a row."""
         return self._known.get(id(entity), _NOTHING)
 
     def span(self, entity: Entity) -> tuple[datetime | None, datetime | None]:
-        """Return when work on a row began and ended; None where it has not, or that is unknown.
+        """Return the start and end of work on a row, each None if unknown or not reached.
 
-        The last change of a single row that is done says when it ended, not when it began. What an ended release left
-        undone ended with it, except for a child workflow that was left running.
+        The last change of a completed leaf is its end, not its start. Unfinished work of an ended release ended with
+        it, except for child workflows left running.
         """
         known = self._known.get(id(entity), _NOTHING)
         if known.first is None:
@@ -68,15 +66,15 @@ class WorkTimes:
         return known.first if known.exact or entity.children else None, max(end, known.first)
 
     def began(self, entity: Entity) -> datetime | None:
-        """Return when work on a row began; None where it has not begun or that is unknown."""
+        """Return the start of work on a row, or None."""
         return self.span(entity)[0]
 
     def ended(self, entity: Entity) -> datetime | None:
-        """Return when work on a row ended; None while it goes on."""
+        """Return the end of work on a row, or None."""
         return self.span(entity)[1]
 
     def told(self, moment: datetime | None) -> datetime | None:
-        """Return a time that the rollout told, unless it cannot be one of its work."""
+        """Return a reported time, unless it is outside the plausible window."""
         return moment if moment and self._earliest <= moment <= self._latest else None
 
     def _reckon(self, entity: Entity) -> ObservedTimes:
@@ -114,7 +112,7 @@ class WorkTimes:
 
 
 def has_begun(row: Entity) -> bool:
-    """Whether work has come to a row itself: by its own last word, as what an ended release left was never begun."""
+    """Return whether work on a row has started, by its last reported state."""
     said = phase_of(row.type, row.state) if row.overruled else row.phase
     if said is Phase.UNKNOWN:
         return bool(row.created_at and row.updated_at and row.updated_at > row.created_at)
@@ -122,7 +120,7 @@ def has_begun(row: Entity) -> bool:
 
 
 def _window(release: Release, known_at: datetime) -> tuple[datetime, datetime]:
-    """Return the time in which a rollout may have been at work."""
+    """Return the plausible time window of a rollout."""
     run = release.execution
     begin, end = release.chain_began_at, max(known_at, run.started_at, run.closed_at or run.started_at)
     earliest = begin - MAX_WORK_BEFORE_START if begin - _FIRST > MAX_WORK_BEFORE_START else _FIRST
