@@ -121,6 +121,15 @@ def test_every_folder_is_a_room():
     assert {path.name for path in PACKAGE.glob("*.py")} == {"__init__.py", "app.py", "cli.py"}
 
 
+def test_a_class_name_means_one_thing():
+    modules: dict[str, list[str]] = {}
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                modules.setdefault(node.name, []).append(str(path.relative_to(PACKAGE)))
+    assert {name: where for name, where in modules.items() if len(where) > 1} == {}
+
+
 @pytest.mark.parametrize("library", sorted(LIBRARIES))
 def test_a_library_is_imported_where_it_belongs(library: str):
     users = {

@@ -5,14 +5,14 @@ import asyncio
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from dashboard.demo.plans import Deployment
+from dashboard.demo.plans import PlannedDeployment
 
 # Well below the heartbeat timeout that the workflow sets.
 HEARTBEAT_SECONDS = 3.0
 
 
 @activity.defn
-async def deploy_app(order: Deployment) -> None:
+async def deploy_app(order: PlannedDeployment) -> None:
     """Deploy one app, or fail as its plan says."""
     await _take(order.seconds)
     fault = order.fault

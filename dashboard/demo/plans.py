@@ -74,7 +74,7 @@ class ReleasePlan:
 
 
 @dataclass(frozen=True)
-class Deployment:
+class PlannedDeployment:
     """The input of the activity that deploys one app."""
 
     app: str

@@ -10,7 +10,7 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 
 from dashboard.demo.activities import deploy_app
-from dashboard.demo.plans import Deployment, PlannedApp, ReleasePlan, cluster_app_id
+from dashboard.demo.plans import PlannedApp, PlannedDeployment, ReleasePlan, cluster_app_id
 
 TREE_RELEASE_TYPE = "TreeRelease"
 
@@ -87,7 +87,7 @@ class RolloutApp:
         seconds = part.plan.tempo.deploy
         await workflow.execute_activity(
             deploy_app,
-            Deployment(app.name, app.version, part.cluster, seconds, fault),
+            PlannedDeployment(app.name, app.version, part.cluster, seconds, fault),
             activity_id=cluster_app_id(app.name, part.cluster),
             start_to_close_timeout=timedelta(seconds=seconds + 300),
             heartbeat_timeout=timedelta(seconds=15),

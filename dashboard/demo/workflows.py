@@ -11,7 +11,7 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 from dashboard.demo.activities import deploy_app
-from dashboard.demo.plans import Deployment, PlannedFault, PlannedWave, ReleasePlan, RolloutTempo
+from dashboard.demo.plans import PlannedDeployment, PlannedFault, PlannedWave, ReleasePlan, RolloutTempo
 from dashboard.demo.rollout import Rollout, RolloutNode
 
 EntityJson = dict[str, Any]
@@ -148,7 +148,7 @@ class ReleaseWorkflow:
 
     async def _activity(self, cluster: RolloutNode, app: RolloutNode, seconds: float) -> None:
         fault = self._plan.faults.get(app.id)
-        order = Deployment(
+        order = PlannedDeployment(
             str(app.facts["name"]), str(app.facts["version"]), str(cluster.facts["name"]), seconds, fault
         )
         await workflow.execute_activity(

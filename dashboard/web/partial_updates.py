@@ -54,7 +54,7 @@ def _pieces(page: Page, places: Iterable[int]) -> Iterator[Markup]:
 
 def part_id(template: str) -> str:
     """Return the HTML id of the element that holds a part: `release/_head.html` stands in `part-release-head`."""
-    return "part-" + template.removesuffix(".html").replace("/_", "/").replace("/", "-")
+    return "part-" + template.removesuffix(".html").replace("/_", "-").replace("_", "-")
 
 
 def _piece(target: str, swap: str, text: Markup) -> Markup:

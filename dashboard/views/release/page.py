@@ -33,7 +33,7 @@ class TreePage(Page, ReleaseTree):
     parts: ClassVar[tuple[str, ...]] = (
         "release/_head.html",
         "release/_notices.html",
-        "strip/_strip.html",
+        "strip/_waves.html",
         "release/_tree_count.html",
         "release/_foot.html",
     )

@@ -181,7 +181,7 @@ class StripPage(Page, ReleaseRow):
 
     template: ClassVar[str] = "strip/page.html"
     fragment: ClassVar[str] = "strip/_content.html"
-    parts: ClassVar[tuple[str, ...]] = ("strip/_head.html", "strip/_strip.html")
+    parts: ClassVar[tuple[str, ...]] = ("strip/_head.html", "strip/_waves.html")
 
     type: EntityType
     workflow_id: str
