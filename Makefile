@@ -24,13 +24,12 @@ dev: .venv/.runtime ## The same, and the dashboard reloads when a file changes
 WORKERS ?= 4
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
 PARALLEL := $(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder
-COVERED := --cov --cov-report=term
 
 test: .venv/.dev browser postgres ## Every test but what measures seconds and what only the night has time for, in 6 minutes
 	@$(PARALLEL) -m 'not timing and not full' $(ARGS)
 
-coverage: .venv/.dev browser postgres ## The same with branch coverage, which has to be 95 percent
-	@$(PARALLEL) -m 'not timing and not full' $(COVERED) $(ARGS)
+coverage: .venv/.dev browser postgres ## Branch coverage of all that does not measure, which has to be 95 percent
+	@$(PARALLEL) -m 'not timing' --cov --cov-report=term $(ARGS)
 	@printf 'Coverage of domain, temporal and web, with branches, in percent: '
 	@$(BIN)/python -m coverage report --format=total --precision=1 --fail-under=95 \
 		--include='dashboard/*/*'
@@ -39,8 +38,7 @@ test-timing: .venv/.dev browser postgres ## What measures seconds or calls, one 
 	@$(PYTEST) -m timing $(ARGS)
 
 test-full: .venv/.dev browser postgres ## Everything, on both databases and with generated requests, in 20 minutes
-	@$(PARALLEL) -m 'not timing'
-	@$(PYTEST) -m timing
+	@$(PARALLEL) -m 'not timing'; status=$$?; $(PYTEST) -m timing && exit $$status
 
 lint: .venv/.dev ## Format check, lint and types
 	@$(BIN)/ruff format --check .
