@@ -15,12 +15,14 @@ T = TypeVar("T")
 def eventually(condition: Callable[[], T | None], seconds: float = 60.0) -> T:
     """Wait until the condition holds and return what it gave.
 
-    The bound is there to end a test that has gone wrong, not to measure.
+    The bound is there to end a test that has gone wrong, not to measure. What takes long is asked for less often: each
+    question takes time from the very thing that is waited for.
     """
-    end = time.monotonic() + seconds
+    end, pause = time.monotonic() + seconds, 0.02
     while not (found := condition()):
         assert time.monotonic() < end, f"did not come true within {seconds:g} s"
-        time.sleep(0.05)
+        time.sleep(pause)
+        pause = min(1.5 * pause, 0.25)
     return found
 
 

@@ -18,12 +18,10 @@ from dashboard.database.timeouts import DatabaseTimeouts
 from dashboard.push.stream_views import is_session_valid
 from dashboard.settings.model import Settings
 from tests.support.harness import CHEAP
-from tests.support.postgres import MADE, Postgres
+from tests.support.postgres import Postgres
 from tests.support.prepared_databases import make_ready
 from tests.support.silent_proxy import Relay
 from tests.support.waiting import eventually
-
-pytestmark = pytest.mark.web
 
 # What a silent database holds up the first who ask, and no machine is too slow for.
 BOUNDS = DatabaseTimeouts(connect=4, statement=4, pool=4)
@@ -50,7 +48,7 @@ def relay(postgres: Postgres) -> Iterator[Relay]:
 @pytest.fixture
 def settings(settings: Settings, postgres: Postgres, relay: Relay) -> Settings:
     postgres.emptied()
-    url = SecretStr(postgres.url(MADE, relay.port))
+    url = SecretStr(postgres.url(postgres.made, relay.port))
     return settings.model_copy(update={"database_url": url, "access_token_minutes": 30, "session_idle_minutes": 60})
 
 

@@ -26,8 +26,6 @@ from tests.support.postgres import ON_EVERY_DATABASE
 from tests.support.prepared_databases import make_ready
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.web
-
 MANY = 20
 UNAVAILABLE = "The accounts database is unavailable."
 

@@ -14,8 +14,6 @@ from dashboard.auth.permissions import FOR_ADMINS, PERSONAL
 from dashboard.database.models import Role
 from tests.web.conftest import EMAIL, PASSWORD
 
-pytestmark = pytest.mark.web
-
 BEFORE = [
     "assign_request_id",
     "refuse_malformed_target",
