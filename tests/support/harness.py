@@ -38,7 +38,7 @@ T = TypeVar("T")
 EMAIL = "rita@example.com"
 TIMEOUT = Settings().temporal_timeout
 # What Temporal is given for an answer where no test measures it: a busy machine takes its time.
-PATIENCE = 6.0
+PATIENCE = 4.0
 PASSWORD = "correct horse battery"
 # Hashes that cost nothing: what they are to cost is for the tests of passwords.
 # How long a database takes on a busy machine is nothing to fail for.
