@@ -209,6 +209,7 @@ def test_a_state_that_comes_again_is_another_version_of_what_was_seen(
         end()
 
 
+@pytest.mark.timing
 def test_a_day_in_which_thousands_of_releases_are_looked_at_leaves_nothing_behind():
     argv = [sys.executable, "-m", "scripts.memory_trace"]
     told = json.loads(subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=300, check=True).stdout)
