@@ -73,7 +73,7 @@ def test_zone_and_hours_are_followed_on_every_page_also_after_a_change(page: Pag
     expect(page.locator(".tally .succeeded dd")).to_have_text("4")
     again = page.evaluate(MOMENT)
     assert again == [moment, text, title]
-    set_times(page, "", "the browser's own")
+    set_times(page, "", "browser default")
     page.goto(f"/releases/{release}")
     assert page.evaluate(MOMENT)[2] != title
 

@@ -31,7 +31,7 @@ def problem_code(item: Any) -> str | None:
     return item["problem"]["code"] if item["problem"] else None
 
 
-@pytest.mark.parametrize("works", [40, -1], ids=["slow", "tried again"])
+@pytest.mark.parametrize("works", [300, -1], ids=["slow", "tried again"])
 def test_a_release_whose_worker_runs_a_local_activity_is_at_work_and_no_problem(stage: Stage, works: int):
     release_id = start_plan(stage, "busy", works=works)
     eventually(lambda: problem_code(stage.json(f"/releases/{release_id}")) == "worker_at_work")
@@ -44,7 +44,7 @@ def test_a_release_whose_worker_runs_a_local_activity_is_at_work_and_no_problem(
 
 
 def test_a_child_whose_worker_runs_a_local_activity_is_in_no_trouble(stage: Stage, tag: str):
-    release_id = stage.start_tree("r", part(f"wave:w/{tag}", works=40))
+    release_id = stage.start_tree("r", part(f"wave:w/{tag}", works=300))
     eventually(lambda: row_of(stage, release_id, f"wave:w/{tag}"))
     row = row_of(stage, release_id, f"wave:w/{tag}")
     assert (row["phase"], row["problem"], row["attempt"]) == ("running", None, None)
