@@ -13,7 +13,7 @@ from dashboard.settings.model import Settings, SettingsError, load_settings
 port_type = click.IntRange(1, 65535)
 
 
-# Where the commands are that stand in rooms of their own.
+# The modules of commands that are defined elsewhere.
 _LAZY_COMMANDS = {
     "db": "dashboard.users.commands",
     "users": "dashboard.users.commands",

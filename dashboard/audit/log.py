@@ -19,7 +19,7 @@ from dashboard.database.unit_of_work import database_now
 MAX_SUBJECT_LENGTH = 300
 # How much waits in memory at most until the database takes it.
 MAX_POSTPONED_EVENTS = 10_000
-# As the actor of what somebody does who needs no sign-in: whoever may run the commands may do all that they do.
+# The actor of commands, which need no authentication: users who can run them may do everything that they do.
 COMMAND_LINE_ACTOR = "command line"
 
 AuditDetails = Mapping[str, str | int | bool | None]
@@ -95,10 +95,12 @@ class AuditEntry(AuditEvent):
 
 @dataclass(frozen=True, slots=True)
 class AuditQuery:
-    """Which entries: of one of these events; with these texts in who did it and in what it was done to, in capital
-    letters or small ones; from this address, with this request; not before `since`, and before `until`.
+    """A filter of entries.
 
-    What is empty or None does not matter.
+    By events, by text in actor and target (ignoring case), by IP address and request ID, from `since` (inclusive) to
+    `until` (exclusive).
+
+    Empty values and None are ignored.
     """
 
     events: tuple[AuditEventType, ...] = ()
@@ -111,7 +113,7 @@ class AuditQuery:
 
 
 class AuditLog:
-    """The audit log of the accounts' database, which refuses to change or remove what is in it."""
+    """The audit sign in the accounts database, which refuses to change or delete entries."""
 
     def __init__(
         self,
@@ -126,7 +128,7 @@ class AuditLog:
         self._postponed: deque[tuple[AuditEvent, datetime]] = deque()
 
     def add(self, happened: AuditEvent, at: datetime | None = None) -> None:
-        """Write it down, with this moment by the database's clock, or with the one when it was."""
+        """Add an entry with the current time of the database, or the given time."""
         written = happened.plain()
         row = AuditRow(
             at=at or DATABASE_NOW,
@@ -144,9 +146,9 @@ class AuditLog:
     def requests_within(
         self, period: timedelta, actor_id: str, events: Collection[AuditEventType], *, but: str
     ) -> tuple[int, timedelta]:
-        """How many requests of this user wrote such entries lately, but for one, and in what time the first is older.
+        """Return how many requests of this user wrote such entries recently, and when the first one expires.
 
-        The entries of that period are looked through, whoever wrote them: not all that the user has ever done.
+        Only entries of that period are scanned.
         """
         counted = (AuditRow.actor_id == actor_id) & AuditRow.event.in_(events) & (AuditRow.request_id != but)
         requests = func.count(AuditRow.request_id.distinct()).filter(counted)
@@ -157,7 +159,7 @@ class AuditLog:
         return count, first + period - now if first else period
 
     def postpone(self, happened: AuditEvent) -> bool:
-        """Keep it in memory until the database takes it; False if that is full."""
+        """Keep an entry in memory until the database is writable; return false if the memory is full."""
         with self._lock:
             if len(self._postponed) >= MAX_POSTPONED_EVENTS:
                 return False
@@ -167,7 +169,7 @@ class AuditLog:
         return True
 
     def write_postponed(self) -> None:
-        """Write down what was postponed, in its order, as far as the database takes it."""
+        """Write postponed entries in order, as far as possible."""
         with self._lock:
             while self._postponed:
                 try:
@@ -177,9 +179,9 @@ class AuditLog:
                 self._postponed.popleft()
 
     def read(self, wanted: AuditQuery, most: int, before: int | None = None) -> list[AuditEntry]:
-        """The newest of these entries, at most so many, the newest first; of those before this number, if one is given.
+        """Return matching entries, newest first, up to a limit and before a given number.
 
-        The number that an entry has leads straight to it, however old it is.
+        The number leads directly to the page, however old it is.
         """
         asked = select(*_COLUMNS).where(*_conditions(wanted)).order_by(AuditRow.id.desc()).limit(most)
         with self._long_session() as session:

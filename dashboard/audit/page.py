@@ -1,4 +1,4 @@
-"""The audit log, as admins are shown it: what happened, who did it, to what and from where."""
+"""Models of the audit log page for admins."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -77,16 +77,16 @@ class AuditItem(PageModel):
 
     @property
     def release_id(self) -> str | None:
-        """Return the release that it is about, which has a page."""
+        """Return the release that the entry is about, if any."""
         return self.subject if self.event == "release_viewed" else None
 
     def cells(self) -> dict[str, TableCell]:
-        """The same as a line of a table."""
+        """Return the CSV cells."""
         named = {"type": "entry", "details": ", ".join(f"{name}={value}" for name, value in self.details.items())}
         return {name: getattr(self, name) for name in AUDIT_COLUMNS if name in AuditItem.model_fields} | named
 
     def line(self) -> bytes:
-        """The same as a line of NDJSON."""
+        """Return the NDJSON line."""
         return self.model_dump_json().encode("utf-8", "replace")
 
 
@@ -108,7 +108,7 @@ class AuditFilter(PageModel):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Return the filter as it stands in an address."""
+        """Return the query parameters of the filter."""
         return {name: value for name, value in self if value}
 
 
@@ -125,32 +125,32 @@ class AuditPage(PageModel):
 
     @property
     def title(self) -> str:
-        """Return a few words for the heading."""
+        """Return the heading."""
         return "Audit log"
 
     @property
     def groups(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        """Return what kinds of events there are to choose from, each with its events; all of them first."""
+        """Return the groups of events to choose from, all events first."""
         return (("Everything", ()), *((name, tuple(events)) for name, events in EVENT_GROUPS.items()))
 
     @property
     def asked_events(self) -> str:
-        """Return the events that are asked for, in words, where they are none of the groups."""
+        """Return the selected events in words if they are not one of the groups."""
         if self.filter.event in {events for _, events in self.groups}:
             return ""
         return ", ".join(EVENT_TEXTS.get(event, event) for event in self.filter.event)
 
     @property
     def neighbours(self) -> Mapping[str, Mapping[str, Any]]:
-        """Return the first page, and the one with what came before this."""
+        """Return the first and the next page."""
         return {"first": {}} | ({"next": {"cursor": self.next}} if self.next else {})
 
     def asking(self, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - what templates give
-        """Return the parameters of the first page with some of the filter changed; None or nothing takes one away."""
+        """Return the parameters of the first page with changes to the filter; None or an empty value removes one."""
         page_size = {} if self.page_size == AUDIT_PAGE_SIZE else {"page_size": self.page_size}
         return {name: value for name, value in (self.filter.parameters | page_size | changes).items() if value}
 
 
 def audit_table(pieces: Iterable[TableChunk]) -> Table:
-    """Entries, a row each, the newest first."""
+    """Return the entries as a table, newest first."""
     return Table("audit", AUDIT_COLUMNS, AuditItem.line, AuditItem.cells, pieces, long=True)

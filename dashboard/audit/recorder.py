@@ -12,7 +12,7 @@ from dashboard.web.user_limits import check_rate
 
 log = structlog.get_logger()
 
-# What somebody who reads logs should look into, if there is much of it.
+# Events that deserve attention if they are frequent.
 _WARNING_EVENTS = frozenset(
     {AuditEventType.login_failed, AuditEventType.login_throttled, AuditEventType.refresh_reused}
 )
@@ -51,7 +51,7 @@ def record_event(
         if not postpone or not services().accounts.audit.postpone(happened):
             raise
         g.accounts_away = exc
-    # What is told of has to hold.
+    # Log only what was committed.
     services().accounts.on_commit(lambda: _log_event(happened))
 
 

@@ -21,13 +21,13 @@ from dashboard.live.service import LiveReleases
 from dashboard.live.snapshot_store import Snapshot, SnapshotPair
 from dashboard.live.topic import Topic
 
-# Seconds in which the same user who asks for the same release in the same way still has the same look at it.
+# Seconds within which repeated requests of a user for a release in the same way count as one view.
 VIEW_TTL_SECONDS = 300.0
-# As long as a session lasts: what an open page asks for in this time belongs to the look with which it was opened.
+# The lifetime of a session: polls of an open page within this time belong to the view that opened it.
 OPEN_PAGE_TTL_SECONDS = 12 * 3600.0
-# How many looks are remembered. One that is forgotten too early is written down again.
+# How many views are remembered. A view forgotten too early is recorded again.
 MAX_REMEMBERED_VIEWS = 10_000
-# In how many threads looks are written down at once; those of one key never are.
+# How many threads record views concurrently; views of one key are recorded one after another.
 LOCK_COUNT = 32
 
 

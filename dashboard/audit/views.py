@@ -28,7 +28,7 @@ from dashboard.web.query_params import (
 from dashboard.web.services import services
 
 MAX_AUDIT_PAGE_SIZE = 500
-# Rows of a table at most, which is so many times what is read at once: no more than two such pieces are in memory.
+# The maximum number of rows, a multiple of the piece size: at most two pieces are in memory.
 MAX_EXPORT_ROWS = 100_000
 EXPORT_BATCH_SIZE = 1_000
 

@@ -161,7 +161,7 @@ class ApiTokens:
             return session.scalar(ended.returning(ApiTokenRow.id)) is not None
 
     def _note_use(self, token_id: str, now: datetime) -> None:
-        # Of several requests at once, the first writes.
+        # Of several concurrent requests, the first one writes.
         due = or_(ApiTokenRow.used_at.is_(None), ApiTokenRow.used_at <= now - TOKEN_USE_RESOLUTION)
         with self._transaction() as session:
             session.execute(update(ApiTokenRow).where(ApiTokenRow.id == token_id, due).values(used_at=now))

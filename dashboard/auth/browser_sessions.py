@@ -15,7 +15,7 @@ from dashboard.web.errors import wants_fragment, wants_json, wants_kiosk, wants_
 from dashboard.web.security import SAFE_METHODS
 from dashboard.web.services import services
 
-# By what stands in a User-Agent, the more special first: most name others, too.
+# Names in the User-Agent header, more specific ones first: most browsers name others as well.
 _BROWSERS = {
     "Edg": "Edge",
     "OPR": "Opera",

@@ -51,7 +51,7 @@ PUBLIC_ENDPOINTS = frozenset(
         "badges.badge",
     }
 )
-# All that the link of a wall screen opens, to look at.
+# Everything that a wall screen link grants read access to.
 KIOSK_ENDPOINTS = frozenset({"web.kiosk", "web.kiosk_release"})
 KIOSK_COOKIE_NAME = "release_dashboard_kiosk"
 
@@ -125,7 +125,7 @@ def require_login() -> BaseResponse | None:
     if "accounts_failure" in g:
         raise g.accounts_failure
     if wants_kiosk():
-        # Nobody stands there who could sign in: it says so until somebody does.
+        # No user is present to sign in: show the error until one does.
         raise (
             kiosk_link_error()
             if KIOSK_COOKIE_NAME in request.cookies
@@ -223,7 +223,7 @@ def _page_of_fragment() -> str | None:
 
 
 def _from_session(secret: str) -> SignedInUser | None:
-    # A token that was sent is the one that counts, so that a script never works by somebody's cookie by chance.
+    # A sent token takes precedence, so that a script never uses a session cookie by accident.
     if bearer_token() is not None:
         return None
     find = partial(services().sessions.find, secret)

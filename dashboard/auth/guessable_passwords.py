@@ -8,7 +8,7 @@ MAX_REPEATED_LENGTH = 11
 MIN_DISTINCT_CHARACTERS = 5
 # What has to be left of a password without its owner's address and name: more than a year or a digit at the end.
 MIN_UNRELATED_CHARACTERS = 5
-# Shorter words of an address or a name, such as `de`, stand in many a good password.
+# Shorter parts of an address or name, such as `de`, occur in many good passwords.
 MIN_WORD_LENGTH = 3
 
 

@@ -66,5 +66,5 @@ def _device_digest(device: str, email: str) -> str:
 
 
 def _device_cookie_name() -> str:
-    """Over https, browsers take it only from this very host, as they do the session's."""
+    """Return the cookie name; over https with the `__Host-` prefix, like the session cookie."""
     return f"__Host-{DEVICE_COOKIE_NAME}" if request.is_secure else DEVICE_COOKIE_NAME

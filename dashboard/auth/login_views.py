@@ -71,7 +71,7 @@ class LoginPage(PageModel):
 
     @property
     def title(self) -> str:
-        """Return a few words for the heading."""
+        """Return the heading."""
         return "Sign in"
 
 

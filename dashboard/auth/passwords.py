@@ -15,7 +15,7 @@ from dashboard.auth.guessable_passwords import contains_mostly_user_data, is_rep
 MIN_PASSWORD_LENGTH = 12
 MAX_PASSWORD_LENGTH = 128
 MAX_CONCURRENT_HASHES = 2
-# Of a password that is made here: letters and digits that nobody takes for one another, 99 bits in all.
+# The alphabet of generated passwords: unambiguous letters and digits, 99 bits in total.
 _GENERATED_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 _GROUPS, _LONG = 4, 5
 

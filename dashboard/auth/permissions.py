@@ -8,7 +8,7 @@ from dashboard.web.errors import ApiError
 
 _REAUTHENTICATE_MESSAGE = "This requires a session, or an access token from signing in with a password."
 ADMINS_ONLY_MESSAGE = "Admins only. Ask an administrator."
-# The blueprints whose every route takes an admin, and those whose answers are about people or somebody's login.
+# Blueprints for admins only, and blueprints with personal responses.
 FOR_ADMINS = frozenset({"audit_log", "users", "users_api"})
 PERSONAL = frozenset({"auth", "login", "oidc", "profile", "profile_api", "users", "users_api"})
 

@@ -20,9 +20,9 @@ from dashboard.auth.kiosk_links import KioskLinkRow
 from dashboard.database.models import ApiTokenRow, SessionRow, User, UserRow
 from dashboard.database.unit_of_work import AccountsUnavailable, Database
 
-# Who was let in within so many seconds before the database went away is shown what is known.
+# Users authenticated within this many seconds before the outage keep read access.
 RECENT_SECONDS = 60.0
-# How long after the database has let somebody in that counts at most: for pages, streams, screens and tokens alike.
+# How long an authentication stays valid without the database, for pages, streams, screens and tokens alike.
 MAX_OUTAGE_SECONDS = 600.0
 # An open stream asks about itself once a minute.
 STREAM_RECENT_SECONDS = 150.0

@@ -17,7 +17,7 @@ SESSION_MAX_AGE = timedelta(hours=12)
 # The same for who wants to be kept signed in: how long without a visit, and how long in all.
 PERSISTENT_IDLE_TIMEOUT = timedelta(days=30)
 PERSISTENT_MAX_AGE = timedelta(days=90)
-# How exactly it is kept when somebody was last here: each writing makes all answers be made again.
+# The accuracy of the last activity: each write invalidates all cached responses.
 LAST_SEEN_RESOLUTION = timedelta(minutes=5)
 
 _USERS, _SESSIONS = UserRow.__table__, SessionRow.__table__
@@ -92,7 +92,7 @@ class SessionStore:
         secret = new_secret()
         row = SessionRow(id_hash=hash_secret(secret), user_id=user.id, epoch=user.epoch, kept=kept, device=device)
         with self._accounts.session() as session:
-            # Of several sign-ins at once, each counts those before it.
+            # Concurrent sign-ins each count the ones before them.
             lock_user(session, user.id)
             now = database_now(session)
             row.address, row.created_at, row.seen_at = address, now, now
@@ -122,7 +122,7 @@ class SessionStore:
 
     def _note_visit(self, found: BrowserSession) -> None:
         now = found.asked_at
-        # Of several requests at once, the first writes.
+        # Of several concurrent requests, the first one writes.
         due = (SessionRow.id_hash == found.id) & (SessionRow.seen_at <= now - self._seen_every)
         end = self._end(found.created_at, now, kept=found.kept)
         with self._accounts.session() as session:

@@ -31,7 +31,7 @@ MAX_FAILURES_PER_NETWORK = 10
 MAX_FAILURES_PER_SITE = 30
 MAX_STRANGER_FAILURES_PER_USER = 50
 MAX_STRANGER_FAILURES = 1_000
-# For how long somebody is known after a sign-in, by its device or its place.
+# How long a device or network is known after a sign-in.
 KNOWN_DEVICE_TTL = timedelta(days=30)
 # Any number, as long as nothing else on the server takes the same for a lock.
 THROTTLE_LOCK_ID = 0x72645F746872
@@ -39,7 +39,7 @@ THROTTLE_LOCK_ID = 0x72645F746872
 # What the others are known by: a place from which their user has signed in, or a device, named after this.
 _KNOWN_BY_NETWORK = "place"
 _KNOWN_BY_DEVICE = "device "
-# Sign-ins by a provider are nobody's until they have succeeded.
+# A single sign-on has no user until it has succeeded.
 _OIDC_USER_KEY = "sso"
 
 T = TypeVar("T")
@@ -74,8 +74,8 @@ class LoginThrottle:
 
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
-        # As many as passwords are hashed at once: those who wait for that are not counted yet, so that the many who
-        # come from one address in the morning do not shut one another out.
+        # As many as passwords are hashed concurrently: queued attempts are not counted yet, so that many users behind
+        # one address do not lock one another out.
         self._turns = BoundedSemaphore(MAX_CONCURRENT_HASHES)
 
     def bound(
@@ -92,7 +92,7 @@ class LoginThrottle:
         `device` is a device that this user has recently signed in with; `known` is whether the user is signed in here.
         Raises TooManyLoginFailures, which is not counted.
         """
-        # A look first: what is refused waits for nobody and writes nothing, so that a flood holds nobody up.
+        # Check first: rejected attempts neither wait nor write, so that a flood does not block others.
         with self._accounts.session() as session:
             now = database_now(session)
             _check(session, _attempt(session, typed, address, device, now, known=known), now)

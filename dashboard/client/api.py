@@ -1,4 +1,4 @@
-"""The API of a dashboard somewhere, as a command asks it. Whatever goes wrong is one sentence that says what to do."""
+"""Client of the dashboard's API for commands. Errors have a message that says what to do."""
 
 import json
 import os
@@ -26,38 +26,38 @@ from dashboard.client.terminal import single_line
 URL_VARIABLE, TOKEN_VARIABLE = "DASHBOARD_URL", "DASHBOARD_TOKEN"
 # Seconds that a connection, and an answer that waits for nothing, may take.
 CONNECT_TIMEOUT_SECONDS, RESPONSE_TIMEOUT_SECONDS = 5.0, 30.0
-# Seconds after which it is retried where nobody said.
+# The default retry delay in seconds.
 DEFAULT_RETRY_SECONDS = 2.0
 
 
 class ClientError(click.ClickException):
-    """Something that a command cannot get around."""
+    """An error that ends a command."""
 
     exit_code = 7
 
 
 class InvalidUsage(ClientError):
-    """What a command was given cannot be used."""
+    """Invalid arguments or environment."""
 
     exit_code = 2
 
 
 class NoSuchResource(ClientError):
-    """The dashboard knows no such thing."""
+    """The resource does not exist."""
 
 
 class RetryableError(ClientError):
-    """Nobody answers there now. It may make sense to try `again` after so many seconds."""
+    """A temporary error. Retry after `again` seconds."""
 
     again = DEFAULT_RETRY_SECONDS
 
 
 class DashboardUnreachable(RetryableError):
-    """No connection comes about: perhaps it is the wrong address."""
+    """The dashboard cannot be reached; the address may be wrong."""
 
 
 class DashboardUnavailable(RetryableError):
-    """The dashboard answers that it cannot tell now."""
+    """The dashboard reports that it is temporarily unavailable."""
 
     def __init__(self, message: str, again: float) -> None:
         super().__init__(message)
@@ -66,14 +66,14 @@ class DashboardUnavailable(RetryableError):
 
 @dataclass(frozen=True, slots=True)
 class ApiResponse:
-    """A page's JSON, and the tag by which to ask whether there is another."""
+    """The JSON of a page, and its ETag."""
 
     page: Mapping[str, Any]
     tag: str
 
 
 class ApiClient:
-    """A dashboard at this address, asked with this token."""
+    """A client for a dashboard with an address and a token."""
 
     def __init__(self, url: str, token: str) -> None:
         self._url = _checked_url(url)
@@ -87,8 +87,9 @@ class ApiClient:
 
     @classmethod
     def from_environment(cls) -> Self:
-        """The dashboard that the environment names. No file is read: one in the folder of a script could lead the
-        token elsewhere.
+        """Create a client from environment variables.
+
+        No file is read, as a file in a script's folder could redirect the token.
         """
         return cls(os.environ.get(URL_VARIABLE, ""), os.environ.get(TOKEN_VARIABLE, ""))
 
@@ -100,8 +101,9 @@ class ApiClient:
         known: ApiResponse | None = None,
         waiting: float = 0.0,
     ) -> ApiResponse:
-        """The answer of a path below /api; `known` itself, as of now, if nothing is new. `waiting` seconds come on top
-        of what an answer may take.
+        """Get a path below /api.
+
+        Return `known` with a new time if unchanged. `waiting` seconds are added to the timeout.
         """
         headers = self._headers | ({"If-None-Match": known.tag} if known and known.tag else {})
         # Another replica may answer this time.
@@ -189,9 +191,7 @@ def _checked_token(text: str) -> str:
 
 
 def _connections(url: str) -> urllib3.PoolManager:
-    """Connections as the environment wants them: through a proxy (HTTPS_PROXY, NO_PROXY), with the system's
-    certificates.
-    """
+    """Create a connection pool with the proxy of the environment and the system's certificates."""
     parts = urlsplit(url)
     proxy = getproxies().get(parts.scheme)
     if proxy and not proxy_bypass(parts.hostname or ""):
@@ -200,7 +200,7 @@ def _connections(url: str) -> urllib3.PoolManager:
 
 
 def _json(answer: urllib3.BaseHTTPResponse) -> Mapping[str, Any] | None:
-    """Return the object that was answered; None if it is anything else."""
+    """Return the JSON object of a response, or None."""
     try:
         page = json.loads(answer.data)
     except (ValueError, HTTPError):
@@ -213,7 +213,7 @@ def _seconds(text: str) -> float:
 
 
 def _reason(exc: HTTPError) -> str:
-    """Return why nobody answers, in a few words."""
+    """Return a short reason for a connection error."""
     cause = exc.__cause__ or exc.__context__
     said = cause.strerror if isinstance(cause, OSError) and cause.strerror else ""
     match exc:

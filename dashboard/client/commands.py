@@ -1,4 +1,4 @@
-"""`release-dashboard releases`, `show` and `wait`: a dashboard somewhere, from a terminal or a script."""
+"""The commands `release-dashboard releases`, `show` and `wait`."""
 
 import sys
 import time
@@ -34,7 +34,7 @@ from dashboard.web.url_ids import escape_id
 
 # The exit status for each phase in which a release may end. 2 is wrong use, 7 that it could not be found out.
 EXIT_STATUS_BY_PHASE = {"succeeded": 0, "failed": 1, "cancelled": 3, "terminated": 4, "timed_out": 5}
-# The statuses in Temporal of what has ended for good: what continues as new goes on.
+# The final statuses in Temporal: a release that continued as new is not final.
 FINAL_STATUSES = frozenset({"COMPLETED", "FAILED", "CANCELED", "TERMINATED", "TIMED_OUT"})
 # For any other phase, and where what was waited for did not come.
 OTHER_EXIT_STATUS = 6
@@ -48,7 +48,7 @@ LONG_POLL_SECONDS = 50
 
 
 class ClientCommand(click.Command):
-    """A command whose every end is a sentence and a status of its own."""
+    """A command with a message and an exit status for every outcome."""
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command."""
@@ -136,13 +136,13 @@ def wait(release: str, phase: tuple[str, ...], timeout: int, as_json: bool) -> N
 
 
 def _paths(release: str) -> list[str]:
-    """Return where a release may be: by its id, or by what follows `release:` in it."""
+    """Return the possible paths of a release, with or without `release:`."""
     ids = [release] if ":" in release else [release, f"release:{release}"]
     return [f"/releases/{escape_id(each)}" for each in ids]
 
 
 def _first(api: ApiClient, paths: Sequence[str]) -> tuple[str, ApiResponse]:
-    """Return the first of these paths at which there is something, with its answer; raises NoSuchResource."""
+    """Return the first existing path with its response; raises NoSuchResource."""
     *others, last = paths
     for path in others:
         with suppress(NoSuchResource):
@@ -151,12 +151,12 @@ def _first(api: ApiClient, paths: Sequence[str]) -> tuple[str, ApiResponse]:
 
 
 def _has_ended(page: Mapping[str, Any]) -> bool:
-    """Return whether a release has ended, as far as is known now."""
+    """Return whether a release is known to have ended."""
     return not page["stale"] and page["status"] in FINAL_STATUSES
 
 
 def _wait(api: ApiClient, paths: Sequence[str], phases: str, until: float) -> Mapping[str, Any]:
-    """Return the answer that ends a wait. A server that goes or comes in the meantime is waited for as well."""
+    """Wait for a release and return the final response, retrying while the server is unavailable."""
     known = False
     path, *others = paths
     while True:
@@ -170,7 +170,7 @@ def _wait(api: ApiClient, paths: Sequence[str], phases: str, until: float) -> Ma
             path = others.pop(0)
             continue
         except RetryableError as exc:
-            # A wrong address is told at once; one that was right may be away for a while.
+            # Report a wrong address immediately; a known dashboard may be unavailable for a while.
             if left <= exc.again or (isinstance(exc, DashboardUnreachable) and not known):
                 raise
             known = True
@@ -182,7 +182,7 @@ def _wait(api: ApiClient, paths: Sequence[str], phases: str, until: float) -> Ma
 
 
 def _watch(api: ApiClient, path: str, answer: ApiResponse, tell: Callable[[Mapping[str, Any]], None]) -> int:
-    """Tell of a release until it has ended; the exit status of its phase. The first answer is known already."""
+    """Show a release until it ends, starting with a first response; return the exit status of its phase."""
     page, pause = answer.page, POLL_INTERVAL_SECONDS
     tell(page)
     while not _has_ended(page):

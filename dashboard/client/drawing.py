@@ -23,7 +23,7 @@ JsonRow = Mapping[str, Any]
 
 # Levels of a tree at most: the release, waves, clusters, bundles, apps, and what else a team has below these.
 MAX_LEVELS = 13
-# A name is shown with at most so many columns in a list.
+# The maximum width of a name in a list, in columns.
 MAX_NAME_COLUMNS = 60
 MAX_SUMMARY_COLUMNS = 160
 
@@ -44,7 +44,7 @@ def list_lines(page: Mapping[str, Any], terminal: Terminal) -> list[str]:
 
 
 def tree_lines(page: Mapping[str, Any], terminal: Terminal) -> list[str]:
-    """Return one release, as deep as the terminal has room for it; what has none is counted."""
+    """Return a release as a tree, as deep as fits the terminal; the rest is counted."""
     head = [*stale_line(page, terminal), _head_line(page, terminal)]
     foot = [terminal.line((f"as of {_clock(page['as_of'])}", DIM))]
     room = None if terminal.rows is None else max(terminal.rows - len(head) - len(foot) - 1, 0)
@@ -52,7 +52,7 @@ def tree_lines(page: Mapping[str, Any], terminal: Terminal) -> list[str]:
 
 
 def _rows(page: JsonRow, terminal: Terminal, room: int | None) -> list[str]:
-    """Return the rows below a release, as deep as there is room for; of too many waves, the first."""
+    """Return the rows below a release, as deep as fits; of too many waves, the first ones."""
     for depth in range(MAX_LEVELS, 1, -1):
         rows = [_row_line(row, before, terminal) for row, before in _walk(page, "", depth)]
         if room is None or len(rows) <= room:
@@ -61,7 +61,7 @@ def _rows(page: JsonRow, terminal: Terminal, room: int | None) -> list[str]:
 
 
 def log_line(page: Mapping[str, Any]) -> tuple[str, str]:
-    """Return when it was so, and how a release stands, in a line for a log."""
+    """Return the time and state of a release for a log line."""
     said = "  ".join(
         filter(None, (single_line(page["name"]), overall_phase(page), progress_text(page), cause_text(page)))
     )
@@ -69,7 +69,7 @@ def log_line(page: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def stale_line(page: Mapping[str, Any], terminal: Terminal) -> list[str]:
-    """Return a line that says so, where what is known may be out of date."""
+    """Return a line if the data may be out of date."""
     if not page["stale"]:
         return []
     why = single_line((page["reason"] or {}).get("message") or "newer data may exist")
@@ -77,14 +77,14 @@ def stale_line(page: Mapping[str, Any], terminal: Terminal) -> list[str]:
 
 
 def state_text(row: JsonRow) -> str:
-    """Return the phase of a row in words, with the rollout's own word where the phase says little."""
+    """Return the phase of a row in words, with the reported state if more specific."""
     phase, state = single_line(row["phase"]).replace("_", " "), single_line(row["state"] or "").replace("_", " ")
     says = row["phase"] in {"paused", "unknown"} and state and state != phase
     return f"{phase}, reported as “{truncate_to_width(state, MAX_NAME_COLUMNS)}”" if says else phase
 
 
 def overall_phase(page: JsonRow) -> str:
-    """How a release is with its parts counted in; from a server that does not count them, its own phase."""
+    """Return the overall state of a release, or its own phase from older servers."""
     phase, summary = single_line(page["phase"]).replace("_", " "), single_line(page.get("summary") or "")
     return state_text(page) if summary in {"", phase} else truncate_to_width(summary, MAX_SUMMARY_COLUMNS)
 

@@ -1,4 +1,4 @@
-"""Turns of what takes the processor for long: who waits for one holds no thread, and only so many wait."""
+"""Queue CPU-intensive work without holding threads, with a length limit."""
 
 import asyncio
 from collections import Counter
@@ -7,14 +7,14 @@ from contextlib import asynccontextmanager
 
 
 class QueueFull(Exception):
-    """So many wait for a turn already that another would wait for too long."""
+    """The queue is full."""
 
 
 class AdmissionQueue:
-    """Gives `concurrent` turns at a time, in the order of asking. Belongs to the event loop.
+    """Runs up to `concurrent` jobs in order of arrival, bound to the event loop.
 
-    At most `most` wait. Past that, one from an address of which fewer wait replaces the newest from the address of
-    which most do: a few addresses keep no one else from waiting.
+    At most `most` wait. Beyond that, a request from an address with fewer waiting replaces the newest one of the
+    address with the most, so that a few addresses cannot block others.
     """
 
     def __init__(self, concurrent: int, most: int) -> None:
@@ -25,7 +25,7 @@ class AdmissionQueue:
 
     @asynccontextmanager
     async def acquire(self, address: str) -> AsyncIterator[None]:
-        """Wait for a turn, and give it back. Raises QueueFull, also to who is replaced while waiting."""
+        """Wait for a turn, released at the end. Raises QueueFull, also if replaced while waiting."""
         if len(self._waiting) >= self._most:
             self._make_room(address)
         try:
@@ -46,7 +46,7 @@ class AdmissionQueue:
             self._waiting.pop(wait, None)
 
     def _make_room(self, address: str) -> None:
-        """Let the newest from the address of which most wait go. Raises QueueFull."""
+        """Evict the newest request of the address with the most waiting. Raises QueueFull."""
         counts = Counter(self._waiting.values())
         largest, count = max(counts.items(), key=lambda each: each[1])
         # Where only one more waits of that address, each would replace the other in turn.

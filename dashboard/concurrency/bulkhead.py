@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 # Fewer than the server has threads (see serve.py).
 BULKHEAD_SIZE = 24
-# Seconds that somebody stands before it counts as full, and for which all others are then sent on at once.
+# Seconds to wait before the bulkhead counts as full, and for which further requests then fail immediately.
 ACQUIRE_TIMEOUT_SECONDS = 0.4
 FULL_PAUSE_SECONDS = 1.0
 

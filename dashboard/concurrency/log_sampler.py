@@ -7,7 +7,7 @@ from time import monotonic
 from cachetools import TTLCache
 
 SAMPLE_INTERVAL_SECONDS = 60.0
-# How many of them are told of in this time, whatever they are.
+# The maximum number of logged events in this time, of any kind.
 MAX_SAMPLES_PER_INTERVAL = 100
 
 

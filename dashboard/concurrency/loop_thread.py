@@ -1,4 +1,4 @@
-"""The only door from threads to the event loop: one loop in one thread for each process."""
+"""The only access from threads to the event loop: one loop thread per process."""
 
 import asyncio
 import concurrent.futures
@@ -11,11 +11,11 @@ T = TypeVar("T")
 
 
 class DeadlineExceeded(TimeoutError):
-    """A call did not end within its total deadline. It has been cancelled."""
+    """A call exceeded its deadline and was cancelled."""
 
 
 class LoopThread:
-    """Runs coroutines for threads that wait. Started on first use, so that nothing runs before a server forks."""
+    """Runs coroutines for waiting threads. Starts on first use, so that nothing runs before a fork."""
 
     def __init__(self, name: str = "temporal-loop") -> None:
         self._name = name
@@ -25,10 +25,10 @@ class LoopThread:
         self._pid = 0
 
     def call(self, make: Callable[[], Coroutine[Any, Any, T]], deadline: float) -> T:
-        """Run `make()` on the loop and wait for its result, at most `deadline` seconds in all.
+        """Run `make()` on the loop and wait for its result, at most `deadline` seconds.
 
-        Raises what the coroutine raises, or DeadlineExceeded: then the coroutine is cancelled, and the caller goes on
-        at once even if the coroutine takes its time to notice.
+        Raises what the coroutine raises, or DeadlineExceeded immediately at the deadline, after requesting its
+        cancellation.
         """
         loop = self._running_loop()
         if threading.current_thread() is self._thread:
@@ -43,7 +43,7 @@ class LoopThread:
             raise DeadlineExceeded(f"no result within {deadline:g} s") from None
 
     def stop(self) -> None:
-        """Cancel what runs and end the thread. The next call starts a new one."""
+        """Cancel running calls and stop the thread. The next call starts a new one."""
         with self._lock:
             loop, thread = self._loop, self._thread
             self._loop = self._thread = None
@@ -64,7 +64,7 @@ class LoopThread:
 
 
 async def _run(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    # Made on the loop, not by the caller: a coroutine that is never started would warn that nobody awaited it.
+    # Create the coroutine on the loop: one that is never started would cause a warning.
     return await make()
 
 

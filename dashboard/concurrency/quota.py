@@ -1,4 +1,4 @@
-"""Places for those who take long: so many in all, and so many of them for one user."""
+"""Limit concurrent waiters, in total and per user."""
 
 from collections import Counter
 from enum import Enum, auto
@@ -6,14 +6,14 @@ from threading import Lock
 
 
 class QuotaExceeded(Enum):
-    """Why there is no place: one user has all of theirs, or there is none left at all."""
+    """Which limit was reached: the user's, or the total."""
 
     FOR_USER = auto()
     FOR_ALL = auto()
 
 
 class PerUserQuota:
-    """Given to `most` at once, and to one user `each` at once. Safe to use from many threads."""
+    """A quota of `most` in total and `each` per user. Thread-safe."""
 
     def __init__(self, most: int, each: int) -> None:
         self._most = most
@@ -22,7 +22,7 @@ class PerUserQuota:
         self._lock = Lock()
 
     def acquire(self, user_id: str) -> QuotaExceeded | None:
-        """Return why there is no place for this user, if there is none; whoever gets one has to give it back."""
+        """Acquire a slot for this user; return the reason if there is none. The caller must release it."""
         with self._lock:
             if self._taken[user_id] >= self._each:
                 return QuotaExceeded.FOR_USER
@@ -32,12 +32,12 @@ class PerUserQuota:
             return None
 
     def close(self) -> None:
-        """Give no place to anybody from now on."""
+        """Reject all further requests."""
         with self._lock:
             self._most = 0
 
     def release(self, user_id: str) -> None:
-        """Give a place of this user back."""
+        """Release a slot of this user."""
         with self._lock:
             self._taken[user_id] -= 1
             if not self._taken[user_id]:

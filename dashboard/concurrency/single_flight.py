@@ -1,4 +1,4 @@
-"""One making of a thing at a time, however many want it."""
+"""Single-flight: concurrent callers of one key share one computation."""
 
 import threading
 from collections.abc import Callable, Hashable
@@ -10,14 +10,14 @@ V = TypeVar("V")
 
 
 class SingleFlight(Generic[K, V]):
-    """Callers who want the same thing while it is being made wait for it, and get it or its error."""
+    """Callers of the same key wait for the running computation and receive its result or error."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._making: dict[K, Future[V]] = {}
 
     def get(self, key: K, make: Callable[[], V]) -> V:
-        """Return what `make` gives for this key, made by the first who asks; raises what it raises."""
+        """Return the result of `make` for this key, run by the first caller; raises its error."""
         with self._lock:
             making = self._making.get(key)
             if making is None:

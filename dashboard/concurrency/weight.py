@@ -1,11 +1,11 @@
-"""About how many bytes what is kept takes, so that memories are bounded by bytes, keys included."""
+"""Estimate the size of cached values, to limit caches by bytes including keys."""
 
 import sys
 from dataclasses import fields, is_dataclass
 
 
 def weight_of(value: object) -> int:
-    """Return about how many bytes a key takes: text, bytes, numbers, and tuples, sets and dataclasses of them."""
+    """Estimate the size in bytes of texts, bytes, numbers, and tuples, sets and dataclasses of them."""
     size = sys.getsizeof(value)
     if isinstance(value, tuple | frozenset):
         return size + sum(map(weight_of, value))

@@ -41,7 +41,7 @@ class ChangeCounter:
             self._era = object()
 
     def _open(self, path: Path) -> sqlite3.Connection:
-        # It waits for nobody: where it would have to, it does not know.
+        # Never wait: if it would have to, the result is unknown.
         return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=0, check_same_thread=False)
 
 

@@ -10,9 +10,9 @@ import structlog
 
 log = structlog.get_logger()
 
-# How old a comparison gets, in seconds, before whoever asks has the clocks compared again.
+# The maximum age of a comparison in seconds.
 COMPARE_INTERVAL_SECONDS = 60.0
-# How many seconds clocks may be apart before that is told.
+# The clock difference in seconds above which a warning is reported.
 MAX_CLOCK_SKEW_SECONDS = 5.0
 
 
@@ -47,6 +47,6 @@ class ClockComparison:
             log.warning("clocks_apart", ahead_seconds=round(self._ahead, 1))
 
     def _compare_if_possible(self) -> None:
-        # Whoever needs the database is told by that that it is away.
+        # Users of the database notice the outage themselves.
         with suppress(Exception):
             self.compare()

@@ -32,7 +32,7 @@ class AccountsUnavailable(Exception):
 
 
 class AccountsAway(AccountsUnavailable):
-    """The database is unreachable or read-only. Its data is not known to be damaged."""
+    """The database is unreachable or read-only. Its data is unknown to be damaged."""
 
 
 class DatabaseCircuitBreaker:
@@ -89,7 +89,7 @@ class DatabaseCircuitBreaker:
                 writable = self._ask()
             except DATABASE_ERRORS as exc:
                 if _sqlstate(exc) == _TOO_MANY_CONNECTIONS_SQLSTATE or not is_database_outage(exc):
-                    # It answers: whoever asks it is told what is wrong. Connections that there are go on.
+                    # It responds, so queries report the error. Existing connections continue.
                     self._is_over(stop, writable=True)
                     return
                 if not stop.is_set():

@@ -61,7 +61,7 @@ class DatabaseTimeouts:
         return replace(self, statement=self.statement * times)
 
 
-# For what somebody runs and waits for; and for changes of the tables, which take as long as there are rows.
+# For commands; and for schema changes, whose duration depends on the number of rows.
 COMMAND_TIMEOUTS = DatabaseTimeouts(connect=10, statement=60, pool=10)
 MIGRATION_TIMEOUTS = DatabaseTimeouts(connect=10, statement=inf, pool=10)
 

@@ -98,7 +98,7 @@ def _secrets(url: str) -> Iterator[str]:
     begin, at, _ = url.partition("://")[2].rpartition("@")
     password = begin.partition(":")[2] if at else ""
     for form in {password, unquote(password)}:
-        # With an @ that is not encoded, drivers take a part of it for the host, and tell that.
+        # With an unencoded @, drivers treat a part of the secret as the host and report it.
         yield from (form, *re.split("[@:/?]", form))
     query = url.partition("?")[2]
     for name, _, value in (pair.partition("=") for pair in query.split("&")):

@@ -16,7 +16,7 @@ def lock_user(session: Session, user_id: str) -> None:
     """
     row = UserRow.id == user_id
     if session.get_bind().dialect.name == "sqlite":
-        # All writing is one lock, which a change takes, and no look does.
+        # Writes take a single lock; reads take none.
         unchanged = update(UserRow).where(row).values(epoch=UserRow.epoch)
         session.execute(unchanged, execution_options={"synchronize_session": False})
     else:

@@ -13,7 +13,7 @@ class FileWatcher:
 
     def __init__(self) -> None:
         package = Path(dashboard.__file__).parent
-        # In a checkout, templates and static files stand beside the package; in an installed wheel, inside.
+        # In a checkout, templates and static files are next to the package; in a wheel, inside.
         self._folders = [package, package.parent / "templates", package.parent / "static"]
         self._seen = self._look()
         self._looked = time.monotonic()
@@ -32,6 +32,6 @@ class FileWatcher:
             try:
                 times[path] = path.stat().st_mtime_ns
             except FileNotFoundError:
-                # Editors write another file and rename it; the next look sees that one.
+                # Editors write a new file and rename it; the next check finds it.
                 continue
         return times

@@ -86,7 +86,7 @@ async def _tree_reached(client: Client, sample: Sample, handle: AnyWorkflowHandl
     """Return whether the landmark's own workflow has begun to fail, and the list knows it."""
     if (await handle.describe()).status is not WorkflowExecutionStatus.RUNNING:
         return True
-    # Visibility lags: what settles here is to be found by whoever looks next.
+    # Visibility lags: wait until the state is visible.
     listed = client.list_workflows(f"WorkflowId = '{sample.landmark}'")
     return any([await _failing(client, execution.id) async for execution in listed])
 

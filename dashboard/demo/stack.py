@@ -127,7 +127,7 @@ class DemoStack:
         self._logs.mkdir(parents=True, exist_ok=True)
         self._parts["temporal"] = self._temporal.start()
         self._parts["worker"] = self._python("worker", "dashboard.demo.worker")
-        # Before the dashboard is there, so that nobody has to wait for anybody's tables.
+        # Before the dashboard starts, so that neither waits for the other's tables.
         accounts = Accounts(load_settings(self._environment()).accounts_url)
         accounts.prepare()
         accounts.ensure(DEMO_EMAIL, DEMO_PASSWORD, name="Demo", role=Role.admin)
@@ -169,7 +169,7 @@ class DemoStack:
             "TEMPORAL_CONFIG_FILE": os.devnull,
             "TEMPORAL_NAMESPACE": "default",
             "TEMPORAL_UI_URL": self._temporal.ui_address,
-            # It is open to whoever knows its password. A page elsewhere whose name leads here asks by that name.
+            # The password is public. A page of another site whose name resolves to this machine would use that name.
             "TRUSTED_HOSTS": "localhost,127.0.0.1,[::1]",
         }
 
@@ -199,7 +199,7 @@ class DemoStack:
         files = FileWatcher() if self._options.reload else None
         while not self._asked_to_stop.wait(STACK_POLL_SECONDS):
             for name, child in self._parts.items():
-                # While somebody edits it, the dashboard may end: the next change starts it again.
+                # The dashboard may crash while it is being edited: the next change restarts it.
                 if not (files and name == "dashboard"):
                     child.check()
             if files and files.changed():

@@ -58,7 +58,7 @@ async def run_worker(asked_to_stop: Future[None], pace: float) -> None:
 async def _connect(stop: asyncio.Future[None]) -> Client:
     """Connect to Temporal, which may be still starting."""
     connection = ClientConfig.load_client_connect_config()
-    # Below errors, it tells of every activity that came to its end after its release.
+    # Below errors, it logs every activity that ended after its release.
     errors = LoggingConfig(filter=TelemetryFilter(core_level="ERROR", other_level="ERROR"))
     runtime = Runtime(telemetry=TelemetryConfig(logging=errors))
     end = asyncio.get_running_loop().time() + CONNECT_SECONDS
@@ -66,7 +66,7 @@ async def _connect(stop: asyncio.Future[None]) -> Client:
         try:
             return await Client.connect(**connection, runtime=runtime)
         except RuntimeError:
-            # How the SDK says that nobody answers at the address.
+            # The SDK's message if the address does not respond.
             if asyncio.get_running_loop().time() > end or stop.done():
                 raise
         await asyncio.wait({stop}, timeout=0.2)

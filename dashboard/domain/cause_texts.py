@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from dashboard.domain.entities import Status
 
-# Stands for whatever differs from one occurrence of a cause to the next.
+# The placeholder for variable parts of a cause.
 PLACEHOLDER = "…"
 MAX_CAUSE_LENGTH = 500
 # A shorter name would blank out what is no name.

@@ -60,8 +60,9 @@ class AffectedEntity:
 
     @property
     def stalled(self) -> bool:
-        """Return whether its child workflow or activity waits for a worker. For a release without response, only this
-        is known.
+        """Return whether its child workflow or activity waits for a worker.
+
+        For a release without response, only this is known.
         """
         if self.attempt and self.attempt.unpolled:
             return True

@@ -13,7 +13,7 @@ MAX_DESCRIPTION_AGE = timedelta(seconds=60)
 PARENT_CLOSE_GRACE = timedelta(seconds=3)
 # A status whose reason only the last event has.
 FAILURE_STATUSES = frozenset({Status.FAILED, Status.TERMINATED, Status.TIMED_OUT})
-# A first step leaves so many events behind when nothing has been done: the start, a signal with it, the task.
+# The number of history events before the first step: the start, a signal with it, the task.
 _UNTOUCHED = 3
 # The reason that Temporal itself gives for a child workflow that it terminates with its parent.
 PARENT_CLOSE_REASON = "by parent close policy"

@@ -18,7 +18,7 @@ from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.domain.reconcile import phase_of_status, with_reported_state
 from dashboard.domain.stable_ids import candidate_entity_ids, stable_id
 
-# The word for what is to begin at a time that has not come.
+# The state of releases with a start in the future.
 SCHEDULED_STATE = "scheduled"
 # A longer list would be more than a page, or a person, can take.
 MAX_CHILD_WORKFLOWS = 20_000

@@ -21,8 +21,8 @@ _PICTURE = (
 )
 _JOINING = "\u0620-\u07ff\u0840-\u109f\u1780-\u17b3\u17b6-\u17ff\u1820-\u18aa\ua840-\ua877"
 _HAN = "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-# What belongs to the writing that it stands in: emoji of several characters, the joiners of Persian and Indic words,
-# and the forms of Chinese characters and Mongolian letters.
+# Characters required by their script: emoji sequences, joiners in Persian and Indic words, and variants of Chinese
+# characters and Mongolian letters.
 _IN_PLACE = (
     f"(?<=[{_PICTURE}])[\ufe0e\ufe0f]|(?<=[0-9#*])\ufe0f(?=\u20e3)|(?<=[{_PICTURE}\ufe0f])\u200d(?=[{_PICTURE}])"
     f"|(?<=[{_JOINING}])[\u200c\u200d](?=[{_JOINING}])"

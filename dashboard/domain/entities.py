@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dashboard.domain.parts import PartsSummary
 
 
-# Stand for the words of a failure that cannot be read. They are no causes: different failures share them.
+# Placeholders for unreadable failures. They are not causes: different failures share them.
 ENCRYPTED_FAILURE = "This failure is encrypted and can be read only with its owner's codec."
 UNREADABLE_FAILURE = "This failure could not be decoded."
 PLACEHOLDER_MESSAGES = frozenset({ENCRYPTED_FAILURE, UNREADABLE_FAILURE})
@@ -240,7 +240,7 @@ class Entity:
 
     @property
     def pending(self) -> tuple[Attempt, ...]:
-        """Return all that is pending for it, the first to look at first."""
+        """Return everything that is pending for it, the first to look at first."""
         return (self.attempt, *self.others) if self.attempt else self.others
 
     @property

@@ -102,7 +102,7 @@ def read_entity_map(path: Path) -> EntityMap:
     return EntityMap(types, prefixes, words)
 
 
-# A key with what it stands for, or with what is wrong with it.
+# A key with its value, or with its error.
 _Found = Iterator[tuple[str, T | None, str]]
 
 

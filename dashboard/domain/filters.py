@@ -11,12 +11,11 @@ from dashboard.domain.ids import MAX_RELEASE_ID_BYTES, RELEASE_PREFIX
 from dashboard.domain.phases import Phase
 from dashboard.domain.reconcile import phase_of_status
 
-# How many releases a page has if nothing else is asked for, and how far into the list pages are found by number: one
-# visibility call carries at most so many.
+# The default page size, and how far into the list page numbers reach: the maximum of one visibility call.
 LIST_PAGE_SIZE = 20
 MAX_OFFSET = 1_000
 ID_PREFIX = RELEASE_PREFIX
-# What the status of an execution tells. The other phases are words of the rollout, which no store can look for.
+# The phases that follow from the Temporal status. Others are reported by the rollout and cannot be searched for.
 STATUS_PHASES = (
     Phase.RUNNING,
     Phase.PAUSED,

@@ -28,11 +28,11 @@ _PHASES = {
     Status.PAUSED: Phase.PAUSED,
 }
 
-# What becomes of rows that an ended execution left unfinished: nobody will finish them.
+# The phase of rows that an ended execution left unfinished.
 _LEFT_BEHIND = {
     Status.TERMINATED: Phase.TERMINATED,
     Status.TIMED_OUT: Phase.TERMINATED,
-    # The next run goes on with them; this one does not know how.
+    # The next run continues them; their outcome is unknown in this one.
     Status.CONTINUED_AS_NEW: Phase.UNKNOWN,
 }
 

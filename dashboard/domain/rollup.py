@@ -14,7 +14,7 @@ from dashboard.domain.truncation import truncate
 
 _PHASE = attrgetter("phase")
 _TROUBLE = frozenset({Phase.FAILED, Phase.TIMED_OUT, Phase.PAUSED})
-# Nothing waits for what is in one of these. What failed is waited for: until somebody fixes it, its wave stays.
+# Nothing waits for rows in one of these phases. Failed rows block their wave until they are fixed.
 _OVER = frozenset({Phase.SUCCEEDED, Phase.CANCELLED, Phase.TERMINATED})
 
 
@@ -76,8 +76,10 @@ def count_phases(entities: Collection[Entity], noun: str = "") -> PhaseCounts:
 
 
 def _noun(others: Collection[Entity], total: int) -> str:
-    """What rows are of which these are no apps. A gap stands for the apps that it hides, and what a release tells of
-    for the apps that it is still to tell of; a child workflow is what it is.
+    """Return what the counted rows are called.
+
+    A gap stands for the apps that it hides, and what a release tells of for the apps that it is still to tell of; a
+    child workflow is what it is.
     """
     known = [entity for entity in others if "run_id" in entity.details and not entity.problem]
     kinds = {str(entity.type) for entity in known}

@@ -7,7 +7,7 @@ from dashboard.domain.child_details import FAILURE_STATUSES
 from dashboard.domain.child_runs import ChildExecution, ChildListing, children_of_release
 from dashboard.domain.entities import Execution, Status
 
-# Of what one look may describe, the share that goes to runs in which something is wrong: the others need their turn.
+# The share of descriptions per read for troubled runs, leaving the rest for others.
 FAILING_RUNS_SHARE = 0.5
 _WORST_FIRST = {Status.FAILED: 0, Status.TIMED_OUT: 1, Status.TERMINATED: 2}
 

@@ -10,7 +10,7 @@ from dashboard.domain.phases import Phase
 from dashboard.domain.rollup import count_app_phases
 from dashboard.domain.work_times import WorkTimes, has_begun
 
-# What keeps an estimate from being one: nobody knows when a row in one of these moves on.
+# Phases that prevent an estimate: it is unknown when such rows continue.
 _HELD = frozenset(Phase) - {Phase.PENDING, Phase.RUNNING, Phase.SUCCEEDED}
 
 

@@ -17,12 +17,12 @@ from dashboard.domain.history import (
 )
 from dashboard.live.snapshot_store import Snapshot, version_hash
 
-# Two looks that are further apart than this have a gap between them. What is watched is looked at about every second.
+# Reads further apart than this have a gap in between. Polled topics are read about every second.
 MIN_OBSERVATION_GAP = timedelta(seconds=5)
 # How many changes of one release are remembered, and how many gaps.
 MAX_CHANGES_PER_RELEASE = 10_000
 MAX_GAPS_PER_RELEASE = 100
-# What of these stays when there are more: dropping one by one would cost each look the same again.
+# How many are kept when the limit is exceeded: dropping one at a time would cost the same on each read.
 KEPT_SHARE_WHEN_FULL = 0.75
 # Bytes that a change takes with its place, measured with tracemalloc: 316 for the first of an entity, less for others.
 CHANGE_BYTES = 320
@@ -41,7 +41,7 @@ def record_changes(before: Release | None, looked_at: datetime, after: Release, 
     if before is None or before.history is None or not _continues(before, after):
         return History(at)
     seen = diff_trees(before.root, after.root)
-    # Nobody has to look at a run that has ended.
+    # Ended runs need no polling.
     ended = before.execution.status.closed and before.execution.run_id == after.execution.run_id
     gap = at - looked_at > MIN_OBSERVATION_GAP and not ended
     history = before.history

@@ -27,7 +27,7 @@ MAX_CACHED_COUNTS = 256
 # In intervals of what is watched: for how long a row that is not renewed is shown without asking again, and from when
 # on it says since when it stands.
 ROW_MAX_AGE_INTERVALS, ROW_LATE_AFTER_INTERVALS = 30, 8
-# What ended lately is asked for this much less often than a list, so many of each kind, for so many filters.
+# How much less often than the list recently ended releases are read, how many per kind, and for how many filters.
 RECENTLY_ENDED_INTERVALS = 5
 MAX_RECENTLY_ENDED = 50
 MAX_RECENTLY_ENDED_LISTS = 64
@@ -188,6 +188,6 @@ def _moved(counts: Mapping[Status, int], listed: Sequence[Execution], shown: Seq
     for run, release in zip(listed, shown, strict=True):
         if run.status is not release.execution.status:
             moved[run.status] -= 1
-            # One that another run stands for is no release of its own, and is not counted.
+            # A superseded run is not a release of its own and is not counted.
             moved[release.execution.status] += not release.execution.next_run_id
     return {status: count for status, count in moved.items() if count > 0}

@@ -14,7 +14,7 @@ PairListener = Callable[[str], None]
 # What is two things: two releases to compare, or the list and one of its releases on a wall screen.
 PAIR_KINDS = frozenset({"pair", "wall"})
 
-# Second halves that are read at the same time. Whoever finds none free waits, for as long as a release takes.
+# Threads for reading the second release of a pair. Without a free one, requests wait.
 MAX_CONCURRENT_PAIR_READS = 8
 
 

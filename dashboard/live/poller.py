@@ -11,9 +11,9 @@ from dashboard.live.topic import Topic
 
 log = structlog.get_logger()
 
-# Threads that look, at most. They are not those of requests, and none takes a seat that a request could have.
+# The maximum number of polling threads. They are separate from request threads and take no seats.
 MAX_POLL_THREADS = 8
-# How often it is found out, in seconds, which things that somebody subscribes to are late.
+# How often late topics are detected, in seconds.
 LATE_CHECK_INTERVAL_SECONDS = 1.0
 # The version of what is unknown: it could not be read, or there is no such thing.
 UNKNOWN_VERSION = ""
@@ -145,7 +145,7 @@ class Poller:
         try:
             going_on = self._look(watch.what)
         except Exception:
-            # A mistake of ours. Whoever asks for the thing meets it himself; the others' turns go on.
+            # A bug. Requests for the topic meet it as well; polling of other topics continues.
             log.exception("poll_failed", kind=watch.what.kind)
             going_on = None
         with self._changed:

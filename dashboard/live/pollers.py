@@ -8,8 +8,8 @@ from dashboard.live.poller import Poller
 from dashboard.live.schedule import VersionListener
 from dashboard.live.topic import Topic
 
-# Kinds that begin with a list of releases. Each is renewed as often as the visibility budget allows, and is late only
-# after so many seconds.
+# Kinds that start with a list of releases. They are polled as often as the visibility budget allows, and are late only
+# after this many seconds.
 LIST_TOPIC_KINDS = frozenset({"list", "problems", "occurrences"})
 LISTS_LATE_AFTER_SECONDS = 10.0
 

@@ -63,7 +63,7 @@ class ProblemFinder:
         rows = (*listing.value.releases, *listing.value.also)
         relevant = [each for each in _relevant(rows, listing.as_of) if not self._ended_whole(each)]
         remembered = {release.id: self._remembered(release) for release in relevant}
-        # So many are read for themselves, those that failed first; of the others it is known what lists have read.
+        # How many are read individually, failed ones first; others use rows from lists.
         unread = sorted((each for each in relevant if remembered[each.id] is None), key=_failed_first)
         unknown = unread[:MAX_TREES_READ]
         left = {release.id for release in unread[MAX_TREES_READ:]}

@@ -23,10 +23,10 @@ from dashboard.live.source_caller import SourceCaller
 RunKey = tuple[str, str | None]
 """A release id, and a run id or None for its latest run."""
 
-# How many releases a look-up by entity id alone asks, newest first. It says so.
+# How many releases a search by entity ID reads, newest first. The result reports it.
 MAX_RELEASES_PER_SEARCH = 50
-# For how many seconds after somebody last asked for it what was opened in a large release is kept up with, in how many
-# releases, and how much of one at most.
+# How long expanded rows of a large release are kept up to date after the last request, in how many releases, and how
+# much of one.
 EXPANDED_ROWS_TTL_SECONDS = 30.0
 MAX_EXPANDED_RELEASES = 64
 MAX_EXPANDED_IDS_PER_RELEASE, MAX_EXPANDED_IDS_LENGTH = 1_000, 64_000

@@ -10,13 +10,13 @@ from typing import Generic, TypeVar
 W = TypeVar("W", bound=Hashable)
 VersionListener = Callable[[str], None]
 
-# For how many seconds after somebody last asked for it a thing is looked at.
+# How long a topic is polled after the last request, in seconds.
 POLL_LINGER_SECONDS = 30.0
 # For how many seconds after it has moved a thing is lively.
 FAST_WINDOW_SECONDS = 30.0
 # How many seconds late a turn may be before its thing is behind.
 LATE_AFTER_SECONDS = 2.0
-# How seldom, in seconds, it is looked at whether a thing that is over has begun anew, while somebody subscribes to it.
+# The interval in seconds for checking whether an ended topic has restarted, while subscribed to.
 FINISHED_INTERVAL_SECONDS = 10.0
 
 
@@ -117,7 +117,7 @@ class PollSchedule(Generic[W]):
         self._under_way -= 1
         watch.over = over
         watch.delayed = False
-        # A look that takes longer than the interval does not make the next one late.
+        # A poll that takes longer than the interval does not make the next one late.
         watch.due = max(watch.due, self._clock())
         if over and not watch.subscribers:
             self._jobs.pop(watch.what, None)

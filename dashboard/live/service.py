@@ -32,17 +32,17 @@ from dashboard.live.stores import TopicStores
 from dashboard.live.topic import Topic
 from dashboard.live.viewer_budget import VIEWER_SHARE, ViewerBudget
 
-# How often what somebody looks at is renewed, in seconds. What is not watched is shared while it is younger than this.
+# The polling interval in seconds. Data of other topics is shared while it is younger than this.
 DEFAULT_MAX_AGE_SECONDS = 1.0
 # Counts of the list, which cost more the more releases there are, are asked for this rarely.
 COUNT_MAX_AGE_SECONDS = 5.0
-# If nobody says otherwise: calls a second that all that is watched takes together, and bytes of all that is kept.
+# Defaults: polling calls per second, and bytes of all caches.
 DEFAULT_CALLS_PER_SECOND = 50
 DEFAULT_CACHE_BYTES = 128 * 1024 * 1024
 # And after how long without any change, and with nothing pending, a release is stuck.
 DEFAULT_STUCK_AFTER = timedelta(minutes=30)
-# How often a caller who wants more of a large release than has come looks again, within the time of one answer: a look
-# that another user has begun may not know of it. With less time than this left, in seconds, nothing more would come.
+# How often a caller waiting for more of a large release checks again, in seconds: a read started by another user may
+# not include it. With less time left, nothing more would arrive.
 MAX_REREADS = 2
 MIN_REREAD_SECONDS = 0.3
 
@@ -103,8 +103,9 @@ class LiveReleases:
         opened: frozenset[str] = frozenset(),
         spent: float = 0.0,
     ) -> Snapshot[Release]:
-        """Return a release with its tree: its latest run, or the run with this ID. `spent` seconds of the timeout are
-        used up.
+        """Return a release with its tree.
+
+        Its latest run, or the run with this ID. `spent` seconds of the timeout are used up.
 
         Raises ReleaseNotFound or RunNotFound, or SourceUnavailable if there is no data yet.
 
@@ -184,9 +185,11 @@ class LiveReleases:
             self._stores.kinds[what.kind].store.get(what.key, anew=True, seconds=seconds)
 
     def subscribe(self, what: Topic, notify: Callable[[str], None]) -> Callable[[], None]:
-        """Poll a topic while it is subscribed to. `notify` is called from any thread with the current version,
-        immediately if known and whenever the version or its staleness changes; with "" when the topic no longer
-        exists. Returns a function that ends the subscription, callable from any thread.
+        """Poll a topic while it is subscribed to.
+
+        `notify` is called from any thread with the current version, immediately if known and whenever the version or
+        its staleness changes; with "" when the topic no longer exists. Returns a function that ends the subscription,
+        callable from any thread.
         """
         if what.kind in PAIR_KINDS:
             return subscribe_pair(what, self.subscribe, self._shown, notify)
@@ -221,7 +224,7 @@ class LiveReleases:
         kept = self.known(what)
         if kept is not None:
             return kept
-        # A script that reads thousands of releases once each leaves the budget to those that somebody looks at.
+        # A script that reads thousands of releases once must not use up the polling budget.
         again = kind.store.loaded_within(what.key, POLL_LINGER_SECONDS)
         snapshot = kind.store.get(what.key, seconds=seconds)
         if self._watching and again and not _over(snapshot):

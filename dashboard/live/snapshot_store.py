@@ -130,7 +130,7 @@ class SnapshotStore(Generic[K, T]):
         return self._kept.weight
 
     def get(self, key: K, *, anew: bool = False, seconds: float | None = None, seated: bool = True) -> Snapshot[T]:
-        """Return the snapshot for a key, loaded within a timeout, again if `anew`; raises what `load` raises.
+        """Return the snapshot for a key, loaded within a timeout, again if `again`; raises what `load` raises.
 
         Callers that arrive during another's load wait for that one. Callers that are limited elsewhere need not be
         `seated`.
@@ -180,7 +180,7 @@ class SnapshotStore(Generic[K, T]):
         return kept.latest if kept is not None and self._clock() - kept.loaded_at < self._max_age else None
 
     def _fly(self, key: K, seconds: float | None, *, anew: bool) -> Snapshot[T]:
-        # Another may have landed between the look and the take-off.
+        # Another one may have completed in between.
         young = None if anew else self._young(key)
         if young:
             return young

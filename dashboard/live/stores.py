@@ -10,14 +10,14 @@ from dashboard.live.loaded_release import tree_weight
 from dashboard.live.reader import ReleaseReader, list_weight, search_weight
 from dashboard.live.snapshot_store import Snapshot, SnapshotStore
 
-# A release is looked at more often, as a change is to be seen within a second: this share of it, or, when it has moved
-# lately, after so many seconds.
+# Releases are polled more often, so that changes are visible within a second: at this share of the interval, or after
+# this many seconds if recently changed.
 RELEASE_INTERVAL_FACTOR = 0.8
 FAST_INTERVAL_SECONDS = 0.4
 # What is broken across releases takes many trees, and a search asks many releases: each is renewed this many times less
 # often.
 SLOW_INTERVAL_FACTOR = 3.0
-# A row of a list that nobody has open is read this many times less often, or where it has moved lately.
+# How much less often rows of lists are read, in general and if recently changed.
 ROW_INTERVAL_FACTOR = 5.0
 FAST_ROW_INTERVAL_FACTOR = 2.0
 

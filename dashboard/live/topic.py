@@ -9,8 +9,10 @@ TopicKind = Literal["release", "history", "list", "problems", "occurrences", "pa
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic. `key` depends on the kind: (release ID, run ID or None) for a release with or without its history; a
-    Slice; ""; an entity ID; a pair of release keys; a Slice and a release key; or (workflow ID, run ID).
+    """A topic.
+
+    `key` depends on the kind: (release ID, run ID or None) for a release with or without its history; a Slice; ""; an
+    entity ID; a pair of release keys; a Slice and a release key; or (workflow ID, run ID).
     """
 
     kind: TopicKind

@@ -1,4 +1,4 @@
-"""Streams of news: what is new on a page is made once, and sent to all who have that page open."""
+"""Event streams: updates of a page are rendered once and sent to all its open streams."""
 
 import asyncio
 import random
@@ -34,10 +34,10 @@ _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """There is a `version`, as of a moment, if that is known.
+    """An update to a `version` as of a time, if known.
 
-    With this `event`, who shows the version `known` has it; others have to ask for it: whoever they ask, for what is
-    no older than that moment.
+    `event` is the event for pages that show the version `known`; other pages have to reload data that is at least as
+    new.
     """
 
     version: str
@@ -48,9 +48,9 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """What many have open: their streams of one `address` are told the same. It knows of none of those who asked.
+    """A topic and address shared by many streams, independent of their viewers.
 
-    Where nothing is `composed`, they are told of each version, and ask for it themselves.
+    If not `composed`, streams receive only versions and reload.
     """
 
     what: Topic
@@ -59,7 +59,7 @@ class Channel:
 
 
 class Stream:
-    """What one open page is to hear. Belongs to the event loop."""
+    """The stream of one open page, bound to the event loop."""
 
     def __init__(self) -> None:
         self.ending = False
@@ -67,27 +67,27 @@ class Stream:
         self._there = asyncio.Event()
 
     def put(self, news: Update) -> None:
-        """Let the page have news; where it has not heard the last yet, it has to ask."""
+        """Queue an update; if the previous one was not sent yet, the page has to reload."""
         self._news = news if self._news is None else Update(news.version, as_of=news.as_of)
         self._there.set()
 
     @property
     def has_update(self) -> bool:
-        """Return whether there is something that the page has not heard yet."""
+        """Return whether an update is queued."""
         return self._news is not None
 
     def pop(self) -> Update | None:
-        """Return what the page has not heard yet, once."""
+        """Remove and return the queued update."""
         news, self._news = self._news, None
         return news
 
     def end(self) -> None:
-        """Let the stream come to its end."""
+        """End the stream."""
         self.ending = True
         self._there.set()
 
     async def wait(self, seconds: float) -> bool:
-        """Wait for news or the end; whether either came in so many seconds."""
+        """Wait for an update or the end; return false on timeout."""
         try:
             async with asyncio.timeout(seconds):
                 await self._there.wait()
@@ -98,9 +98,9 @@ class Stream:
 
 
 class PerUserChannelQuota:
-    """The addresses for whose streams news are composed for each user: `each` different ones. Safe for threads.
+    """Limits the number of addresses per user for which updates are rendered, to `each`. Thread-safe.
 
-    Whoever has that many hears of changes to others all the same, and asks: made-up addresses make no work.
+    Above the limit, streams receive only versions, so that made-up addresses cause no rendering.
     """
 
     def __init__(self, each: int = MAX_CHANNELS_PER_USER) -> None:
@@ -109,7 +109,7 @@ class PerUserChannelQuota:
         self._lock = threading.Lock()
 
     def acquire(self, user_id: str, address: PageAddress) -> bool:
-        """Return whether news are composed for one more stream of this user's; it then has to be returned."""
+        """Reserve rendering for a stream of this user, if possible; the caller must release it."""
         with self._lock:
             taken = self._taken.setdefault(user_id, Counter())
             if address not in taken and len(taken) >= self._each:
@@ -118,7 +118,7 @@ class PerUserChannelQuota:
             return True
 
     def release(self, user_id: str, address: PageAddress) -> None:
-        """Give one back."""
+        """Release a reservation."""
         with self._lock:
             taken = self._taken[user_id]
             taken[address] -= 1
@@ -129,7 +129,7 @@ class PerUserChannelQuota:
 
 
 class _Subscribers:
-    """All streams of one place, the version that they have heard of last, and the latest that there is."""
+    """The streams of a channel, with the last sent and the latest version."""
 
     def __init__(self) -> None:
         self.streams: set[Stream] = set()
@@ -140,9 +140,9 @@ class _Subscribers:
 
 
 class Hub:
-    """Tells streams of news. To be made in the event loop; streams come and go in any thread.
+    """Sends updates to streams. Create it in the event loop; streams may join and leave from any thread.
 
-    `compose` makes the news of a place for those who know this version.
+    `compose` renders the update of a channel for pages with a given version.
     """
 
     def __init__(self, subscribe: SubscribeFunction, compose: Callable[[Channel, str], Awaitable[Update]]) -> None:
@@ -153,7 +153,7 @@ class Hub:
         self._channels_open: dict[Channel, _Subscribers] = {}
 
     def join(self, place: Channel, stream: Stream) -> None:
-        """Tell this stream of every version from now on."""
+        """Subscribe a stream to a channel."""
         with self._lock:
             subscribers = self._channels_open.get(place)
             if subscribers is None:
@@ -162,7 +162,7 @@ class Hub:
             subscribers.streams.add(stream)
 
     def leave(self, place: Channel, stream: Stream) -> None:
-        """Tell this stream nothing more; with the last of its streams, a place is left alone."""
+        """Unsubscribe a stream; a channel without streams is closed."""
         with self._lock:
             subscribers = self._channels_open[place]
             subscribers.streams.discard(stream)
@@ -171,7 +171,7 @@ class Hub:
                 subscribers.end()
 
     def end_all(self) -> None:
-        """Let every stream come to its end."""
+        """End all streams."""
         with self._lock:
             streams = [stream for subscribers in self._channels_open.values() for stream in subscribers.streams]
         for stream in streams:
@@ -183,7 +183,7 @@ class Hub:
             self._loop.call_soon_threadsafe(self._note, place, version)
 
     def _note(self, place: Channel, version: str) -> None:
-        # Not under the lock: whoever holds it may be waiting for a subscription.
+        # Not under the lock: its holder may be waiting for a subscription.
         subscribers = self._channels_open.get(place)
         if subscribers is None:
             return
@@ -195,16 +195,16 @@ class Hub:
         try:
             return await self._compose(place, known)
         except Exception:
-            # A mistake of ours. Whoever asks for the page meets it himself; later news go on.
+            # A bug. Requests for the page meet it as well; later updates continue.
             log.exception("news_failed", address=place.address)
             return _version_only(version)
 
     async def _tell(self, place: Channel, subscribers: _Subscribers) -> None:
-        """Tell of one version after another; of those that come while one is composed, of the last."""
+        """Send versions in order, skipping intermediate ones that arrive during rendering."""
         noted: str | None = None
         while noted != subscribers.latest:
             noted, known = subscribers.latest, subscribers.heard
-            # The first version is what all have who come; whoever has another finds out unchanged.
+            # Pages start with the first version; pages with another one reload.
             plain = known is None or not place.composed
             news = _version_only(noted or "") if plain else await self._composed(place, known or "", noted or "")
             subscribers.heard = news.version
@@ -217,12 +217,12 @@ class Hub:
 async def event_stream(
     stream: Stream, first: Update, heard: str, welcome: Callable[[], Awaitable[bool]]
 ) -> AsyncIterator[bytes]:
-    """Yield what an open page hears, as server-sent events; `first` is the version now, `heard` the last that it knows.
+    """Yield server-sent events; `first` is the current version, `heard` the last one that the page knows.
 
-    `version` says what is the latest at the beginning; `rows` brings that version to a page that shows the one which
-    its data name first, and after that the moment and the rows; `changed` says that there is another version since, and
-    as of when; `ended` that the session has ended; `again` that the server goes and the page shall come again.
-    `welcome` says whether the session lasts, and is asked before each.
+    Events: `version` is the latest version at the beginning; `rows` updates a page that shows the version named first
+    in its data, followed by the time and the rows; `changed` announces another version and its time; `ended` the end of
+    the session; `again` a shutdown, after which the page should reconnect. `welcome` checks the session before each
+    event.
     """
     yield b"retry: %d\n\n" % random.randint(*RECONNECT_MILLISECONDS)  # noqa: S311 - not a secret
     said = first.version
@@ -243,7 +243,7 @@ async def event_stream(
 
 
 def _version_only(version: str) -> Update:
-    """Return a version that was not looked at; whoever asks now is shown no older one."""
+    """Return an update without content: a reload returns data that is at least as new."""
     return Update(version, as_of=utc_timestamp(utc_now()))
 
 
@@ -252,6 +252,6 @@ def _changed_event(told: Update) -> bytes:
 
 
 def server_sent_event(name: str, version: str, *texts: str) -> bytes:
-    """Return a server-sent event: its data are these texts, or the version if there are none."""
+    """Format a server-sent event with these texts as data, or the version if there are none."""
     lines = "".join(f"data: {line}\n" for text in texts or (version,) for line in _LINE_BREAK.split(text))
     return f"event: {name}\nid: {version}\n{lines}\n".encode("utf-8", "replace")

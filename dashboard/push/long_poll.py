@@ -1,4 +1,4 @@
-"""Requests that wait for a release: held in the event loop, and put to Flask again when there may be an answer."""
+"""Long polling: wait requests are held in the event loop and passed to Flask again when they may be decided."""
 
 from time import monotonic
 from typing import cast
@@ -12,7 +12,7 @@ from dashboard.push.wait_condition import WaitCondition
 from dashboard.push.wait_view import UNKNOWN_RETRY_SECONDS
 from dashboard.web.address import PageAddress
 
-# Requests that wait at once; past that, they are told to come again.
+# The maximum number of waiting requests; further ones are asked to retry.
 MAX_LONG_POLLS = 1_000
 # And of one user: a script that loses count must not take the places of all others.
 MAX_LONG_POLLS_PER_USER = 200
@@ -21,7 +21,7 @@ WAIT_ADDRESS = PageAddress("waiting.wait", ())
 
 
 class LongPollHub:
-    """All requests that wait, `most` of them at once, `each` of one user. To be made in the event loop."""
+    """The waiting requests, at most `most` in total and `each` per user. Create it in the event loop."""
 
     def __init__(self, releases: LiveReleases, most: int = MAX_LONG_POLLS, each: int = MAX_LONG_POLLS_PER_USER) -> None:
         self.releases = releases
@@ -30,12 +30,12 @@ class LongPollHub:
         self.going = False
 
     def end_all(self) -> None:
-        """Let every request have an answer now, and hold no more."""
+        """Complete all requests and accept no more."""
         self.going = True
         self.hub.end_all()
 
     async def _standing(self, place: Channel, _known: str) -> Update:
-        """Return what those who wait for a release hear of: where it stands, and nothing of what else changes in it."""
+        """Return the parts of a release that matter to waiting requests."""
         seen = self.releases.cached(*cast(RunKey, place.what.key))
         if seen is None:
             return Update("")
@@ -44,7 +44,7 @@ class LongPollHub:
 
 
 class LongPoll:
-    """One request that may wait. `hold` and `close` may be called in any thread."""
+    """A request that may wait. `hold` and `close` are thread-safe."""
 
     def __init__(self, waits: LongPollHub) -> None:
         self.gone = False
@@ -57,16 +57,19 @@ class LongPoll:
 
     @property
     def going(self) -> bool:
-        """Return whether the server goes."""
+        """Return whether the server is shutting down."""
         return self._waits.going
 
     @property
     def waited(self) -> float:
-        """For how many seconds the request has been here."""
+        """Return the age of the request in seconds."""
         return monotonic() - self._began
 
     def hold(self, awaited: WaitCondition, seconds: float, user_id: str) -> QuotaExceeded | None:
-        """Ask the same again when this may be decided, or the request has been here for so many seconds."""
+        """Repeat the request when its condition may be decided, or after a number of seconds.
+
+        Returns the reason if no more requests can be held.
+        """
         if self._place is None:
             if full := self._waits.places.acquire(user_id):
                 return full
@@ -77,7 +80,7 @@ class LongPoll:
         return None
 
     async def wait_until_due(self) -> bool:
-        """Wait until it is worth asking again; False if nothing is waited for, or nobody waits any more."""
+        """Wait until the request should be repeated; return false if there is nothing to wait for."""
         held, self._held = self._held, None
         if held is None:
             return False
@@ -93,12 +96,12 @@ class LongPoll:
         return not self.gone
 
     def leave(self) -> None:
-        """Whoever asked has gone. To be called in the event loop."""
+        """Handle a client disconnect, in the event loop."""
         self.gone = True
         self._stream.end()
 
     def close(self) -> None:
-        """Watch the release no more."""
+        """Stop polling the release."""
         if self._place:
             self._waits.hub.leave(self._place, self._stream)
             self._waits.places.release(self._user_id)

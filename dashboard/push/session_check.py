@@ -1,4 +1,4 @@
-"""Whether a session lasts, found out once for all of its streams: however many it has, it is one question."""
+"""Check sessions of streams, with one query per session for all of its streams."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,9 +11,9 @@ SESSION_CHECK_SECONDS = 60.0
 
 
 class SessionCheck:
-    """Asks about one session, for all who hold this. Belongs to the event loop.
+    """Checks one session for all of its streams, bound to the event loop.
 
-    `ask` finds out whether it lasts. `vouched` is the accounts' mark from before it was last found that it does.
+    `ask` runs the check. `vouched` is the change token from before the last successful check.
     """
 
     def __init__(self, ask: Callable[[], Awaitable[bool]], mark: ChangeToken, vouched: object) -> None:
@@ -26,9 +26,9 @@ class SessionCheck:
         self._due: asyncio.Task[bool] | None = None
 
     async def lasts(self, within: float = 0.0) -> bool:
-        """Return whether the session lasts; what was found out within so many seconds will do.
+        """Return whether the session is valid, using a recent result if available.
 
-        What has begun to be found out before does not: who has ended a session since is to be heard.
+        A check that started earlier does not count, so that a session that has just ended is noticed.
         """
         age = monotonic() - self._asked_at
         if self._lasted and age < SESSION_CHECK_SECONDS and self._mark() == self._vouched:

@@ -29,7 +29,7 @@ from dashboard.web.user_limits import UserLimit, limit_exceeded
 STREAM_ENVIRON_KEY = "dashboard.channel"
 # Seconds after which a page that got no stream may ask for one again.
 STREAM_RETRY_SECONDS = 10
-# What all who differ in it are told the same: nobody has to hear of their own rows, and a stream leads nowhere else.
+# Parameters that do not affect updates.
 _UNSTREAMED_PARAMETERS = EXPANSION_PARAMETERS | {KIOSK_PARAMETER.name}
 
 blueprint = Blueprint("streams", __name__)
@@ -63,10 +63,10 @@ def _open(name: str, **values: Any) -> Response:  # noqa: ANN401 - whatever the 
     if shown.personal:
         raise ApiError(501, "no_streams", "This page is personal and has no stream. Poll the page instead.")
     address = page_address(f"{views_routes.blueprint.name}.{name}").without(_UNSTREAMED_PARAMETERS)
-    # Only the page itself can tell of some things that they are not there.
+    # Some missing resources are detected only by the page itself.
     _outline(shown, address)
     channel.open(shown.what, address)
-    # Asked again, so that nothing is missed between the first look and the opening.
+    # Repeated, so that no change is missed between the first read and the subscription.
     now = view(**values)
     _outline(now, address)
     channel.begin(now.snapshot.version, utc_timestamp(now.snapshot.as_of))
@@ -81,8 +81,7 @@ for name, rule in views_routes.twins.rules.items():
 
 
 def latest(app: Flask, address: PageAddress, known: str) -> tuple[str, str, str | None]:
-    """Return the latest version of the page of an address, its time, and the rows changed since the known version:
-    None if the page has to be reloaded.
+    """Return the latest version of a page, its time, and the rows changed since, None if a reload is needed.
 
     The version is empty if the page no longer exists.
     """

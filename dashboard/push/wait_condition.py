@@ -37,5 +37,5 @@ class WaitCondition:
         return self.reached(seen) or (not seen.stale and self._ended(seen.value.execution.status))
 
     def _ended(self, status: Status) -> bool:
-        # The run that comes next goes on with the release; where one run is meant, it is over with that.
+        # The next run continues the release; a wait for a single run is over.
         return status.closed and (status is not Status.CONTINUED_AS_NEW or self.run_id is not None)

@@ -1,4 +1,4 @@
-"""What a wait for a release answers: its twin, and whether it has come to where it was waited for."""
+"""The response to a wait request."""
 
 from typing import ClassVar
 

@@ -1,7 +1,7 @@
-"""Waiting for a release: a script asks once, and is answered when the release is in one of the phases that it names.
+"""The wait endpoint, which responds when a release is in one of the requested phases.
 
-Where the server can hold a request without a thread, it does (`waits.py`): the request is put to Flask when it comes
-and again when there is something to say, so that who asks is looked at again. Elsewhere a few threads wait.
+If the server supports it, requests are held without a thread and passed to Flask again when there is something to
+decide, so that authentication is repeated. Otherwise, a few threads wait.
 """
 
 import threading
@@ -33,7 +33,7 @@ from dashboard.web.user_limits import UserLimit, limit_exceeded
 
 # Where a request carries what holds it while it waits.
 LONG_POLL_ENVIRON_KEY = "dashboard.holder"
-# What can be waited for: nobody waits for a state that nobody knows.
+# Phases that can be waited for: all except unknown.
 WAITABLE_PHASES = tuple(phase for phase in Phase if phase is not Phase.UNKNOWN)
 WAIT_PHASE_PARAMETER = RequiredParameter(
     "phase",
@@ -45,7 +45,7 @@ WAIT_PHASE_PARAMETER = RequiredParameter(
     },
 )
 WAIT_TIMEOUT_PARAMETER = IntegerParameter("timeout", "Maximum time to wait, in seconds.", 60, 300)
-# Threads that wait at once, where the server holds requests in threads, and those of one user.
+# The maximum number of waiting threads, in total and per user, if the server cannot hold requests otherwise.
 MAX_WAITING_THREADS, MAX_WAITING_THREADS_PER_USER = 4, 3
 # Seconds after which who was refused may ask again.
 WAIT_RETRY_SECONDS = 5
@@ -56,24 +56,24 @@ blueprint = Blueprint("waiting", __name__)
 
 
 class LongPollHandle(Protocol):
-    """What holds a request. `going` says that the server goes."""
+    """The handle of a held request. `going` tells that the server is shutting down."""
 
     going: bool
 
     @property
     def waited(self) -> float:
-        """For how many seconds the request has been here."""
+        """Return the age of the request in seconds."""
 
     def hold(self, awaited: WaitCondition, seconds: float, user_id: str) -> QuotaExceeded | None:
-        """Ask the same again when this may be decided, or the request has been here for so many seconds.
+        """Repeat the request when its condition may be decided, or after a number of seconds.
 
-        If no more can be held, it says why.
+        Returns the reason if no more requests can be held.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class WaitQuery:
-    """What is waited for, and for how many seconds at most."""
+    """The condition and the timeout in seconds."""
 
     awaited: WaitCondition
     seconds: int
@@ -99,7 +99,7 @@ def _requested_wait(release_id: str) -> WaitQuery:
 
 
 def _wait_response(asked: WaitQuery, holder: LongPollHandle) -> Response:
-    """Return the answer, if it is time for one; else the holder is told what to wait for, and nobody is sent this."""
+    """Return the response if it is due; otherwise hold the request and return a placeholder that is never sent."""
     awaited, over = asked.awaited, holder.waited >= asked.seconds
     seen = _latest_snapshot(awaited, due=over)
     if seen and (over or awaited.decided(seen)):
@@ -115,7 +115,7 @@ def _wait_response(asked: WaitQuery, holder: LongPollHandle) -> Response:
 
 
 def _latest_snapshot(awaited: WaitCondition, *, due: bool) -> Snapshot[Release] | None:
-    """Return the release as it is known now; None if nothing is, unless an answer is due: that is then raised."""
+    """Return the current data of the release, or None; raise if a response is due without data."""
     try:
         return services().releases.release(awaited.release_id, awaited.run_id)
     except SourceUnavailable:
@@ -141,7 +141,7 @@ def _page(seen: Snapshot[Release]) -> WaitPage:
 
 
 def _text(seen: Snapshot[Release]) -> BodyTemplate:
-    """Return what differs from one who waits to the next, then everything that is the same for everybody."""
+    """Return the personal part of the response, followed by the shared part."""
     rest = _page(seen).model_dump_json(exclude=set(WaitPage.moments)).encode("utf-8", "replace")
     begins = (b'{"reached":', b',"waited":', b',"as_of":"', b'",' + rest[1:])
     return BodyTemplate(begins, ("reached", "waited", "as_of"))
@@ -152,7 +152,7 @@ def _refused(code: str, message: str, seconds: int) -> ApiError:
 
 
 def _wait_in_thread(asked: WaitQuery) -> Response:
-    """Return the answer, for which this thread waits if it has to."""
+    """Return the response, waiting in this thread if needed."""
     holder = _ThreadLongPoll(services().waiting_threads)
     try:
         response = _wait_response(asked, holder)
@@ -166,7 +166,7 @@ def _wait_in_thread(asked: WaitQuery) -> Response:
 
 
 def _check_session() -> None:
-    """Raise ApiError where the login that has waited has ended, or AccountsUnavailable where nothing is known of it."""
+    """Raise ApiError if the session or token has ended, or AccountsUnavailable if that is unknown."""
     # A context of its own: this one remembers who it was at the beginning.
     with current_app.app_context(), current_app.request_context(request.environ):
         welcome, failure = bool(current_user.is_authenticated), g.get("accounts_failure")
@@ -180,7 +180,7 @@ def _check_session() -> None:
 
 
 class _ThreadLongPoll:
-    """Holds a request in the thread that answers it, one of those for which there are `places`."""
+    """Holds a request in its thread, limited by a quota."""
 
     going = False
 
@@ -195,11 +195,11 @@ class _ThreadLongPoll:
 
     @property
     def waited(self) -> float:
-        """For how many seconds the request has been here."""
+        """Return the age of the request in seconds."""
         return monotonic() - self._began
 
     def hold(self, awaited: WaitCondition, seconds: float, user_id: str) -> QuotaExceeded | None:
-        """Wait from now on, if there is a place."""
+        """Start waiting, if the quota allows."""
         if not self.held:
             if full := self._places.acquire(user_id):
                 return full
@@ -209,7 +209,7 @@ class _ThreadLongPoll:
         return None
 
     def wait(self, seconds: float) -> bool:
-        """Wait for another version of the release, or the end of the time; False if there is nothing to wait for."""
+        """Wait for another version of the release or the timeout; return false if there is nothing to wait for."""
         waits, self._waits = self._waits, False
         if waits:
             self._moved.wait(max(min(seconds - self.waited, UNKNOWN_RETRY_SECONDS), 0.0))
@@ -217,7 +217,7 @@ class _ThreadLongPoll:
         return waits
 
     def close(self) -> None:
-        """Wait no more."""
+        """Stop waiting."""
         self._end()
         if self.held:
             self._places.release(self._user_id)

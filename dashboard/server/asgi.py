@@ -1,4 +1,4 @@
-"""The dashboard for an ASGI server: Flask answers in threads; streams of news, and answers given again, take none."""
+"""Serve Flask in threads; serve event streams and cached responses on the event loop."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
@@ -50,7 +50,7 @@ from dashboard.web.services import services
 
 T = TypeVar("T")
 
-# Streams held at once; past that, pages ask from time to time.
+# The maximum number of streams; other pages poll.
 MAX_STREAMS = 4_000
 # How many may wait until passwords are hashed: they are done in some five seconds.
 MAX_QUEUED_HASHES = 128
@@ -65,11 +65,11 @@ FlaskResponse = tuple[HttpResponse, Iterator[bytes] | None, Callable[[], object]
 
 
 class ClientDisconnected(Exception):
-    """The client has gone before it was its turn."""
+    """The client disconnected before its turn."""
 
 
 class HubSubscription:
-    """Takes a stream from the request that asks for it to its end. Its methods may be called in any thread."""
+    """Manages a stream from its request to its end. Thread-safe."""
 
     def __init__(self, hub: Hub, places: PerUserQuota, channels: PerUserChannelQuota) -> None:
         self.stream = Stream()
@@ -82,7 +82,7 @@ class HubSubscription:
         self._place: Channel | None = None
 
     def acquire(self, user_id: str, session_id: str) -> QuotaExceeded | None:
-        """Take a place of this user's for the stream; why there is none, if so."""
+        """Reserve a stream for this user; return the reason if the limit is reached."""
         full = self._places.acquire(user_id)
         if not full:
             self._user_id, self.session_id = user_id, session_id
@@ -99,7 +99,7 @@ class HubSubscription:
         self.first = Update(version, as_of=as_of)
 
     def close(self) -> None:
-        """Hear nothing more."""
+        """Unsubscribe."""
         if self._place:
             self._hub.leave(self._place, self.stream)
             if self._place.composed:
@@ -109,9 +109,9 @@ class HubSubscription:
 
 
 class AsgiDashboard:
-    """The Flask app as an ASGI app. `threads` is how many requests it answers at once; open streams do not count.
+    """The Flask app as an ASGI app. `threads` limits concurrent requests, without open streams.
 
-    `mark` is what the accounts say of whether anybody has written to them.
+    `mark` returns the change token of the accounts database.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class AsgiDashboard:
         self._requests = RequestCounter(proxies, max_requests_each)
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        """Answer one HTTP request: first of all whether this process lives, which takes no thread."""
+        """Handle an HTTP request; health checks need no thread."""
         if scope["path"] in PROBES and scope["method"] in {"GET", "HEAD"}:
             await send_response(probe_response(self._app, scope["path"]), send)
             return
@@ -164,14 +164,14 @@ class AsgiDashboard:
             await (send_response(again, send) if again else self._first(scope, body, receive, send))
 
     def end_streams(self) -> None:
-        """Tell all streams, and all who wait, to come again, and take no more of them."""
+        """Ask all streams and waiting requests to reconnect, and accept no more."""
         self._ending = True
         self._places.close()
         self._hub.end_all()
         self._waits.end_all()
 
     async def _first(self, scope: MutableMapping[str, Any], body: bytes, receive: Receive, send: Send) -> None:
-        """Send Flask's own answer, and then let it do what nobody has to wait for."""
+        """Send Flask's response, then run its deferred work."""
         mark, environ = self._repeats.change_token(), wsgi_environ(scope, body)
         try:
             answer, rest, close = await self._in_turn(scope, environ, receive)
@@ -189,7 +189,7 @@ class AsgiDashboard:
     async def _in_turn(
         self, scope: MutableMapping[str, Any], environ: dict[str, Any], receive: Receive
     ) -> FlaskResponse:
-        """Have Flask answer; what hashes a password waits for its turn before it takes a thread."""
+        """Run Flask in a thread; requests that hash passwords queue first without a thread."""
         if not needs_hash_slot(self._app, scope["method"], environ["PATH_INFO"]):
             return await self._in_thread(self._answer, environ)
         address = self._requests.address(scope)
@@ -203,9 +203,9 @@ class AsgiDashboard:
             leaving.cancel()
 
     async def _say_on(self, answer: HttpResponse, rest: Iterator[bytes], receive: Receive, send: Send) -> None:
-        """Send an answer as it is made, piece by piece: a thread is taken for making one, not for sending it.
+        """Stream a response piece by piece, using threads only to produce pieces.
 
-        However long a piece is, it is for the connection to drop who takes too little of it.
+        The connection drops clients that read too slowly.
         """
         leaving = asyncio.create_task(wait_for_disconnect(receive))
         try:
@@ -233,7 +233,7 @@ class AsgiDashboard:
             await asyncio.shield(self._in_thread(channel.close))
 
     async def _wait(self, environ: dict[str, Any], receive: Receive, send: Send) -> None:
-        """Ask Flask, which says whether there is something to wait for, until it has an answer."""
+        """Repeat a wait request in Flask until it has a response."""
         wait = LongPoll(self._waits)
         leaving = asyncio.create_task(on_disconnect(wait.leave, receive))
         try:
@@ -251,12 +251,12 @@ class AsgiDashboard:
     def _welcome(
         self, channel: HubSubscription, environ: dict[str, Any], mark: object
     ) -> Callable[[], Awaitable[bool]]:
-        """Whether the session of this stream lasts: asked when somebody has written to the accounts, or in time."""
+        """Return whether the session of this stream is valid, checked after database changes and periodically."""
         check = self._checks.get(channel.session_id)
         if check is None:
             ask = partial(self._in_thread, is_session_valid, self._app, environ)
             check = self._checks[channel.session_id] = SessionCheck(ask, self._repeats.change_token, mark)
-        # Where nothing is told, it may have been found out for another stream a moment ago.
+        # Without a change token, a recent check for another stream may be reused.
         return lambda: check.lasts(0.0 if channel.stream.has_update else STREAM_KEEP_ALIVE_SECONDS / 2)
 
     async def _compose(self, place: Channel, known: str) -> Update:
@@ -268,9 +268,9 @@ class AsgiDashboard:
         return await asyncio.get_running_loop().run_in_executor(self._threads, act, *given)
 
     def _answer(self, environ: dict[str, Any]) -> FlaskResponse:
-        """All of Flask's answer at once, so that the loop and the thread do not meet for each piece; and its end.
+        """Return Flask's complete response and its closing function, to avoid switching threads per piece.
 
-        The pieces of one that takes its time come in between, each when it is asked for.
+        The pieces of a streamed response are read in between on demand.
         """
         told: list[tuple[str, list[tuple[str, str]]]] = []
 
@@ -292,18 +292,18 @@ class AsgiDashboard:
 
 
 def _unwritten(_chunk: bytes) -> None:
-    """The older way to answer, which Flask never takes."""
+    """Reject the legacy WSGI `write` callable, which Flask never uses."""
     raise NotImplementedError
 
 
 def _do_nothing() -> None:
-    """What has to be done at the end of most answers."""
+    """Do nothing: the closing function of most responses."""
 
 
 async def _send_stream(
     said: AsyncIterator[bytes], answer: HttpResponse, stream: Stream, receive: Receive, send: Send
 ) -> None:
-    """Send what is said until it ends, or the client goes."""
+    """Send a stream until it ends or the client disconnects."""
     headers = [(name, value) for name, value in answer.headers if name != b"content-length"]
     leaving = asyncio.create_task(on_disconnect(stream.end, receive))
     try:

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as uvicorn speaks it, within bounds: nobody sends, waits or reads without end."""
+"""HTTP/1.1 protocol of uvicorn with limits on sending, waiting and reading."""
 
 import asyncio
 from time import monotonic
@@ -18,7 +18,7 @@ from dashboard.server.limits import (
 from dashboard.server.send_progress import ProgressTransport
 from dashboard.web.health import PROBES
 
-# Whoever is refused may still be sending: what comes is thrown away for so long, as a reset would take the answer away.
+# A rejected client may still be sending: discard its data for this long, as a reset would discard the response.
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 8 * 1024 * 1024
 # Before the name and after the value of a header.
@@ -26,14 +26,14 @@ _HEADER_OVERHEAD = len(b": \r\n")
 
 
 class _RequestRefused(Exception):
-    """Ends the parser's work on a request that is refused."""
+    """Aborts parsing of a rejected request."""
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """One connection. Its clocks are looked at by `ConnectionRegistry`.
+    """A connection. `ConnectionRegistry` checks its deadlines.
 
-    A request's head has to come within a time from its first byte, and its body from the end of the head; what comes in
-    between renews neither. Of an answer, something has to be taken in every such time.
+    A request's head must arrive within a time from its first byte, and its body within a time from the end of the head,
+    without extension. The client must read some of the response in every such interval.
     """
 
     def __init__(self, connections: ConnectionRegistry, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
@@ -53,23 +53,23 @@ class BoundedHttp(HttpToolsProtocol):
 
     @property
     def address(self) -> str:
-        """Return who is at the other end."""
+        """Return the peer's address."""
         return self.client[0] if self.client else ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take the connection on, and begin to wait for a request."""
+        """Accept the connection and wait for a request."""
         self._sending = ProgressTransport(transport, self._bounds.response_seconds)
         super().connection_made(cast(asyncio.Transport, self._sending))
         self._admitted = self._connections.admit(self, self.address)
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget it."""
+        """Remove the connection."""
         self._connections.remove(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take some of a request. The first byte of one starts its clock."""
+        """Receive data. The first byte of a request starts its deadline."""
         if self._refused:
             self._linger_left -= len(data)
             if self._linger_left < 0:
@@ -84,7 +84,7 @@ class BoundedHttp(HttpToolsProtocol):
             self._refuse(431)
 
     def on_message_begin(self) -> None:
-        """Begin to count; it may be one of several in the same piece."""
+        """Start counting for a request, which may be one of several in the same data."""
         super().on_message_begin()
         self._begin()
         if len(self.pipeline) >= MAX_PIPELINED_REQUESTS:
@@ -92,14 +92,14 @@ class BoundedHttp(HttpToolsProtocol):
             self._stop(503)
 
     def on_url(self, url: bytes) -> None:
-        """Refuse an address that is too long before anything looks at it."""
+        """Reject addresses that are too long."""
         super().on_url(url)
         self._count(len(url))
         if len(self.url) > MAX_TARGET_BYTES:
             self._stop(414)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Refuse a head, or what comes after a body in chunks, that is too large."""
+        """Reject oversized headers or trailers."""
         self._count(len(name) + len(value) + _HEADER_OVERHEAD)
         self._head_count += 1
         if self._head_count > MAX_HEADER_COUNT or self._head_size > MAX_HEAD_BYTES:
@@ -107,7 +107,10 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Answer; past the bounds of connections a probe alone, after which the connection is closed."""
+        """Handle the request.
+
+        Above the connection limit, only health checks are handled and the connection is closed.
+        """
         self._unfinished = 0
         self.silent, self._in_body = False, True
         if not self._admitted and self._path not in PROBES:
@@ -118,23 +121,23 @@ class BoundedHttp(HttpToolsProtocol):
             self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
-        """Take some of the body."""
+        """Receive part of the body."""
         self._unfinished = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Wait for nothing more: it is the server's turn."""
+        """End the request deadline."""
         self._receiving = self._in_body = False
         self._due, self._unfinished = None, 0
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """Say why there is no other answer, unless another is in progress; uvicorn's own has none of our headers."""
+        """Send an error response with our headers, unless another response is in progress."""
         del msg
         self._refuse(self._refused or 400)
 
     def check(self, now: float) -> None:
-        """Drop the connection if its client has let a deadline pass."""
+        """Drop the connection if a deadline has passed."""
         if self._sending and self._sending.stalled(now):
             self._connections.note("client_dropped", "response not read", self.address)
             self.drop()
@@ -142,7 +145,7 @@ class BoundedHttp(HttpToolsProtocol):
             self._late()
 
     def drop(self) -> None:
-        """Close the connection at once, and send nothing of what is left."""
+        """Close the connection immediately without sending the rest."""
         if self._sending:
             self._sending.reset()
 
@@ -171,7 +174,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._unfinished = max(self._unfinished - size, 0)
 
     def _stop(self, status: int) -> None:
-        """Refuse a request while it is parsed, which ends that."""
+        """Reject a request during parsing."""
         self._refused = status
         raise _RequestRefused
 
@@ -193,13 +196,13 @@ class BoundedHttp(HttpToolsProtocol):
 
     @property
     def _answering(self) -> bool:
-        """Return whether an answer is in progress, or owed to an earlier request than the one that is refused."""
+        """Return whether a response to an earlier request is in progress or due."""
         if self.cycle is None or self.cycle.response_complete:
             return False
         return self.cycle.response_started or not self._in_body or bool(self.pipeline)
 
     def _forget_cycle(self) -> None:
-        """Tell who waits for the rest of a body that it does not come."""
+        """Notify the app that the rest of the body will not arrive."""
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True
             self.cycle.message_event.set()

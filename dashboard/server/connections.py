@@ -1,4 +1,4 @@
-"""The connections that are open: how many each address may have, and which of them have to move on."""
+"""Registry of open connections with limits per address and deadlines."""
 
 import asyncio
 from collections import Counter
@@ -17,19 +17,19 @@ SWEEP_INTERVAL_SECONDS = 0.5
 
 
 class ClientConnection(Protocol):
-    """What is known of a connection here."""
+    """The registry's interface to a connection."""
 
     silent: bool
 
     def check(self, now: float) -> None:
-        """Drop it if its client has let a deadline pass."""
+        """Drop the connection if a deadline has passed."""
 
     def drop(self) -> None:
-        """Drop it, whatever is in progress."""
+        """Drop the connection."""
 
 
 class ConnectionRegistry:
-    """All connections of a server. Belongs to the event loop."""
+    """The connections of a server, bound to the event loop."""
 
     def __init__(self, bounds: ConnectionLimits) -> None:
         self.bounds = bounds
@@ -40,7 +40,7 @@ class ConnectionRegistry:
         self._floods = LogSampler()
 
     def admit(self, connection: ClientConnection, peer: str) -> bool:
-        """Take a connection on; return whether all may be asked on it, or past the bounds a probe alone."""
+        """Add a connection; return whether it is within the limits. Otherwise it may only be used for health checks."""
         address = connection_network(peer)
         reason = self._full(address)
         if not reason:
@@ -54,7 +54,7 @@ class ConnectionRegistry:
         return False
 
     def remove(self, connection: ClientConnection) -> None:
-        """Forget a connection that is closed."""
+        """Remove a closed connection."""
         self._reserved.pop(connection, None)
         address = self._admitted.pop(connection, None)
         if address is not None:
@@ -63,14 +63,14 @@ class ConnectionRegistry:
                 del self._by_address[address]
 
     def note(self, event: str, reason: str, address: str) -> None:
-        """Write down that a client was refused or dropped: each address once a minute for each reason."""
+        """Log that a client was rejected or dropped, once per minute, address and reason."""
         left_out = self._floods.sample((event, reason, address))
         if left_out is not None:
             count = len(self._admitted)
             log.warning(event, reason=reason, address=address, connections=count, left_out=left_out)
 
     async def watch(self, pause: float = SWEEP_INTERVAL_SECONDS) -> None:
-        """Hold all connections to their deadlines, for as long as the server runs."""
+        """Check the deadlines of all connections while the server runs."""
         while True:
             await asyncio.sleep(pause)
             now = monotonic()
@@ -86,7 +86,7 @@ class ConnectionRegistry:
                 log.exception("connection_check_failed", address=address)
 
     def _full(self, address: str) -> str:
-        """Return which bound a new connection from this address would go past, if any."""
+        """Return the limit that a new connection from this address would exceed, if any."""
         if len(self._admitted) >= self.bounds.connections:
             return "too many in all"
         # All that comes through a proxy comes from one address.
@@ -95,7 +95,7 @@ class ConnectionRegistry:
         return ""
 
     def _make_room(self) -> None:
-        """Drop the oldest that has not said what it wants: a probe says so at once."""
+        """Drop the oldest connection without a request."""
         oldest = next((each for each in self._reserved if each.silent), next(iter(self._reserved)))
         oldest.drop()
         self._reserved.pop(oldest, None)

@@ -1,4 +1,4 @@
-"""Answers that the server gives by itself, without Flask and without a thread: probes, and what it refuses."""
+"""Responses without Flask and threads: health checks and rejections."""
 
 import json
 import secrets
@@ -22,7 +22,7 @@ REFUSAL_RETRY_SECONDS = 5
 
 
 def refusal_response(status: int, path: str, said: tuple[str, str] | None = None) -> HttpResponse:
-    """Refuse a request: in JSON under /api, else in words. `said` is a code and a sentence, where there are others."""
+    """Return a rejection, as JSON under /api, otherwise as text. `said` overrides code and message."""
     code, message = said or _ERRORS_BY_STATUS[status]
     request_id = secrets.token_hex(8)
     error = {"error": {"code": code, "message": message, "request_id": request_id}}
@@ -33,13 +33,13 @@ def refusal_response(status: int, path: str, said: tuple[str, str] | None = None
 
 
 def probe_response(app: Flask, path: str) -> HttpResponse:
-    """Answer `/health` or `/ready`."""
+    """Respond to `/health` or `/ready`."""
     said, status = PROBES[path](app)
     return _text_response(status, _json_bytes(said) + "\n", "application/json", secrets.token_hex(8), {})
 
 
 def to_http11(answer: HttpResponse) -> bytes:
-    """Return an answer as HTTP/1.1 has it, after which the connection is closed."""
+    """Format an HTTP/1.1 response that closes the connection."""
     head = b"HTTP/1.1 %d %s\r\n" % (answer.status, HTTPStatus(answer.status).phrase.encode())
     headers = b"".join(b"%s: %s\r\n" % header for header in [*answer.headers, (b"connection", b"close")])
     return head + headers + b"\r\n" + answer.body

@@ -1,4 +1,4 @@
-"""The requests that are in progress: how many each client has, where a proxy brings them all."""
+"""Limit concurrent requests per client behind proxies."""
 
 from collections import Counter
 from collections.abc import Iterator, MutableMapping
@@ -11,9 +11,9 @@ MAX_REQUESTS_PER_CLIENT = 500
 
 
 class RequestCounter:
-    """Counts the requests of each client that trusted proxies tell of. Belongs to the event loop.
+    """Counts requests by client address from trusted proxies, bound to the event loop.
 
-    Without proxies, a client has no more requests than connections, and those are counted.
+    Without proxies, connections are counted instead.
     """
 
     def __init__(self, proxies: int, most: int) -> None:
@@ -22,12 +22,12 @@ class RequestCounter:
         self._open: Counter[str] = Counter()
 
     def address(self, scope: MutableMapping[str, Any]) -> str:
-        """Return who sent a request."""
+        """Return the client address of a request."""
         return client_address(scope["headers"], (scope.get("client") or ("", 0))[0], self._proxies)
 
     @contextmanager
     def of(self, scope: MutableMapping[str, Any]) -> Iterator[bool]:
-        """Count a request while it is in progress; whether its client has few enough."""
+        """Count a request while it is in progress; yield whether its client is within the limit."""
         if not self._proxies:
             yield True
             return
@@ -36,7 +36,7 @@ class RequestCounter:
         try:
             yield self._open[address] <= self._most
         finally:
-            # Subtracting a counter would look through all addresses.
+            # Subtracting counters would iterate over all addresses.
             self._open[address] -= 1
             if not self._open[address]:
                 del self._open[address]

@@ -1,4 +1,4 @@
-"""What one client may take of the server: how large a request is, how long it takes, and how many connections."""
+"""Server limits per client: request size, duration, and connections."""
 
 import resource
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ MAX_FILE_DESCRIPTORS = 65_536
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """The bounds that the settings choose. With `proxies`, it is they who connect, and who tell a client's address."""
+    """The configured limits. With `proxies`, connections come from them, with client addresses in headers."""
 
     request_seconds: float = 20
     response_seconds: float = 20
@@ -37,7 +37,7 @@ class ConnectionLimits:
 
     @classmethod
     def of(cls, settings: Settings) -> "ConnectionLimits":
-        """Take them from the settings."""
+        """Read them from the settings."""
         return cls(
             settings.request_timeout,
             settings.response_timeout,
@@ -48,7 +48,7 @@ class ConnectionLimits:
 
 
 def raise_file_limit() -> int:
-    """Raise the limit of open files as far as may be; return how many connections it leaves room for."""
+    """Raise the limit of open files; return how many connections it allows."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     files = MAX_FILE_DESCRIPTORS if most == resource.RLIM_INFINITY else min(MAX_FILE_DESCRIPTORS, most)
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, most))
@@ -56,17 +56,17 @@ def raise_file_limit() -> int:
 
 
 def limit_connections(bounds: ConnectionLimits, room: int) -> ConnectionLimits:
-    """Return the bounds, with no more connections than there is room for."""
+    """Return the limits, reduced to the possible number of connections."""
     return replace(bounds, connections=min(bounds.connections, room))
 
 
 def connection_network(address: str) -> str:
-    """What connections are counted by: the address; of IPv6 the /64, as everybody has a whole one to choose from."""
+    """Return the key for counting connections: the IPv4 address or the IPv6 /64."""
     return client_network(address) or address[:64]
 
 
 def client_address(headers: list[tuple[bytes, bytes]], peer: str, proxies: int) -> str:
-    """Return the address of who sent a request, as the trusted proxies tell it."""
+    """Return the client address of a request as reported by trusted proxies."""
     if not proxies:
         return connection_network(peer)
     told = b",".join(value for name, value in headers if name == b"x-forwarded-for").split(b",")

@@ -1,4 +1,4 @@
-"""Ports: whether one is free, which one is, and whether somebody answers there."""
+"""Check and find ports."""
 
 import errno
 import http.client
@@ -10,17 +10,17 @@ CANDIDATE_PORTS = range(20000, 32000)
 
 
 class PortUnavailable(Exception):
-    """Nothing can listen there now. The text says where and why."""
+    """The port cannot be used. The message says where and why."""
 
 
 class PortInUse(PortUnavailable):
-    """Something listens there already."""
+    """The port is in use."""
 
 
 def check_port(host: str, port: int) -> str:
-    """Return the host's address, if a server can listen there now; else raise PortUnavailable.
+    """Return the host's address if its port can be used, otherwise raise PortUnavailable.
 
-    A server that shares its port among its workers would not notice: the system would let two of them share it.
+    Servers that share a port among workers would not notice a conflict.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -38,7 +38,7 @@ def check_port(host: str, port: int) -> str:
 
 
 def find_free_port() -> int:
-    """Return a port on 127.0.0.1 where nothing listens."""
+    """Return a free port on 127.0.0.1."""
     while True:
         port = random.choice(CANDIDATE_PORTS)  # noqa: S311 - not a secret
         try:

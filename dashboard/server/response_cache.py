@@ -1,4 +1,4 @@
-"""Answers that are given again, byte for byte but for their moments, to who asks the same again while they are true."""
+"""Response cache keyed by request and session, valid until accounts or the snapshot change."""
 
 import secrets
 from collections import Counter
@@ -16,8 +16,8 @@ SnapshotLookup = Callable[[Topic], Snapshot[Any] | None]
 ChangeToken = Callable[[], object]
 RawHeaders = list[tuple[bytes, bytes]]
 
-# For how many seconds after Flask has given it an answer may be given again. A session that ends by its age alone is
-# noticed that much later; one that somebody ends, at once.
+# How long a response may be reused, in seconds. The expiry of a session is noticed this much later; its revocation
+# immediately.
 CACHE_TTL_SECONDS = 10.0
 # Bytes kept at most: requests of 2,000 viewers as browsers send them take 4 MB, and what their pages say to each alone
 # 20 MB. A text that many are sent counts once.
@@ -30,7 +30,7 @@ _PER_RESPONSE_HEADERS = frozenset({_AS_OF_HEADER, b"content-length", b"x-request
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """A status, headers with small names, and a body."""
+    """A status, lower-case headers, and a body."""
 
     status: int
     headers: RawHeaders
@@ -48,9 +48,9 @@ class _CachedResponse:
 
 
 class ResponseCache:
-    """What was answered lately, by the whole of the request. Belongs to the event loop.
+    """Recent responses by request, bound to the event loop.
 
-    An answer is true while what it shows is `known` in the same version, and the accounts have the same `mark`.
+    A response is valid while its snapshot has the same `known` version and the accounts have the same `mark`.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class ResponseCache:
         self.weight = 0
 
     def find(self, scope: MutableMapping[str, Any]) -> HttpResponse | None:
-        """Return the answer to this request, if it was given lately and is still true."""
+        """Return the cached response to this request if it is still valid."""
         self._forget_old()
         key = _cache_key(scope)
         given = self._given.get(key)
@@ -94,9 +94,9 @@ class ResponseCache:
     def keep(
         self, scope: MutableMapping[str, Any], answer: HttpResponse, told: PageResponse | None, mark: object
     ) -> None:
-        """Remember what was answered; `mark` is the accounts' from before the answer was made.
+        """Cache a response; `mark` is the change token from before it was built.
 
-        Only of what is watched: a script that reads thousands of releases once each leaves nothing here.
+        Only polled topics are cached: scripts that read thousands of releases once do not fill the cache.
         """
         if (
             told is None
@@ -129,7 +129,7 @@ class ResponseCache:
             self._weigh(given, -1)
 
     def _weigh(self, given: _CachedResponse, sign: int) -> None:
-        """Count what is kept, or is no longer: the text with the first that is sent it, and until the last."""
+        """Track the size of the cache, counting shared texts once."""
         text = given.told.text
         self.weight += sign * given.weight
         if text is None:
@@ -143,13 +143,13 @@ class ResponseCache:
 
 
 def _is_new_enough(scope: MutableMapping[str, Any], as_of: bytes) -> bool:
-    """Return whether what was read then is no older than is asked for, as far as is seen at once."""
+    """Return whether the data is at least as new as requested."""
     wanted = [value for name, value in scope["headers"] if name == _AS_OF_HEADER]
-    # Times that are written alike stand in the order of their letters, up to the zone.
+    # Times in the same format sort alphabetically, up to the zone.
     return all(value.endswith(b"Z") and value[:-1] <= as_of[:-1] for value in wanted)
 
 
 def _cache_key(scope: MutableMapping[str, Any]) -> Hashable:
-    """Return all that an answer can depend on, except for how new it has to be."""
+    """Return everything that a response can depend on, except its required time."""
     headers = tuple(header for header in scope["headers"] if header[0] != _AS_OF_HEADER)
     return scope["method"], scope["raw_path"], scope["query_string"], headers

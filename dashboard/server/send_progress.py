@@ -1,4 +1,4 @@
-"""How far a client has come with what was sent to it."""
+"""Track how much of a response a client has received."""
 
 import asyncio
 import fcntl
@@ -17,7 +17,7 @@ _NO_LINGER = struct.pack("ii", 1, 0)
 
 
 class ProgressTransport:
-    """A transport that knows whether its client takes what is sent. At most `seconds` go by without."""
+    """A transport that detects clients that do not read for `seconds`."""
 
     def __init__(self, transport: asyncio.Transport, seconds: float) -> None:
         self._transport = transport
@@ -34,12 +34,12 @@ class ProgressTransport:
         return getattr(self._transport, name)
 
     def write(self, content: bytes) -> None:
-        """Send, and count it."""
+        """Send and count data."""
         self._written += len(content)
         self._transport.write(content)
 
     def stalled(self, now: float) -> bool:
-        """Return whether the client has taken too little for too long."""
+        """Return whether the client reads too slowly."""
         left = self._left() if self._written else 0
         if not left:
             self._seen, self._written = None, 0
@@ -50,7 +50,7 @@ class ProgressTransport:
         return now - self._seen[0] > self._seconds
 
     def reset(self) -> None:
-        """Close at once. The system forgets what it still has to send: a client that takes nothing would hold it."""
+        """Reset the connection, discarding unsent data, which a stalled client would hold."""
         self._set(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         self._transport.abort()
 
@@ -61,7 +61,7 @@ class ProgressTransport:
                 self._socket.setsockopt(level, name, value)
 
     def _left(self) -> int:
-        """Bytes that the client has not confirmed, whether they wait here or in the system."""
+        """Return the number of unacknowledged bytes, buffered here or in the kernel."""
         waiting = self._transport.get_write_buffer_size()
         try:
             told = fcntl.ioctl(self._socket, termios.TIOCOUTQ, b"\0" * 4) if self._socket else b"\0" * 4

@@ -1,4 +1,4 @@
-"""Runs the dashboard on uvicorn: streams of news and slow clients cost no threads, and a stop drops nothing."""
+"""Run the dashboard on uvicorn with graceful shutdown."""
 
 import asyncio
 import gc
@@ -40,9 +40,9 @@ DRAIN_SECONDS = 20
 
 
 def serve(make_app: Callable[[], Flask], host: str, port: int, bounds: ConnectionLimits | None = None) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what is in progress and end the process.
+    """Serve until SIGTERM or SIGINT, then finish requests in progress and exit.
 
-    Raises what `make_app` raises, or PortUnavailable, before anything listens; SystemExit if the port is taken.
+    Raises what `make_app` raises, or PortUnavailable, before listening; SystemExit if the port is taken.
     """
     address = ports.check_port(host, port)
     app = make_app()
@@ -94,7 +94,7 @@ async def _run_server(app: Flask, address: str, port: int, bounds: ConnectionLim
 
 
 class _Server(uvicorn.Server):
-    """Says that it goes, for a moment, before it takes nobody any more."""
+    """Announces shutdown for a moment before it stops accepting requests."""
 
     def __init__(
         self, config: uvicorn.Config, draining: threading.Event, end_streams: Callable[[], None], greeting: str
@@ -106,16 +106,16 @@ class _Server(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, and say where."""
+        """Listen, and print the address."""
         await super().startup(sockets)
         click.echo(self._greeting)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Drain; the second time, stop at once."""
+        """Drain on the first signal, stop immediately on the second."""
         if self._draining.is_set():
             self.should_exit = self.force_exit = True
         self._draining.set()
-        # Whoever presses Ctrl-C has no balancer that would have to be told.
+        # With Ctrl-C, there is no load balancer to notify.
         notice = 0.0 if sig == signal.SIGINT else DRAIN_NOTICE_SECONDS
         self._loop.call_soon_threadsafe(self._loop.call_later, notice, self._stop)
 
@@ -125,7 +125,7 @@ class _Server(uvicorn.Server):
 
 
 def _capture_library_logs(mask: SecretMask) -> None:
-    """Have what libraries warn of stand in the same sign in the same form: a line is one JSON object."""
+    """Write warnings of libraries to the same sign in the same format."""
     written = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=(structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)),
         processors=(

@@ -1,4 +1,4 @@
-"""What goes over the wire of an ASGI server: a body unchanged, an answer as it is sent, and who has gone."""
+"""Adapt WSGI to ASGI: request bodies, responses, and disconnects."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from io import BytesIO
@@ -18,13 +18,13 @@ MAX_BUFFERED_BODY_BYTES = 128 * 1024
 
 
 async def on_disconnect(act: Callable[[], None], receive: Receive) -> None:
-    """Do something when the client has gone."""
+    """Run a callback when the client disconnects."""
     await wait_for_disconnect(receive)
     act()
 
 
 async def wait_for_disconnect(receive: Receive) -> None:
-    """Wait until the client has gone."""
+    """Wait until the client disconnects."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
@@ -35,7 +35,7 @@ async def send_response(answer: HttpResponse, send: Send) -> None:
 
 
 async def read_body(receive: Receive) -> bytes | None:
-    """Return the body, read before a thread is taken, which a slow client would hold; None if the client has gone."""
+    """Read the body before taking a thread, which a slow client would block; None if the client disconnected."""
     body = bytearray()
     while len(body) < MAX_BUFFERED_BODY_BYTES:
         message = await receive()

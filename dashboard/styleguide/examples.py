@@ -14,7 +14,7 @@ from dashboard.web.page_response import local_timestamp
 # What examples must not do here: ask the server, or change anything. A form of this method, in no dialog, does nothing.
 _REQUEST_ATTRIBUTES = re.compile(r'\s(?:hx-[\w:-]+|data-(?:retry|fold|lazy|next)|autofocus)(?:="[^"]*")?(?=[\s>])')
 _POST_METHOD = re.compile(r'(?<=\s)method="post"')
-# Ids are told apart by a number, except for those that are drawn by.
+# IDs are made unique by a number, except those of symbols.
 _IDS = "id|for|form|list|popovertarget|aria-labelledby|aria-describedby|aria-controls"
 _NAMES = re.compile(rf'(?<=\s)({_IDS})="(?!fill-|i-)([^"]+)"')
 

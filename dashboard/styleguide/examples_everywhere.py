@@ -1,4 +1,4 @@
-"""Examples of what any page may have: notices, errors, and what stands around it."""
+"""Examples of components of all pages: notices, errors, and the frame."""
 
 from collections.abc import Iterator
 
@@ -40,7 +40,7 @@ def notice_examples() -> Iterator[Example]:
 
 
 def frame_examples() -> Iterator[Example]:
-    """Yield what stands around every page."""
+    """Yield the frame of every page."""
     page = expanded_release()
     yield partial_example("shared/_as_of", "how old a page is", page)
     yield partial_example("shared/_header", "the top of every page", page)

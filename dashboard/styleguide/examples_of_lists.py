@@ -98,7 +98,7 @@ def problem_examples() -> Iterator[Example]:
 
 
 def empty_examples() -> Iterator[Example]:
-    """Yield what stands where there is nothing to show."""
+    """Yield empty states."""
     wanted = ReleaseFilter.parse("shop", ["failed"], "7d", "")
     yield partial_example("releases/_foot", "no release at all", _list_page(empty=True))
     yield partial_example("releases/_foot", "no results", _list_page(empty=True, wanted=wanted))

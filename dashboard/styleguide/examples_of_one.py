@@ -29,7 +29,7 @@ def expanded_release(*, stale: bool = False) -> ReleasePage:
 
 
 def tree_examples() -> Iterator[Example]:
-    """Yield a release as a tree, and what stands above it."""
+    """Yield the tree of a release and its header."""
     yield macro_example(
         "shared/tabs", "release_tabs", "the views of a release", "release:checkout-2026-47", "checkout-2026-47"
     )
@@ -54,7 +54,7 @@ def _panel_example(state: str, entity_id: str, seen: Snapshot[Release], *also_in
 
 
 def panel_examples() -> Iterator[Example]:
-    """Yield what stands beside a tree."""
+    """Yield the side panel."""
     other = samples.sample_snapshot(samples.sample_release(Status.COMPLETED, workflow_id="release:checkout-2026-46"))
     app = next(row for row in other.value.root.walk() if row.id == "app:payments")
     elsewhere = Snapshot(Occurrence(other.value.execution, app), other.as_of, other.version)
@@ -75,7 +75,7 @@ def entity_examples() -> Iterator[Example]:
 
 
 def picture_examples() -> Iterator[Example]:
-    """Yield a release to look at."""
+    """Yield strips, timelines, matrices and comparisons."""
     yield partial_example("strip/_content", "a release as a strip", StripPage.of(samples.sample_snapshot()))
     yield partial_example("timeline/_content", "waves over time", TimelinePage.of(samples.sample_snapshot()))
     matrix = MatrixPage.of(samples.sample_snapshot(), MatrixQuery())

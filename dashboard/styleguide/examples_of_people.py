@@ -1,4 +1,4 @@
-"""Examples of one's own profile, and of users as admins are shown them."""
+"""Examples of the profile and of user management."""
 
 from collections.abc import Iterator
 from datetime import timedelta

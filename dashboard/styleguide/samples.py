@@ -57,7 +57,7 @@ STATE_BY_PHASE = {
 
 
 def minutes_before_sample(minutes: float) -> datetime:
-    """So long before the moment of the samples."""
+    """Return a time before the moment of the samples."""
     return SAMPLE_NOW - timedelta(minutes=minutes)
 
 
@@ -226,7 +226,7 @@ def no_problems() -> Snapshot[ProblemSummary]:
 
 
 def starred_releases(*, stale: bool = False) -> Snapshot[ReleaseList]:
-    """Return what somebody has starred: one that runs, one that failed, and two of which nothing is known now."""
+    """Return starred releases: one running, one failed, and two unavailable."""
     listed = sample_list(*(each for each in listed_releases() if each.root.phase in {Phase.RUNNING, Phase.FAILED}))
     gone = Problem(ProblemCode.GONE, "Temporal has no release with this ID.")
     absent = (("release:search-2025-11", gone), ("release:media-2026-40", UNAVAILABLE_PROBLEM))
@@ -235,7 +235,7 @@ def starred_releases(*, stale: bool = False) -> Snapshot[ReleaseList]:
 
 
 def release_with_history(entity_id: str) -> Release:
-    """Return a release in which somebody has seen this entity come to its state, with a time when nobody looked."""
+    """Return a release with a recorded history of this entity, including a gap."""
     steps = [
         (24, 24.1, EntityState("pending", Phase.PENDING), EntityState("deploying", Phase.RUNNING)),
         (5, 14, EntityState("deploying", Phase.RUNNING), EntityState("deploying", Phase.RUNNING, attempt=2)),

@@ -47,7 +47,7 @@ class StyleguidePage(PageModel):
 
     @property
     def title(self) -> str:
-        """Return what the browser's tab says."""
+        """Return the page title."""
         return "Style guide"
 
 

@@ -1,4 +1,4 @@
-"""What is pending for an execution's activities and child workflows, turned into ours."""
+"""Decode pending activities and child workflows."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -14,12 +14,12 @@ from dashboard.temporal.failures import read_failure
 from dashboard.temporal.salvage import FieldDecoder, decode_each
 from dashboard.temporal.timestamps import MAX_TASK_PICKUP_DELAY, decode_timestamp
 
-# Characters kept of what an activity tells of itself.
+# The maximum length of a heartbeat.
 MAX_HEARTBEAT_LENGTH = 2_000
 
 
 def read_child_runs(pending: Iterable[PendingChildExecutionInfo]) -> tuple[ChildRun, ...]:
-    """Return the child workflows that have not ended. Raises nothing."""
+    """Return the active child workflows. Never raises."""
     bare = lambda child, _: ChildRun(child.workflow_id, child.run_id, "")  # noqa: E731
     return tuple(decode_each("A pending child workflow", pending, _child_run, bare))
 
@@ -30,7 +30,7 @@ def _child_run(child: PendingChildExecutionInfo) -> ChildRun:
 
 
 def read_attempts(pending: Iterable[PendingActivityInfo], *, over: bool) -> dict[str, Attempt]:
-    """Return what is pending by activity id; one that cannot be read says so. Raises nothing."""
+    """Return pending activities by ID; undecodable ones have a problem. Never raises."""
     found = decode_each("This activity", pending, lambda activity: decode_attempt(activity, over=over), _bare)
     return {attempt.activity_id: attempt for attempt in found}
 
@@ -40,7 +40,10 @@ def _bare(activity: PendingActivityInfo, problem: Problem) -> Attempt:
 
 
 def decode_attempt(activity: PendingActivityInfo, *, over: bool) -> Attempt:
-    """Temporal still lists as pending what a workflow has left behind, with a time for an attempt that never comes."""
+    """Decode a pending activity.
+
+    Temporal also lists activities left behind by an ended workflow, without a further attempt.
+    """
     salvage = FieldDecoder()
     failed = activity.HasField("last_failure")
     return Attempt(
@@ -61,7 +64,7 @@ def decode_attempt(activity: PendingActivityInfo, *, over: bool) -> Attempt:
 
 
 def _untaken_since(activity: PendingActivityInfo) -> datetime | None:
-    """Return since when an attempt that is due lies there for a worker to take it, if that is longer than usual."""
+    """Return since when a due attempt has been waiting for a worker, if unusually long."""
     if activity.state != PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED or activity.paused:
         return None
     due = [at for at in (decode_timestamp(activity.scheduled_time), _next(activity)) if at]
@@ -73,7 +76,7 @@ def _next(activity: PendingActivityInfo) -> datetime | None:
 
 
 def _heartbeat(payloads: Iterable[Payload]) -> str | None:
-    """Details as their JSON text, one a line, cut to what a page has room for."""
+    """Return heartbeat details as truncated JSON text, one per line."""
     text = "\n".join(_payload_text(payload) for payload in payloads)
     return (text if len(text) <= MAX_HEARTBEAT_LENGTH else f"{text[: MAX_HEARTBEAT_LENGTH - 1]}…") or None
 

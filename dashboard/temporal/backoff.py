@@ -1,4 +1,4 @@
-"""Leaves alone for a while what did not answer in time, each for itself and longer each time."""
+"""Exponential backoff per key for calls that timed out."""
 
 import time
 from collections.abc import Callable, Hashable
@@ -18,9 +18,9 @@ class _Failed:
 
 
 class Backoff:
-    """Remembers by key what has failed; after the pause one caller retries, and the others wait for what it finds.
+    """Tracks failures by key. After the pause, one caller retries and the others wait for its result.
 
-    A pause is twice as long as the one before, up to the `longest`, in seconds.
+    Each pause is twice as long as the one before, up to `longest` seconds.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Backoff:
         self._failed: LRUCache[Hashable, _Failed] = LRUCache(MAX_BACKOFF_KEYS)
 
     def closed(self, key: Hashable) -> bool:
-        """Return whether this is to be left alone now. Who is told otherwise is the one who tries."""
+        """Return whether to skip this key now. If false, the caller must try."""
         failed = self._failed.get(key)
         if failed is None:
             return False
@@ -47,11 +47,11 @@ class Backoff:
         return False
 
     def failed(self, key: Hashable) -> None:
-        """It did not answer."""
+        """Record a timeout."""
         before = self._failed.get(key)
         pause = min(before.pause * 2, self._longest) if before else self._first
         self._failed[key] = _Failed(pause, self._clock() + pause)
 
     def answered(self, key: Hashable) -> None:
-        """It is well again."""
+        """Record a success."""
         self._failed.pop(key, None)

@@ -1,4 +1,4 @@
-"""Tells a worker that is busy with a workflow from one that does not answer: both leave a query unanswered."""
+"""Distinguish a busy worker from an unresponsive one: both leave queries unanswered."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ BUSY_QUERY_PROBLEMS = frozenset({ProblemCode.QUERY_TIMED_OUT, ProblemCode.QUERY_
 
 
 async def unanswered_reason(handle: RunHandle, execution: Execution, problem: Problem, budget: Deadline) -> Problem:
-    """Return why a release did not answer: for one that may be at work, what describe knows now. One call then."""
+    """Return why a release did not respond, with one more describe call if its worker may be busy."""
     if problem.code not in BUSY_QUERY_PROBLEMS or execution.status is not Status.RUNNING:
         return problem
     try:
@@ -29,7 +29,7 @@ async def unanswered_reason(handle: RunHandle, execution: Execution, problem: Pr
 
 
 async def with_unanswered_reason(handle: RunHandle, reading: ReleaseReading, budget: Deadline) -> ReleaseReading:
-    """Return a reading with why the release did not answer, if it did not."""
+    """Add to a read why the release did not respond."""
     if reading.problem:
         return replace(reading, problem=await unanswered_reason(handle, reading.execution, reading.problem, budget))
     if reading.said is None or reading.said.problem is None:

@@ -1,4 +1,4 @@
-"""When the first of the runs began that continue one another up to a run, by the first event of each."""
+"""Determine the start of a continue-as-new chain from the first events of its runs."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -17,7 +17,7 @@ MAX_CHAIN_RUNS = 50
 
 
 class FirstEventReader:
-    """Reads how runs of one workflow id began."""
+    """Reads the first events of runs of a workflow ID."""
 
     def __init__(self, client: NamespaceClient, workflow_id: str, budget: Deadline) -> None:
         self._client = client
@@ -25,7 +25,7 @@ class FirstEventReader:
         self._budget = budget
 
     async def of(self, run_id: str) -> HistoryEvent | None:
-        """Return the event with which a run began; None where there is none, or no such run any more."""
+        """Return the first event of a run; None if the run does not exist."""
         try:
             event = await self._client.get_workflow_handle(self._workflow_id, run_id=run_id).first_event(self._budget)
         except RPCError as exc:
@@ -39,10 +39,11 @@ class FirstEventReader:
 async def chain_start(
     events: FirstEventReader, event: HistoryEvent, known: Callable[[str], datetime | None]
 ) -> datetime | None:
-    """When the first of the runs began that continue one another up to the one with this first event, as far as is
-    known; `known` says so of runs for which it was found out before.
+    """Return the start of the continue-as-new chain of the run with this first event, as far as known.
 
-    A run that was reset has the first event of the one that it was reset from: it began with that.
+    `known` returns cached starts.
+
+    A reset run has the first event of the run that it was reset from, and thus its start.
     """
     began = _due(event)
     if began is None or not _continues(event):
@@ -65,19 +66,19 @@ async def chain_start(
 
 
 def _continues(event: HistoryEvent) -> bool:
-    """Return whether a run goes on with one that continued as new."""
+    """Return whether a run continues another (continue-as-new)."""
     initiator = event.workflow_execution_started_event_attributes.initiator
     return initiator == ContinueAsNewInitiator.CONTINUE_AS_NEW_INITIATOR_WORKFLOW
 
 
 def _never_anew(event: HistoryEvent) -> bool:
-    """Return whether no failure and no schedule begins the workflow again."""
+    """Return whether the workflow has neither a retry policy nor a schedule."""
     began = event.workflow_execution_started_event_attributes
     return not (began.cron_schedule or began.HasField("retry_policy"))
 
 
 def _due(event: HistoryEvent) -> datetime | None:
-    """Return when work of a run with this first event began or was to begin: after its delay."""
+    """Return the start of work of a run with this first event, after its delay."""
     backoff = event.workflow_execution_started_event_attributes.first_workflow_task_backoff
     try:
         at = decode_timestamp(event.event_time)

@@ -1,4 +1,4 @@
-"""Describes child workflows one by one, and reads why they ended: a list has neither. So many in one look, in turn."""
+"""Describe child workflows and read their closing reasons, a limited number per read in rotation."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -21,12 +21,12 @@ from dashboard.temporal.history import RunEndingReader, with_task_failure
 from dashboard.temporal.queue_pollers import QueuePollerReader
 from dashboard.temporal.salvage import undecodable_problem
 
-# Child workflows that one look describes, and closed ones of which it reads the last event.
+# How many child workflows one read describes, and of how many closed ones it reads the closing event.
 MAX_DESCRIBED_PER_READ = 20
 MAX_EXPLAINED_PER_READ = 20
-# Seconds that a look waits for them: what has not come by then is read in a later one.
+# The timeout per read in seconds; the rest is read later.
 CHILD_DETAILS_TIMEOUT_SECONDS = 1.2
-# What another look has just described is not described again.
+# Recent descriptions of other reads are reused.
 DESCRIPTION_REUSE_AGE = timedelta(seconds=0.5)
 # Bytes of all descriptions that are remembered, and of one, its attempts, and the links of their failures.
 DESCRIPTION_CACHE_BYTES = 32 * 1024 * 1024
@@ -36,27 +36,27 @@ CLOSE_REASON_GONE = Problem(ProblemCode.GONE, "The reason is unknown: Temporal n
 
 
 class DescriptionCache:
-    """The runs of one namespace as they were described last, whoever looked: a list's row, a page, or a search."""
+    """The latest descriptions of runs in a namespace, shared by lists, pages and searches."""
 
     def __init__(self) -> None:
         self.runs: LRUCache[str, Execution] = LRUCache(DESCRIPTION_CACHE_BYTES, _weight)
 
     def of(self, children: ChildListing) -> dict[str, Execution]:
-        """What is known of these children by run id: what any look found, else what the last one of its own did."""
+        """Return the known details of these children by run ID."""
         # Of most that have completed there is nothing to know.
         listed = (child.execution for child in children.listed if child.execution.status is not Status.COMPLETED)
         both = ((run.run_id, self.runs.get(run.run_id) or children.described.get(run.run_id)) for run in listed)
         return {run_id: run for run_id, run in both if run is not None}
 
     def keep(self, found: Mapping[str, Execution]) -> None:
-        """Remember these for every later look."""
+        """Cache these descriptions."""
         for run_id, run in found.items():
             if _weight(run) <= DESCRIPTION_CACHE_BYTES:
                 self.runs[run_id] = run
 
 
 class ChildDetailReader:
-    """Reads single child workflows of one release, within one look's budget."""
+    """Reads single child workflows of a release within a limit per read."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class ChildDetailReader:
         self._described = described
 
     async def of(self, release: Execution, children: ChildListing) -> Mapping[str, Execution]:
-        """Return what is known of single runs, by run id: what earlier looks found, and what this one does."""
+        """Return details of single runs by run ID, from the cache and from this read."""
         known = self._described.of(children)
         children = replace(children, described=known)
         since = datetime.now(UTC) - DESCRIPTION_REUSE_AGE
@@ -97,7 +97,7 @@ class ChildDetailReader:
         except CALL_ERRORS:
             return  # It adds to what the list said, and its turn comes again.
         if described.status.closed:
-            # It ended since it was listed: why it did is for a later look to read.
+            # It ended after it was listed: the reason is read later.
             found[run.run_id] = described
             return
         described = await self._with_failure(described, run)
@@ -105,7 +105,7 @@ class ChildDetailReader:
         found[run.run_id] = replace(described, described_at=datetime.now(UTC))
 
     async def _with_failure(self, described: Execution, before: Execution) -> Execution:
-        """Why a workflow task fails. Only its first failure is written to the history, which is read once for it."""
+        """Add why a workflow task fails, from the first failure in its history, which is read once."""
         task, known = described.failing_task, before.failing_task
         if task and known and known.failure and described.history_length == before.history_length:
             return replace(described, failing_task=replace(task, failure=known.failure))
@@ -142,7 +142,7 @@ _Step = Callable[[Execution, dict[str, Execution]], Awaitable[None]]
 
 
 async def _logged(step: _Step, run: Execution, found: dict[str, Execution]) -> None:
-    """Let what goes wrong with one child workflow cost its own details alone."""
+    """Limit errors to the child workflow concerned, and log them."""
     try:
         await step(run, found)
     except Exception as exc:  # noqa: BLE001 - logged with its stack

@@ -1,4 +1,4 @@
-"""Lists the executions below a release: all of them, or what has changed since the last look."""
+"""List the executions below a release, fully or incrementally."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -28,12 +28,12 @@ CHILD_LIST_PAGE_SIZE = 1_000
 # How far before the newest time that has been seen a list of changes begins: visibility stores are some seconds late,
 # and the hosts of a cluster differ a little. What comes later still is found by its count, and costs a whole list.
 MAX_VISIBILITY_LAG = timedelta(seconds=5)
-# Everything is listed again after so many seconds, whatever the counts say.
+# A full list is read after this many seconds, whatever the counts are.
 FULL_LIST_INTERVAL_SECONDS = 60.0
 
 
 class ChildLister:
-    """Lists `page` runs in one answer, and `limit` of them in all."""
+    """Lists runs in pages of `page`, up to `limit`."""
 
     def __init__(
         self,
@@ -49,9 +49,9 @@ class ChildLister:
         self._limit = limit
 
     async def of(self, release: Execution, known: ChildListing | None = None) -> ChildListing | Problem:
-        """Every execution below a release, as far as the time and the limit allow; else why none could be listed.
+        """Return the executions below a release within time and limit, or why none could be listed.
 
-        Of what is `known` of the same run only that is listed which has changed, if that can be trusted.
+        If `known` runs can be trusted, only changes are listed.
         """
         query = _query(release)
         try:
@@ -62,16 +62,16 @@ class ChildLister:
             return changed
         whole = await self._whole(query)
         if changed and (isinstance(whole, Problem) or whole.more):
-            # It has been counted, and is whole; to try in vain at each look would cost all the time there is.
+            # The list is complete by count; repeated attempts would use up the time.
             return replace(changed, whole_at=time.monotonic())
         if known and not isinstance(whole, Problem):
             return _with_known(whole, known)
         return whole
 
     async def some(self, release: Execution, workflow_ids: Sequence[str]) -> ChildListing | Problem:
-        """Return those with one of these workflow ids alone and those directly below them, and the release's own runs.
+        """Return only runs with these workflow IDs, their direct children, and the release's own runs.
 
-        Of a release below another workflow all are listed: which of them are its own shows in what leads to them.
+        If the release is below another workflow, all are listed, as ownership follows from their ancestors.
         """
         if release.root_run_id:
             return await self._whole(_query(release))
@@ -80,10 +80,9 @@ class ChildLister:
         return await self._whole(f"{_query(release)} AND ({named})")
 
     async def _changed(self, query: str, known: ChildListing) -> ChildListing | None:
-        """Return what is known, brought up to date; None if that has not become all there is.
+        """Return the updated known list, or None if it is incomplete.
 
-        The count tells whether there is anything to list, and afterwards whether it was enough. No clock is asked but
-        the server's own, in the times that it gave: this machine's may differ from it by any amount.
+        Counts tell whether anything has to be listed, and whether it was enough. Only the server's clock is used.
         """
         counted = await self._counted(query)
         if counted == known.tally:
@@ -120,14 +119,14 @@ class ChildLister:
         return ChildListing(listed, max(total - len(listed), 0), whole_at=time.monotonic())
 
     async def _read_page(self, query: str, found: list[ChildExecution], token: bytes = b"") -> bytes:
-        """Add one page to what was found; the token for the next."""
+        """Add a page to the result; return the token of the next page."""
         page = await self._client.list_executions(query, self._budget, page_size=self._page, token=token)
         found += read_children(page.executions)
         return page.next_page_token
 
 
 def _with_known(whole: ChildListing, known: ChildListing) -> ChildListing:
-    """A whole list, except for runs that a late store lists as running and that have been seen to have closed."""
+    """Correct a full list by runs known to have closed that a lagging store still lists as running."""
     listed = {child.execution.run_id for child in whole.listed}
     before = (child for child in known.listed if child.execution.run_id in listed)
     words = {run_id: word for run_id, word in known.words.items() if run_id in listed}
@@ -152,7 +151,7 @@ def _query(release: Execution) -> str:
 
 
 def read_children(infos: Sequence[WorkflowExecutionInfo]) -> list[ChildExecution]:
-    """Executions below a release, each with its place in the tree. Raises nothing."""
+    """Decode the executions below a release with their position in the tree. Never raises."""
     runs = read_executions(infos)
     return [
         ChildExecution(

@@ -1,4 +1,4 @@
-"""The other shape: a tree of child workflows, of which some tell more than a list does."""
+"""Child workflows as the source of a tree: content digest, and supported queries."""
 
 from datetime import datetime
 from hashlib import blake2b
@@ -15,7 +15,7 @@ from dashboard.temporal.salvage import decode_or_replace
 
 
 def children_digest(release: Execution, children: ChildListing, now: datetime) -> str:
-    """Stands for what the children say: the same for the same runs in the same states with the same words."""
+    """Return a digest of the children's runs, states and reports."""
     seen = sorted((child.execution.run_id, child.execution.status, child.parent_id or "") for child in children.listed)
     words = sorted((run_id, repr(word.said)) for run_id, word in children.words.items() if word.said)
     described = sorted(
@@ -27,7 +27,7 @@ def children_digest(release: Execution, children: ChildListing, now: datetime) -
 
 
 def _shown(run: Execution, ended_at: datetime | None, now: datetime) -> tuple[object, ...]:
-    """Return what a row shows of its run. When that was described does not matter until it is long ago."""
+    """Return the parts of a run that its row shows. The time of its description counts only if long ago."""
     left = ended_at is not None and verified_running(run, ended_at)
     late = run.described_at is None or now - run.described_at > MAX_DESCRIPTION_AGE
     stuck = (run.failing_task, run.waiting_since, run.pollers) if run.failing_task or run.waiting_since else ()
@@ -36,9 +36,9 @@ def _shown(run: Execution, ended_at: datetime | None, now: datetime) -> tuple[ob
 
 
 async def supported_queries(handle: RunHandle, budget: Deadline) -> frozenset[str] | Problem | None:
-    """Return the names of the queries that a workflow answers, except for the SDK's own.
+    """Return the queries that a workflow supports, except the SDK's own.
 
-    Why its answer cannot be read, where that is encoded; None where it does not say.
+    Returns a problem if the response is encoded, and None if it is not specified.
     """
     try:
         async with budget.bounds():

@@ -1,4 +1,4 @@
-"""Joins what a release says of itself with what Temporal lists of its child workflows."""
+"""Combine a release's reports with the child workflows listed by Temporal."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -49,7 +49,7 @@ NO_QUERY_HANDLER_PROBLEMS = frozenset(
         ProblemCode.QUERY_TIMED_OUT,
     }
 )
-# How many child workflows are looked into for whether they were retried, in one look.
+# How many child workflows are checked for retries per read.
 MAX_RETRY_CHECKS = 200
 # How long after the end of a release Temporal's list may still lack what happened last.
 VISIBILITY_SETTLE_TIME = timedelta(seconds=30)
@@ -61,11 +61,10 @@ QueryResult = tuple[Entity, str] | Problem
 
 @dataclass(frozen=True, slots=True)
 class WorkflowReport:
-    """A release with everything below it. `listed` says that its child workflows are its rows.
+    """A release with everything below it. `listed` tells that its rows are its child workflows.
 
-    `moves` says that its content may change without its own history growing: it has to be read again each time.
-    `has_children` says that there are, or may be, child workflows, whether or not the rows are drawn from them;
-    `children` is what has been listed of them.
+    `moves` tells that its content may change without its own history growing. `has_children` tells that it has or may
+    have child workflows; `children` are those listed.
     """
 
     said: Entity
@@ -77,7 +76,7 @@ class WorkflowReport:
 
 
 class ChildReader:
-    """Reads the child workflows of releases, where there are some."""
+    """Reads the child workflows of releases, if there are any."""
 
     def __init__(
         self,
@@ -109,11 +108,10 @@ class ChildReader:
         likely: bool = True,
         known: ChildListing | None = None,
     ) -> WorkflowReport | Problem:
-        """What the release answers after the statuses of its child workflows; these alone where it answers nothing.
+        """Return the reported release with the statuses of its child workflows applied, or the child workflows only.
 
-        `has_reported` says that the release is known to answer: then a worker that is away does not make it one of
-        another shape. A release that is not `likely` to have child workflows, by what is known of it, costs no call
-        for them. `known` is what was listed of this run before.
+        `has_told` tells that the release is known to report: then an absent worker does not turn it into another shape.
+        A release that is not `likely` to have child workflows costs no call for them. `known` were listed before.
         """
         likely = likely or release.children_pending or self._map.names_children
         listing = asyncio.ensure_future(self._pace.children(self._lists, release, known)) if likely else None
@@ -133,7 +131,7 @@ class ChildReader:
     async def tree(
         self, release: Execution, known: ChildListing | None = None, problem: Problem | None = None
     ) -> WorkflowReport | Problem:
-        """Return a release by its child workflows alone, `problem` being why it does not tell of them itself."""
+        """Return a release based on its child workflows; `problem` is why it has no reports."""
         children = await self._pace.children(self._lists, release, known)
         if isinstance(children, Problem):
             return children
@@ -141,7 +139,7 @@ class ChildReader:
         return _because(told, problem) if problem else told
 
     async def instead_of_large(self, release: Execution, problem: Problem) -> WorkflowReport | Problem:
-        """A release too large to tell of itself by its child workflows; the problem alone where that is another."""
+        """Return a release too large for one response from its child workflows, or another problem unchanged."""
         if problem.code is not ProblemCode.TOO_LARGE:
             return problem
         told = await self.tree(release, problem=problem)
@@ -155,7 +153,7 @@ class ChildReader:
         *,
         has_reported: bool,
     ) -> WorkflowReport | Problem:
-        """Child workflows instead of an answer. Without any, the release has none yet only if it has no words."""
+        """Return child workflows in place of a response."""
         if has_reported or problem.code not in NO_QUERY_HANDLER_PROBLEMS:
             return problem
         handle = self._client.get_workflow_handle(release.workflow_id, run_id=release.run_id)
@@ -220,18 +218,18 @@ class ChildReader:
     def _with_children(
         self, release: Execution, told: WorkflowReport, children: ChildListing, now: datetime
     ) -> WorkflowReport:
-        """Return what a release says that tells of nothing below it, with its child workflows there."""
+        """Add child workflows to a release that reports no parts."""
         tree = tree_from_children(release, children, self._map, now)
         return replace(told, said=replace(told.said, child_ids=tree.child_ids, children=tree.children))
 
     async def find(self, handle: RunHandle, gap: Entity) -> Entity | None:
-        """One entity by the row that stands in for it: its child workflow, if the release has that and no words."""
+        """Find an entity by its child workflow, if the release has no reports."""
         if gap.problem is None or not await has_no_query_handlers(handle, gap.problem, self._budget):
             return gap
         return await self.find_listed(handle, gap)
 
     async def find_listed(self, handle: RunHandle, gap: Entity) -> Entity | None:
-        """Return one entity by its child workflow; the gap with another reason where the children cannot be listed."""
+        """Find an entity by its child workflow; a gap with the reason if they cannot be listed."""
         try:
             async with self._budget.bounds():
                 release = read_description(await handle.describe(self._budget))
@@ -247,7 +245,7 @@ class ChildReader:
         )
         if release.closed_at is None or _settled(release):
             return found
-        # Not for good, or what the list has missed would be remembered as the last word on a closed release.
+        # Not final, or data missing in the list would be cached permanently for a closed release.
         text = "The release has just ended; Temporal's list of its workflows may be a few seconds late."
         return replace(found or gap, problem=Problem(ProblemCode.LAGGING, text))
 
@@ -261,14 +259,14 @@ async def _soon(listing: Awaitable[ChildListing | Problem]) -> ChildListing | Pr
 
 
 def _because(told: WorkflowReport, problem: Problem) -> WorkflowReport:
-    """The same with what is unknown of the release itself, which changes what is shown."""
+    """Add the problem of the release itself."""
     return replace(told, said=replace(told.said, problem=problem), digest=f"{told.digest}-{problem.code}")
 
 
 def _unlisted(told: WorkflowReport, problem: Problem, known: ChildListing | None) -> WorkflowReport:
-    """Return what a release told where its child workflows could not be listed.
+    """Return the reported release if its child workflows could not be listed.
 
-    How those ended that are known stays true; of the others it is unknown.
+    Known endings stay valid; the state of others is unknown.
     """
     told = _because(told, told.said.problem or problem)
     return replace(told, moves=True, has_children=True, children=known)
@@ -287,9 +285,9 @@ def _settled(release: Execution) -> bool:
 
 
 async def with_pending_work(handle: RunHandle, entity: Entity, budget: Deadline) -> Entity:
-    """An entity that was asked for alone, with what is pending for it where its own word leaves open what it does.
+    """Add pending work to an individually queried entity with an ambiguous state.
 
-    Costs a call for an app that is "running" and for nothing else.
+    Costs a call only for an app in state "running".
     """
     if phase_with_pending_work(entity.type, entity.state, entity.phase) is entity.phase:
         return entity
@@ -302,9 +300,9 @@ async def with_pending_work(handle: RunHandle, entity: Entity, budget: Deadline)
 
 
 async def has_no_query_handlers(handle: RunHandle, problem: Problem, budget: Deadline) -> Problem | bool:
-    """Whether a workflow answers no query of the contract, by its own word; a query's error alone does not say so.
+    """Return whether a workflow supports no query of the contract, according to its metadata.
 
-    Why its own word cannot be read, where that is encoded: then nothing that it answers could be read either.
+    Returns a problem if the metadata is encoded.
     """
     if problem.code not in {ProblemCode.QUERY_UNKNOWN, ProblemCode.QUERY_FAILED}:
         return False
@@ -316,13 +314,13 @@ async def has_no_query_handlers(handle: RunHandle, problem: Problem, budget: Dea
 
 
 def report_without_queries(release: Execution, no_query_handlers: Problem | bool = True) -> WorkflowReport:
-    """Return a release that answers no query, as a list shows it: what its execution says is all there is to say."""
+    """Return a release without queries, based on its execution, for a list."""
     told = WorkflowReport(release_from_execution(release), "", listed=True)
     return _because(told, no_query_handlers) if isinstance(no_query_handlers, Problem) else told
 
 
 async def describe_listed_run(handle: RunHandle, run: Execution, budget: Deadline) -> Execution:
-    """A run that is on a list, with what only `describe` tells; as the list has it where that cannot be asked."""
+    """Add the description to a listed run, if available."""
     try:
         async with budget.bounds():
             return read_description(await handle.describe(budget))

@@ -1,4 +1,4 @@
-"""What child workflows say of themselves, asked of those alone whose type is known to answer."""
+"""Query child workflows for their state if their type is known to support it."""
 
 import asyncio
 import time
@@ -18,17 +18,17 @@ from dashboard.temporal.client import NamespaceClient, RunHandle
 from dashboard.temporal.deadline import Deadline
 from dashboard.temporal.queries import RELEASE_STATE_QUERY, query_entity, query_release
 
-# Runs asked in one look at most, and types of which it is found out what they answer.
+# The maximum number of runs queried per read, and of types whose queries are detected.
 MAX_RUNS_QUERIED = 50
 MAX_TYPES_PROBED = 10
-# Queries in progress at once: a worker answers them one after the other anyway.
+# Concurrent queries: a worker answers them one after another anyway.
 MAX_CONCURRENT_STATE_QUERIES = 8
-# Seconds that a look waits for words: what has not come by then keeps its status as its state.
+# The timeout for reported states per read; other runs show their Temporal status.
 STATE_QUERIES_TIMEOUT_SECONDS = 1.2
-# What a type answers changes with the worker's code; after so many seconds it is asked again.
+# How long detected queries of a type are cached, in seconds, as worker code changes.
 SUPPORTED_QUERIES_TTL_SECONDS = 600.0
-# For so many seconds a task queue from which nothing came is left alone, so that a dead worker costs no look its time;
-# and so is a type that did not say what it answers.
+# How long an unresponsive task queue is skipped, in seconds, so that a dead worker does not delay each read; also for
+# types whose queries could not be detected.
 SILENT_QUEUE_PAUSE_SECONDS = 10.0
 MAX_KNOWN_WORKFLOW_TYPES = 1_000
 
@@ -56,7 +56,7 @@ _QueueAndType = tuple[str, str]
 
 
 class ChildStates:
-    """Asks runs for their state. Belongs to one namespace and remembers which types answer what."""
+    """Queries runs for their state in one namespace, caching which types support which queries."""
 
     def __init__(self, entity_map: EntityMap) -> None:
         self._map = entity_map
@@ -74,7 +74,7 @@ class ChildStates:
         known: Mapping[str, ReportedState],
         budget: Deadline,
     ) -> dict[str, ReportedState]:
-        """The words of these runs, by run id: those of closed runs once for all, of the others as far as asked now."""
+        """Return the reported states by run ID: of closed runs cached, of others as queried now."""
         look = _StateQueries(client, self._map, budget)
         reachable = [reporter for reporter in reporters if reporter.run.task_queue not in self._left_alone]
         with suppress(TimeoutError):
@@ -90,11 +90,11 @@ class ChildStates:
         return {run_id: _kept(word) for run_id, word in known.items()} | look.words
 
     def back_off(self, task_queue: str) -> None:
-        """Ask nothing of this task queue for some seconds: no worker answers there."""
+        """Skip this task queue for some seconds, as no worker responds."""
         self._left_alone[task_queue] = True
 
     async def _learn(self, look: "_StateQueries", reporters: Sequence[StateReporter]) -> None:
-        """Find out which queries the types answer that are unknown yet, from one run of each."""
+        """Detect which queries unknown types support, using one run of each."""
         samples: dict[_QueueAndType, StateReporter] = {}
         for reporter in reporters:
             # One that runs is likely to be in its worker's memory; a closed one has to be replayed.
@@ -118,7 +118,7 @@ class ChildStates:
 
 
 class _StateQueries:
-    """The questions of one look, which task queues they went to, and from which something came back."""
+    """The queries of one read, with the task queues queried and those that responded."""
 
     def __init__(self, client: NamespaceClient, entity_map: EntityMap, budget: Deadline) -> None:
         self._client = client
@@ -185,5 +185,5 @@ def _final(reporter: StateReporter, known: Mapping[str, ReportedState]) -> bool:
 
 
 def _kept(word: ReportedState) -> ReportedState:
-    """A word of an earlier look: one that may have changed since is not shown again, only when it was asked for."""
+    """Return a report of an earlier read, without its state if that may have changed."""
     return word if word.final else ReportedState(None, word.asked_at)

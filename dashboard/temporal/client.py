@@ -1,6 +1,6 @@
-"""Temporal's own calls and messages: the SDK's converters and enumerations know less than a server may answer.
+"""Raw Temporal calls and messages: the SDK's enumerations may lack values of newer servers.
 
-Every call is given what is left of the budget, and most are retried by the SDK within it. Nothing is decoded here.
+Calls receive the remaining time and are mostly retried by the SDK within it. Nothing is decoded here.
 """
 
 import json
@@ -30,7 +30,7 @@ from dashboard.temporal.deadline import Deadline
 
 
 class QueryRejected(Exception):
-    """Temporal did not pass a query on because of the workflow's status, which is `code` in the protocol."""
+    """Temporal rejected a query because of the workflow's status, which is `code` in the protocol."""
 
     def __init__(self, code: int) -> None:
         super().__init__(f"status {code}")
@@ -38,39 +38,39 @@ class QueryRejected(Exception):
 
 
 class NamespaceClient:
-    """The calls that read one namespace, over a connection of the SDK."""
+    """Read calls for one namespace over an SDK connection."""
 
     def __init__(self, connected: Connected) -> None:
         self._service = connected.workflow_service
         self._namespace = connected.namespace
 
     def get_workflow_handle(self, workflow_id: str, *, run_id: str | None = None) -> "RunHandle":
-        """Return a workflow's run, or its latest one. It need not exist."""
+        """Return a handle of a workflow run, or of the latest run. It need not exist."""
         return RunHandle(self, workflow_id, run_id or "")
 
     async def list_executions(
         self, query: str, budget: Deadline, *, page_size: int, token: bytes = b""
     ) -> ListWorkflowExecutionsResponse:
-        """Return one page of what a visibility query finds."""
+        """Return a page of the results of a visibility query."""
         request = ListWorkflowExecutionsRequest(
             namespace=self._namespace, query=query, page_size=page_size, next_page_token=token
         )
         return await self._service.list_workflow_executions(request, retry=True, timeout=budget.left)
 
     async def count_executions(self, query: str, budget: Deadline) -> CountWorkflowExecutionsResponse:
-        """Return how many a visibility query finds, in all or by group."""
+        """Return the counts of a visibility query, in total or by group."""
         request = CountWorkflowExecutionsRequest(namespace=self._namespace, query=query)
         return await self._service.count_workflow_executions(request, retry=True, timeout=budget.left)
 
     async def describe(self, execution: WorkflowExecution, budget: Deadline) -> DescribeWorkflowExecutionResponse:
-        """Return what Temporal knows of a run."""
+        """Return the description of a run."""
         request = DescribeWorkflowExecutionRequest(namespace=self._namespace, execution=execution)
         return await self._service.describe_workflow_execution(request, retry=True, timeout=budget.left)
 
     async def query(
         self, execution: WorkflowExecution, name: str, args: Sequence[JsonValue], budget: Deadline
     ) -> Payload:
-        """Return what a run answers to a query; an empty payload for nothing. Raises QueryRejected."""
+        """Query a run; an empty payload if it returns nothing. Raises QueryRejected."""
         request = QueryWorkflowRequest(namespace=self._namespace, execution=execution)
         request.query.query_type = name
         request.query.query_args.payloads.extend(map(_payload, args))
@@ -82,7 +82,7 @@ class NamespaceClient:
     async def events(
         self, execution: WorkflowExecution, budget: Deadline, *, last_only: bool = False
     ) -> Sequence[HistoryEvent]:
-        """Return the first event of a run's history, or with `last_only` the one that closed it."""
+        """Return the first event of a run or, with `last_only`, its closing event."""
         kinds = HistoryEventFilterType
         kind = kinds.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT if last_only else kinds.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT
         request = GetWorkflowExecutionHistoryRequest(
@@ -98,7 +98,7 @@ class NamespaceClient:
     async def history(
         self, execution: WorkflowExecution, budget: Deadline, *, pages: int
     ) -> AsyncIterator[HistoryEvent]:
-        """Yield a run's events from its first on, of so many pages at most."""
+        """Return a run's first events, up to a number of pages."""
         token = b""
         for _ in range(pages):
             request = GetWorkflowExecutionHistoryRequest(
@@ -114,7 +114,7 @@ class NamespaceClient:
     async def first_events(
         self, execution: WorkflowExecution, budget: Deadline, *, limit: int
     ) -> Sequence[HistoryEvent]:
-        """So many of a run's events at most, the oldest first."""
+        """Return up to a number of events, oldest first."""
         request = GetWorkflowExecutionHistoryRequest(
             namespace=self._namespace, execution=execution, maximum_page_size=limit, skip_archival=True
         )
@@ -124,7 +124,7 @@ class NamespaceClient:
     async def newest_events(
         self, execution: WorkflowExecution, budget: Deadline, *, limit: int
     ) -> Sequence[HistoryEvent]:
-        """So many of a run's events at most, the newest first."""
+        """Return up to a number of events, newest first."""
         request = GetWorkflowExecutionHistoryReverseRequest(
             namespace=self._namespace, execution=execution, maximum_page_size=limit
         )
@@ -134,7 +134,7 @@ class NamespaceClient:
     async def describe_task_queue(
         self, name: str, budget: Deadline, *, activities: bool = False
     ) -> DescribeTaskQueueResponse:
-        """Return which workers poll a task queue for workflow tasks, or for those of activities."""
+        """Return the workers that poll a task queue for workflow or activity tasks."""
         kinds = TaskQueueType
         request = DescribeTaskQueueRequest(
             namespace=self._namespace,
@@ -145,7 +145,7 @@ class NamespaceClient:
 
 
 class RunHandle:
-    """A workflow's run, or its latest one where `run_id` is empty. `id` is the workflow's."""
+    """A handle of a workflow run, or of the latest run if `run_id` is empty. `id` is the workflow ID."""
 
     def __init__(self, client: NamespaceClient, workflow_id: str, run_id: str) -> None:
         self.id = workflow_id
@@ -156,33 +156,33 @@ class RunHandle:
         return f"RunHandle({self.id!r}, {self.run_id!r})"
 
     async def describe(self, budget: Deadline) -> DescribeWorkflowExecutionResponse:
-        """Return what Temporal knows of the run."""
+        """Return the description of the run."""
         return await self._client.describe(self._execution, budget)
 
     async def query(self, name: str, budget: Deadline, *args: JsonValue) -> Payload:
-        """Return what the run answers to a query. Raises QueryRejected."""
+        """Query the run. Raises QueryRejected."""
         return await self._client.query(self._execution, name, args, budget)
 
     async def first_event(self, budget: Deadline) -> HistoryEvent | None:
-        """How the run began."""
+        """Return the first event."""
         events = await self._client.events(self._execution, budget)
         return events[0] if events else None
 
     async def first_events(self, budget: Deadline, *, limit: int) -> Sequence[HistoryEvent]:
-        """Return the first events of the run, the oldest first."""
+        """Return the first events, oldest first."""
         return await self._client.first_events(self._execution, budget, limit=limit)
 
     async def closing_event(self, budget: Deadline) -> HistoryEvent | None:
-        """How the run ended."""
+        """Return the closing event."""
         events = await self._client.events(self._execution, budget, last_only=True)
         return events[-1] if events else None
 
     def history(self, budget: Deadline, *, pages: int) -> AsyncIterator[HistoryEvent]:
-        """Yield the run's events from its first on, of so many pages at most."""
+        """Return the first events, up to a number of pages."""
         return self._client.history(self._execution, budget, pages=pages)
 
     async def newest_events(self, budget: Deadline, *, limit: int) -> Sequence[HistoryEvent]:
-        """Return the newest events of the run, the newest first."""
+        """Return the newest events, newest first."""
         return await self._client.newest_events(self._execution, budget, limit=limit)
 
     @property

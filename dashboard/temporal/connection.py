@@ -1,4 +1,4 @@
-"""One client for one namespace at one address, connected when it is first needed."""
+"""One client for one namespace and address, connected on first use."""
 
 from collections.abc import Mapping
 from math import inf
@@ -13,13 +13,13 @@ from dashboard.temporal.visibility_budget import VisibilityBudget
 
 
 class ConnectionSettingsError(ValueError):
-    """The TEMPORAL_* settings, or the profile they name, cannot be used. The text says which and why."""
+    """Invalid TEMPORAL_* settings or profile. The message says which and why."""
 
 
 class TemporalConnection:
-    """Belongs to the event loop it is first used on: the client is not thread-safe and does not survive a fork.
+    """Bound to the event loop of its first use: the client is neither thread-safe nor fork-safe.
 
-    `visibility_rps` is how many visibility calls are made each second at most, for each namespace.
+    `visibility_rps` is the maximum number of visibility calls per second and namespace.
     """
 
     def __init__(self, environment: Mapping[str, str], visibility_rps: float = inf) -> None:
@@ -31,21 +31,21 @@ class TemporalConnection:
 
     @property
     def namespace(self) -> str:
-        """Return the namespace that is read."""
+        """Return the namespace."""
         return self._config.get("namespace") or "default"
 
     @property
     def address(self) -> str:
-        """Host and port of Temporal's frontend."""
+        """Return host and port of the Temporal frontend."""
         return self._config.get("target_host") or "localhost:7233"
 
     @property
     def visibility(self) -> VisibilityBudget:
-        """Return the budget of visibility calls in the namespace that is read."""
+        """Return the visibility budget of the namespace."""
         return self._budgets.of(self.namespace)
 
     async def client(self) -> NamespaceClient:
-        """Return the client. Lazy: a server that is down fails the call that needs it, and the next call retries."""
+        """Return the client, connecting lazily: if the server is down the call fails, and the next one retries."""
         if self._client is None:
             config: ClientConnectConfig = {**self._config, "target_host": self.address, "namespace": self.namespace}
             plain = await Connected.connect(**config, lazy=True)
@@ -59,10 +59,10 @@ class TemporalConnection:
         return NamespaceClient(connected)
 
     def forget(self, since: float) -> None:
-        """Connect again at the next call, unless the server was heard since then, by a monotonic clock.
+        """Reconnect on the next call, unless the server has responded since then (monotonic clock).
 
-        A connection that went silent is noticed by the SDK only after 45 s. One call that is not answered while others
-        are says nothing about the connection.
+        The SDK notices a dead connection only after 45 s. A single timeout while others succeed does not mean a dead
+        connection.
         """
         if self._service is None or self._service.heard_at < since:
             self._client = None

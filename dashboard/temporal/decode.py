@@ -1,4 +1,4 @@
-"""Decoding at the border: whatever a query answers becomes entities; a wrong form becomes a row that says so."""
+"""Decode query results into entities; malformed data becomes rows with a problem."""
 
 import json
 import re
@@ -28,7 +28,7 @@ _NAMED = frozenset({"id", "name", "state", "created_at", "updated_at", "error_me
 
 @dataclass(frozen=True, slots=True)
 class _Level:
-    """How one level of the contract names its parts; `own` is a field that no other level has."""
+    """The field names of a level of the contract; `own` is a field that no other level has."""
 
     type: EntityType
     parent: str
@@ -54,7 +54,7 @@ _LEVELS = {level.type: level for level in (_RELEASE, _WAVE, _CLUSTER, _BUNDLE, _
 
 
 class UndecodableResult(ValueError):
-    """A query's result as a whole has the wrong form. `problem` says how."""
+    """A malformed query result. `problem` describes the error."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message)
@@ -92,24 +92,24 @@ def decode_release(result: JsonValue, release_id: str, *, whole: bool) -> Entity
 
 
 def decode_wave(result: JsonValue) -> Entity | None:
-    """Return one wave with everything below it, as `get_wave_hierarchy` answers it; None for null."""
+    """Decode a result of `get_wave_hierarchy`; None for null."""
     return None if result is None else _decode(result, _WAVE, _Scope(whole=True))
 
 
 def decode_entity(result: JsonValue, entity_type: EntityType) -> Entity | None:
-    """Return one entity as its `get_..._state` query answers it; None for null."""
+    """Decode a result of a `get_..._state` query; None for null."""
     return None if result is None else _decode(result, _LEVELS[entity_type], _Scope(whole=False))
 
 
 @dataclass(slots=True)
 class _Scope:
-    """What holds for one result as a whole: whether it should be complete, and the ids met so far."""
+    """The decoding state of one result: whether it should be complete, and the IDs seen."""
 
     whole: bool
     seen: set[str] = field(default_factory=set)
 
     def repeats(self, entity_id: str) -> bool:
-        """Return whether an id has been met before; from now on it has."""
+        """Return whether an ID was seen before, and mark it as seen."""
         met = entity_id in self.seen
         self.seen.add(entity_id)
         return met
@@ -143,7 +143,7 @@ def _decode(value: JsonValue, level: _Level, scope: _Scope) -> Entity:
 
 
 def _row(value: JsonValue, level: _Level, scope: _Scope) -> Entity:
-    """Return one row of a tree; one that cannot be decoded is a gap, and its siblings are unaffected."""
+    """Decode a row; an undecodable row becomes a gap without affecting its siblings."""
     try:
         return _decode(value, level, scope)
     except Exception as exc:  # noqa: BLE001 - logged with its stack
@@ -153,7 +153,7 @@ def _row(value: JsonValue, level: _Level, scope: _Scope) -> Entity:
 
 
 def entity_id_flaw(text: str, expected: EntityType) -> Problem | None:
-    """Return what is wrong with an id where one of this type is expected, if anything; a release may have any."""
+    """Return what is wrong with an ID of this type, if anything. A release may have any ID."""
     if expected is EntityType.RELEASE:
         return None
     if flaw := entity_id_error(text):
@@ -178,7 +178,7 @@ def _check_row(expected: EntityType, state: str, *, repeated: bool) -> Problem |
 def _children(
     value: Mapping[str, JsonValue], level: _Level, scope: _Scope
 ) -> tuple[tuple[str, ...], tuple[Entity, ...], Problem | None]:
-    """The ids that a level lists, the children that it describes, and what is wrong with the lists themselves."""
+    """Return the listed IDs, the described children, and problems of the lists."""
     below = level.below
     if below is None:
         return (), (), None
@@ -203,7 +203,7 @@ def _children(
 
 
 def gap_row(entity_id: str, entity_type: EntityType, why: str, code: ProblemCode = ProblemCode.MALFORMED) -> Entity:
-    """Return a row for what should be there and is not."""
+    """Return a row for a missing entity."""
     return Entity(
         id=entity_id,
         type=entity_type,
@@ -240,7 +240,7 @@ def _clean(value: JsonValue, depth: int = 0) -> JsonValue:
 
 
 def clean_text(text: str) -> str:
-    """Text that any page and any JSON can carry: no lone surrogates, no control characters but line ends and tabs."""
+    """Remove lone surrogates and control characters except line ends and tabs."""
     if text.isprintable():
         return text
     return _HARMFUL.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -1,7 +1,7 @@
-"""Runs that another stands for: a failed attempt that was retried, what a schedule started again, what was reset.
+"""Runs superseded by another run: retried attempts, earlier scheduled runs, and reset runs.
 
-They are no releases of their own. A list has them all the same, and so has a count: which they are is known of those
-that were seen. The last event of a run says so, but of one that was reset after its end, which its description does.
+They are not releases of their own, but lists and counts include them. They are recognized by their closing event or, if
+reset after their end, by their description.
 """
 
 import asyncio
@@ -25,14 +25,14 @@ from dashboard.temporal.visibility import VisibilityPage
 MAX_KNOWN_SUPERSEDED_RUNS = 20_000
 SUPERSEDED_RUN_TTL_SECONDS = 86_400.0
 MAX_CONCURRENT_SUPERSEDED_READS = 16
-# Of how many runs one look asks again whether they were reset since it was asked last.
+# How many runs per read are checked again for resets.
 MAX_RESET_RECHECKS = 8
 
 _TRIED_AGAIN = frozenset({Status.FAILED, Status.TIMED_OUT, Status.TERMINATED})
 
 
 class SupersededRuns:
-    """Finds and remembers which runs are followed by another. One for each namespace."""
+    """Finds and caches superseded runs, one instance per namespace."""
 
     def __init__(self, endings: RunEndingReader, links: RunLinkReader) -> None:
         self._endings = endings
@@ -41,7 +41,7 @@ class SupersededRuns:
         self._apart: LRUCache[str, None] = LRUCache(MAX_KNOWN_SUPERSEDED_RUNS)
 
     async def among(self, client: NamespaceClient, runs: Iterable[Execution], budget: Deadline) -> dict[str, Execution]:
-        """Return those that another run stands for, by run id. The end of each is read once."""
+        """Return the superseded ones by run ID. Each closing event is read once."""
         runs = list(runs)
         gate = asyncio.Semaphore(MAX_CONCURRENT_SUPERSEDED_READS)
 
@@ -67,10 +67,10 @@ class SupersededRuns:
     async def left_out(
         self, client: NamespaceClient, found: Mapping[str, Execution], budget: Deadline
     ) -> tuple[list[RunSpan], list[Execution]]:
-        """Return what need not be asked for again where these were found: spans of runs, and single ones.
+        """Return what to exclude from later lists: spans of runs, and single runs.
 
-        A schedule makes many runs without a gap between them. Other releases of the id may have begun before the
-        first, and between a run that was reset after its end and the one that stands for it.
+        Schedules create consecutive runs. Other releases of the ID may precede the first one, or lie between a run that
+        was reset after its end and its successor.
         """
         runs = [run for run in found.values() if run.run_id not in self._apart]
         spans = await asyncio.gather(*(self._links.span(client, run, budget) for run in runs))
@@ -81,7 +81,7 @@ class SupersededRuns:
     async def _look_for_resets(
         self, client: NamespaceClient, runs: list[Execution], gate: asyncio.Semaphore, budget: Deadline
     ) -> None:
-        """Describe those that were not, and some of the others again, the longest ago first: each may be reset."""
+        """Describe new runs, and re-describe some others, oldest first, as any may be reset."""
 
         async def read(run: Execution) -> None:
             async with gate:
@@ -98,9 +98,9 @@ class SupersededRuns:
     def counted(
         self, rows: VisibilityPage, asked: PageRequest, left_out: Collection[str]
     ) -> tuple[Mapping[Status, int], bool]:
-        """Return the counts of a page without the runs that another stands for, and whether they are exact.
+        """Return the counts without superseded runs, and whether they are exact.
 
-        What is shown whole is counted by its rows. Counts of an earlier look are without them already.
+        A complete page is counted by its rows. Earlier counts are already corrected.
         """
         whole = not (asked.offset or rows.next)
         here = Counter(run.status for run in rows.runs if run.run_id in left_out)
@@ -115,7 +115,7 @@ class SupersededRuns:
         return counts, exact
 
     def _matching(self, wanted: ReleaseFilter, left_out: ExcludedRuns) -> Counter[Status]:
-        """Return how many of those that were seen a count has with it: what was not asked for, it has not."""
+        """Return how many known superseded runs a count includes."""
         now = datetime.now(UTC)
         asked = (run for run in list(self._seen.values()) if not left_out.has(run))
         return Counter(run.status for run in asked if _finds(wanted, run, now))

@@ -1,4 +1,4 @@
-"""One entity in many releases: each is asked for it, or its child workflows are looked through."""
+"""Search for an entity in many releases by query or by child workflows."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from dashboard.temporal.salvage import undecodable_problem, undecodable_row
 
 
 class EntitySearch:
-    """Looks for one entity in several runs, within one budget."""
+    """Searches several runs for an entity within one deadline."""
 
     def __init__(self, client: NamespaceClient, entity_map: EntityMap, children: ChildReader, budget: Deadline) -> None:
         self._client = client
@@ -29,7 +29,7 @@ class EntitySearch:
     async def find(
         self, entity_id: str, runs: Sequence[Execution], known: Mapping[RunEntity, Entity | None]
     ) -> list[Entity | None]:
-        """Return what each of these runs has: the entity, None, or a row that says why it is unknown."""
+        """Return the result of each run: the entity, None, or a gap."""
         entity_type = parse_entity_id(entity_id).type
         # The id may have the part of one of these releases in it: each of the others then has it with its own.
         of = next((run.workflow_id for run in runs if stable_id(entity_id, run.workflow_id) != entity_id), "")
@@ -50,7 +50,7 @@ class EntitySearch:
         handle = self._client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
         entity = await query_entity(handle, entity_id, parse_entity_id(entity_id).type, self._budget, run.task_queue)
         if entity and entity.problem and entity.problem.code is ProblemCode.QUERY_UNKNOWN:
-            # It may tell of all its rows together, and of none alone.
+            # It may support only the query of the full hierarchy.
             whole = await query_release(handle, HIERARCHY_QUERY, self._budget, run.task_queue)
             if not isinstance(whole, Problem):
                 root = self._map.reword(whole[0])

@@ -1,4 +1,4 @@
-"""What the errors of Temporal's calls mean. Nothing is guessed: a code that is unknown is shown as it is."""
+"""Translate errors of Temporal calls. Unknown codes are shown unchanged."""
 
 import re
 
@@ -49,22 +49,22 @@ _SOURCE = {
 
 
 def is_not_found(exc: BaseException) -> bool:
-    """Return whether Temporal said that the workflow does not exist (and not that the namespace does not)."""
+    """Return whether the workflow (and not the namespace) does not exist."""
     return isinstance(exc, RPCError) and exc.status is RPCStatusCode.NOT_FOUND and not _namespace_missing(exc)
 
 
 def lacks_paused_status(exc: RPCError) -> bool:
-    """Return whether a visibility query was refused by a server that is older than the status `Paused`."""
+    """Return whether the server is too old for the status `Paused`."""
     return exc.status is RPCStatusCode.INVALID_ARGUMENT and "Paused" in exc.message
 
 
 def source_unavailable(exc: BaseException) -> SourceUnavailable:
-    """Return what it means when describe, list or count ended with this error."""
+    """Return the exception for a failed describe, list or count."""
     return SourceUnavailable(source_problem(exc))
 
 
 def source_problem(exc: BaseException) -> Problem:
-    """Return why Temporal itself could not be asked."""
+    """Return the problem of a failed call to Temporal."""
     if isinstance(exc, RPCError):
         if _namespace_missing(exc):
             return _told(ProblemCode.NAMESPACE_MISSING, "The namespace does not exist in Temporal.", exc.message)
@@ -85,7 +85,7 @@ def _of_status(name: str, detail: str) -> Problem:
 
 
 def query_problem(exc: BaseException, query: str, task_queue: str = "") -> Problem:
-    """Return why a workflow did not answer a query, though Temporal itself may be well."""
+    """Return the problem of a failed query."""
     if isinstance(exc, QueryRejected):
         return _rejected(exc, query)
     if isinstance(exc, RPCError):
@@ -133,7 +133,7 @@ def _slow(query: str) -> Problem:
 
 
 def _told(code: ProblemCode, message: str, said: str) -> Problem:
-    """Return a problem with the source's own text, which may quote anything that a workflow raised."""
+    """Return a problem with the source's error text, which may contain workflow data."""
     return Problem(code, message, clean_text(said[:MAX_ERROR_TEXT_LENGTH]))
 
 

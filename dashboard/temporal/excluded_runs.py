@@ -1,4 +1,4 @@
-"""Runs that are not asked for, as another stands for each: they would push everything else off a page."""
+"""Superseded runs to exclude from lists: they would displace everything else."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ MAX_EXCLUDED_RUNS = 20
 
 @dataclass(frozen=True, slots=True)
 class RunSpan:
-    """The runs of one release that started from `since` to `until`: from the first on, where that was deleted."""
+    """The runs of a release that started from `since` to `until`."""
 
     workflow_id: str
     first_run_id: str
@@ -20,25 +20,25 @@ class RunSpan:
     until: datetime
 
     def has(self, run: Execution) -> bool:
-        """Return whether a run of this workflow id is one of them."""
+        """Return whether a run of this workflow ID is in the span."""
         return run.started_at <= self.until and (self.since is None or run.started_at >= self.since)
 
 
 @dataclass(frozen=True, slots=True)
 class ExcludedRuns:
-    """Spans of runs by the first run of their release; and by run id, the workflow ids of single runs."""
+    """Excluded spans by first run ID, and single runs by run ID."""
 
     spans: Mapping[str, RunSpan] = field(default_factory=dict)
     runs: Mapping[str, str] = field(default_factory=dict)
 
     def has(self, run: Execution) -> bool:
-        """Return whether a run is not asked for."""
+        """Return whether a run is excluded."""
         if run.run_id in self.runs:
             return True
         return any(span.workflow_id == run.workflow_id and span.has(run) for span in self.spans.values())
 
     def with_these(self, spans: Iterable[RunSpan], singly: Iterable[Execution]) -> "ExcludedRuns":
-        """The same and these as well; of what is too much, the oldest is asked for again."""
+        """Add exclusions, dropping the oldest ones above the limit."""
         known, single = dict(self.spans), dict(self.runs)
         for span in spans:
             before = known.pop(span.first_run_id, span)

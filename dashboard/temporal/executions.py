@@ -1,6 +1,6 @@
-"""Executions in the protocol's own messages, turned into ours.
+"""Decode executions from protocol messages.
 
-What one field of a record has that is not understood costs that field: the record keeps the rest, and a gap says so.
+An undecodable field costs only that field: the record keeps the rest and has a gap.
 """
 
 import json
@@ -23,7 +23,7 @@ from dashboard.temporal.pending import read_operations, task_held_since, worker_
 from dashboard.temporal.salvage import FieldDecoder, decode_each, decode_or_replace
 from dashboard.temporal.timestamps import MAX_TASK_PICKUP_DELAY, decode_timestamp
 
-# Stands for a start that cannot be read: it has to be somewhere in the order.
+# The placeholder for an unreadable start, for sorting.
 UNREADABLE_START = datetime(1970, 1, 1, tzinfo=UTC)
 
 # The numbers of the protocol. A server may know more of them than any enumeration that it was built beside.
@@ -44,12 +44,12 @@ _Fields = Mapping[str, tuple[str, Callable[[Any], Any], Any]]
 
 
 def decode_status(code: int) -> Status:
-    """Return the status with this number; one that is newer than this dashboard is UNKNOWN."""
+    """Return the status with this number; UNKNOWN for unsupported ones."""
     return _STATUSES.get(code, Status.UNKNOWN)
 
 
 def decode_status_word(payload: Payload) -> Status:
-    """Return the status that a group of a count stands for, by visibility's own word for it."""
+    """Return the status of a count group by its visibility name."""
     try:
         word = json.loads(payload.data)
     except ValueError:
@@ -58,7 +58,7 @@ def decode_status_word(payload: Payload) -> Status:
 
 
 def read_status_word(payloads: Sequence[Payload]) -> Status:
-    """The same for a group of whatever form. Raises nothing."""
+    """Return the status of a count group. Never raises."""
     return decode_or_replace("The status of a group", lambda: decode_status_word(payloads[0]), lambda _: Status.UNKNOWN)
 
 
@@ -93,30 +93,30 @@ _DESCRIBED: _Fields = {
 
 
 def read_execution(info: WorkflowExecutionInfo) -> Execution:
-    """Return an execution as visibility lists it, or what stands in for one that cannot be decoded. Raises nothing."""
+    """Decode a listed execution, or return a placeholder. Never raises."""
     return read_executions((info,))[0]
 
 
 def read_executions(infos: Iterable[WorkflowExecutionInfo]) -> list[Execution]:
-    """The same for many. Raises nothing."""
+    """Decode listed executions. Never raises."""
     return decode_each(
         "This execution", infos, decode_execution, lambda info, problem: bare_execution(info.execution, problem)
     )
 
 
 def bare_execution(execution: WorkflowExecution, *gaps: Problem) -> Execution:
-    """Return an execution of which nothing is known but its name."""
+    """Return an execution with only its IDs."""
     return Execution(execution.workflow_id, execution.run_id, "", Status.UNKNOWN, UNREADABLE_START, gaps=gaps)
 
 
 def decode_execution(info: WorkflowExecutionInfo) -> Execution:
-    """Return an execution as visibility lists it. A field that cannot be read is a gap."""
+    """Decode a listed execution. Undecodable fields become gaps."""
     fields, gaps = _read(info, _LISTED)
     return Execution(info.execution.workflow_id, info.execution.run_id, **fields, gaps=gaps)
 
 
 def decode_description(raw: DescribeWorkflowExecutionResponse) -> Execution:
-    """Return an execution as `describe` gives it, with what is pending for it. A field that cannot be read is a gap."""
+    """Decode a described execution with its pending work. Undecodable fields become gaps."""
     execution = read_execution(raw.workflow_execution_info)
     over = execution.closed_at is not None
     fields, gaps = _read(raw, _DESCRIBED)
@@ -131,7 +131,7 @@ def decode_description(raw: DescribeWorkflowExecutionResponse) -> Execution:
 
 
 def read_description(raw: DescribeWorkflowExecutionResponse) -> Execution:
-    """The same, or what stands in for one that cannot be decoded. Raises nothing."""
+    """Decode a described execution, or return a placeholder. Never raises."""
     instead = lambda problem: bare_execution(raw.workflow_execution_info.execution, problem)  # noqa: E731
     return decode_or_replace("This execution", lambda: decode_description(raw), instead)
 
@@ -153,7 +153,7 @@ def _failing_task(task: PendingWorkflowTaskInfo) -> FailingTask | None:
 
 
 def _waiting_since(task: PendingWorkflowTaskInfo) -> datetime | None:
-    """Return since when a workflow's next step lies there for a worker to take it up, if that is longer than usual."""
+    """Return since when a workflow's next step has been waiting for a worker, if unusually long."""
     if task.state != PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED:
         return None
     since = decode_timestamp(task.scheduled_time)
@@ -161,13 +161,13 @@ def _waiting_since(task: PendingWorkflowTaskInfo) -> datetime | None:
 
 
 def _original_start(raw: DescribeWorkflowExecutionResponse) -> datetime | None:
-    """Return the start of the run that this one was reset from; it is given for every run, and most were not."""
+    """Return the start of the run that this one was reset from, if it was."""
     original = decode_timestamp(raw.workflow_extended_info.original_start_time)
     return original if original and original != decode_timestamp(raw.workflow_execution_info.start_time) else None
 
 
 def _root_run(info: WorkflowExecutionInfo) -> str:
-    """The run at the top of the tree in which this one is below another workflow; none for one that is at the top."""
+    """Return the root run of its tree if that is another workflow's, or an empty string."""
     root = info.root_execution
     return "" if root.workflow_id == info.execution.workflow_id else root.run_id
 

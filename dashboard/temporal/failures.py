@@ -1,4 +1,4 @@
-"""Failures and the ends of runs as Temporal keeps them, turned into ours."""
+"""Decode failures and closing events."""
 
 import json
 from collections.abc import Iterable
@@ -32,12 +32,12 @@ _TIMEOUTS = {
 
 
 def read_failure(failure: RawFailure) -> Failure:
-    """Return a failure with its causes, or one that says that it cannot be read. Raises nothing."""
+    """Decode a failure with its causes, or return a placeholder. Never raises."""
     return decode_or_replace("A failure", lambda: decode_failure(failure), _unread)
 
 
 def decode_failure(failure: RawFailure) -> Failure:
-    """A failure with its causes, outermost first; the chain is bounded, but for the innermost, which is the cause."""
+    """Decode a failure with its causes, outermost first. Long chains are shortened, keeping the innermost."""
     chain = [failure]
     while chain[-1].HasField("cause"):
         chain.append(chain[-1].cause)
@@ -48,7 +48,7 @@ def decode_failure(failure: RawFailure) -> Failure:
 
 
 def _link(failure: RawFailure, outer: RawFailure | None = None) -> Failure:
-    """Return one failure of a chain without its causes; `outer` is the one that it caused."""
+    """Decode one failure of a chain; `outer` is the failure that it caused."""
     return decode_or_replace("A failure", lambda: _decoded(failure, outer), _unread)
 
 
@@ -93,7 +93,7 @@ def _message(failure: RawFailure) -> str:
 
 
 def _encoded_message(attributes: Payload) -> str:
-    """Return the message in a failure's encoded attributes, which are JSON where nothing encrypts them."""
+    """Return the message in a failure's encoded attributes, if not encrypted."""
     if attributes.metadata.get("encoding") != b"json/plain":
         return ENCRYPTED_FAILURE
     told = json.loads(attributes.data)
@@ -102,27 +102,27 @@ def _encoded_message(attributes: Payload) -> str:
 
 
 def bounded_text(text: str) -> str:
-    """Return a text as any page can carry it, cut where it is longer than anybody reads."""
+    """Return a clean, truncated text."""
     return clean_text(text if len(text) <= MAX_MESSAGE_LENGTH else f"{text[: MAX_MESSAGE_LENGTH - 1]}…")
 
 
 def read_closing(event: HistoryEvent) -> Failure | None:
-    """Return why a run ended, from its last event; None where the event gives no reason. Raises nothing."""
+    """Return why a run ended, from its closing event, or None. Never raises."""
     return decode_or_replace("The end of this execution", lambda: decode_closing(event), _unread)
 
 
 def read_cancellation(events: Iterable[HistoryEvent]) -> Failure | None:
-    """Return who asked to cancel a run and why, from its newest events. Raises nothing."""
+    """Return who requested cancellation and why, from the newest events. Never raises."""
     return decode_or_replace("The end of this execution", lambda: decode_cancellation(events), _unread)
 
 
 def read_task_failure(events: Iterable[HistoryEvent]) -> Failure | None:
-    """Return why a workflow task failed, from the newest events. Raises nothing."""
+    """Return why a workflow task failed, from the newest events. Never raises."""
     return decode_or_replace("The failure of the workflow's task", lambda: decode_task_failure(events), _unread)
 
 
 def decode_closing(event: HistoryEvent) -> Failure | None:
-    """Return why a run ended, from its last event; None where the event gives no reason."""
+    """Return why a run ended, from its closing event, or None."""
     kind = event.event_type
     if kind == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED:
         return read_failure(event.workflow_execution_failed_event_attributes.failure)
@@ -139,12 +139,12 @@ def decode_closing(event: HistoryEvent) -> Failure | None:
 
 
 def read_timeout(raw: DescribeWorkflowExecutionResponse) -> Failure:
-    """Return which time limit a run exceeded. Raises nothing."""
+    """Return the timeout that a run exceeded. Never raises."""
     return decode_or_replace("The end of this execution", lambda: decode_timeout(raw), _unread)
 
 
 def decode_timeout(raw: DescribeWorkflowExecutionResponse) -> Failure:
-    """Return which time limit a run exceeded, from its description: the last event of such a run does not say."""
+    """Return the timeout that a run exceeded, from its description: the closing event does not have it."""
     config, info = raw.execution_config, raw.workflow_execution_info
     took = info.close_time.ToDatetime() - info.start_time.ToDatetime()
     limits = {
@@ -161,19 +161,19 @@ def decode_timeout(raw: DescribeWorkflowExecutionResponse) -> Failure:
 
 
 def next_run_of(event: HistoryEvent) -> str:
-    """The run that follows one with this last event: its next attempt, on its schedule, or what it continued as."""
+    """Return the run that follows one with this closing event: by retry, schedule or continue-as-new."""
     attributes = event.WhichOneof("attributes")
     told = getattr(event, attributes) if attributes else None
     return str(getattr(told, "new_execution_run_id", ""))
 
 
 def is_reset(event: HistoryEvent) -> bool:
-    """Return whether a run with this last event was ended because it was reset. The server does that by this name."""
+    """Return whether a run with this closing event was terminated by a reset."""
     return event.workflow_execution_terminated_event_attributes.identity == RESET_IDENTITY
 
 
 def decode_cancellation(events: Iterable[HistoryEvent]) -> Failure | None:
-    """Return who asked to cancel a run and why, from its newest events; None where none of them says so."""
+    """Return who requested cancellation and why, from the newest events, or None."""
     for event in events:
         if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
             request = event.workflow_execution_cancel_requested_event_attributes
@@ -184,7 +184,7 @@ def decode_cancellation(events: Iterable[HistoryEvent]) -> Failure | None:
 
 
 def decode_task_failure(events: Iterable[HistoryEvent]) -> Failure | None:
-    """Return why a workflow task failed, from the newest events; None where none of them says so."""
+    """Return why a workflow task failed, from the newest events, or None."""
     for event in events:
         if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
             return read_failure(event.workflow_task_failed_event_attributes.failure)

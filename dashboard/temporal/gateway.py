@@ -1,4 +1,4 @@
-"""Asks Temporal: list, count, describe and query. Knows the SDK, so that nothing past this folder needs to."""
+"""The gateway to Temporal: list, count, describe and query. Only this package uses the SDK."""
 
 import asyncio
 import time
@@ -40,14 +40,14 @@ from dashboard.temporal.worker_liveness import WorkerLiveness
 
 # Kept back from what the queries may take, in seconds, so that those that did answer still make it into the page.
 RESPONSE_RESERVE_SECONDS = 0.15
-# How long a first look at a release that is too large for one answer may take for its waves, in seconds.
+# The timeout for the waves of a large release on first read, in seconds.
 FIRST_WAVES_TIMEOUT_SECONDS = 0.5
-# How often a page is asked for again, past runs that others stand for.
+# How often a page is read again to replace superseded runs.
 MAX_PAGE_REFILLS = 3
 
 
 class TemporalGateway:
-    """Reads releases from one namespace. Everything in it runs on one event loop."""
+    """Reads releases from one namespace, on one event loop."""
 
     def __init__(self, connection: TemporalConnection, release_query: str, entity_map: EntityMap | None = None) -> None:
         self._connection = connection
@@ -73,7 +73,7 @@ class TemporalGateway:
         budget: float,
         last: ReleaseListing | None = None,
     ) -> ReleaseListing:
-        """Return one visibility call and at most one count at once, then the page's releases are asked together."""
+        """Read a page with one visibility call and at most one count, then query its releases concurrently."""
         total = Deadline.of(budget)
         async with self._asking(total) as client:
             rows = await self._pace.page(client, self._visibility, asked, counts, total, last)
@@ -101,7 +101,7 @@ class TemporalGateway:
     async def _without_earlier(
         self, client: NamespaceClient, asked: PageRequest, rows: VisibilityPage, budget: Deadline
     ) -> tuple[VisibilityPage, Mapping[str, Execution]]:
-        """A page of the list and which of its runs another stands for: where they took up room, others came instead."""
+        """Read a page of the list with its superseded runs, filling up with further runs."""
         earlier = await self._earlier.among(client, rows.runs, budget)
         for _ in range(MAX_PAGE_REFILLS):
             if not (earlier and rows.next) or rows.late:
@@ -120,7 +120,7 @@ class TemporalGateway:
         run_id: str | None = None,
         opened: frozenset[str] = frozenset(),
     ) -> ReleaseReading:
-        """Read a release's tree and, at the same time, which runs its id has."""
+        """Read a release's tree and, concurrently, its runs."""
         total = Deadline.of(budget)
         looking = asyncio.ensure_future(self._runs(release_id, known, total, run_id))
         try:
@@ -143,7 +143,7 @@ class TemporalGateway:
         run_id: str | None,
         opened: frozenset[str] | None,
     ) -> ReleaseReading:
-        """Return the tree; where something in it cannot be dealt with, what Temporal knows of the release, and why."""
+        """Read the tree or, on an error, return Temporal's data with the reason."""
         try:
             return await self._tree(release_id, known, total, run_id, opened)
         except (SourceUnavailable, NotFound):
@@ -157,7 +157,7 @@ class TemporalGateway:
     async def _runs(
         self, release_id: str, known: ReleaseReading | None, budget: Deadline, run_id: str | None
     ) -> tuple[Execution | None, Runs]:
-        """The latest run, where another is read, and all runs as the list has them, asked for once in a while."""
+        """Return the latest run and all listed runs, refreshed from time to time."""
         await asyncio.sleep(0)
         latest = None
         if run_id:
@@ -173,7 +173,10 @@ class TemporalGateway:
     async def row(
         self, workflow_id: str, run_id: str, known: ReleaseReading | None, budget: float, *, deep: bool = True
     ) -> ReleaseReading:
-        """One describe for a release that has not moved; else its tree, or its own state where that is too large."""
+        """Read a row.
+
+        One describe call for an unchanged release, otherwise its tree or, if too large, its own state.
+        """
         total = Deadline.of(budget)
         if known is not None and not known.scheduled and (known.large or not deep):
             async with self._asking(total, workflow_id, run_id) as client:
@@ -205,9 +208,9 @@ class TemporalGateway:
         run_id: str | None,
         opened: frozenset[str] | None,
     ) -> ReleaseReading:
-        """Describe a release and ask for its hierarchy: together at first, later only if its history has grown.
+        """Describe a release and query its hierarchy: concurrently at first, later only if its history has grown.
 
-        One too large for one answer is read in parts, as far as these are `opened`; with None, it is not.
+        Large releases are read in parts, as far as these are `opened`; with None, they are not.
         """
         async with self._asking(total, release_id, run_id) as client:
             if known is None:
@@ -246,7 +249,7 @@ class TemporalGateway:
         return build_reading(execution, answer, fingerprint)
 
     async def _with_places(self, reading: ReleaseReading, budget: Deadline) -> ReleaseReading:
-        """Return a reading with where those of its child workflows run that are not listed; most have none."""
+        """Add the namespaces of child workflows that are not listed."""
         if not reading.execution.child_runs:
             return reading
         client = await self._connection.client()
@@ -254,7 +257,7 @@ class TemporalGateway:
         return replace(reading, execution=execution)
 
     async def _with_reason(self, reading: ReleaseReading, budget: Deadline) -> ReleaseReading:
-        """Return a reading with why the release did not answer: its worker may be busy with it."""
+        """Add why the release did not respond: its worker may be busy."""
         run = reading.execution
         handle = (await self._connection.client()).get_workflow_handle(run.workflow_id, run_id=run.run_id)
         return await with_unanswered_reason(handle, reading, budget)
@@ -262,7 +265,7 @@ class TemporalGateway:
     async def search(
         self, entity_id: str, limit: int, known: Mapping[RunEntity, Entity | None], budget: float
     ) -> EntitySearchResult:
-        """Return one visibility call and one count at once, then the newest runs are asked for the entity together."""
+        """Search with one visibility call and one count, then query the newest runs concurrently."""
         total = Deadline.of(budget)
         async with self._asking(total) as client:
             rows = await self._pace.newest(client, self._visibility, limit, total)
@@ -298,7 +301,7 @@ class TemporalGateway:
         finally:
             asking.cancel()
         if is_too_large(answer) and opened is not None:
-            # Somebody waits for a first page: what comes within a moment is shown, the rest at the next look.
+            # A user is waiting for the first page: show what arrives quickly, the rest with the next read.
             handle = client.get_workflow_handle(release_id, run_id=execution.run_id)
             queries, patience = total.less(RESPONSE_RESERVE_SECONDS), Deadline.of(FIRST_WAVES_TIMEOUT_SECONDS)
             return await self._read_in_parts(handle, execution, None, opened, children, queries, patience)

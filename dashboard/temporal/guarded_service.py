@@ -1,4 +1,4 @@
-"""The one way to Temporal: every call is counted here, and kept off what is refused or does not answer."""
+"""The single access to Temporal: counts calls, and applies budgets and breakers."""
 
 import asyncio
 import time
@@ -28,7 +28,7 @@ _LATE = frozenset({RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED})
 
 
 class VisibilityBudgets:
-    """A visibility budget for each namespace, each of so many calls for each second."""
+    """Visibility budgets per namespace, in calls per second."""
 
     def __init__(self, rate: float) -> None:
         self._rate = rate
@@ -40,10 +40,10 @@ class VisibilityBudgets:
 
 
 class GuardedService(ServiceClient):
-    """Passes calls on to a service client of the SDK.
+    """A wrapper of the SDK's service client.
 
-    Visibility calls wait for their budget and are not repeated behind its back. A query is not sent to a task queue
-    that is known not to answer. `heard_at` is when anything was last heard from the server, by a monotonic clock.
+    Visibility calls wait for their budget and are not retried by the SDK. Queries are not sent to task queues known not
+    to respond. `heard_at` is the time of the last response, by a monotonic clock.
     """
 
     def __init__(self, inner: ServiceClient, budgets: VisibilityBudgets, queues: QueryCircuitBreakers) -> None:
@@ -55,15 +55,15 @@ class GuardedService(ServiceClient):
 
     @property
     def worker_service_client(self) -> Any:  # noqa: ANN401 - a private class of the SDK
-        """Return the client that workers would use."""
+        """Return the client for workers."""
         return self._inner.worker_service_client
 
     def update_rpc_metadata(self, metadata: Mapping[str, str | bytes]) -> None:
-        """Send other metadata from now on."""
+        """Replace the RPC metadata."""
         self._inner.update_rpc_metadata(metadata)
 
     def update_api_key(self, api_key: str | None) -> None:
-        """Send another API key from now on."""
+        """Replace the API key."""
         self._inner.update_api_key(api_key)
 
     async def _rpc_call(
@@ -104,7 +104,7 @@ class GuardedService(ServiceClient):
         return answer
 
     async def _listed(self, call: Any, namespace: str, timeout: timedelta | None) -> Any:  # noqa: ANN401, ASYNC109
-        """One visibility call within its budget. The SDK would repeat one that is refused, each time unnoticed."""
+        """Make a visibility call within its budget, without SDK retries, which would bypass it."""
         budget = self._budgets.of(namespace)
         until = time.monotonic() + (timeout.total_seconds() if timeout else DEFAULT_CALL_TIMEOUT_SECONDS)
         await budget.take(until - time.monotonic())
@@ -122,7 +122,7 @@ class GuardedService(ServiceClient):
 
     @contextmanager
     def _asking(self, req: QueryWorkflowRequest, timeout: timedelta | None) -> Iterator[None]:
-        """Yield a query, of which the outcome says whether its task queue answers."""
+        """Make a query, tracking whether its task queue responds."""
         # One that names an entity says nothing about the others that the same workflow may be asked for.
         query = "" if req.query.query_args.payloads else req.query.query_type
         asked = (req.namespace, req.execution.workflow_id, query)

@@ -1,4 +1,4 @@
-"""What only the history tells: why a workflow task fails repeatedly, and why a run ended."""
+"""Read failure and closing reasons from event histories."""
 
 from dataclasses import dataclass, replace
 
@@ -28,7 +28,7 @@ UNSUCCESSFUL_STATUSES = frozenset({Status.FAILED, Status.TERMINATED, Status.TIME
 
 
 async def with_task_failure(client: NamespaceClient, execution: Execution, budget: Deadline) -> Execution:
-    """The execution with the reason why its workflow task fails, if it does; one more call then, and only then."""
+    """Add why the workflow task fails, with one more call if it does."""
     if execution.failing_task is None:
         return execution
     handle = client.get_workflow_handle(execution.workflow_id, run_id=execution.run_id)
@@ -42,9 +42,9 @@ async def with_task_failure(client: NamespaceClient, execution: Execution, budge
 
 @dataclass(frozen=True, slots=True)
 class RunEnding:
-    """How a run ended: why, if not well, and the run that followed it by itself, as its next attempt or on schedule.
+    """How a run ended: the reason of a failure, and the run that followed it by retry or schedule.
 
-    One that was `reset` was ended for another to go on from a point in it, which it does not name.
+    A `reset` run was ended for another run to continue from a point in it, which it does not name.
     """
 
     closing: Failure | None = None
@@ -53,31 +53,31 @@ class RunEnding:
 
     @property
     def followed(self) -> bool:
-        """Return whether another run stands for it, so that it is no release of its own."""
+        """Return whether it is superseded by another run."""
         return bool(self.next_run_id) or self.reset
 
 
 class RunEndingReader:
-    """Reads how runs ended, each once: an end never changes."""
+    """Reads how runs ended, once each: endings never change."""
 
     def __init__(self) -> None:
         self._known: LRUCache[str, RunEnding] = LRUCache(RUN_ENDING_CACHE_LENGTH, _weight)
         self._brief: LRUCache[str, RunEnding] = LRUCache(RUN_ENDING_CACHE_LENGTH, _weight)
 
     async def told(self, handle: RunHandle, execution: Execution, budget: Deadline) -> Execution:
-        """Return the execution with why it ended and what followed it, where it has ended."""
+        """Add to an ended execution why it ended and what followed."""
         ending = await self.of(handle, execution, budget)
         return replace(execution, closing=ending.closing, next_run_id=ending.next_run_id) if ending else execution
 
     async def of(self, handle: RunHandle, execution: Execution, budget: Deadline) -> RunEnding | None:
-        """How a run ended; None where it has not, or where that cannot be read now."""
+        """Return how a run ended; None if it has not, or if it cannot be read now."""
         try:
             return await self.read(handle, execution, budget)
         except CALL_ERRORS:
             return None  # The reason adds to what describe said; without it the release is still shown as ended.
 
     async def brief(self, handle: RunHandle, execution: Execution, budget: Deadline) -> RunEnding | None:
-        """The same as far as a row of a list has room for it; what was read once is remembered the longer."""
+        """Return how a run ended with truncated texts, which are cached for longer."""
         if execution.run_id in self._brief:
             return self._brief[execution.run_id]
         ending = await self.of(handle, execution, budget)
@@ -88,9 +88,9 @@ class RunEndingReader:
         return brief
 
     async def read(self, handle: RunHandle, execution: Execution, budget: Deadline) -> RunEnding | None:
-        """How a run ended; None where it has not, or where it ended well and no schedule begins it again.
+        """Return how a run ended; None if it has not, or if it succeeded without a schedule.
 
-        Raises one of CALL_ERRORS.
+        Raises one of ASKING_ERRORS.
         """
         if not _says_more(execution):
             return None
@@ -104,7 +104,7 @@ class RunEndingReader:
 
 
 def _says_more(execution: Execution) -> bool:
-    """Return whether the last event of a run says more than its status."""
+    """Return whether the closing event has more information than the status."""
     if execution.status is Status.COMPLETED:
         # Only a schedule starts again what ended well; each of its runs had to wait for its time.
         return execution.execution_time is not None and execution.execution_time > execution.started_at

@@ -1,4 +1,4 @@
-"""Reads a release that is too large for one answer, and for one of each wave too, level by level as it is opened."""
+"""Read a release that is too large for one response, also wave by wave, level by level on demand."""
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
@@ -16,9 +16,8 @@ from dashboard.temporal.decode import entity_id_flaw, gap_row
 from dashboard.temporal.partial_result import PartialResult, content_digest
 from dashboard.temporal.queries import RELEASE_STATE_QUERY, query_release, query_state
 
-# Entities asked for at once. While a workflow moves on, Temporal holds one query for it at a time and refuses others,
-# and the SDK waits longer each time before it retries: beside 5 signals a second, 94 answers took 1.2 s one by one
-# and more than 1.7 s two at a time.
+# Concurrent entity queries. While a workflow is busy, Temporal buffers one query and rejects others, which the SDK
+# retries with backoff: with 5 signals per second, 94 queries took 1.2 s sequentially and more than 1.7 s two at a time.
 MAX_CONCURRENT_ENTITY_QUERIES = 1
 # Seconds kept back, so that a row that was still asked for when the time was up is one to come, and not a failed one.
 LEVEL_READ_RESERVE_SECONDS = 0.1
@@ -43,10 +42,10 @@ async def query_levels(
     fingerprint: Fingerprint,
     budget: Deadline,
 ) -> PartialResult | Problem:
-    """Read the release's own state, its waves, and what is below those that are `opened`, as far as the time allows.
+    """Read the release's own state, its waves, and the contents of `opened` rows, within the time.
 
-    An entity that was read when the history was as long as it is now is not asked for again. What had been opened
-    before (`kept`) stays for as long as it costs nothing; past that, somebody has to want it.
+    Entities read at the current history length are not queried again. Previously opened rows (`kept`) are kept while
+    this is free; beyond that they must be requested.
     """
     look = _LevelReader(handle, known, fingerprint, budget)
     wanted = opened | kept if look.current(handle.id) else opened
@@ -58,7 +57,7 @@ async def query_levels(
 
 
 class _LevelReader:
-    """One look at a release; what it reads is in `_parts`, beside what was known before."""
+    """One read of a release; results are in `_parts`, with previously known ones."""
 
     def __init__(
         self, handle: RunHandle, known: Mapping[str, CachedPart], fingerprint: Fingerprint, budget: Deadline
@@ -81,12 +80,12 @@ class _LevelReader:
         self._complete = False
 
     def current(self, entity_id: str) -> bool:
-        """Return whether nothing newer can be told of this entity."""
+        """Return whether the known data of this entity is current."""
         part = self._parts.get(entity_id)
         return part is not None and part.fingerprint == self._fingerprint
 
     async def ask_release(self) -> Problem | None:
-        """Read what the release says of itself; a problem if it does not."""
+        """Read the release's own state, or return a problem."""
         if self.current(self._handle.id):
             return None
         answer = await query_release(self._handle, RELEASE_STATE_QUERY, self._budget)
@@ -96,7 +95,7 @@ class _LevelReader:
         return None
 
     async def read(self, wanted: Collection[str]) -> None:
-        """Read each level that is open from the top down; last, find the way to what was not met on it."""
+        """Read open levels from the top down, then find the paths to requested entities not found on the way."""
         tops = [self._open_with_listed(entity_id) for entity_id in wanted]
         strangers = [top for top in tops if _type_of(top) in LEVEL_ABOVE]
         try:
@@ -113,7 +112,7 @@ class _LevelReader:
                 asked.cancel()
 
     async def _climb(self, entity_id: str) -> None:
-        """Open what an entity says itself to be part of, and so on up to its wave."""
+        """Open the reported ancestors of an entity up to its wave."""
         while (entity_type := _type_of(entity_id)) and entity_type in LEVEL_ABOVE:
             await self._ask(entity_id, entity_type)
             part = self._parts.get(entity_id)
@@ -122,7 +121,7 @@ class _LevelReader:
             entity_id = self._open_with_listed(part.row.parent_id)
 
     def _open_with_listed(self, entity_id: str) -> str:
-        """Open an entity and what is known to be above it; the topmost of these."""
+        """Open an entity and its known ancestors; return the topmost one."""
         self._open.add(entity_id)
         while entity_id in self._listed:
             entity_id = self._listed[entity_id]
@@ -144,7 +143,7 @@ class _LevelReader:
         return row.type is EntityType.BUNDLE or row.id in self._open
 
     async def _ask(self, entity_id: str, entity_type: EntityType) -> None:
-        """Read one entity unless what is known is current; once in a look, however many ways lead to it."""
+        """Read an entity unless its data is current, once per read."""
         if self.current(entity_id):
             return
         if entity_id not in self._asked:
@@ -170,7 +169,7 @@ class _LevelReader:
         self._parts[entity_id] = CachedPart(row, digest, self._fingerprint, datetime.now(UTC))
 
     def told(self, opened: frozenset[str], wanted: frozenset[str]) -> PartialResult:
-        """Return the tree as far as it was read; parts that are neither in it nor `opened` are forgotten."""
+        """Return the tree as far as read, dropping parts that are neither in it nor `opened`."""
         root = self._parts[self._handle.id].row
         said = replace(root, children=self._rows(root.child_ids, EntityType.WAVE))
         there = {row.id for row in said.walk()}
@@ -193,7 +192,7 @@ class _LevelReader:
         return tuple(rows)
 
     def _tree(self, entity_id: str, entity_type: EntityType) -> Entity:
-        """Return a row with what is below it if it is open; one that is not says so."""
+        """Return a row with its contents if open, otherwise marked as not loaded."""
         row = self._row(entity_id, entity_type)
         if not row.child_ids:
             return row
@@ -218,7 +217,7 @@ class _LevelReader:
         return replace(row, problem=problem or row.problem)
 
     def _missing(self, entity_id: str, there: Collection[str]) -> Problem | None:
-        """Return why an entity that was wanted is not in the tree; None where the release says that it has none."""
+        """Return why a requested entity is not in the tree; None if the release reports that it does not exist."""
         if _type_of(entity_id) is EntityType.WAVE:
             return None  # The release tells which waves it has.
         part = self._parts.get(entity_id)

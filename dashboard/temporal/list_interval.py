@@ -1,4 +1,4 @@
-"""How often lists are renewed: as the visibility budget allows, and rarely where Temporal does not answer in time."""
+"""Limit how often lists are refreshed: by the visibility budget, and less often after timeouts."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -44,7 +44,7 @@ CHILDREN_NOT_LISTED = Problem(ProblemCode.NOT_READ, "The child workflows have no
 
 
 class ListInterval:
-    """Says which lists may be asked for now. One for each namespace; it belongs to one event loop."""
+    """Decides which lists to refresh now, one instance per namespace and event loop."""
 
     def __init__(self, budget: VisibilityBudget | None = None) -> None:
         self._budget = budget or VisibilityBudget()
@@ -53,19 +53,21 @@ class ListInterval:
 
     @property
     def _slowed(self) -> Problem | None:
-        """Return what to say of what was renewed now, if that happens less often than usual."""
+        """Return the notice for slower updates, if any."""
         return VISIBILITY_SLOWED if self._budget.slowed else None
 
     @property
     def late(self) -> Problem:
-        """Return why a renewal has to wait."""
+        """Return why a refresh is delayed."""
         return VISIBILITY_SLOWED if self._budget.slowed else VISIBILITY_SHARED
 
     async def runs(
         self, client: NamespaceClient, workflow_id: str, known: Runs | None, latest: str | None, budget: Deadline
     ) -> Runs:
-        """The runs of a workflow id, `latest` being the newest that is known; those that are `known` where that has
-        to do."""
+        """Return the runs of a workflow ID, or the `known` ones if they cannot be refreshed now.
+
+        `latest` is the newest known run.
+        """
         key = ("runs", workflow_id)
         kept = known or Runs()
         if _fresh(kept, latest) or self._backoff.closed(key) or not self._budget.granted(key, spare=True):
@@ -80,7 +82,7 @@ class ListInterval:
     async def children(
         self, lists: ChildLister, release: Execution, known: ChildListing | None
     ) -> ChildListing | Problem:
-        """Return the executions below a release; as they are `known` where they cannot be listed now, and why."""
+        """Return the executions below a release, or the `known` ones and why they are not refreshed."""
         key = ("children", release.run_id)
         if self._backoff.closed(key):
             return replace(known, late=LIST_TIMED_OUT) if known else LIST_TIMED_OUT
@@ -104,7 +106,7 @@ class ListInterval:
         budget: Deadline,
         last: ReleaseListing | None,
     ) -> VisibilityPage:
-        """Return a page of the list; the `last` one again where it cannot be renewed now, and why."""
+        """Return a page of the list, or the `last` one and why it is not refreshed."""
         if last is None:
             return await _asked_for(client, visibility, asked, counts, budget)
         if not self._budget.granted(("list", asked)):
@@ -131,7 +133,7 @@ class ListInterval:
         left_out: tuple[Iterable[RunSpan], Iterable[Execution]],
         budget: Deadline,
     ) -> VisibilityPage:
-        """The page without these runs, which no page is to be asked for again; as it is where it cannot be listed."""
+        """Return the page without these runs and exclude them from now on; unchanged if it cannot be listed now."""
         visibility.leave_out(*left_out)
         try:
             found = await _asked_for(client, visibility, asked, None if rows.counted_at else rows.counts, budget)
@@ -142,7 +144,7 @@ class ListInterval:
     async def newest(
         self, client: NamespaceClient, visibility: Visibility, limit: int, budget: Deadline
     ) -> VisibilityPage:
-        """Return the newest so many of the list; renewals of searches share them."""
+        """Return the newest entries of the list, shared by searches."""
         asked, known = PageRequest(page_size=limit), self._newest
         age = datetime.now(UTC) - known.listed_at if known and known.listed_at else None
         if (
@@ -170,7 +172,7 @@ async def _asked_for(
 
 
 def _fresh(known: Runs, latest: str | None) -> bool:
-    """Whether another list of the runs would hardly say anything else: of these, only the newest is still open."""
+    """Return whether the known runs are likely current."""
     if known.listed_at is None:
         return False
     age = datetime.now(UTC) - known.listed_at

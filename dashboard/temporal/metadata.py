@@ -1,4 +1,4 @@
-"""What a workflow says of the queries that it answers, by the SDK's own query."""
+"""Decode workflow metadata: the supported queries."""
 
 from google.protobuf.json_format import Parse, ParseError
 from google.protobuf.message import DecodeError
@@ -12,9 +12,9 @@ METADATA_QUERY = "__temporal_workflow_metadata"
 
 
 def decode_queries(payload: Payload) -> frozenset[str] | Problem | None:
-    """Return the names of the queries, except for the SDK's own; why they cannot be read; None where none is named.
+    """Return the supported queries except the SDK's own, a problem if encoded, or None if not specified.
 
-    A handler for whatever is asked has an empty name.
+    A handler for any query has an empty name.
     """
     encoding = payload.metadata.get("encoding", b"").decode("ascii", "replace")
     said = WorkflowMetadata()

@@ -1,4 +1,4 @@
-"""How runs began, from their first events, each read once: a beginning never changes."""
+"""Read how runs started from their first events, once each: they never change."""
 
 import asyncio
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ from dashboard.temporal.run_links import RunLinkReader
 from dashboard.temporal.salvage import decode_or_replace, undecodable_problem
 
 MAX_KNOWN_ORIGINS = 20_000
-# How many beginnings are read in one look at most, and how many at once.
+# How many origins are read per read, and how many concurrently.
 MAX_ORIGINS_PER_READ = 40
 MAX_CONCURRENT_ORIGIN_READS = 8
 # How many pages of a reset run's history are read for what it kept.
@@ -37,7 +37,7 @@ _INITIATORS = {
 
 
 class OriginReader:
-    """Reads how runs began, of those alone for which something came before them or is to be waited for."""
+    """Reads how runs started that follow another run or wait for their time."""
 
     def __init__(self, links: RunLinkReader | None = None) -> None:
         self._links = links or RunLinkReader()
@@ -46,10 +46,9 @@ class OriginReader:
         self._waiting: LRUCache[tuple[str, int | None], bool] = LRUCache(MAX_KNOWN_ORIGINS)
 
     async def told(self, client: NamespaceClient, run: Execution, budget: Deadline) -> Execution:
-        """Return the run with its origin, where it has one; one more call at its first look, and only then.
+        """Add the origin to a run, with one more call on first read.
 
-        A run as a list has it is described for that, once. One that was described and has begun before its time began
-        with its start.
+        A listed run is described for that once. A run that started before its scheduled time counts from its start.
         """
         if not run.first_run_id:
             link = await self._links.of(client, run, budget)
@@ -64,7 +63,7 @@ class OriginReader:
         return _with_origin(run, origin) if origin else replace(run, began_unread=True)
 
     async def of(self, client: NamespaceClient, runs: Iterable[Execution], budget: Deadline) -> dict[str, Origin]:
-        """Return the origins of these runs by run id, as far as they can be read in one look."""
+        """Return the origins of these runs by run ID, within the limit per read."""
         runs = list(runs)
         unread = [run for run in runs if run.run_id not in self._known][:MAX_ORIGINS_PER_READ]
         gate = asyncio.Semaphore(MAX_CONCURRENT_ORIGIN_READS)
@@ -112,9 +111,9 @@ class OriginReader:
         return known.began_at if known else None
 
     async def _waits(self, client: NamespaceClient, run: Execution, budget: Deadline) -> bool:
-        """Return whether a run that was described really waits for its time; a server may begin one before that.
+        """Return whether a described run is really waiting: a server may start it early.
 
-        A signal that has come in the meantime waits with it.
+        Received signals wait with it.
         """
         if run.history_length == 1:
             return True
@@ -131,27 +130,27 @@ class OriginReader:
 
 
 def scheduled_reading(run: Execution) -> ReleaseReading | None:
-    """Return a release that waits for its time: there is nobody to ask. None for any other."""
+    """Return the read of a scheduled release, which cannot be queried; None for others."""
     if run.scheduled_for(datetime.now(UTC)) is None:
         return None
     return ReleaseReading(run, said=scheduled_release(run), digest="scheduled", scheduled=True)
 
 
 def has_origin(run: Execution) -> bool:
-    """Whether something came before a run, or it has to wait for its time: a schedule, a delay, another attempt."""
+    """Return whether a run follows another run or waits for its time: schedule, delay, or retry."""
     waits = run.execution_time is not None and run.execution_time > run.started_at
     return waits or run.original_started_at is not None or run.first_run_id not in {"", run.run_id}
 
 
 def _with_origin(run: Execution, origin: Origin) -> Execution:
-    """Return a run with how it began; one that goes on with others began with the first of them."""
+    """Add the origin to a run; in a chain, work started with its first run."""
     earlier = origin.began_at is not None and origin.began_at < run.started_at
     first = origin.began_at if earlier else run.original_started_at
     return replace(run, origin=origin, original_started_at=first)
 
 
 def decode_origin(began: WorkflowExecutionStartedEventAttributes) -> Origin:
-    """How a run began, by its first event."""
+    """Decode how a run started from its first event."""
     initiator = _INITIATORS.get(began.initiator, Initiator.UNKNOWN)
     before = began.continued_execution_run_id
     return Origin(
@@ -165,7 +164,7 @@ def decode_origin(began: WorkflowExecutionStartedEventAttributes) -> Origin:
 
 
 def _with_reset(origin: Origin, events: list[HistoryEvent]) -> Origin:
-    """Return the origin of a reset run: the run before it, why it was reset, and the child workflows that it kept."""
+    """Return the origin of a reset run: the preceding run, the reason, and the kept child workflows."""
     resets = [at for at, event in enumerate(events) if _is_reset(event)]
     origin = replace(origin, initiator=Initiator.RESET, failure=None)
     if not resets:

@@ -1,4 +1,4 @@
-"""Child workflows that run in another namespace: neither listed nor described here, and never linked to this one."""
+"""Detect child workflows in other namespaces, which cannot be listed, described or linked here."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -12,15 +12,15 @@ from dashboard.temporal.deadline import Deadline
 from dashboard.temporal.decode import clean_text
 from dashboard.temporal.errors import CALL_ERRORS, is_not_found
 
-# Child workflows that are searched for in one look, and those of which it is remembered where they run.
+# How many child workflows are located per read, and how many locations are cached.
 MAX_NAMESPACE_LOOKUPS = 5
 MAX_KNOWN_CHILD_NAMESPACES = 10_000
-# The start of a child workflow is searched for among so many of its parent's first events.
+# How many of the parent's first events are searched for the start of a child workflow.
 MAX_START_EVENT_ID = 1_000
 
 
 class OtherNamespaceChildren:
-    """Finds out where child workflows run that the list of a release does not have. A run never changes its place."""
+    """Finds the namespaces of child workflows that are missing in the list. Cached, as they never change."""
 
     def __init__(self) -> None:
         self._known: LRUCache[str, str | None] = LRUCache(MAX_KNOWN_CHILD_NAMESPACES)
@@ -28,7 +28,7 @@ class OtherNamespaceChildren:
     async def placed(
         self, client: NamespaceClient, execution: Execution, children: ChildListing | None, budget: Deadline
     ) -> Execution:
-        """Return an execution whose pending child workflows say which of them run elsewhere."""
+        """Mark pending child workflows of an execution that are in other namespaces."""
         listed = {child.execution.run_id for child in children.listed} if children else set()
         unlisted = [run for run in execution.child_runs if run.run_id and run.run_id not in listed]
         if not unlisted:
@@ -54,7 +54,7 @@ class OtherNamespaceChildren:
     async def _namespace_of(
         self, client: NamespaceClient, execution: Execution, run: ChildRun, budget: Deadline
     ) -> str:
-        """The namespace in which a child workflow was started; empty where its parent's first events do not say."""
+        """Return the namespace of a child workflow from its parent's first events, or an empty string."""
         if not 0 < run.initiated_id <= MAX_START_EVENT_ID:
             return ""
         handle = client.get_workflow_handle(execution.workflow_id, run_id=execution.run_id)

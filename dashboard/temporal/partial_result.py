@@ -1,4 +1,4 @@
-"""What is known of a release that is too large for one answer, after reading it in parts."""
+"""The result of reading a large release in parts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from dashboard.domain.source import CachedPart
 
 @dataclass(frozen=True, slots=True)
 class PartialResult:
-    """The release as far as it was read. `current` says that no part is older than the rest."""
+    """The release as far as read. `current` tells that all parts are equally new."""
 
     said: Entity
     parts: Mapping[str, CachedPart]
@@ -20,5 +20,5 @@ class PartialResult:
 
 
 def content_digest(*parts: object) -> str:
-    """Stand for the content of all these, which have a `repr` that says all that matters and runs no texts together."""
+    """Return a digest of values with an unambiguous `repr`."""
     return blake2b(repr(parts).encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()

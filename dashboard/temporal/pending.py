@@ -1,4 +1,4 @@
-"""What describe lists as pending beside activities: Nexus operations, and the workflow task that a worker holds."""
+"""Decode pending Nexus operations and the current workflow task."""
 
 from datetime import datetime
 
@@ -17,7 +17,7 @@ _STATE = PendingNexusOperationState
 
 
 def read_operations(raw: DescribeWorkflowExecutionResponse, *, over: bool) -> dict[str, Attempt]:
-    """Pending Nexus operations as attempts, by an id that no other operation of the workflow has. Raises nothing."""
+    """Return pending Nexus operations as attempts by unique ID. Never raises."""
     pending = raw.pending_nexus_operations
     if not pending:
         return {}
@@ -34,7 +34,7 @@ def _bare(operation: PendingNexusOperationInfo, problem: Problem) -> Attempt:
 
 
 def decode_operation(operation: PendingNexusOperationInfo, *, over: bool) -> Attempt:
-    """A pending Nexus operation. Temporal counts the attempt that failed; of an activity it counts the next one."""
+    """Decode a pending Nexus operation. Temporal counts the failed attempt, unlike for activities."""
     name = f"{operation.service}/{operation.operation}"
     failed = (
         operation.HasField("last_attempt_failure") and operation.state != _STATE.PENDING_NEXUS_OPERATION_STATE_STARTED
@@ -61,7 +61,7 @@ def _operation_failure(operation: PendingNexusOperationInfo) -> Failure | None:
 
 
 def task_held_since(task: PendingWorkflowTaskInfo) -> datetime | None:
-    """Return since when a worker holds a workflow's task, unless that was tried before."""
+    """Return since when a worker has been running the workflow task, unless it is a retry."""
     if task.state != PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_STARTED or task.attempt > 1:
         return None
     # A local activity that takes long completes its task and begins another: the original time is that of the first.
@@ -69,7 +69,7 @@ def task_held_since(task: PendingWorkflowTaskInfo) -> datetime | None:
 
 
 def worker_version_of(info: WorkflowExecutionInfo) -> str:
-    """Return the worker version to which a workflow is bound, as deployment:build, or its build id; empty if none."""
+    """Return the worker version that a workflow is pinned to, as deployment:build or build ID; empty if none."""
     versioning = info.versioning_info
     for version in (versioning.versioning_override.pinned.version, versioning.deployment_version):
         if version.build_id:
@@ -78,5 +78,5 @@ def worker_version_of(info: WorkflowExecutionInfo) -> str:
 
 
 def worker_version_text(deployment: str, build_id: str) -> str:
-    """Return a worker version as text: its deployment and its build, as far as it has them."""
+    """Format a worker version from its deployment and build."""
     return f"{deployment}:{build_id}" if deployment else build_id

@@ -1,4 +1,4 @@
-"""The classic shape: one workflow per release, which answers queries about itself."""
+"""The classic shape: one workflow per release that supports queries."""
 
 from collections.abc import Callable
 from hashlib import blake2b
@@ -29,8 +29,7 @@ HIERARCHY_QUERY = "get_hierarchy"
 WAVE_HIERARCHY_QUERY = "get_wave_hierarchy"
 RELEASE_STATE_QUERY = "get_release_state"
 
-# A workflow that answers one of these tells of itself by the contract. Others of such names, as `get_progress`, are its
-# own affair.
+# A workflow that supports one of these follows the contract. Other queries, such as `get_progress`, are ignored.
 CONTRACT_QUERIES = frozenset({HIERARCHY_QUERY, WAVE_HIERARCHY_QUERY, RELEASE_STATE_QUERY})
 
 _NOBODY = frozenset({ProblemCode.NO_WORKER, ProblemCode.QUERY_TIMED_OUT, ProblemCode.TASK_FAILING})
@@ -39,7 +38,7 @@ _NOBODY = frozenset({ProblemCode.NO_WORKER, ProblemCode.QUERY_TIMED_OUT, Problem
 async def query_release(
     handle: RunHandle, query: str, budget: Deadline, task_queue: str = ""
 ) -> tuple[Entity, str] | Problem:
-    """Return the release as its workflow tells it, with a digest of what it told; else why it did not."""
+    """Query the release; return it with a digest, or a problem."""
 
     def decode(encoding: str, content: bytes) -> Entity:
         plain = _plainly(fast_decode_release, encoding, content, handle.id) if query == HIERARCHY_QUERY else None
@@ -51,7 +50,7 @@ async def query_release(
 async def query_wave(
     handle: RunHandle, wave_id: str, budget: Deadline, task_queue: str = ""
 ) -> tuple[Entity, str] | Problem:
-    """Return one wave with everything below it, and a digest of what was told; else why it is unknown."""
+    """Query a wave with everything below it; return it with a digest, or a problem."""
 
     def decode(encoding: str, content: bytes) -> Entity | None:
         return _plainly(fast_decode_wave, encoding, content) or decode_wave(parse_query_result(encoding, content))
@@ -68,7 +67,7 @@ async def query_wave(
 async def query_entity(
     handle: RunHandle, entity_id: str, entity_type: EntityType, budget: Deadline, task_queue: str = ""
 ) -> Entity | None:
-    """One entity of a release without its children, None where the release has none; a gap where it did not say."""
+    """Query an entity without children; return it, None if it does not exist, or a gap."""
     answer = await query_state(handle, entity_id, entity_type, budget, task_queue)
     if isinstance(answer, Problem):
         return gap_row(entity_id, entity_type, answer.message, answer.code)
@@ -78,7 +77,7 @@ async def query_entity(
 async def query_state(
     handle: RunHandle, entity_id: str, entity_type: EntityType, budget: Deadline, task_queue: str = ""
 ) -> tuple[Entity | None, str] | Problem:
-    """One entity without its children, None where the release has none, and a digest of what was told; else why not."""
+    """Query an entity without children; return it or None with a digest, or a problem."""
     query = f"get_{entity_type}_state"
 
     def decode(encoding: str, content: bytes) -> Entity | None:
@@ -88,7 +87,7 @@ async def query_state(
 
 
 async def probe_worker(handle: RunHandle, budget: Deadline, task_queue: str) -> Problem | None:
-    """Return why nobody answers for a workflow; None where somebody does, whatever the answer is."""
+    """Return why no worker responds for a workflow; None if one does."""
     try:
         await _raw(handle, RELEASE_STATE_QUERY, budget)
     except CALL_ERRORS as exc:
@@ -105,7 +104,7 @@ async def _asked(
     decode: Callable[[str, bytes], T],
     *args: JsonValue,
 ) -> tuple[T, str] | Problem:
-    """Return what a query answers, decoded, with a digest of it; else why that is unknown. Raises nothing."""
+    """Run a query and decode its result with a digest, or return a problem. Never raises."""
     try:
         encoding, content = await _raw(handle, query, budget, *args)
         return decode(encoding, content), blake2b(content, digest_size=12).hexdigest()
@@ -118,12 +117,12 @@ async def _asked(
 
 
 def _plainly(decode: Callable[..., Entity | None], *args: object) -> Entity | None:
-    """Return what the quick way of decoding makes of an answer; None where the thorough one has to see to it."""
+    """Decode a result with the fast decoder; None if the full one is needed."""
     return decode_or_replace("A response", lambda: decode(*args), lambda _: None)
 
 
 async def _raw(handle: RunHandle, query: str, budget: Deadline, *args: JsonValue) -> tuple[str, bytes]:
-    """The encoding and the bytes of a result: what cannot be decoded is for us to say, not for the SDK to raise."""
+    """Return the encoding and the bytes of a result, undecoded, so that the SDK does not raise."""
     async with budget.bounds():
         payload = await handle.query(query, budget, *args)
     encoding = payload.metadata.get("encoding", b"").decode("ascii", "replace")

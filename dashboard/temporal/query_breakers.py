@@ -21,8 +21,7 @@ WorkflowKey = tuple[str, str]
 
 
 class QueryCircuitBreakers:
-    """Breakers for queries, one for each task queue, and one for each query that a workflow did not answer in time, but
-    for those without a name.
+    """Circuit breakers for queries: one per task queue, and one per named query that timed out.
 
     A slow workflow says nothing of its task queue; a second one there that does not answer either does.
     """

@@ -1,4 +1,4 @@
-"""Which workers poll a task queue: asked only where a step waits there, and remembered for a moment."""
+"""Read which workers poll a task queue, only if a step is waiting there; cached briefly."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -24,20 +24,20 @@ MAX_CACHED_QUEUES = 1_000
 # A poll lasts a minute. Temporal lists workers for five minutes after their last one.
 MAX_POLL_AGE = timedelta(seconds=75)
 UNVERSIONED_BUILD_ID = "__unversioned__"
-# Task queues of one workflow's activities that are asked about in one look.
+# How many task queues of a workflow's activities are checked per read.
 MAX_QUEUES_PER_WORKFLOW = 3
 
 
 class QueuePollerReader:
-    """Reads who polls the task queues of one namespace."""
+    """Reads the pollers of task queues in one namespace."""
 
     def __init__(self) -> None:
         self._known: TTLCache[tuple[str, bool], WorkerPollers] = TTLCache(MAX_CACHED_QUEUES, POLLERS_TTL_SECONDS)
 
     async def with_pollers(self, client: NamespaceClient, run: Execution, budget: Deadline) -> Execution:
-        """An execution with who polls its task queue, where its next step waits there; one call then, and only then.
+        """Add the pollers of its task queue to an execution whose next step is waiting, with one call.
 
-        So it is for activities that wait: one that no worker polls for says so.
+        The same applies to waiting activities: those without pollers get a problem.
         """
         untaken = {each.task_queue for each in run.attempts.values() if each.untaken_since} if run.attempts else set()
         if untaken:
@@ -91,7 +91,7 @@ def _nothing(_problem: Problem) -> None:
 
 
 def decode_pollers(answer: DescribeTaskQueueResponse, now: datetime) -> WorkerPollers:
-    """Return those that polled lately, as far as Temporal lists them."""
+    """Decode the workers that polled recently."""
     polled = [(poller, poller.last_access_time.ToDatetime(tzinfo=UTC)) for poller in answer.pollers]
     lately = [(poller, at) for poller, at in polled if now - at < MAX_POLL_AGE]
     current = answer.versioning_info.current_deployment_version

@@ -1,4 +1,4 @@
-"""Readings of a release, made of what was described and told of it."""
+"""Build reads of a release from its description and reports."""
 
 from dataclasses import replace
 
@@ -10,24 +10,24 @@ from dashboard.temporal.child_reader import WorkflowReport
 
 
 def with_run_ending(execution: Execution, known: Execution) -> Execution:
-    """Return a run that has not moved, with how it ended as far as that is known."""
+    """Return an unchanged run with its known ending."""
     return replace(execution, closing=known.closing, next_run_id=known.next_run_id)
 
 
 def is_too_large(answer: WorkflowReport | Problem) -> bool:
-    """Tell whether a release is not read because one answer cannot carry it."""
+    """Return whether a release is too large for one response."""
     return isinstance(answer, Problem) and answer.code is ProblemCode.TOO_LARGE
 
 
 def fingerprint_of(execution: Execution) -> Fingerprint:
-    """Return what tells whether a query can answer anything new."""
+    """Return the fingerprint that tells whether a query can return new data."""
     return Fingerprint(execution.run_id, execution.status, execution.history_length)
 
 
 def build_reading(
     execution: Execution, told: WorkflowReport | Problem, fingerprint: Fingerprint | None
 ) -> ReleaseReading:
-    """Join a run with what was told of it, or with why nothing was."""
+    """Build a read from a run and its reports, or a problem."""
     if isinstance(told, Problem):
         return ReleaseReading(
             execution, problem=execution_problem_of(execution) if told.code is ProblemCode.PAUSED else told

@@ -1,4 +1,4 @@
-"""How the releases of a list stand, each asked for its own state alone."""
+"""Query the releases of a list for their own state."""
 
 import asyncio
 from dataclasses import replace
@@ -28,7 +28,7 @@ FINAL_CALL_TIMEOUT_SECONDS = 0.1
 
 
 class ReleaseStateReader:
-    """Asks releases how they stand. What never changes of a run is remembered with the others of its namespace."""
+    """Queries releases for their state, with caches per namespace."""
 
     def __init__(self, entity_map: EntityMap, endings: RunEndingReader, origins: OriginReader) -> None:
         self._map = entity_map
@@ -38,7 +38,7 @@ class ReleaseStateReader:
     async def read(
         self, client: NamespaceClient, run: Execution, known: ReleaseReading | None, budget: Deadline
     ) -> ReleaseReading:
-        """Read how one row of a list stands. Whatever goes wrong with it is a gap of its own."""
+        """Read one row of a list. Errors become its own gap."""
         if known is not None:
             return known
         try:
@@ -49,7 +49,7 @@ class ReleaseStateReader:
     async def _asked(self, client: NamespaceClient, run: Execution, budget: Deadline) -> ReleaseReading:
         handle = client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
         if run.status is Status.PAUSED:
-            # No query is passed on to it; by whom it was paused, a list does not tell.
+            # It receives no queries, and lists do not have who paused it.
             run = await self._origins.told(client, await describe_listed_run(handle, run, budget), budget)
             return ReleaseReading(run, problem=execution_problem_of(run))
         if scheduled_reading(run):

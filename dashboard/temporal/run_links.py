@@ -1,4 +1,4 @@
-"""What `describe` says of how a run hangs together with others of its workflow id, which a list does not know."""
+"""Links between runs of a workflow ID from `describe`, which lists do not have."""
 
 import time
 from collections.abc import Callable
@@ -22,9 +22,9 @@ RESET_CHECK_INTERVAL_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class RunLink:
-    """The run with which its chain began, and the start of the run that it was reset from, if it was.
+    """The first run of its chain, and the start of the run that it was reset from, if any.
 
-    `reset_run_id` is the run that began when this one was reset the last time; `read_at` is by the reader's own clock.
+    `reset_run_id` is the run of the latest reset of this one; `read_at` is by the reader's clock.
     """
 
     first_run_id: str
@@ -34,10 +34,10 @@ class RunLink:
 
 
 class RunLinkReader:
-    """Describes listed runs, each once: with what a run began never changes. One for each namespace.
+    """Describes listed runs, once each, one instance per namespace.
 
-    All runs with one first run are one release, of which the newest stands for the others: it was continued, tried
-    again, begun on its schedule or reset. Only a run that has ended may be reset without saying so in its last event.
+    Runs with the same first run are one release, represented by the newest. Only an ended run may have been reset
+    without this showing in its closing event.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -48,11 +48,11 @@ class RunLinkReader:
         self._began: LRUCache[tuple[str, str], datetime | None] = LRUCache(MAX_KNOWN_RUN_LINKS)
 
     async def of(self, client: NamespaceClient, run: Execution, budget: Deadline) -> RunLink | None:
-        """Return how a run hangs together with others; None where that cannot be read now."""
+        """Return the links of a run; None if they cannot be read now."""
         return self._known.get(run.run_id) or await self.read(client, run, budget)
 
     async def read(self, client: NamespaceClient, run: Execution, budget: Deadline) -> RunLink | None:
-        """Return it as it is now; None where that cannot be read."""
+        """Read the links again; None if they cannot be read."""
         try:
             async with budget.bounds():
                 link = await self._described(client, run.workflow_id, run.run_id, budget)
@@ -64,9 +64,9 @@ class RunLinkReader:
         return link
 
     async def span(self, client: NamespaceClient, run: Execution, budget: Deadline) -> RunSpan | None:
-        """Return the runs of its chain up to one; None where that cannot be read, or where it was reset from another.
+        """Return the span of its chain; None if it cannot be read, or if it was reset from another run.
 
-        What was reset after its end had others begin in between.
+        After a reset of an ended run, other runs may lie in between.
         """
         try:
             async with budget.bounds():
@@ -80,17 +80,17 @@ class RunLinkReader:
         return None if link.original_started_at else RunSpan(*key, self._began[key], run.started_at)
 
     def age(self, run: Execution) -> float:
-        """Return the seconds since it was read whether a run that has ended was reset; infinity where it was not."""
+        """Return the seconds since an ended run was checked for resets; infinity if never."""
         link = self._known.get(run.run_id)
         return self._clock() - link.read_at if link else float("inf")
 
     def note(self, run: Execution) -> None:
-        """Take in a run that was described elsewhere."""
+        """Add a run that was described elsewhere."""
         if run.first_run_id:
             self._see(run, run.first_run_id)
 
     def is_followed(self, run: Execution) -> bool:
-        """Return whether another run stands for one that has ended, as far as was read."""
+        """Return whether an ended run is known to be superseded."""
         link = self._known.get(run.run_id)
         if link is None or not run.status.closed:
             return False
@@ -98,7 +98,7 @@ class RunLinkReader:
         return bool(link.reset_run_id) or newest > run.started_at
 
     async def _look_around(self, client: NamespaceClient, run: Execution, link: RunLink, budget: Deadline) -> None:
-        """Look at the newest run of the id; where that is another release, at the last reset of the chain's first."""
+        """Check the newest run of the ID and, if it is another release, the latest reset of the chain's first run."""
         newest = await self._described(client, run.workflow_id, "", budget)
         if newest.first_run_id == link.first_run_id:
             return
@@ -109,7 +109,7 @@ class RunLinkReader:
     async def _start_of(
         self, client: NamespaceClient, workflow_id: str, run_id: str, budget: Deadline
     ) -> datetime | None:
-        """Return when a run started; None where it was deleted."""
+        """Return the start of a run; None if it was deleted."""
         try:
             raw = await client.get_workflow_handle(workflow_id, run_id=run_id).describe(budget)
         except RPCError as exc:

@@ -1,4 +1,4 @@
-"""Lists the runs of one workflow id, for releases that continue as new and ids that are used again."""
+"""List the runs of a workflow ID."""
 
 from datetime import UTC, datetime
 
@@ -12,7 +12,7 @@ from dashboard.temporal.visibility import representable_prefix, string_literal
 
 
 async def list_runs(client: NamespaceClient, workflow_id: str, budget: Deadline) -> Runs:
-    """Return one visibility call; its failure is no reason to show nothing else, and is told by `listed_at`."""
+    """List runs with one visibility call. On failure, `listed_at` is None."""
     if representable_prefix(workflow_id) != workflow_id:
         return Runs()
     query = f"WorkflowId = {string_literal(workflow_id)}"

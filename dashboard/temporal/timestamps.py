@@ -1,4 +1,4 @@
-"""Moments as the protocol gives them."""
+"""Decode protocol timestamps."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -9,8 +9,8 @@ MAX_TASK_PICKUP_DELAY = timedelta(seconds=5)
 
 
 def decode_timestamp(stamp: Timestamp) -> datetime | None:
-    """Return a moment (UTC); None for none: the year 1 is how servers write that there is none.
+    """Decode a timestamp (UTC); None if unset (year 1).
 
-    Raises ValueError or OverflowError for one that no clock shows.
+    Raises ValueError or OverflowError for invalid ones.
     """
     return stamp.ToDatetime(tzinfo=UTC) if stamp.seconds > 0 else None

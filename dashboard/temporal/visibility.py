@@ -1,7 +1,6 @@
-"""Lists and counts releases by visibility queries. Search text is data: what the language cannot carry is not sent.
+"""List and count releases by visibility queries, with safe handling of search text.
 
-The order is the store's own, as SQL stores refuse ORDER BY: those that run first, the newest start first, then those
-that have ended, the latest end first.
+The order is the store's, as SQL stores reject ORDER BY: running ones by latest start, then ended ones by latest end.
 """
 
 import asyncio
@@ -39,11 +38,11 @@ NO_EXCLUDED_RUNS = ExcludedRuns()
 
 @dataclass(frozen=True, slots=True)
 class VisibilityPage:
-    """The runs of one page, and the store's token for the next one.
+    """The runs of a page, and the store's token for the next one.
 
-    `counts` says how many runs of each status the filter finds without its phases. `absent` are ids that were asked for
-    and not found, and why; None where there is no such execution. `listed_at` and `counted_at` say when that was (UTC),
-    and `late` why these are not newer, where that was due. `left_out` are runs that were not asked for.
+    `counts` by status ignore the phase filter. `absent` are requested IDs that were not found, with the reason; None if
+    they do not exist. `listed_at` and `counted_at` are the times (UTC), and `late` why they are not newer. `left_out`
+    are excluded runs.
     """
 
     runs: tuple[Execution, ...]
@@ -57,7 +56,7 @@ class VisibilityPage:
 
 
 class Visibility:
-    """Asks for the releases of one deployment, which are those that its own query finds."""
+    """Lists the releases that match the deployment's query."""
 
     def __init__(self, release_query: str) -> None:
         self._query = release_query
@@ -65,14 +64,14 @@ class Visibility:
         self._left_out = NO_EXCLUDED_RUNS
 
     def leave_out(self, spans: Iterable[RunSpan], singly: Iterable[Execution]) -> None:
-        """Ask no more for the runs of these spans, nor for those `singly`: another stands for each."""
+        """Exclude these spans and `singly` listed runs from now on, as they are superseded."""
         known = (span for span in spans if representable_prefix(span.workflow_id) == span.workflow_id)
         self._left_out = self._left_out.with_these(known, singly)
 
     async def page(
         self, client: NamespaceClient, asked: PageRequest, counts: Mapping[Status, int] | None, budget: Deadline
     ) -> VisibilityPage:
-        """Return one list call, and one count call at the same time unless the counts are known."""
+        """Read a page with one list call and, unless the counts are known, one concurrent count call."""
         left_out = self._left_out
         return replace(await self._page(client, asked, counts, budget), left_out=left_out)
 
@@ -90,9 +89,9 @@ class Visibility:
         return _counted(*await asyncio.gather(listing, self._count(client, asked.filter, now, budget)), asked)
 
     async def _of_ids(self, client: NamespaceClient, ids: Sequence[str], budget: Deadline) -> VisibilityPage:
-        """Return the latest run of each of these: from one list call, and what that does not find is described.
+        """Return the latest run of each ID from one list call, describing those not found.
 
-        A list lags behind, and its language cannot carry every id; and what it does not find may be gone.
+        Lists lag and do not support every ID; an ID that is not found may not exist.
         """
         listed = await self._latest(client, [each for each in ids if representable_prefix(each) == each], budget)
         others = [each for each in ids if each not in listed]
@@ -105,7 +104,7 @@ class Visibility:
         return VisibilityPage(tuple(runs), Counter(run.status for run in runs), absent=absent)
 
     async def _run(self, client: NamespaceClient, workflow_id: str, budget: Deadline) -> Execution | Problem | None:
-        """The latest run of an id that is not listed. Of one that was gone a moment ago the list tells, if it comes."""
+        """Return the latest run of an unlisted ID, unless it recently did not exist."""
         if workflow_id in self._gone:
             return None
         run = await describe_latest_run(client, workflow_id, budget)
@@ -114,7 +113,7 @@ class Visibility:
         return run
 
     async def _latest(self, client: NamespaceClient, ids: Sequence[str], budget: Deadline) -> dict[str, Execution]:
-        """The latest run of each of these that a list tells of. What is past its reach is not said to be missing."""
+        """Return the latest listed run of each ID. IDs beyond the limit are not reported as missing."""
         if not ids:
             return {}
         query = f"WorkflowId IN ({', '.join(map(string_literal, ids))}) AND {_LAST_RUNS}"
@@ -127,7 +126,7 @@ class Visibility:
     async def _list(
         self, client: NamespaceClient, asked: PageRequest, now: datetime, budget: Deadline
     ) -> VisibilityPage:
-        """By number, the pages before it are asked for with it and left out here; by cursor, the page alone."""
+        """List a page: by number including the preceding pages, or by cursor alone."""
         try:
             return await self._found(client, asked, now, budget)
         except RPCError as exc:
@@ -162,7 +161,7 @@ class Visibility:
     async def _sifted(
         self, client: NamespaceClient, asked: PageRequest, now: datetime, budget: Deadline
     ) -> VisibilityPage:
-        """The same answer for a text that the language cannot carry: from all that begin as far as it can."""
+        """List for an unsupported search text, by filtering the results of its longest supported prefix."""
         narrowed = replace(asked.filter, q=representable_prefix(asked.filter.q), phases=())
         rows = await self._list(client, PageRequest(MAX_OFFSET, filter=narrowed), now, budget)
         if rows.next:
@@ -179,7 +178,7 @@ class Visibility:
 async def describe_latest_run(
     client: NamespaceClient, workflow_id: str, budget: Deadline
 ) -> Execution | Problem | None:
-    """Return the latest run of a workflow id; why that is unknown; or None for an id that Temporal does not know."""
+    """Describe the latest run of a workflow ID; return a problem on failure, or None if it does not exist."""
     try:
         description = await client.get_workflow_handle(workflow_id).describe(budget)
     except RPCError as exc:
@@ -198,7 +197,7 @@ async def describe_latest_run(
 
 
 async def count_by_status(client: NamespaceClient, query: str, budget: Deadline) -> Counter[Status]:
-    """Return how many runs of each status a query with GROUP BY ExecutionStatus finds, in one call."""
+    """Count runs by status in one call with GROUP BY ExecutionStatus."""
     answer = await client.count_executions(query, budget)
     counts: Counter[Status] = Counter()
     for group in answer.groups:
@@ -209,7 +208,7 @@ async def count_by_status(client: NamespaceClient, query: str, budget: Deadline)
 def list_query(
     release_query: str, wanted: ReleaseFilter, now: datetime, left_out: ExcludedRuns = NO_EXCLUDED_RUNS
 ) -> str:
-    """The visibility query for the releases that a filter finds. The deployment's own query stays one condition."""
+    """Return the visibility query of a filter, combined with the deployment's query."""
     if wanted.phases:
         status = f"ExecutionStatus IN ({', '.join(_status_literal(status) for status in wanted.statuses)})"
     else:
@@ -220,7 +219,7 @@ def list_query(
 def count_query(
     release_query: str, wanted: ReleaseFilter, now: datetime, left_out: ExcludedRuns = NO_EXCLUDED_RUNS
 ) -> str:
-    """Return the query that counts by status what a filter finds, whatever its phases."""
+    """Return the query that counts the results of a filter by status, ignoring its phases."""
     return f"{' AND '.join(_conditions(release_query, wanted, now, left_out))} GROUP BY ExecutionStatus".lstrip()
 
 
@@ -249,16 +248,16 @@ def _outside(span: RunSpan) -> list[str]:
 
 
 def string_literal(text: str) -> str:
-    """A string of the visibility language. The backslash first: it escapes the quotes, which doubled would end it."""
+    """Return a string literal of the visibility language, escaping backslashes first, then quotes."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
 
 
 def representable_prefix(text: str) -> str:
-    """As much of a text, from its beginning, as the language carries unchanged.
+    """Return the longest prefix of a text that the language supports.
 
-    The server reads a literal and writes it again before it compares: quotation marks and backslashes come out with a
-    backslash before them, and single quotes at either end are lost.
+    The server re-encodes literals before comparing: quotes and backslashes get an additional backslash, and quotes at
+    the ends are lost.
     """
     end = min((at for at in (text.find('"'), text.find("\\")) if at >= 0), default=len(text))
     return "" if text.startswith("'") else text[:end].rstrip("'")
@@ -275,17 +274,17 @@ def _status_literal(status: Status) -> str:
     return string_literal("".join(word.capitalize() for word in status.split("_")))
 
 
-# One release, one row: of runs that continue one another, the last stands for all.
+# One release, one row: the last run represents its continue-as-new chain.
 _LAST_RUNS = f"ExecutionStatus != {_status_literal(Status.CONTINUED_AS_NEW)}"
 
 
 def time_literal(moment: datetime) -> str:
-    """Return a time of the visibility language."""
+    """Return a time literal of the visibility language."""
     return string_literal(moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"))
 
 
 def _counted(rows: VisibilityPage, counts: Mapping[Status, int], asked: PageRequest) -> VisibilityPage:
-    """The rows with their counts; where they are the whole list, they count better than a count that may be older."""
+    """Add counts to the rows; a complete list is counted by its rows."""
     if asked.offset or rows.next:
         return replace(rows, counts=counts)
     sought = asked.filter.statuses or tuple(Status)

@@ -1,4 +1,4 @@
-"""Keeps visibility calls below the rate that Temporal allows each namespace, which all its callers share."""
+"""Keep visibility calls below Temporal's rate limit per namespace, which all clients share."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ RECOVERY_DELAY_SECONDS = 5.0
 RATE_DOUBLING_SECONDS = 30.0
 # The lowest rate, as a share of the one that is set.
 MIN_RATE_SHARE = 0.05
-# A renewal that has not asked again for so many seconds waits no longer.
+# A refresh that has not asked again for this many seconds is dropped from the queue.
 WAITER_EXPIRY_SECONDS = 5.0
 
 # The longest sleep of a read that waits for its turn, in seconds.
@@ -29,7 +29,7 @@ _low_priority: ContextVar[bool] = ContextVar("optional", default=False)
 
 @contextmanager
 def low_priority() -> Iterator[None]:
-    """Let calls within this context come after those without which there is no page at all."""
+    """Give calls within this context lower priority."""
     token = _low_priority.set(True)
     try:
         yield
@@ -38,10 +38,10 @@ def low_priority() -> Iterator[None]:
 
 
 class VisibilityBudget:
-    """A token bucket for one namespace; it belongs to one event loop. `rate` is in calls for each second.
+    """A token bucket for one namespace and event loop. `rate` is in calls per second.
 
-    Reads that a person waits for `take` a call as soon as there is one. Renewals ask whether they are `granted` one:
-    who has waited longest is first. After a refusal the rate is halved, and rises slowly again.
+    Reads of waiting users `take` a token as soon as possible. Refreshes ask whether one is `granted`, longest waiting
+    first. After a rejection the rate is halved and slowly recovers.
     """
 
     def __init__(self, rate: float = inf, clock: Callable[[], float] = time.monotonic) -> None:
@@ -57,14 +57,14 @@ class VisibilityBudget:
 
     @property
     def slowed(self) -> bool:
-        """Return whether Temporal has refused calls lately, so that fewer are made than the setting allows."""
+        """Return whether the rate is reduced because Temporal recently rejected calls."""
         self._refill()
         return self._rate < self._full
 
     def granted(self, key: Hashable, *, spare: bool = False) -> bool:
-        """Whether a renewal may make one call now, which it then has to make. It asks again at its next turn if not.
+        """Return whether a refresh may make a call now, which it then must make.
 
-        What is `spare` leaves half of the bucket to others.
+        `spare` calls leave half of the bucket to others.
         """
         if self._full == inf:
             return True
@@ -80,7 +80,7 @@ class VisibilityBudget:
         return True
 
     async def take(self, seconds: float) -> None:
-        """Wait for a call, or use one that was granted; raises RPCError if there is none within so many seconds."""
+        """Wait for a token, or use a granted one; raises RPCError on timeout."""
         if self._full == inf:
             return
         if self._granted:
@@ -99,7 +99,7 @@ class VisibilityBudget:
             self._takers.discard(me)
 
     def refused(self) -> None:
-        """Temporal has refused a call: halve the rate."""
+        """Record a rejection, halving the rate."""
         self._refill()
         now = self._clock()
         # Calls that were in progress together are refused together.
@@ -122,7 +122,7 @@ class VisibilityBudget:
             self._tokens = min(self._tokens + seconds * self._rate, self._size)
 
     def _ahead_of(self, since: float, now: float) -> int:
-        """Return how many renewals have waited longer than since then, and still do."""
+        """Return the number of refreshes that have been waiting longer."""
         gone = [key for key, (_, asked) in self._waiting.items() if now - asked > WAITER_EXPIRY_SECONDS]
         for key in gone:
             del self._waiting[key]

@@ -1,4 +1,4 @@
-"""Reads a release that is too large for one answer in parts: wave by wave, else level by level as it is opened."""
+"""Read a release that is too large for one response in parts: wave by wave, or level by level on demand."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ from dashboard.temporal.levels import query_levels
 from dashboard.temporal.partial_result import PartialResult, content_digest
 from dashboard.temporal.queries import RELEASE_STATE_QUERY, query_release, query_wave
 
-# Waves asked for at once: one worker answers them one after the other anyway.
+# Concurrent wave queries: a worker answers them one after another anyway.
 MAX_CONCURRENT_WAVE_QUERIES = 4
 
 RELEASE_TOO_LARGE = (
@@ -38,7 +38,7 @@ async def query_in_parts(
     budget: Deadline,
     patience: Deadline,
 ) -> PartialResult | Problem:
-    """Read a release in the parts in which it was read before; a first look finds out which it tells."""
+    """Read a release in the same kind of parts as before; the first read detects which it supports."""
     if known and known.levels:
         return await query_levels(handle, known.parts, known.levels.opened, opened, fingerprint, budget)
     told = await _ask_waves(handle, known.parts if known else {}, fingerprint, budget, patience)
@@ -50,10 +50,10 @@ async def query_in_parts(
 async def _ask_waves(
     handle: RunHandle, known: Mapping[str, CachedPart], fingerprint: Fingerprint, budget: Deadline, patience: Deadline
 ) -> PartialResult | CachedPart | Problem:
-    """Read the release's own state, then its waves until `patience` ends; what was read before stays.
+    """Read the release's own state, then its waves until `patience` ends, keeping known parts.
 
-    A wave that was read when the history was as long as it is now is not asked for again. If waves cannot be asked for
-    whole, the release's own state is everything that is told.
+    Waves read at the current history length are not queried again. Without wave queries, only the release's own state
+    is read.
     """
     release = await query_release(handle, RELEASE_STATE_QUERY, budget)
     if isinstance(release, Problem):
@@ -82,7 +82,7 @@ def _current(part: CachedPart | None, fingerprint: Fingerprint) -> bool:
 async def _waves(
     handle: RunHandle, wanted: Sequence[str], budget: Deadline, patience: Deadline
 ) -> dict[str, WaveQueryResult]:
-    """Return what the waves answered in time."""
+    """Return the waves that responded in time."""
     answers: dict[str, WaveQueryResult] = {}
     gate = asyncio.Semaphore(MAX_CONCURRENT_WAVE_QUERIES)
 
@@ -104,7 +104,7 @@ async def _waves(
 
 
 def _unknown(answers: Iterable[WaveQueryResult]) -> bool:
-    """Return whether the release has no query for a wave, so that asking for another is of no use."""
+    """Return whether the release does not support wave queries."""
     return any(isinstance(answer, Problem) and answer.code is ProblemCode.QUERY_UNKNOWN for answer in answers)
 
 

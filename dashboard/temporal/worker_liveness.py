@@ -1,4 +1,4 @@
-"""Whether a release still has a worker: while its history stands still, nothing else would tell that it has gone."""
+"""Detect releases without workers, which an unchanged history does not reveal."""
 
 from cachetools import TTLCache
 
@@ -10,26 +10,26 @@ from dashboard.temporal.client import RunHandle
 from dashboard.temporal.deadline import Deadline
 from dashboard.temporal.queries import probe_worker
 
-# How long an answer shows that somebody polls a task queue, in seconds.
+# How long a response proves that a worker is polling the task queue, in seconds.
 LIVENESS_TTL_SECONDS = 5.0
 # Task queues remembered at most.
 MAX_LIVE_QUEUES = 1_000
 
 
 class WorkerLiveness:
-    """Remembers the task queues from which an answer came lately; the others are asked one small query at a time."""
+    """Tracks recently responding task queues, and probes others with a small query, one at a time."""
 
     def __init__(self) -> None:
         self._heard: TTLCache[str, bool] = TTLCache(MAX_LIVE_QUEUES, LIVENESS_TTL_SECONDS)
 
     def heard(self, task_queue: str) -> None:
-        """An answer has come from this task queue."""
+        """Record a response from this task queue."""
         self._heard[task_queue] = True
 
     async def missing(self, handle: RunHandle, known: ReleaseReading, budget: Deadline) -> Problem | None:
-        """Return why nobody would answer for a release that has not moved; None where somebody does or nobody has to.
+        """Return why an unchanged release has no responding worker; None if it has one or needs none.
 
-        A release that has ended, that waits for approval, or that Temporal alone tells about needs no worker now.
+        Ended releases, those waiting for approval, and those known from Temporal only need no worker.
         """
         run, said = known.execution, known.said
         if (

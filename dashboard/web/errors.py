@@ -89,7 +89,7 @@ class ErrorPage(PageModel):
 
     @property
     def title(self) -> str:
-        """Return a few words for the heading."""
+        """Return the heading."""
         if self.code in _TITLES_BY_CODE:
             return _TITLES_BY_CODE[self.code]
         return _TITLES.get(self.status, "Something went wrong")
@@ -220,7 +220,7 @@ def _json_body(page: ErrorPage) -> str:
     if wants_json():
         return '{"error":' + page.model_dump_json(exclude_defaults=True) + "}"
     whole, fragment = page.wall if wants_kiosk() else (page.template, page.fragment)
-    # A stream has no page around it, and nobody who could use one.
+    # A stream has no surrounding page.
     return render_template(fragment if wants_fragment() or wants_stream() else whole, page=page)
 
 

@@ -17,11 +17,11 @@ from dashboard.web.page_result import PageResult
 from dashboard.web.services import services
 
 AS_OF_HEADER = "As-Of"
-# Where a browser that goes on to another page has the page's own moment: it sends no header then.
+# The cookie with the time of the previous page: navigation sends no header.
 AS_OF_COOKIE_NAME = "as_of"
-# One that joins a look which is in progress already may find that it began too early.
+# A read that joins one in progress may find that it started too early.
 MAX_REFRESH_READS = 2
-# How many seconds these looks may take together: as long as an answer without them.
+# The total timeout of these reads in seconds: that of a response without them.
 REFRESH_BUDGET_SECONDS = 1.6
 BEHIND_RETRY_SECONDS = 1
 REPLICA_BEHIND_MESSAGE = "This replica is behind the version that you have already seen. Try again."

@@ -8,7 +8,7 @@ from flask import Request, g, request, url_for
 
 from dashboard.web.url_ids import escape_id
 
-# What stands in an address for an id that is put in later. It cannot be a part of a run id, which may come after it.
+# The placeholder for an ID in a URL. It cannot be part of a run ID, which may follow it.
 _PLACEHOLDER = "here"
 # What Flask leaves as it is in a query.
 _PLAIN_IN_QUERY = "!$'()*,/:;?@"

@@ -1,4 +1,4 @@
-"""What every page says, whatever it shows."""
+"""The base models of pages."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -35,11 +35,7 @@ VersionRuns = Annotated[
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def page_part(cls: type[T]) -> type[T]:
-    """A part of a page of which there may be thousands: a dataclass, with the same JSON and schema as a PageModel.
-
-    A PageModel validates each field when it is made, which takes four times as long, and these are made of what was
-    decoded at the border. The type checker keeps it frozen; so is a PageModel that inherits its fields.
-    """
+    """Declare a frequent part of a page: a dataclass with the same JSON and schema as a PageModel."""
     cls.__pydantic_config__ = ConfigDict(extra="forbid", json_schema_serialization_defaults_required=True)  # type: ignore[attr-defined]
     return dataclass(kw_only=True, unsafe_hash=True)(cls)
 
@@ -78,7 +74,7 @@ class Page(PageModel):
     fragment: ClassVar[str]
     moments: ClassVar[frozenset[str]] = frozenset({"as_of"})
     shared: ClassVar[bool] = True
-    # Templates of what the fragment has besides its lines; each stands in an element with the `part_id` of its name.
+    # Templates of the parts of the fragment besides its lines; each is in an element with its `part_id`.
     parts: ClassVar[tuple[str, ...]] = ()
     # The macro that draws one of its lines: template and name.
     line: ClassVar[tuple[str, str]] = ("", "")
@@ -91,7 +87,7 @@ class Page(PageModel):
 
     @property
     def title(self) -> str:
-        """Return what the browser's tab says."""
+        """Return the page title."""
         raise NotImplementedError
 
     @property
@@ -106,21 +102,21 @@ class Page(PageModel):
 
     @property
     def owner(self) -> str:
-        """Return the id that the links of its lines begin with; empty where they need none."""
+        """Return the release ID that links of its lines start with, or an empty string."""
         return ""
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """Return what the fragment says outside of its parts and lines."""
+        """Return the content of the fragment outside of its parts and lines."""
         return ()
 
     @property
     def neighbours(self) -> Mapping[str, Mapping[str, Any]]:
-        """What says in an address which page it is, of those beside this one, by relation: first, prev, next, last."""
+        """Return the parameters of the neighbouring pages by relation: first, prev, next, last."""
         return {}
 
     def lines(self) -> "Iterator[PageLine]":
-        """Return what can change by itself, in order."""
+        """Yield the lines that can be updated separately, in order."""
         return iter(())
 
 

@@ -53,7 +53,7 @@ def _pieces(page: Page, places: Iterable[int]) -> Iterator[Markup]:
 
 
 def part_id(template: str) -> str:
-    """Return the HTML id of the element that holds a part: `release/_head.html` stands in `part-release-head`."""
+    """Return the HTML ID of the element for a part: `part-release-head` for `release/_head.html`."""
     return "part-" + template.removesuffix(".html").replace("/_", "-").replace("_", "-")
 
 

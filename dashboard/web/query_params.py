@@ -14,7 +14,7 @@ JsonSchema = dict[str, Any]
 
 _RUN_ID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _CONTROL_RANGES = "\\u0000-\\u001f\\u007f-\\u009f"
-# What cannot stand in an id, as far as patterns can say it: what else cannot be printed is known to Unicode alone.
+# Characters not allowed in IDs, as far as patterns can express it; further unprintable ones are determined by Unicode.
 _NOT_IN_ID_RANGES = "\\u0000-\\u0020\\u007f-\\u00a0\\u00ad"
 NO_CONTROL_CHARACTERS = re.compile(f"[^{_CONTROL_RANGES}]*")
 # Bytes are what counts, so that no number of characters says it: more than a quarter of them may be too many.

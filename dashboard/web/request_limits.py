@@ -28,7 +28,7 @@ _INVALID_HOST_MESSAGE = "The host name of the request is invalid."
 _TOO_LONG_MESSAGE = f"The URL is too long: path and query are limited to {MAX_TARGET_BYTES // 1024} KB together."
 _PORT = re.compile(r":[0-9]+\Z")
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-# Headers are read as bytes; of control characters the tab alone may stand in them.
+# Headers are read as bytes; the tab is the only control character allowed.
 _CONTROL_CHARACTER_IN_HEADER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 

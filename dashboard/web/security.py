@@ -49,7 +49,7 @@ class OpaqueSessionInterface(SessionInterface):
     """A Flask session that holds only the session secret of Flask-Login, stored as is in the cookie."""
 
     def get_cookie_name(self, app: Flask) -> str:
-        """Over https, browsers take the cookie only from this very host, for all of it, and never over http."""
+        """Return the cookie name; over https with the `__Host-` prefix, which browsers accept from this host only."""
         name: str = app.config["SESSION_COOKIE_NAME"]
         return f"__Host-{name}" if request.is_secure else name
 

@@ -27,8 +27,7 @@ def asset_folder(name: str) -> Path:
 
 
 def init_app(app: Flask) -> None:
-    """Add a hash of all static files to their URLs, so that browsers cache them and still load new versions
-    immediately.
+    """Add a hash of all static files to their URLs, so that browsers can cache them.
 
     The hash precedes the file name, so that relative imports between scripts and styles stay within one version.
     """
@@ -75,7 +74,7 @@ def _minified_and_compressed(response: Response) -> Response:
     response.direct_passthrough = False
     plain = response.get_data()
 
-    # However it is written: addresses that nobody has been given must not have it made again.
+    # Normalized, so that made-up addresses do not cause recompression.
     name = normpath(_VERSIONED_PATH.sub("", (request.view_args or {})["filename"], count=1))
 
     def make() -> GzipBodyTemplate:

@@ -146,7 +146,7 @@ def _html(shown: PageResult, key: PageKey) -> Response:
     if wants_fragment():
         response.headers["HX-PTag"] = key.tag
     elif _known_fingerprint(key, key.tag) is None:
-        # Nobody has to wait for it: a first page takes a tenth longer with it.
+        # Deferred, as it makes a first page a tenth slower.
         app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
         response.call_on_close(partial(_store_fingerprint, app, shown, key))
     response.vary.add("HX-Request")

@@ -17,7 +17,7 @@ from dashboard.web.services import services
 
 log = structlog.get_logger()
 
-# Long tables that are made for one user at once, by each process.
+# The maximum number of concurrent exports per user and process.
 MAX_TABLES_PER_USER = 1
 _RATE_PERIOD = timedelta(minutes=1)
 
@@ -44,8 +44,7 @@ _LIMIT_MESSAGES = {
     UserLimit.CHANGES: "You have reached the limit of changes per minute. Nothing was changed. Try again in "
     "{seconds} seconds.",
 }
-# Of what is written down, the events of which one user has so many a minute, and those that are bounded elsewhere: by
-# the sign-in's own bounds, or as one entry for each look.
+# Events limited per user and minute; others are limited elsewhere, by the sign-in limits or as one entry per view.
 EVENTS_BY_RATE_LIMIT = {
     UserLimit.EXPORTS: frozenset({AuditEventType.exported}),
     UserLimit.CHANGES: frozenset(

@@ -66,7 +66,7 @@ def _email(found: object, given: str) -> str:
         raise AccessDenied("no_email", "The provider did not send your e-mail address.")
     message = "The provider sent an invalid e-mail address."
     if found != found.strip():
-        # Nobody has typed it: with a blank, it is another one.
+        # It was not typed by a person: with a blank, it is a different value.
         raise AccessDenied("unusable_email", message, given=given)
     try:
         return normalize_email(found)

@@ -44,7 +44,7 @@ PROVIDER_DEADLINE_SECONDS = 5.0
 METADATA_TTL_SECONDS = 600.0
 # For how many seconds it is not asked again after it has failed.
 FAILURE_PAUSE_SECONDS = 5.0
-# How many requests wait for it at once: all others have the server's threads to themselves.
+# How many requests may wait for the provider, leaving the other threads to the rest.
 MAX_CONCURRENT_PROVIDER_REQUESTS = 6
 
 
@@ -182,7 +182,7 @@ class OidcProvider:
         except AuthlibBaseError as exc:
             raise _token_error(str(exc.error)) from exc
         except TypeError as exc:
-            # Authlib reads when the token expires, whatever stands there.
+            # Authlib reads the token's expiry, whatever its type.
             raise provider_fault("malformed_answer", "an unusable token") from exc
         keys = self._keys[1] if self._keys and self._clock() < self._keys[0] else await self._fetch_keys(client)
         expected = {"issuer": self.issuer, "client_id": self._settings.oidc_client_id or "", "nonce": flow.nonce}

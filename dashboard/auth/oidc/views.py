@@ -222,5 +222,5 @@ def _set_flow_cookie(answer: BaseResponse, kept: str) -> None:
 
 
 def _flow_cookie_name() -> str:
-    """Over https, browsers take it only from this very host, as they do the session's."""
+    """Return the cookie name; over https with the `__Host-` prefix, like the session cookie."""
     return f"__Host-{FLOW_COOKIE_NAME}" if request.is_secure else FLOW_COOKIE_NAME

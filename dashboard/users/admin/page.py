@@ -52,7 +52,7 @@ class UsersPage(PageModel):
 
     @property
     def title(self) -> str:
-        """Return a few words for the heading."""
+        """Return the heading."""
         return "Users"
 
     @property
@@ -92,5 +92,5 @@ class UserPage(PageModel):
 
     @property
     def title(self) -> str:
-        """Return a few words for the heading."""
+        """Return the heading."""
         return self.user.name or self.user.email

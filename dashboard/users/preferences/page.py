@@ -82,5 +82,5 @@ class SettingsPage(PageModel):
 
     @property
     def title(self) -> str:
-        """Return what the browser's tab says."""
+        """Return the page title."""
         return "Settings"

@@ -22,12 +22,12 @@ from dashboard.database.user_lock import lock_user
 
 MAX_STARS = 100
 MAX_VIEWS = 50
-# How many views of all others somebody is shown, the newest first.
+# The maximum number of shared views that a user sees, newest first.
 MAX_LISTED_SHARED_VIEWS = 50
 MAX_VIEW_NAME_LENGTH = 60
 MAX_VIEW_QUERY_LENGTH = 3000
 
-# Names that stand for no place: what they say is the server's.
+# Zone names that depend on the server.
 _NOT_TIME_ZONES = frozenset({"Factory", "localtime", "posixrules"})
 
 
@@ -153,7 +153,7 @@ class PreferencesStore:
         try:
             self._prefer(user_id, default_view_id=view_id)
         except IntegrityError as exc:
-            # It was removed after that look.
+            # It was deleted in between.
             raise ViewNotFound(view_id) from exc
 
     def stars(self, user_id: str) -> tuple[str, ...]:

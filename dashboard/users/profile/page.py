@@ -54,7 +54,7 @@ class ProfilePage(PageModel):
 
     @property
     def title(self) -> str:
-        """Return a few words for the heading."""
+        """Return the heading."""
         return "Profile"
 
     @property

@@ -42,7 +42,7 @@ class TokensPage(PageModel):
 
     @property
     def title(self) -> str:
-        """Return a few words for the heading."""
+        """Return the heading."""
         return "API tokens"
 
     @property

@@ -1,8 +1,4 @@
-"""Links of badges: signed for one release by one user, and good for as long as that user may come in.
-
-Nothing of them is kept. A link ends with what ends its maker's sessions: that they are disabled, or change their
-password. What it shows, a phase and two numbers, is not worth a table of links that somebody has to manage.
-"""
+"""Badge links, signed for one release by one user, and valid while that user has access."""
 
 import hmac
 from base64 import urlsafe_b64encode
@@ -21,7 +17,7 @@ class BadgeLinks:
         self._keys = [hmac.digest(secret.encode(), _LABEL, "sha256") for secret in secrets]
 
     def key_for(self, user: User, release_id: str) -> str:
-        """Return the key with which this user lets others see the badge of a release: the same every time."""
+        """Return the deterministic signature of this user for the badge of a release."""
         return self._keys_for(user, release_id)[0]
 
     def verify(self, user: User | None, key: str, release_id: str) -> bool:
@@ -39,6 +35,6 @@ class BadgeLinks:
 
 
 def key_owner_id(key: str) -> str:
-    """Return the id of the user who made a key, as it says itself; empty where it says nothing like one."""
+    """Return the unverified user ID of a signature, or an empty string."""
     user_id = key.partition(".")[0]
     return user_id if len(user_id) <= MAX_USER_ID_LENGTH and user_id.isascii() and user_id.isalnum() else ""

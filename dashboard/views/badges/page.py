@@ -1,4 +1,4 @@
-"""A badge: how a release stands, in a line that stands in other places than the dashboard."""
+"""The status badge of a release."""
 
 from typing import ClassVar, Self
 
@@ -42,12 +42,12 @@ class Badge(PageModel):
 
     @classmethod
     def without(cls, release_id: str, why: str) -> Self:
-        """Return the badge of a release of which nothing can be said."""
+        """Return a badge without a state."""
         return cls(name=_shown(release_name(release_id)), said=why, phase=None)
 
 
 def _progress(root: Entity) -> list[str]:
-    """Return how far it is: in apps, or in waves where not all apps were read; nothing where it has told of none."""
+    """Return the progress in apps, or in waves if not all apps were loaded; empty if there are none."""
     counts = count_app_phases(root)
     noun = counts.noun
     if counts.unopened:
@@ -58,7 +58,7 @@ def _progress(root: Entity) -> list[str]:
 
 
 def _shown(name: str, most: int = MAX_BADGE_NAME_LENGTH) -> str:
-    """Return a text as there is room for it on one line, with what is hidden in it shown."""
+    """Return a text truncated to one line, with hidden characters made visible."""
     cut = name = " ".join(name.split())
     while len(display_text(cut)) > most:
         cut = name[: min(len(cut), most) - 1]

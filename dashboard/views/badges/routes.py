@@ -88,7 +88,7 @@ class BadgesPage(PageModel):
 
     @property
     def title(self) -> str:
-        """Return a few words for the heading."""
+        """Return the heading."""
         return "Badges"
 
     @classmethod
@@ -116,7 +116,7 @@ def badge(release_id: str) -> Response:
         headers = {"WWW-Authenticate": "Bearer", "Cache-Control": "no-store"}
         return _badge_response(Badge.without(release_id, "no access"), 401, headers)
     try:
-        # Who looks at a README does not stay.
+        # Viewers of a README do not stay.
         badge = Badge.of(services().releases.peek(release_id))
     except NotFound:
         return _badge_response(Badge.without(release_id, "not found"), 404)

@@ -81,12 +81,12 @@ class ChoosePage(Page):
 
     @property
     def title(self) -> str:
-        """Return what the browser's tab says."""
+        """Return the page title."""
         return "Compare releases"
 
     @property
     def live(self) -> bool:
-        """Nothing moves under the hand of somebody who chooses."""
+        """Return false: the page does not update while the user chooses."""
         return False
 
     @property

@@ -74,7 +74,7 @@ class ComparedRelease(PageModel):
 
     @classmethod
     def of(cls, snapshot: Snapshot[Release], run: str | None) -> "ComparedRelease":
-        """Return the view of a release that was asked for with this run."""
+        """Return the view of a release requested with this run."""
         release = snapshot.value
         root, execution = release.root, release.execution
         types = Counter(row.type for row in root.walk())
@@ -126,7 +126,7 @@ class ComparePage(Page):
     def of(
         cls, snapshot: Snapshot[SnapshotPair[Release]], runs: tuple[str | None, str | None] = (None, None)
     ) -> "ComparePage":
-        """Return the page of a snapshot whose sides were asked for with these runs."""
+        """Return the page of a snapshot requested with these runs."""
         left, right = snapshot.value.left, snapshot.value.right
         found = compare_releases(left.value.root, right.value.root)
         clusters, moves = tuple(_changes(found)), VersionMove.all_of(found)
@@ -145,7 +145,7 @@ class ComparePage(Page):
 
     @property
     def title(self) -> str:
-        """Return what the browser's tab says."""
+        """Return the page title."""
         return f"{self.left.name} and {self.right.name} compared"
 
     @property
@@ -164,7 +164,7 @@ class ComparePage(Page):
 
     @property
     def unfinished(self) -> tuple[str, ...]:
-        """Return the names of those that lack something and go on, so that it may come."""
+        """Return the names of incomplete releases that are still in progress."""
         lacking = (self.left, self.counts.added), (self.right, self.counts.removed)
         return tuple(side.name for side, count in lacking if count and not side.status.closed)
 

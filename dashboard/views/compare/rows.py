@@ -1,4 +1,4 @@
-"""The lines of a comparison: apps that are not the same in two releases, by cluster, and how many there are."""
+"""The lines of a comparison: differing apps by cluster, with counts."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -45,7 +45,7 @@ class ComparedEntity:
 
     @property
     def spoken(self) -> str:
-        """Return the phase in words for those who do not see its shape; empty where the label says it already."""
+        """Return the phase for screen readers; empty if the label is the same."""
         phase = self.phase.replace("_", " ")
         return "" if self.label.lower() == phase else phase
 
@@ -66,12 +66,12 @@ class AppDifference:
 
     @property
     def one_version(self) -> bool:
-        """Return whether it has the same version on both sides."""
+        """Return whether the version is the same on both sides."""
         return self.left is not None and self.right is not None and self.left.version == self.right.version
 
     @property
     def one_state(self) -> bool:
-        """Return whether it stands the same on both sides."""
+        """Return whether the state is the same on both sides."""
         left, right = self.left, self.right
         return left is not None and right is not None and (left.label, left.phase) == (right.label, right.phase)
 
@@ -112,7 +112,7 @@ class DiffCounts(PageModel):
 
     @property
     def shares(self) -> tuple[tuple[str, int, int], ...]:
-        """Return a kind, how many stand before it and how many are of it, for those that there are."""
+        """Return the kinds with their offsets and counts."""
         shares, at = [], 0
         for kind in DiffKind:
             count: int = getattr(self, kind)
@@ -185,7 +185,7 @@ _PROGRESS = ("count", "planned", "failed")
 
 
 def _moved(found: Comparison) -> Iterator[tuple[Entity, Entity]]:
-    """Yield the apps that tell another version on either side."""
+    """Yield the apps with different versions."""
     for cluster in found.clusters:
         for app in cluster.apps:
             if app.left and app.right and app.kind in {DiffKind.VERSION, DiffKind.PLANNED}:

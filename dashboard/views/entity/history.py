@@ -1,4 +1,4 @@
-"""What has been seen of an entity, for people: its states one after another, and when nobody looked."""
+"""The recorded history of an entity: its states, and periods without data."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -37,7 +37,7 @@ class StateView(PageModel):
 
     @property
     def at(self) -> datetime:
-        """Return where it stands among the others."""
+        """Return the sort key."""
         return self.seen_at
 
 
@@ -49,7 +49,7 @@ class GapView(PageModel):
 
     @property
     def at(self) -> datetime:
-        """Return where it stands among the states: before what was seen at its end."""
+        """Return the sort key: before the state observed at its end."""
         return self.to_at
 
 
@@ -62,7 +62,7 @@ class HistoryView(PageModel):
 
     @property
     def stands_since(self) -> datetime | None:
-        """Return since when it stands as it does, where a look saw it come to that."""
+        """Return since when the entity has been in its state, if that was observed."""
         began: StateView | None = None
         for state in reversed(self.states):
             if began and (state.state, state.phase) != (began.state, began.phase):
@@ -78,7 +78,7 @@ class HistoryView(PageModel):
 
     @classmethod
     def of(cls, history: History, path: Sequence[str], entity: Entity) -> "HistoryView":
-        """Return the view of what was seen of the entity at the end of this path of ids, which stands like this now."""
+        """Return the history of the entity at this path of IDs with its current state."""
         seen = history.of(path)
         first = seen.changes[0].difference.was if seen.changes else entity_state(entity)
         begin = [_view(first, seen.since, first=True)] if first else []
@@ -90,7 +90,7 @@ class HistoryView(PageModel):
 
 
 def _of_change(change: ObservedChange, gaps: Sequence[ObservationGap]) -> StateView:
-    # Where nobody searched for a while, everything that is known is that it happened in the meantime.
+    # After a gap, it is only known that the change happened in between.
     unwatched = any(gap.from_at <= change.after and change.seen_at <= gap.to_at for gap in gaps)
     return _view(change.difference.now, change.seen_at, change.after if unwatched else None)
 

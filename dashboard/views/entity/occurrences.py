@@ -103,7 +103,7 @@ class OccurrencesPage(Page):
 
     @property
     def title(self) -> str:
-        """Return what the browser's tab says."""
+        """Return the page title."""
         return f"{self.name} across releases"
 
     @property
@@ -118,7 +118,7 @@ class OccurrencesPage(Page):
 
     @classmethod
     def of(cls, snapshot: Snapshot[Occurrences]) -> "OccurrencesPage":
-        """The page of a snapshot; raises NotFound if every release that was asked said that it has no such entity."""
+        """Return the page of a snapshot; raises NotFound if no searched release has the entity."""
         seen = snapshot.value
         if not seen.found and not seen.unanswered:
             raise NotFound(seen.entity_id, _nowhere(seen))
@@ -156,7 +156,7 @@ def _typed(text: str) -> tuple[EntityType, str]:
 
 
 def _headline(worst: Occurrence | None, identifier: str) -> dict[str, Any]:
-    """Return what is told of the entity itself."""
+    """Return the summary of the entity."""
     entity = worst.entity if worst else None
     release_id = worst.release.workflow_id if worst else None
     return {

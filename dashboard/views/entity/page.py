@@ -26,7 +26,7 @@ from dashboard.views.shared.rows import AnyRow, AppRow, EntityRow
 from dashboard.web.page_model import Page, PageModel, freshness
 
 PART_NOT_READ = Problem(ProblemCode.NOT_READ, "This part of the release has not been loaded yet.")
-# What later looks read by themselves.
+# Gaps that later reads resolve.
 PENDING_READ_CODES = frozenset({ProblemCode.NOT_READ, ProblemCode.REASON_NOT_READ})
 UNREAD_CODES = frozenset(
     {
@@ -71,7 +71,7 @@ class EntityPage(Page):
 
     @property
     def title(self) -> str:
-        """Return what the browser's tab says."""
+        """Return the page title."""
         return f"{self.entity.name}: {self.entity.label}"
 
     @property
@@ -81,7 +81,7 @@ class EntityPage(Page):
 
     @property
     def live(self) -> bool:
-        """Return an ended release has no news, once what is shown has been read."""
+        """Return whether the page updates: an ended release does not change once its data is loaded."""
         running = self.child is not None and not self.child.status.closed
         return self.stale or self.unread or running or not self.release_status.closed
 
@@ -92,13 +92,13 @@ class EntityPage(Page):
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """Return what names the list of the rows below the entity, or stands in their place."""
+        """Return the content around the list of rows."""
         entity = self.entity
         return entity.key, entity.type, entity.name, entity.listed, entity.problem is None, self.large
 
     @property
     def large(self) -> bool:
-        """Return whether there may be so many rows that those out of sight are to cost nothing."""
+        """Return whether the page is large enough to skip rendering of rows out of view."""
         return not isinstance(self.entity, AppRow) and self.entity.progress.total >= LARGE_TREE_ROWS
 
     def lines(self) -> Iterator[EntityRow]:
@@ -159,7 +159,7 @@ def path_to_entity(root: Entity, entity_id: str) -> tuple[Entity, ...] | None:
 
 
 def missing_entity_error(snapshot: Snapshot[Release], entity_id: str) -> Exception:
-    """Return a tree that could not be read, or not as far as this, says nothing about what is in it."""
+    """Return whether the tree was not loaded far enough to tell whether the entity exists."""
     release = snapshot.value
     if release.levels:
         problem = snapshot.reason or release.levels.unplaced.get(entity_id, PART_NOT_READ)
@@ -169,7 +169,7 @@ def missing_entity_error(snapshot: Snapshot[Release], entity_id: str) -> Excepti
 
 
 def _unread(wave: Entity) -> bool:
-    """Return whether a wave of a large release could not be read, so that nobody knows what is in it."""
+    """Return whether a wave of a large release could not be loaded."""
     return wave.problem is not None and not wave.children and wave.problem.code in UNREAD_CODES
 
 

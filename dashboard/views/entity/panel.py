@@ -146,7 +146,7 @@ class PanelPage(Page):
 
     @property
     def title(self) -> str:
-        """Return what the browser's tab says."""
+        """Return the page title."""
         entity = self.selected.entity
         return f"{entity.name}: {entity.label}" if entity else f"{self.selected.id}: not found"
 

@@ -83,14 +83,14 @@ def releases_table(pieces: Iterable[TableChunk]) -> Table:
 
 
 def starred_table(page: StarredPage) -> Table:
-    """Return what somebody has starred, with what is unknown of it."""
+    """Return the starred releases, with gaps."""
     rows = (*page.items, *page.absent)
     piece = TableChunk(rows, page.as_of, page.stale, page.reason)
     return Table("starred", RELEASE_COLUMNS, _model, _release_cells, (piece,))
 
 
 def tree_table(page: TreePage) -> Table:
-    """Return a release and everything that is shown below it, a row each, parents first."""
+    """Return a release and all shown rows below it, parents first."""
     rows = tuple(_placed(page, {}))
     missing = (
         page.problem.message if page.problem else "",
@@ -104,7 +104,7 @@ def tree_table(page: TreePage) -> Table:
 
 
 def problems_table(snapshot: Snapshot[ProblemSummary], asked: ProblemFilter) -> Table:
-    """Return what is broken, the worst first, then what waits for approval: what is asked for of it."""
+    """Return the matching problems, worst first, then rows waiting for approval."""
     seen = filter_problems(snapshot.value, asked)
     count = sum(len(cause.broken) for cause in seen.causes) + len(seen.waiting) + len(seen.still)
     rows = tuple(islice(_broken(seen), MAX_TABLE_ROWS))
@@ -168,7 +168,7 @@ def _release_cells(item: ReleaseItem | UnavailableRelease) -> dict[str, TableCel
 
 
 def _inside(item: ReleaseRow) -> dict[str, TableCell]:
-    """Return what a release says with its parts counted in; empty cells where its tree was not read."""
+    """Return the cells of a release's overall state; empty if its tree was not loaded."""
     said: dict[str, TableCell] = {name: getattr(item, name) for name in ("overall_phase", "summary", "cancelling")}
     said["stuck_since"] = item.stuck.since if item.stuck else None
     if item.inside:

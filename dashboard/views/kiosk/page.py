@@ -25,7 +25,7 @@ from dashboard.views.strip.page import MAX_STRIP_CLUSTERS, Strip
 from dashboard.views.timeline.page import EstimateView
 from dashboard.web.page_model import Page, PageModel, freshness, page_part
 
-# With so few clusters each has room for a large cell, and with so many waves each has little, or next to none.
+# Thresholds for large cells (few clusters) and for narrow waves (many waves).
 FEW_CLUSTERS, MANY_WAVES, VERY_MANY_WAVES = 28, 10, 20
 
 
@@ -77,7 +77,7 @@ class KioskRotationView(PageModel):
 
     @classmethod
     def of(cls, found: KioskRotation, shown: str | None, every: int) -> "KioskRotationView":
-        """Return the view of these turns while this release is shown."""
+        """Return the view of the rotation while this release is shown."""
         return cls(
             every=every,
             place=found.place_of(shown) + 1 if shown else 0,
@@ -89,7 +89,7 @@ class KioskRotationView(PageModel):
 
     @property
     def next_id(self) -> str | None:
-        """Return the release whose turn is next, if there is another than the one that is shown."""
+        """Return the next release, if there is another one."""
         return self.turns[self.place % len(self.turns)].release_id if len(self.turns) > 1 else None
 
 
@@ -164,7 +164,7 @@ class KioskPage(Page):
 
     @property
     def title(self) -> str:
-        """Return what the browser's tab says."""
+        """Return the page title."""
         if self.release is None:
             return "No releases in progress"
         return f"{self.release.name}: {self.release.short}"
@@ -178,7 +178,7 @@ class KioskPage(Page):
 
     @property
     def narrowed(self) -> tuple[tuple[str, str], ...]:
-        """Return what the list was narrowed by, as it was asked for."""
+        """Return the filter as given."""
         return tuple((name, value) for name, value in self.asked.items() if name in {"q", "phase", "since", "until"})
 
     @property
@@ -194,13 +194,13 @@ class KioskPage(Page):
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """Return all that is shown."""
+        """Return all displayed content."""
         return tuple([repr(value) for name, value in self if name not in {"as_of", "content_version"}])
 
     @classmethod
     def of(
         cls, seen: Snapshot[Any], release: Release | None, turns: KioskRotationView | None, asked: Mapping[str, str]
     ) -> Self:
-        """The page of what was `seen`: this release, and whose turn it is. `asked` is what the next address keeps."""
+        """Return the page of a rotation showing this release. `asked` are the parameters to keep."""
         view = KioskRelease.of(release, seen.as_of) if release else None
         return cls(**freshness(seen), turns=turns, release=view, asked=asked)

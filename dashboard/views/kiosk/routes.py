@@ -23,7 +23,7 @@ from dashboard.web.page_model import PageModel
 from dashboard.web.query_params import ChoiceParameter, IntegerParameter, ReleaseIdParameter
 from dashboard.web.services import services
 
-# Seconds for each release: if nobody says, at least, and at most.
+# Seconds per release: default, minimum and maximum.
 DEFAULT_INTERVAL_SECONDS, MIN_INTERVAL_SECONDS, MAX_INTERVAL_SECONDS = 12, 5, 300
 # How many releases of the list are looked at.
 MAX_ROTATED_RELEASES = 50
@@ -78,7 +78,7 @@ class ScreensPage(PageModel):
 
     @property
     def title(self) -> str:
-        """Return a few words for the heading."""
+        """Return the heading."""
         return "Wall screens"
 
 
@@ -105,7 +105,7 @@ def redirect_to_kiosk() -> None:
     endpoint = KIOSK_ENDPOINT_BY_PAGE.get(request.endpoint or "")
     if endpoint and KIOSK_PARAMETER.read():
         run: dict[str, Any] = {"run": request.args["run"]} if request.view_args and "run" in request.args else {}
-        # What the screen takes and the page does not goes on all the same.
+        # Keep parameters of the wall screen that the page does not have.
         abort(redirect(url_for(endpoint, **(request.view_args or {}), **_kept_parameters(all_args()), **run)))
 
 

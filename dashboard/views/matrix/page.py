@@ -80,7 +80,7 @@ class MatrixPage(Page):
 
     @property
     def title(self) -> str:
-        """Return what the browser's tab says."""
+        """Return the page title."""
         return f"{self.name}, matrix: {self.short}"
 
     @property
@@ -101,7 +101,7 @@ class MatrixPage(Page):
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """Return all that is shown, except for its moment and the links of one viewer."""
+        """Return all displayed content, except the time and personal links."""
         aside = {"as_of", "content_version", "opened"}
         return tuple(value for name, value in vars(self).items() if name not in aside)
 

@@ -40,12 +40,12 @@ class AffectedRow(PageModel, EntityRow):
 
     @property
     def spoken(self) -> str:
-        """Return the phase of the release says nothing of an activity of it that is paused."""
+        """Return the phase to show: a paused activity differs from its release."""
         return "" if self._paused else super().spoken
 
     @property
     def shown_phase(self) -> Phase:
-        """Return the phase whose shape and colour it has: an activity that belongs to no row may be paused itself."""
+        """Return the phase to show: an activity without a row may be paused itself."""
         return Phase.PAUSED if self._paused else self.phase
 
     @property
@@ -59,7 +59,7 @@ class AffectedRow(PageModel, EntityRow):
 
     @classmethod
     def of(cls, broken: AffectedEntity, group: str, page: str = "problems") -> "AffectedRow":
-        """Return the row of something broken, in a group of this cause; `page` tells rows of the same entity apart."""
+        """Return the row of a problem in its group; `page` distinguishes rows of the same entity."""
         anchor = row_html_id(row_place_of_path((step.id, step.position) for step in broken.path))
         own = anchor if broken.activity_id is None else f"{anchor} activity {broken.activity_id}"
         fields = common_fields(broken.entity, row_place(page, own, 0))
@@ -173,14 +173,14 @@ class ProblemGroup(PageModel):
 
     @property
     def told(self) -> str:
-        """Return what the first line of the cause says besides its type, as far as a heading has room."""
+        """Return the first line of the cause without its type, truncated."""
         rest = self.cause.removeprefix(f"{self.kind}: ") if self.kind else self.cause
         first = rest.strip().partition("\n")[0]
         return first if len(first) <= MAX_TITLE_LENGTH else f"{first[: MAX_TITLE_LENGTH - 1]}…"
 
     @property
     def told_whole(self) -> bool:
-        """Return whether its heading says all that its newest text does."""
+        """Return whether the heading has the full text of the example."""
         return self.example.strip() == (f"{self.kind}: {self.told}" if self.kind else self.told)
 
     @property
@@ -190,18 +190,18 @@ class ProblemGroup(PageModel):
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """Return where it stands, and what stands around the rows."""
+        """Return the content around the rows."""
         return self.key, self.standing, self.example, self.count, self.more, self.shares, self.releases
 
     @property
     def said(self) -> tuple[object, ...]:
-        """Return all that its head says."""
+        """Return the content of its heading."""
         numbers = self.failed, self.retrying, self.tries, self.releases
         return self.cause, self.standing, self.what, self.shares, self.attempt, self.since, self.at, numbers
 
 
 def cause_text_of(cause: Cause) -> str:
-    """Return what to call a cause: what everything that is broken for it says, else what their texts share."""
+    """Return the title of a cause: the common text of its rows."""
     alike = len({broken.cause for broken in cause.broken}) == 1
     return cause.example if alike else cause.text
 

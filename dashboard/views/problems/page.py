@@ -19,7 +19,7 @@ CAUSE_STATUS_ORDER = tuple(CauseStatus)
 
 
 class ProblemFilterView(PageModel):
-    """What was asked for; empty where it was not."""
+    """The filter as given; empty if not given."""
 
     q: str
     release: str
@@ -74,7 +74,7 @@ class ProblemsPage(Page):
 
     @property
     def title(self) -> str:
-        """Return what the browser's tab says."""
+        """Return the page title."""
         if self.groups:
             return f"Problems: {self.broken:,}"
         if self.waiting:
@@ -88,7 +88,7 @@ class ProblemsPage(Page):
 
     @classmethod
     def of(cls, snapshot: Snapshot[ProblemSummary], asked: ProblemFilter | None = None) -> "ProblemsPage":
-        """Return the page of a snapshot, or what of it is asked for."""
+        """Return the page of a snapshot, filtered."""
         asked = asked or ProblemFilter()
         whole = snapshot.value
         seen = filter_problems(whole, asked)
@@ -117,7 +117,7 @@ class ProblemsPage(Page):
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """Return what stands around the causes and the rows."""
+        """Return the content around causes and rows."""
         shown = len(self.groups), len(self.waiting), len(self.stuck)
         return self.more_groups, self.more_waiting, self.more_stuck, shown, self.filter
 
@@ -135,7 +135,7 @@ class ProblemsPage(Page):
 
     @property
     def unread(self) -> int:
-        """Return how many that matter were not even asked."""
+        """Return the number of relevant releases that were not queried."""
         return self.relevant - self.read - self.partly - self.unanswered
 
     @property

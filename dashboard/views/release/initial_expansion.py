@@ -14,7 +14,7 @@ MAX_INITIALLY_OPEN_CLUSTERS = 12
 MAX_CLUSTERS_WITH_OPEN_WAVES = 24
 # Rows that a page may have because all of them were to be opened.
 MAX_EXPANDED_ROWS = 2_000
-# What may stand in place of an id: `open=all`, `open=failures`, `shut=all`.
+# Values in place of an ID: `open=all`, `open=failures`, `shut=all`.
 EXPAND_ALL, EXPAND_FAILURES = "all", "failures"
 EXPAND_KEYWORDS = frozenset({EXPAND_ALL, EXPAND_FAILURES})
 
@@ -37,7 +37,7 @@ def initial_expansion(
     shut: frozenset[str] = frozenset(),
     tree_filter: TreeFilter = NO_TREE_FILTER,
 ) -> InitialExpansion:
-    """The rows that are open whatever the viewer has opened by its id; what is looked for, as far as there is room."""
+    """Return the rows expanded independently of the viewer, including search matches within the limit."""
     if EXPAND_ALL in shut:
         return InitialExpansion(frozenset(), fold_waves=True)
     root, by_levels = release.root, release.levels is not None
@@ -59,10 +59,10 @@ def waves_above(root: Entity, open_ids: frozenset[str]) -> frozenset[str]:
 
 
 def _bounded(root: Entity, clusters: list[Entity], tree_filter: TreeFilter) -> InitialExpansion:
-    """Of these clusters and their waves those that are shown, in order, as far as there is room."""
+    """Return the clusters and waves to expand, in order, within the limit."""
     room, wanted, opened = MAX_EXPANDED_ROWS, {row.id for row in clusters if tree_filter.shows(row)}, set[str]()
     left = sum(wave.unopened for wave in root.children)
-    # What is directly below the release stands in no wave that could be closed.
+    # Direct children of the release are in no wave that could be collapsed.
     for wave in (root, *waves_in(root)):
         inside = [row for row in wave.children if row.id in wanted]
         if not inside or len(wave.children) > room:

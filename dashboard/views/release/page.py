@@ -67,7 +67,7 @@ class TreePage(Page, ReleaseTree):
 
     @property
     def title(self) -> str:
-        """Return what the browser's tab says."""
+        """Return the page title."""
         return f"{self.name}: {self.short}"
 
     @property
@@ -108,12 +108,12 @@ class TreePage(Page, ReleaseTree):
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """Return what names the tree, whether there is one to look through, and whether that is a large one."""
+        """Return the content around the tree."""
         return self.name, self.entities > 1, self.large
 
     @property
     def large(self) -> bool:
-        """Return whether there may be so many rows that those out of sight are to cost nothing."""
+        """Return whether the page is large enough to skip rendering of rows out of view."""
         return self.entities >= LARGE_TREE_ROWS
 
     def lines(self) -> Iterator[EntityRow]:
@@ -207,7 +207,7 @@ class ReleasePage(TreePage):
     def unfolded(
         cls, snapshot: Snapshot[Release], tree_filter: TreeFilter = NO_TREE_FILTER, order: SortOrder = SortOrder.ROLLOUT
     ) -> Self:
-        """The same with every row shown: each row of anybody's page is among these, whatever they have opened."""
+        """Return the page with all rows expanded, which contains every row of any viewer's page."""
         first = initial_expansion(snapshot.value, tree_filter=tree_filter)
         folding = TreeExpansion(every=True, fold_waves=first.fold_waves, tree_filter=tree_filter, order=order)
         return cls._of(snapshot, folding, at_first=first, selected=None)
@@ -224,7 +224,7 @@ class HierarchyPage(TreePage):
 
     @property
     def title(self) -> str:
-        """Return what the browser's tab says."""
+        """Return the page title."""
         return f"{self.name}, full tree: {self.short}"
 
     @classmethod

@@ -101,7 +101,7 @@ def release(release_id: str) -> PageResult:
         lambda: ReleasePage.of(seen, opened, shut, tree_filter, order, _panel(seen, selected) if selected else None),
         unfolded=lambda: ReleasePage.unfolded(seen, tree_filter, order),
         since=tree_filter.since,
-        # What is closed would be missing in a table that nobody can open.
+        # Exports cannot be expanded, so include collapsed rows.
         table=lambda: tree_table(HierarchyPage.of(seen, tree_filter, order)),
     )
 

@@ -28,7 +28,7 @@ from dashboard.views.shared.rows import (
 )
 from dashboard.web.page_model import page_part
 
-# From so many rows on a browser is told to make those that are out of sight later.
+# From this number of rows on, browsers skip rendering of rows out of view.
 LARGE_TREE_ROWS = 1_500
 
 
@@ -89,12 +89,12 @@ class TreeExpansion:
         return self.fold_waves or wave.id in self.shut
 
     def opens_wave(self, wave: Entity) -> bool:
-        """Return whether this wave is shown with its clusters."""
+        """Return whether this wave is expanded."""
         wanted = self.every or not self.folds(wave) or wave.id in self.open_ids
         return wanted and not wave.unopened and self.tree_filter.reaches(EntityType.CLUSTER)
 
     def opens_cluster(self, cluster: Entity) -> bool:
-        """Return whether this cluster is shown with its bundle."""
+        """Return whether this cluster is expanded."""
         wanted = self.every or cluster.id in self.open_ids
         return wanted and not cluster.unopened and self.tree_filter.reaches(EntityType.BUNDLE)
 
@@ -103,7 +103,7 @@ class TreeExpansion:
         return bundle.id in self.open_ids or bundle.id not in self.shut
 
     def below(self, entity: Entity) -> list[tuple[int, Entity]]:
-        """Return the children that are shown, in order, each with its position in the rollout's own."""
+        """Return the shown children in order, with their original positions."""
         ordered = self.order.sort(entity.children)
         if self.tree_filter.everything:
             return ordered

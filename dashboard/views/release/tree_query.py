@@ -19,7 +19,7 @@ from dashboard.web.query_params import (
 )
 
 MAX_SEARCH_TEXT_LENGTH = 200
-# What was changed "in the last 5 minutes" is another thing every so many seconds, even if nothing happens.
+# Relative times are rounded to this many seconds, so that results can be cached.
 SINCE_ROUNDING_SECONDS = 10
 
 _AGO_PATTERN = re.compile(r"([1-9][0-9]{0,2})([mhd])")

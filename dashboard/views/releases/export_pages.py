@@ -1,4 +1,4 @@
-"""The list from one page to the next, for who wants all of it: within a bound, and it says where it ended and why."""
+"""Export the list page by page, within limits, reporting where and why it ends."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -33,7 +33,7 @@ def export_pages(
     seal: CursorSealer,
     clock: Callable[[], float] = monotonic,
 ) -> Iterator[TableChunk]:
-    """All pages from the `first` on, which this slice gave. Needs no request: it may go on after its view is left."""
+    """Yield all pages from the `first` on. Needs no request context: it may continue after the view has returned."""
     seen, until, newest, count = first, clock() + MAX_EXPORT_SECONDS, dict[str, datetime](), 0
     while True:
         rows = release_items(seen.value.releases, newest)
@@ -65,7 +65,7 @@ def _seal_cursor(asked: PageRequest | None, seal: CursorSealer) -> str | None:
 
 
 def _end_reason(listing: ReleaseList, count: int, *, late: bool) -> str:
-    """Return why it ends here, though there may be more; empty where it goes on."""
+    """Return why the export ends before the end of the list; empty if it continues."""
     left = max(listing.total - listing.offset - len(listing.releases), 0)
     rest = f"about {left:,} releases remain: add a filter, or continue with cursor"
     if count >= MAX_TABLE_ROWS:

@@ -108,7 +108,7 @@ class OverviewView(PageModel):
 
     @property
     def whole(self) -> bool:
-        """Return whether no release that matters here stands on a later page."""
+        """Return whether no relevant release is on a later page."""
         return self.open_whole and self.ended_whole
 
     @property

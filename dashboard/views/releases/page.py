@@ -92,7 +92,7 @@ class FilterView(PageModel):
 
     @property
     def parameters(self) -> dict[str, str | tuple[Phase, ...]]:
-        """Return the filter as it stands in an address."""
+        """Return the query parameters of the filter."""
         return {name: value for name, value in self if value}
 
 
@@ -106,7 +106,7 @@ class ListPage(Page):
 
     @property
     def title(self) -> str:
-        """Return what the browser's tab says: how many of these waits for approval, if any does."""
+        """Return the page title, with the number of releases waiting for approval."""
         waiting = sum(1 for item in self.items if item.overall_phase is Phase.PAUSED)
         return f"{self.called}: {waiting} waiting" if waiting else self.called
 
@@ -154,7 +154,7 @@ class ReleasesPage(ListPage):
     def of(
         cls, snapshot: Snapshot[ReleaseList], wanted: ReleaseFilter, seal: Callable[[Cursor], str]
     ) -> "ReleasesPage":
-        """Return the page of a snapshot that this filter gave; `seal` writes a cursor as it stands in an address."""
+        """Return the page of a snapshot with this filter; `seal` encodes cursors."""
         listing = snapshot.value
         first = wanted == ReleaseFilter() and not listing.offset
         counts: Counter[Phase] = Counter()
@@ -208,7 +208,7 @@ class ReleasesPage(ListPage):
 
     @property
     def older(self) -> dict[str, Any] | None:
-        """Return the parameters of the page after this one: by number as far as that reaches, then by cursor."""
+        """Return the parameters of the next page: by number within the limit, then by cursor."""
         number, rest = divmod(self.offset + self.page_size, self.page_size)
         if number * self.page_size < self.total and (number + 1) * self.page_size <= MAX_OFFSET and not rest:
             return self.asking(page=number + 1)
@@ -216,7 +216,7 @@ class ReleasesPage(ListPage):
 
     @property
     def neighbours(self) -> dict[str, Mapping[str, Any]]:
-        """By number as far as that reaches, then by cursor; the last is known where a number leads there."""
+        """Return the neighbouring pages: by number within the limit, then by cursor."""
         around: dict[str, Mapping[str, Any]] = {"first": {}}
         if self.newer:
             around["prev"] = {"page": min(self.newer["page"], self.pages)}
@@ -227,12 +227,12 @@ class ReleasesPage(ListPage):
         return around
 
     def asking(self, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - what templates give
-        """Return the parameters of the first page with some of the filter changed; None or nothing takes one away."""
+        """Return the parameters of the first page with changes to the filter; None or an empty value removes one."""
         page_size = {} if self.page_size == LIST_PAGE_SIZE else {"page_size": self.page_size}
         return {name: value for name, value in (self.filter.parameters | page_size | changes).items() if value}
 
     @property
     def kept(self) -> tuple[tuple[str, str | int], ...]:
-        """Return what a new search keeps of what was asked for, as the fields of a form."""
+        """Return the form fields that a new search keeps."""
         fields = self.asking(q=None, phase=None).items()
         return (*fields, *(("phase", str(phase)) for phase in self.filter.phase))

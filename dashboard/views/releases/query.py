@@ -33,7 +33,7 @@ from dashboard.web.query_params import (
 )
 
 MAX_LIST_PAGE_SIZE = 100
-# Of what the filter takes, what callers are told of: every day that there is in the years that it takes, and a time.
+# The documented subset of accepted times: any date in the supported years, with an optional time.
 _DAY = (
     "((19[7-9][0-9]|2[01][0-9]{2})-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)"
     "|02-(0[1-9]|1[0-9]|2[0-8]))|(19(7[26]|8[048]|9[26])|20([02468][048]|[13579][26])"

@@ -1,4 +1,4 @@
-"""The releases that a viewer has starred, as they stand now, however old they are."""
+"""The starred releases of a viewer."""
 
 from typing import ClassVar
 
@@ -45,7 +45,7 @@ class StarredPage(ListPage):
 
     @classmethod
     def of(cls, snapshot: Snapshot[ReleaseList]) -> "StarredPage":
-        """Return the page of a list that was asked for by ids."""
+        """Return the page of a list requested by IDs."""
         listed = snapshot.value
         return cls(
             items=tuple(ReleaseItem.of(release, superseded=False) for release in listed.releases),
@@ -56,5 +56,5 @@ class StarredPage(ListPage):
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """Return what stands below the list."""
+        """Return the content below the list."""
         return (self.absent,)

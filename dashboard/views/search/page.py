@@ -11,7 +11,7 @@ from dashboard.live.snapshot_store import Snapshot
 from dashboard.views.releases.page import ReleaseItem
 from dashboard.web.page_model import Page, PageModel, ProblemView, VersionRuns, freshness
 
-# So many of everything that is returned are pages and releases that are known from before.
+# The maximum number of pages and cached releases among the results.
 MAX_PAGE_RESULTS = 10
 MAX_RECALLED_RESULTS = 4
 
@@ -103,12 +103,12 @@ class SearchPage(Page):
 
     @property
     def title(self) -> str:
-        """Return what the browser's tab says."""
+        """Return the page title."""
         return f"{self.q}: search" if self.q else "Search"
 
     @property
     def live(self) -> bool:
-        """Nothing moves under the hand of somebody who chooses."""
+        """Return false: the page does not update while the user chooses."""
         return False
 
     @property

@@ -48,12 +48,12 @@ class ChildView(PageModel):
     pause: WorkflowPauseView | None
     child_runs: tuple[ChildRunView, ...]
     left_running: bool = Field(description="Whether it is still running although its release has ended.")
-    # Moves on at each look, and is no news.
+    # Changes with each read and does not count as a change.
     described_at: datetime | None = Field(exclude=True)
 
     @property
     def others(self) -> tuple[AttemptView, ...]:
-        """Return all that is pending for it, except for the first."""
+        """Return everything that is pending for it, except for the first."""
         return self.pending[1:]
 
     @classmethod

@@ -1,14 +1,11 @@
-"""Where rows stand in their tree, and the HTML ids that follow from that."""
+"""Positions of rows in their tree, and their HTML IDs."""
 
 from collections.abc import Iterable
 from hashlib import blake2s
 
 
 def row_place(above: str, entity_id: str, position: int) -> str:
-    """Where a row stands: the path of ids, and the position where an id is missing: then nothing else tells rows apart.
-
-    Each id comes after its length, so that no two paths are the same text, whatever a rollout puts into an id.
-    """
+    """Return the position of a row: the path of IDs, with an index if an ID is missing."""
     return f"{above}\0{len(entity_id)}:{entity_id or position}"
 
 

@@ -1,4 +1,4 @@
-"""How a run began that follows another of the same workflow id."""
+"""How a run started that follows another one of the same workflow ID."""
 
 from pydantic import Field
 

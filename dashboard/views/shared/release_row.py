@@ -1,4 +1,4 @@
-"""What every row of a release says with its parts counted in, wherever the release is shown."""
+"""Common fields of rows of a release, including its overall state."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -123,7 +123,7 @@ class ReleaseRow(TimedRow):
 
     @property
     def spoken(self) -> str:
-        """Return the phase in words for those who do not see its shape; empty where the label says it already."""
+        """Return the phase for screen readers; empty if the label is the same."""
         phase = self.phase.replace("_", " ")
         return "" if self.label.lower().startswith(phase) else phase
 

@@ -49,7 +49,7 @@ class EntityRow:
 
     @property
     def key(self) -> str:
-        """An HTML id that stays the same from one rendering to the next. JSON needs none."""
+        """Return a stable HTML ID, not part of the JSON."""
         return row_html_id(self.place)
 
     @property
@@ -70,13 +70,13 @@ class EntityRow:
 
     @property
     def spoken(self) -> str:
-        """Return the phase in words for those who do not see its shape; empty where the label says it already."""
+        """Return the phase for screen readers; empty if the label is the same."""
         phase = self.phase.replace("_", " ")
         return "" if self.label.lower() == phase else phase
 
     @property
     def cause(self) -> str | None:
-        """The line that says why this row is in trouble, or what is unknown of it: that is no cause of a failure."""
+        """Return the cause of the row's trouble, or its missing data, in one line."""
         cause = self.error_message or (self.attempt.cause if self.attempt else None)
         cause = truncate(cause) if cause else None
         if cause or self.problem is None or self.problem.code == ProblemCode.NOT_OPENED:
@@ -104,7 +104,7 @@ class EntityRow:
 
     @property
     def listed(self) -> bool:
-        """Return whether it names rows below it, shown or not."""
+        """Return whether it has rows below it, shown or not."""
         return bool(vars(self).get(_NAMED_IN.get(self.type, "")))
 
     @property
@@ -114,12 +114,12 @@ class EntityRow:
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """Return what stands around the line and in place of what is below it."""
+        """Return the content around the line and in place of its rows."""
         return (self.place,)
 
     @property
     def said(self) -> tuple[object, ...]:
-        """Return all that the line says, for telling whether it changed; hashable."""
+        """Return the hashable content of the line, to detect changes."""
         return tuple([value for name, value in vars(self).items() if name not in _NOT_OWN])
 
     def walk(self) -> Iterator["EntityRow"]:
@@ -170,7 +170,7 @@ class AppRow(TimedRow):
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """Return what stands around the line and in place of what is below it."""
+        """Return the content around the line and in place of its rows."""
         return (self.place, len(self.children)) if self.children else (self.place,)
 
 
@@ -196,7 +196,7 @@ class BranchRow(TimedRow):
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """Return what stands around the line and in place of what is below it."""
+        """Return the content around the line and in place of its rows."""
         known = self.problem is None
         return self.place, self.name, len(self.rows), self.listed, known, self.addressable, self.expectant
 
@@ -244,12 +244,12 @@ class ClusterRow(BranchRow):
 
     @property
     def size(self) -> int:
-        """Return how many rows are below it, shown or not: what room they take where nothing is left out."""
+        """Return the number of rows below it, shown or not."""
         return 1 + self.progress.total
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """Return whether what is below it is shown, and what room that takes, too."""
+        """Return whether its rows are shown, and their number."""
         return *super().frame, self.open, self.size
 
 
@@ -273,7 +273,7 @@ class WaveRow(BranchRow):
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """Return whether what is below it is shown, or is read when it is opened, too."""
+        """Return whether its rows are shown or loaded on demand."""
         return *super().frame, self.open, self.lazy
 
 
@@ -311,7 +311,7 @@ def common_fields(entity: Entity, place: str) -> dict[str, Any]:
 
 
 def truncated_fields(fields: dict[str, Any]) -> dict[str, Any]:
-    """The same fields with no text longer than a row has room for: the release itself has the whole of it."""
+    """Truncate the texts of these fields; the release itself has the full texts."""
     error = fields["error_message"]
     return fields | {
         "error_message": truncate(error) if error else error,

@@ -16,7 +16,8 @@ from dashboard.views.shared.html_ids import row_html_id, row_place
 from dashboard.views.shared.release_row import ReleaseRow, release_common
 from dashboard.web.page_model import Page, PageModel, freshness, page_part
 
-# From so many clusters on a strip counts them: above the tree, where it is sent again with each change, and alone.
+# The number of clusters from which a strip only counts them: above the tree, where it is sent with each change, and on
+# its own page.
 MAX_STRIP_CLUSTERS_ABOVE_TREE = 120
 MAX_STRIP_CLUSTERS = 2_000
 # With more cells than these they get narrower, and again.
@@ -59,7 +60,7 @@ class StripCell:
 
     @property
     def told(self) -> str:
-        """Return all that the cell says, in words."""
+        """Return the text of the cell."""
         if self.progress.unopened:
             return f"{self.name}: {self.label}, apps not loaded"
         retrying = f", {self.progress.retrying:,} retrying" if self.progress.retrying else ""
@@ -142,7 +143,7 @@ class Strip:
 
     @classmethod
     def of(cls, release: Release, most: int) -> "Strip":
-        """Return the strip of a release, which counts clusters if it has so many."""
+        """Return the strip of a release; with many clusters they are only counted."""
         place = row_place("", release.execution.workflow_id, 0)
         clusters = count_clusters(release.root)
         waves = tuple(StripWave.of(segment, place) for segment in strip_segments(release.root, most))
@@ -196,7 +197,7 @@ class StripPage(Page, ReleaseRow):
 
     @property
     def title(self) -> str:
-        """Return what the browser's tab says."""
+        """Return the page title."""
         return f"{self.name}, strip: {self.short}"
 
     @property

@@ -94,7 +94,7 @@ class WaveBar(TimelineRow):
 
     @property
     def rows(self) -> tuple[EntityRow, ...]:
-        """Return what is in it, if it is shown."""
+        """Return its rows, if shown."""
         return (*(self.clusters or ()), *self.children)
 
 

@@ -24,10 +24,10 @@ from dashboard.web.page_model import Page, PageModel, freshness
 
 # With more clusters than this, a closed wave leaves them out until it is opened.
 MAX_CLUSTERS_WITH_OPEN_BARS = 120
-# Seconds between two ticks of the axis: the first that makes no more than so many.
+# Possible tick distances in seconds; the first one with at most this many ticks is used.
 TICK_SECONDS = (1, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 MAX_TICKS = 9
-# What a release that goes on has free at its right, as a share of what it took so far.
+# The free space after the current time, as a share of the elapsed time.
 RIGHT_MARGIN_SHARE = 0.06
 
 
@@ -71,7 +71,7 @@ class TimelinePage(Page, ReleaseRow):
 
     @property
     def title(self) -> str:
-        """Return what the browser's tab says."""
+        """Return the page title."""
         return f"{self.name}, timeline: {self.short}"
 
     @property
@@ -103,7 +103,7 @@ class TimelinePage(Page, ReleaseRow):
 
     @property
     def frame(self) -> tuple[object, ...]:
-        """Return all that is shown."""
+        """Return all displayed content."""
         own = tuple(
             [value for name, value in self if name not in {"details", "waves", "children", "as_of", "content_version"}]
         )

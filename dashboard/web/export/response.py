@@ -23,7 +23,8 @@ from dashboard.web.user_limits import UserLimit, limit_exceeded
 
 # Where a request says that its answer comes in pieces, each of which takes its time.
 STREAMED_ENVIRON_KEY = "dashboard.streamed"
-# How many long tables a process makes at once: each asks Temporal for page after page, and viewers come first.
+# The maximum number of concurrent exports per process: each reads page after page from Temporal, and viewers come
+# first.
 MAX_CONCURRENT_TABLES = 4
 TABLE_RETRY_SECONDS = 10
 GZIP_WBITS = zlib.MAX_WBITS | 16
@@ -65,7 +66,7 @@ def _streamed_response(lines: Iterator[bytes], turn: ExitStack) -> Response:
     answer.vary.add("Accept-Encoding")
     if squeeze:
         answer.headers["Content-Encoding"] = "gzip"
-    # Also where nobody asks for the first line.
+    # Even if the first line is never requested.
     answer.call_on_close(turn.close)
     return answer
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from dashboard.live.snapshot_store import Snapshot
 from dashboard.web.page_model import PageModel, ProblemView
 
-# Rows of one table at most: what a spreadsheet still opens at once.
+# The maximum number of rows of an export, which spreadsheets still open quickly.
 MAX_TABLE_ROWS = 10_000
 
 TableCell = str | int | bool | datetime | None

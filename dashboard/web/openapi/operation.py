@@ -1,5 +1,7 @@
-"""What a view takes and answers, which the API's reference says. Each view of a route under `/api` is `described` where
-it stands, and each other that reads the query: a view is given no parameter that it does not name (`address.py`).
+"""Descriptions of views for the API reference.
+
+Each view under `/api`, and each other view that reads the query, must be described: undeclared parameters are not
+passed to it (`address.py`).
 """
 
 from collections.abc import Callable, Iterable
@@ -44,7 +46,7 @@ def api_operation(
     public: bool = False,
     tables: bool = False,
 ) -> Callable[[F], F]:
-    """Say of a view what `ApiOperation` keeps of it. Stands between the route and the view."""
+    """Describe a view. Place it between the route and the view."""
     operation = ApiOperation(answers, tuple(query), takes, status, frozenset(responses), forms, public, tables)
 
     def describe(view: F) -> F:

@@ -31,7 +31,7 @@ class ReferencePage(PageModel):
 
     @property
     def title(self) -> str:
-        """Return what the browser's tab says."""
+        """Return the page title."""
         return "API reference"
 
 
