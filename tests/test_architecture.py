@@ -36,8 +36,8 @@ ROOMS = {
     "users": {"domain", "settings", "database", "web", "audit", "auth", "views"},
     "views": {"domain", "database", "live", "web", "audit", "auth", "users"},
     "push": {"domain", "concurrency", "live", "web", "server", "views"},
-    "server": {"concurrency", "settings", "database", "live", "web", "push", "auth"},
-    "styleguide": {"domain", "live", "web", "users", "views"},
+    "server": {"domain", "concurrency", "settings", "database", "live", "web", "push", "auth"},
+    "styleguide": {"domain", "web", "users", "views"},
     "demo": {"settings", "database", "server", "auth"},
     # It runs elsewhere than the server, and knows of it what the API says.
     "client": {"domain", "web"},

@@ -16,9 +16,9 @@ from dashboard.domain.filters import PageRequest
 from dashboard.domain.ids import is_below_release
 from dashboard.domain.problem_filter import affected_releases
 from dashboard.domain.search import SearchResults
+from dashboard.domain.snapshot import Snapshot, SnapshotPair
 from dashboard.live.reader import RunKey
 from dashboard.live.service import LiveReleases
-from dashboard.live.snapshot_store import Snapshot, SnapshotPair
 from dashboard.live.topic import Topic
 
 # Seconds within which repeated requests of a user for a release in the same way count as one view.

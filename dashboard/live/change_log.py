@@ -15,7 +15,7 @@ from dashboard.domain.history import (
     ObservedChange,
     StateChange,
 )
-from dashboard.live.snapshot_store import Snapshot, version_hash
+from dashboard.domain.snapshot import Snapshot, version_hash
 
 # Reads further apart than this have a gap in between. Polled topics are read about every second.
 MIN_OBSERVATION_GAP = timedelta(seconds=5)

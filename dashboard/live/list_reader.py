@@ -12,6 +12,7 @@ from dashboard.domain.filters import PageRequest
 from dashboard.domain.overview import RECENTLY_ENDED_WINDOW
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, SourceUnavailable
+from dashboard.domain.snapshot import Snapshot, mark_late, utc_now, version_hash
 from dashboard.domain.source import ReleaseListing, ReleaseReading
 from dashboard.live import list_rows
 from dashboard.live.count_cache import CachedCount, CountCache
@@ -19,7 +20,7 @@ from dashboard.live.last_known import LastKnownStates
 from dashboard.live.list_rows import KnownRows, ShownRows
 from dashboard.live.movements import MovementTracker
 from dashboard.live.row_reader import RowReader
-from dashboard.live.snapshot_store import Snapshot, SnapshotStore, mark_late, utc_now, version_hash
+from dashboard.live.snapshot_store import SnapshotStore
 from dashboard.live.source_caller import SourceCaller
 
 # For how many filters counts are kept.

@@ -10,9 +10,9 @@ from dashboard.domain.ids import EntityType
 from dashboard.domain.levels import ids_of
 from dashboard.domain.parts import with_parts
 from dashboard.domain.problems import Problem, ProblemCode
+from dashboard.domain.snapshot import Snapshot, version_hash
 from dashboard.domain.source import Fingerprint, ReleaseReading
 from dashboard.live.reconciliation import reconcile_or_gap, unreported_release_or_gap
-from dashboard.live.snapshot_store import Snapshot, version_hash
 
 RowKey = tuple[str, str]
 """A workflow id and a run id."""

@@ -7,12 +7,12 @@ from dashboard.domain.entities import Release
 from dashboard.domain.parts import with_parts
 from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.domain.search import NameIndex
+from dashboard.domain.snapshot import Snapshot, mark_late, version_hash
 from dashboard.domain.source import ReleaseReading
 from dashboard.domain.truncation import text_size
 from dashboard.live import list_rows
 from dashboard.live.change_log import history_weight, record_changes
 from dashboard.live.reconciliation import reconcile_or_gap, unreported_release_or_gap
-from dashboard.live.snapshot_store import Snapshot, mark_late, version_hash
 
 # Bytes that a row takes, and a listed child workflow. Measured with 1,000 of each: from 600 (the fields of the contract
 # alone) to 1,200 (an error, five further fields, and an end that overrules it), and 580. Long texts come on top.

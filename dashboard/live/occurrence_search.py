@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from dashboard.domain.entities import Entity, Occurrence, Release
+from dashboard.domain.snapshot import Snapshot
 from dashboard.domain.stable_ids import own_release_name, stable_id
-from dashboard.live.snapshot_store import Snapshot
 
 # How many are found, and how many rows are looked through for them: 100,000 take 10 ms.
 MAX_OCCURRENCES_FOUND = 10

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 from dashboard.domain.entities import Release
+from dashboard.domain.snapshot import Snapshot, SnapshotPair, join_snapshots
 from dashboard.live.reader import RunKey
-from dashboard.live.snapshot_store import Snapshot, SnapshotPair, join_snapshots
 from dashboard.live.topic import Topic
 
 PairListener = Callable[[str], None]

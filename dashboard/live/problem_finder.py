@@ -19,8 +19,8 @@ from dashboard.domain.overall import overall_state
 from dashboard.domain.parts import parts_of
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import NotFound, ProblemCode, SourceUnavailable
+from dashboard.domain.snapshot import Snapshot, version_hash
 from dashboard.live.list_rows import ListRow
-from dashboard.live.snapshot_store import Snapshot, version_hash
 
 # How far the list is looked at, and how many trees of those found are read at most; the page says so.
 MAX_RELEASES_LISTED = 50

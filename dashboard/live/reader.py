@@ -9,6 +9,7 @@ from dashboard.concurrency.loop_thread import LoopThread
 from dashboard.domain.entities import Entity, Occurrence, Occurrences, ReleaseList
 from dashboard.domain.problems import Problem, ReleaseNotFound
 from dashboard.domain.reconcile import apply_execution_status
+from dashboard.domain.snapshot import Snapshot, utc_now, version_hash
 from dashboard.domain.source import EntitySearchResult, ReleaseSource, RunEntity
 from dashboard.live.circuit_breaker import ReleaseBreakerKey
 from dashboard.live.expanded_rows import ExpandedRows
@@ -17,7 +18,6 @@ from dashboard.live.list_reader import ReleaseListReader
 from dashboard.live.loaded_release import LoadedRelease, load_or_last, with_recorded_changes
 from dashboard.live.movements import MovementTracker
 from dashboard.live.row_reader import RowReader
-from dashboard.live.snapshot_store import Snapshot, utc_now, version_hash
 from dashboard.live.source_caller import SourceCaller
 
 RunKey = tuple[str, str | None]

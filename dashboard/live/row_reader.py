@@ -7,6 +7,7 @@ from functools import partial
 
 from dashboard.concurrency.bounded_cache import BoundedCache
 from dashboard.domain.entities import Execution
+from dashboard.domain.snapshot import Snapshot, utc_now
 from dashboard.domain.source import ReleaseReading
 from dashboard.live import list_rows
 from dashboard.live.circuit_breaker import ReleaseBreakerKey
@@ -14,7 +15,7 @@ from dashboard.live.list_rows import ListRow, RowKey
 from dashboard.live.loaded_release import LoadedRelease
 from dashboard.live.movements import MovementTracker
 from dashboard.live.reconciliation import reconcile_or_gap
-from dashboard.live.snapshot_store import Snapshot, SnapshotStore, utc_now
+from dashboard.live.snapshot_store import SnapshotStore
 from dashboard.live.source_caller import SourceCaller
 
 # In intervals of what is watched: for how long a tree that moves without its release is not read again for its row

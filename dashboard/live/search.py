@@ -9,9 +9,10 @@ from dashboard.domain.filters import PageRequest, ReleaseFilter
 from dashboard.domain.ids import EntityType
 from dashboard.domain.problems import Problem, SourceUnavailable
 from dashboard.domain.search import SearchResults, SearchTerms, search_entities, search_releases
+from dashboard.domain.snapshot import Snapshot, utc_now, version_hash
 from dashboard.live.loaded_release import LoadedRelease
 from dashboard.live.reader import RunKey
-from dashboard.live.snapshot_store import Snapshot, SnapshotStore, utc_now, version_hash
+from dashboard.live.snapshot_store import SnapshotStore
 
 # The list of no text at all, with as many releases as a page of results has room for.
 FIRST_RELEASES = PageRequest(8)

@@ -14,6 +14,7 @@ from dashboard.domain.filters import MalformedFilter, PageRequest
 from dashboard.domain.ids import is_below_release
 from dashboard.domain.problems import NotFound, SourceUnavailable
 from dashboard.domain.search import SearchResults
+from dashboard.domain.snapshot import Snapshot, SnapshotPair, join_snapshots, mark_stale
 from dashboard.domain.source import ReleaseSource
 from dashboard.live.change_log import with_history
 from dashboard.live.circuit_breaker import ReleaseBreakerKey
@@ -27,7 +28,7 @@ from dashboard.live.problem_finder import MAX_RELEASES_LISTED, ProblemFinder
 from dashboard.live.reader import ReleaseReader, RunKey
 from dashboard.live.schedule import POLL_LINGER_SECONDS
 from dashboard.live.search import NameSearch
-from dashboard.live.snapshot_store import RENEWAL_BEHIND, Snapshot, SnapshotPair, join_snapshots, mark_stale
+from dashboard.live.snapshot_store import RENEWAL_BEHIND
 from dashboard.live.stores import TopicStores
 from dashboard.live.topic import Topic
 from dashboard.live.viewer_budget import VIEWER_SHARE, ViewerBudget

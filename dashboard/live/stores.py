@@ -6,9 +6,10 @@ from typing import Any
 
 from dashboard.concurrency.bulkhead import Bulkhead
 from dashboard.domain.causes import ProblemSummary
+from dashboard.domain.snapshot import Snapshot
 from dashboard.live.loaded_release import tree_weight
 from dashboard.live.reader import ReleaseReader, list_weight, search_weight
-from dashboard.live.snapshot_store import Snapshot, SnapshotStore
+from dashboard.live.snapshot_store import SnapshotStore
 
 # Releases are polled more often, so that changes are visible within a second: at this share of the interval, or after
 # this many seconds if recently changed.

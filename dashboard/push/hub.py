@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from dashboard.live.snapshot_store import utc_now
+from dashboard.domain.snapshot import utc_now
 from dashboard.live.topic import Topic
 from dashboard.web.address import PageAddress
 from dashboard.web.page_response import utc_timestamp

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from dashboard.domain.entities import Release, Status
 from dashboard.domain.overall import overall_state
 from dashboard.domain.phases import Phase
-from dashboard.live.snapshot_store import Snapshot
+from dashboard.domain.snapshot import Snapshot
 from dashboard.live.topic import Topic
 
 

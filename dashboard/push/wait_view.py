@@ -18,7 +18,7 @@ from dashboard.domain.entities import Release
 from dashboard.domain.ids import parse_release_id
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import SourceUnavailable
-from dashboard.live.snapshot_store import Snapshot
+from dashboard.domain.snapshot import Snapshot
 from dashboard.push.wait_condition import WaitCondition
 from dashboard.push.wait_page import WaitPage
 from dashboard.views.release.query import RELEASE_RUN_PARAMETER

@@ -8,7 +8,7 @@ from time import monotonic
 from typing import Any
 
 from dashboard.concurrency.weight import weight_of
-from dashboard.live.snapshot_store import Snapshot
+from dashboard.domain.snapshot import Snapshot
 from dashboard.live.topic import Topic
 from dashboard.web.page_response import PageResponse, utc_timestamp
 

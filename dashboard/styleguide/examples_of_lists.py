@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dashboard.domain.entities import Occurrence, Occurrences, Status
 from dashboard.domain.filters import ReleaseFilter
 from dashboard.domain.phases import Phase
-from dashboard.live.snapshot_store import Snapshot
+from dashboard.domain.snapshot import Snapshot
 from dashboard.styleguide import samples
 from dashboard.styleguide.examples import Example, macro_example, partial_example
 from dashboard.views.compare.choose import ChoosePage

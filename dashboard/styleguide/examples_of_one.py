@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from dashboard.domain.entities import Occurrence, Release, Status
 from dashboard.domain.kiosk import kiosk_rotation
-from dashboard.live.snapshot_store import Snapshot, join_snapshots
+from dashboard.domain.snapshot import Snapshot, join_snapshots
 from dashboard.styleguide import samples
 from dashboard.styleguide.examples import Example, macro_example, partial_example
 from dashboard.views.compare.page import ComparePage

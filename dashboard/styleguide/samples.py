@@ -23,7 +23,7 @@ from dashboard.domain.phases import Phase, phase_of
 from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.domain.reconcile import reconcile
 from dashboard.domain.search import NameMatch, SearchResults
-from dashboard.live.snapshot_store import Snapshot, mark_stale
+from dashboard.domain.snapshot import Snapshot, mark_stale
 
 SAMPLE_NOW = datetime(2026, 11, 22, 14, 31, 7, tzinfo=UTC)
 UNAVAILABLE_PROBLEM = Problem(

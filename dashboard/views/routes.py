@@ -15,8 +15,8 @@ from dashboard.domain.filters import MalformedFilter, PageRequest, ReleaseFilter
 from dashboard.domain.ids import is_below_release, parse_release_id
 from dashboard.domain.kiosk import kiosk_rotation
 from dashboard.domain.problem_filter import ProblemFilter
+from dashboard.domain.snapshot import Snapshot, SnapshotPair, join_snapshots
 from dashboard.live.search import search_page_request
-from dashboard.live.snapshot_store import Snapshot, SnapshotPair, join_snapshots
 from dashboard.live.topic import Topic
 from dashboard.users.preferences.store import MAX_STARS
 from dashboard.views.compare.choose import ChoosePage

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from flask import Response, request
 
-from dashboard.live.snapshot_store import utc_now
+from dashboard.domain.snapshot import utc_now
 from dashboard.web.errors import ApiError, wants_json
 from dashboard.web.page_result import PageResult
 from dashboard.web.services import services

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem
-from dashboard.live.snapshot_store import Snapshot
+from dashboard.domain.snapshot import Snapshot
 
 T = TypeVar("T")
 

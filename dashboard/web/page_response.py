@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Response, request
 
-from dashboard.live.snapshot_store import Snapshot
+from dashboard.domain.snapshot import Snapshot
 from dashboard.live.topic import Topic
 from dashboard.web.body_template import MIN_COMPRESSED_BYTES, BodyTemplate, GzipBodyTemplate
 from dashboard.web.formats import time

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from dashboard.live.snapshot_store import Snapshot
+from dashboard.domain.snapshot import Snapshot
 from dashboard.live.topic import Topic
 from dashboard.web.export.table import Table
 from dashboard.web.page_model import Page

@@ -9,7 +9,7 @@ from dashboard.domain.levels import waves_in
 from dashboard.domain.overall import overall_state
 from dashboard.domain.phases import Phase
 from dashboard.domain.rollup import count_app_phases, count_phases
-from dashboard.live.snapshot_store import Snapshot
+from dashboard.domain.snapshot import Snapshot
 from dashboard.web.page_model import PageModel
 
 MAX_BADGE_NAME_LENGTH, MAX_BADGE_STATE_LENGTH = 40, 60

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from dashboard.domain.entities import Release, ReleaseList, Status
 from dashboard.domain.phases import Phase
-from dashboard.live.snapshot_store import Snapshot
+from dashboard.domain.snapshot import Snapshot
 from dashboard.web.page_model import Page, PageModel, freshness
 
 # Pairs that are offered before anything is chosen.

@@ -19,7 +19,7 @@ from dashboard.domain.compare import (
 from dashboard.domain.entities import Entity, Release, Status
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
-from dashboard.live.snapshot_store import Snapshot, SnapshotPair
+from dashboard.domain.snapshot import Snapshot, SnapshotPair
 from dashboard.views.compare.rows import (
     AppDifference,
     ClusterChanges,

@@ -11,7 +11,7 @@ from dashboard.domain.ids import EntityType, is_below_release, parse_entity_id, 
 from dashboard.domain.occurrences import current_occurrences, running_occurrence
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import NotFound
-from dashboard.live.snapshot_store import Snapshot
+from dashboard.domain.snapshot import Snapshot
 from dashboard.views.shared.html_ids import row_place
 from dashboard.views.shared.rows import EntityRow, common_fields
 from dashboard.web.page_model import Page, PageModel, VersionRuns, freshness

@@ -14,10 +14,10 @@ from dashboard.domain.ids import EntityType
 from dashboard.domain.levels import ids_of
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import EntityNotFound, Problem, ProblemCode, SourceUnavailable
+from dashboard.domain.snapshot import Snapshot
 from dashboard.domain.sort_order import SortOrder
 from dashboard.domain.tree_filter import NO_TREE_FILTER, TreeFilter
 from dashboard.domain.work_times import WorkTimes
-from dashboard.live.snapshot_store import Snapshot
 from dashboard.views.release.runs import RunsView
 from dashboard.views.release.tree import LARGE_TREE_ROWS, ReleaseTree, TreeExpansion, entity_row, tree_fields
 from dashboard.views.shared.child import ChildView

@@ -11,8 +11,8 @@ from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import EntityNotFound, SourceUnavailable
 from dashboard.domain.rollup import count_app_phases
+from dashboard.domain.snapshot import Snapshot
 from dashboard.domain.work_times import WorkTimes
-from dashboard.live.snapshot_store import Snapshot
 from dashboard.views.entity.history import HistoryView
 from dashboard.views.entity.page import EntityRef, missing_entity_error, path_to_entity
 from dashboard.views.shared.child import ChildView

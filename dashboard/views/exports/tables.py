@@ -9,7 +9,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from dashboard.domain.causes import ProblemSummary
 from dashboard.domain.problem_filter import ProblemFilter, filter_problems
-from dashboard.live.snapshot_store import Snapshot
+from dashboard.domain.snapshot import Snapshot
 from dashboard.views.problems.groups import AffectedRow, cause_text_of
 from dashboard.views.problems.page import CAUSE_STATUS_ORDER
 from dashboard.views.release.page import TreePage

@@ -13,8 +13,8 @@ from dashboard.domain.levels import waves_in
 from dashboard.domain.overall import overall_state
 from dashboard.domain.phases import Phase
 from dashboard.domain.rollup import blockages, count_app_phases, count_phases
+from dashboard.domain.snapshot import Snapshot
 from dashboard.domain.timeline import build_timeline
-from dashboard.live.snapshot_store import Snapshot
 from dashboard.views.release.blockages import BlockageView, FailingTaskView
 from dashboard.views.release.runs import RunsView
 from dashboard.views.shared.details import Progress

@@ -10,7 +10,7 @@ from dashboard.domain.entities import Release
 from dashboard.domain.matrix import CellFilter, Matrix, MatrixColumn, MatrixRow, build_matrix, filter_matrix
 from dashboard.domain.overall import overall_state
 from dashboard.domain.phases import Phase
-from dashboard.live.snapshot_store import Snapshot
+from dashboard.domain.snapshot import Snapshot
 from dashboard.views.matrix.cells import (
     AppLine,
     ClusterHead,

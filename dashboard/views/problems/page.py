@@ -8,7 +8,7 @@ from pydantic import Field
 from dashboard.domain.causes import CauseStatus, ProblemSummary
 from dashboard.domain.phases import Phase
 from dashboard.domain.problem_filter import ProblemFilter, affected_releases, filter_problems
-from dashboard.live.snapshot_store import Snapshot
+from dashboard.domain.snapshot import Snapshot
 from dashboard.views.problems.groups import AffectedRow, ProblemGroup
 from dashboard.web.page_model import Page, PageLine, PageModel, freshness
 

@@ -12,9 +12,9 @@ from dashboard.domain.entities import Release
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import ProblemCode
 from dashboard.domain.rollup import blockages
+from dashboard.domain.snapshot import Snapshot
 from dashboard.domain.sort_order import SortOrder
 from dashboard.domain.tree_filter import NO_TREE_FILTER, TreeFilter
-from dashboard.live.snapshot_store import Snapshot
 from dashboard.views.entity.panel import Panel
 from dashboard.views.release.blockages import BlockageView, FailingTaskView
 from dashboard.views.release.initial_expansion import InitialExpansion, initial_expansion, waves_above

@@ -9,8 +9,8 @@ from werkzeug.wrappers import Response
 from dashboard.domain.entities import Release
 from dashboard.domain.ids import parse_release_id
 from dashboard.domain.problems import NotFound, SourceUnavailable
+from dashboard.domain.snapshot import Snapshot
 from dashboard.live.change_log import with_history
-from dashboard.live.snapshot_store import Snapshot
 from dashboard.live.topic import Topic
 from dashboard.views.entity.page import EntityPage
 from dashboard.views.entity.panel import Panel, PanelPage

@@ -9,7 +9,7 @@ from typing import Protocol
 from dashboard.domain.entities import ReleaseList
 from dashboard.domain.filters import MAX_OFFSET, Cursor, MalformedFilter, PageRequest
 from dashboard.domain.problems import SourceUnavailable
-from dashboard.live.snapshot_store import Snapshot
+from dashboard.domain.snapshot import Snapshot
 from dashboard.views.releases.page import release_items
 from dashboard.web.export.table import MAX_TABLE_ROWS, TableChunk
 

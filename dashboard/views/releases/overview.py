@@ -10,8 +10,8 @@ from dashboard.domain.levels import ids_of
 from dashboard.domain.overall import overall_state
 from dashboard.domain.overview import Overview, overview
 from dashboard.domain.phases import Phase
+from dashboard.domain.snapshot import Snapshot
 from dashboard.domain.truncation import truncate
-from dashboard.live.snapshot_store import Snapshot
 from dashboard.web.page_model import PageModel
 
 # Releases named on a card; the rest is counted.

@@ -14,7 +14,7 @@ from dashboard.domain.ids import EntityType
 from dashboard.domain.levels import ids_of
 from dashboard.domain.phases import Phase
 from dashboard.domain.reconcile import phase_of_status
-from dashboard.live.snapshot_store import Snapshot
+from dashboard.domain.snapshot import Snapshot
 from dashboard.views.releases.overview import OverviewView
 from dashboard.views.shared.details import PauseView
 from dashboard.views.shared.html_ids import row_place

@@ -6,7 +6,7 @@ from dashboard.domain.entities import ReleaseList
 from dashboard.domain.ids import release_name
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem
-from dashboard.live.snapshot_store import Snapshot
+from dashboard.domain.snapshot import Snapshot
 from dashboard.views.releases.page import ListPage, ReleaseItem
 from dashboard.web.page_model import PageModel, ProblemView, freshness
 

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from dashboard.domain.ids import EntityType, MalformedId, parse_entity_id
 from dashboard.domain.search import MAX_SEARCH_RESULTS, NameMatch, SearchResults, SearchTerms
-from dashboard.live.snapshot_store import Snapshot
+from dashboard.domain.snapshot import Snapshot
 from dashboard.views.releases.page import ReleaseItem
 from dashboard.web.page_model import Page, PageModel, ProblemView, VersionRuns, freshness
 

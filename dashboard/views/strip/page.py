@@ -9,8 +9,8 @@ from dashboard.domain.entities import Entity, Release, Status
 from dashboard.domain.ids import EntityType
 from dashboard.domain.phases import Phase
 from dashboard.domain.rollup import count_app_phases
+from dashboard.domain.snapshot import Snapshot
 from dashboard.domain.strip import ClusterCell, StripSegment, count_clusters, strip_segments
-from dashboard.live.snapshot_store import Snapshot
 from dashboard.views.shared.details import Progress
 from dashboard.views.shared.html_ids import row_html_id, row_place
 from dashboard.views.shared.release_row import ReleaseRow, release_common

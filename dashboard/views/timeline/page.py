@@ -13,8 +13,8 @@ from dashboard.domain.levels import clusters_in, waves_in
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import ProblemCode
 from dashboard.domain.rollup import count_phases
+from dashboard.domain.snapshot import Snapshot
 from dashboard.domain.timeline import CompletionEstimate, Timeline, build_timeline
-from dashboard.live.snapshot_store import Snapshot
 from dashboard.views.release.runs import RunsView
 from dashboard.views.shared.details import Progress
 from dashboard.views.shared.html_ids import row_place

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 from dashboard.audit.log import AuditEventType
 from dashboard.audit.recorder import record_event
 from dashboard.domain.display import display_text
-from dashboard.live.snapshot_store import Snapshot
+from dashboard.domain.snapshot import Snapshot
 from dashboard.web.page_response import utc_timestamp
 
 # What a spreadsheet takes for the beginning of a formula, also in the wide forms of East Asian keyboards.

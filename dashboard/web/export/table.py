@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from dashboard.live.snapshot_store import Snapshot
+from dashboard.domain.snapshot import Snapshot
 from dashboard.web.page_model import PageModel, ProblemView
 
 # The maximum number of rows of an export, which spreadsheets still open quickly.

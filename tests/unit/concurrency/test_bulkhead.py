@@ -2,7 +2,8 @@ import pytest
 
 from dashboard.concurrency.bulkhead import BULKHEAD_SIZE, FULL_PAUSE_SECONDS, Bulkhead
 from dashboard.domain.problems import Problem, ProblemCode, SourceUnavailable
-from dashboard.live.snapshot_store import Snapshot, SnapshotStore, utc_now
+from dashboard.domain.snapshot import Snapshot, utc_now
+from dashboard.live.snapshot_store import SnapshotStore
 from dashboard.server.uvicorn_server import SERVER_THREADS
 
 

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 from dashboard.domain.entities import Status
 from dashboard.domain.kiosk import kiosk_rotation
-from dashboard.live.snapshot_store import Snapshot
+from dashboard.domain.snapshot import Snapshot
 from dashboard.views.kiosk.page import KioskPage, KioskRotationView
 from tests.support.rollout_makers import STARTED
 from tests.unit.domain.test_overview import NOW, listing, names, release

@@ -13,7 +13,7 @@ from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.domain.reconcile import reconcile, unreported_release
 from dashboard.domain.rollup import blockages, trouble_cause
-from dashboard.live.snapshot_store import Snapshot
+from dashboard.domain.snapshot import Snapshot
 from dashboard.push.wait_condition import WaitCondition
 from dashboard.views.badges.page import Badge
 from dashboard.views.exports.tables import RELEASE_COLUMNS, releases_table

@@ -7,7 +7,7 @@ from dashboard.domain.filters import ReleaseFilter
 from dashboard.domain.overview import Overview, overview
 from dashboard.domain.phases import Phase
 from dashboard.domain.reconcile import reconcile
-from dashboard.live.snapshot_store import Snapshot
+from dashboard.domain.snapshot import Snapshot
 from dashboard.views.releases.page import ReleasesPage
 from tests.support.rollout_makers import STARTED, entity, execution
 

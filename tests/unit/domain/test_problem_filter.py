@@ -14,7 +14,7 @@ from dashboard.domain.entities import Attempt, Entity, Release, Status
 from dashboard.domain.problem_filter import ProblemFilter, affected_releases, filter_problems
 from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.domain.reconcile import reconcile
-from dashboard.live.snapshot_store import Snapshot
+from dashboard.domain.snapshot import Snapshot
 from dashboard.views.problems.page import ProblemsPage
 from tests.support.rollout_makers import STARTED, entity, execution, retrying
 

@@ -8,9 +8,9 @@ import pytest
 from dashboard.domain.entities import Entity, Execution, Release, Runs, Status
 from dashboard.domain.phases import Phase
 from dashboard.domain.reconcile import reconcile
+from dashboard.domain.snapshot import Snapshot
 from dashboard.domain.timeline import build_timeline
 from dashboard.domain.work_times import WorkTimes
-from dashboard.live.snapshot_store import Snapshot
 from dashboard.views.timeline.page import TimelinePage
 from tests.support.rollout_makers import STARTED, entity, execution
 

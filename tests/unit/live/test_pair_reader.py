@@ -9,10 +9,10 @@ import pytest
 from dashboard.concurrency.loop_thread import LoopThread
 from dashboard.domain.filters import PageRequest, ReleaseFilter
 from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, SourceUnavailable
+from dashboard.domain.snapshot import Snapshot
 from dashboard.domain.source import ReleaseReading
 from dashboard.live.pair_reader import PairReader
 from dashboard.live.service import LiveReleases
-from dashboard.live.snapshot_store import Snapshot
 from dashboard.live.topic import Topic
 from tests.support.fake_source import FakeSource
 from tests.support.rollout_makers import STARTED, entity, execution

@@ -6,8 +6,8 @@ import pytest
 from dashboard.concurrency.bulkhead import Bulkhead
 from dashboard.domain.filters import MalformedFilter
 from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, SourceUnavailable
-from dashboard.live import snapshot_store
-from dashboard.live.snapshot_store import Snapshot, SnapshotStore, mark_stale, utc_now, version_hash
+from dashboard.domain.snapshot import Snapshot, utc_now, version_hash
+from dashboard.live.snapshot_store import SnapshotStore
 from tests.support.waiting import eventually
 
 DOWN = Problem(ProblemCode.UNAVAILABLE, "Temporal cannot be reached.")
@@ -91,13 +91,6 @@ def test_only_so_many_are_kept():
         store.get(key)
     store.get("a")
     assert source.loads == 4
-
-
-def test_a_version_is_the_same_for_the_same_content():
-    assert version_hash("a", 1, DOWN) == version_hash("a", 1, Problem(DOWN.code, DOWN.message))
-    assert version_hash("a") != version_hash("b")
-    assert mark_stale(snapshot("a"), DOWN).version == mark_stale(snapshot("a"), DOWN).version
-    assert snapshot_store.utc_now().tzinfo is not None
 
 
 @pytest.mark.parametrize("refusal", [ReleaseNotFound("a"), MalformedFilter("q", "too many begin like that")])

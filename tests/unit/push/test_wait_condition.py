@@ -5,7 +5,7 @@ import pytest
 from dashboard.domain.entities import Release, Status
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem, ProblemCode
-from dashboard.live.snapshot_store import Snapshot, mark_stale
+from dashboard.domain.snapshot import Snapshot, mark_stale
 from dashboard.push.wait_condition import WaitCondition
 from tests.support.rollout_makers import STARTED, entity, execution
 

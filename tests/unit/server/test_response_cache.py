@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.live.snapshot_store import Snapshot
+from dashboard.domain.snapshot import Snapshot
 from dashboard.live.topic import Topic
 from dashboard.server.response_cache import CACHE_TTL_SECONDS, HttpResponse, ResponseCache
 from dashboard.web.body_template import BodyTemplate

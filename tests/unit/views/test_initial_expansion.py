@@ -1,7 +1,7 @@
 """What of a release is open: by itself, by its viewer's word, and all of it as far as there is room."""
 
 from dashboard.domain.entities import Entity, Release, Runs
-from dashboard.live.snapshot_store import Snapshot
+from dashboard.domain.snapshot import Snapshot
 from dashboard.views.release.initial_expansion import (
     EXPAND_ALL,
     EXPAND_FAILURES,

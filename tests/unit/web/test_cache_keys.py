@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, strategies
 
 from dashboard.concurrency.weight import weight_of
-from dashboard.live.snapshot_store import version_hash
+from dashboard.domain.snapshot import version_hash
 from dashboard.temporal.partial_result import content_digest
 from dashboard.views.shared.html_ids import row_place_of_path
 from dashboard.web.address import PageAddress

@@ -19,9 +19,9 @@ from dashboard.database.models import User
 from dashboard.domain.entities import Release, Status
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, SourceUnavailable
+from dashboard.domain.snapshot import Snapshot, version_hash
 from dashboard.domain.source import ReleaseReading
 from dashboard.live.service import LiveReleases
-from dashboard.live.snapshot_store import Snapshot, version_hash
 from dashboard.settings.model import Settings
 from dashboard.views.badges.page import Badge
 from dashboard.views.badges.routes import RenderedBadge

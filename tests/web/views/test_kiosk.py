@@ -15,7 +15,7 @@ from dashboard.auth.kiosk_links import MAX_KIOSK_LINKS_PER_USER, InvalidKioskLin
 from dashboard.database.models import Role, User
 from dashboard.domain.entities import Release, Status
 from dashboard.domain.kiosk import kiosk_rotation
-from dashboard.live.snapshot_store import Snapshot
+from dashboard.domain.snapshot import Snapshot
 from dashboard.settings.model import Settings
 from dashboard.views.kiosk.page import KioskPage, KioskRotationView
 from tests.unit.domain.test_overview import NOW, listing, release

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from dashboard.domain.entities import Entity
 from dashboard.domain.problems import Problem, ProblemCode
-from dashboard.live.snapshot_store import Snapshot
+from dashboard.domain.snapshot import Snapshot
 from dashboard.views.matrix.page import MAX_MATRIX_CELLS, MatrixPage, MatrixQuery
 from dashboard.views.matrix.query import matrix_csv_rows
 from dashboard.web.export.csv_writer import csv_text

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 
 from dashboard.domain.entities import Entity
 from dashboard.domain.reconcile import reconcile
-from dashboard.live.snapshot_store import Snapshot
+from dashboard.domain.snapshot import Snapshot
 from dashboard.views.timeline.page import MAX_CLUSTERS_WITH_OPEN_BARS, MAX_TICKS, TimelinePage
 from dashboard.views.timeline.svg import MAX_NARROW_LABEL_PERCENT, axis
 from tests.conftest import Rollouts

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dashboard.domain.reconcile import reconcile, unreported_release
-from dashboard.live.snapshot_store import Snapshot, utc_now
+from dashboard.domain.snapshot import Snapshot, utc_now
 from dashboard.temporal.decode import UndecodableResult, decode_release
 from dashboard.views.exports.tables import tree_table
 from dashboard.views.release.page import HierarchyPage, ReleasePage

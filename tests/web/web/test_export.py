@@ -16,7 +16,8 @@ from structlog.testing import capture_logs
 from dashboard.domain.causes import ProblemSummary
 from dashboard.domain.problem_filter import ProblemFilter
 from dashboard.domain.problems import Problem, ProblemCode
-from dashboard.live.snapshot_store import RENEWAL_BEHIND, Snapshot
+from dashboard.domain.snapshot import Snapshot
+from dashboard.live.snapshot_store import RENEWAL_BEHIND
 from dashboard.views.exports.tables import (
     ENTITY_COLUMNS,
     PROBLEM_COLUMNS,

@@ -20,8 +20,8 @@ from dashboard.domain.kiosk import kiosk_rotation as wall_turns
 from dashboard.domain.phases import phase_of
 from dashboard.domain.problems import Problem, ProblemCode
 from dashboard.domain.reconcile import reconcile
+from dashboard.domain.snapshot import Snapshot, join_snapshots, mark_stale
 from dashboard.domain.sort_order import SortOrder
-from dashboard.live.snapshot_store import Snapshot, join_snapshots, mark_stale
 from dashboard.settings.model import Settings
 from dashboard.views.compare.page import ComparePage
 from dashboard.views.entity.occurrences import OccurrencesPage
