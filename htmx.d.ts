@@ -12,13 +12,10 @@ type HtmxEvent<Detail> = CustomEvent<Detail & { ctx: HtmxContext }>;
 
 interface DocumentEventMap {
   "htmx:config:request": HtmxEvent<object>;
+  "htmx:after:request": HtmxEvent<object>;
   "htmx:before:swap": HtmxEvent<{ tasks: { target: Element | null }[] }>;
   "htmx:after:swap": HtmxEvent<object>;
   "htmx:finally:request": HtmxEvent<object>;
-}
-
-interface HTMLElement {
-  _htmx?: { ptag?: string };
 }
 
 interface HtmxSwap {

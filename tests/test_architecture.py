@@ -67,7 +67,6 @@ TEMPLATE_NAMES = {"page", "url_for", "request", "g", "session", "deployment", "g
 
 VENDORED = {
     "htmx/htmx-4.0.1.min.js": "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130",
-    "htmx/hx-ptag-4.0.1.min.js": "1993b23e86553100e4f45eed1b756eb8cf53c5b2244caf98e58662dfde9ca069",
     "redoc-3.0.1/redoc.standalone.js": "8c70c2de83d33e33a75b225e573d6d9fe851f066f824b44b1637d831d52d7543",
     "swagger-ui-5.35.0/swagger-ui-bundle.js": "e6a898692f2d768e807c3ba4626068a69a2c5dd960dd6c76f3e4d3a3de180af2",
     "swagger-ui-5.35.0/swagger-ui.css": "5ed08757e53da3e026d6cbecc61fe5d43585c9560b302d534ad56692519a273d",
@@ -251,6 +250,11 @@ def test_what_is_vendored_is_what_was_published_and_keeps_its_licence():
     assert {path.name for path in folder.iterdir()} == set(LICENCES)
     for name, licence in LICENCES.items():
         assert licence in (folder / name / "LICENSE").read_text()
+
+
+def test_scripts_leave_the_private_fields_of_htmx_alone():
+    for path in [ROOT / "htmx.d.ts", *(ROOT / "static" / "js").glob("*.js")]:
+        assert "_htmx" not in path.read_text(), path
 
 
 def test_pages_load_nothing_from_elsewhere():

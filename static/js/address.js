@@ -93,7 +93,7 @@ function show(id) {
   panel.replaceChildren();
   const part = encodeURIComponent(id.replaceAll("~", "~7E").replaceAll("/", "~2F"));
   panel.setAttribute("hx-get", `${panel.dataset.address}`.replace("/here/", `/${part}/`));
-  delete panel._htmx?.ptag;
+  delete panel.dataset.version;
   if (id) ask();
 }
 

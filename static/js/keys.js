@@ -126,7 +126,7 @@ function start(dialog, box) {
     if (!ctx.response || ctx.response.status > 399) {
       found.innerHTML = `<p class="nothing">${ctx.response?.status < 500 ? "Invalid search." : "The dashboard is not responding. Type again to retry."}</p>`;
       // What it showed is no version that the server may build on.
-      delete /** @type {any} */ (form)._htmx?.ptag;
+      delete form.dataset.version;
     }
     take();
   });

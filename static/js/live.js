@@ -120,6 +120,8 @@ document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
   // Answers are kept by tags of our own. In the browser's store, tabs that show the same would wait for one another.
   ctx.request.cache = "no-store";
   if (newest) ctx.request.headers["As-Of"] = newest;
+  const { version } = ctx.sourceElement.dataset;
+  if (version) ctx.request.headers["HX-PTag"] = version;
   // What was asked for holds for rows that are loaded, too.
   if (ctx.sourceElement.matches(".tree [data-rows]")) {
     for (const [name, value] of forAllRows()) ctx.request.body.append(name, value);
@@ -131,17 +133,22 @@ document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
 });
 
 /** The version that the page shows: its tag names that, and after a dot what was asked for. */
-export const shownVersion = () => live()?._htmx?.ptag?.split(".")[0] ?? "";
+export const shownVersion = () => live()?.dataset.version?.split(".")[0] ?? "";
+
+document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => {
+  const version = ctx.response?.headers.get("HX-PTag");
+  if (version) ctx.sourceElement.dataset.version = version;
+});
 
 /** Take the rows that lead from one version to the next; ask, if the page shows neither of them. @param {string} from @param {string} to @param {string} asOf @param {string} text */
 export async function takeRows(from, to, asOf, text) {
   if (shownVersion() === to) return;
   const page = live();
-  if (asking || !page?._htmx || shownVersion() !== from) {
+  if (asking || !page || shownVersion() !== from) {
     refresh(asOf);
     return;
   }
-  page._htmx.ptag = page._htmx.ptag?.replace(from, to);
+  page.dataset.version = page.dataset.version?.replace(from, to);
   if (text) await htmx.swap({ text, sourceElement: page, target: page, swap: "none", news: true });
   current(asOf);
 }
@@ -204,7 +211,7 @@ document.addEventListener("htmx:before:swap", ({ detail: { ctx, tasks } }) => {
   // News are for all who have the page open: some have a row closed that others have opened.
   if (ctx.news) return;
   // What has changed is not here: asked for again, the answer is the whole.
-  delete ctx.sourceElement._htmx?.ptag;
+  delete ctx.sourceElement.dataset.version;
   again = true;
 });
 

@@ -109,7 +109,7 @@ def test_a_page_carries_the_version_that_it_shows_also_when_it_names_what_it_has
     release = start(stage)
     change(stage, release, "failed")
     page = stage.ask(f"/releases/{release}").text
-    tag = re.search(r'hx-ptag="([0-9a-f.]+)"', page)[1]
+    tag = re.search(r'data-version="([0-9a-f.]+)"', page)[1]
     assert poll(stage, f"/releases/{release}", tag).status_code == 304
     # The cluster with the failed app is open from the start, and an open page says so.
     asked = poll(stage, f"/releases/{release}?open=cluster:c0", tag)

@@ -60,7 +60,7 @@ def test_a_change_shows_and_the_open_page_is_sent_it(stage: Stage):
     release = stage.start("moves", ANSWERS)
     star(stage, release)
     page = stage.ask("/releases?starred=1")
-    tag = BeautifulSoup(page.text, "html.parser").select_one("#live")["hx-ptag"]
+    tag = BeautifulSoup(page.text, "html.parser").select_one("#live")["data-version"]
     told = {**ANSWERS["get_release_state"], "state": "awaiting_approval"}
     stage.tell(
         release, {"get_release_state": told, "get_hierarchy": ANSWERS["get_hierarchy"] | {"state": told["state"]}}

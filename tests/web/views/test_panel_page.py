@@ -139,6 +139,6 @@ def test_a_fragment_of_the_tree_says_the_same_whatever_is_selected(viewer: Flask
     page = page_of(viewer, f"{path}&selected=cluster:eu-west-1")
     live = page.select_one("#live")
     assert live["hx-get"] == path
-    again = viewer.get(live["hx-get"], headers={"HX-Request": "true", "HX-PTag": live["hx-ptag"]})
+    again = viewer.get(live["hx-get"], headers={"HX-Request": "true", "HX-PTag": live["data-version"]})
     assert again.status_code == 304
     assert live.select_one("#panel") is None
