@@ -1,4 +1,4 @@
-"""Puts the dashboard together. The only place that knows all the rooms."""
+"""Assemble the dashboard. The only module that imports all packages."""
 
 import logging
 import sys
@@ -84,9 +84,9 @@ HOOKS = pipeline.FeatureHooks(
 def create_app(
     settings: Settings | None = None, *, releases: LiveReleases | None = None, accounts: Accounts | None = None
 ) -> Flask:
-    """Return the dashboard as a WSGI app. Connects to nothing: Temporal is asked when the first page needs it.
+    """Return the dashboard as a WSGI app, without connecting: Temporal is contacted by the first page.
 
-    Raises SettingsError for settings that cannot be used.
+    Raises SettingsError for invalid settings.
     """
     settings = ensure_secret_key(settings or load_settings())
     mask = SecretMask(settings.accounts_url)
@@ -157,7 +157,7 @@ def _flask(settings: Settings) -> Flask:
 
 
 def _secret_keys(settings: Settings) -> list[str]:
-    """Return the keys with which secrets are signed: the one that counts comes last."""
+    """Return the signing keys, the current one last."""
     return [key.get_secret_value() for key in (settings.secret_key_previous, settings.secret_key) if key]
 
 
@@ -214,7 +214,7 @@ def _source(settings: Settings) -> ReleaseSource:
 
 
 def _temporal_ui(settings: Settings) -> str:
-    """Return where Temporal's own pages show executions of the namespace that is read; empty if nobody said."""
+    """Return the URL of the Temporal UI for executions of the namespace, or an empty string."""
     if not settings.temporal_ui_url:
         return ""
     return f"{settings.temporal_ui_url}/namespaces/{segment(_connection(settings).namespace)}/workflows"

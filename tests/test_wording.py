@@ -48,7 +48,7 @@ PHRASES = {
     r"cannot be used$": "That cannot be used",
     r"not the latest|not current": "Not the latest.",
     r"not known": "Which waves it has is not known.",
-    r"tells? (of|how|that|what)": "Other fields that the rollout tells of.",
+    r"tells? (of|how)": "Other fields that the rollout tells of.",
     r"being (re)?tried|tried again": "It is being tried again.",
     r"its own code": "The workflow's own code fails: its own code.",
     r"must be one of yours|ask one of yours": "Only an admin may do this. Ask one of yours.",
@@ -56,7 +56,7 @@ PHRASES = {
 }
 FOUND = re.compile("|".join(rf"\b(?:{phrase})\b" for phrase in PHRASES), re.IGNORECASE)
 # Words of a page's address, of events and of the library that keeps sessions, which are no texts.
-_NO_TEXT = re.compile(r"https?://\S+|/[\w/.-]+|\b\w+_\w+\b|, logout,|\bflask-login\b|`[^`\n]*`")
+_NO_TEXT = re.compile(r"https?://\S+|/[\w/.-]+|\b\w+_\w+\b|, logout,|\b[Ff]lask-[Ll]ogin\b|`[^`\n]*`")
 _JINJA = re.compile(r"\{#.*?#\}|\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 _READ_ALOUD = ("title", "placeholder", "aria-label", "alt", "data-label")
 # States as rollouts write them: a tooltip has the exact word, the page plain ones.
@@ -99,6 +99,15 @@ def descriptions_in(document: Any) -> Iterator[str]:
             yield from descriptions_in(value)
 
 
+def comments_of(path: Path) -> Iterator[str]:
+    """The docstrings of a module, and the lines of its comments."""
+    source = path.read_text()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield ast.get_docstring(node) or ""
+    yield from (line for line in source.splitlines() if line.lstrip().startswith("#"))
+
+
 @pytest.mark.parametrize(("phrase", "sentence"), PHRASES.items())
 def test_each_phrase_is_found(phrase: str, sentence: str):
     assert re.search(rf"\b(?:{phrase})\b", sentence, re.IGNORECASE)
@@ -118,6 +127,14 @@ def test_the_texts_of_the_code_use_the_standard_words():
     found = {}
     for path in {*(ROOT / "dashboard").rglob("*.py")} - {*(ROOT / "dashboard" / "settings").glob("*.py")}:
         if phrases := [phrase for text in literals_of(path) for phrase in phrases_in(text)]:
+            found[str(path.relative_to(ROOT))] = phrases
+    assert found == {}
+
+
+def test_docstrings_and_comments_use_the_standard_words():
+    found = {}
+    for path in {*(ROOT / "dashboard").rglob("*.py")} - {*(ROOT / "dashboard" / "settings").rglob("*.py")}:
+        if phrases := [phrase for text in comments_of(path) for phrase in phrases_in(text)]:
             found[str(path.relative_to(ROOT))] = phrases
     assert found == {}
 

@@ -77,7 +77,7 @@ def verify_admissions(response: Response) -> Response:
         try:
             services().accounts.admissions.verify()
         except AccountsUnavailable:
-            # What lets in is looked at again in a moment.
+            # Credentials are revalidated shortly.
             return response
     return response
 

@@ -33,7 +33,7 @@ from dashboard.web.services import services
 
 log = structlog.get_logger()
 
-# All that anybody may ask for. Everything else, and what does not exist, takes a login.
+# Public endpoints. Everything else, including missing pages, requires authentication.
 PUBLIC_ENDPOINTS = frozenset(
     {
         "static",
@@ -223,7 +223,7 @@ def _page_of_fragment() -> str | None:
 
 
 def _from_session(secret: str) -> SignedInUser | None:
-    # A sent token takes precedence, so that a script never uses a session cookie by accident.
+    # Prefer a sent token, so that a script never uses a session cookie by accident.
     if bearer_token() is not None:
         return None
     find = partial(services().sessions.find, secret)

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-# What repeats within fewer characters than a password takes is as good as that part of it alone.
+# A repetition of fewer characters than the minimum is only as strong as the repeated part.
 MAX_REPEATED_LENGTH = 11
 MIN_DISTINCT_CHARACTERS = 5
 # What has to be left of a password without its owner's address and name: more than a year or a digit at the end.

@@ -25,7 +25,7 @@ _PUBLIC_OPTIONS = frozenset(
 _SECRET_NAME = re.compile(r"pass|secret|token", re.IGNORECASE)
 # As libpq writes what it connects to, which some give in place of a URL.
 _KEYWORD = re.compile(r"\w*(?:pass|secret|token)\w*\s*=\s*('(?:[^'\\]|\\.)*'|[^\s&]+)", re.IGNORECASE)
-# A shorter one is found only where it stands alone: it would be found in every second word.
+# Shorter ones are masked only as full words: they occur in many words.
 _MIN_SECRET_LENGTH = 4
 
 

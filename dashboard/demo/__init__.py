@@ -1,1 +1,1 @@
-"""Sample rollouts, and the stack that runs them: what `make demo` shows."""
+"""Sample rollouts, and the stack that runs them for `make demo`."""

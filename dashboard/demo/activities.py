@@ -1,4 +1,4 @@
-"""The work of the sample rollouts. Nothing is deployed: an activity takes its time, then succeeds or fails."""
+"""Activities of the sample rollouts. Nothing is deployed: an activity waits, then succeeds or fails."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ HEARTBEAT_SECONDS = 3.0
 
 @activity.defn
 async def deploy_app(order: PlannedDeployment) -> None:
-    """Deploy one app, or fail as its plan says."""
+    """Simulate the deployment of an app."""
     await _take(order.seconds)
     fault = order.fault
     if fault and activity.info().attempt <= fault.failures:
@@ -21,10 +21,10 @@ async def deploy_app(order: PlannedDeployment) -> None:
 
 
 async def _take(seconds: float) -> None:
-    """Wait, but no longer than the worker lives.
+    """Wait, but no longer than the worker runs.
 
-    An activity that the end of its worker interrupts would count as a failed attempt: the samples would show
-    failures that their plans do not have, each time the demo is restarted. So it comes to its end early instead.
+    An activity interrupted by the end of its worker would count as a failed attempt, which plans do not have; so it
+    ends early instead.
     """
     if seconds <= 0:
         return

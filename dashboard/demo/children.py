@@ -1,4 +1,4 @@
-"""Processes that this one starts: none of them outlives it, none of them hears the terminal's Ctrl-C."""
+"""Child processes that end with this one and do not receive the terminal's Ctrl-C."""
 
 import os
 import signal
@@ -26,12 +26,12 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 
 class DemoError(Exception):
-    """The demo cannot start, or cannot go on. The text says why and what to do."""
+    """The demo cannot start or continue. The message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class ChildProcess:
-    """A process in a session of its own, and where it writes."""
+    """A process in its own session, with its log."""
 
     name: str
     process: subprocess.Popen[bytes]
@@ -39,7 +39,7 @@ class ChildProcess:
 
     @property
     def alive(self) -> bool:
-        """Return whether it still runs."""
+        """Return whether it is running."""
         return self.process.poll() is None
 
     def check(self) -> None:
@@ -57,10 +57,10 @@ def spawn_process(
     log: Path | None = None,
     keep: Iterable[int] = (),
 ) -> ChildProcess:
-    """Start a process, in this one's environment unless `env` is another.
+    """Start a process, by default with this process's environment.
 
-    `keep` are file descriptors that it holds open for as long as it lives.
-    To be called in the main thread: Linux takes the end of the thread that started a process for its parent's end.
+    `keep` are file descriptors that it keeps open. Call it in the main thread: Linux treats the end of the starting
+    thread as the end of the parent.
     """
     before = [sys.executable, "-I", "-S", "-c", _CHILD_PRELUDE, str(os.getpid())]
     with open(log or os.devnull, "wb") as output:
@@ -77,7 +77,7 @@ def spawn_process(
 
 
 def stop_processes(children: Iterable[ChildProcess], seconds: float) -> None:
-    """Ask processes to end, all at once, and after `seconds` kill what is left, with what they have started."""
+    """Terminate processes together and, after `seconds`, kill those left with their children."""
     children = list(children)
     for child in children:
         if child.alive:

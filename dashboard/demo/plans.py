@@ -1,4 +1,4 @@
-"""What a sample rollout is told to do: waves, clusters, apps, how fast, and what goes wrong."""
+"""Plans of sample rollouts: waves, clusters, apps, pace, and failures."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 @dataclass(frozen=True)
 class PlannedApp:
-    """An app and the version that the release brings."""
+    """An app with its new version."""
 
     name: str
     version: str
@@ -14,7 +14,7 @@ class PlannedApp:
 
 @dataclass(frozen=True)
 class PlannedWave:
-    """Clusters that are rolled out together; with `approval`, not before somebody has said so."""
+    """Clusters rolled out together, with `approval` only after an approval signal."""
 
     name: str
     clusters: list[str]
@@ -23,9 +23,9 @@ class PlannedWave:
 
 @dataclass(frozen=True)
 class RolloutTempo:
-    """Seconds that an app takes on average, and how many apps are in hand at a time.
+    """The average seconds per app, and the number of concurrent apps.
 
-    `rest` is the pause of a lane between two apps. The first `head_start` apps of a release take no time at all.
+    `rest` is the pause of a lane between two apps. The first `head_start` apps take no time.
     """
 
     deploy: float
@@ -35,14 +35,14 @@ class RolloutTempo:
     head_start: int = 0
 
     def at(self, pace: float) -> "RolloutTempo":
-        """The same with every duration multiplied by `pace`; what is then too short for a timer is left out."""
+        """Return the tempo with durations multiplied by `pace`, dropping those too short for a timer."""
         deploy, verify, rest = (seconds * pace for seconds in (self.deploy, self.verify, self.rest))
         return replace(self, deploy=deploy, verify=_timer(verify), rest=_timer(rest))
 
 
 @dataclass(frozen=True)
 class PlannedFault:
-    """What goes wrong with one app: its first `failures` attempts, of at most `maximum`, end in this error."""
+    """A failure of an app: its first `failures` attempts, of at most `maximum`, fail with this error."""
 
     error: str
     message: str
@@ -66,7 +66,7 @@ class ReleasePlan:
     versions: dict[str, str] = field(default_factory=dict)
 
     def app_ids(self) -> Iterator[str]:
-        """Yield the ids of all apps, in the order in which they are taken in hand."""
+        """Yield the IDs of all apps in deployment order."""
         for wave in self.waves:
             for cluster in wave.clusters:
                 for app in self.apps:

@@ -1,4 +1,4 @@
-"""Tells when a file of the dashboard has changed."""
+"""Detect changes of the dashboard's files."""
 
 import time
 from pathlib import Path
@@ -9,7 +9,7 @@ SCAN_INTERVAL_SECONDS = 0.5
 
 
 class FileWatcher:
-    """Compares the files' times with those of the last look, at most twice a second."""
+    """Compares file times with those of the previous check, at most twice per second."""
 
     def __init__(self) -> None:
         package = Path(dashboard.__file__).parent
@@ -19,7 +19,7 @@ class FileWatcher:
         self._looked = time.monotonic()
 
     def changed(self) -> bool:
-        """Return whether a file was changed, added or removed since this was last asked."""
+        """Return whether a file was changed, added or removed since the last call."""
         if time.monotonic() - self._looked < SCAN_INTERVAL_SECONDS:
             return False
         before, self._seen, self._looked = self._seen, self._look(), time.monotonic()

@@ -1,4 +1,4 @@
-"""The state of a sample rollout: a tree of entities, an index by id, and roll-ups that cost one step per level."""
+"""The state of a sample rollout: a tree of entities with an index by ID and incremental roll-ups."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -16,7 +16,7 @@ CHILD_FIELDS = {
 
 
 class RolloutNode:
-    """One entity. `apps` and `done` count the apps below it and those of them that are deployed."""
+    """An entity. `apps` and `done` count the apps below it and the deployed ones."""
 
     __slots__ = ("apps", "children", "created", "done", "error", "facts", "id", "kind", "parent", "state", "updated")
 
@@ -67,7 +67,7 @@ class RolloutNode:
 
 
 class Rollout:
-    """All entities of one release. Every change takes the time at which it happens."""
+    """All entities of one release. Changes take their time as argument."""
 
     def __init__(self, release_id: str, plan: ReleasePlan, now: datetime) -> None:
         self.index: dict[str, RolloutNode] = {}
@@ -96,21 +96,21 @@ class Rollout:
         return node
 
     def say(self, node: RolloutNode, word: str, now: datetime) -> None:
-        """Give an entity a new word; what stands above it has changed with it."""
+        """Set the state of an entity, updating its ancestors."""
         node.state = word
         node.updated = now.isoformat()
         for above in node.ancestors():
             above.updated = node.updated
 
     def begin(self, app: RolloutNode, now: datetime) -> None:
-        """Take an app in hand, and with it all that contains it."""
+        """Start an app, and with it its ancestors."""
         self.say(app, "deploying", now)
         for above in app.ancestors():
             if above.state == "pending":
                 above.state = "in_progress"
 
     def finish(self, app: RolloutNode, now: datetime) -> None:
-        """An app is deployed; what contains it is complete when all of its apps are."""
+        """Complete an app, and ancestors whose apps are all deployed."""
         self.say(app, "deployed", now)
         for above in app.ancestors():
             above.done += 1
@@ -118,7 +118,7 @@ class Rollout:
                 above.state = "completed"
 
     def fail(self, app: RolloutNode, message: str, now: datetime) -> None:
-        """An app has failed for good, and with it its bundle, cluster and wave."""
+        """Fail an app, and with it its bundle, cluster and wave."""
         self.say(app, "failed", now)
         app.error = message
         for above in app.ancestors():
@@ -127,12 +127,12 @@ class Rollout:
                 above.error = f"{app.facts['name']}: {message}"
 
     def cancel(self, now: datetime) -> None:
-        """Everything that was in progress is cancelled. Apps keep their last word: nobody can say how far they got."""
+        """Cancel everything in progress. Apps keep their state, as their progress is unknown."""
         for node in self.index.values():
             if node.kind != "app" and node.state in {"in_progress", "awaiting_approval"}:
                 self.say(node, "cancelled", now)
 
     def give_up(self, message: str, now: datetime) -> None:
-        """The release has failed."""
+        """Fail the release."""
         self.say(self.release, "failed", now)
         self.release.error = message

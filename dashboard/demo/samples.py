@@ -1,4 +1,4 @@
-"""The sample releases: what one company might be rolling out at the same time."""
+"""The sample releases of the demo."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -65,7 +65,7 @@ EVERYWHERE_WAVES = [
 
 
 class SampleEnding(StrEnum):
-    """How a sample comes to its end: as its plan says, by somebody's hand, or not for as long as it is looked at."""
+    """How a sample ends: by its plan, by cancellation or termination, or not during the demo."""
 
     ITSELF = "itself"
     CANCEL = "cancel"
@@ -75,11 +75,11 @@ class SampleEnding(StrEnum):
 
 @dataclass(frozen=True)
 class Sample:
-    """A release that the demo shows; `role` says what for.
+    """A release of the demo; `role` is what it demonstrates.
 
-    One that does not end by itself is settled, or ready to be ended, when the entity in `landmark` is no longer
-    pending. A `series` is the number of its first release: the id lacks it, and when the latest of the series has
-    ended, the next number follows. A `tree` runs each entity as a workflow of its own; its landmark is one of them.
+    A sample that does not end by itself is settled, or ready to be ended, when the entity in `landmark` is no longer
+    pending. `series` is the number of its first release: the ID lacks it, and when the latest one has ended, the next
+    number follows. A `tree` runs each entity as a workflow; its landmark is one of them.
     """
 
     role: str
@@ -92,9 +92,9 @@ class Sample:
 
 
 def samples(pace: float = 1.0) -> Iterator[Sample]:
-    """Yield all samples, in the order in which they are started; `pace` multiplies how long they take.
+    """Yield all samples in start order; `pace` multiplies their durations.
 
-    Those that are to be seen at work keep at least a quarter of their time, however small the pace.
+    Samples shown in progress keep at least a quarter of their time.
     """
     steady = max(pace, 0.25)
     tempo = RolloutTempo(deploy=1.5, verify=0.5).at(pace)
@@ -124,7 +124,7 @@ def _plan(tempo: RolloutTempo, *apps: str) -> ReleasePlan:
 
 
 def _past_head_start(plan: ReleasePlan) -> str:
-    """Return the landmark where every lane has come to an app that takes its time."""
+    """Return the landmark at which every lane is past the head start."""
     position = plan.tempo.head_start + plan.tempo.lanes - 1
     return next(islice(plan.app_ids(), position, None))
 
@@ -154,7 +154,7 @@ def _failed(plan: ReleasePlan) -> Sample:
 
 
 def _stopped(role: str, release_id: str, ending: SampleEnding, *apps: str) -> Sample:
-    """Return one that would take hours after its first wave and a little of the second: there is time to end it."""
+    """Return a sample that runs for hours after its first wave, so that it can be ended."""
     tempo = RolloutTempo(deploy=3600, lanes=2, head_start=len(apps) + 1)
     plan = _plan(tempo, *apps)
     return Sample(role, release_id, plan, ending, _past_head_start(plan))

@@ -1,4 +1,4 @@
-"""Brings the samples to where they are worth a look. Doing it again, or after it was cut short, disturbs nothing."""
+"""Start the samples and bring them to their target states. Idempotent."""
 
 import asyncio
 from collections.abc import Callable
@@ -22,7 +22,7 @@ AnyWorkflowHandle = WorkflowHandle[Any, Any]
 
 
 async def seed_samples(client: Client, pace: float, say: Callable[[str], None]) -> None:
-    """Start all samples, say `started`, bring each to where it belongs, say `settled`, then keep the series going."""
+    """Start all samples (`started`), bring them to their states (`settled`), then continue the series."""
     running = [(sample, await start_sample(client, sample)) for sample in samples(pace)]
     say("started")
     async with asyncio.TaskGroup() as group:
@@ -42,7 +42,7 @@ async def _keep_going(client: Client, sample: Sample, handle: AnyWorkflowHandle)
 
 
 async def start_sample(client: Client, sample: Sample) -> AnyWorkflowHandle:
-    """Start a sample unless Temporal still knows it."""
+    """Start a sample unless it exists in Temporal."""
     release_id = await _latest_of_series(client, sample) if sample.series else sample.release_id
     workflow_type = TREE_RELEASE_TYPE if sample.tree else RELEASE_TYPE
     try:
@@ -58,7 +58,7 @@ async def start_sample(client: Client, sample: Sample) -> AnyWorkflowHandle:
 
 
 async def settle_sample(client: Client, sample: Sample, handle: AnyWorkflowHandle) -> None:
-    """Wait until a sample is where its role wants it; end it if it is to be ended by somebody's hand."""
+    """Wait until a sample is in its target state; cancel or terminate it if planned."""
     if sample.ending is SampleEnding.ITSELF:
         await wait_until_ended(handle)
         return
@@ -77,13 +77,13 @@ async def settle_sample(client: Client, sample: Sample, handle: AnyWorkflowHandl
 
 
 async def wait_until_ended(handle: AnyWorkflowHandle) -> None:
-    """Wait until a release has ended, however it ends."""
+    """Wait until a release has ended."""
     with suppress(WorkflowFailureError):
         await handle.result()
 
 
 async def _tree_reached(client: Client, sample: Sample, handle: AnyWorkflowHandle) -> bool:
-    """Return whether the landmark's own workflow has begun to fail, and the list knows it."""
+    """Return whether the landmark's workflow is failing and visible in the list."""
     if (await handle.describe()).status is not WorkflowExecutionStatus.RUNNING:
         return True
     # Visibility lags: wait until the state is visible.

@@ -1,4 +1,4 @@
-"""The embedded Temporal: the dev server of Temporal's own command line tool."""
+"""The embedded Temporal: the dev server of the Temporal CLI."""
 
 import os
 import shutil
@@ -18,12 +18,12 @@ SERVER_POLL_SECONDS = 0.05
 
 
 class EmbeddedTemporal:
-    """A Temporal server on 127.0.0.1, with its namespace `default`.
+    """A Temporal server on 127.0.0.1 with the namespace `default`.
 
-    Its state is in the SQLite file `db`, or only in memory. On a free port if none is given. As a context manager it
-    answers on entry and is gone on exit. `keep` are file descriptors that the server holds open while it lives.
-    With `ui`, its own web pages are at `ui_address`; with `metrics`, its counters at `metrics_address` (/metrics).
-    `settings` are its dynamic ones, such as `frontend.WorkflowPauseEnabled=true`.
+    Its state is in the SQLite file `db` or in memory; without a port, it uses a free one. As a context manager, it
+    responds on entry and is stopped on exit. `keep` are file descriptors that the server keeps open. With `ui`, the
+    Temporal UI is at `ui_address`; with `metrics`, its metrics are at `metrics_address` (/metrics). `settings` are
+    dynamic settings, such as `frontend.WorkflowPauseEnabled=true`.
     """
 
     def __init__(
@@ -49,33 +49,33 @@ class EmbeddedTemporal:
 
     @property
     def address(self) -> str:
-        """Host and port, as Temporal's clients take them."""
+        """Return host and port for Temporal clients."""
         return f"127.0.0.1:{self.port}"
 
     @property
     def ui_address(self) -> str:
-        """Return the address of its web pages; empty without them."""
+        """Return the address of the Temporal UI, or an empty string."""
         return f"http://127.0.0.1:{self._ui_port}" if self._ui_port else ""
 
     @property
     def metrics_address(self) -> str:
-        """Host and port of its counters; empty without them."""
+        """Return host and port of its metrics, or an empty string."""
         return f"127.0.0.1:{self._metrics_port}" if self._metrics_port else ""
 
     @property
     def alive(self) -> bool:
-        """Return whether the server's process runs."""
+        """Return whether the server process is running."""
         return self._child is not None and self._child.alive
 
     @property
     def pid(self) -> int:
-        """Return the server's process id; only once it has been started."""
+        """Return the process ID of the started server."""
         if self._child is None:
             raise DemoError("The embedded Temporal has not been started")
         return self._child.process.pid
 
     def start(self) -> ChildProcess:
-        """Start the process, from the main thread. Raises DemoError if the port is busy or the server is not there."""
+        """Start the process, from the main thread. Raises DemoError if the port is in use or the server is missing."""
         try:
             ports.check_port("127.0.0.1", self.port)
         except ports.PortUnavailable as exc:
@@ -94,17 +94,17 @@ class EmbeddedTemporal:
         return self._child
 
     def answers(self) -> bool:
-        """Return whether the server knows its namespace by now. Raises DemoError if it has ended."""
+        """Return whether the server is ready. Raises DemoError if it has exited."""
         if self._child:
             self._child.check()
         return ports.http_answers(self._http_port, "/api/v1/namespaces/default")
 
     def shows(self) -> bool:
-        """Return whether its web pages are there by now."""
+        """Return whether the Temporal UI is ready."""
         return self._ui_port is not None and ports.http_answers(self._ui_port, "/")
 
     def wait(self, seconds: float = SERVER_START_SECONDS) -> None:
-        """Wait until the server answers. Raises DemoError if it ends or takes longer."""
+        """Wait until the server is ready. Raises DemoError if it exits or the wait times out."""
         end = time.monotonic() + seconds
         while not self.answers():
             if time.monotonic() > end:
@@ -112,7 +112,7 @@ class EmbeddedTemporal:
             time.sleep(SERVER_POLL_SECONDS)
 
     def stop(self, seconds: float = SERVER_STOP_SECONDS) -> None:
-        """Let the server write what it has to, and kill it if that takes too long, or if it keeps nothing."""
+        """Stop the server gracefully, or kill it after a timeout or if it has no persistent state."""
         if self._child:
             stop_processes([self._child], seconds if self._db else 0.0)
 

@@ -1,7 +1,7 @@
-"""What `release-dashboard demo` runs: an embedded Temporal, the sample rollouts' worker and the dashboard.
+"""The processes of `release-dashboard demo`: Temporal, the worker of the sample rollouts, and the dashboard.
 
-Each is a process of its own; this one starts them, watches them and ends them together. All that they write is in
-`<DATA_DIR>/demo`, so that neither the demo account nor the samples are there when the dashboard is served in earnest.
+This process starts, monitors and stops them. Their data is in `<DATA_DIR>/demo`, so that the demo account and samples
+never appear in a real deployment.
 """
 
 import fcntl
@@ -39,7 +39,7 @@ TEMPORAL_STOP_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class DemoOptions:
-    """What the command line asks for. Without `temporal_port`, a free one is found."""
+    """The command line options. Without `temporal_port`, a free one is used."""
 
     data_dir: Path
     port: int
@@ -49,7 +49,7 @@ class DemoOptions:
 
 
 def run_demo(options: DemoOptions) -> int:
-    """Run the demo until a signal ends it or a part of it dies; return the exit code."""
+    """Run the demo until a signal or the failure of a part; return the exit code."""
     asked_to_stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # Under nohup, the end of the terminal is not to be the end of the demo.
@@ -67,12 +67,12 @@ def run_demo(options: DemoOptions) -> int:
 
 
 class DemoAlreadyRunning(Exception):
-    """The demo runs already, on the same data."""
+    """The demo is already running on the same data."""
 
 
 @contextmanager
 def _hold_data_dir_lock(data_dir: Path) -> Iterator[int]:
-    """Hold the data folder's lock. Whoever inherits the descriptor holds it too: Temporal keeps it to its own end."""
+    """Lock the data folder. Temporal inherits the descriptor and keeps the lock until it ends."""
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(data_dir / "demo.lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -96,7 +96,7 @@ def _lock(descriptor: int) -> bool:
 
 
 class DemoStack:
-    """The parts of the demo. Everything is started in the main thread, which also waits for signals."""
+    """The parts of the demo. The main thread starts them and waits for signals."""
 
     def __init__(self, options: DemoOptions, lock: int, asked_to_stop: threading.Event) -> None:
         self._options = options
@@ -109,7 +109,7 @@ class DemoStack:
         self._parts: dict[str, ChildProcess] = {}
 
     def run(self) -> int:
-        """Start, watch and stop all parts; return the exit code."""
+        """Start, monitor and stop all parts; return the exit code."""
         try:
             self._start()
             self._watch()
@@ -156,7 +156,7 @@ class DemoStack:
         return spawn_process(name, argv, env=self._environment(), log=self._logs / f"{name}.log")
 
     def _environment(self) -> dict[str, str]:
-        """The user's environment without the user's settings, which are about another Temporal and other accounts."""
+        """Return the environment without settings of the dashboard, which concern another deployment."""
         settings = {name.upper() for name in Settings.model_fields} - {"LOG_LEVEL", "DEBUG"}
         kept = {k: v for k, v in os.environ.items() if k not in settings and not k.startswith("TEMPORAL_")}
         return kept | {
@@ -174,7 +174,7 @@ class DemoStack:
         }
 
     def _wait(self, steps: dict[str, Callable[[], bool]]) -> None:
-        """Say each step, with the time since the start, as soon as it is done."""
+        """Print each step with its time when it is complete."""
         while steps:
             for child in self._parts.values():
                 child.check()

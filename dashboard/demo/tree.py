@@ -1,4 +1,4 @@
-"""A sample rollout in the other shape: a tree of child workflows, none of which answers a query."""
+"""A sample rollout as a tree of child workflows without queries."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,7 +17,7 @@ TREE_RELEASE_TYPE = "TreeRelease"
 
 @dataclass(frozen=True)
 class ChildRolloutInput:
-    """The input of a child workflow: the plan, and which part of it is its own."""
+    """The input of a child workflow: the plan, and its part of it."""
 
     plan: ReleasePlan
     wave: str
@@ -39,7 +39,7 @@ class TreeRelease:
 
 @workflow.defn
 class RolloutWave:
-    """Its clusters, all at once."""
+    """Roll out the clusters of a wave concurrently."""
 
     @workflow.run
     async def run(self, part: ChildRolloutInput) -> None:
@@ -52,7 +52,7 @@ class RolloutWave:
 
 @workflow.defn
 class RolloutCluster:
-    """Its bundle."""
+    """Roll out the bundle of a cluster."""
 
     @workflow.run
     async def run(self, part: ChildRolloutInput) -> None:
@@ -62,7 +62,7 @@ class RolloutCluster:
 
 @workflow.defn
 class RolloutBundle:
-    """Its apps, all at once."""
+    """Roll out the apps of a bundle concurrently."""
 
     @workflow.run
     async def run(self, part: ChildRolloutInput) -> None:
@@ -77,7 +77,7 @@ class RolloutBundle:
 
 @workflow.defn
 class RolloutApp:
-    """One app: the activity that deploys it."""
+    """Deploy an app by an activity."""
 
     @workflow.run
     async def run(self, part: ChildRolloutInput) -> None:
@@ -105,5 +105,5 @@ TREE_WORKFLOWS = (TreeRelease, RolloutWave, RolloutCluster, RolloutBundle, Rollo
 async def _run_child(
     run: Callable[[Any, ChildRolloutInput], Awaitable[None]], entity_id: str, part: ChildRolloutInput
 ) -> None:
-    """Run the workflow of one entity, under the entity's id, to its end."""
+    """Run the child workflow of an entity, with the entity's ID."""
     await workflow.execute_child_workflow(run, part, id=entity_id)

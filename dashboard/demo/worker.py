@@ -1,7 +1,7 @@
 """The worker of the sample rollouts: `python -m dashboard.demo.worker [--pace N]`.
 
 It finds Temporal by the standard settings, starts the samples, brings each to where it is worth a look, and then
-works until it is told to stop. On standard output it says `started` and `settled` when all samples are.
+works until it is stopped. It prints `started` and `settled` on standard output.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ STICKY_QUEUE_TIMEOUT = timedelta(seconds=2)
 
 
 async def run_worker(asked_to_stop: Future[None], pace: float) -> None:
-    """Run the worker and the seeding until somebody asks to stop."""
+    """Run the worker and the seeding until asked to stop."""
     stop = asyncio.wrap_future(asked_to_stop)
     client = await _connect(stop)
     worker = Worker(
@@ -56,7 +56,7 @@ async def run_worker(asked_to_stop: Future[None], pace: float) -> None:
 
 
 async def _connect(stop: asyncio.Future[None]) -> Client:
-    """Connect to Temporal, which may be still starting."""
+    """Connect to Temporal, which may still be starting."""
     connection = ClientConfig.load_client_connect_config()
     # Below errors, it logs every activity that ended after its release.
     errors = LoggingConfig(filter=TelemetryFilter(core_level="ERROR", other_level="ERROR"))
@@ -80,7 +80,7 @@ def _say(word: str) -> None:
 @click.command()
 @click.option("--pace", type=click.FloatRange(min=0, min_open=True), default=1.0, help="Multiplies durations.")
 def main(pace: float) -> None:
-    """Work on the sample rollouts until SIGTERM or SIGINT."""
+    """Run until SIGTERM or SIGINT."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # The samples' plans have activities fail; their tracebacks would bury what matters.
     logging.getLogger("temporalio.activity").setLevel(logging.ERROR)
@@ -104,7 +104,7 @@ def main(pace: float) -> None:
 
 
 def _exit(code: int) -> NoReturn:
-    """End at once. A process that used Temporal's client may crash in the interpreter's own shutdown."""
+    """Exit immediately. A process that used a Temporal client may crash during interpreter shutdown."""
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

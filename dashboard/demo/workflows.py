@@ -1,4 +1,4 @@
-"""The sample rollouts' workflow, in the classic shape: one workflow per release, which answers queries."""
+"""The workflow of the sample rollouts in the classic shape: one workflow per release with queries."""
 
 import asyncio
 import zlib
@@ -49,7 +49,7 @@ class ReleaseWorkflow:
 
     @workflow.signal
     def approve(self) -> None:
-        """Let the wave that waits for approval go on."""
+        """Approve the waiting wave."""
         self._approved = True
 
     @workflow.query
@@ -107,7 +107,7 @@ class ReleaseWorkflow:
             self._rollout.say(node, "in_progress", workflow.now())
 
     async def _deploy_wave(self, wave: RolloutNode) -> None:
-        """Deploy every app of a wave, a few at a time; after a failure, only those that are in hand come to an end."""
+        """Deploy the apps of a wave, a few at a time; after a failure, only complete those in progress."""
         queue = deque((cluster, app) for cluster in wave.children for app in cluster.children[0].children)
         await asyncio.gather(*(self._lane(wave, queue) for _ in range(self._plan.tempo.lanes)))
         if self._failure:
@@ -183,5 +183,5 @@ async def _wait(seconds: float, app: RolloutNode) -> None:
 
 
 def _jittered(seconds: float, app: RolloutNode) -> float:
-    """Spread a duration by 40 % up and down, by the app's id: the same again when the workflow is replayed."""
+    """Vary a duration by up to 40 % by the app's ID, deterministically for replays."""
     return round(seconds * (0.6 + 0.8 * (zlib.crc32(app.id.encode()) % 1000) / 1000), 3)

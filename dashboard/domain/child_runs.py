@@ -47,7 +47,7 @@ class ChildListing:
 
     `described` are the latest descriptions by run ID or, for closed runs, their closing reasons; `words` are the
     reported states. `whole_at` is when all of them were listed together, by the reader's clock, and `asked_at` the last
-    query (UTC). `origins` tell how some runs started that follow another run of the same ID. `listed_at` is when
+    query (UTC). `origins` are the origins of runs that follow another run of the same ID. `listed_at` is when
     changes were last checked (UTC), and `late` why not since, if that was due.
     """
 
@@ -62,7 +62,7 @@ class ChildListing:
     late: Problem | None = None
 
     def is_scheduled(self, run: Execution) -> bool:
-        """Whether work of a run had not begun when it was asked: it waits for its time, and is not tried again."""
+        """Return whether a run had not started and is scheduled, other than for a retry."""
         origin = self.origins.get(run.run_id)
         if origin and origin.initiator is Initiator.RETRY:
             return False

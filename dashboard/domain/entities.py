@@ -240,7 +240,7 @@ class Entity:
 
     @property
     def pending(self) -> tuple[Attempt, ...]:
-        """Return everything that is pending for it, the first to look at first."""
+        """Return all pending work, most severe first."""
         return (self.attempt, *self.others) if self.attempt else self.others
 
     @property

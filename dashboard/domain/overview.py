@@ -12,7 +12,7 @@ from dashboard.domain.entities import Release, ReleaseList
 from dashboard.domain.overall import OverallState, overall_state
 from dashboard.domain.phases import Phase
 
-# What has ended longer ago is history.
+# Releases that ended earlier are not counted.
 RECENTLY_ENDED_WINDOW = timedelta(hours=24)
 
 

@@ -170,7 +170,7 @@ def _ended(entity: Entity, left: Phase, ended: Execution, what: str = "release")
     """Return a row below an ended execution. Its own child workflow takes precedence."""
     run = entity.execution
     if run is not None and not run.status.closed and ended.closed_at and verified_running(run, ended.closed_at):
-        # What is below it without a workflow of its own was last told by what has ended.
+        # Rows below it without a workflow were last reported by the ended one.
         children = tuple(_ended(child, Phase.UNKNOWN, ended, what) for child in entity.children)
         return replace(entity, children=children, problem=left_running_problem(ended, what, entity.problem))
     phase = entity.phase

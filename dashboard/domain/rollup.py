@@ -78,8 +78,7 @@ def count_phases(entities: Collection[Entity], noun: str = "") -> PhaseCounts:
 def _noun(others: Collection[Entity], total: int) -> str:
     """Return what the counted rows are called.
 
-    A gap stands for the apps that it hides, and what a release tells of for the apps that it is still to tell of; a
-    child workflow is what it is.
+    A gap counts as the apps that it hides, and a reported row as the apps that it is yet to report.
     """
     known = [entity for entity in others if "run_id" in entity.details and not entity.problem]
     kinds = {str(entity.type) for entity in known}

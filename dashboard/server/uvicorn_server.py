@@ -125,7 +125,7 @@ class _Server(uvicorn.Server):
 
 
 def _capture_library_logs(mask: SecretMask) -> None:
-    """Write warnings of libraries to the same sign in the same format."""
+    """Write warnings of libraries to the structured log as JSON lines."""
     written = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=(structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)),
         processors=(

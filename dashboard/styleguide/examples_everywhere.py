@@ -21,7 +21,7 @@ ERROR_EXAMPLES = (
 
 
 def notice_examples() -> Iterator[Example]:
-    """Yield what is not current, unknown or not well, and each error."""
+    """Yield notices for outdated, unknown and failed data, and each error."""
     page = expanded_release(stale=True)
     yield partial_example("shared/_freshness", "out of date", page)
     yield partial_example("shared/_problem", "a gap", page, problem=samples.MISSING_PROBLEM)

@@ -224,7 +224,7 @@ class TemporalGateway:
         handle = client.get_workflow_handle(release_id, run_id=execution.run_id)
         queries = total.less(RESPONSE_RESERVE_SECONDS)
         if execution.status is Status.PAUSED and known.execution.run_id == execution.run_id and not known.listed:
-            # Nothing is passed on to it: what it last said is all there is.
+            # It receives no queries: only its last report is available.
             return ReleaseReading(execution, problem=execution_problem_of(execution))
         if known.fingerprint == fingerprint and not known.misses(opened or frozenset()):
             unmoved = replace(known, execution=with_run_ending(execution, known.execution))

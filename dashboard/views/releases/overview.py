@@ -1,4 +1,4 @@
-"""Four cards above the list: what needs attention, what waits for approval, what moves, what has ended lately."""
+"""The cards above the list: releases needing attention, waiting for approval, in progress, and recently finished."""
 
 from datetime import datetime
 

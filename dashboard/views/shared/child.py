@@ -53,7 +53,7 @@ class ChildView(PageModel):
 
     @property
     def others(self) -> tuple[AttemptView, ...]:
-        """Return everything that is pending for it, except for the first."""
+        """Return further pending work."""
         return self.pending[1:]
 
     @classmethod

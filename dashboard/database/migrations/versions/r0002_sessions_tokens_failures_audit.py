@@ -1,4 +1,4 @@
-"""Sessions, personal and refresh tokens, failed logins, and the audit log, which can only grow."""
+"""Sessions, API and refresh tokens, failed sign-ins, and the append-only audit log."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Whom an OpenID provider means by a subject, and the logins that its answers have been used for."""
+"""Identities of OpenID providers, and used single sign-ons."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -18,7 +18,7 @@ def upgrade() -> None:
         local, _, domain = email.rpartition("@")
         renewed = f"{local}@{'.'.join(map(_a_label, domain.split('.')))}"
         if renewed != email and renewed in kept:
-            # Two accounts of one address. Nobody can have this one, and an admin finds it.
+            # Two accounts share one address. This one is invalid, so an admin can find it.
             renewed += ".duplicate.invalid"
         kept[renewed] = user_id
         connection.execute(sa.update(_users).where(_users.c.id == user_id).values(email=renewed))

@@ -1,4 +1,4 @@
-"""By what logins that failed are counted apart from those of strangers, and from where users have signed in."""
+"""The keys by which failed sign-ins of known users are counted, and the networks of sign-ins."""
 
 import sqlalchemy as sa
 from alembic import op
