@@ -287,7 +287,7 @@ def test_a_session_lets_in_where_its_users_role_does(app: Flask, routes: list[Ro
         answer = ask(route)
         if route.name in FOR_ADMINS and user.role is not Role.admin:
             assert answer.status_code == 403, route.name
-            assert "Only an admin" in answer.text
+            assert "Admins only" in answer.text
         else:
             assert answer.status_code == ALREADY_IN.get(route.name, TABLE[route.name]), route.name
 

@@ -145,7 +145,7 @@ def test_a_dashboard_starts_while_the_provider_is_away_and_finds_it_when_it_is_b
         # It is left alone for a moment, and those who come then are told at once.
         told = browser.get("/login/oidc")
         assert (told.status_code, len(failures(accounts))) == (503, 1)
-        assert "does not answer" in said(told)
+        assert "is unavailable" in said(told)
         clock.now += FAILURE_PAUSE_SECONDS
         assert sign_on(browser).status_code == 303
     services(app).sign_on.provider.close()
