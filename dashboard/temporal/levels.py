@@ -28,8 +28,8 @@ LEVEL_ABOVE = {below: above for above, below in LEVEL_BELOW.items()}
 
 ROW_NOT_OPENED = Problem(
     ProblemCode.NOT_OPENED,
-    "The release is too large for one answer: what is below this row is read when it is opened. "
-    "A script asks for it with ?open= and this id, or at this entity's own address.",
+    "The release is too large for one response: the contents of this row are loaded when it is expanded. "
+    "Scripts request them with ?open= and this ID, or at the URL of this entity.",
 )
 ROW_NOT_READ_IN_TIME = Problem(ProblemCode.NOT_READ, "This row could not be loaded in time and will be retried.")
 

@@ -79,7 +79,7 @@ def test_an_app_that_is_a_workflow_and_says_it_is_running_is_at_work_until_it_en
     release_id = stage.start_tree("r", part(f"wave:w/{tag}", part(f"cluster:c/{tag}", part(f"bundle:b/{tag}", app))))
     eventually(lambda: phases(stage, release_id) == ["running"], 30)
     (row,) = [row for row in rows(tree(stage, release_id)) if row["type"] == "app"]
-    assert (row["state"], "last said" in stage.ask(f"/releases/{release_id}/hierarchy").text) == ("running", False)
+    assert (row["state"], "last reported" in stage.ask(f"/releases/{release_id}/hierarchy").text) == ("running", False)
     stage.end(f"app:a/{tag}", "well")
     eventually(lambda: phases(stage, release_id) == ["succeeded"])
 

@@ -84,7 +84,7 @@ def test_a_child_whose_first_step_no_worker_takes_says_so_everywhere(stage: Stag
     problem = row_of(stage, release_id, f"cluster:c/{tag}")["problem"]
     assert problem["code"] == "no_worker"
     assert "No worker is picking up its first step" in problem["message"]
-    assert "no worker polls it" in problem["message"]
+    assert "no worker is polling it" in problem["message"]
     page = stage.json(f"/releases/{release_id}")
     assert page["blocked_by"][0]["obstacles"][0]["stalled"] == 1
     assert "no worker for its next step" in words(stage, f"/releases/{release_id}")

@@ -69,7 +69,7 @@ def test_a_tree_that_answers_no_query_is_drawn_from_its_child_workflows(stage: S
     assert entity["entity"]["bundle"]["id"] == f"bundle:b/{tag}"
     html = stage.ask(f"/releases/{release_id}").text
     assert "Incomplete data" not in html
-    assert "last said" not in html, "a running app is no contradiction here"
+    assert "last reported" not in html, "a running app is no contradiction here"
     item = stage.listed("r")["r"]
     assert (item["phase"], item["problem"]) == ("running", None)
 
@@ -205,7 +205,7 @@ def test_a_map_says_what_words_mean_in_the_tree_the_list_and_the_search(stage: S
     stage.show(f"WorkflowId STARTS_WITH '{stage.prefix}'", entity_map=EntityMap(words=words))
     page = tree(stage, release_id)
     assert (page["phase"], rows(page)[-1]["phase"], rows(page)[-1]["state"]) == ("running", "succeeded", "soaking")
-    assert "last said" not in stage.ask(f"/releases/{release_id}/hierarchy").text
+    assert "last reported" not in stage.ask(f"/releases/{release_id}/hierarchy").text
     assert stage.listed("r")["r"]["phase"] == "running"
     assert stage.json("/entities/app:a0-0")["phase"] == "succeeded"
 

@@ -327,11 +327,11 @@ def test_nothing_that_a_rollout_says_reaches_the_terminal_as_a_command(run: Run,
 @pytest.mark.parametrize(
     ("wrong", "status", "said"),
     [
-        ({"DASHBOARD_URL": ""}, 2, "Set DASHBOARD_URL to the dashboard's address"),
-        ({"DASHBOARD_URL": "dashboard.example.com"}, 2, "DASHBOARD_URL takes an address such as https://"),
-        ({"DASHBOARD_URL": "http://rita:secret@localhost"}, 2, "DASHBOARD_URL takes an address such as https://"),
-        ({"DASHBOARD_TOKEN": ""}, 2, "Set DASHBOARD_TOKEN to an access token"),
-        ({"DASHBOARD_TOKEN": "a\r\nX-Other: b"}, 2, "DASHBOARD_TOKEN has characters that no token has"),
+        ({"DASHBOARD_URL": ""}, 2, "Set DASHBOARD_URL to the address of the dashboard"),
+        ({"DASHBOARD_URL": "dashboard.example.com"}, 2, "DASHBOARD_URL must be an address such as https://"),
+        ({"DASHBOARD_URL": "http://rita:secret@localhost"}, 2, "DASHBOARD_URL must be an address such as https://"),
+        ({"DASHBOARD_TOKEN": ""}, 2, "Set DASHBOARD_TOKEN to an API token"),
+        ({"DASHBOARD_TOKEN": "a\r\nX-Other: b"}, 2, "DASHBOARD_TOKEN contains invalid characters"),
         ({"DASHBOARD_TOKEN": "wrong"}, 7, "The token in DASHBOARD_TOKEN is invalid or has expired."),
         (
             {"DASHBOARD_URL": "http://127.0.0.1:1"},

@@ -66,8 +66,8 @@ def test_the_first_page_shows_the_waves_and_calmly_says_that_the_rest_is_read_wh
     soup = BeautifulSoup(page.text, "html.parser")
     assert soup.select(".why, .notice.gap, .notice.blocked, .tree .bar") == []
     how_far, notice = soup.select(".notice")
-    assert how_far.get_text(" ", strip=True).endswith("So are 9 waves more.")
-    assert "too large for one answer" in notice.text
+    assert how_far.get_text(" ", strip=True).endswith("9 more waves are in progress.")
+    assert "too large for one response" in notice.text
     assert all(f'data-lazy="{wave}"' in page.text for wave in WAVES)
 
 
@@ -275,7 +275,7 @@ def test_what_is_broken_across_releases_says_that_such_a_release_was_read_in_par
     stage.listed("small")
     page = stage.json("/problems")
     assert (page["read"], page["partly"], page["unanswered"], page["groups"]) == (0, 1, 0, [])
-    assert "parts of <b>1</b>, too large for one answer" in stage.ask("/problems").text
+    assert "parts of <b>1</b>, too large for one response" in stage.ask("/problems").text
 
 
 def with_gateway(stage: Stage, act: Callable[[TemporalGateway], Coroutine[Any, Any, T]]) -> T:

@@ -84,7 +84,7 @@ def item(stage: Stage, release_id: str) -> Any:
 @pytest.mark.parametrize(
     ("change", "code", "said"),
     [
-        (of_status(99), "unknown_status", "a status that this dashboard does not know (number 99)"),
+        (of_status(99), "unknown_status", "a status that this dashboard does not support (code 99)"),
         (of_status(9), "unknown_status", "(number 9)"),
         (started_at(-(2**60)), "undecodable", "The start cannot be read"),
         (started_at(2**60), "undecodable", "The start cannot be read"),

@@ -126,10 +126,10 @@ def test_the_overview_and_its_twin_name_who_waits_and_what_has_ended(stage: Stag
     assert (said["open_whole"], said["ended_whole"]) == (True, True)
     cards = soup(stage, "/releases").select(".glance")
     assert [card.h2.get_text(" ", strip=True) for card in cards] == [
-        "1 needs somebody",
+        "1 needs attention",
         "1 waiting for approval",
-        "0 move",
-        "1 ended in 24 hours",
+        "0 in progress",
+        "1 finished in the last 24 hours",
     ]
     assert cards[0].select_one("a.name")["href"].startswith(f"/releases/{failed}")
     assert stage.json("/releases?phase=running")["overview"] is None
