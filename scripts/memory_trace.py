@@ -14,7 +14,7 @@ from typing import Any
 from dashboard.concurrency.loop_thread import LoopThread
 from dashboard.domain.filters import PageRequest, ReleaseFilter
 from dashboard.live.service import LiveReleases
-from dashboard.live.topic import Topic
+from dashboard.live.topic import ReleaseTopic
 from tests.support.fake_source import FakeSource
 from tests.support.waiting import eventually
 
@@ -43,7 +43,7 @@ def look_through_an_hour(live: LiveReleases, clock: Clock, hour: int) -> None:
             live.release(f"release:{name}", opened=frozenset({f"wave:{name}"}))
             live.page(PageRequest(filter=ReleaseFilter(q=name)))
             live.occurrences(f"app:{name}")
-        live.subscribe(Topic("release", (f"release:{name}", None)), str)()
+        live.subscribe(ReleaseTopic(f"release:{name}"), str)()
 
 
 def main() -> None:

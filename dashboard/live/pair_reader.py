@@ -1,18 +1,15 @@
 """Combine two topics, such as two releases: shown as of the older one and updated with either."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, cast
+from typing import Any
 
 from dashboard.domain.entities import Release
 from dashboard.domain.snapshot import Snapshot, SnapshotPair, join_snapshots
 from dashboard.live.reader import RunKey
-from dashboard.live.topic import Topic
+from dashboard.live.topic import PolledTopic
 
 PairListener = Callable[[str], None]
-
-# What is two things: two releases to compare, or the list and one of its releases on a wall screen.
-PAIR_KINDS = frozenset({"pair", "wall"})
 
 # Threads for reading the second release of a pair. Without a free one, requests wait.
 MAX_CONCURRENT_PAIR_READS = 8
@@ -38,23 +35,16 @@ class PairReader:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-def pair_topics(what: Topic) -> tuple[Topic, Topic]:
-    """Return the two topics that are shown together."""
-    left, right = cast("tuple[Hashable, RunKey]", what.key)
-    return Topic("list" if what.kind == "wall" else "release", left), Topic("release", right)
-
-
 def subscribe_pair(
-    what: Topic,
-    subscribe: Callable[[Topic, PairListener], Callable[[], None]],
-    shown: Callable[[Topic], Snapshot[Any] | None],
+    both: tuple[PolledTopic, PolledTopic],
+    subscribe: Callable[[PolledTopic, PairListener], Callable[[], None]],
+    shown: Callable[[PolledTopic], Snapshot[Any] | None],
     notify: PairListener,
 ) -> Callable[[], None]:
     """Subscribe to both topics of a pair.
 
     `notify` receives the combined version when either changes, and "" if one no longer exists.
     """
-    both = pair_topics(what)
 
     def tell(version: str) -> None:
         left, right = map(shown, both)

@@ -7,7 +7,7 @@ from time import monotonic
 import structlog
 
 from dashboard.live.schedule import LATE_AFTER_SECONDS, PollJob, PollSchedule, VersionListener
-from dashboard.live.topic import Topic
+from dashboard.live.topic import PolledTopic
 
 log = structlog.get_logger()
 
@@ -28,8 +28,8 @@ class Poller:
 
     def __init__(
         self,
-        look: Callable[[Topic], bool],
-        version: Callable[[Topic], str],
+        look: Callable[[PolledTopic], bool],
+        version: Callable[[PolledTopic], str],
         *,
         budget: float,
         clock: Callable[[], float] = monotonic,
@@ -39,7 +39,9 @@ class Poller:
         self._version = version
         self._clock = clock
         self._changed = threading.Condition()
-        self._turns: PollSchedule[Topic] = PollSchedule(budget=budget, at_once=MAX_POLL_THREADS, clock=clock, late=late)
+        self._turns: PollSchedule[PolledTopic] = PollSchedule(
+            budget=budget, at_once=MAX_POLL_THREADS, clock=clock, late=late
+        )
         self._threads: list[threading.Thread] = []
         self._idle = 0
         self._check_at = clock()
@@ -48,7 +50,7 @@ class Poller:
     def __len__(self) -> int:
         return len(self._turns)
 
-    def is_polling(self, what: Topic) -> bool:
+    def is_polling(self, what: PolledTopic) -> bool:
         """Return whether a topic is already polled, so that a request need not read it."""
         with self._changed:
             watch = self._turns.get(what)
@@ -57,13 +59,13 @@ class Poller:
             watch.asked_at = self._clock()
             return True
 
-    def late(self, what: Topic) -> bool:
+    def late(self, what: PolledTopic) -> bool:
         """Return whether the poll of a topic is overdue."""
         with self._changed:
             watch = self._turns.get(what)
             return watch is not None and self._turns.late(watch)
 
-    def watch(self, what: Topic, every: float, fast_interval: float | None = None, *, soon: bool = False) -> None:
+    def watch(self, what: PolledTopic, every: float, fast_interval: float | None = None, *, soon: bool = False) -> None:
         """Poll a requested topic at an interval for as long as it is requested.
 
         With `lively`, because it has changed recently, the interval may be shorter. With `soon`, the first poll is as
@@ -74,7 +76,7 @@ class Poller:
             self._wake()
 
     def subscribe(
-        self, what: Topic, every: float, notify: VersionListener, fast_interval: float | None = None
+        self, what: PolledTopic, every: float, notify: VersionListener, fast_interval: float | None = None
     ) -> Callable[[], None]:
         """Poll a topic until the returned function is called. `notify` receives its version, immediately if known.
 
@@ -140,13 +142,13 @@ class Poller:
         self._changed.wait(min(waits if pause is None else [*waits, pause], default=None))
         self._idle -= 1
 
-    def _turn(self, watch: PollJob[Topic]) -> None:
+    def _turn(self, watch: PollJob[PolledTopic]) -> None:
         going_on: bool | None
         try:
             going_on = self._look(watch.what)
         except Exception:
             # A bug. Requests for the topic meet it as well; polling of other topics continues.
-            log.exception("poll_failed", kind=watch.what.kind)
+            log.exception("poll_failed", kind=type(watch.what).__name__)
             going_on = None
         with self._changed:
             self._turns.done(watch, over=not going_on)
@@ -164,7 +166,7 @@ class Poller:
         for watch in subscribed:
             self._tell(watch, self._version(watch.what))
 
-    def _tell(self, watch: PollJob[Topic], version: str) -> None:
+    def _tell(self, watch: PollJob[PolledTopic], version: str) -> None:
         """Send the version of a topic to its subscribers if it has changed."""
         with self._changed:
             if version == watch.told:

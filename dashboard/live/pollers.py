@@ -6,11 +6,11 @@ from time import monotonic
 from dashboard.concurrency.call_log import count_calls
 from dashboard.live.poller import Poller
 from dashboard.live.schedule import VersionListener
-from dashboard.live.topic import Topic
+from dashboard.live.topic import ListTopic, OccurrencesTopic, PolledTopic, ProblemsTopic
 
-# Kinds that start with a list of releases. They are polled as often as the visibility budget allows, and are late only
+# Topics that start with a list of releases. They are polled as often as the visibility budget allows, and are late only
 # after this many seconds.
-LIST_TOPIC_KINDS = frozenset({"list", "problems", "occurrences"})
+LIST_TOPICS = (ListTopic, ProblemsTopic, OccurrencesTopic)
 LISTS_LATE_AFTER_SECONDS = 10.0
 
 
@@ -22,8 +22,8 @@ class PollerPair:
 
     def __init__(
         self,
-        look: Callable[[Topic], bool],
-        version: Callable[[Topic], str],
+        look: Callable[[PolledTopic], bool],
+        version: Callable[[PolledTopic], str],
         *,
         budget: float,
         clock: Callable[[], float] = monotonic,
@@ -36,20 +36,20 @@ class PollerPair:
     def __len__(self) -> int:
         return len(self._releases) + len(self._lists)
 
-    def is_polling(self, what: Topic) -> bool:
+    def is_polling(self, what: PolledTopic) -> bool:
         """Return whether a topic is already polled, so that a request need not read it."""
         return self._of(what).is_polling(what)
 
-    def late(self, what: Topic) -> bool:
+    def late(self, what: PolledTopic) -> bool:
         """Return whether the poll of a topic is overdue."""
         return self._of(what).late(what)
 
-    def watch(self, what: Topic, every: float, fast_interval: float | None = None, *, soon: bool = False) -> None:
+    def watch(self, what: PolledTopic, every: float, fast_interval: float | None = None, *, soon: bool = False) -> None:
         """Poll a requested topic at an interval, the first time `soon`."""
         self._of(what).watch(what, every, fast_interval, soon=soon)
 
     def subscribe(
-        self, what: Topic, every: float, notify: VersionListener, fast_interval: float | None = None
+        self, what: PolledTopic, every: float, notify: VersionListener, fast_interval: float | None = None
     ) -> Callable[[], None]:
         """Poll a topic until the returned function is called; `notify` receives its versions."""
         return self._of(what).subscribe(what, every, notify, fast_interval)
@@ -63,17 +63,17 @@ class PollerPair:
         self._releases.close()
         self._lists.close()
 
-    def _counted(self, what: Topic) -> bool:
+    def _counted(self, what: PolledTopic) -> bool:
         """Poll a topic and charge its calls. One call is already charged, unless it is a list."""
         with count_calls(background=True, share=self._share()) as log:
             try:
                 return self._look(what)
             finally:
-                self._releases.charge(log.calls - (what.kind not in LIST_TOPIC_KINDS))
+                self._releases.charge(log.calls - (not isinstance(what, LIST_TOPICS)))
 
     def _share(self) -> int:
         """Return how many calls one poll may make, so that every topic is polled within about a second."""
         return max(int(self._budget / max(len(self._releases), 1)) - 1, 1)
 
-    def _of(self, what: Topic) -> Poller:
-        return self._lists if what.kind in LIST_TOPIC_KINDS else self._releases
+    def _of(self, what: PolledTopic) -> Poller:
+        return self._lists if isinstance(what, LIST_TOPICS) else self._releases

@@ -21,7 +21,7 @@ from dashboard.live.circuit_breaker import ReleaseBreakerKey
 from dashboard.live.list_rows import ListRow
 from dashboard.live.loaded_release import LoadedRelease
 from dashboard.live.occurrence_search import find_other_occurrences
-from dashboard.live.pair_reader import PAIR_KINDS, PairReader, pair_topics, subscribe_pair
+from dashboard.live.pair_reader import PairReader, subscribe_pair
 from dashboard.live.poller import UNKNOWN_VERSION
 from dashboard.live.pollers import PollerPair
 from dashboard.live.problem_finder import MAX_RELEASES_LISTED, ProblemFinder
@@ -30,7 +30,18 @@ from dashboard.live.schedule import POLL_LINGER_SECONDS
 from dashboard.live.search import NameSearch
 from dashboard.live.snapshot_store import RENEWAL_BEHIND
 from dashboard.live.stores import TopicStores
-from dashboard.live.topic import Topic
+from dashboard.live.topic import (
+    HistoryTopic,
+    ListTopic,
+    OccurrencesTopic,
+    PairTopic,
+    PolledTopic,
+    ProblemsTopic,
+    ReleaseTopic,
+    RowTopic,
+    Topic,
+    WallTopic,
+)
 from dashboard.live.viewer_budget import VIEWER_SHARE, ViewerBudget
 
 # The polling interval in seconds. Data of other topics is shared while it is younger than this.
@@ -46,8 +57,6 @@ DEFAULT_STUCK_AFTER = timedelta(minutes=30)
 # not include it. With less time left, nothing more would arrive.
 MAX_REREADS = 2
 MIN_REREAD_SECONDS = 0.3
-
-PROBLEMS_TOPIC = Topic("problems")
 
 
 class LiveReleases:
@@ -93,7 +102,7 @@ class LiveReleases:
 
     def page(self, asked: PageRequest) -> Snapshot[ReleaseList]:
         """Return one page of the list; raise SourceUnavailable if there is no data yet."""
-        return self._latest(Topic("list", asked))
+        return self._latest(ListTopic(asked))
 
     def release(
         self,
@@ -118,7 +127,7 @@ class LiveReleases:
         self._reader.open(key, opened)
         until = monotonic() + self._timeout - spent
         seen: Snapshot[LoadedRelease] = self._latest(
-            Topic("release", key), max(self._timeout - spent, MIN_REREAD_SECONDS)
+            ReleaseTopic(release_id, run_id), max(self._timeout - spent, MIN_REREAD_SECONDS)
         )
         for _ in range(MAX_REREADS):
             reading, left = seen.value.reading, until - monotonic()
@@ -140,13 +149,13 @@ class LiveReleases:
 
     def cached(self, release_id: str, run_id: str | None = None) -> Snapshot[Release] | None:
         """Return the last read of a release immediately, from any thread. It may be old if it is not polled."""
-        seen = self._shown(Topic("release", (release_id, run_id)))
+        seen = self._shown(ReleaseTopic(release_id, run_id))
         return _release(seen) if seen else None
 
     def occurrences(self, entity_id: str) -> Snapshot[Occurrences]:
         """Return the occurrences of an entity ID within the search limit. A release ID occurs once."""
         if is_below_release(entity_id):
-            return self._latest(Topic("occurrences", entity_id))
+            return self._latest(OccurrencesTopic(entity_id))
         seen = self.release(entity_id)
         found = (Occurrence(seen.value.execution, seen.value.root),)
         return Snapshot(Occurrences(entity_id, found, (), 1, 1), seen.as_of, seen.version, seen.stale, seen.reason)
@@ -160,7 +169,7 @@ class LiveReleases:
 
     def problems(self) -> Snapshot[ProblemSummary]:
         """Return current problems; raise SourceUnavailable if there is no data yet."""
-        return self._latest(PROBLEMS_TOPIC)
+        return self._latest(ProblemsTopic())
 
     def pair(self, left: RunKey, right: RunKey) -> Snapshot[SnapshotPair[Release]]:
         """Return two releases, each as complete as possible within the timeout; raises like `release()`."""
@@ -174,16 +183,23 @@ class LiveReleases:
         """
         if not self._viewer_budget.is_left():
             return
-        if what.kind in PAIR_KINDS:
-            for side in pair_topics(what):
-                self.renew(side, seconds)
-            return
-        if what.kind == "problems":
-            # What is broken begins with that list, and is as old.
-            self.renew(Topic("list", PageRequest(MAX_RELEASES_LISTED, lately=True)), seconds)
-        what = Topic("release", what.key) if what.kind == "history" else _looked_at(what)
+        match what:
+            case PairTopic(left, right) | WallTopic(left, right):
+                self.renew(left, seconds)
+                self.renew(right, seconds)
+            case HistoryTopic(release):
+                self.renew(release, seconds)
+            case ProblemsTopic():
+                # What is broken begins with that list, and is as old.
+                self.renew(ListTopic(PageRequest(MAX_RELEASES_LISTED, lately=True)), seconds)
+                self._read_again(what, seconds)
+            case _:
+                self._read_again(_looked_at(what), seconds)
+
+    def _read_again(self, what: PolledTopic, seconds: float) -> None:
+        stored = self._stores.of(what)
         with self._allowed(), suppress(SourceUnavailable, NotFound, MalformedFilter):
-            self._stores.kinds[what.kind].store.get(what.key, anew=True, seconds=seconds)
+            stored.store.get(stored.key, anew=True, seconds=seconds)
 
     def subscribe(self, what: Topic, notify: Callable[[str], None]) -> Callable[[], None]:
         """Poll a topic while it is subscribed to.
@@ -192,14 +208,15 @@ class LiveReleases:
         its staleness changes; with "" when the topic no longer exists. Returns a function that ends the subscription,
         callable from any thread.
         """
-        if what.kind in PAIR_KINDS:
-            return subscribe_pair(what, self.subscribe, self._shown, notify)
-        if what.kind == "history":
-            release = Topic("release", what.key)
-            return self.subscribe(release, lambda version: notify(self._with_history(release, version)))
-        what = _looked_at(what)
-        kind = self._stores.kinds[what.kind]
-        return self._poller.subscribe(what, kind.every, notify, kind.fast_interval)
+        match what:
+            case PairTopic(left, right) | WallTopic(left, right):
+                return subscribe_pair((left, right), self.subscribe, self._shown, notify)
+            case HistoryTopic(release):
+                return self.subscribe(release, lambda version: notify(self._with_history(release, version)))
+            case _:
+                polled = _looked_at(what)
+                stored = self._stores.of(polled)
+                return self._poller.subscribe(polled, stored.every, notify, stored.fast_interval)
 
     def close(self) -> None:
         """Stop the event loop's thread and everything that runs on it."""
@@ -210,44 +227,48 @@ class LiveReleases:
 
     def known(self, what: Topic) -> Snapshot[Any] | None:
         """Return the current data of a polled topic immediately, from any thread. None if a read is needed."""
-        if what.kind in PAIR_KINDS:
-            left, right = map(self.known, pair_topics(what))
-            return join_snapshots(left, right) if left and right else None
-        if what.kind == "history":
-            seen = self.known(Topic("release", what.key))
-            return with_history(seen, seen.value.release.history) if seen else None
-        what = _looked_at(what)
-        return self._shown(what) if self._poller.is_polling(what) else None
+        match what:
+            case PairTopic(left, right) | WallTopic(left, right):
+                both = self.known(left), self.known(right)
+                return join_snapshots(both[0], both[1]) if both[0] and both[1] else None
+            case HistoryTopic(release):
+                seen = self.known(release)
+                return with_history(seen, seen.value.release.history) if seen else None
+            case _:
+                polled = _looked_at(what)
+                return self._shown(polled) if self._poller.is_polling(polled) else None
 
-    def _latest(self, what: Topic, seconds: float | None = None) -> Snapshot[Any]:
+    def _latest(self, what: PolledTopic, seconds: float | None = None) -> Snapshot[Any]:
         """Return the current data of a polled topic immediately, or read it within the timeout."""
-        kind = self._stores.kinds[what.kind]
+        stored = self._stores.of(what)
         kept = self.known(what)
         if kept is not None:
             return kept
         # A script that reads thousands of releases once must not use up the polling budget.
-        again = kind.store.loaded_within(what.key, POLL_LINGER_SECONDS)
-        snapshot = kind.store.get(what.key, seconds=seconds)
+        again = stored.store.loaded_within(stored.key, POLL_LINGER_SECONDS)
+        snapshot = stored.store.get(stored.key, seconds=seconds)
         if self._watching and again and not _over(snapshot):
-            self._poller.watch(what, kind.every, kind.fast_interval)
+            self._poller.watch(what, stored.every, stored.fast_interval)
             self._watch_rows(snapshot)
         return snapshot
 
-    def _shown(self, what: Topic) -> Snapshot[Any] | None:
+    def _shown(self, what: PolledTopic) -> Snapshot[Any] | None:
         """Return the current data of a topic, marked as stale if its next poll is late."""
-        latest = self._stores.kinds[what.kind].store.latest(what.key)
+        stored = self._stores.of(what)
+        latest = stored.store.latest(stored.key)
         if latest is None or latest.stale or not self._poller.late(what):
             return latest
         return mark_stale(latest, self._reader.trouble(_breaker_of(what)) or RENEWAL_BEHIND)
 
-    def _with_history(self, release: Topic, version: str) -> str:
+    def _with_history(self, release: ReleaseTopic, version: str) -> str:
         """Return the version of a release including its history, if the release exists."""
         seen = self._shown(release) if version else None
         return with_history(seen, seen.value.release.history).version if seen else version
 
-    def _look(self, what: Topic) -> bool:
+    def _look(self, what: PolledTopic) -> bool:
+        stored = self._stores.of(what)
         try:
-            snapshot = self._stores.kinds[what.kind].store.get(what.key, anew=True, seated=False)
+            snapshot = stored.store.get(stored.key, anew=True, seated=False)
         except SourceUnavailable:
             return True
         except (NotFound, MalformedFilter):
@@ -259,19 +280,17 @@ class LiveReleases:
         """Poll the rows of a list while the list is polled."""
         if not isinstance(listing.value, ReleaseList):
             return
-        kind = self._stores.kinds["row"]
         for release in (*listing.value.releases, *listing.value.also):
-            key = (release.id, release.execution.run_id)
-            row = kind.store.latest(key)
+            what = RowTopic(release.id, release.execution.run_id)
+            row = self._stores.rows.latest((what.workflow_id, what.run_id))
             if row is None or row.value.over:
                 continue
             # One that has ended is read again as soon as can be.
             behind = row.value.reading.execution.status is not release.execution.status and row.as_of < listing.as_of
-            self._poller.watch(
-                Topic("row", key), kind.every, kind.fast_interval, soon=behind or row.value.tree_at is None
-            )
+            stored = self._stores.of(what)
+            self._poller.watch(what, stored.every, stored.fast_interval, soon=behind or row.value.tree_at is None)
 
-    def _version(self, what: Topic) -> str:
+    def _version(self, what: PolledTopic) -> str:
         snapshot = self._shown(what)
         return snapshot.version if snapshot else UNKNOWN_VERSION
 
@@ -287,7 +306,7 @@ class LiveReleases:
 
     def _row(self, release: Release) -> ListRow | None:
         """Return the row of a release if its tree was read for it."""
-        seen = self._reader.rows.latest((release.id, release.execution.run_id))
+        seen = self._stores.rows.latest((release.id, release.execution.run_id))
         return seen.value if seen and seen.value.tree_at else None
 
     @contextmanager
@@ -308,17 +327,23 @@ class LiveReleases:
         self._poller.charge(log.calls)
 
 
-def _looked_at(what: Topic) -> Topic:
+def _looked_at(what: PolledTopic) -> PolledTopic:
     """Return the topic to poll: a search for a release ID is that release."""
-    if what.kind == "occurrences" and not is_below_release(str(what.key)):
-        return Topic("release", (what.key, None))
+    if isinstance(what, OccurrencesTopic) and not is_below_release(what.entity_id):
+        return ReleaseTopic(what.entity_id)
     return what
 
 
-def _breaker_of(what: Topic) -> Hashable:
-    if what.kind in {"release", "row"} and isinstance(what.key, tuple):
-        return ReleaseBreakerKey(what.key[0])
-    return what.key
+def _breaker_of(what: PolledTopic) -> Hashable:
+    match what:
+        case ReleaseTopic(workflow_id) | RowTopic(workflow_id):
+            return ReleaseBreakerKey(workflow_id)
+        case ListTopic(page_request):
+            return page_request
+        case OccurrencesTopic(entity_id):
+            return entity_id
+        case ProblemsTopic():
+            return ""
 
 
 def _release(seen: Snapshot[LoadedRelease]) -> Snapshot[Release]:

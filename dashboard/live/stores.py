@@ -1,8 +1,8 @@
 """Caches by kind of topic, with the polling interval of each kind."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, assert_never
 
 from dashboard.concurrency.bulkhead import Bulkhead
 from dashboard.domain.causes import ProblemSummary
@@ -10,6 +10,7 @@ from dashboard.domain.snapshot import Snapshot
 from dashboard.live.loaded_release import tree_weight
 from dashboard.live.reader import ReleaseReader, list_weight, search_weight
 from dashboard.live.snapshot_store import SnapshotStore
+from dashboard.live.topic import ListTopic, OccurrencesTopic, PolledTopic, ProblemsTopic, ReleaseTopic, RowTopic
 
 # Releases are polled more often, so that changes are visible within a second: at this share of the interval, or after
 # this many seconds if recently changed.
@@ -25,9 +26,10 @@ FAST_ROW_INTERVAL_FACTOR = 2.0
 
 @dataclass(frozen=True, slots=True)
 class TopicStore:
-    """The cache of one kind of topic, and its polling interval in seconds."""
+    """The cache of a topic, the topic's key in it, and its polling interval in seconds."""
 
     store: SnapshotStore[Any, Any]
+    key: Hashable
     every: float
     fast_interval: float | None = None
 
@@ -61,10 +63,24 @@ class TopicStores:
             bulkhead=bulkhead,
             clock=clock,
         )
-        self.kinds = {
-            "release": TopicStore(self.trees, RELEASE_INTERVAL_FACTOR * max_age, min(FAST_INTERVAL_SECONDS, max_age)),
-            "list": TopicStore(self.pages, max_age),
-            "problems": TopicStore(self.problems, SLOW_INTERVAL_FACTOR * max_age),
-            "occurrences": TopicStore(self.searches, SLOW_INTERVAL_FACTOR * max_age),
-            "row": TopicStore(looks.rows, ROW_INTERVAL_FACTOR * max_age, FAST_ROW_INTERVAL_FACTOR * max_age),
-        }
+        self.rows = looks.rows
+        self._interval = max_age
+
+    def of(self, what: PolledTopic) -> TopicStore:
+        """Return where a topic is cached, and how often it is polled."""
+        every = self._interval
+        match what:
+            case ReleaseTopic(release_id, run_id):
+                fast = min(FAST_INTERVAL_SECONDS, every)
+                return TopicStore(self.trees, (release_id, run_id), RELEASE_INTERVAL_FACTOR * every, fast)
+            case RowTopic(workflow_id, run_id):
+                fast = FAST_ROW_INTERVAL_FACTOR * every
+                return TopicStore(self.rows, (workflow_id, run_id), ROW_INTERVAL_FACTOR * every, fast)
+            case ListTopic(page_request):
+                return TopicStore(self.pages, page_request, every)
+            case ProblemsTopic():
+                return TopicStore(self.problems, "", SLOW_INTERVAL_FACTOR * every)
+            case OccurrencesTopic(entity_id):
+                return TopicStore(self.searches, entity_id, SLOW_INTERVAL_FACTOR * every)
+            case _:
+                assert_never(what)

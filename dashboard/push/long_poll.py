@@ -1,12 +1,11 @@
 """Long polling: wait requests are held in the event loop and passed to Flask again when they may be decided."""
 
 from time import monotonic
-from typing import cast
 
 from dashboard.concurrency.quota import PerUserQuota, QuotaExceeded
 from dashboard.domain.overall import overall_state
-from dashboard.live.reader import RunKey
 from dashboard.live.service import LiveReleases
+from dashboard.live.topic import ReleaseTopic
 from dashboard.push.hub import Channel, Hub, Stream, Update
 from dashboard.push.wait_condition import WaitCondition
 from dashboard.push.wait_view import UNKNOWN_RETRY_SECONDS
@@ -36,7 +35,8 @@ class LongPollHub:
 
     async def _standing(self, place: Channel, _known: str) -> Update:
         """Return the parts of a release that matter to waiting requests."""
-        seen = self.releases.cached(*cast(RunKey, place.what.key))
+        what = place.what
+        seen = self.releases.cached(what.release_id, what.run_id) if isinstance(what, ReleaseTopic) else None
         if seen is None:
             return Update("")
         release = seen.value

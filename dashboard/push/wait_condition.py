@@ -6,7 +6,7 @@ from dashboard.domain.entities import Release, Status
 from dashboard.domain.overall import overall_state
 from dashboard.domain.phases import Phase
 from dashboard.domain.snapshot import Snapshot
-from dashboard.live.topic import Topic
+from dashboard.live.topic import ReleaseTopic
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +18,9 @@ class WaitCondition:
     phases: frozenset[Phase]
 
     @property
-    def topic(self) -> Topic:
+    def topic(self) -> ReleaseTopic:
         """Return the topic to poll for it."""
-        return Topic("release", (self.release_id, self.run_id))
+        return ReleaseTopic(self.release_id, self.run_id)
 
     def reached(self, seen: Snapshot[Release]) -> bool:
         """Return whether the release is in one of the phases now. Stale data does not count.

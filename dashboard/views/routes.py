@@ -17,7 +17,7 @@ from dashboard.domain.kiosk import kiosk_rotation
 from dashboard.domain.problem_filter import ProblemFilter
 from dashboard.domain.snapshot import Snapshot, SnapshotPair, join_snapshots
 from dashboard.live.search import search_page_request
-from dashboard.live.topic import Topic
+from dashboard.live.topic import ListTopic, OccurrencesTopic, PairTopic, ProblemsTopic, ReleaseTopic, WallTopic
 from dashboard.users.preferences.store import MAX_STARS
 from dashboard.views.compare.choose import ChoosePage
 from dashboard.views.compare.page import ComparePage
@@ -104,7 +104,7 @@ def releases() -> PageResult:
     seen = services().releases.page(asked)
     seal = cursor_sealer(asked.filter)
     return PageResult(
-        Topic("list", asked),
+        ListTopic(asked),
         seen,
         lambda: ReleasesPage.of(seen, asked.filter, seal),
         lambda later: {"counted_at": later.value.counted_at},
@@ -119,7 +119,7 @@ def _starred() -> PageResult:
     asked = PageRequest(page_size=MAX_STARS, filter=ReleaseFilter(ids=stars))
     seen = services().releases.page(asked)
     return PageResult(
-        Topic("list", asked),
+        ListTopic(asked),
         seen,
         lambda: StarredPage.of(seen),
         personal=True,
@@ -134,7 +134,7 @@ def problems() -> PageResult:
     asked = ProblemFilter(PROBLEM_TEXT_PARAMETER.read(), PROBLEM_RELEASE_PARAMETER.read() or "")
     seen = services().releases.problems(asked.release_id)
     return PageResult(
-        Topic("problems"), seen, lambda: ProblemsPage.of(seen, asked), table=lambda: problems_table(seen, asked)
+        ProblemsTopic(), seen, lambda: ProblemsPage.of(seen, asked), table=lambda: problems_table(seen, asked)
     )
 
 
@@ -150,12 +150,12 @@ def compare() -> PageResult:
     left, right = LEFT_PARAMETER.read(), RIGHT_PARAMETER.read()
     runs = LEFT_RUN_PARAMETER.read(), RIGHT_RUN_PARAMETER.read()
     if left and right:
-        sides = (left, runs[0]), (right, runs[1])
-        both = services().releases.pair(*sides)
-        return PageResult(Topic("pair", sides), both, lambda: ComparePage.of(both, runs))
+        both = services().releases.pair((left, runs[0]), (right, runs[1]))
+        what = PairTopic(ReleaseTopic(left, runs[0]), ReleaseTopic(right, runs[1]))
+        return PageResult(what, both, lambda: ComparePage.of(both, runs))
     newest = PageRequest(MAX_CHOICES)
     listed = services().releases.page(newest)
-    return PageResult(Topic("list", newest), listed, lambda: ChoosePage.of(listed, left, right, runs))
+    return PageResult(ListTopic(newest), listed, lambda: ChoosePage.of(listed, left, right, runs))
 
 
 @twins.route("/find")
@@ -166,7 +166,7 @@ def find() -> PageResult:
     found = services().releases.find(text, release_id)
     links = tuple(page_links(release_id))
     return PageResult(
-        Topic("list", search_page_request(text)), found, lambda: SearchPage.of(found, text, release_id, links)
+        ListTopic(search_page_request(text)), found, lambda: SearchPage.of(found, text, release_id, links)
     )
 
 
@@ -177,7 +177,7 @@ def occurrences(entity_id: str) -> PageResult:
     if not is_below_release(entity_id):
         parse_release_id(entity_id)
     seen = services().releases.occurrences(entity_id)
-    return PageResult(Topic("occurrences", entity_id), seen, lambda: OccurrencesPage.of(seen))
+    return PageResult(OccurrencesTopic(entity_id), seen, lambda: OccurrencesPage.of(seen))
 
 
 @twins.route("/kiosk")
@@ -190,12 +190,12 @@ def kiosk() -> PageResult:
     shown = found.releases[found.place_of(asked.shown)].id if found.releases else None
     view = KioskRotationView.of(found, shown, asked.every)
     if shown is None:
-        return PageResult(Topic("list", asked.slice), listed, lambda: KioskPage.of(listed, None, view, asked.kept))
+        return PageResult(ListTopic(asked.slice), listed, lambda: KioskPage.of(listed, None, view, asked.kept))
     # Where this one cannot be read, the others have their turn all the same.
     remember_next(view.next_id, asked)
     seen = services().releases.release(shown, spent=monotonic() - began)
     both: Snapshot[SnapshotPair[Any]] = join_snapshots(listed, seen)
-    what = Topic("wall", (asked.slice, (shown, None)))
+    what = WallTopic(ListTopic(asked.slice), ReleaseTopic(shown))
     return PageResult(what, both, lambda: KioskPage.of(both, seen.value, view, asked.kept))
 
 

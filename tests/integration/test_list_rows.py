@@ -11,7 +11,7 @@ from dashboard.domain.entities import Release, Status
 from dashboard.domain.filters import PageRequest, ReleaseFilter
 from dashboard.domain.phases import Phase
 from dashboard.live.service import LiveReleases
-from dashboard.live.topic import Topic
+from dashboard.live.topic import ListTopic, ReleaseTopic
 from tests.integration.test_calls import Counting
 from tests.integration.test_child_workflows import part
 from tests.integration.test_polling import watching
@@ -39,7 +39,7 @@ def with_failed_app(tree: dict[str, Any]) -> dict[str, Any]:
 @contextmanager
 def looking_at(live: LiveReleases, *slices: PageRequest) -> Iterator[None]:
     """Somebody looks at these lists."""
-    ends = [live.subscribe(Topic("list", each), str) for each in slices]
+    ends = [live.subscribe(ListTopic(each), str) for each in slices]
     try:
         yield
     finally:
@@ -63,7 +63,7 @@ def test_twenty_filters_cost_the_workers_what_one_does(unhurried_stage: Stage):
     assert len(set(slices)) == FILTERS
     counts = Counting()
     with watching(stage, counts, visibility_rps=5) as live, looking_at(live, *slices):
-        eventually(lambda: all(live.known(Topic("list", each)) for each in slices), 60)
+        eventually(lambda: all(live.known(ListTopic(each)) for each in slices), 60)
         eventually(lambda: all(row.parts for each in slices for row in rows_of(live, each).values()), 60)
         eventually(lambda: settled(counts), 120)
         counts.calls.clear()
@@ -173,7 +173,7 @@ def test_an_open_release_tells_every_list_as_soon_as_its_own_page(unhurried_stag
     release_id = stage.start("r", TELLS)
     stage.listed("r")
     with watching(stage) as live, looking_at(live, PageRequest()):
-        live.subscribe(Topic("release", (release_id, None)), str)
+        live.subscribe(ReleaseTopic(release_id), str)
         eventually(lambda: rows_of(live)[release_id].parts)
         before = live.release(release_id).value.root.state
         stage.tell(release_id, {"get_hierarchy": TREE | {"state": "verifying"}, "get_release_state": STATE})

@@ -16,7 +16,7 @@ from temporalio.client import WorkflowQueryFailedError
 from temporalio.service import RPCError
 
 from dashboard.demo.server import EmbeddedTemporal
-from dashboard.live.topic import Topic
+from dashboard.live.topic import ReleaseTopic
 from dashboard.server import ports
 from tests.integration.test_polling import Heard, watching
 from tests.support.every_page import ANSWERS, BOUND, ask_everything, pages_of
@@ -172,7 +172,7 @@ def test_what_is_watched_goes_stale_with_temporal_and_comes_back_by_itself(
 ):
     with watching(own_stage) as live:
         heard = Heard()
-        live.subscribe(Topic("release", (f"{own_stage.prefix}-r", None)), heard)
+        live.subscribe(ReleaseTopic(f"{own_stage.prefix}-r"), heard)
         eventually(lambda: heard.versions)
         good = heard.versions[0]
         with frozen(own_temporal):

@@ -18,7 +18,7 @@ from dashboard.concurrency.loop_thread import LoopThread
 from dashboard.domain.filters import PageRequest
 from dashboard.live.service import LiveReleases
 from dashboard.live.stores import FAST_INTERVAL_SECONDS
-from dashboard.live.topic import Topic
+from dashboard.live.topic import ListTopic, ReleaseTopic
 from dashboard.temporal.connection import TemporalConnection
 from dashboard.temporal.gateway import TemporalGateway
 from dashboard.web.services import services
@@ -73,8 +73,8 @@ def test_a_change_is_known_and_told_without_anybody_asking(stage: Stage):
     stage.listed("r")
     with watching(stage) as live:
         of_release, of_list = Heard(), Heard()
-        live.subscribe(Topic("release", (release_id, None)), of_release)
-        live.subscribe(Topic("list", PageRequest()), of_list)
+        live.subscribe(ReleaseTopic(release_id), of_release)
+        live.subscribe(ListTopic(PageRequest()), of_list)
         eventually(lambda: of_release.versions and of_list.versions)
         # Of three, as a machine may stall once.
         took = [change_heard(stage, live, release_id, state, of_release, of_list) for state in ("one", "two", "three")]
@@ -119,7 +119,7 @@ def test_releases_that_wait_for_a_person_are_described_and_never_queried(stage: 
     ids = [stage.start(f"n{number}", {"get_hierarchy": WAITING}) for number in range(10)]
     counts = Counting()
     with watching(stage, counts) as live:
-        ends = [live.subscribe(Topic("release", (release_id, None)), str) for release_id in ids]
+        ends = [live.subscribe(ReleaseTopic(release_id), str) for release_id in ids]
         # The first answer may be older than what was described with it: each is asked once more.
         eventually(lambda: counts.calls["query"] >= 20)
         described = counts.calls["describe"]

@@ -5,7 +5,7 @@ from typing import Any
 
 from bs4 import BeautifulSoup
 
-from dashboard.live.topic import Topic
+from dashboard.live.topic import ReleaseTopic
 from dashboard.web.services import services
 from tests.support.harness import Stage
 from tests.support.rollout_makers import hierarchy
@@ -52,7 +52,7 @@ def test_what_waits_for_its_time_is_scheduled_on_every_page_with_a_worker_and_wi
 def test_when_its_time_comes_it_runs_and_an_open_page_hears_of_it(stage: Stage):
     release_id = stage.start("soon", ANSWERS, start_delay=timedelta(seconds=4))
     versions: list[str] = []
-    stop = services(stage.app).live.subscribe(Topic("release", (release_id, None)), versions.append)
+    stop = services(stage.app).live.subscribe(ReleaseTopic(release_id), versions.append)
     try:
         eventually(lambda: stage.json(f"/releases/{release_id}")["phase"] == "pending")
         eventually(lambda: stage.json(f"/releases/{release_id}")["phase"] == "running")

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 from bs4 import BeautifulSoup, Tag
 
-from dashboard.live.topic import Topic
+from dashboard.live.topic import ReleaseTopic
 from dashboard.web.services import services
 from tests.integration.test_page_changes import change, poll, same
 from tests.support.harness import Stage
@@ -94,10 +94,10 @@ def test_small_strips_that_are_renewed_do_not_make_the_release_watched(stage: St
     live = services(stage.app).live
     for _ in range(3):
         assert stage.ask(f"/releases/{release}/strip/small").status_code == 200
-    assert live.known(Topic("release", (release, None))) is None
+    assert live.known(ReleaseTopic(release)) is None
     stage.ask(f"/releases/{release}")
     stage.ask(f"/releases/{release}")
-    assert live.known(Topic("release", (release, None))) is not None, "a page that somebody has open is"
+    assert live.known(ReleaseTopic(release)) is not None, "a page that somebody has open is"
 
 
 def test_a_strip_that_cannot_be_had_says_why(stage: Stage):

@@ -1,7 +1,7 @@
 """Read from the address which release, run and rows are requested."""
 
 from dashboard.domain.ids import parse_entity_id, parse_release_id
-from dashboard.live.topic import Topic
+from dashboard.live.topic import ReleaseTopic
 from dashboard.web.query_params import (
     EntityIdParameter,
     ReleaseIdParameter,
@@ -23,10 +23,10 @@ RELEASE_SHUT_PARAMETER = TextListParameter(
 RELEASE_SELECTED_PARAMETER = EntityIdParameter("selected", "Entity to show in the side panel.")
 
 
-def requested_release(release_id: str) -> Topic:
+def requested_release(release_id: str) -> ReleaseTopic:
     """Return the requested release and run; raises MalformedId, or ApiError with 422."""
     parse_release_id(release_id)
-    return Topic("release", (release_id, RELEASE_RUN_PARAMETER.read()))
+    return ReleaseTopic(release_id, RELEASE_RUN_PARAMETER.read())
 
 
 def check_entity(release_id: str, entity_id: str) -> None:

@@ -11,7 +11,7 @@ from dashboard.domain.ids import parse_release_id
 from dashboard.domain.problems import NotFound, SourceUnavailable
 from dashboard.domain.snapshot import Snapshot
 from dashboard.live.change_log import with_history
-from dashboard.live.topic import Topic
+from dashboard.live.topic import HistoryTopic
 from dashboard.views.entity.page import EntityPage
 from dashboard.views.entity.panel import Panel, PanelPage
 from dashboard.views.exports.tables import tree_table
@@ -80,12 +80,8 @@ def release(release_id: str) -> PageResult:
 
     `selected` adds the side panel of an entity.
     """
-    what, opened, shut, selected = (
-        requested_release(release_id),
-        RELEASE_OPEN_PARAMETER.read(),
-        RELEASE_SHUT_PARAMETER.read(),
-        RELEASE_SELECTED_PARAMETER.read(),
-    )
+    what, selected = requested_release(release_id), RELEASE_SELECTED_PARAMETER.read()
+    opened, shut = RELEASE_OPEN_PARAMETER.read(), RELEASE_SHUT_PARAMETER.read()
     tree_filter, order, run_id = requested_tree_filter(), requested_sort_order(), RELEASE_RUN_PARAMETER.read()
     if selected:
         check_entity(release_id, selected)
@@ -94,9 +90,9 @@ def release(release_id: str) -> PageResult:
     whole = tree_filter.picks or requested_format() is not Format.JSON
     seen = services().releases.release(release_id, run_id, whole=whole, opened=wanted)
     if selected:
-        what, seen = _with_history(what, seen)
+        seen = with_history(seen, seen.value.history)
     return PageResult(
-        what,
+        HistoryTopic(what) if selected else what,
         seen,
         lambda: ReleasePage.of(seen, opened, shut, tree_filter, order, _panel(seen, selected) if selected else None),
         unfolded=lambda: ReleasePage.unfolded(seen, tree_filter, order),
@@ -196,10 +192,9 @@ def panel(release_id: str, entity_id: str) -> PageResult:
     """Return the side panel of an entity."""
     what = requested_release(release_id)
     check_entity(release_id, entity_id)
-    what, seen = _with_history(
-        what, services().releases.release(release_id, RELEASE_RUN_PARAMETER.read(), opened=frozenset({entity_id}))
-    )
-    return PageResult(what, seen, lambda: PanelPage.of(seen, _panel(seen, entity_id)))
+    seen = services().releases.release(release_id, RELEASE_RUN_PARAMETER.read(), opened=frozenset({entity_id}))
+    seen = with_history(seen, seen.value.history)
+    return PageResult(HistoryTopic(what), seen, lambda: PanelPage.of(seen, _panel(seen, entity_id)))
 
 
 @twins.route("/kiosk/releases/<id:release_id>")
@@ -222,11 +217,6 @@ def stay_with_the_run(endpoint: str, values: dict[str, Any]) -> None:
         and (run_id := request.args.get(RELEASE_RUN_PARAMETER.name))
     ):
         values.setdefault("run", run_id)
-
-
-def _with_history(what: Topic, seen: Snapshot[Release]) -> tuple[Topic, Snapshot[Release]]:
-    """Return a release with its recorded history."""
-    return Topic("history", what.key), with_history(seen, seen.value.history)
 
 
 def _panel(seen: Snapshot[Release], entity_id: str) -> Panel:

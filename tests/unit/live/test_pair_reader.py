@@ -13,13 +13,13 @@ from dashboard.domain.snapshot import Snapshot
 from dashboard.domain.source import ReleaseReading
 from dashboard.live.pair_reader import PairReader
 from dashboard.live.service import LiveReleases
-from dashboard.live.topic import Topic
+from dashboard.live.topic import ListTopic, PairTopic, ReleaseTopic, WallTopic
 from tests.support.fake_source import FakeSource
 from tests.support.rollout_makers import STARTED, entity, execution
 from tests.support.waiting import eventually
 
 LEFT, RIGHT = ("release:a", None), ("release:b", None)
-BOTH = Topic("pair", (LEFT, RIGHT))
+BOTH = PairTopic(ReleaseTopic(*LEFT), ReleaseTopic(*RIGHT))
 DOWN = SourceUnavailable(Problem(ProblemCode.UNAVAILABLE, "Temporal cannot be reached."))
 
 
@@ -123,7 +123,7 @@ def test_both_are_stale_if_either_is_and_as_old_as_the_older(live: LiveReleases,
 
 
 def test_a_wall_screen_hears_of_its_list_and_of_its_release(live: LiveReleases, source: Releases):
-    what = Topic("wall", (PageRequest(50, filter=ReleaseFilter(q="a")), LEFT))
+    what = WallTopic(ListTopic(PageRequest(50, filter=ReleaseFilter(q="a"))), ReleaseTopic(*LEFT))
     heard: list[str] = []
     end = live.subscribe(what, heard.append)
     eventually(lambda: heard and live.known(what) is not None)

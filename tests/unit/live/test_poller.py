@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from dashboard.live.poller import MAX_POLL_THREADS, Poller
-from dashboard.live.topic import Topic
+from dashboard.live.topic import ReleaseTopic, Topic
 from tests.support.waiting import eventually
 
-RELEASE = Topic("release", ("release:r", None))
+RELEASE = ReleaseTopic("release:r")
 EVERY = 0.02
 
 
@@ -101,7 +101,7 @@ def test_a_version_that_changes_with_time_alone_is_told_too(things: Things):
 
 
 def test_what_is_over_is_not_told_to_be_late(things: Things):
-    ended, late = Topic("release", ("release:ended", None)), RELEASE
+    ended, late = ReleaseTopic("release:ended"), RELEASE
     heard: dict[Topic, list[str]] = {ended: [], late: []}
     things.ended.add(ended)
     for what, versions in heard.items():
@@ -133,7 +133,7 @@ def test_subscribers_of_a_thing_whose_look_goes_wrong_are_told_to_ask_themselves
 def test_a_look_that_goes_wrong_ends_the_watch_of_its_thing_alone(things: Things):
     things.broken = True
     for number in range(MAX_POLL_THREADS * 2):
-        things.poller.watch(Topic("release", (f"release:{number}", None)), EVERY)
+        things.poller.watch(ReleaseTopic(f"release:{number}"), EVERY)
     eventually(lambda: len(things.poller) == 0)
     things.broken = False
     things.poller.watch(RELEASE, EVERY)
@@ -143,9 +143,9 @@ def test_a_look_that_goes_wrong_ends_the_watch_of_its_thing_alone(things: Things
 def test_so_many_slow_looks_are_under_way_and_no_more(things: Things):
     things.gate.clear()
     for number in range(MAX_POLL_THREADS * 2):
-        things.poller.watch(Topic("release", (f"release:{number}", None)), EVERY)
+        things.poller.watch(ReleaseTopic(f"release:{number}"), EVERY)
     eventually(lambda: things.looks.total() == MAX_POLL_THREADS)
-    assert things.poller.is_polling(Topic("release", ("release:0", None)))
+    assert things.poller.is_polling(ReleaseTopic("release:0"))
     assert things.looks.total() == MAX_POLL_THREADS
     things.gate.set()
     eventually(lambda: len(things.looks) == MAX_POLL_THREADS * 2)

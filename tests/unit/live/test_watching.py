@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -15,10 +15,11 @@ from dashboard.concurrency.loop_thread import LoopThread
 from dashboard.domain.entities import Status
 from dashboard.domain.filters import PageRequest
 from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, SourceUnavailable
+from dashboard.domain.snapshot import Snapshot
 from dashboard.live.change_log import with_history
 from dashboard.live.schedule import LATE_AFTER_SECONDS, POLL_LINGER_SECONDS
 from dashboard.live.service import DEFAULT_MAX_AGE_SECONDS, LiveReleases
-from dashboard.live.topic import Topic
+from dashboard.live.topic import HistoryTopic, ListTopic, OccurrencesTopic, ProblemsTopic, ReleaseTopic, Topic
 from scripts.memory_trace import MEMORY, Clock
 from tests.support.fake_source import FakeSource
 from tests.support.waiting import eventually
@@ -86,11 +87,11 @@ def test_who_has_things_read_without_end_takes_no_more_than_a_share_from_what_is
             return await super().read(*given, **named)
 
     source = Dear()
-    live, watched = live_on(source, clock, budget=50), Topic("release", ("release:r", None))
+    live, watched = live_on(source, clock, budget=50), ReleaseTopic("release:r")
     try:
         live.subscribe(watched, lambda _version: None)
         for number in range(2_000):
-            live.renew(Topic("release", ("release:other", None)), 1.0)
+            live.renew(ReleaseTopic("release:other"), 1.0)
             live.peek(f"release:{number % 10}")
             clock.now += 0.001
         # The share of four seconds, and ten that were glanced at twice, more than a second apart.
@@ -107,7 +108,7 @@ def test_what_is_late_is_told_to_be_behind_and_nobody_waits_for_it(
 ):
     heard: list[str] = []
     good = live.release("release:r")
-    live.subscribe(Topic("release", ("release:r", None)), heard.append)
+    live.subscribe(ReleaseTopic("release:r"), heard.append)
     source.gate.clear()
     clock.now += DEFAULT_MAX_AGE_SECONDS + LATE_AFTER_SECONDS + 0.1
     behind = live.release("release:r")
@@ -125,7 +126,7 @@ def test_an_outage_is_told_and_is_over_by_itself_with_nobody_asking(
 ):
     heard: list[str] = []
     good = live.release("release:r").version
-    live.subscribe(Topic("release", ("release:r", None)), heard.append)
+    live.subscribe(ReleaseTopic("release:r"), heard.append)
     source.answer = DOWN
     clock.now += DEFAULT_MAX_AGE_SECONDS
     eventually(lambda: len(heard) == 2)
@@ -140,7 +141,7 @@ def test_an_outage_is_told_and_is_over_by_itself_with_nobody_asking(
 def test_a_release_that_temporal_forgets_is_gone_for_whoever_asks(live: LiveReleases, source: FakeSource, clock: Clock):
     heard: list[str] = []
     live.release("release:r")
-    live.subscribe(Topic("release", ("release:r", None)), heard.append)
+    live.subscribe(ReleaseTopic("release:r"), heard.append)
     source.answer = ReleaseNotFound("release:r")
     clock.now += DEFAULT_MAX_AGE_SECONDS
     eventually(lambda: heard[-1] == "")
@@ -166,45 +167,50 @@ def test_a_release_that_has_ended_is_read_once_more_and_then_let_go(
 @pytest.mark.parametrize(
     "what",
     [
-        Topic("release", ("release:r", None)),
-        Topic("history", ("release:r", None)),
-        Topic("list", PageRequest()),
-        Topic("problems"),
-        Topic("occurrences", "app:shop"),
-        Topic("occurrences", "release:r"),
+        ReleaseTopic("release:r"),
+        HistoryTopic(ReleaseTopic("release:r")),
+        ListTopic(PageRequest()),
+        ProblemsTopic(),
+        OccurrencesTopic("app:shop"),
+        OccurrencesTopic("release:r"),
     ],
-    ids=lambda what: f"{what.kind} {what.key}"[:30],
+    ids=str,
 )
 def test_whatever_is_subscribed_to_is_read_and_told(live: LiveReleases, what: Topic):
     heard: list[str] = []
     end = live.subscribe(what, heard.append)
     eventually(lambda: heard)
-    pages = {
-        "release": lambda: live.release("release:r"),
-        "history": lambda: with_history(seen := live.release("release:r"), seen.value.history),
-        "list": lambda: live.page(PageRequest()),
-        "problems": live.problems,
-        "occurrences": lambda: live.occurrences(str(what.key)),
+    pages: dict[Topic, Callable[[], Snapshot[Any]]] = {
+        ReleaseTopic("release:r"): lambda: live.release("release:r"),
+        HistoryTopic(ReleaseTopic("release:r")): lambda: with_history(
+            seen := live.release("release:r"), seen.value.history
+        ),
+        ListTopic(PageRequest()): lambda: live.page(PageRequest()),
+        ProblemsTopic(): live.problems,
+        OccurrencesTopic("app:shop"): lambda: live.occurrences("app:shop"),
+        OccurrencesTopic("release:r"): lambda: live.occurrences("release:r"),
     }
-    assert heard == [pages[what.kind]().version], "as whoever asks for it is told"
+    assert heard == [pages[what]().version], "as whoever asks for it is told"
     end()
 
 
 def test_a_state_that_comes_again_is_another_version_of_what_was_seen(
     live: LiveReleases, source: FakeSource, clock: Clock
 ):
-    heard: dict[str, list[str]] = {"release": [], "history": []}
-    ends = [live.subscribe(Topic(kind, ("release:r", None)), told.append) for kind, told in heard.items()]
+    release = ReleaseTopic("release:r")
+    history = HistoryTopic(release)
+    heard: dict[Topic, list[str]] = {release: [], history: []}
+    ends = [live.subscribe(what, told.append) for what, told in heard.items()]
     eventually(lambda: all(heard.values()))
     for count, state in enumerate(("failed", "deploying"), start=2):
         source.state = state
         clock.now += DEFAULT_MAX_AGE_SECONDS
         eventually(lambda count=count: all(len(told) == count for told in heard.values()))
-    assert len(set(heard["release"])) == 2
-    assert len(set(heard["history"])) == 3
-    known = live.known(Topic("history", ("release:r", None)))
+    assert len(set(heard[release])) == 2
+    assert len(set(heard[history])) == 3
+    known = live.known(history)
     assert known
-    assert known.version == heard["history"][-1]
+    assert known.version == heard[history][-1]
     for end in ends:
         end()
 

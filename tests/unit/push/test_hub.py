@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from dashboard.live.topic import Topic
+from dashboard.live.topic import ReleaseTopic, Topic
 from dashboard.push.hub import (
     Channel,
     Hub,
@@ -16,7 +16,7 @@ from dashboard.push.hub import (
 from dashboard.web.address import PageAddress
 from tests.support.waiting import in_a_loop
 
-THING = Topic("release", ("release:r", None))
+THING = ReleaseTopic("release:r")
 PLACE, ELSEWHERE = (
     Channel(THING, PageAddress(endpoint, (("release_id", "release:r"),)))
     for endpoint in ("web.release", "web.hierarchy")

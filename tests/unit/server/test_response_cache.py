@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from dashboard.domain.snapshot import Snapshot
-from dashboard.live.topic import Topic
+from dashboard.live.topic import ReleaseTopic
 from dashboard.server.response_cache import CACHE_TTL_SECONDS, HttpResponse, ResponseCache
 from dashboard.web.body_template import BodyTemplate
 from dashboard.web.page_response import PageResponse
 
-THING = Topic("release", ("release:r", None))
+THING = ReleaseTopic("release:r")
 SCOPE = {"method": "GET", "raw_path": b"/api/releases/release:r", "query_string": b"", "headers": []}
 ANSWER = HttpResponse(200, [(b"content-type", b"application/json"), (b"content-length", b"1")], b"x")
 
