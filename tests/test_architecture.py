@@ -31,7 +31,7 @@ ROOMS = {
     "temporal": {"domain", "concurrency"},
     "live": {"domain", "concurrency"},
     "web": {"domain", "concurrency", "settings", "database", "live", "server"},
-    "audit": {"domain", "database", "live", "web", "auth", "users", "views"},
+    "audit": {"domain", "concurrency", "database", "live", "web", "auth", "users", "views"},
     "auth": {"concurrency", "settings", "database", "web", "audit", "server"},
     "users": {"domain", "settings", "database", "web", "audit", "auth", "views"},
     "views": {"domain", "database", "live", "web", "audit", "auth", "users"},

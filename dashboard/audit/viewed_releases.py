@@ -7,9 +7,9 @@ from collections.abc import Callable, Hashable
 from threading import Lock
 from time import monotonic
 
-from cachetools import TTLCache
 from flask import g
 
+from dashboard.concurrency.bounded_cache import BoundedCache
 from dashboard.domain.causes import ProblemSummary
 from dashboard.domain.entities import Occurrence, Occurrences, Release, ReleaseList
 from dashboard.domain.filters import PageRequest
@@ -36,8 +36,7 @@ class ViewLog:
 
     def __init__(self, clock: Callable[[], float] = monotonic, keep: int = MAX_REMEMBERED_VIEWS) -> None:
         self._clock = clock
-        self._written: TTLCache[Hashable, float] = TTLCache(keep, OPEN_PAGE_TTL_SECONDS, clock)
-        self._lock = Lock()
+        self._written: BoundedCache[Hashable, float] = BoundedCache(keep, ttl=OPEN_PAGE_TTL_SECONDS, clock=clock)
         self._turns = tuple(Lock() for _ in range(LOCK_COUNT))
 
     def note(self, key: Hashable, write: Callable[[], None], *, open_page: bool = False) -> None:
@@ -48,12 +47,10 @@ class ViewLog:
         with self._turns[hash(key) % LOCK_COUNT]:
             if not self._is_known(key, OPEN_PAGE_TTL_SECONDS if open_page else VIEW_TTL_SECONDS):
                 write()
-                with self._lock:
-                    self._written[key] = self._clock()
+                self._written.keep(key, self._clock())
 
     def _is_known(self, key: Hashable, seconds: float) -> bool:
-        with self._lock:
-            written = self._written.get(key)
+        written = self._written.get(key)
         return written is not None and self._clock() - written < seconds
 
 

@@ -1,44 +1,57 @@
-"""A bounded cache that many threads write and the event loop's thread reads."""
+"""The bounded cache of everything that several threads share."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from operator import itemgetter
+from time import monotonic
 from typing import Generic, TypeVar
+
+from cachetools import LRUCache, TTLCache
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 
 class BoundedCache(Mapping[K, V], Generic[K, V]):
-    """Keeps the newest entries up to a number or, if weighed, a total weight. The oldest entry is evicted first."""
+    """Keeps entries up to a number or, if weighed, a total weight, and at most for `ttl` seconds. Thread-safe.
 
-    def __init__(self, limit: int, weigh: Callable[[K, V], int] = lambda _key, _value: 1) -> None:
-        self._limit = limit
+    The least recently used entry is evicted first. Iteration starts with the entry that was stored first.
+    """
+
+    def __init__(
+        self,
+        limit: int,
+        weigh: Callable[[K, V], int] = lambda _key, _value: 1,
+        *,
+        ttl: float | None = None,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
         self._weigh = weigh
         self._lock = threading.Lock()
-        self._entries: dict[K, tuple[V, int]] = {}
-        self._weight = 0
+        # Weighed before they are stored, as a weight includes that of the key.
+        weight = itemgetter(1)
+        self._entries: LRUCache[K, tuple[V, int]] | TTLCache[K, tuple[V, int]] = (
+            LRUCache(limit, weight) if ttl is None else TTLCache(limit, ttl, clock, weight)
+        )
 
     @property
     def weight(self) -> int:
         """Return the weight of all entries."""
-        return self._weight
+        with self._lock:
+            return int(self._entries.currsize)
 
     def keep(self, key: K, value: V) -> None:
         """Add a value as the newest entry. A value above the weight limit is not stored."""
         weight = self._weigh(key, value)
         with self._lock:
-            self._drop(key)
-            if weight > self._limit:
-                return
-            self._entries[key] = (value, weight)
-            self._weight += weight
-            while self._weight > self._limit:
-                self._drop(next(iter(self._entries)))
+            self._entries.pop(key, None)
+            if weight <= self._entries.maxsize:
+                self._entries[key] = (value, weight)
 
     def forget(self, key: K) -> None:
         """Remove an entry, if there is one."""
         with self._lock:
-            self._drop(key)
+            self._entries.pop(key, None)
 
     def __getitem__(self, key: K) -> V:
         with self._lock:
@@ -49,8 +62,5 @@ class BoundedCache(Mapping[K, V], Generic[K, V]):
             return iter(list(self._entries))
 
     def __len__(self) -> int:
-        return len(self._entries)
-
-    def _drop(self, key: K) -> None:
-        _, weight = self._entries.pop(key, (None, 0))
-        self._weight -= weight
+        with self._lock:
+            return len(self._entries)

@@ -7,8 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from cachetools import LRUCache
-
+from dashboard.concurrency.bounded_cache import BoundedCache
 from dashboard.domain.problems import NotFound, Problem, ProblemCode, SourceUnavailable
 
 INITIAL_PAUSE_SECONDS = 1.0
@@ -120,10 +119,9 @@ class CircuitBreakers:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._lock = threading.Lock()
         self._whole = CircuitBreaker(clock=clock)
         self._releases = CircuitBreaker(clock=clock)
-        self._open: LRUCache[Hashable, CircuitBreaker] = LRUCache(MAX_OPEN_BREAKERS)
+        self._open: BoundedCache[Hashable, CircuitBreaker] = BoundedCache(MAX_OPEN_BREAKERS)
         self._late: frozenset[Hashable] = frozenset()
 
     def problem(self, key: Hashable) -> Problem | None:
@@ -151,11 +149,10 @@ class CircuitBreakers:
 
     def _note(self, key: Hashable, own: CircuitBreaker) -> None:
         """Keep only open breakers: closed ones would be as many as there are releases."""
-        with self._lock:
-            if own.problem:
-                self._open[key] = own
-            else:
-                self._open.pop(key, None)
+        if own.problem:
+            self._open.keep(key, own)
+        else:
+            self._open.forget(key)
 
     def _answered(self, key: Hashable, *, retry: bool) -> None:
         if isinstance(key, ReleaseBreakerKey):
@@ -170,19 +167,17 @@ class CircuitBreakers:
 
     def _of(self, key: Hashable) -> tuple[CircuitBreaker, ...]:
         of_release = isinstance(key, ReleaseBreakerKey)
-        with self._lock:
-            own = self._open.get(key)
-        own = own or CircuitBreaker(
+        own = self._open.get(key) or CircuitBreaker(
             clock=self._clock, longest=MAX_RELEASE_PAUSE_SECONDS if of_release else MAX_PAUSE_SECONDS
         )
         return (self._whole, own, self._releases) if of_release else (self._whole, own)
 
     def _retry(self) -> None:
         """End the pauses of the other breakers after a successful probe."""
-        with self._lock:
-            still_open = list(self._open.values())
-        for each in still_open:
-            each.retry()
+        for key in self._open:
+            # Another thread may have removed it by now.
+            if still_open := self._open.get(key):
+                still_open.retry()
 
 
 def _of_one_kind(problem: Problem) -> bool:

@@ -2,20 +2,19 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from dashboard.concurrency.bounded_cache import BoundedCache
 from dashboard.concurrency.weight import weight_of
 from dashboard.domain.entities import Execution, Release, ReleaseList, Status
-from dashboard.domain.filters import PageRequest
+from dashboard.domain.filters import PageRequest, ReleaseFilter
 from dashboard.domain.overview import RECENTLY_ENDED_WINDOW
 from dashboard.domain.phases import Phase
 from dashboard.domain.problems import Problem, ProblemCode, ReleaseNotFound, SourceUnavailable
 from dashboard.domain.snapshot import Snapshot, mark_late, utc_now, version_hash
 from dashboard.domain.source import ReleaseListing, ReleaseReading
 from dashboard.live import list_rows
-from dashboard.live.count_cache import CachedCount, CountCache
 from dashboard.live.last_known import LastKnownStates
 from dashboard.live.list_rows import KnownRows, ShownRows
 from dashboard.live.movements import MovementTracker
@@ -35,6 +34,14 @@ MAX_RECENTLY_ENDED_LISTS = 64
 # Bytes of a row of a listing, and of a listing without any.
 LISTED_RELEASE_BYTES = 1_500
 UNSUCCESSFUL_PHASES = (Phase.FAILED, Phase.CANCELLED, Phase.TERMINATED, Phase.TIMED_OUT)
+
+
+@dataclass(frozen=True, slots=True)
+class CachedCount:
+    """Counts by status for a filter without its phases, and the time of the count (UTC)."""
+
+    counts: Mapping[Status, int]
+    at: datetime
 
 
 class ReleaseListReader:
@@ -64,13 +71,13 @@ class ReleaseListReader:
         self._listings: BoundedCache[PageRequest, ReleaseListing] = BoundedCache(
             keep, lambda asked, listing: weight_of(asked) + LISTED_RELEASE_BYTES * (1 + len(listing.readings))
         )
-        self._counts = CountCache(max_age=count_age, keep=MAX_CACHED_COUNTS)
+        self._counts: BoundedCache[ReleaseFilter, CachedCount] = BoundedCache(MAX_CACHED_COUNTS, ttl=count_age)
 
     def page(
         self, asked: PageRequest, last: Snapshot[ReleaseList] | None, _seconds: float | None
     ) -> Snapshot[ReleaseList]:
         """Return a page of the list. Releases that are not cached are queried for their own state."""
-        counted = self._counts.get(asked.filter)
+        counted = self._counts.get(_without_phases(asked))
         known = KnownRows(self._rows.latest, utc_now() - ROW_MAX_AGE_INTERVALS * self._interval)
         listing = self._listed(asked, known, counted.counts if counted else None, renewed=last is not None)
         as_of = listing.listed_at or utc_now()
@@ -151,10 +158,10 @@ class ReleaseListReader:
     ) -> CachedCount:
         """Return the counts of a page, and their time."""
         whole = not (asked.offset or listing.next or asked.filter.phases)
-        counted = self._counts.get(asked.filter)
+        counted = self._counts.get(_without_phases(asked))
         if listing.counted_at or whole or (counted is None and last is None):
             counted = CachedCount(listing.counts, listing.counted_at or as_of)
-            self._counts.keep(asked.filter, counted)
+            self._counts.keep(_without_phases(asked), counted)
         return counted or CachedCount(listing.counts, last.value.counted_at if last else as_of)
 
     def _absence(self, release_id: str, why: Problem | None) -> Problem:
@@ -181,6 +188,11 @@ class ReleaseListReader:
         if as_of - row.as_of <= ROW_LATE_AFTER_INTERVALS * self._interval:
             return self._movements.judged(release, as_of)
         return replace(release, said_at=row.as_of)
+
+
+def _without_phases(asked: PageRequest) -> ReleaseFilter:
+    """Return the filter by which counts are cached: those of all phases are counted together."""
+    return replace(asked.filter, phases=())
 
 
 def _moved(counts: Mapping[Status, int], listed: Sequence[Execution], shown: Sequence[Release]) -> Mapping[Status, int]:

@@ -190,7 +190,7 @@ class LiveReleases:
             case HistoryTopic(release):
                 self.renew(release, seconds)
             case ProblemsTopic():
-                # What is broken begins with that list, and is as old.
+                # Problems are found from this list, and are as old as it is.
                 self.renew(ListTopic(PageRequest(MAX_RELEASES_LISTED, lately=True)), seconds)
                 self._read_again(what, seconds)
             case _:

@@ -1,12 +1,9 @@
 """Cache of rendered pages: a version of a page is rendered once, not per viewer."""
 
-import threading
 from collections.abc import Callable, Hashable, Sized
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from cachetools import LRUCache
-
+from dashboard.concurrency.bounded_cache import BoundedCache
 from dashboard.concurrency.single_flight import SingleFlight
 from dashboard.concurrency.weight import weight_of
 
@@ -21,14 +18,6 @@ ENTRY_OVERHEAD_BYTES = 300
 RenderKey = tuple[Hashable, Hashable]
 
 
-@dataclass(frozen=True, slots=True)
-class _CachedText:
-    """A cached text and its size with its key in bytes."""
-
-    text: Any
-    size: int
-
-
 class RenderCache:
     """Texts by key (a frozen value) and form; the least recently used are evicted first.
 
@@ -36,20 +25,19 @@ class RenderCache:
     """
 
     def __init__(self, keep: int = RENDER_CACHE_BYTES) -> None:
-        self._lock = threading.Lock()
-        self._kept: LRUCache[RenderKey, _CachedText] = LRUCache(keep, getsizeof=lambda kept: kept.size)
+        self._kept: BoundedCache[RenderKey, Any] = BoundedCache(
+            keep, lambda key, text: len(text) + weight_of(key) + ENTRY_OVERHEAD_BYTES
+        )
         self._flights: SingleFlight[RenderKey, Any] = SingleFlight()
 
     @property
     def weight(self) -> int:
         """Return the size of the cache in bytes."""
-        return int(self._kept.currsize)
+        return self._kept.weight
 
     def kept(self, of: Hashable, form: Hashable) -> Any | None:  # noqa: ANN401 - of the form's type
         """Return the cached text, or None."""
-        with self._lock:
-            kept = self._kept.get((of, form))
-        return kept.text if kept else None
+        return self._kept.get((of, form))
 
     def get(self, of: Hashable, form: Hashable, render: Callable[[], S]) -> S:
         """Return the cached text, rendering it if needed."""
@@ -60,8 +48,5 @@ class RenderCache:
         return made
 
     def _keep(self, key: RenderKey, text: S) -> S:
-        kept = _CachedText(text, len(text) + weight_of(key) + ENTRY_OVERHEAD_BYTES)
-        with self._lock:
-            if kept.size <= self._kept.maxsize:
-                self._kept[key] = kept
+        self._kept.keep(key, text)
         return text
