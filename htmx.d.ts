@@ -4,8 +4,8 @@ interface HtmxContext {
   sourceElement: HTMLElement;
   request: { body: FormData | URLSearchParams; cache?: RequestCache; headers: Record<string, string> };
   response?: { status: number; headers: Headers };
-  /** Our own: rows that were heard of, not asked for. */
-  news?: boolean;
+  /** Our own: rows that were streamed, not requested. */
+  streamed?: boolean;
 }
 
 type HtmxEvent<Detail> = CustomEvent<Detail & { ctx: HtmxContext }>;
@@ -23,7 +23,7 @@ interface HtmxSwap {
   sourceElement: HTMLElement;
   target: HTMLElement;
   swap: "none";
-  news: boolean;
+  streamed: boolean;
 }
 
 interface HtmxExtension {

@@ -16,7 +16,7 @@ MARK = re.compile(r"change-\d+")
 FRAGMENT = {"HX-Request": "true"}
 SECONDS_TO_CONNECT = 60
 ARRIVING_AT_ONCE = 50
-# As in news.js: pages that ask because of one event do so within this time.
+# As in sse.js: pages that ask because of one event do so within this time.
 SPREAD_SECONDS = 0.4
 
 

@@ -11,12 +11,15 @@ from flask import Flask, Response, current_app, request
 from rjsmin import jsmin
 
 from dashboard.web.body_template import BodyTemplate, GzipBodyTemplate
+from dashboard.web.script_bundle import bundle
 from dashboard.web.services import services
 
 # What stands before a file's own name in its address.
 _VERSIONED_PATH = re.compile(r"^v-[0-9a-f]{10}/")
 # Our own scripts; what is vendored is sent as it was published.
 _OWN_SCRIPTS = re.compile(r"js/[^/]+\.js$")
+# Those that pages load; they import the others.
+_ENTRY_SCRIPTS = {"js/main.js", "js/kiosk.js"}
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -78,9 +81,9 @@ def _minified_and_compressed(response: Response) -> Response:
     name = normpath(_VERSIONED_PATH.sub("", (request.view_args or {})["filename"], count=1))
 
     def make() -> GzipBodyTemplate:
-        return GzipBodyTemplate.of(BodyTemplate((jsmin(plain) if _OWN_SCRIPTS.match(name) else plain,)))
+        return GzipBodyTemplate.of(BodyTemplate((_minified(name, plain),)))
 
-    made = services().renderings.get((name, tag), "static", make)
+    made = services().renderings.get((name, tag, _version(current_app.debug)), "static", make)
     if request.accept_encodings["gzip"]:
         response.set_data(made.filled({}))
         response.headers["Content-Encoding"] = "gzip"
@@ -88,6 +91,13 @@ def _minified_and_compressed(response: Response) -> Response:
         response.set_data(made.text.filled({}))
     response.set_etag(tag or "", weak=True)
     return response
+
+
+def _minified(name: str, plain: bytes) -> bytes:
+    """Return our own scripts minified, those that pages load with all they import, and other files as they are."""
+    if name in _ENTRY_SCRIPTS:
+        plain = bundle(asset_folder("static") / name).encode()
+    return bytes(jsmin(plain)) if _OWN_SCRIPTS.match(name) else plain
 
 
 def _version(fresh: bool) -> str:

@@ -1,8 +1,15 @@
 // All that pages do by script.
 
-import "./keys.js";
-import "./list.js";
-import "./live.js";
-import "./news.js";
-import "./tell.js";
+import "./announce.js";
+import "./notify.js";
+import "./palette.js";
+import "./panel.js";
+import "./scroll-anchor.js";
+import "./shortcuts.js";
+import "./sse.js";
+import "./stars.js";
+import "./strips.js";
+import "./swap.js";
+import "./theme.js";
+import "./timeline.js";
 import "./tree.js";

@@ -1,7 +1,7 @@
 // Makes the tree of native disclosures one tree to assistive technology and to the keyboard: one stop for the tab key,
 // arrows within. Without it the disclosures are what they are. What a change did not touch is not looked at.
 
-import { isSelected } from "./address.js";
+import { isSelected } from "./panel.js";
 
 /** @typedef {HTMLElement} Row */
 
@@ -12,7 +12,7 @@ const ROW = ".row:not(a)";
 // Lists are named in slices of so many milliseconds, so that a page of thousands of rows stays quick to the hand.
 const SLICE_MS = 30;
 // Each opened row is a request of its own.
-const OPENED_AT_ONCE = 50;
+const MAX_OPENED = 50;
 const TYPING_MS = 700;
 
 /** The row that the tab key leads to. @type {Row | null} */
@@ -46,7 +46,7 @@ const waiting = new Set();
 let working = 0;
 
 /** @param {Element} element @param {Record<string, unknown>} said */
-const say = (element, said) => Object.entries(said).forEach(([name, value]) => element.setAttribute(name, String(value)));
+const setAttributes = (element, said) => Object.entries(said).forEach(([name, value]) => element.setAttribute(name, String(value)));
 
 /** Only a row's own keys lead to its links; the mouse reaches them as ever. @param {Element} row */
 const passLinks = (row) => row.querySelectorAll("a").forEach((link) => { link.tabIndex = -1; });
@@ -58,17 +58,17 @@ function nameList(list) {
   if (!above && !current?.isConnected) [current = null] = rows;
   let level = 0;
   for (let up = /** @type {Element | null | undefined} */ (list); up; up = up.parentElement?.closest("ul")) level += 1;
-  say(list, { role: above ? "group" : "tree" });
-  for (const item of list.children) say(item, { role: "none" });
+  setAttributes(list, { role: above ? "group" : "tree" });
+  for (const item of list.children) setAttributes(item, { role: "none" });
   rows.forEach((row, at) => {
-    say(row, { role: "treeitem", "aria-level": level, "aria-posinset": at + 1, "aria-setsize": rows.length, "aria-selected": isSelected(row), tabindex: row === current ? 0 : -1 });
+    setAttributes(row, { role: "treeitem", "aria-level": level, "aria-posinset": at + 1, "aria-setsize": rows.length, "aria-selected": isSelected(row), tabindex: row === current ? 0 : -1 });
     row.removeAttribute("aria-current");
     passLinks(row);
     const disclosure = disclosureOf(row);
     if (!disclosure) return;
-    say(disclosure, { role: "none" });
+    setAttributes(disclosure, { role: "none" });
     // The group is beside its row, not in it.
-    say(row, { "aria-expanded": disclosure.open, "aria-owns": disclosure.lastElementChild?.id });
+    setAttributes(row, { "aria-expanded": disclosure.open, "aria-owns": disclosure.lastElementChild?.id });
   });
 }
 
@@ -104,7 +104,7 @@ function select(row) {
 }
 
 /** @param {Row | null | undefined} row */
-function go(row) {
+function focusRow(row) {
   if (!row) return;
   select(row);
   row.focus();
@@ -128,26 +128,26 @@ function typeAhead(row, key, at) {
   const rows = shown();
   // One letter leads on; more of a name may be that of the row itself.
   const from = rows.indexOf(row) + Number(typed.length === 1);
-  go([...rows.slice(from), ...rows.slice(0, from)].find((one) => (one.querySelector(".name b") ?? one.querySelector(".name"))?.textContent.trim().toLowerCase().startsWith(typed)));
+  focusRow([...rows.slice(from), ...rows.slice(0, from)].find((one) => (one.querySelector(".name b") ?? one.querySelector(".name"))?.textContent.trim().toLowerCase().startsWith(typed)));
 }
 
 /** @param {Row} row @param {number} by */
 function step(row, by) {
   const rows = shown();
-  go(rows[rows.indexOf(row) + by]);
+  focusRow(rows[rows.indexOf(row) + by]);
 }
 
 /** @type {Record<string, (row: Row) => unknown>} */
 const KEYS = {
   ArrowDown: (row) => step(row, 1),
   ArrowUp: (row) => step(row, -1),
-  ArrowRight: (row) => toggle(row, true) || go(disclosureOf(row) && rowsOf(/** @type {Element} */ (row.nextElementSibling))[0]),
-  ArrowLeft: (row) => toggle(row, false) || go(rowOf(listOf(row))),
-  Home: () => go(shown()[0]),
-  End: () => go(shown().at(-1)),
+  ArrowRight: (row) => toggle(row, true) || focusRow(disclosureOf(row) && rowsOf(/** @type {Element} */ (row.nextElementSibling))[0]),
+  ArrowLeft: (row) => toggle(row, false) || focusRow(rowOf(listOf(row))),
+  Home: () => focusRow(shown()[0]),
+  End: () => focusRow(shown().at(-1)),
   Enter: (row) => /** @type {HTMLElement | null} */ (row.querySelector("a.go, a.name"))?.click(),
   " ": (row) => toggle(row, !disclosureOf(row)?.open) || KEYS.Enter(row),
-  "*": (row) => rowsOf(listOf(row)).filter((one) => disclosureOf(one)?.open === false).slice(0, OPENED_AT_ONCE).forEach((one) => toggle(one, true)),
+  "*": (row) => rowsOf(listOf(row)).filter((one) => disclosureOf(one)?.open === false).slice(0, MAX_OPENED).forEach((one) => toggle(one, true)),
 };
 
 /** @param {KeyboardEvent} event */
@@ -176,11 +176,11 @@ function replaceCurrent(list) {
 }
 
 /** @param {MutationRecord} record */
-function take({ target, type, addedNodes }) {
+function applyChange({ target, type, addedNodes }) {
   // Times tick.
   if (!(target instanceof Element) || target.matches("time")) return;
   if (type === "attributes") {
-    if (target instanceof HTMLDetailsElement && target.matches(".tree *")) say(/** @type {Element} */ (target.firstElementChild), { "aria-expanded": target.open });
+    if (target instanceof HTMLDetailsElement && target.matches(".tree *")) setAttributes(/** @type {Element} */ (target.firstElementChild), { "aria-expanded": target.open });
     return;
   }
   const row = rowAt(target);
@@ -192,7 +192,7 @@ function take({ target, type, addedNodes }) {
 
 /** @param {MutationRecord[]} records */
 function observe(records) {
-  records.forEach(take);
+  records.forEach(applyChange);
   const gone = current;
   if (gone && !gone.isConnected) replaceCurrent(records.find(({ removedNodes }) => [...removedNodes].some((node) => node.contains(gone)))?.target);
   nameWaiting();

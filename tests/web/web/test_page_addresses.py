@@ -259,9 +259,9 @@ def test_the_version_of_another_page_or_of_another_run_is_no_version_of_this(log
 
 def test_a_file_is_made_once_however_its_address_is_written(app: Flask, client: FlaskClient):
     renderings = services(app).renderings
-    with client.get("/static/js/live.js") as first:
+    with client.get("/static/js/poll.js") as first:
         kept = renderings.weight
-        for path in ("v-0123456789/js/live.js", f"v-{uuid.uuid4().hex[:10]}/js/live.js", "js//live.js", "js/./live.js"):
+        for path in ("v-0123456789/js/poll.js", f"v-{uuid.uuid4().hex[:10]}/js/poll.js", "js//poll.js", "js/./poll.js"):
             with client.get(f"/static/{path}") as other:
                 assert other.data == first.data, path
     assert renderings.weight == kept

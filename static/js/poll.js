@@ -1,22 +1,20 @@
-// Keeps an open page current, and keeps what the viewer has opened.
-// Everything works without it: a reload shows the latest, and disclosures are native.
+// Keeps an open page current. Without it, a reload shows the latest.
 
-import { forAllRows, whatIsOpen } from "./address.js";
-import { clock, showAllTimes } from "./times.js";
+import { rowParameters, expandedIds } from "./url-state.js";
+import { clock, showAllTimes } from "./relative-time.js";
+import { showTab } from "./tab-icon.js";
 
 export const live = () => document.getElementById("live");
 const marker = () => document.getElementById("as-of");
 /** Whether there is something to ask: a hidden tab asks nothing, nor one whose session is over, an ended release has no news. */
-export const hasNews = () => !document.hidden && !isOver() && live() !== null && marker()?.dataset.live === "true";
+export const canUpdate = () => !document.hidden && !isOver() && live() !== null && marker()?.dataset.live === "true";
 
 // Asking for news
 
-const ASK_ANYWAY_SECONDS = 30;
+const STREAMING_POLL_SECONDS = 30;
 // A server that is behind what the page has seen is asked again so soon, and so often before the page says so.
 const BEHIND_MS = 500;
-const MOST_BEHIND = 6;
-// Phases that have an icon of their own for the tab.
-const TABS = new Set(["failed", "timed_out", "paused", "running", "succeeded"]);
+const MAX_BEHIND = 6;
 let timer = 0;
 let asking = false;
 let again = false;
@@ -24,8 +22,8 @@ let again = false;
 let lostSince = null;
 let crowded = false;
 
-/** Whether news come by themselves: see news.js. */
-export const isHearing = () => document.documentElement.dataset.hearing === "true";
+/** Whether news come by themselves: see sse.js. */
+export const isStreaming = () => document.documentElement.dataset.hearing === "true";
 /** Whether the session is known to be over: from that answer on nothing asks by itself, and the page says so. */
 export const isOver = () => document.documentElement.dataset.over === "true";
 
@@ -49,23 +47,11 @@ export function pulse(name, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** The browser's tab tells the worst, also while it is not looked at. */
-function tellTab() {
-  const { title, worst } = marker()?.dataset ?? {};
-  if (!title) return;
-  document.title = lostSince ? `Disconnected: ${title}` : title;
-  /** @type {HTMLLinkElement | null} */
-  const icon = document.querySelector("link[rel=icon]");
-  if (!icon) return;
-  const href = icon.href.replace(/favicon[a-z_-]*\.svg/, worst && TABS.has(worst) ? `favicon-${worst}.svg` : "favicon.svg");
-  if (icon.href !== href) icon.href = href;
-}
-
-function tellState() {
-  tellTab();
+function showState() {
+  showTab(lostSince);
   if (lostSince) pulse("lost", `Disconnected since ${clock.format(lostSince)}`);
   else if (marker()?.dataset.stale === "true") pulse("old", "Out of date");
-  else if (crowded && hasNews()) pulse("old", `Too many tabs: updates every ${live()?.dataset.every} s`);
+  else if (crowded && canUpdate()) pulse("old", `Too many tabs: updates every ${live()?.dataset.every} s`);
   else if (marker()?.dataset.live === "true") pulse("on", "Live");
   else pulse("", "");
 }
@@ -74,19 +60,19 @@ function tellState() {
 export function setCrowded(now) {
   if (crowded === now) return;
   crowded = now;
-  tellState();
+  showState();
 }
 
 function soon() {
   clearTimeout(timer);
-  if (hasNews()) timer = setTimeout(() => refresh(), BEHIND_MS);
+  if (canUpdate()) timer = setTimeout(() => refresh(), BEHIND_MS);
 }
 
 export function schedule() {
   clearTimeout(timer);
-  if (!hasNews()) return;
+  if (!canUpdate()) return;
   // While news come by themselves, asking only makes sure of that, and of the session.
-  timer = setTimeout(() => refresh(), (isHearing() ? ASK_ANYWAY_SECONDS : Number(live()?.dataset.every)) * 1000);
+  timer = setTimeout(() => refresh(), (isStreaming() ? STREAMING_POLL_SECONDS : Number(live()?.dataset.every)) * 1000);
 }
 
 /** As of when the newest is that this page has seen or heard of: another server may be asked next, and be behind. */
@@ -113,7 +99,7 @@ document.addEventListener("visibilitychange", () => {
   clearTimeout(timer);
   // Whoever comes back to the tab may have logged in meanwhile.
   if (!document.hidden) noteStatus(200);
-  if (hasNews()) refresh();
+  if (canUpdate()) refresh();
 });
 
 document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
@@ -124,13 +110,18 @@ document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
   if (version) ctx.request.headers["HX-PTag"] = version;
   // What was asked for holds for rows that are loaded, too.
   if (ctx.sourceElement.matches(".tree [data-rows]")) {
-    for (const [name, value] of forAllRows()) ctx.request.body.append(name, value);
+    for (const [name, value] of rowParameters()) ctx.request.body.append(name, value);
   }
   if (ctx.sourceElement !== live()) return;
   asking = true;
   // What the viewer has opened is part of what is asked for.
-  for (const id of whatIsOpen()) ctx.request.body.append("open", id);
+  for (const id of expandedIds()) ctx.request.body.append("open", id);
 });
+
+/** Request once more after the pending request, whose answer may have been made already. */
+export function requestAgain() {
+  again = true;
+}
 
 /** The version that the page shows: its tag names that, and after a dot what was asked for. */
 export const shownVersion = () => live()?.dataset.version?.split(".")[0] ?? "";
@@ -141,7 +132,7 @@ document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => {
 });
 
 /** Take the rows that lead from one version to the next; ask, if the page shows neither of them. @param {string} from @param {string} to @param {string} asOf @param {string} text */
-export async function takeRows(from, to, asOf, text) {
+export async function applyRows(from, to, asOf, text) {
   if (shownVersion() === to) return;
   const page = live();
   if (asking || !page || shownVersion() !== from) {
@@ -149,7 +140,7 @@ export async function takeRows(from, to, asOf, text) {
     return;
   }
   page.dataset.version = page.dataset.version?.replace(from, to);
-  if (text) await htmx.swap({ text, sourceElement: page, target: page, swap: "none", news: true });
+  if (text) await htmx.swap({ text, sourceElement: page, target: page, swap: "none", streamed: true });
   current(asOf);
 }
 
@@ -164,77 +155,9 @@ function current(asOf) {
     time.removeAttribute("title");
     showAllTimes();
   }
-  tellState();
+  showState();
   schedule();
   document.dispatchEvent(new Event("current"));
-}
-
-// Pixels: the top bar is so high, and no row is lower than a step.
-const BELOW_BAR = 56;
-const STEP = 24;
-
-/** What the viewer is at: the row under the pointer, else the one with the focus, else the first that is in sight. */
-function attended() {
-  const pointed = document.querySelector("#live .row[id]:hover") ?? document.activeElement?.closest("#live .row[id]");
-  if (pointed || !scrollY) return pointed;
-  // Not by asking each row: those out of sight would have to be laid out for that.
-  for (let y = BELOW_BAR; y < innerHeight; y += STEP) {
-    const row = document.elementFromPoint(innerWidth / 2, y)?.closest("#live .row[id]");
-    if (row) return row;
-  }
-  return null;
-}
-
-/** @type {{ id: string, top: number } | null} */
-let held = null;
-
-/** Rows that come or go above do not move what the viewer is at. */
-function hold() {
-  const page = live();
-  if (!page || !held) return;
-  const { id, top } = held;
-  const row = document.getElementById(id);
-  if (!row) return;
-  const moved = () => row.getBoundingClientRect().top - top;
-  scrollBy({ top: moved(), behavior: "instant" });
-  // A page that is too short to be scrolled so far is made longer.
-  if (moved() > 0) {
-    page.style.paddingBottom = `${innerHeight}px`;
-    scrollBy({ top: moved(), behavior: "instant" });
-  }
-}
-
-document.addEventListener("htmx:before:swap", ({ detail: { ctx, tasks } }) => {
-  const row = attended();
-  held = row ? { id: row.id, top: row.getBoundingClientRect().top } : null;
-  if (ctx.sourceElement !== live() || tasks.every(({ target }) => target)) return;
-  // News are for all who have the page open: some have a row closed that others have opened.
-  if (ctx.news) return;
-  // What has changed is not here: asked for again, the answer is the whole.
-  delete ctx.sourceElement.dataset.version;
-  again = true;
-});
-
-document.addEventListener("htmx:after:swap", () => {
-  showAllTimes();
-  hold();
-});
-
-/** @param {HTMLElement} row */
-function glow(row) {
-  row.classList.remove("changed");
-  void row.offsetWidth; // lets the same row glow again
-  row.classList.add("changed");
-}
-
-// Told by the browser itself: there may be thousands of rows, and few of them change.
-const watched = live();
-if (watched) {
-  new MutationObserver((records) => {
-    const rows = records.flatMap(({ target, attributeName, oldValue }) =>
-      target instanceof HTMLElement && target.matches(".row") && oldValue !== null && oldValue !== target.getAttribute(attributeName ?? "") ? target : []);
-    new Set(rows).forEach(glow);
-  }).observe(watched, { subtree: true, attributes: true, attributeOldValue: true, attributeFilter: ["data-state", "data-phase"] });
 }
 
 document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
@@ -251,34 +174,21 @@ document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
   if (isBehind) behind += 1;
   if (answered && !isBehind) {
     current(response.headers.get("As-Of"));
-  } else if (!isBehind || behind > MOST_BEHIND) {
+  } else if (!isBehind || behind > MAX_BEHIND) {
     lostSince ??= new Date(marker()?.querySelector("time")?.dateTime ?? Date.now());
-    tellState();
+    showState();
     schedule();
   }
   if (isBehind) soon();
   if (again) refresh();
 });
 
-// What the viewer has opened or closed stays so, whatever the server would open by itself.
-htmx.registerExtension("fold", {
-  htmx_before_morph_attr: (element, { attrName }) => !(attrName === "open" && element.matches("details[data-fold]")),
-});
-
-// The rows of a closed wave or cluster are loaded when it is opened.
-document.addEventListener("toggle", ({ target }) => {
-  if (!(target instanceof HTMLDetailsElement) || !target.open || !target.matches("[data-lazy]")) return;
-  const list = target.querySelector(":scope > [data-rows]");
-  if (list?.querySelector(":scope > li > .more")) list.dispatchEvent(new CustomEvent("rows"));
-}, true);
-
 // A page that could not be read asks again by itself.
 /** @type {HTMLElement | null} */
 const retry = document.querySelector("[data-retry]");
 if (retry) setTimeout(() => location.reload(), Number(retry.dataset.retry) * 1000);
 
-showAllTimes();
-tellState();
+showState();
 schedule();
 
 // A page that was let in tells those that were not: somebody has logged in again, or opened a link of a wall screen.
@@ -287,16 +197,4 @@ addEventListener("storage", ({ key }) => {
   noteStatus(200);
   refresh();
 });
-if (hasNews()) localStorage.entered = Date.now();
-
-// On a wall screen the next release has its turn after its time.
-
-let since = Date.now();
-
-setInterval(() => {
-  const turn = document.getElementById("turn")?.dataset;
-  if (!turn || Date.now() - since < Number(turn.seconds) * 1000) return;
-  since = Date.now();
-  live()?.setAttribute("hx-get", turn.next ?? "");
-  refresh();
-}, 500);
+if (canUpdate()) localStorage.entered = Date.now();
