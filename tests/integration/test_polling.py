@@ -163,10 +163,9 @@ def show_with(stage: Stage, live: LiveReleases) -> None:
 
 PRINT_VERSIONS = """
 import os, sys
-from dashboard.bridge import LoopThread
+from dashboard.concurrency.loop_thread import LoopThread
 from dashboard.domain.filters import PageRequest
-from dashboard.live.releases import LiveReleases
-from dashboard.live.stores import FAST_INTERVAL_SECONDS
+from dashboard.live.service import LiveReleases
 from dashboard.temporal.connection import TemporalConnection
 from dashboard.temporal.gateway import TemporalGateway
 
