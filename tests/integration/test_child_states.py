@@ -66,8 +66,7 @@ def test_how_it_ended_beats_its_last_word_unless_that_is_one_of_an_end(
     eventually(lambda: app(stage, release_id)["state"] == word)
     stage.end(f"app:a/{tag}", end)
     eventually(lambda: listed(stage, release_id).tally.total() == 5)
-    eventually(lambda: app(stage, release_id)["phase"] == phase)
-    assert app(stage, release_id)["state"] == word
+    eventually(lambda: (app(stage, release_id)["phase"], app(stage, release_id)["state"]) == (phase, word))
 
 
 def test_a_query_that_fails_leaves_the_status_to_speak(stage: Stage, tag: str):

@@ -124,7 +124,7 @@ def test_nothing_that_ended_with_its_release_is_shown_as_running(stage: Stage, t
     eventually(lambda: len(rows(tree(stage, release_id))) == 4)
     stage.on(release_id, lambda handle: handle.terminate())
     eventually(lambda: set(phases(tree(stage, release_id)).values()) == {"terminated"})
-    assert stage.json(f"/releases/{release_id}")["phase"] == "terminated"
+    eventually(lambda: stage.json(f"/releases/{release_id}")["phase"] == "terminated")
 
 
 def test_a_child_that_outlives_its_release_is_told_of(stage: Stage, tag: str):

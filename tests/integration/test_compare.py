@@ -90,7 +90,7 @@ def test_an_open_page_is_told_when_either_release_moves(stage: Stage, moving: in
         return stage.browser.get(path, headers=asked).status_code == 200
 
     eventually(told)
-    assert "other version" in parsed(stage.browser.get(path, headers=asked).text)
+    assert "version changed" in parsed(stage.browser.get(path, headers=asked).text)
 
 
 @pytest.mark.parametrize(

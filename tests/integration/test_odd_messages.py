@@ -85,10 +85,10 @@ def item(stage: Stage, release_id: str) -> Any:
     ("change", "code", "said"),
     [
         (of_status(99), "unknown_status", "a status that this dashboard does not support (code 99)"),
-        (of_status(9), "unknown_status", "(number 9)"),
-        (started_at(-(2**60)), "undecodable", "The start cannot be read"),
-        (started_at(2**60), "undecodable", "The start cannot be read"),
-        (lambda info: setattr(info.close_time, "seconds", 2**60), "undecodable", "The end cannot be read"),
+        (of_status(9), "unknown_status", "(code 9)"),
+        (started_at(-(2**60)), "undecodable", "The start could not be decoded"),
+        (started_at(2**60), "undecodable", "The start could not be decoded"),
+        (lambda info: setattr(info.close_time, "seconds", 2**60), "undecodable", "The end could not be decoded"),
         (lambda info: setattr(info.execution_time, "nanos", -(2**31)), None, ""),
     ],
 )
@@ -176,7 +176,7 @@ def test_activities_in_states_that_do_not_exist_yet_are_shown_as_pending(stage: 
     entity = lambda: stage.json(f"/releases/{release_id}/entities/app:a0-0")["entity"]  # noqa: E731
     eventually(lambda: entity()["attempt"] and entity()["attempt"]["last_failure"])
     assert entity()["attempt"]["next_at"] is None
-    assert "cannot be read" in entity()["problem"]["message"]
+    assert "could not be decoded" in entity()["problem"]["message"]
     assert stage.json(f"/releases/{release_id}")["problem"] is None
 
 
@@ -197,5 +197,5 @@ def test_an_activity_of_no_row_says_itself_what_of_it_cannot_be_read(stage: Stag
     look_through(stage, gate)
     pending = lambda: stage.json(f"/releases/{release_id}")["also_pending"]  # noqa: E731
     eventually(lambda: pending() and pending()[0]["problem"])
-    assert "cannot be read" in pending()[0]["problem"]["message"]
-    assert "cannot be read" in stage.ask(f"/releases/{release_id}").text
+    assert "could not be decoded" in pending()[0]["problem"]["message"]
+    assert "could not be decoded" in stage.ask(f"/releases/{release_id}").text

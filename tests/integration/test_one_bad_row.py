@@ -141,5 +141,5 @@ def test_the_row_says_what_is_wrong_with_it(
     eventually(lambda: stage.listed("odd")["odd"]["problem"])
     problem = stage.listed("odd")["odd"]["problem"]
     assert (problem["code"], problem["detail"]) == ("undecodable", "Thrown: decode_release")
-    assert "cannot be read" in stage.ask("/releases").text
+    assert "could not be decoded" in stage.ask("/releases").text
     assert stage.listed("well")["well"]["problem"] is None

@@ -23,7 +23,7 @@ def look_through(gate, stage: Stage, tmp_path, key: str):
     ("refusal", "words"),
     [
         (grpc.StatusCode.PERMISSION_DENIED, "does not allow this dashboard to read the namespace"),
-        (grpc.StatusCode.UNAUTHENTICATED, "does not accept this dashboard's credentials"),
+        (grpc.StatusCode.UNAUTHENTICATED, "rejected this dashboard's credentials"),
     ],
 )
 def test_a_refusal_is_an_answer_of_its_own_in_words_and_never_tells_the_key(

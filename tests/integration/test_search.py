@@ -43,7 +43,7 @@ def test_an_entity_is_found_once_its_release_has_been_read_and_the_page_says_whe
     assert "phase" not in after["entities"][0], "how it stands now is for its page to say"
     page = BeautifulSoup(stage.ask("/find?q=a1-0").text, "html.parser")
     assert page.select_one(".results a")["href"] == f"/releases/{release}/entities/app:a1-0"
-    assert "among the 1 release read lately" in page.get_text()
+    assert "from 1 recently loaded release" in page.get_text()
 
 
 def test_a_release_that_is_known_is_found_by_any_part_of_its_name(stage: Stage, release: str):
