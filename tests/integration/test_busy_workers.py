@@ -63,7 +63,9 @@ def test_a_step_that_none_of_the_workers_that_poll_may_take_says_which_version_t
         alone = stage.start_tree("alone", task_queue=queue)
         eventually(lambda: stage.json(f"/releases/{alone}")["waiting_since"])
         eventually(
-            lambda: "none can run this step. It requires a worker without a version" in words(stage, f"/releases/{alone}")
+            lambda: (
+                "none can run this step. It requires a worker without a version" in words(stage, f"/releases/{alone}")
+            )
         )
         assert "is a worker polling it?" not in words(stage, f"/releases/{alone}")
 
