@@ -159,7 +159,7 @@ def test_an_entity_is_as_bad_as_where_it_is_worst_and_not_as_where_it_began_last
     head = words(stage, "/entities/app:a0-0", "section.head")
     assert "failed" in head
     assert f"running 3 (deployed by {newest})" in head
-    assert "began" in words(stage, "/entities/app:a0-0", "li.row .began")
+    assert "started" in words(stage, "/entities/app:a0-0", "li.row .began")
     stage.end(failing, "well")
     eventually(lambda: stage.json("/entities/app:a0-0")["release_id"] == newest)
 
