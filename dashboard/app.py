@@ -12,10 +12,10 @@ from jinja2 import StrictUndefined
 from werkzeug.local import LocalProxy
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from dashboard.audit import view_log
+from dashboard.audit import recorder, view_log
 from dashboard.audit import views as audit_views
 from dashboard.audit.viewed_releases import ViewLog
-from dashboard.auth import browser_sessions, database_outage, guard, login_views, permissions
+from dashboard.auth import browser_sessions, database_outage, guard, login_views, permissions, session_cookie
 from dashboard.auth.access_tokens import AccessTokens
 from dashboard.auth.accounts import Accounts
 from dashboard.auth.api_tokens import ApiTokens
@@ -56,7 +56,6 @@ from dashboard.web import (
     health,
     pipeline,
     request_limits,
-    security,
     static_files,
     user_limits,
 )
@@ -97,7 +96,7 @@ def create_app(
     app.extensions[KEY] = _services(settings, releases or _live(settings), accounts, mask)
     errors.init_app(app)
     request_limits.init_app(app)
-    security.init_app(app)
+    session_cookie.init_app(app)
     guard.init_app(app)
     preferences_forms.init_app(app)
     static_files.init_app(app)
@@ -183,6 +182,8 @@ def _services(settings: Settings, live: LiveReleases, accounts: Accounts, mask: 
         long_tables=PerUserQuota(export_response.MAX_CONCURRENT_TABLES, user_limits.MAX_TABLES_PER_USER),
         waiting_threads=PerUserQuota(wait_view.MAX_WAITING_THREADS, wait_view.MAX_WAITING_THREADS_PER_USER),
         draining=threading.Event(),
+        viewer_slots=preferences_forms.viewer_slots,
+        record_export=recorder.record_export,
     )
 
 

@@ -5,10 +5,10 @@ from flask import g, request
 from flask_login import current_user
 
 from dashboard.audit.log import AuditEvent, AuditEventType
+from dashboard.audit.rate_limits import check_rate
 from dashboard.database.models import User
 from dashboard.database.unit_of_work import AccountsAway
 from dashboard.web.services import services
-from dashboard.web.user_limits import check_rate
 
 log = structlog.get_logger()
 
@@ -53,6 +53,11 @@ def record_event(
         g.accounts_away = exc
     # Log only what was committed.
     services().accounts.on_commit(lambda: _log_event(happened))
+
+
+def record_export(form: str) -> None:
+    """Record that the requested page was exported in this format. Raises like `record_event`."""
+    record_event(AuditEventType.exported, subject=request.path, form=form)
 
 
 def _log_event(happened: AuditEvent) -> None:

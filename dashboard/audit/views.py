@@ -11,10 +11,9 @@ from dashboard.auth.accounts import MAX_EMAIL_LENGTH
 from dashboard.database.models import MAX_CLIENT_ADDRESS_LENGTH
 from dashboard.database.unit_of_work import AccountsUnavailable
 from dashboard.domain.filters import TimeBound, parse_time_bound
-from dashboard.users.preferences.api import json_response
-from dashboard.views.releases.query import MOMENT_HELP, MOMENT_SCHEMA
 from dashboard.web.export.response import table_response
 from dashboard.web.export.table import TableChunk
+from dashboard.web.json_api import json_response
 from dashboard.web.links import neighbour_links
 from dashboard.web.negotiation import FORMAT_PARAMETER, Format, requested_format
 from dashboard.web.openapi.operation import api_operation
@@ -26,6 +25,7 @@ from dashboard.web.query_params import (
     choices_pattern,
 )
 from dashboard.web.services import services
+from dashboard.web.time_bounds import MOMENT_HELP, MOMENT_SCHEMA
 
 MAX_AUDIT_PAGE_SIZE = 500
 # The maximum number of rows, a multiple of the piece size: at most two pieces are in memory.

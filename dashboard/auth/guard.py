@@ -16,6 +16,7 @@ from dashboard.auth.bearer import auth_method_of, authenticate_bearer, bearer_to
 from dashboard.auth.database_outage import find_or_recall, refuse_changes_while_away
 from dashboard.auth.opaque_tokens import hash_secret
 from dashboard.auth.recent_admissions import AuthMethod
+from dashboard.auth.redirects import safe_redirect_target
 from dashboard.auth.session_store import BrowserSession
 from dashboard.database.models import Role, User
 from dashboard.database.unit_of_work import AccountsUnavailable
@@ -28,7 +29,6 @@ from dashboard.web.errors import (
     wants_kiosk,
     wants_stream,
 )
-from dashboard.web.security import safe_redirect_target
 from dashboard.web.services import services
 
 log = structlog.get_logger()

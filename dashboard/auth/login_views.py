@@ -24,6 +24,7 @@ from dashboard.auth.accounts import InvalidUser
 from dashboard.auth.client_addresses import client_network
 from dashboard.auth.hash_queue import hashes_passwords
 from dashboard.auth.known_devices import known_device
+from dashboard.auth.redirects import safe_redirect_target
 from dashboard.auth.refresh_tokens import RefreshTokenReused
 from dashboard.auth.schemas import Credentials, CurrentUser, RefreshRequest, TokenPair
 from dashboard.auth.throttle import TooManyLoginFailures, user_key
@@ -35,7 +36,6 @@ from dashboard.web.openapi.operation import api_operation
 from dashboard.web.page_model import PageModel
 from dashboard.web.page_response import utc_timestamp
 from dashboard.web.query_params import PLAIN_TEXT_SCHEMA, SchemaParameter
-from dashboard.web.security import safe_redirect_target
 from dashboard.web.services import services
 
 REFRESH_ENDED_MESSAGE = "This refresh token is invalid, expired or already used. Sign in again."

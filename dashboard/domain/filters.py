@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
 
 from dashboard.domain.entities import Status
 from dashboard.domain.ids import MAX_RELEASE_ID_BYTES, RELEASE_PREFIX
@@ -15,6 +16,7 @@ from dashboard.domain.reconcile import phase_of_status
 LIST_PAGE_SIZE = 20
 MAX_OFFSET = 1_000
 ID_PREFIX = RELEASE_PREFIX
+FILTER_NAMES = ("q", "phase", "since", "until")
 # The phases that follow from the Temporal status. Others are reported by the rollout and cannot be searched for.
 STATUS_PHASES = (
     Phase.RUNNING,
@@ -74,6 +76,22 @@ class ReleaseFilter:
     def parse(cls, q: str, phases: Iterable[str], since: str, until: str) -> "ReleaseFilter":
         """Parse a filter; raises MalformedFilter."""
         return cls(_search_text(q), _phases(phases), parse_time_bound("since", since), parse_time_bound("until", until))
+
+    @classmethod
+    def from_query(cls, pairs: Iterable[tuple[str, str]]) -> "ReleaseFilter":
+        """Read the parameters of an address. Of all but `phase`, the first value counts. Raises MalformedFilter."""
+        values: dict[str, list[str]] = {name: [] for name in FILTER_NAMES}
+        for name, text in pairs:
+            values.get(name, []).append(text)
+        q, since, until = (next(iter(values[name]), "") for name in ("q", "since", "until"))
+        return cls.parse(q, values["phase"], since, until)
+
+    @property
+    def query(self) -> str:
+        """Return the canonical query string; empty for the full list."""
+        since, until = (bound.text if bound else "" for bound in (self.since, self.until))
+        values = dict(zip(FILTER_NAMES, (self.q, self.phases, since, until), strict=True))
+        return urlencode({name: value for name, value in values.items() if value}, doseq=True)
 
     @property
     def statuses(self) -> tuple[Status, ...]:

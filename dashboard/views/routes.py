@@ -35,7 +35,6 @@ from dashboard.views.kiosk.routes import (
 from dashboard.views.problems.page import ProblemsPage
 from dashboard.views.release.query import release_parameter
 from dashboard.views.release.routes import blueprint, twins
-from dashboard.views.release.tree_query import MAX_SEARCH_TEXT_LENGTH
 from dashboard.views.releases.export_pages import export_pages
 from dashboard.views.releases.page import ReleasesPage
 from dashboard.views.releases.query import (
@@ -54,7 +53,7 @@ from dashboard.views.search.query import SEARCH_PARAMETER, page_links, requested
 from dashboard.web.errors import error_response, invalid_parameter
 from dashboard.web.openapi.operation import api_operation
 from dashboard.web.page_result import PageResult
-from dashboard.web.query_params import RunIdParameter, TextParameter
+from dashboard.web.query_params import MAX_SEARCH_TEXT_LENGTH, RunIdParameter, TextParameter
 from dashboard.web.services import services
 
 __all__ = ["blueprint", "twins"]

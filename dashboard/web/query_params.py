@@ -12,6 +12,8 @@ from dashboard.web.errors import ApiError, invalid_parameter
 
 JsonSchema = dict[str, Any]
 
+MAX_SEARCH_TEXT_LENGTH = 200
+
 _RUN_ID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _CONTROL_RANGES = "\\u0000-\\u001f\\u007f-\\u009f"
 # Characters not allowed in IDs, as far as patterns can express it; further unprintable ones are determined by Unicode.

@@ -1,21 +1,12 @@
-"""Security headers, cross-site protection, CORS, and validation of redirect targets."""
+"""Security headers, cross-site protection, and CORS."""
 
-from typing import Any
-from urllib.parse import urlsplit
+from flask import Request, Response, current_app, request
 
-from flask import Flask, Request, Response, current_app, request
-from flask.sessions import SecureCookieSession, SessionInterface, SessionMixin
-
-from dashboard.auth.known_devices import set_device_cookie
-from dashboard.auth.session_store import PERSISTENT_MAX_AGE
 from dashboard.web.errors import ApiError, wants_json
 from dashboard.web.services import services
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 SESSION_COOKIE_NAME = "release_dashboard"
-# Where flask-login keeps whose session it is.
-_USER_ID_KEY = "_user_id"
-MAX_TARGET_LENGTH = 2000
 
 _POLICY = (
     "default-src 'none'",
@@ -45,43 +36,6 @@ PREFLIGHT_HEADERS = {
 EXPOSED_HEADERS = "Accounts-Away, As-Of, Content-Disposition, ETag, Link, Retry-After, X-Request-ID"
 
 
-class OpaqueSessionInterface(SessionInterface):
-    """A Flask session that holds only the session secret of Flask-Login, stored as is in the cookie."""
-
-    def get_cookie_name(self, app: Flask) -> str:
-        """Return the cookie name; over https with the `__Host-` prefix, which browsers accept from this host only."""
-        name: str = app.config["SESSION_COOKIE_NAME"]
-        return f"__Host-{name}" if request.is_secure else name
-
-    def open_session(self, app: Flask, request: Request) -> SecureCookieSession:
-        """Read the secret from the cookie, without validating it."""
-        secret = request.cookies.get(self.get_cookie_name(app))
-        return SecureCookieSession({_USER_ID_KEY: secret} if secret else None)
-
-    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Write the cookie if it changes, but not for static files."""
-        if request.endpoint == "static":
-            return
-        if session.accessed:
-            response.vary.add("Cookie")
-        if not session.modified:
-            return
-        options: dict[str, Any] = {"path": "/", "secure": request.is_secure, "httponly": True, "samesite": "Lax"}
-        if secret := session.get(_USER_ID_KEY):
-            # Without an age, the browser forgets it when it is closed. When it ends, the store decides.
-            age = PERSISTENT_MAX_AGE if session.permanent else None
-            response.set_cookie(self.get_cookie_name(app), secret, max_age=age, **options)
-            set_device_cookie(response)
-        elif self.get_cookie_name(app) in request.cookies:
-            response.delete_cookie(self.get_cookie_name(app), **options)
-
-
-def init_app(app: Flask) -> None:
-    """Set up the session cookie."""
-    app.session_interface = OpaqueSessionInterface()
-    app.config["SESSION_COOKIE_NAME"] = SESSION_COOKIE_NAME
-
-
 def refuse_other_sites() -> None:
     """Reject cross-site requests, unless their origin is allowed."""
     if request.method not in SAFE_METHODS and _is_cross_site(request) and not _is_allowed_cross_origin(request):
@@ -109,20 +63,6 @@ def add_headers(response: Response) -> Response:
 def content_security_policy(style_nonce: str = "") -> str:
     """Return the Content-Security-Policy: same origin only. With a nonce, inline styles that carry it are allowed."""
     return "; ".join(_POLICY).format(styles=f" 'nonce-{style_nonce}'" if style_nonce else "")
-
-
-def safe_redirect_target(value: str | None) -> str:
-    r"""Return the value if it is a path of this site, otherwise `/`.
-
-    Browsers treat `//host`, `/\host` and text after control characters as other sites; these are rejected.
-    """
-    if not value or len(value) > MAX_TARGET_LENGTH or not value.isprintable() or "\\" in value:
-        return "/"
-    if not value.startswith("/") or value.startswith("//"):
-        return "/"
-    segments = urlsplit(value).path.split("/")
-    # With `.` or `..` in it, a path is not the one it seems to be.
-    return "/" if segments[1] in {"login", "logout"} or not {".", ".."}.isdisjoint(segments) else value
 
 
 def _is_cross_site(asked: Request) -> bool:

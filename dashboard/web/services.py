@@ -1,6 +1,7 @@
 """The services of the app as one typed value, built by `app.py` and accessed by `services()` only."""
 
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -59,7 +60,11 @@ class OidcSignIn:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The services of one app. `sign_on` is None without single sign-on."""
+    """The services of one app. `sign_on` is None without single sign-on.
+
+    `viewer_slots` returns the personal parts of the requested page by slot name. `record_export` records that the
+    requested page was exported in this format, and raises if that fails: an unrecorded export must not succeed.
+    """
 
     settings: Settings
     deployment: Deployment
@@ -81,6 +86,8 @@ class Services:
     long_tables: PerUserQuota
     waiting_threads: PerUserQuota
     draining: threading.Event
+    viewer_slots: Callable[[], Mapping[str, bytes]]
+    record_export: Callable[[str], None]
 
     @property
     def releases(self) -> LoggedReleases:

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 from flask import Blueprint, Flask, Response, current_app, render_template, request
 
 from dashboard import __version__
-from dashboard.users.preferences.forms import viewer_slots
 from dashboard.web.address import EXPANSION_PARAMETERS, PageAddress, anonymous_request, page_address
 from dashboard.web.body_template import BodyTemplate
 from dashboard.web.errors import wants_fragment
@@ -194,7 +193,7 @@ def _full_page(shown: PageResult, key: PageKey) -> PageResponse:
         "tag": key.tag.encode(),
         "theme": theme(request.cookies).encode(),
         "site": escape_data(request.root_url.rstrip("/")).encode("utf-8", "replace"),
-        **viewer_slots(),
+        **services().viewer_slots(),
     }
     return make_page_response(shown, key, "template", _template(shown, key, "template"), local_timestamp, values)
 

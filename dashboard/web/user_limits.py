@@ -3,15 +3,11 @@
 Requests above a limit fail with 429; other users are not affected. Wall screen links do not count against anyone.
 """
 
-from datetime import timedelta
 from enum import StrEnum
-from math import ceil
 
 import structlog
-from flask import g, request
+from flask import g
 
-from dashboard.audit.log import AuditEventType, AuditLog
-from dashboard.auth.guard import PUBLIC_ENDPOINTS
 from dashboard.web.errors import ApiError
 from dashboard.web.services import services
 
@@ -19,7 +15,6 @@ log = structlog.get_logger()
 
 # The maximum number of concurrent exports per user and process.
 MAX_TABLES_PER_USER = 1
-_RATE_PERIOD = timedelta(minutes=1)
 
 
 class UserLimit(StrEnum):
@@ -44,40 +39,6 @@ _LIMIT_MESSAGES = {
     UserLimit.CHANGES: "You have reached the limit of changes per minute. Nothing was changed. Try again in "
     "{seconds} seconds.",
 }
-# Events limited per user and minute; others are limited elsewhere, by the sign-in limits or as one entry per view.
-EVENTS_BY_RATE_LIMIT = {
-    UserLimit.EXPORTS: frozenset({AuditEventType.exported}),
-    UserLimit.CHANGES: frozenset(
-        {
-            *(AuditEventType.session_ended, AuditEventType.token_created, AuditEventType.token_revoked),
-            *(AuditEventType.kiosk_link_created, AuditEventType.kiosk_link_revoked),
-            *(
-                AuditEventType.user_added,
-                AuditEventType.user_disabled,
-                AuditEventType.user_enabled,
-                AuditEventType.user_linked,
-                AuditEventType.user_unlinked,
-            ),
-            *(
-                AuditEventType.role_changed,
-                AuditEventType.name_changed,
-                AuditEventType.password_changed,
-                AuditEventType.password_reset,
-            ),
-        }
-    ),
-}
-EVENTS_LIMITED_ELSEWHERE = frozenset(
-    {
-        *(
-            AuditEventType.login_succeeded,
-            AuditEventType.login_failed,
-            AuditEventType.login_throttled,
-            AuditEventType.login_outdated,
-        ),
-        *(AuditEventType.logout, AuditEventType.refresh_reused, AuditEventType.release_viewed),
-    }
-)
 
 
 def limit_exceeded(share: UserLimit, user_id: str, seconds: int) -> ApiError:
@@ -86,18 +47,3 @@ def limit_exceeded(share: UserLimit, user_id: str, seconds: int) -> ApiError:
         log.warning("share_used_up", share=str(share), user_id=user_id, request_id=g.get("request_id"))
     message = _LIMIT_MESSAGES[share].format(seconds=seconds)
     return ApiError(429, f"too_many_{share}", message, headers={"Retry-After": str(seconds)})
-
-
-def check_rate(audit: AuditLog, user_id: str, event: AuditEventType) -> None:
-    """Reject a request above the user's limit of audit entries per minute, counted across processes.
-
-    A request counts once, whatever it changes. Signing in and out is never rejected.
-    """
-    share = next((share for share, events in EVENTS_BY_RATE_LIMIT.items() if event in events), None)
-    if share is None or request.endpoint in PUBLIC_ENDPOINTS:
-        return
-    settings = services().settings
-    most = settings.exports_per_minute if share is UserLimit.EXPORTS else settings.changes_per_minute
-    count, left = audit.requests_within(_RATE_PERIOD, user_id, EVENTS_BY_RATE_LIMIT[share], but=g.get("request_id", ""))
-    if count >= most:
-        raise limit_exceeded(share, user_id, min(max(ceil(left.total_seconds()), 1), 60))

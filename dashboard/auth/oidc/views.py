@@ -26,12 +26,12 @@ from dashboard.auth.oidc.errors import (
 from dashboard.auth.oidc.flow import FLOW_MAX_AGE_SECONDS, SignInFlow, SignInFlows
 from dashboard.auth.oidc.identities import IdentityStore
 from dashboard.auth.oidc.provisioning import UserProvisioning
+from dashboard.auth.redirects import safe_redirect_target
 from dashboard.auth.throttle import TooManyLoginFailures
 from dashboard.concurrency.log_sampler import LogSampler
 from dashboard.settings.model import Settings, SettingsError
 from dashboard.web.openapi.operation import api_operation
 from dashboard.web.query_params import PLAIN_TEXT_SCHEMA, SchemaParameter
-from dashboard.web.security import safe_redirect_target
 from dashboard.web.services import OidcSignIn, services
 
 log = structlog.get_logger()

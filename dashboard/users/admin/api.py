@@ -13,8 +13,8 @@ from dashboard.database.models import User
 from dashboard.users.admin import forms as pages
 from dashboard.users.admin.page import UserItem, UsersPage, UserWithPassword
 from dashboard.users.admin.store import LastAdminError, UserVersionConflict
-from dashboard.users.preferences.api import RequestBody, json_response, parse_json_body
 from dashboard.web.errors import ApiError, FieldError, error_response, field_conflict
+from dashboard.web.json_api import RequestBody, json_response, parse_json_body
 from dashboard.web.links import neighbour_links
 from dashboard.web.openapi.operation import api_operation
 from dashboard.web.services import services

@@ -22,10 +22,9 @@ from dashboard.users.admin.store import (
     UserIdNotFound,
     UserVersionConflict,
 )
-from dashboard.views.release.tree_query import MAX_SEARCH_TEXT_LENGTH
 from dashboard.web.errors import ApiError, error_response, invalid_parameter
 from dashboard.web.openapi.operation import api_operation
-from dashboard.web.query_params import IntegerParameter, TextParameter
+from dashboard.web.query_params import MAX_SEARCH_TEXT_LENGTH, IntegerParameter, TextParameter
 from dashboard.web.services import services
 
 USERS_TEXT_PARAMETER = TextParameter(

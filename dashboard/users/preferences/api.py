@@ -1,29 +1,20 @@
 """Settings, views and stars of the viewer as JSON API."""
 
-from typing import Literal, TypeVar
+from typing import Literal
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 from flask_login import current_user
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from dashboard.domain.ids import parse_release_id
-from dashboard.users.preferences.forms import get_own_view, settings_page, view_item
+from dashboard.users.preferences.forms import get_own_view, settings_page, view_item, view_query
 from dashboard.users.preferences.page import SettingsPage, ViewItem
 from dashboard.users.preferences.store import MAX_VIEW_NAME_LENGTH, MAX_VIEW_QUERY_LENGTH, Preferences
-from dashboard.views.releases.query import view_query
-from dashboard.web.errors import ApiError, FieldError
+from dashboard.web.json_api import RequestBody, json_response, parse_json_body
 from dashboard.web.openapi.operation import api_operation
 from dashboard.web.services import services
 
-M = TypeVar("M", bound=BaseModel)
-
 blueprint = Blueprint("kept_api", __name__, url_prefix="/api")
-
-
-class RequestBody(BaseModel):
-    """A request body. Values are not converted between types."""
-
-    model_config = ConfigDict(strict=True, extra="forbid")
 
 
 class SettingsUpdate(RequestBody):
@@ -108,18 +99,3 @@ def _set_default(view_id: str, *, default: bool, status: int = 200) -> Response:
     if get_own_view(view_id).default != default:
         services().kept.set_default(current_user.id, view_id if default else None)
     return json_response(view_item(get_own_view(view_id)), status)
-
-
-def parse_json_body(model: type[M]) -> M:
-    """Return the validated JSON of the request; raises ApiError with the errors by field."""
-    try:
-        return model.model_validate(request.get_json())
-    except ValidationError as exc:
-        wrong = [FieldError(field=".".join(map(str, error["loc"])), message=error["msg"]) for error in exc.errors()]
-        said = "; ".join(f"{each.field}: {each.message}" if each.field else each.message for each in wrong)
-        raise ApiError(422, "invalid_field", said, fields=wrong) from exc
-
-
-def json_response(page: BaseModel, status: int = 200) -> Response:
-    text = page.model_dump_json().encode("utf-8", "replace")
-    return Response(text, status, {"Cache-Control": "no-store"}, mimetype="application/json")

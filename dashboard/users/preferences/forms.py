@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from urllib.parse import parse_qsl
 
 from flask import Blueprint, Flask, Response, g, make_response, redirect, render_template, request, url_for
 from flask_login import current_user
@@ -10,7 +11,9 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from dashboard.auth.database_outage import value_or
 from dashboard.auth.guard import requested_page_path
+from dashboard.auth.redirects import safe_redirect_target
 from dashboard.database.unit_of_work import AccountsUnavailable
+from dashboard.domain.filters import FILTER_NAMES, ReleaseFilter
 from dashboard.domain.ids import parse_release_id
 from dashboard.users.preferences.page import SettingsPage, Star, ViewItem, ViewsBar
 from dashboard.users.preferences.store import (
@@ -21,11 +24,9 @@ from dashboard.users.preferences.store import (
     ViewNotFound,
     time_zone_names,
 )
-from dashboard.views.releases.query import filter_query, requested_filter, view_query
 from dashboard.web.errors import ApiError, error_response, field_conflict, invalid_parameter, wants_fragment
 from dashboard.web.escaping import escape_data
 from dashboard.web.formats import theme
-from dashboard.web.security import safe_redirect_target
 from dashboard.web.services import services
 
 THEME_COOKIE_MAX_AGE_SECONDS = 365 * 24 * 3600
@@ -121,6 +122,19 @@ def get_own_view(view_id: str) -> SavedView:
     raise ViewNotFound(view_id)
 
 
+def view_query(text: str) -> str:
+    """Return the canonical form of a query string; raises MalformedFilter, or ApiError with 422."""
+    given = parse_qsl(text.removeprefix("?"), keep_blank_values=True)
+    other = next((name for name, _ in given if name not in FILTER_NAMES), None)
+    query = "" if other else ReleaseFilter.from_query(given).query
+    if not query:
+        takes = f"must use the query parameters of the list: {', '.join(FILTER_NAMES)}"
+        raise invalid_parameter(
+            "query", f"{takes}; {other} is not supported" if other else f"{takes}; at least one is required"
+        )
+    return query
+
+
 def settings_page() -> SettingsPage:
     """Return the viewer's current settings, views and stars."""
     kept, user = services().kept, current_user.id
@@ -179,7 +193,7 @@ def _views_bar() -> ViewsBar:
         views=_items(value_or((), lambda: kept.views(user))),
         others=_items(value_or((), lambda: kept.views_of_others(user))),
         stars=value_or((), lambda: kept.stars(user)),
-        asked=filter_query(requested_filter()),
+        asked=ReleaseFilter.from_query(request.args.items(multi=True)).query,
         starred="starred" in request.args,
         here=requested_page_path() or "",
     )

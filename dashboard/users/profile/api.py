@@ -9,11 +9,11 @@ from dashboard.auth.login_views import retry_message
 from dashboard.auth.passwords import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
 from dashboard.auth.permissions import require_password_login
 from dashboard.auth.throttle import TooManyLoginFailures
-from dashboard.users.preferences.api import RequestBody, json_response, parse_json_body
 from dashboard.users.profile import forms as profile_forms
 from dashboard.users.profile.forms import InvalidField
 from dashboard.users.profile.page import ProfileView, SessionsPage
 from dashboard.web.errors import ApiError, FieldError
+from dashboard.web.json_api import RequestBody, json_response, parse_json_body
 from dashboard.web.openapi.operation import api_operation
 
 blueprint = Blueprint("profile_api", __name__, url_prefix="/api")

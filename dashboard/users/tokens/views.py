@@ -17,9 +17,9 @@ from dashboard.auth.api_tokens import (
     TooManyTokens,
 )
 from dashboard.auth.permissions import require_password_login
-from dashboard.users.preferences.api import RequestBody, json_response, parse_json_body
 from dashboard.users.tokens.page import CreatedToken, TokenItem, TokensPage
 from dashboard.web.errors import ApiError, FieldError
+from dashboard.web.json_api import RequestBody, json_response, parse_json_body
 from dashboard.web.openapi.operation import api_operation
 from dashboard.web.services import services
 

@@ -10,6 +10,7 @@ from dashboard.domain.phases import Phase
 from dashboard.domain.sort_order import SortOrder
 from dashboard.domain.tree_filter import TreeFilter
 from dashboard.web.query_params import (
+    MAX_SEARCH_TEXT_LENGTH,
     ChoiceParameter,
     IntegerParameter,
     RepeatedParameter,
@@ -18,7 +19,6 @@ from dashboard.web.query_params import (
     choices_pattern,
 )
 
-MAX_SEARCH_TEXT_LENGTH = 200
 # Relative times are rounded to this many seconds, so that results can be cached.
 SINCE_ROUNDING_SECONDS = 10
 

@@ -3,25 +3,21 @@
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from hashlib import sha256
-from urllib.parse import parse_qsl, urlencode
 
 from flask import current_app, request
 from itsdangerous import BadSignature, Signer
-from werkzeug.datastructures import MultiDict
 
 from dashboard.domain.filters import (
+    FILTER_NAMES,
     ID_PREFIX,
     LIST_PAGE_SIZE,
     MAX_OFFSET,
-    RELATIVE_TIME,
     STATUS_PHASES,
     Cursor,
     PageRequest,
     ReleaseFilter,
 )
 from dashboard.domain.ids import MAX_RELEASE_ID_BYTES
-from dashboard.views.releases.page import FilterView
-from dashboard.web.errors import invalid_parameter
 from dashboard.web.negotiation import Format, requested_format
 from dashboard.web.query_params import (
     PLAIN_TEXT_SCHEMA,
@@ -31,18 +27,9 @@ from dashboard.web.query_params import (
     SchemaParameter,
     choices_pattern,
 )
+from dashboard.web.time_bounds import MOMENT_HELP, MOMENT_SCHEMA
 
 MAX_LIST_PAGE_SIZE = 100
-# The documented subset of accepted times: any date in the supported years, with an optional time.
-_DAY = (
-    "((19[7-9][0-9]|2[01][0-9]{2})-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)"
-    "|02-(0[1-9]|1[0-9]|2[0-8]))|(19(7[26]|8[048]|9[26])|20([02468][048]|[13579][26])"
-    "|21(0[48]|[2468][048]|[13579][26]))-02-29)"
-)
-_TIME = "T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{3}|[.][0-9]{6})?)?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])?"
-MOMENT_SCHEMA = {"type": "string", "pattern": f"^({_DAY}({_TIME})?|{RELATIVE_TIME.pattern})?$"}
-MOMENT_HELP = "a date or time from 1970 to 2199 (UTC unless it has a zone), or a relative time: 90m, 24h, 7d, 2w."
-
 LIST_Q_PARAMETER = SchemaParameter(
     "q",
     f"Releases whose ID starts with this text, with or without `{ID_PREFIX}`.",
@@ -70,7 +57,7 @@ LIST_STARRED_PARAMETER = ChoiceParameter(
     "starred", "Set to 1 to list the user's starred releases. Cannot be combined with other parameters.", ("1",)
 )
 
-_LIST_PARAMETER_NAMES = (*FilterView.model_fields, "page", "page_size", "cursor")
+_LIST_PARAMETER_NAMES = (*FILTER_NAMES, "page", "page_size", "cursor")
 
 
 def requested_slice() -> PageRequest:
@@ -104,7 +91,7 @@ def _export_slice(wanted: ReleaseFilter) -> PageRequest:
 
 def requested_filter() -> ReleaseFilter:
     """Return the requested filter; raises MalformedFilter."""
-    return _filter(request.args)
+    return ReleaseFilter.from_query(request.args.items(multi=True))
 
 
 def wants_starred() -> bool:
@@ -116,28 +103,6 @@ def wants_starred() -> bool:
     ] not in LIST_STARRED_PARAMETER.words or not request.args.keys().isdisjoint(_LIST_PARAMETER_NAMES):
         raise LIST_STARRED_PARAMETER.refuse(f"must be 1 and cannot be combined with {', '.join(_LIST_PARAMETER_NAMES)}")
     return True
-
-
-def filter_query(wanted: ReleaseFilter) -> str:
-    """Return the canonical query string of a filter; empty for the full list."""
-    return urlencode(FilterView.of(wanted).parameters, doseq=True)
-
-
-def view_query(text: str) -> str:
-    """Return the canonical form of a query string; raises MalformedFilter, or ApiError with 422."""
-    given = MultiDict(parse_qsl(text.removeprefix("?"), keep_blank_values=True))
-    other = next((name for name in given if name not in FilterView.model_fields), None)
-    query = "" if other else filter_query(_filter(given))
-    if not query:
-        takes = f"must use the query parameters of the list: {', '.join(FilterView.model_fields)}"
-        raise invalid_parameter(
-            "query", f"{takes}; {other} is not supported" if other else f"{takes}; at least one is required"
-        )
-    return query
-
-
-def _filter(args: MultiDict[str, str]) -> ReleaseFilter:
-    return ReleaseFilter.parse(args.get("q", ""), args.getlist("phase"), args.get("since", ""), args.get("until", ""))
 
 
 def cursor_sealer(wanted: ReleaseFilter) -> Callable[[Cursor], str]:

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from flask import current_app, url_for
 
 from dashboard.domain.ids import release_name
-from dashboard.views.release.tree_query import MAX_SEARCH_TEXT_LENGTH
 from dashboard.views.search.page import PageLink
-from dashboard.web.query_params import TextParameter
+from dashboard.web.query_params import MAX_SEARCH_TEXT_LENGTH, TextParameter
 
 # Endpoints and names; one that this dashboard has not is left out.
 PAGE_NAMES = {

@@ -7,14 +7,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from flask import request
 from werkzeug.wrappers import Response
 
-from dashboard.audit.log import AuditEventType
-from dashboard.audit.recorder import record_event
 from dashboard.domain.display import display_text
 from dashboard.domain.snapshot import Snapshot
 from dashboard.web.page_response import utc_timestamp
+from dashboard.web.services import services
 
 # What a spreadsheet takes for the beginning of a formula, also in the wide forms of East Asian keyboards.
 _FORMULA_PREFIXES = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -39,7 +37,7 @@ def csv_response(name: str, snapshot: Snapshot[Any], head: Sequence[str], lines:
     """Return a CSV response. Its file name has the time of the data and whether it was stale."""
     answer = Response(csv_text(head, lines).encode("utf-8", "replace"), mimetype="text/csv")
     as_attachment(answer, name, snapshot.as_of, stale=snapshot.stale, ending="csv")
-    record_event(AuditEventType.exported, subject=request.path, form="csv")
+    services().record_export("csv")
     return answer
 
 

@@ -10,8 +10,6 @@ from itertools import chain
 from flask import Response, request
 from flask_login import current_user
 
-from dashboard.audit.log import AuditEventType
-from dashboard.audit.recorder import record_event
 from dashboard.concurrency.quota import QuotaExceeded
 from dashboard.web.errors import ApiError
 from dashboard.web.export.csv_writer import BYTE_ORDER_MARK, as_attachment, csv_lines
@@ -36,7 +34,7 @@ def table_response(table: Table, form: Format) -> Response:
     with _table_slot() if table.long else ExitStack() as turn:
         first = next(pieces)
         lines = _WRITERS[form](table, chain([first], pieces))
-        record_event(AuditEventType.exported, subject=request.path, form=form)
+        services().record_export(form)
         # From here on the turn is over when the answer is.
         answer = _streamed_response(lines, turn.pop_all()) if table.long else Response(b"".join(lines))
     answer.mimetype = MEDIA_TYPES[form]

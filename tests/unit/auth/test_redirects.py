@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.web.security import safe_redirect_target
+from dashboard.auth.redirects import safe_redirect_target
 from tests.support.redirect_tricks import OWN, TRICKS
 
 

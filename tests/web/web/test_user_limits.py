@@ -15,6 +15,7 @@ from sqlalchemy import select, update
 
 from dashboard.app import create_app
 from dashboard.audit.log import AuditEventType, AuditQuery
+from dashboard.audit.rate_limits import EVENTS_BY_RATE_LIMIT, EVENTS_LIMITED_ELSEWHERE
 from dashboard.auth.accounts import Accounts
 from dashboard.auth.api_tokens import TokenScope
 from dashboard.concurrency.loop_thread import LoopThread
@@ -23,7 +24,7 @@ from dashboard.push.hub import MAX_CHANNELS_PER_USER
 from dashboard.server.asgi import AsgiDashboard
 from dashboard.settings.model import Settings
 from dashboard.web.services import services
-from dashboard.web.user_limits import EVENTS_BY_RATE_LIMIT, EVENTS_LIMITED_ELSEWHERE, UserLimit
+from dashboard.web.user_limits import UserLimit
 from tests.support.fake_source import FakeSource
 from tests.support.postgres import ON_EVERY_DATABASE_IN_FULL
 from tests.support.waiting import in_a_loop
