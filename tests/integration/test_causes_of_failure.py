@@ -148,7 +148,7 @@ def test_the_innermost_application_failure_is_the_cause_and_the_whole_chain_is_k
     stage: Stage, failing_queue: str, how: str, cause: str, outermost: str, depth: int
 ):
     release_id = failed(stage, failing_queue, how)
-    assert stage.listed(how)[how]["error_message"] == cause
+    eventually(lambda: stage.listed(how)[how]["error_message"] == cause)
     assert cause.partition(": ")[2].strip("'") in stage.ask("/releases").text
     page = stage.json(f"/releases/{release_id}")
     assert page["error_message"] == cause
@@ -170,7 +170,7 @@ def test_a_time_out_says_which_one_it_was_and_of_which_activity(stage: Stage, fa
     cause = stage.json(f"/releases/{release_id}")["error_message"]
     assert cause.startswith(kind)
     assert cause.endswith("(deploy)")
-    assert stage.listed(how)[how]["error_message"].startswith(kind)
+    eventually(lambda: (stage.listed(how)[how]["error_message"] or "").startswith(kind))
 
 
 def test_releases_that_fail_for_one_cause_in_different_depths_are_one_group(stage: Stage, failing_queue: str):

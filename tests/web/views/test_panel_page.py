@@ -11,7 +11,10 @@ from tests.conftest import Rollouts
 def page_of(viewer: FlaskClient, path: str) -> BeautifulSoup:
     answer = viewer.get(path)
     assert answer.status_code == 200
-    return BeautifulSoup(answer.text, "html.parser")
+    page = BeautifulSoup(answer.text, "html.parser")
+    # What a server does when an answer was sent, it does here: the next answers build on it.
+    answer.close()
+    return page
 
 
 def words(tag: Tag) -> str:
