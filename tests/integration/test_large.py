@@ -55,7 +55,7 @@ def test_a_first_look_says_what_has_not_been_read_and_counts_it_as_not_known(sta
         assert (wave["id"] in first["unread"]) is (wave["problem"] is not None)
     if first["unread"]:
         assert first["progress"]["unknown"] == len(first["unread"])
-        assert "read so far" in page, "it was asked for before, when there was at least as much to read"
+        assert "loaded so far" in page, "it was asked for before, when there was at least as much to read"
 
 
 def test_a_wave_that_moved_on_is_read_again_and_others_stay(stage: Stage):

@@ -139,7 +139,7 @@ def test_the_button_of_a_release_says_whether_it_is_starred(stage: Stage):
 def test_the_page_is_told_no_news_as_they_are_for_all(stage: Stage):
     answer = stage.ask("/live/releases?starred=1")
     assert answer.status_code == 501
-    assert 'data-news="none"' in stage.ask("/releases?starred=1").text
+    assert 'data-updates="none"' in stage.ask("/releases?starred=1").text
 
 
 @pytest.mark.parametrize("query", ["starred=0", "starred=", "starred=1&q=a", "starred=1&page=2"])
