@@ -24,6 +24,7 @@ SHEETS = sorted((ROOT / "static" / "css").glob("*.css"))
 ELSEWHERE = {
     "shared/_alternate.html": "a link in the head of a page",
     "shared/_icons.html": "it is on every page, and shows nothing itself",
+    "shared/live.html": "it stands around what changes by itself, and shows nothing itself",
 }
 
 
