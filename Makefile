@@ -30,7 +30,7 @@ test: .venv/.dev browser postgres ## Every test but what measures seconds and wh
 
 coverage: .venv/.dev browser postgres ## Branch coverage of all that does not measure, which has to be 95 percent
 	@$(PARALLEL) -m 'not timing' --cov --cov-report=term $(ARGS)
-	@printf 'Coverage of domain, temporal and web, with branches, in percent: '
+	@printf 'Coverage of all rooms, with branches, in percent: '
 	@$(BIN)/python -m coverage report --format=total --precision=1 --fail-under=95 \
 		--include='dashboard/*/*'
 
