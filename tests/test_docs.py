@@ -90,6 +90,13 @@ def test_links_lead_somewhere(page: Path):
         assert not anchor or anchor in anchors(found), target
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_tests_that_a_page_names_exist(page: Path):
+    files = {str(path.relative_to(ROOT)): path.name for path in (ROOT / "tests").rglob("test_*.py")}
+    named = set(re.findall(r"(?:tests/[\w/]+/)?test_\w+\.py", page.read_text()))
+    assert named <= {*files, *files.values()}
+
+
 def test_every_page_can_be_reached_from_the_readme():
     seen, due = set(), [ROOT / "README.md"]
     while due:
