@@ -107,7 +107,8 @@ def test_a_strip_that_cannot_be_had_says_why(stage: Stage):
         assert place is not None
         assert len(str(place["title"])) > len("No strip: ")
     page = soup(stage, f"/releases/{nobody}/strip")
-    assert "unknown" in page.select_one("main").get_text()
+    problem = stage.json(f"/releases/{nobody}/strip")["problem"]
+    assert problem["message"] in page.select_one("main .notice.gap").get_text()
     assert stage.ask(f"/releases/{stage.prefix}-never/strip").status_code == 404
 
 
